@@ -1,0 +1,34 @@
+"""Which limit to hold an early loss against.
+
+A task that is gone too early shows no reason. It is charged to the limit that was closest; where none was near,
+to neither, and the loss is held against the promise that a final answer is final.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pollproof.contract.model import Limits
+from pollproof.events import Event
+from pollproof.histories import TaskHistory
+
+NEAR = 0.25
+"""The share of a limit that must be used up before it can have been the reason."""
+
+
+class Blame(Enum):
+    POLLS = "polls"
+    LIFETIME = "lifetime"
+    NEITHER = "neither"
+
+
+def blame(history: TaskHistory, event: Event, limits: Limits) -> Blame:
+    """The limit that the loss of a task in this event is charged to."""
+    polls = (history.polls_most + 1) / limits.polls if limits.polls else 0.0
+    lifetime = 0.0
+    if limits.lifetime:
+        elapsed = event.exchange.received - history.created_sent
+        lifetime = elapsed / limits.lifetime if elapsed > 0 else 0.0
+    if max(polls, lifetime) < NEAR and history.terminal is not None:
+        return Blame.NEITHER
+    return Blame.LIFETIME if lifetime > polls else Blame.POLLS

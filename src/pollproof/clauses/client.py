@@ -1,0 +1,120 @@
+"""What a client owes the provider. The same trace, read from the other side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
+from pollproof.contract.model import Limits, Phase, Role, Subject
+from pollproof.events import Event, task_key
+from pollproof.histories import Account, TaskHistory, surely_outside
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`seconds`: how long a client waits between two polls of a task."""
+
+    seconds: float = from_limits("wait")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientBudget:
+    """`limit`: how often a client polls a task at most."""
+
+    limit: int = from_limits("polls")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLifetime:
+    """`seconds`: how long after its creation a client polls a task."""
+
+    seconds: float = from_limits("lifetime")
+    limits: Limits = from_limits("*")
+
+
+@kind("same-task-id", subject=Subject.CLIENT, scope="account")
+def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """Every poll carries an id that a creation gave, unchanged and of the same type."""
+    raw = event.raw_task
+    if not account.tasks:
+        return None
+    known = account.tasks.get(event.task) if event.task is not None else None
+    if known is not None and known.created is not None:
+        if type(known.raw_id) is type(raw) or event.operation.task_id is None or event.operation.task_id.area == "path":
+            return HELD
+        return Violation(
+            f"the task id {known.raw_id!r} as the creation gave it", f"{raw!r}, of another type", (known.created,)
+        )
+    for history in account.tasks.values():
+        if history.created is not None and _rounded(history.raw_id) == _rounded(raw):
+            return Violation(f"the task id {history.raw_id!r} that the creation gave", f"{raw!r}", (history.created,))
+    created = [history for history in account.tasks.values() if history.created is not None]
+    if created:
+        return Violation("a task id that a creation gave", f"{raw!r}", (created[-1].created or 0,))
+    return None
+
+
+def _rounded(raw: object) -> object:
+    """An id as a language without 64-bit integers would keep it."""
+    key = task_key(raw)
+    if key is not None:
+        try:
+            return float(key)
+        except ValueError:
+            return key
+    return raw
+
+
+@kind("minimum-wait", subject=Subject.CLIENT, parameters=Wait)
+def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Finding:
+    """After an answer that is not final a client waits before it polls again."""
+    if history.last_number is None or history.last_final:
+        return None
+    gap = event.exchange.sent - history.last_sent
+    if gap < parameters.seconds:
+        return Violation(
+            f"at least {parameters.seconds:g} s between two polls", f"{gap:.3f} s", (history.last_number,)
+        )
+    return HELD if gap >= parameters.seconds else None  # neither where the times are not known
+
+
+@kind("poll-budget", subject=Subject.CLIENT, parameters=ClientBudget)
+def poll_budget(history: TaskHistory, event: Event, parameters: ClientBudget) -> Finding:
+    """A client polls a task no more often than its budget allows."""
+    count = history.polls_most + 1
+    if count <= parameters.limit:
+        return HELD
+    since = () if history.created is None else (history.created,)
+    return Violation(f"at most {parameters.limit} polls of a task", f"poll {count}", since)
+
+
+@kind("no-poll-after-final", subject=Subject.CLIENT)
+def no_poll_after_final(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """A client does not poll again once it has the final answer."""
+    final = history.terminal_number if history.terminal_number is not None else history.lost
+    if final is not None:
+        return Violation("no poll after the final answer", "another poll", (final,))
+    return HELD if event.phase is not None and event.phase.terminal else None
+
+
+@kind("no-poll-after-lifetime", subject=Subject.CLIENT, parameters=ClientLifetime)
+def no_poll_after_lifetime(history: TaskHistory, event: Event, parameters: ClientLifetime) -> Finding:
+    """A client does not poll a task whose lifetime is over."""
+    if surely_outside(history, event, parameters.limits):
+        elapsed = event.exchange.sent - history.created_received
+        since = () if history.created is None else (history.created,)
+        return Violation(
+            f"no poll later than {parameters.seconds:g} s after the creation", f"a poll at {elapsed:.3f} s", since
+        )
+    inside = event.exchange.sent - history.created_received <= parameters.seconds
+    return HELD if inside else None
+
+
+@kind("no-poll-after-inline", subject=Subject.CLIENT, roles=(Role.CREATE, Role.POLL))
+def no_poll_after_inline(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+    """A result that came with the creation is not polled for."""
+    if event.operation.role is Role.CREATE:
+        return HELD if event.phase is Phase.SUCCEEDED else None
+    if history is None or not history.inline or history.created is None:
+        return None
+    return Violation("no poll, since the creation gave the result", "a poll", (history.created,))

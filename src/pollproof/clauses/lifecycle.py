@@ -1,0 +1,141 @@
+"""What the answers about one task show together: order, final answers, results, identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pollproof.bodies import canonical
+from pollproof.clauses.blame import Blame, blame
+from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
+from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
+from pollproof.contract.places import MISSING
+from pollproof.events import Answer, Event
+from pollproof.histories import Account, TaskHistory, says_gone, surely_within_limits
+
+MINIMUM_INDIVIDUAL_RESULTS = 6
+"""Tasks with a result of their own before a shared one counts: fewer might be a small stock of samples."""
+
+MINIMUM_TOKEN_LENGTH = 16
+"""Characters of a result that could not be the same twice by chance; short answers to like tasks may be alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithinLimits:
+    """The limits of the contract, within which a task is kept."""
+
+    limits: Limits = from_limits("*")
+
+
+def describe(event: Event) -> str:
+    """The gist of an answer, for messages."""
+    if event.answer is Answer.REFUSED:
+        return f"the error {event.error_code or '(no code)'}"
+    if event.answer is Answer.STATE:
+        return "no status" if event.status is MISSING else f"status {event.status!r}"
+    return "no readable answer"
+
+
+@kind("status-order", subject=Subject.PROVIDER, parameters=WithinLimits)
+def status_order(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
+    """The status of a task that is not finished never runs backwards."""
+    before, now = history.phase, event.phase
+    if before is None or now is None or history.terminal or event.request_errors or event.answer is not Answer.STATE:
+        return None
+    if not surely_within_limits(history, event, parameters.limits) or history.lost is not None:
+        return None
+    if now.rank >= before.rank:
+        return HELD
+    since = () if history.phase_number is None else (history.phase_number,)
+    return Violation(f"no status before {before.value} once the task is {before.value}", describe(event), since)
+
+
+@kind("terminal", subject=Subject.PROVIDER, parameters=WithinLimits)
+def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
+    """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
+    final = history.terminal
+    if final is None or event.request_errors or history.lost is not None:
+        return None
+    if event.answer not in (Answer.STATE, Answer.REFUSED):
+        return None
+    if not surely_within_limits(history, event, parameters.limits):
+        return None
+    failed = event.effect is Effect.FAILED or event.phase is Phase.FAILED
+    if (event.phase is final and event.answer is Answer.STATE) or (final is Phase.FAILED and failed):
+        return HELD
+    broken = failed or (event.answer is Answer.STATE and event.phase is not None)
+    if not broken and says_gone(history, event):
+        broken = blame(history, event, parameters.limits) is Blame.NEITHER
+    if not broken:
+        return None
+    since = () if history.terminal_number is None else (history.terminal_number,)
+    return Violation(f"that the task, once {final.value}, stays {final.value}", describe(event), since)
+
+
+@kind("result-stable", subject=Subject.PROVIDER, scope="account")
+def result_stable(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """The result of a task is the same at every read."""
+    history = _read(account, event)
+    if history is None or history.result is None:
+        return None
+    now = canonical(event.result)
+    if now == history.result:
+        return HELD
+    if account.owners.get(now, history.id) != history.id:
+        return None  # another task's result: that is another clause's finding
+    since = () if history.result_number is None else (history.result_number,)
+    return Violation("the result that the task had before", "another result", since)
+
+
+@kind("result-own", subject=Subject.PROVIDER, scope="account")
+def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """The result is that of the task asked for, never another task's."""
+    history = _read(account, event)
+    if history is None:
+        return None
+    now = canonical(event.result)
+    owner = account.owners.get(now, history.id)
+    if history.result is not None and now != history.result and owner != history.id:
+        since = tuple(number for number in (history.result_number, account.tasks[owner].result_number) if number)
+        return Violation("the result of the task asked for", f"the result of task {owner!r}", since, tasks=(owner,))
+    individual = len(account.owners)
+    if individual < MINIMUM_INDIVIDUAL_RESULTS:
+        return None
+    if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:
+        # Results of this provider differ from task to task, so the first one that is shared was somebody else's.
+        if not account.shared:
+            since = tuple(number for number in (account.tasks[owner].result_number,) if number is not None)
+            return Violation("a result of the task's own", f"the result of task {owner!r}", since, tasks=(owner,))
+        return None
+    if len(account.shared) == 1 and individual >= 2 * MINIMUM_INDIVIDUAL_RESULTS:
+        number, task, first = account.shared[0]
+        length = len(account.tasks[task].result or "")
+        if length >= MINIMUM_TOKEN_LENGTH and _overlap(account, task, first):
+            since = tuple(n for n in (account.tasks[first].result_number,) if n is not None)
+            return Violation(
+                "a result of the task's own", f"task {task!r} has the result of task {first!r}", since, number, (first, task)
+            )
+    return None if account.shared else HELD
+
+
+def _overlap(account: Account, task: str, other: str) -> bool:
+    return account.tasks[task].result == account.tasks[other].result
+
+
+def _read(account: Account, event: Event) -> TaskHistory | None:
+    """The history of the task whose result this event reads, None where it reads none."""
+    if event.phase is not Phase.SUCCEEDED or event.result in (MISSING, None) or event.task is None:
+        return None
+    if event.operation.role is not Role.POLL or event.request_errors:
+        return None
+    return account.tasks.get(event.task)
+
+
+@kind("unique-id", subject=Subject.PROVIDER, roles=(Role.CREATE,), scope="account")
+def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """Each creation gives an id of its own."""
+    if event.answer is not Answer.STATE or event.task is None:
+        return None
+    before = account.tasks.get(event.task)
+    if before is None or before.created is None:
+        return HELD if account.tasks else None
+    return Violation("an id that no earlier task has", f"the id {event.raw_task!r} again", (before.created,))

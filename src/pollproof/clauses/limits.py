@@ -1,0 +1,144 @@
+"""Limits of a task: how many polls it answers, how long it lives, and that what is lost stays lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pollproof.clauses.blame import Blame, blame
+from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
+from pollproof.clauses.lifecycle import describe
+from pollproof.contract.model import Effect, Limits, Phase, Subject
+from pollproof.events import Answer, Event
+from pollproof.histories import TaskHistory, says_gone, surely_beyond_polls, surely_inside, surely_outside
+
+LATE = 0.9
+"""The share of a lifetime after which a poll that is answered shows that the task was kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """`limit`: how many polls a task answers."""
+
+    limit: int = from_limits("polls")
+    limits: Limits = from_limits("*")
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """`seconds`: how long a task lives, from its creation."""
+
+    seconds: float = from_limits("lifetime")
+    limits: Limits = from_limits("*")
+
+
+def _judgeable(history: TaskHistory, event: Event) -> bool:
+    if history.created is None or history.inline or event.request_errors:
+        return False
+    return event.answer in (Answer.STATE, Answer.REFUSED)
+
+
+def _after(history: TaskHistory, event: Event) -> str:
+    """How far the task was when the poll came, in words."""
+    elapsed = event.exchange.sent - history.created_received
+    return f"at poll {history.polls_most + 1}, {elapsed:.3f} s after its creation"
+
+
+def _created(history: TaskHistory) -> tuple[int, ...]:
+    return () if history.created is None else (history.created,)
+
+
+@kind("budget-served", subject=Subject.PROVIDER, parameters=Budget)
+def budget_served(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
+    """A task answers every poll up to its limit, as long as it lives."""
+    if not _judgeable(history, event) or history.lost is not None:
+        return None
+    if history.polls_most >= parameters.limit or not surely_inside(history, event, parameters.limits):
+        return None
+    if says_gone(history, event):
+        if blame(history, event, parameters.limits) is not Blame.POLLS:
+            return None
+        return Violation(
+            f"that the task answers its first {parameters.limit} polls",
+            f"{describe(event)} {_after(history, event)}",
+            _created(history),
+        )
+    return HELD if history.polls_most + 1 == parameters.limit and event.answer is Answer.STATE else None
+
+
+@kind("budget-ended", subject=Subject.PROVIDER, parameters=Budget)
+def budget_ended(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
+    """After the last poll of its budget a task gives no result."""
+    if not _judgeable(history, event) or history.lost is not None:
+        return None
+    if history.polls_least < parameters.limit or surely_outside(history, event, parameters.limits):
+        return None
+    if event.phase is Phase.SUCCEEDED:
+        return Violation(
+            f"no result at poll {parameters.limit + 1} and later",
+            f"{describe(event)} {_after(history, event)}",
+            _created(history),
+        )
+    return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
+
+
+@kind("lifetime-served", subject=Subject.PROVIDER, parameters=Lifetime)
+def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
+    """A task is there until its lifetime ends."""
+    if not _judgeable(history, event) or history.lost is not None:
+        return None
+    limits = parameters.limits
+    if not surely_inside(history, event, limits):
+        return None
+    if limits.polls is not None and history.polls_most >= limits.polls:
+        return None
+    if says_gone(history, event):
+        if blame(history, event, limits) is not Blame.LIFETIME:
+            return None
+        return Violation(
+            f"that the task lives for {parameters.seconds:g} s",
+            f"{describe(event)} {_after(history, event)}",
+            _created(history),
+        )
+    elapsed = event.exchange.sent - history.created_received
+    return HELD if event.answer is Answer.STATE and elapsed >= LATE * (parameters.seconds - limits.lifetime_slack) else None
+
+
+@kind("lifetime-ended", subject=Subject.PROVIDER, parameters=Lifetime)
+def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
+    """After its lifetime a task gives no result."""
+    if not _judgeable(history, event) or history.lost is not None:
+        return None
+    if not surely_outside(history, event, parameters.limits):
+        return None
+    if event.phase is Phase.SUCCEEDED:
+        return Violation(
+            f"no result later than {parameters.seconds:g} s after the creation",
+            f"{describe(event)} {_after(history, event)}",
+            _created(history),
+        )
+    return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
+
+
+@kind("lost-stays-lost", subject=Subject.PROVIDER)
+def lost_stays_lost(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """A task that is lost never comes back."""
+    if history.lost is None or event.request_errors:
+        return None
+    if event.phase is Phase.SUCCEEDED:
+        return Violation("that a lost task stays lost", f"{describe(event)} {_after(history, event)}", (history.lost,))
+    return HELD if event.answer is Answer.REFUSED else None
+
+
+@kind("lost-is-error", subject=Subject.PROVIDER, parameters=Budget)
+def lost_is_error(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
+    """A poll of a lost task is answered with an error."""
+    if not _judgeable(history, event):
+        return None
+    limits = parameters.limits
+    if history.lost is None and not surely_beyond_polls(history, limits) and not surely_outside(history, event, limits):
+        return None
+    if event.phase is Phase.SUCCEEDED:
+        return None  # a result after the end is another clause's finding
+    if event.answer is Answer.STATE:
+        return Violation("an error, since the task is lost", f"{describe(event)} {_after(history, event)}", _created(history))
+    return HELD

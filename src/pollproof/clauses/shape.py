@@ -1,0 +1,168 @@
+"""What one exchange shows by itself: shapes, statuses, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pollproof.bodies import Unreadable
+from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.contract.model import Effect, Phase, Role, Subject
+from pollproof.contract.places import MISSING
+from pollproof.events import Answer, Event
+from pollproof.histories import TaskHistory
+
+TRANSIENT_HTTP = frozenset({429, 502, 503, 504})
+"""Answers of overloaded servers and of gateways before them, whose bodies are nobody's contract (RFC 9110, 15.6)."""
+
+ANY = tuple(Role)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeRule:
+    """Which part of which operation; `rule` names an `x-rule` of its schema (empty: all that no rule claims).
+
+    `when` narrows what counts as exercised: `succeeded`, `refused` or `accepted`; empty: every body.
+    """
+
+    operation: str
+    part: str
+    rule: str = ""
+    when: str = ""
+
+
+def transient(event: Event) -> bool:
+    """Whether the answer is a gateway's or an overloaded server's page rather than the provider's word."""
+    response = event.exchange.response
+    return response is not None and response.status in TRANSIENT_HTTP and type(event.response) is Unreadable
+
+
+def _unspecified(event: Event) -> bool:
+    """Whether the shape of this answer is documented nowhere: an invalid request, refused by its HTTP status."""
+    probe, response = event.probe, event.exchange.response
+    if probe == "malformed":
+        return True
+    invalid = probe == "missing-field" or bool(event.request_errors)
+    return invalid and response is not None and 400 <= response.status < 500
+
+
+def _is_when(event: Event, when: str) -> bool:
+    if not when:
+        return True
+    if when == "succeeded":
+        return event.phase is Phase.SUCCEEDED
+    if when == "refused":
+        return event.answer is Answer.REFUSED
+    return event.answer is Answer.STATE
+
+
+@kind("shape", subject=(Subject.PROVIDER, Subject.CLIENT), roles=ANY, parameters=ShapeRule, probes=True)
+def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding:
+    """A body has the documented shape."""
+    if event.operation.name != rule.operation:
+        return None
+    if rule.part == "request":
+        if event.probe:
+            return None
+        errors = event.request_errors
+    else:
+        response = event.exchange.response
+        if response is None or transient(event) or _unspecified(event):
+            return None
+        errors = event.response_errors
+    for error in errors:
+        if error.rule == rule.rule:
+            return Violation(f"a {rule.part} of {rule.operation} as documented", error.message)
+    if errors and not rule.rule:
+        return None  # other clauses have their say about this body
+    return HELD if _is_when(event, rule.when) else None
+
+
+@kind("known-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing)
+def known_status(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+    """A status is one that the documents list, not merely one that is known from elsewhere."""
+    if event.answer is not Answer.STATE or type(event.status) is not str:
+        return None
+    if event.phase is None:
+        return None  # an unknown word is the shape's affair
+    if event.documented:
+        return HELD
+    return Violation("a status that the documents list", f"status {event.status!r}")
+
+
+@kind("http-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing)
+def http_status(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+    """The state of a task comes with an HTTP status of success."""
+    response = event.exchange.response
+    if event.answer is not Answer.STATE or response is None or event.effect is not None:
+        return None
+    if 200 <= response.status < 300:
+        return HELD
+    return Violation("the state of a task with an HTTP status from 200 to 299", f"HTTP {response.status}")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is wrong with the requests that must be refused."""
+
+    probe: str
+
+
+@kind("refused", subject=Subject.PROVIDER, roles=ANY, parameters=Probe, probes=True)
+def refused(history: TaskHistory | None, event: Event, parameters: Probe) -> Finding:
+    """A wrong request is refused with an error, never answered with a task."""
+    if event.probe != parameters.probe:
+        return None
+    response = event.exchange.response
+    if response is None:
+        if event.probe == "malformed":
+            return Violation("a refusal", f"no answer ({event.exchange.failure})")
+        return None
+    if event.effect in (Effect.BUSY, Effect.BLOCKED) or transient(event):
+        return None
+    what = {
+        "unknown-task": "the task id is unknown",
+        "wrong-credential": "the key is wrong",
+        "missing-field": "a required field is missing",
+        "malformed": "the body is malformed",
+    }.get(parameters.probe, parameters.probe)
+    expected = f"an error, since {what}"
+    if event.answer is Answer.REFUSED:
+        if event.probe == "malformed" and response.status >= 500:
+            return Violation(expected + ", below HTTP 500", f"HTTP {response.status}")
+        if event.operation.role is Role.CREATE and event.task not in (None, "0", "0.0"):
+            return Violation(expected + ", and no task", f"an error together with the task id {event.raw_task!r}")
+        return HELD
+    if 400 <= response.status < 500:
+        return HELD
+    if event.answer is Answer.UNREADABLE:
+        return Violation(expected, f"HTTP {response.status}, and {event.response.problem}")
+    if event.operation.role is Role.CREATE and event.task is not None:
+        return Violation(expected, f"a task, {event.raw_task!r}")
+    status = "" if event.status is MISSING else f" with status {event.status!r}"
+    return Violation(expected, f"an answer without error{status}")
+
+
+@kind("echo", subject=Subject.PROVIDER)
+def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+    """A task id in the answer to a poll is the one that was asked for."""
+    told = event.echo
+    if event.answer not in (Answer.STATE, Answer.REFUSED) or told is MISSING or event.task is None:
+        return None
+    if type(told) is not str and (type(told) is not int or event.answer is Answer.REFUSED and told == 0):
+        return None  # null, or another type, which is the shape's affair
+    if told == "" and event.answer is Answer.REFUSED:
+        return None
+    if str(told) == event.task:
+        return HELD
+    return Violation(f"the task id {event.raw_task!r} that was asked for", f"{told!r}")
+
+
+@kind("inline-result", subject=Subject.PROVIDER, roles=(Role.CREATE,))
+def inline_result(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+    """A task of a synchronous kind that is accepted is answered in its creation."""
+    if not event.inline_kind or event.answer is not Answer.STATE or event.request_errors:
+        return None
+    if event.phase is Phase.SUCCEEDED:
+        return HELD
+    status = "no status" if event.status in (MISSING, None, "") else f"status {event.status!r}"
+    return Violation("the result in the answer of the creation", f"{status} and no result")

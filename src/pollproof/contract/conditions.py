@@ -1,0 +1,80 @@
+"""Conditions: a test of the value at one place, written in a contract as a small table.
+
+`{ at = "response#/errorId", above = 0 }`, `{ at = "response.http", in = [404, 410] }`,
+`{ at = "response#/error", present = true }`, `{ at = "response#/status", prefix = "FINISHED_ERR" }`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pollproof.contract.places import MISSING, Place, View, compile_place
+
+COMPARISONS = ("equals", "in", "above", "below", "prefix", "present")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison (a word of `COMPARISONS`) of the value at `at` with `operand`."""
+
+    at: Place
+    comparison: str
+    operand: Any
+
+
+def same(left: Any, right: Any) -> bool:
+    """JSON equality: a boolean is no number, 1 is 1.0, null is only null."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    return bool(left == right)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a parsed JSON value is a number (a boolean is none)."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def compile_condition(condition: Condition) -> Callable[[View], bool]:
+    """A function that tells whether a view meets the condition; a missing value meets only `present = false`."""
+    read = compile_place(condition.at)
+    operand = condition.operand
+    match condition.comparison:
+        case "equals":
+            return lambda view: same(read(view), operand)
+        case "in":
+            return lambda view: any(same(read(view), choice) for choice in operand)
+        case "above":
+
+            def above(view: View) -> bool:
+                value = read(view)
+                return is_number(value) and value > operand
+
+            return above
+        case "below":
+
+            def below(view: View) -> bool:
+                value = read(view)
+                return is_number(value) and value < operand
+
+            return below
+        case "prefix":
+
+            def prefix(view: View) -> bool:
+                value = read(view)
+                return isinstance(value, str) and value.startswith(operand)
+
+            return prefix
+        case "present":
+            wanted = bool(operand)
+            return lambda view: (read(view) is not MISSING and read(view) is not None) is wanted
+    raise ValueError(f"unknown comparison {condition.comparison!r}")  # the loader admits only COMPARISONS
+
+
+def compile_any(conditions: tuple[Condition, ...]) -> Callable[[View], bool]:
+    """A function that tells whether a view meets at least one of the conditions (none: never)."""
+    tests = [compile_condition(condition) for condition in conditions]
+    if len(tests) == 1:
+        return tests[0]
+    return lambda view: any(test(view) for test in tests)

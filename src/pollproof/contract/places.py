@@ -1,0 +1,118 @@
+"""Places: where in an exchange a value stands.
+
+A place is written `request#/pointer` or `response#/pointer` (a JSON Pointer, RFC 6901, into the parsed body),
+`request.path.NAME` (a variable of the path template), `request.header.NAME`, `response.header.NAME`,
+or `response.http` (the HTTP status code).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+class Missing:
+    """The type of `MISSING`: a value that is not there, which is another thing than null."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = Missing()
+
+
+class PlaceError(ValueError):
+    """A place that cannot be read; the message says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One exchange as places see it: parsed bodies, path variables, headers (lower-case names), HTTP status."""
+
+    request: Any
+    response: Any
+    path: Mapping[str, str]
+    request_headers: Mapping[str, str]
+    response_headers: Mapping[str, str]
+    http: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A parsed place. `part` is `request` or `response`; `area` is `body`, `path`, `header` or `http`."""
+
+    text: str
+    part: str
+    area: str
+    steps: tuple[str, ...]
+
+    @property
+    def pointer(self) -> str:
+        """The JSON Pointer of a place in a body."""
+        return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in self.steps)
+
+
+def parse_place(text: str) -> Place:
+    """Parse the words of a place; raises `PlaceError` that says what is expected."""
+    part, mark, pointer = text.partition("#")
+    if mark:
+        if part not in ("request", "response"):
+            raise PlaceError(f"'{text}' begins with '{part}'; expected 'request#/...' or 'response#/...'")
+        if pointer and not pointer.startswith("/"):
+            raise PlaceError(f"'{text}' is no place: a JSON Pointer begins with '/'")
+        steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+        return Place(text, part, "body", steps)
+    words = text.split(".", 2)
+    if words == ["response", "http"]:
+        return Place(text, "response", "http", ())
+    if len(words) == 3 and words[2]:
+        part, area, name = words
+        if part == "request" and area == "path":
+            return Place(text, part, area, (name,))
+        if part in ("request", "response") and area == "header":
+            return Place(text, part, area, (name.lower(),))
+    raise PlaceError(
+        f"'{text}' is no place; expected 'request#/pointer', 'response#/pointer', 'request.path.NAME', "
+        "'request.header.NAME', 'response.header.NAME' or 'response.http'"
+    )
+
+
+def walk(value: Any, steps: tuple[str, ...]) -> Any:
+    """Follow the steps of a JSON Pointer through objects and arrays; `MISSING` where it leads nowhere."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(step, MISSING)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return MISSING
+    return value
+
+
+def compile_place(place: Place | None) -> Callable[[View], Any]:
+    """A function from a view to the value at the place (`MISSING` where there is none)."""
+    if place is None:
+        return lambda view: MISSING
+    steps = place.steps
+    if place.area == "http":
+        return lambda view: MISSING if view.http is None else view.http
+    if place.area == "path":
+        return lambda view: view.path.get(steps[0], MISSING)
+    if place.area == "header":
+        if place.part == "request":
+            return lambda view: view.request_headers.get(steps[0], MISSING)
+        return lambda view: view.response_headers.get(steps[0], MISSING)
+    if len(steps) == 1:  # the common case, worth its own straight path: it runs for every exchange
+        name = steps[0]
+        if place.part == "request":
+            return lambda view: view.request.get(name, MISSING) if type(view.request) is dict else MISSING
+        return lambda view: view.response.get(name, MISSING) if type(view.response) is dict else MISSING
+    if place.part == "request":
+        return lambda view: walk(view.request, steps)
+    return lambda view: walk(view.response, steps)

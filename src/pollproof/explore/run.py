@@ -1,0 +1,191 @@
+"""Exploring one target from end to end: the directed walks, then the state machine, into one ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pollproof.clock import Clock, VirtualClock
+from pollproof.contract.model import Clause, Contract, Phase, Subject
+from pollproof.events import Reader
+from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
+from pollproof.explore.session import Session, TargetUnusable
+from pollproof.explore.target import HttpTarget, InProcessTarget, Target
+from pollproof.explore.walks import WALKS
+from pollproof.ledger import Ledger
+from pollproof.monitor import Monitor, clauses_of
+from pollproof.reference.client import judge_client
+from pollproof.reference.provider import ReferenceProvider
+
+PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
+"""Examples of the state machine in each profile; `ci` is what a run takes when nothing is said."""
+
+MACHINE_SECONDS = {"quick": 10.0, "ci": 30.0, "deep": 1800.0}
+"""Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
+
+BUDGET = 60.0
+"""Real seconds that a run may wait where the target's clock cannot be moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to explore, and how thoroughly."""
+
+    contract: Contract
+    base_url: str | None = None
+    credential: str | None = None
+    advance_url: str | None = None
+    sample: Mapping[str, Any] | None = None
+    profile: str = "ci"
+    examples: int | None = None
+    seed: int = 0
+    budget: float = BUDGET
+
+    @property
+    def target(self) -> str:
+        """The target in words."""
+        return self.base_url or "the embedded reference provider"
+
+
+@dataclass(slots=True)
+class Exploring:
+    """What came of exploring: the ledger, figures, and why it ended early if it did."""
+
+    plan: Plan
+    ledger: Ledger
+    exchanges: int = 0
+    examples: int = 0
+    moves: int = 0
+    seconds: float = 0.0
+    walks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    solving: list[tuple[float, float]] = field(default_factory=list)
+    error: str | None = None
+    complete: bool = True
+    clock: str = "virtual"
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage in words, exchanges so far, and clauses exercised."""
+
+
+def explore(plan: Plan, progress: Progress | None = None, provider: ReferenceProvider | None = None) -> Exploring:
+    """Explore the target of a plan. Raises TargetError for a URL that is none; all else is told in the result.
+
+    `provider` replaces the embedded reference (a mutant or a legal variant of it).
+    """
+    contract = plan.contract
+    embedded = plan.base_url is None
+    clauses: tuple[Clause, ...] = clauses_of(contract) if embedded else clauses_of(contract, Subject.PROVIDER)
+    ledger = Ledger(clauses)
+    result = Exploring(plan, ledger)
+    started = time.monotonic()
+    own = clauses_of(contract, Subject.PROVIDER)
+    monitor = Monitor(Reader(contract), own, ledger)
+    clock: Clock
+    target: Target
+    hook: HookedClock | None = None
+    if plan.base_url is None:
+        clock = VirtualClock()
+        provider = ReferenceProvider(contract, clock) if provider is None else provider
+        provider.clock = clock
+        target = InProcessTarget(plan.target, provider.handle)
+    else:
+        target = HttpTarget(plan.base_url)
+        if plan.advance_url is not None:
+            clock = hook = HookedClock(plan.advance_url)
+            result.clock = "moved through its hook"
+        else:
+            clock = RealClock(plan.budget)
+            result.clock = f"real, {plan.budget:g} s granted"
+    stage = ["walk"]
+
+    def observed() -> None:
+        if progress is not None and session.exchanges % 50 == 0:
+            exercised = sum(1 for entry in ledger.entries.values() if entry.exercised)
+            progress(stage[0], session.exchanges, exercised)
+
+    session = Session(
+        contract,
+        target,
+        clock,
+        monitor,
+        credential=plan.credential,
+        sample=plan.sample,
+        seed=plan.seed,
+        observed=observed,
+    )
+    try:
+        _walk(session, result, stage)
+        _explore(session, result, stage, provider if embedded else None, clock)
+        if embedded:
+            stage[0] = "reference client"
+            judge_client(contract, ledger)
+    except (TargetUnusable, ClockError) as error:
+        result.error = str(error)
+        result.complete = False
+    finally:
+        target.close()
+        if hook is not None:
+            hook.close()
+    result.exchanges = session.exchanges
+    result.solving += solving_times(monitor)
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _walk(session: Session, result: Exploring, stage: list[str]) -> None:
+    for walk in WALKS:
+        if not walk.applies(session.contract):
+            continue
+        stage[0] = walk.name.replace("-", " ")
+        try:
+            walk.run(session)
+            result.walks.append(walk.name)
+        except BudgetSpent:
+            result.notes.append(
+                f"the walk '{walk.name}' needs more real time than the granted {result.plan.budget:g} s; "
+                "a clock hook (--advance-url) or a larger --budget would let it end"
+            )
+
+
+def _explore(
+    session: Session, result: Exploring, stage: list[str], provider: ReferenceProvider | None, clock: Clock
+) -> None:
+    from pollproof.explore.machine import Exploration  # Hypothesis takes its time to import
+
+    stage[0] = "state machine"
+    plan = result.plan
+    examples = PROFILES[plan.profile] if plan.examples is None else plan.examples
+    if examples == 0:
+        return
+
+    def fresh() -> Session:
+        if provider is not None and isinstance(clock, VirtualClock):
+            result.solving += solving_times(session.monitor)
+            provider.reset()
+            session.reset()
+        return session
+
+    exploration = Exploration(
+        fresh, result.ledger, examples=examples, seconds=MACHINE_SECONDS[plan.profile], seed=plan.seed
+    )
+    try:
+        exploration.run()
+    finally:
+        result.examples, result.moves = exploration.examples, exploration.moves
+        if exploration.cut_short:
+            result.notes.append(f"the state machine stopped early: {exploration.cut_short}")
+
+
+def solving_times(monitor: Monitor) -> list[tuple[float, float]]:
+    """For each task that succeeded: seconds from its creation to its first final answer, at least and at most."""
+    return [
+        (history.first_terminal_least, history.first_terminal_most)
+        for history in monitor.account.tasks.values()
+        if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline
+    ]
+
+

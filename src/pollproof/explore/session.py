@@ -1,0 +1,257 @@
+"""A session with one target: builds requests from the contract, sends them, and lets the monitor judge every answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pollproof.bodies import Unreadable, write_json
+from pollproof.clauses.shape import transient
+from pollproof.clock import Clock
+from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, TaskKind
+from pollproof.events import Answer, Event
+from pollproof.explore.target import Target
+from pollproof.histories import TaskHistory
+from pollproof.monitor import Monitor
+from pollproof.templates import compile_template, without
+from pollproof.trace import Exchange, Request
+
+MAXIMUM_FAILURES = 5
+"""Requests in a row without any answer after which a target counts as gone."""
+
+MAXIMUM_TRANSIENT = 40
+"""Overloaded answers in a row after which a target counts as unusable."""
+
+MAXIMUM_STRANGERS = 8
+"""Polls of unknown tasks in one run: providers ban an address for some dozens of them."""
+
+
+class TargetUnusable(Exception):
+    """The target does not answer; the text says so in one sentence."""
+
+
+class Handle:
+    """A task that the session has created."""
+
+    __slots__ = ("id", "key", "kind")
+
+    def __init__(self, identifier: Any, key: str, kind: TaskKind) -> None:
+        self.id = identifier
+        self.key = key
+        self.kind = kind
+
+
+class Session:
+    """Creates and polls tasks on a target. `observed` is called after each exchange (for progress)."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        target: Target,
+        clock: Clock,
+        monitor: Monitor,
+        *,
+        credential: str | None = None,
+        sample: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        observed: Callable[[], None] | None = None,
+    ) -> None:
+        self.contract = contract
+        self.target = target
+        self.clock = clock
+        self.monitor = monitor
+        self.random = random.Random(seed)
+        self.credential = contract.credential.sample if credential is None else credential
+        self.create_operation = contract.operation(Role.CREATE)
+        self.poll_operation = contract.operation(Role.POLL)
+        self.strangers = 0
+        self.created = 0
+        self.exchanges = 0
+        self.latency = 0.0
+        self._observed = observed
+        self._failures = 0
+        self._transient = 0
+        self._answered = False
+        self._builders = {
+            operation.name: _Builder(operation, contract.credential.template)
+            for operation in contract.operations.values()
+        }
+        self._samples = {
+            name: compile_template(sample if sample is not None and not kind.inline else kind.sample)
+            for name, kind in contract.kinds.items()
+        }
+
+    def reset(self) -> None:
+        """Begin a new trace on a target that has forgotten the last one."""
+        self.monitor.reset()
+        self.strangers = 0
+        self.created = 0
+
+    @property
+    def kinds(self) -> tuple[TaskKind, ...]:
+        """The kinds of tasks whose result must be polled for."""
+        return tuple(kind for kind in self.contract.kinds.values() if not kind.inline)
+
+    @property
+    def inline_kinds(self) -> tuple[TaskKind, ...]:
+        """The kinds of tasks that are answered in their creation."""
+        return tuple(kind for kind in self.contract.kinds.values() if kind.inline)
+
+    # ------------------------------------------------------------------------------- exchanges
+
+    def send(self, request: Request, probe: str | None = None) -> Event:
+        """Send one request and judge its answer; raises `TargetUnusable` when the target is gone."""
+        sent = self.clock.now()
+        outcome = self.target.exchange(request)
+        received = self.clock.now()
+        self.exchanges += 1
+        event = self.monitor.observe(Exchange(request, outcome.response, sent, received, outcome.failure, probe))
+        assert event is not None, "a session sends only requests of its contract"
+        if outcome.response is None:
+            self._failures += 1
+            if probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
+                when = f"after {self.exchanges} exchanges: " if self._answered else ""
+                raise TargetUnusable(f"{self.target.name} does not answer: {when}{outcome.failure}")
+        else:
+            self._failures = 0
+            self._answered = True
+            took = received - sent
+            if took > self.latency:
+                self.latency = min(took, 1.0)
+            if type(event.response) is Unreadable and transient(event):
+                self._transient += 1
+                if self._transient >= MAXIMUM_TRANSIENT:
+                    raise TargetUnusable(
+                        f"{self.target.name} answers nothing but HTTP {outcome.response.status}, an overloaded server's page"
+                    )
+            else:
+                self._transient = 0
+        if self._observed is not None:
+            self._observed()
+        return event
+
+    def request(self, operation: Operation, words: Mapping[str, Any], credential: str | None = None) -> Request:
+        """The request of an operation with these words in it."""
+        return self._builders[operation.name].build(self.credential if credential is None else credential, words)
+
+    def create(self, kind: TaskKind) -> tuple[Event, Handle | None]:
+        """Create one task; the handle is None when it was not accepted."""
+        self.created += 1
+        task = self._samples[kind.name]({"number": self.created})
+        event = self.send(self.request(self.create_operation, {"task": task}))
+        if event.answer is Answer.STATE and event.task is not None:
+            return event, Handle(event.raw_task, event.task, kind)
+        return event, None
+
+    def poll(self, handle: Handle) -> Event:
+        """Poll a task once."""
+        return self.send(self.request(self.poll_operation, {"task_id": handle.id}))
+
+    def history(self, handle: Handle) -> TaskHistory | None:
+        """What the trace has said of a task so far."""
+        return self.monitor.account.tasks.get(handle.key)
+
+    # ---------------------------------------------------------------------------------- probes
+
+    def probe_unknown(self, identifier: Any) -> Event | None:
+        """Poll a task that no creation gave; None once the run has asked for enough of them."""
+        if self.strangers >= MAXIMUM_STRANGERS or str(identifier) in self.monitor.account.tasks:
+            return None
+        self.strangers += 1
+        return self.send(self.request(self.poll_operation, {"task_id": identifier}), "unknown-task")
+
+    def wrong_credentials(self) -> list[str]:
+        """Keys that are not the right one: another, and the right one shortened, lengthened and in another case."""
+        right = self.credential
+        candidates = [self.contract.credential.wrong, right[:-1], right + "0", right.swapcase()]
+        return [key for key in dict.fromkeys(candidates) if key and key != right]
+
+    def probe_credential(self, operation: Operation, words: Mapping[str, Any], credential: str) -> Event:
+        """Ask with a wrong key."""
+        return self.send(self.request(operation, words, credential), "wrong-credential")
+
+    def probe_missing(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event:
+        """Ask without the required field of that number."""
+        place = operation.required[number]
+        request = self.request(operation, words)
+        if place.area == "header":
+            headers = {name: value for name, value in request.headers.items() if name != place.steps[0]}
+            return self.send(request._replace(headers=headers), "missing-field")
+        body = without(self._builders[operation.name].body(self.credential, words), place.pointer)
+        return self.send(request._replace(body=write_json(body)), "missing-field")
+
+    def probe_malformed(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event:
+        """Ask with a body that cannot be read: cut short, or no JSON at all."""
+        request = self.request(operation, words)
+        body = request.body[: len(request.body) // 2] if number % 2 == 0 else b"this is no JSON"
+        return self.send(request._replace(body=body), "malformed")
+
+    # ------------------------------------------------------------------------------------ time
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        if seconds > 0:
+            self.clock.advance(seconds)
+
+    @property
+    def wait(self) -> float:
+        """Seconds between two polls of a lawful client (one where nothing is documented)."""
+        return self.contract.limits.wait or 1.0
+
+    def pause_if_told(self, event: Event) -> bool:
+        """Wait as long as a busy or blocked provider asks for; whether it did ask."""
+        if event.answer is Answer.STATE:
+            return False
+        if event.effect in (Effect.BUSY, Effect.BLOCKED):
+            entry = self.contract.errors.get(event.error_code or "")
+            seconds = entry.seconds if entry is not None and entry.seconds is not None else self.wait
+            self.advance(max(seconds, self.wait))
+            return True
+        if event.answer in (Answer.NONE, Answer.UNREADABLE) and (event.answer is Answer.NONE or transient(event)):
+            self.advance(self.wait)
+            return True
+        return False
+
+    def settle(self, handle: Handle, patience: float) -> Phase | None:
+        """Poll at a lawful pace, ever more slowly, until the task has an end or `patience` seconds are over."""
+        waited, pause = 0.0, self.wait
+        while True:
+            event = self.poll(handle)
+            if event.phase is not None and event.phase.terminal:
+                return event.phase
+            if event.effect is Effect.FAILED:
+                return Phase.FAILED
+            if event.answer is Answer.REFUSED and event.effect in (Effect.LOST, Effect.REFUSED, Effect.UNCLEAR):
+                return None
+            if waited >= patience:
+                return None
+            self.advance(pause)
+            waited += pause
+            pause = min(pause * 1.5, patience / 8)
+
+
+class _Builder:
+    """Builds the requests of one operation."""
+
+    __slots__ = ("_body", "_headers", "_method", "_path", "_template")
+
+    def __init__(self, operation: Operation, template: str) -> None:
+        self._method = operation.method
+        self._path = operation.path
+        self._template = template
+        self._body = None if operation.request is None else compile_template(operation.request)
+        self._headers: dict[str, str] = {"accept": "application/json"}
+        if self._body is not None:
+            self._headers["content-type"] = "application/json"
+
+    def body(self, credential: str, words: Mapping[str, Any]) -> Any:
+        """The body before it is written out."""
+        if self._body is None:
+            return None
+        return self._body({**words, "credential": self._template.replace("{credential}", credential)})
+
+    def build(self, credential: str, words: Mapping[str, Any]) -> Request:
+        """The request with these words."""
+        body = self.body(credential, words)
+        return Request(self._method, self._path, self._headers, b"" if body is None else write_json(body))

@@ -1,0 +1,337 @@
+"""Directed walks: short plans, derived from the contract, that exercise every clause for certain.
+
+Each walk is a function over a session, simplest first. A walk judges nothing: the monitor behind the session does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pollproof.contract.model import Contract, Effect, Phase
+from pollproof.events import Answer, Event
+from pollproof.explore.session import Handle, Session
+
+EDGE = 0.25
+"""Seconds before and after what a deadline leaves open at which polls are sent, besides the target's own latency."""
+
+MAXIMUM_ATTEMPTS = 6
+"""Tasks that are created at most to get one that succeeds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A named walk; `applies` tells whether a contract has what it exercises."""
+
+    name: str
+    run: Callable[[Session], None]
+    applies: Callable[[Contract], bool]
+
+    @property
+    def purpose(self) -> str:
+        """The first line of the walk's docstring."""
+        return (self.run.__doc__ or "").strip().partition("\n")[0]
+
+
+WALKS: list[Walk] = []
+"""All walks in the order in which they are run."""
+
+
+def walk(
+    applies: Callable[[Contract], bool] = lambda contract: True,
+) -> Callable[[Callable[[Session], None]], Callable[[Session], None]]:
+    """Register a walk."""
+
+    def register(run: Callable[[Session], None]) -> Callable[[Session], None]:
+        WALKS.append(Walk(run.__name__.replace("_", "-"), run, applies))
+        return run
+
+    return register
+
+
+# ------------------------------------------------------------------------------------- pieces
+
+
+def patience(session: Session) -> float:
+    """Seconds after which a task that is not finished is given up."""
+    limits = session.contract.limits
+    return limits.solving or (limits.lifetime or 400.0) * 0.4
+
+
+def created(session: Session) -> Handle | None:
+    """A new task of the first kind that must be polled for; one more try after a busy answer."""
+    for _ in range(3):
+        event, handle = session.create(session.kinds[0])
+        if handle is not None or not session.pause_if_told(event):
+            return handle
+    return None
+
+
+def several(session: Session, count: int) -> list[Handle]:
+    """That many new tasks, created one right after the other."""
+    handles = [created(session) for _ in range(count)]
+    return [handle for handle in handles if handle is not None]
+
+
+def finished(session: Session) -> Handle | None:
+    """A task that has succeeded, None where the target gives none."""
+    for _ in range(MAXIMUM_ATTEMPTS):
+        handle = created(session)
+        if handle is None:
+            return None
+        if session.settle(handle, patience(session)) is Phase.SUCCEEDED:
+            return handle
+    return None
+
+
+def settle_all(session: Session, handles: list[Handle]) -> None:
+    """Poll tasks in turn, at a lawful pace, until all have an end."""
+    waiting = list(handles)
+    waited, pause = 0.0, session.wait
+    while waiting and waited <= patience(session):
+        still = []
+        for handle in waiting:
+            event = session.poll(handle)
+            if not (event.phase is not None and event.phase.terminal) and event.answer is not Answer.REFUSED:
+                still.append(handle)
+            elif event.effect in (Effect.BUSY, Effect.BLOCKED):
+                still.append(handle)
+        waiting = still
+        session.advance(pause)
+        waited += pause
+        pause = min(pause * 1.4, 20.0)
+
+
+def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
+    """Poll tasks that have an end once more, to see that it is one."""
+    for _ in range(times):
+        for handle in handles:
+            session.pause_if_told(session.poll(handle))
+        session.advance(session.wait)
+
+
+def age(session: Session, handle: Handle) -> float:
+    """Seconds since a task's creation was answered."""
+    history = session.history(handle)
+    return 0.0 if history is None else session.clock.now() - history.created_received
+
+
+def until_age(session: Session, handle: Handle, seconds: float) -> None:
+    """Let time pass until a task has that age (nothing when it is older)."""
+    session.advance(seconds - age(session, handle))
+
+
+def edge(session: Session) -> float:
+    """How far from a deadline to poll so that the poll is surely on one side of it."""
+    return EDGE + 3 * session.latency
+
+
+# -------------------------------------------------------------------------------------- walks
+
+
+@walk()
+def one_after_another(session: Session) -> None:
+    """Four tasks, each created, polled to its end and read again."""
+    for _ in range(4):
+        handle = created(session)
+        if handle is not None:
+            session.settle(handle, patience(session))
+            read_again(session, [handle], 3)
+
+
+@walk(lambda contract: any(kind.inline for kind in contract.kinds.values()))
+def answered_at_once(session: Session) -> None:
+    """Tasks of a synchronous kind: their answer is in the creation."""
+    for kind in session.inline_kinds:
+        for _ in range(3):
+            event, _ = session.create(kind)
+            session.pause_if_told(event)
+
+
+@walk()
+def side_by_side(session: Session) -> None:
+    """Several tasks at once, polled in turn, read again in another order and after one more was created."""
+    handles = several(session, 5)
+    settle_all(session, handles)
+    read_again(session, handles[::-1], 2)
+    newest = several(session, 2)
+    read_again(session, handles)
+    settle_all(session, newest)
+    read_again(session, handles + newest)
+    read_again(session, newest[::-1] + handles)
+
+
+@walk()
+def turned_away(session: Session) -> None:
+    """Unknown tasks, wrong keys, missing fields, malformed bodies; and the task beside them is none the worse."""
+    task = session.kinds[0].sample
+    for identifier in session.contract.task_id["unknown"]:
+        session.probe_unknown(identifier)
+    for credential in session.wrong_credentials():
+        session.probe_credential(session.create_operation, {"task": task}, credential)
+    handle = finished(session)
+    pending = created(session)
+    words = {"task": task, "task_id": session.contract.task_id["unknown"][0] if handle is None else handle.id}
+    steps: list[Callable[[], Event | None]] = []
+    for operation in (session.create_operation, session.poll_operation):
+        for number in range(len(operation.required)):
+            steps.append(lambda o=operation, n=number: session.probe_missing(o, words, n))  # type: ignore[misc]
+        for number in range(2):
+            steps.append(lambda o=operation, n=number: session.probe_malformed(o, words, n))  # type: ignore[misc]
+    for credential in session.wrong_credentials():
+        steps.append(lambda c=credential: session.probe_credential(session.poll_operation, words, c))  # type: ignore[misc]
+    steps.append(
+        lambda: session.probe_credential(session.create_operation, {"task": task}, session.contract.credential.wrong)
+    )
+    steps.append(lambda: session.probe_unknown(session.contract.task_id["unknown"][-1]))
+    for step in steps:
+        step()
+        if handle is not None:
+            session.pause_if_told(session.poll(handle))
+    if pending is not None:
+        session.settle(pending, patience(session))
+        read_again(session, [pending])
+
+
+@walk(lambda contract: contract.limits.polls is not None)
+def to_the_last_poll(session: Session) -> None:
+    """Three tasks side by side polled to the limit and, where the documents say what follows, past it."""
+    exhaust(session, several(session, 3), before_end=True)
+
+
+@walk(lambda contract: contract.limits.polls is not None)
+def to_the_last_poll_in_a_hurry(session: Session) -> None:
+    """A task polled to the limit at once, before it is finished; then it is finished and asked once more."""
+    limit = session.contract.limits.polls or 0
+    handle = created(session)
+    if handle is None:
+        return
+    busy = 0
+    for _ in range(limit):
+        event = session.poll(handle)
+        if event.effect is Effect.LOST:
+            return
+        busy = busy + 1 if event.effect in (Effect.BUSY, Effect.BLOCKED) else 0
+        if busy >= 3:  # it does not want to be polled so fast, which is its right
+            session.pause_if_told(event)
+            return
+    if session.contract.limits.beyond_polls == "lost":
+        for seconds in (0.0, 30.0, 60.0):
+            session.advance(seconds)
+            session.poll(handle)
+
+
+@walk(lambda contract: contract.limits.polls is not None)
+def to_the_last_poll_disturbed(session: Session) -> None:
+    """Tasks polled to the limit, half before and half after their end, with wrong requests in between."""
+    exhaust(session, several(session, 3), before_end=False)
+
+
+def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
+    """Poll tasks side by side up to their limit within their lifetime; past it where that is documented.
+
+    With `before_end` the end comes early and most polls follow it; otherwise half of them come before.
+    """
+    limits = session.contract.limits
+    limit = limits.polls or 0
+    witness = created(session)
+    lifetime = (limits.lifetime or 10_000.0) - limits.lifetime_slack
+    pace = min(session.wait, lifetime * 0.9 / limit)
+    disturb = {limit // 4, limit // 2, limit - 2}
+    for number in range(limit):
+        first: Event | None = None
+        for handle in handles:
+            event = session.poll(handle)
+            first = first or event
+            if event.effect in (Effect.BUSY, Effect.BLOCKED):
+                session.pause_if_told(event)
+        if first is not None and age(session, handles[0]) > lifetime - 2 * pace:
+            break
+        if not before_end and number in disturb:
+            disturbance(session, handles[0])
+        if before_end or number >= limit // 2:
+            session.advance(pace)
+    if limits.beyond_polls == "lost":
+        for _ in range(3):
+            for handle in handles:
+                session.poll(handle)
+            session.advance(pace)
+    if witness is not None:
+        session.pause_if_told(session.poll(witness))
+    later = created(session)
+    if later is not None:
+        session.pause_if_told(session.poll(later))
+    if limits.beyond_polls == "lost":
+        for handle in handles:
+            session.poll(handle)
+
+
+def disturbance(session: Session, handle: Handle) -> None:
+    """Requests that are wrong and have nothing to do with the task."""
+    words = {"task": session.kinds[0].sample, "task_id": handle.id}
+    session.probe_malformed(session.poll_operation, words, 1)
+    session.probe_missing(session.poll_operation, words, len(session.poll_operation.required) - 1)
+    session.probe_unknown(session.contract.task_id["unknown"][0])
+    session.probe_credential(session.create_operation, words, session.contract.credential.wrong)
+
+
+@walk(lambda contract: contract.limits.lifetime is not None)
+def to_the_end_of_life(session: Session) -> None:
+    """Tasks just before, at and just after the end of their lifetime, polled often, seldom and never before."""
+    limits = session.contract.limits
+    lifetime, slack = limits.lifetime or 0.0, limits.lifetime_slack
+    started = several(session, 6)
+    if len(started) < 6:
+        return
+    often, *seldom, never, last = started
+    for handle in seldom:
+        session.settle(handle, patience(session) / 4)
+    steps = 10
+    for number in range(1, steps):
+        until_age(session, often, lifetime * number / steps)
+        session.pause_if_told(session.poll(often))
+        if number == steps // 2:
+            read_again(session, seldom)
+    # Before the end: the oldest task tells how late it is for all, the youngest how early.
+    early = lifetime - slack - edge(session)
+    for handle in (often, *seldom, never):
+        until_age(session, handle, early - 5 * session.latency)
+        session.poll(handle)
+    if slack == 0:
+        until_age(session, last, lifetime)
+        session.poll(last)
+    # After the end, several times over, and after other things have happened.
+    until_age(session, last, lifetime + slack + edge(session))
+    for pause in (0.0, session.wait, lifetime / 5, lifetime):
+        session.advance(pause)
+        for handle in started:
+            session.poll(handle)
+        created(session)
+
+
+@walk(lambda contract: contract.limits.lifetime is not None)
+def to_the_end_of_life_unseen(session: Session) -> None:
+    """Tasks whose result is read right before the end for the first time, and again right after."""
+    limits = session.contract.limits
+    lifetime, slack = limits.lifetime or 0.0, limits.lifetime_slack
+    handles = several(session, 3)
+    for handle in handles:
+        until_age(session, handle, lifetime - slack - edge(session) - 8 * session.latency)
+        session.poll(handle)
+    for handle in handles:
+        until_age(session, handle, lifetime + slack + edge(session))
+        session.poll(handle)
+        session.poll(handle)
+
+
+@walk()
+def still_the_same(session: Session) -> None:
+    """After all that: a few more tasks one after another, and a look at what was refused before."""
+    handles = several(session, 4)
+    settle_all(session, handles)
+    read_again(session, handles, 2)
+    session.probe_credential(
+        session.poll_operation, {"task_id": handles[0].id if handles else ""}, session.contract.credential.wrong
+    )
+    session.probe_unknown(session.contract.task_id["unknown"][-1])
+    read_again(session, handles)

@@ -1,0 +1,216 @@
+"""Histories: what a trace has said so far of one task, and of the account. Folded from events."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pollproof.bodies import canonical
+from pollproof.contract.model import Effect, Limits, Phase, Role
+from pollproof.contract.places import MISSING
+from pollproof.events import Answer, Event
+from pollproof.trace import UNKNOWN_TIME
+
+
+class TaskHistory(NamedTuple):
+    """What is known of one task. Immutable: `fold` gives the next one.
+
+    Times are seconds on the clock of the trace. `polls_most` counts every poll that may have counted toward a
+    budget, `polls_least` those that surely did. `lost` is set once an answer has shown, not too early, that the
+    task is gone. Numbers of exchanges are places in the trace.
+    """
+
+    id: str
+    raw_id: object
+    created: int | None = None
+    created_sent: float = UNKNOWN_TIME
+    created_received: float = UNKNOWN_TIME
+    inline: bool = False
+    polls_most: int = 0
+    polls_least: int = 0
+    phase: Phase | None = None
+    phase_number: int | None = None
+    terminal: Phase | None = None
+    terminal_number: int | None = None
+    result: str | None = None
+    result_number: int | None = None
+    lost: int | None = None
+    last_number: int | None = None
+    last_sent: float = UNKNOWN_TIME
+    last_final: bool = False
+    first_terminal_least: float = UNKNOWN_TIME
+    first_terminal_most: float = UNKNOWN_TIME
+
+
+def surely_inside(history: TaskHistory, event: Event, limits: Limits) -> bool:
+    """Whether the poll surely reached the provider within the documented lifetime (true where none is documented).
+
+    The answer arrived before the creation request left plus the lifetime, less what the documents leave open.
+    """
+    lifetime = limits.lifetime
+    if lifetime is None:
+        return True
+    return event.exchange.received - history.created_sent <= lifetime - limits.lifetime_slack
+
+
+def surely_outside(history: TaskHistory, event: Event, limits: Limits) -> bool:
+    """Whether the poll surely reached the provider after the documented lifetime (false where none is documented).
+
+    The poll left after the creation's answer arrived plus the lifetime and what the documents leave open.
+    """
+    lifetime = limits.lifetime
+    if lifetime is None:
+        return False
+    return event.exchange.sent - history.created_received > lifetime + limits.lifetime_slack
+
+
+def surely_within_limits(history: TaskHistory, event: Event, limits: Limits) -> bool:
+    """Whether the documents promise this poll an answer: surely within the budget and within the lifetime."""
+    if limits.polls is not None and history.polls_most >= limits.polls:
+        return False
+    return surely_inside(history, event, limits)
+
+
+def surely_beyond_polls(history: TaskHistory, limits: Limits) -> bool:
+    """Whether the poll that follows is surely over a budget beyond which the documents promise nothing."""
+    return limits.polls is not None and limits.beyond_polls == "lost" and history.polls_least >= limits.polls
+
+
+def says_gone(history: TaskHistory, event: Event) -> bool:
+    """Whether a well-formed poll is turned away as if there were no such task.
+
+    A busy or blocked provider says nothing of the task; a code that no document lists may be a way to fail,
+    unless the task had succeeded; a task that has failed may be forgotten.
+    """
+    if event.answer is not Answer.REFUSED or history.terminal is Phase.FAILED:
+        return False
+    if event.effect in (Effect.LOST, Effect.REFUSED):
+        return True
+    return event.effect is Effect.UNCLEAR and history.terminal is Phase.SUCCEEDED
+
+
+def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
+    """The history after one more event of the same task."""
+    exchange = event.exchange
+    if event.operation.role is Role.CREATE:
+        if event.answer is not Answer.STATE or history.created is not None:
+            return history
+        succeeded = event.phase is Phase.SUCCEEDED
+        return history._replace(
+            created=event.number,
+            created_sent=exchange.sent,
+            created_received=exchange.received,
+            inline=succeeded,
+            result=canonical(event.result) if succeeded and event.result is not MISSING else None,
+            result_number=event.number if succeeded else None,
+        )
+    if event.probe or event.request_errors:
+        return history._replace(polls_most=history.polls_most + 1)
+    answer, phase = event.answer, event.phase
+    (
+        identifier,
+        raw_id,
+        created,
+        created_sent,
+        created_received,
+        inline,
+        polls_most,
+        polls_least,
+        last_phase,
+        phase_number,
+        terminal,
+        terminal_number,
+        result,
+        result_number,
+        lost,
+        _,
+        _,
+        last_final,
+        first_least,
+        first_most,
+    ) = history
+    if answer is Answer.STATE:
+        if lost is None and surely_beyond_polls(history, limits) and phase is not Phase.SUCCEEDED:
+            lost = event.number
+        polls_least += 1
+        last_final = False
+        if phase is not None:
+            last_final = phase.terminal
+            if terminal is None:
+                last_phase, phase_number = phase, event.number
+                if phase.terminal:
+                    terminal, terminal_number = phase, event.number
+                    first_least = exchange.sent - created_received
+                    first_most = exchange.received - created_sent
+            if result is None and phase is Phase.SUCCEEDED and event.result is not MISSING:
+                result, result_number = canonical(event.result), event.number
+    elif answer is Answer.REFUSED:
+        effect = event.effect
+        last_final = effect in (Effect.FAILED, Effect.LOST, Effect.REFUSED)
+        if effect is Effect.FAILED:
+            if terminal is None:
+                terminal, terminal_number = Phase.FAILED, event.number
+        elif lost is None and not surely_within_limits(history, event, limits):
+            beyond = surely_beyond_polls(history, limits) or surely_outside(history, event, limits)
+            if effect is Effect.LOST or (beyond and effect not in (Effect.BUSY, Effect.BLOCKED)):
+                lost = event.number
+        elif lost is None and effect is Effect.LOST and limits.polls is None and limits.lifetime is None:
+            lost = event.number
+    if lost is None and answer is Answer.STATE and phase is not Phase.SUCCEEDED:
+        if surely_outside(history, event, limits):
+            lost = event.number
+    return TaskHistory(
+        identifier,
+        raw_id,
+        created,
+        created_sent,
+        created_received,
+        inline,
+        polls_most + 1,
+        polls_least,
+        last_phase,
+        phase_number,
+        terminal,
+        terminal_number,
+        result,
+        result_number,
+        lost,
+        event.number,
+        exchange.sent,
+        last_final,
+        first_least,
+        first_most,
+    )
+
+
+class Account:
+    """What is known across the tasks of a trace: all histories, and which task a result belongs to.
+
+    `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
+    second task showed as its first: number of the exchange, task and owner.
+    """
+
+    __slots__ = ("owners", "shared", "tasks")
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, TaskHistory] = {}
+        self.owners: dict[str, str] = {}
+        self.shared: list[tuple[int, str, str]] = []
+
+    def fold(self, event: Event, limits: Limits) -> None:
+        """Take one more event in."""
+        task = event.task
+        if task is None:
+            return
+        before = self.tasks.get(task)
+        if before is None:
+            if event.probe:
+                return
+            if event.operation.role is Role.CREATE and event.answer is not Answer.STATE:
+                return
+            before = TaskHistory(task, event.raw_task)
+        after = fold(before, event, limits)
+        self.tasks[task] = after
+        if after.result is not None and before.result is None and after.result_number is not None:
+            owner = self.owners.setdefault(after.result, task)
+            if owner != task:
+                self.shared.append((after.result_number, task, owner))

@@ -1,0 +1,96 @@
+"""The ledger: the verdict of every clause, and how often each was exercised. Worst wins; violated never heals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from pollproof.clauses import Violation
+from pollproof.contract.model import Clause, Level
+from pollproof.trace import Slice
+
+
+class Verdict(Enum):
+    UNEXERCISED = "unexercised"
+    HELD = "held"
+    VIOLATED = "violated"
+
+
+class Outcome(Enum):
+    """How a run ended; the value is its word in reports, `status` its exit status."""
+
+    PASSED = "passed"
+    VIOLATED = "violated"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+    @property
+    def status(self) -> int:
+        return {"passed": 0, "violated": 1, "inconclusive": 3, "error": 4}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A violation with the part of the trace that shows it."""
+
+    violation: Violation
+    trace: Slice
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known about one clause: how often it was exercised, how often broken, and the shortest evidence."""
+
+    clause: Clause
+    exercised: int = 0
+    violations: int = 0
+    evidence: Evidence | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.evidence is not None:
+            return Verdict.VIOLATED
+        return Verdict.HELD if self.exercised else Verdict.UNEXERCISED
+
+
+class Ledger:
+    """The entries of all clauses that a run judges, in the order of the contract."""
+
+    def __init__(self, clauses: Iterable[Clause]) -> None:
+        self.entries = {clause.id: Entry(clause) for clause in clauses}
+
+    def __getitem__(self, identifier: str) -> Entry:
+        return self.entries[identifier]
+
+    def add(self, identifier: str, evidence: Evidence) -> None:
+        """Record a violation; the shortest evidence is kept."""
+        entry = self.entries[identifier]
+        entry.exercised += 1
+        entry.violations += 1
+        if entry.evidence is None or len(evidence.trace) < len(entry.evidence.trace):
+            entry.evidence = evidence
+
+    def violated(self, *levels: Level) -> list[Entry]:
+        """The violated entries of these levels (all levels when none is given)."""
+        wanted = levels or tuple(Level)
+        return [
+            entry
+            for entry in self.entries.values()
+            if entry.verdict is Verdict.VIOLATED and entry.clause.level in wanted
+        ]
+
+    def unexercised(self) -> list[Entry]:
+        """The entries that nothing has exercised."""
+        return [entry for entry in self.entries.values() if entry.verdict is Verdict.UNEXERCISED]
+
+    def outcome(self, *, strict: bool, require_all: bool, complete: bool, error: str | None) -> Outcome:
+        """The outcome of the run; `complete` is false when it was cut short, `error` says why the suite failed."""
+        if self.violated(Level.MUST) or (strict and self.violated()):
+            return Outcome.VIOLATED
+        if error is not None:
+            return Outcome.ERROR
+        nothing = all(entry.verdict is Verdict.UNEXERCISED for entry in self.entries.values())
+        if not complete or nothing or (require_all and self.unexercised()):
+            return Outcome.INCONCLUSIVE
+        return Outcome.PASSED

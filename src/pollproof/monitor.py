@@ -1,0 +1,103 @@
+"""The monitor: folds the exchanges of a trace into histories and asks every clause about each. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pollproof.clauses import HELD, KINDS, Violation
+from pollproof.clauses.kinds import Kind
+from pollproof.contract.model import Clause, Contract, Role, Subject
+from pollproof.events import Event, Reader
+from pollproof.histories import Account, TaskHistory
+from pollproof.ledger import Entry, Evidence, Ledger
+from pollproof.trace import Exchange, Slice
+
+MAXIMUM_CONTEXT = 6
+"""Exchanges of other tasks just before a violation that are shown with it: they may be its cause."""
+
+MAXIMUM_VIOLATIONS = 25
+"""Violations of one clause after which no shorter evidence is looked for."""
+
+
+def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
+    """The clauses of a contract that are about these subjects (all when none is given)."""
+    return tuple(clause for clause in contract.clauses if not subjects or clause.subject in subjects)
+
+
+class Monitor:
+    """Judges one trace, exchange by exchange. `ledger` may be shared by the monitors of several traces."""
+
+    def __init__(self, reader: Reader, clauses: Iterable[Clause], ledger: Ledger | None = None) -> None:
+        self.reader = reader
+        self.clauses = tuple(clauses)
+        self.ledger = Ledger(self.clauses) if ledger is None else ledger
+        self.account = Account()
+        self.trace: list[Exchange] = []
+        self.skipped = 0
+        self._tasks: list[str | None] = []
+        self._limits = reader.contract.limits
+        checks: dict[tuple[Role, bool], list[tuple[Kind, Any, Entry, bool]]] = {
+            (role, probe): [] for role in Role for probe in (False, True)
+        }
+        for clause in self.clauses:
+            kind = KINDS[clause.kind]
+            check = (kind, clause.parameters, self.ledger[clause.id], kind.scope == "account")
+            for role in kind.roles:
+                checks[role, False].append(check)
+                if kind.probes:
+                    checks[role, True].append(check)
+        self._checks = {
+            key: [(kind.judge, parameters, entry, account) for kind, parameters, entry, account in found]
+            for key, found in checks.items()
+        }
+
+    def reset(self) -> None:
+        """Begin a new trace; the ledger keeps what the last one showed."""
+        self.account = Account()
+        self.trace = []
+        self._tasks = []
+
+    def observe(self, exchange: Exchange) -> Event | None:
+        """Judge one more exchange; its event, or None where it belongs to no operation (`skipped` counts those)."""
+        number = len(self.trace)
+        self.trace.append(exchange)
+        event = self.reader.read(exchange, number)
+        if event is None:
+            self._tasks.append(None)
+            self.skipped += 1
+            return None
+        self._tasks.append(event.task)
+        account = self.account
+        history: TaskHistory | None = account.tasks.get(event.task) if event.task is not None else None
+        if history is None:
+            history = _STRANGER
+        for judge, parameters, entry, of_account in self._checks[event.operation.role, exchange.probe is not None]:
+            finding = judge(account if of_account else history, event, parameters)
+            if finding is None:
+                continue
+            if finding is HELD:
+                entry.exercised += 1
+            elif isinstance(finding, Violation):
+                self._violate(entry, event, finding)
+        account.fold(event, self._limits)
+        return event
+
+    def _violate(self, entry: Entry, event: Event, violation: Violation) -> None:
+        if entry.violations >= MAXIMUM_VIOLATIONS:
+            entry.violations += 1
+            return
+        number = event.number if violation.number is None else violation.number
+        task = self._tasks[number]
+        tasks = {task, *violation.tasks} - {None}
+        numbers = {number, *violation.since}
+        numbers |= {place for place in range(number) if self._tasks[place] in tasks}
+        earlier = [place for place in numbers if place < number and self._tasks[place] == task]
+        if earlier and number - max(earlier) - 1 <= MAXIMUM_CONTEXT:
+            numbers |= set(range(max(earlier) + 1, number))
+        chosen = tuple(sorted(place for place in numbers if place <= event.number))
+        self.ledger.add(entry.clause.id, Evidence(violation, Slice(chosen, tuple(self.trace[place] for place in chosen))))
+
+
+_STRANGER = TaskHistory("", None)
+"""The history of a task of which nothing is known."""

@@ -1,0 +1,104 @@
+"""Shapes: JSON Schemas compiled once, a fast yes or no, and jsonschema's words for a no.
+
+A subschema may carry `x-rule`: the short name of the documented rule that it states. A failure is charged to the
+innermost `x-rule` above it (the empty name where there is none), so that each clause hears of its own failures only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jsonschema_rs
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from pollproof.bodies import Unreadable
+
+MAXIMUM_ERRORS = 20
+"""Failures of one body that are put in words; the rest adds nothing."""
+
+
+class ShapeError(NamedTuple):
+    """One failure of a body: the rule it breaks, the JSON Pointer of the place, and a sentence."""
+
+    rule: str
+    pointer: str
+    message: str
+
+
+class Shape:
+    """One JSON Schema, ready to check bodies. Raises ValueError when the schema itself is wrong."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+        try:
+            self._fast = jsonschema_rs.Draft202012Validator(dict(schema))
+        except (ValueError, jsonschema_rs.ValidationError) as error:
+            raise ValueError(f"the schema cannot be compiled: {error}") from error
+
+    @cached_property
+    def _worded(self) -> Draft202012Validator:
+        return Draft202012Validator(self.schema)
+
+    def check(self, value: Any) -> tuple[ShapeError, ...]:
+        """The failures of a parsed body, empty when it has the shape."""
+        if type(value) is Unreadable:
+            return (ShapeError("", "", value.problem),)
+        try:
+            if self._fast.is_valid(value):
+                return ()
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            pass  # a value that the fast validator cannot carry is decided by the worded one
+        return self.explain(value)
+
+    def explain(self, value: Any) -> tuple[ShapeError, ...]:
+        """The failures of a parsed body, decided by jsonschema alone."""
+        try:
+            errors = list(self._worded.iter_errors(value))
+        except RecursionError:
+            return (ShapeError("", "", "the body is nested too deeply to be checked"),)
+        return tuple(self._word(error) for error in errors[:MAXIMUM_ERRORS])
+
+    def _word(self, error: ValidationError) -> ShapeError:
+        pointer = "".join(f"/{step}" for step in error.absolute_path)
+        message = error.message
+        if len(message) > 200:
+            message = message[:120] + " ... " + message[-60:]
+        place = f"at {pointer}: " if pointer else ""
+        return ShapeError(self._rule(error), pointer, place + message)
+
+    def _rule(self, error: ValidationError) -> str:
+        """The innermost `x-rule` on the way from the root of the schema to the keyword that failed."""
+        rule = ""
+        node: Any = self.schema
+        for step in error.absolute_schema_path:
+            if isinstance(node, Mapping):
+                rule = node.get("x-rule", rule)
+                node = node.get(step)
+                if step == "$ref" and isinstance(node, str) and node.startswith("#/"):
+                    target: Any = self.schema
+                    for name in node[2:].split("/"):
+                        target = target[name]
+                    node = target
+            elif isinstance(node, list) and isinstance(step, int):
+                node = node[step]
+        return str(rule)
+
+    def rules(self) -> frozenset[str]:
+        """All rule names that the schema mentions."""
+        found: set[str] = set()
+
+        def visit(node: Any) -> None:
+            if isinstance(node, Mapping):
+                if isinstance(node.get("x-rule"), str):
+                    found.add(node["x-rule"])
+                for child in node.values():
+                    visit(child)
+            elif isinstance(node, list):
+                for child in node:
+                    visit(child)
+
+        visit(self.schema)
+        return frozenset(found)

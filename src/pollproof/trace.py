@@ -1,0 +1,57 @@
+"""Traces: exchanges in order, each with the times it was sent and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+UNKNOWN_TIME = float("nan")
+"""The time of an exchange whose time is not known. Every comparison with it is false, so nothing is judged by it."""
+
+
+class Request(NamedTuple):
+    """A request as it went over the wire; `path` is relative to the base URL, header names are lower-case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Response(NamedTuple):
+    """A response as it came over the wire; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Exchange(NamedTuple):
+    """One request and its answer, or none.
+
+    `sent` and `received` are seconds on one clock of the trace (`UNKNOWN_TIME` where a recording has none).
+    `failure` says why there is no response. `probe` names what is deliberately wrong with the request
+    (`unknown-task`, `wrong-credential`, `missing-field`, `malformed`); None for a request that means it.
+    """
+
+    request: Request
+    response: Response | None
+    sent: float
+    received: float
+    failure: str | None = None
+    probe: str | None = None
+
+
+Trace = Sequence[Exchange]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The part of a trace that shows something: exchanges with their numbers in the whole trace."""
+
+    numbers: tuple[int, ...]
+    exchanges: tuple[Exchange, ...]
+
+    def __len__(self) -> int:
+        return len(self.exchanges)

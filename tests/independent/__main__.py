@@ -1,0 +1,52 @@
+"""Serve one of the two mock services until told to stop.
+
+    python -m tests.independent capsolver --port 0 --api-key YOUR_API_KEY
+    python tests/independent capmonster --port 0 --api-key YOUR_API_KEY
+
+One line is printed when the service is listening: its base URL.
+"""
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+if not __package__:  # started by the folder's path: make the folder a package
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    __package__ = "independent"
+
+from . import capmonster_service, capsolver_service, serving
+
+SERVICES = {
+    "capsolver": capsolver_service.create_application,
+    "capmonster": capmonster_service.create_application,
+}
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="independent", description="Serve a mock of CapSolver or CapMonster Cloud.")
+    parser.add_argument("service", choices=sorted(SERVICES))
+    parser.add_argument("--port", type=int, default=0, help="0 takes any free port (default)")
+    parser.add_argument("--api-key", default="YOUR_API_KEY", help="the only clientKey that is accepted")
+    parser.add_argument(
+        "--for", dest="duration", type=float, default=600.0, metavar="SECONDS", help="stop after this time"
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM, SIGINT or the end of the time."""
+    options = parse_arguments(arguments)
+    stop = threading.Event()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: stop.set())
+    with serving.serve(SERVICES[options.service](options.api_key), options.port) as base_url:
+        print(base_url, flush=True)
+        stop.wait(options.duration)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
