@@ -120,9 +120,7 @@ class Reader:
             else:
                 self._literal[operation.method, operation.path] = reader
         self._statuses = dict(contract.statuses)
-        self._prefixes = [
-            (value[:-1], status) for value, status in contract.statuses.items() if value.endswith("*")
-        ]
+        self._prefixes = [(value[:-1], status) for value, status in contract.statuses.items() if value.endswith("*")]
         self._inline = compile_any(
             tuple(condition for kind in contract.kinds.values() if kind.inline for condition in kind.when)
         )
@@ -173,7 +171,7 @@ class Reader:
             response_errors = reader.check_response(told)
             if type(told) is Unreadable:
                 answer = Answer.UNREADABLE
-            elif reader.refused(view) or response.status >= 400 and not _has_state(reader, view):
+            elif reader.refused(view) or (response.status >= 400 and not _has_state(reader, view)):
                 answer = Answer.REFUSED
             else:
                 answer = Answer.STATE

@@ -16,7 +16,8 @@ class TaskHistory(NamedTuple):
 
     Times are seconds on the clock of the trace. `polls_most` counts every poll that may have counted toward a
     budget, `polls_least` those that surely did. `lost` is set once an answer has shown, not too early, that the
-    task is gone. Numbers of exchanges are places in the trace.
+    task is gone, `unclear` once an unfinished task was answered with an error that no document lists. Numbers of
+    exchanges are places in the trace.
     """
 
     id: str
@@ -37,6 +38,7 @@ class TaskHistory(NamedTuple):
     last_number: int | None = None
     last_sent: float = UNKNOWN_TIME
     last_final: bool = False
+    unclear: int | None = None
     first_terminal_least: float = UNKNOWN_TIME
     first_terminal_most: float = UNKNOWN_TIME
 
@@ -125,6 +127,7 @@ def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
         _,
         _,
         last_final,
+        unclear,
         first_least,
         first_most,
     ) = history
@@ -146,6 +149,8 @@ def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
     elif answer is Answer.REFUSED:
         effect = event.effect
         last_final = effect in (Effect.FAILED, Effect.LOST, Effect.REFUSED)
+        if effect is Effect.UNCLEAR and terminal is None and unclear is None:
+            unclear = event.number
         if effect is Effect.FAILED:
             if terminal is None:
                 terminal, terminal_number = Phase.FAILED, event.number
@@ -177,6 +182,7 @@ def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
         event.number,
         exchange.sent,
         last_final,
+        unclear,
         first_least,
         first_most,
     )
@@ -186,7 +192,8 @@ class Account:
     """What is known across the tasks of a trace: all histories, and which task a result belongs to.
 
     `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
-    second task showed as its first: number of the exchange, task and owner.
+    second task showed as its first: number of the exchange, task and owner. Results that came with a creation
+    are left out: the same picture is read the same way twice.
     """
 
     __slots__ = ("owners", "shared", "tasks")
@@ -210,7 +217,7 @@ class Account:
             before = TaskHistory(task, event.raw_task)
         after = fold(before, event, limits)
         self.tasks[task] = after
-        if after.result is not None and before.result is None and after.result_number is not None:
+        if after.result is not None and before.result is None and after.result_number is not None and not after.inline:
             owner = self.owners.setdefault(after.result, task)
             if owner != task:
                 self.shared.append((after.result_number, task, owner))

@@ -96,7 +96,9 @@ class Monitor:
         if earlier and number - max(earlier) - 1 <= MAXIMUM_CONTEXT:
             numbers |= set(range(max(earlier) + 1, number))
         chosen = tuple(sorted(place for place in numbers if place <= event.number))
-        self.ledger.add(entry.clause.id, Evidence(violation, Slice(chosen, tuple(self.trace[place] for place in chosen))))
+        self.ledger.add(
+            entry.clause.id, Evidence(violation, Slice(chosen, tuple(self.trace[place] for place in chosen)))
+        )
 
 
 _STRANGER = TaskHistory("", None)

@@ -1,0 +1,214 @@
+"""The pytest plugin: options, the clauses as test items, and fixtures for people's own tests.
+
+It is loaded in every pytest run of an environment that has pollproof installed, so it imports nothing heavy until a
+test asks for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pollproof.explore.run import Exploring, Plan, Progress
+    from pollproof.report.document import Document
+
+EXPLORED = pytest.StashKey["dict[str, Explored]"]()
+RUNNER = "pollproof-runner"
+
+
+class ClauseWarning(UserWarning):
+    """A clause of level SHOULD is violated."""
+
+
+class Explored:
+    """One explored provider: the result and its document."""
+
+    def __init__(self, exploring: Exploring, document: Document) -> None:
+        self.exploring = exploring
+        self.document = document
+
+
+class Runner:
+    """What the command line hands to the plugin, and gets back: progress out, documents in."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress
+        self.documents: dict[str, Document] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("pollproof", "conformance of create-then-poll task APIs")
+
+    def add(name: str, **attributes: Any) -> None:
+        # Another plugin may have the option already (pytest-base-url has --base-url): then its value is used.
+        with contextlib.suppress(ValueError):
+            group.addoption(name, **attributes)
+
+    add("--provider", action="append", default=None, help="a bundled provider or the path of a contract (repeatable)")
+    add("--base-url", default=None, help="the implementation to judge; the embedded reference when left out")
+    add("--api-key", default=None, help="a key that the implementation accepts")
+    add("--advance-url", default=None, help='test hook that moves its clock: POST {"seconds": N}')
+    add("--task", default=None, help="JSON file with the task to create")
+    add("--budget", default=None, help="real time that may be waited, such as 60s or 5m")
+    add("--examples", type=int, default=None, help="examples of the state machine")
+    add("--profile", default="ci", help="quick, ci or deep")
+    add("--seed", type=int, default=0, help="seed of the state machine")
+    add("--strict", action="store_true", help="a violated SHOULD fails")
+    add("--require-all", action="store_true", help="an unexercised clause fails")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[EXPLORED] = {}
+    config.addinivalue_line("markers", "xdist_group(name): tests of one provider run on one worker")
+
+
+def option(config: pytest.Config, name: str) -> Any:
+    """The value of an option, None where another plugin's parser has no such destination."""
+    return config.getoption(name.lstrip("-").replace("-", "_"), default=None)
+
+
+def providers_of(config: pytest.Config) -> list[str]:
+    """The providers that a run is about."""
+    from pollproof.data import bundled
+
+    return option(config, "--provider") or list(bundled())
+
+
+def plan_of(config: pytest.Config, provider: str) -> Plan:
+    """The plan for one provider from the options; raises `pytest.UsageError` for what cannot be used."""
+    from pollproof.explore.options import OptionError, plan_from
+
+    try:
+        return plan_from(
+            provider,
+            base_url=option(config, "--base-url"),
+            api_key=option(config, "--api-key"),
+            advance_url=option(config, "--advance-url"),
+            task=option(config, "--task"),
+            budget=option(config, "--budget"),
+            examples=option(config, "--examples"),
+            profile=option(config, "--profile") or "ci",
+            seed=option(config, "--seed") or 0,
+        )
+    except OptionError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def explored(config: pytest.Config, provider: str) -> Explored:
+    """The explored provider: explored when first asked for, once in a run."""
+    from pollproof.explore.run import explore
+    from pollproof.report.document import document_of
+
+    known = config.stash[EXPLORED]
+    if provider not in known:
+        runner = config.pluginmanager.get_plugin(RUNNER)
+        exploring = explore(plan_of(config, provider), runner.progress if isinstance(runner, Runner) else None)
+        document = document_of(
+            exploring, strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all"))
+        )
+        known[provider] = Explored(exploring, document)
+        if isinstance(runner, Runner):
+            runner.documents[provider] = document
+    return known[provider]
+
+
+class ClauseCheck:
+    """One clause of one provider, as a test item asks for it."""
+
+    def __init__(self, config: pytest.Config, provider: str, clause: str) -> None:
+        self._config = config
+        self._provider = provider
+        self.clause = clause
+
+    def judge(self) -> None:
+        """Pass when the clause held, fail with its trace when it is violated, skip when nothing exercised it."""
+        from pollproof.explore.options import command
+        from pollproof.report.terminal import violation_lines
+
+        config = self._config
+        found = explored(config, self._provider)
+        entry = next(entry for entry in found.document["clauses"] if entry["id"] == self.clause)
+        plan = found.exploring.plan
+        if entry["verdict"] == "violated":
+            words = "\n".join(violation_lines(entry, command(plan, self._provider)))
+            if entry["level"] == "MUST" or option(config, "--strict"):
+                pytest.fail(words, pytrace=False)
+            import warnings
+
+            warnings.warn(ClauseWarning(words), stacklevel=2)
+        elif entry["verdict"] == "unexercised":
+            if found.document["error"]:
+                pytest.fail(f"{self.clause} could not be judged: {found.document['error']}", pytrace=False)
+            if plan.base_url is None or option(config, "--require-all"):
+                pytest.fail(f"{self.clause} was not exercised", pytrace=False)
+            pytest.skip(f"{self.clause}: nothing that happened could have broken it")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "pollproof_clause" in metafunc.fixturenames:
+        pairs = []
+        for provider in providers_of(metafunc.config):
+            plan = plan_of(metafunc.config, provider)
+            for clause in plan.contract.clauses:
+                if plan.base_url is None or clause.subject.value == "provider":
+                    mark = pytest.mark.xdist_group(provider)
+                    pairs.append(pytest.param((provider, clause.id), id=clause.id, marks=mark))
+        metafunc.parametrize("pollproof_clause", pairs, indirect=True)
+    if "pollproof_provider" in metafunc.fixturenames:
+        pairs = [
+            pytest.param(provider, id=Path(provider).stem, marks=pytest.mark.xdist_group(provider))
+            for provider in providers_of(metafunc.config)
+        ]
+        metafunc.parametrize("pollproof_provider", pairs)
+
+
+@pytest.fixture
+def pollproof_clause(request: pytest.FixtureRequest) -> ClauseCheck:
+    """One clause, ready to be judged."""
+    provider, clause = request.param
+    return ClauseCheck(request.config, provider, clause)
+
+
+@pytest.fixture
+def pollproof_explored(request: pytest.FixtureRequest, pollproof_provider: str) -> Explored:
+    """What exploring one provider gave."""
+    return explored(request.config, pollproof_provider)
+
+
+@pytest.fixture
+def pollproof_reference() -> Iterator[Callable[..., str]]:
+    """Start reference providers on loopback: `pollproof_reference("NAME")` gives a base URL that lasts for the test."""
+    from pollproof.clock import ShiftedClock
+    from pollproof.loading import load_contract
+    from pollproof.reference.provider import ReferenceProvider
+    from pollproof.reference.server import serve
+
+    with contextlib.ExitStack() as stack:
+
+        def start(provider: str) -> str:
+            clock = ShiftedClock()
+            return stack.enter_context(serve(ReferenceProvider(load_contract(provider), clock), clock)).base_url
+
+        yield start
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:  # a worker of pytest-xdist hands its documents to the controller
+        known = session.config.stash[EXPLORED]
+        output["pollproof"] = json.dumps({name: found.document for name, found in known.items()})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    runner = node.config.pluginmanager.get_plugin(RUNNER)
+    words = (getattr(node, "workeroutput", None) or {}).get("pollproof")
+    if words and isinstance(runner, Runner):
+        runner.documents |= json.loads(words)

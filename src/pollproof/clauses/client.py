@@ -72,9 +72,7 @@ def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Findin
         return None
     gap = event.exchange.sent - history.last_sent
     if gap < parameters.seconds:
-        return Violation(
-            f"at least {parameters.seconds:g} s between two polls", f"{gap:.3f} s", (history.last_number,)
-        )
+        return Violation(f"at least {parameters.seconds:g} s between two polls", f"{gap:.3f} s", (history.last_number,))
     return HELD if gap >= parameters.seconds else None  # neither where the times are not known
 
 

@@ -71,6 +71,20 @@ def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Fi
     return Violation(f"that the task, once {final.value}, stays {final.value}", describe(event), since)
 
 
+@kind("error-is-final", subject=Subject.PROVIDER, parameters=WithinLimits)
+def error_is_final(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
+    """An error is the end of a task, unless the documents list its code as one that passes."""
+    if event.request_errors or history.lost is not None:
+        return None
+    if history.unclear is None:
+        return HELD if event.effect is Effect.FAILED else None
+    if event.answer is not Answer.STATE or event.phase is None or event.phase is Phase.FAILED:
+        return None
+    return Violation(
+        "no status after an error that the documents do not list as passing", describe(event), (history.unclear,)
+    )
+
+
 @kind("result-stable", subject=Subject.PROVIDER, scope="account")
 def result_stable(account: Account, event: Event, parameters: Nothing) -> Finding:
     """The result of a task is the same at every read."""
@@ -112,7 +126,11 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
         if length >= MINIMUM_TOKEN_LENGTH and _overlap(account, task, first):
             since = tuple(n for n in (account.tasks[first].result_number,) if n is not None)
             return Violation(
-                "a result of the task's own", f"task {task!r} has the result of task {first!r}", since, number, (first, task)
+                "a result of the task's own",
+                f"task {task!r} has the result of task {first!r}",
+                since,
+                number,
+                (first, task),
             )
     return None if account.shared else HELD
 

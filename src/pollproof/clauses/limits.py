@@ -100,7 +100,11 @@ def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) ->
             _created(history),
         )
     elapsed = event.exchange.sent - history.created_received
-    return HELD if event.answer is Answer.STATE and elapsed >= LATE * (parameters.seconds - limits.lifetime_slack) else None
+    return (
+        HELD
+        if event.answer is Answer.STATE and elapsed >= LATE * (parameters.seconds - limits.lifetime_slack)
+        else None
+    )
 
 
 @kind("lifetime-ended", subject=Subject.PROVIDER, parameters=Lifetime)
@@ -132,13 +136,15 @@ def lost_stays_lost(history: TaskHistory, event: Event, parameters: Nothing) -> 
 @kind("lost-is-error", subject=Subject.PROVIDER, parameters=Budget)
 def lost_is_error(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
     """A poll of a lost task is answered with an error."""
-    if not _judgeable(history, event):
-        return None
+    if not _judgeable(history, event) or history.terminal is None:
+        return None  # what a task that was never seen to end is answered is left open
     limits = parameters.limits
     if history.lost is None and not surely_beyond_polls(history, limits) and not surely_outside(history, event, limits):
         return None
     if event.phase is Phase.SUCCEEDED:
         return None  # a result after the end is another clause's finding
     if event.answer is Answer.STATE:
-        return Violation("an error, since the task is lost", f"{describe(event)} {_after(history, event)}", _created(history))
+        return Violation(
+            "an error, since the task is lost", f"{describe(event)} {_after(history, event)}", _created(history)
+        )
     return HELD

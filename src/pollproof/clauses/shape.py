@@ -41,7 +41,7 @@ def _unspecified(event: Event) -> bool:
     probe, response = event.probe, event.exchange.response
     if probe == "malformed":
         return True
-    invalid = probe == "missing-field" or bool(event.request_errors)
+    invalid = probe not in (None, "unknown-task", "wrong-credential") or bool(event.request_errors)
     return invalid and response is not None and 400 <= response.status < 500
 
 
@@ -148,7 +148,7 @@ def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Find
     told = event.echo
     if event.answer not in (Answer.STATE, Answer.REFUSED) or told is MISSING or event.task is None:
         return None
-    if type(told) is not str and (type(told) is not int or event.answer is Answer.REFUSED and told == 0):
+    if type(told) is not str and (type(told) is not int or (event.answer is Answer.REFUSED and told == 0)):
         return None  # null, or another type, which is the shape's affair
     if told == "" and event.answer is Answer.REFUSED:
         return None

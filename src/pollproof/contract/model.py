@@ -207,6 +207,21 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """A request that is wrong in a way of the contract's own: what is removed from or set in a right one.
+
+    `code` is the error code with which the reference refuses it, `text` says in words what is wrong.
+    """
+
+    name: str
+    operation: str
+    remove: tuple[str, ...]
+    set: tuple[tuple[str, Any], ...]
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """A legal variant: what the documents leave open, done differently. `clauses` are those whose freedom it shows."""
 
@@ -274,6 +289,7 @@ class Contract:
     operations: Mapping[str, Operation]
     kinds: Mapping[str, TaskKind]
     task_id: Mapping[str, Any]
+    probes: tuple[Probe, ...]
     limits: Limits
     clauses: tuple[Clause, ...]
     variants: tuple[Variant, ...]

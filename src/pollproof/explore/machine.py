@@ -236,7 +236,9 @@ class Exploration:
                 print_blob=False,
                 verbosity=Verbosity.quiet,
                 suppress_health_check=list(HealthCheck),
-                phases=[Phase.reuse, Phase.generate, Phase.shrink] if self._database else [Phase.generate, Phase.shrink],
+                phases=[Phase.reuse, Phase.generate, Phase.shrink]
+                if self._database
+                else [Phase.generate, Phase.shrink],
             )
             machine = hypothesis.seed(self._seed + round_)(self._machine())
             try:

@@ -62,6 +62,7 @@ class Exploring:
     walks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     solving: list[tuple[float, float]] = field(default_factory=list)
+    statuses: set[str] = field(default_factory=set)
     error: str | None = None
     complete: bool = True
     clock: str = "virtual"
@@ -131,6 +132,7 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
         if hook is not None:
             hook.close()
     result.exchanges = session.exchanges
+    result.statuses = session.statuses
     result.solving += solving_times(monitor)
     result.seconds = time.monotonic() - started
     return result
@@ -187,5 +189,3 @@ def solving_times(monitor: Monitor) -> list[tuple[float, float]]:
         for history in monitor.account.tasks.values()
         if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline
     ]
-
-

@@ -9,12 +9,12 @@ from typing import Any
 from pollproof.bodies import Unreadable, write_json
 from pollproof.clauses.shape import transient
 from pollproof.clock import Clock
-from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, TaskKind
+from pollproof.contract.model import Contract, Effect, Operation, Phase, Probe, Role, TaskKind
 from pollproof.events import Answer, Event
 from pollproof.explore.target import Target
 from pollproof.histories import TaskHistory
 from pollproof.monitor import Monitor
-from pollproof.templates import compile_template, without
+from pollproof.templates import compile_template, with_value, without
 from pollproof.trace import Exchange, Request
 
 MAXIMUM_FAILURES = 5
@@ -69,6 +69,7 @@ class Session:
         self.created = 0
         self.exchanges = 0
         self.latency = 0.0
+        self.statuses: set[str] = set()
         self._observed = observed
         self._failures = 0
         self._transient = 0
@@ -108,6 +109,8 @@ class Session:
         self.exchanges += 1
         event = self.monitor.observe(Exchange(request, outcome.response, sent, received, outcome.failure, probe))
         assert event is not None, "a session sends only requests of its contract"
+        if type(event.status) is str:
+            self.statuses.add(event.status)
         if outcome.response is None:
             self._failures += 1
             if probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
@@ -162,23 +165,26 @@ class Session:
         return self.send(self.request(self.poll_operation, {"task_id": identifier}), "unknown-task")
 
     def wrong_credentials(self) -> list[str]:
-        """Keys that are not the right one: another, and the right one shortened, lengthened and in another case."""
+        """Keys that are not the right one: another, none, and the right one shortened, lengthened, in another case."""
         right = self.credential
-        candidates = [self.contract.credential.wrong, right[:-1], right + "0", right.swapcase()]
-        return [key for key in dict.fromkeys(candidates) if key and key != right]
+        candidates = [self.contract.credential.wrong, right[:-1], right + "0", right.swapcase(), ""]
+        return [key for key in dict.fromkeys(candidates) if key != right]
 
     def probe_credential(self, operation: Operation, words: Mapping[str, Any], credential: str) -> Event:
         """Ask with a wrong key."""
         return self.send(self.request(operation, words, credential), "wrong-credential")
 
-    def probe_missing(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event:
-        """Ask without the required field of that number."""
+    def probe_missing(
+        self, operation: Operation, words: Mapping[str, Any], number: int, *, null: bool = False
+    ) -> Event:
+        """Ask without the required field of that number, or with null in its place."""
         place = operation.required[number]
         request = self.request(operation, words)
         if place.area == "header":
             headers = {name: value for name, value in request.headers.items() if name != place.steps[0]}
             return self.send(request._replace(headers=headers), "missing-field")
-        body = without(self._builders[operation.name].body(self.credential, words), place.pointer)
+        whole = self._builders[operation.name].body(self.credential, words)
+        body = with_value(whole, place.pointer, None) if null else without(whole, place.pointer)
         return self.send(request._replace(body=write_json(body)), "missing-field")
 
     def probe_malformed(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event:
@@ -186,6 +192,16 @@ class Session:
         request = self.request(operation, words)
         body = request.body[: len(request.body) // 2] if number % 2 == 0 else b"this is no JSON"
         return self.send(request._replace(body=body), "malformed")
+
+    def probe_own(self, probe: Probe, words: Mapping[str, Any]) -> Event:
+        """Ask in one of the wrong ways that the contract lists."""
+        operation = self.contract.operations[probe.operation]
+        body = self._builders[operation.name].body(self.credential, words)
+        for pointer in probe.remove:
+            body = without(body, pointer)
+        for pointer, value in probe.set:
+            body = with_value(body, pointer, value)
+        return self.send(self.request(operation, words)._replace(body=write_json(body)), probe.name)
 
     # ------------------------------------------------------------------------------------ time
 

@@ -69,7 +69,12 @@ def contract_schema() -> dict[str, Any]:
     answer = _table(
         (),
         {
-            "http": {"type": "integer", "minimum": 100, "maximum": 599, "description": "HTTP status; 200 when left out."},
+            "http": {
+                "type": "integer",
+                "minimum": 100,
+                "maximum": 599,
+                "description": "HTTP status; 200 when left out.",
+            },
             "body": {"description": "The body, with $words in it; no body when left out."},
             "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "More headers."},
         },
@@ -101,7 +106,7 @@ def contract_schema() -> dict[str, Any]:
             "required": _list(place, "Fields of the request without which it must be refused."),
             "answers": {
                 "type": "object",
-                "properties": {name: answer for name in ANSWERS},
+                "properties": dict.fromkeys(ANSWERS, answer),
                 "additionalProperties": False,
                 "description": "What the reference provider answers.",
             },
@@ -114,14 +119,18 @@ def contract_schema() -> dict[str, Any]:
         "part": _choice(["request", "response"], "Which body is judged."),
         "rule": {"type": "string", "pattern": RULE_NAME, "description": "The x-rule of the schema that is judged."},
         "when": _choice(["succeeded", "refused", "accepted"], "Which bodies exercise the clause; all when left out."),
-        "probe": _choice(PROBES, "What is wrong with the request."),
+        "probe": _words(f"What is wrong with the request: {', '.join(PROBES)}, or the name of one of [[probes]]."),
         "limit": {"type": "integer", "minimum": 1},
         "seconds": number,
     }
     clause = _table(
         ("id", "kind", "subject", "level", "source", "text"),
         {
-            "id": {"type": "string", "pattern": CLAUSE_ID, "description": "The permanent id, beginning with the provider."},
+            "id": {
+                "type": "string",
+                "pattern": CLAUSE_ID,
+                "description": "The permanent id, beginning with the provider.",
+            },
             "kind": _choice(sorted(KINDS), "What the clause means; see `pollproof clauses --kinds`."),
             "subject": _choice([subject.value for subject in Subject], "Who must keep it."),
             "level": _choice([level.value for level in Level], "MUST fails a run, SHOULD warns."),
@@ -258,7 +267,10 @@ def contract_schema() -> dict[str, Any]:
                     "additionalProperties": _table(
                         ("sample", "result"),
                         {
-                            "sample": {"type": "object", "description": "A task to create; {number} differs every time."},
+                            "sample": {
+                                "type": "object",
+                                "description": "A task to create; {number} differs every time.",
+                            },
                             "result": {"description": "A result; {token} is the one-time token."},
                             "inline": {"type": "boolean", "description": "Answered in the creation itself."},
                             "when": _list(condition, "Which requests create this kind."),
@@ -266,6 +278,21 @@ def contract_schema() -> dict[str, Any]:
                         "A kind of task.",
                     ),
                 },
+                "probes": _list(
+                    _table(
+                        ("name", "operation", "text"),
+                        {
+                            "name": {"type": "string", "pattern": RULE_NAME},
+                            "operation": _words("The operation that is asked."),
+                            "remove": _list(_words("JSON Pointer"), "Fields to leave out of a right request."),
+                            "set": {"type": "object", "description": "Fields to set, by JSON Pointer."},
+                            "code": _words("The error code of the refusal; that of an invalid request when left out."),
+                            "text": _words("What is wrong, in words."),
+                        },
+                        "A request that is wrong in a way of this API's own.",
+                    ),
+                    "Wrong requests beside those that every API can be asked.",
+                ),
                 "clauses": {**_list(clause, "The rules."), "minItems": 1},
                 "variants": _list(
                     _table(
@@ -282,9 +309,17 @@ def contract_schema() -> dict[str, Any]:
                                     "lifetime": {**number, "description": "Seconds that a task lives."},
                                     "count_refused": {"type": "boolean", "description": "Refused polls count."},
                                     "token": _words("One token for all results."),
-                                    "busy_every": {"type": "integer", "minimum": 2, "description": "Every Nth poll is busy."},
+                                    "busy_every": {
+                                        "type": "integer",
+                                        "minimum": 2,
+                                        "description": "Every Nth poll is busy.",
+                                    },
                                     "busy_code": _words("The error code of a busy answer."),
-                                    "polls": {"type": "integer", "minimum": 1, "description": "Polls that a task answers."},
+                                    "polls": {
+                                        "type": "integer",
+                                        "minimum": 1,
+                                        "description": "Polls that a task answers.",
+                                    },
                                 },
                                 "Changed settings of the reference.",
                             ),

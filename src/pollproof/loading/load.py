@@ -30,6 +30,7 @@ from pollproof.contract.model import (
     Observation,
     Operation,
     Phase,
+    Probe,
     Refusals,
     Role,
     Slip,
@@ -43,7 +44,7 @@ from pollproof.contract.model import (
 from pollproof.contract.places import Place, PlaceError, parse_place
 from pollproof.data import bundled, folder
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
-from pollproof.loading.grammar import contract_schema
+from pollproof.loading.grammar import PROBES, contract_schema
 from pollproof.shapes import Shape
 
 MAXIMUM_FILE = 4 * 1024 * 1024
@@ -66,7 +67,9 @@ def load_contract(name: str | Path) -> Contract:
     if path.suffix == ".toml" or path.exists():
         return _load_file(path)
     hint = nearest(text, bundled())
-    raise ContractError(f"'{text}' is no provider; expected one of {', '.join(bundled())} or the path of a .toml file{hint}")
+    raise ContractError(
+        f"'{text}' is no provider; expected one of {', '.join(bundled())} or the path of a .toml file{hint}"
+    )
 
 
 def _read(path: Path) -> str:
@@ -121,6 +124,8 @@ class _Builder:
             for key, entry in data["sources"].items()
         }
 
+        self.probe_names = [*PROBES, *(entry["name"] for entry in data.get("probes", ()))]
+
     def fault(self, path: Path_, problem: str) -> ContractError:
         return fault(str(self.path), self.text, path, problem)
 
@@ -154,7 +159,9 @@ class _Builder:
             key = match["key"]
             if key not in self.sources:
                 hint = nearest(key, self.sources)
-                raise self.fault([*path, index], f"'{key}' is no source; expected one of {', '.join(self.sources)}{hint}")
+                raise self.fault(
+                    [*path, index], f"'{key}' is no source; expected one of {', '.join(self.sources)}{hint}"
+                )
             found.append(Citation(self.sources[key], match["lines"] or "", match["place"] or ""))
         return tuple(found)
 
@@ -179,7 +186,9 @@ class _Builder:
             raise self.fault(path, f"the schema {candidate} is no JSON object")
         for reference in _references(schema):
             if not reference.startswith("#"):
-                raise self.fault(path, f"the schema {candidate} refers to '{reference}'; nothing is fetched, expected '#/...'")
+                raise self.fault(
+                    path, f"the schema {candidate} refers to '{reference}'; nothing is fetched, expected '#/...'"
+                )
         try:
             Shape(schema)
         except ValueError as error:
@@ -219,12 +228,8 @@ class _Builder:
         )
 
     def break_(self, table: dict[str, Any], path: Path_) -> Break:
-        if "operation" in table and table["operation"] not in self.data["operations"]:
-            known = self.data["operations"]
-            hint = nearest(table["operation"], known)
-            raise self.fault(
-                [*path, "operation"], f"'{table['operation']}' is no operation; expected one of {', '.join(known)}{hint}"
-            )
+        if "operation" in table:
+            self.operation_name(table["operation"], path)
         return Break(
             name=table.get("name", ""),
             operation=table.get("operation", ""),
@@ -234,15 +239,34 @@ class _Builder:
             http=table.get("http"),
         )
 
+    def operation_name(self, name: str, path: Path_) -> str:
+        known = self.data["operations"]
+        if name not in known:
+            problem = f"'{name}' is no operation; expected one of {', '.join(known)}{nearest(name, known)}"
+            raise self.fault([*path, "operation"], problem)
+        return name
+
+    def probe(self, index: int, table: dict[str, Any]) -> Probe:
+        code = table.get("code", self.data["refusals"]["invalid_request"])
+        errors = self.data.get("errors", {})
+        if errors and code not in errors:
+            raise self.fault(["probes", index, "code"], f"'{code}' is not in [errors]{nearest(code, errors)}")
+        return Probe(
+            table["name"],
+            self.operation_name(table["operation"], ["probes", index]),
+            tuple(table.get("remove", ())),
+            tuple((pointer, _null(value)) for pointer, value in table.get("set", {}).items()),
+            code,
+            table["text"],
+        )
+
     def clause(self, index: int, table: dict[str, Any], limits: Limits) -> Clause:
         path: list[str | int] = ["clauses", index]
         kind = KINDS[table["kind"]]
         values = {name: table[name] for name in parameter_names(kind) if name in table}
         operation = values.get("operation")
-        if operation is not None and operation not in self.data["operations"]:
-            known = self.data["operations"]
-            problem = f"'{operation}' is no operation; expected one of {', '.join(known)}{nearest(operation, known)}"
-            raise self.fault([*path, "operation"], problem)
+        if operation is not None:
+            self.operation_name(operation, path)
         subject = Subject(table["subject"])
         if subject not in kind.subjects:
             raise self.fault([*path, "subject"], f"kind '{kind.name}' is about the {kind.subjects[0].value}")
@@ -250,6 +274,10 @@ class _Builder:
             parameters = bind(kind, values, limits)
         except ParameterError as error:
             raise self.fault(path, str(error)) from None
+        if kind.name == "refused" and values["probe"] not in self.probe_names:
+            words = ", ".join(self.probe_names)
+            hint = nearest(values["probe"], self.probe_names)
+            raise self.fault([*path, "probe"], f"'{values['probe']}' is no probe; expected one of {words}{hint}")
         if values.get("rule") and operation is not None:
             part = self.data["operations"][operation][f"{values['part']}_schema"]
             known_rules = Shape(self.schemas[part]).rules()
@@ -295,14 +323,18 @@ class _Builder:
                 problem = f"'{value}' is not under [statuses]{nearest(value, statuses)}"
                 raise self.fault(["lifecycle", "path", index], problem)
         errors = {
-            code: ErrorCode(code, Effect(entry["effect"]), entry["text"], tuple(entry.get("operations", ())), entry.get("seconds"))
+            code: ErrorCode(
+                code, Effect(entry["effect"]), entry["text"], tuple(entry.get("operations", ())), entry.get("seconds")
+            )
             for code, entry in data.get("errors", {}).items()
         }
         operations = {name: self.operation(name, table) for name, table in data["operations"].items()}
         roles = [operation.role for operation in operations.values()]
         for role in (Role.CREATE, Role.POLL):
             if roles.count(role) != 1:
-                raise self.fault(["operations"], f"expected one operation of role '{role.value}', found {roles.count(role)}")
+                raise self.fault(
+                    ["operations"], f"expected one operation of role '{role.value}', found {roles.count(role)}"
+                )
         clauses = tuple(self.clause(index, table, limits) for index, table in enumerate(data["clauses"]))
         self.unique("clauses", "id", [clause.id for clause in clauses])
         identifiers = {clause.id for clause in clauses}
@@ -353,6 +385,7 @@ class _Builder:
                 for name, entry in data["tasks"].items()
             },
             task_id=data["task_id"],
+            probes=tuple(self.probe(index, entry) for index, entry in enumerate(data.get("probes", ()))),
             limits=limits,
             clauses=clauses,
             variants=variants,

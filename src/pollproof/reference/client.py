@@ -89,9 +89,7 @@ def judge_client(
     for solving in (None, NEVER) if settings is None else (settings.solving,):
         clock = VirtualClock()
         base = settings or Settings()
-        provider = ReferenceProvider(
-            contract, clock, Settings(solving, base.lifetime, base.polls, token=base.token)
-        )
+        provider = ReferenceProvider(contract, clock, Settings(solving, base.lifetime, base.polls, token=base.token))
         session = ChangedSession(contract, InProcessTarget("the reference provider", provider.handle), clock, monitor)
         session.changes = changes
         if solving is NEVER:

@@ -6,17 +6,17 @@ Mutants are subclasses of it that override one method; legal variants are settin
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pollproof.bodies import Unreadable, read_json, write_json
 from pollproof.clock import Clock
-from pollproof.contract.conditions import compile_any
-from pollproof.contract.model import Answer, Break, Contract, Operation, Phase, Role, TaskKind
-from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.contract.conditions import compile_any, same
+from pollproof.contract.model import Answer, Break, Contract, Operation, Phase, Probe, Role, TaskKind
+from pollproof.contract.places import MISSING, View, compile_place, walk
 from pollproof.shapes import Shape
-from pollproof.templates import compile_template, with_value, without
+from pollproof.templates import compile_template, steps_of, with_value, without
 from pollproof.trace import Request, Response
 
 SOLVING_SECONDS = (5.0, 2.0, 9.0, 0.0, 14.0, 3.5, 27.0)
@@ -79,13 +79,15 @@ class ReferenceProvider:
         self._credential = compile_place(contract.credential.at)
         self._expected = contract.credential.template.replace("{credential}", contract.credential.sample)
         self._routes = {
-            (operation.method, operation.path): _Route(operation, contract) for operation in contract.operations.values()
+            (operation.method, operation.path): _Route(operation, contract)
+            for operation in contract.operations.values()
         }
         self._answers = {
             (operation.name, name): _Template(_change(answer, operation.name, name, changes))
             for operation in contract.operations.values()
             for name, answer in operation.answers.items()
         }
+        self._probes = [(probe, _recognises(probe)) for probe in contract.probes]
         self._kinds = [
             (kind, compile_any(kind.when), compile_template(kind.result)) for kind in contract.kinds.values()
         ]
@@ -122,6 +124,10 @@ class ReferenceProvider:
     def admits(self, view: View, route: _Route) -> bool:
         """Whether a request has all its required fields, and they have their types."""
         return all(read(view) is not MISSING for read in route.required) and not route.request.check(view.request)
+
+    def rejects(self, probe: str) -> bool:
+        """Whether requests that are wrong in this way of the contract's own are refused."""
+        return True
 
     def find(self, identifier: Any) -> Task | None:
         """The task of that id, forgotten ones included."""
@@ -178,6 +184,9 @@ class ReferenceProvider:
             return self.refuse(route.operation, refusals.wrong_credential)
         if not self.admits(view, route):
             return self.refuse(route.operation, refusals.invalid_request)
+        for probe, wrong in self._probes:
+            if probe.operation == route.operation.name and self.rejects(probe.name) and wrong(view):
+                return self.refuse(route.operation, probe.code)
         if route.operation.role is Role.CREATE:
             return self.create(route.operation, view)
         return self.poll(route.operation, route.task_id(view))
@@ -255,6 +264,21 @@ class ReferenceProvider:
             words["result"] = self.result(task)
             words["another_id"] = self.new_id(task.number + 1_000_000)
         return self._answers[operation.name, name].fill(words)
+
+
+def _recognises(probe: Probe) -> Callable[[View], bool]:
+    """Whether a request is the probe: what it removes is missing, and what it sets is there."""
+    removed = [steps_of(pointer) for pointer in probe.remove]
+    placed = [(steps_of(pointer), value) for pointer, value in probe.set]
+
+    def recognise(view: View) -> bool:
+        for steps in removed:
+            table = walk(view.request, tuple(steps[:-1]))
+            if not isinstance(table, dict) or steps[-1] in table:
+                return False
+        return all(same(walk(view.request, tuple(steps)), value) for steps, value in placed)
+
+    return recognise
 
 
 class _Route:

@@ -1,0 +1,346 @@
+"""The command line: a thin face over the same tests that pytest runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from pollproof import __version__
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pollproof.contract.model import Contract
+    from pollproof.report.document import Document
+
+USAGE, ERROR = 2, 4
+
+_EPILOG = (
+    "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "
+    "3 inconclusive (the run was cut short, or --require-all and a clause unexercised); 4 the suite itself failed."
+)
+
+
+def console_for(stream: IO[str]) -> Console:
+    """A console on a stream: colour on terminals only, none with NO_COLOR, wide lines where there is no terminal."""
+    from rich.console import Console
+
+    terminal = stream.isatty()
+    return Console(
+        file=stream, no_color=bool(os.environ.get("NO_COLOR")), width=None if terminal else 160, highlight=False
+    )
+
+
+def contract_or_exit(name: str) -> Contract:
+    """The contract, or one sentence on standard error and exit status 2."""
+    from pollproof.loading import ContractError, load_contract
+
+    try:
+        return load_contract(name)
+    except ContractError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+@click.version_option(__version__, prog_name="pollproof")
+def cli() -> None:
+    """Prove that a create-then-poll API, or a client of one, keeps the rules that its documentation states."""
+
+
+@cli.command(epilog=_EPILOG, context_settings={"ignore_unknown_options": True})
+@click.argument("providers", nargs=-1, metavar="[PROVIDER|CONTRACT.toml ...]")
+@click.option("--base-url", metavar="URL", help="The implementation to judge; without it the embedded reference.")
+@click.option(
+    "--api-key", metavar="KEY", envvar="POLLPROOF_API_KEY", help="A key that it accepts (or POLLPROOF_API_KEY)."
+)
+@click.option("--advance-url", metavar="URL", help='Test hook that moves its clock: POST {"seconds": N}.')
+@click.option(
+    "--task", metavar="FILE", help="JSON file with the task to create, where the contract's sample does not suit."
+)
+@click.option("--budget", metavar="TIME", help="Real time that may be waited without a clock hook, such as 60s. [60s]")
+@click.option(
+    "--profile", default="ci", show_default=True, help="How thorough: quick, ci or deep (10, 50, 1000 examples)."
+)
+@click.option("--examples", type=int, metavar="N", help="Examples of the state machine; 0 for the walks alone.")
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the state machine.")
+@click.option("--strict", is_flag=True, help="A violated SHOULD fails the run too.")
+@click.option("--require-all", is_flag=True, help="An unexercised clause makes the run inconclusive (exit status 3).")
+@click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON (- for standard output).")
+@click.option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+@click.option("-n", "workers", metavar="WORKERS", help="Worker processes (pytest-xdist); providers are shared out.")
+@click.option("-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.")
+@click.option("-x", "stop", is_flag=True, help="Stop at the first failing clause, as in pytest.")
+@click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
+def verify(providers: tuple[str, ...], **options: Any) -> None:
+    """Judge implementations: the embedded reference providers, or the one at --base-url.
+
+    PROVIDER is a bundled name or the path of a contract file; all bundled ones when left out.
+    """
+    from pollproof.data import bundled
+    from pollproof.explore.options import OptionError, command, plan_from
+
+    names = list(dict.fromkeys(providers or bundled()))
+    for name in names:
+        if name.startswith("-"):
+            raise click.UsageError(f"no such option: {name}")
+    if options["base_url"] and len(names) != 1:
+        raise click.UsageError(f"--base-url goes with one provider; expected one of {', '.join(bundled())}")
+    chosen = ("base_url", "api_key", "advance_url", "task", "budget", "profile", "examples", "seed")
+    picked = {key: options[key] for key in chosen}
+    if not options["base_url"]:
+        if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
+            picked["api_key"] = None  # the variable may be set for other commands; the reference needs no key
+    try:
+        plans = {name: plan_from(name, **picked) for name in names}
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+    _writable(options["json_file"], options["junit"])
+    stream = sys.stderr if options["json_file"] == "-" else sys.stdout
+    console = console_for(stream)
+    try:
+        documents = _run(names, picked, options, console)
+    except KeyboardInterrupt:
+        click.echo("interrupted: the run was cut short", err=True)
+        raise SystemExit(3) from None
+    again = {name: command(plan, name) for name, plan in plans.items()}
+    raise SystemExit(_report(documents, names, again, options, console))
+
+
+def _writable(*files: str | None) -> None:
+    """Bad paths are told before the run, not after it."""
+    for name in files:
+        if name and name != "-" and not Path(name).resolve().parent.is_dir():
+            raise click.UsageError(f"{name}: the folder {Path(name).resolve().parent} does not exist")
+
+
+def _run(
+    names: Sequence[str], picked: dict[str, Any], options: dict[str, Any], console: Console
+) -> dict[str, Document]:
+    """Run the compliance suite with pytest; the documents of the providers that were explored."""
+    import pytest
+
+    from pollproof.data import folder
+    from pollproof.plugin import RUNNER, Runner
+
+    suite = folder("contracts")
+    arguments = [
+        str(suite / "test_clauses.py"),
+        "-p",
+        "pollproof.plugin",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(suite),
+    ]
+    arguments += ["-c", str(suite / "suite.ini"), "-q", "--no-header", "--no-summary", "--tb=no"]
+    for name in names:
+        arguments += ["--provider", str(Path(name).resolve()) if name.endswith(".toml") else name]
+    for key, value in picked.items():
+        if value is not None:
+            arguments.append(f"--{key.replace('_', '-')}={value}")
+    arguments += [f"--{flag.replace('_', '-')}" for flag in ("strict", "require_all") if options[flag]]
+    if options["junit"]:
+        arguments.append(f"--junitxml={Path(options['junit']).resolve()}")
+    if options["workers"]:
+        arguments += ["-p", "xdist.plugin", "-n", options["workers"], "--dist", "loadgroup"]
+    if options["keyword"]:
+        arguments += ["-k", options["keyword"]]
+    if options["stop"]:
+        arguments.append("-x")
+    # The plugins of the environment are none of the suite's business, and loading them costs seconds.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    with _progress(console, quiet=options["quiet"]) as progress:
+        runner = Runner(progress)
+        sink = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed below, after pytest has let go of it
+        with sink, contextlib.redirect_stdout(sink):
+            status = pytest.main(arguments, plugins=[_Named(RUNNER, runner)])
+    if status == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if status in (pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR):
+        click.echo("error: the suite itself failed; run pytest on the contracts folder to see how", err=True)
+        raise SystemExit(ERROR)
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        raise click.UsageError(f"no clause matches -k '{options['keyword']}'")
+    return {Path(key).stem if key.endswith(".toml") else key: document for key, document in runner.documents.items()}
+
+
+class _Named:
+    """Registers the runner under its name."""
+
+    def __init__(self, name: str, runner: Any) -> None:
+        self._name, self._runner = name, runner
+
+    def pytest_configure(self, config: Any) -> None:
+        config.pluginmanager.register(self._runner, self._name)
+
+
+@contextlib.contextmanager
+def _progress(console: Console, *, quiet: bool) -> Iterator[Any]:
+    """A live line on a terminal, one plain line for each stage elsewhere, nothing when quiet."""
+    if quiet:
+        yield None
+    elif console.is_terminal:
+        from rich.markup import escape
+
+        with console.status("exploring") as status:
+            yield lambda stage, exchanges, exercised: status.update(
+                escape(f"{stage}: {exchanges} exchanges, {exercised} clauses exercised")
+            )
+    else:
+        last = [""]
+
+        def line(stage: str, exchanges: int, exercised: int) -> None:
+            if stage != last[0]:
+                last[0] = stage
+                console.print(
+                    f"... {stage} ({exchanges} exchanges so far, {exercised} clauses exercised)", soft_wrap=True
+                )
+
+        yield line
+
+
+def _report(
+    documents: dict[str, Document],
+    names: Sequence[str],
+    again: dict[str, str],
+    options: dict[str, Any],
+    console: Console,
+) -> int:
+    from pollproof.report.document import merge, outcome_of
+    from pollproof.report.terminal import print_document, print_summary
+
+    ordered = [
+        documents[key] for name in names if (key := Path(name).stem if name.endswith(".toml") else name) in documents
+    ]
+    if not ordered:
+        click.echo("error: nothing was explored", err=True)
+        return ERROR
+    for name, document in zip(names, ordered, strict=False):
+        print_document(console, document, strict=options["strict"], again=again[name], quiet=options["quiet"])
+    whole = merge(ordered)
+    print_summary(console, whole, strict=options["strict"])
+    if options["json_file"]:
+        text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+        if options["json_file"] == "-":
+            sys.stdout.write(text)
+        else:
+            _write(Path(options["json_file"]), text)
+    return outcome_of(whole).status
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file in one step, so that a killed run leaves the old one or the new one, never half of it."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+@cli.command()
+@click.argument("providers", nargs=-1, metavar="[PROVIDER ...]")
+@click.option("--kinds", is_flag=True, help="List the kinds of clauses instead, with the sentence each enforces.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def clauses(providers: tuple[str, ...], kinds: bool, as_json: bool) -> None:
+    """List the clauses of the contracts: id, level, subject and text."""
+    from pollproof.clauses import KINDS
+    from pollproof.data import bundled
+
+    if kinds:
+        rows = [
+            {"kind": kind.name, "subject": kind.subjects[0].value, "text": kind.sentence} for kind in KINDS.values()
+        ]
+    else:
+        rows = [
+            {
+                "id": clause.id,
+                "level": clause.level.value,
+                "subject": clause.subject.value,
+                "kind": clause.kind,
+                "text": clause.text,
+                "source": "; ".join(str(citation) for citation in clause.citations),
+            }
+            for name in providers or bundled()
+            for clause in contract_or_exit(name).clauses
+        ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in [key for key in rows[0] if key != "source"]:
+        table.add_column(column, no_wrap=column != "text")
+    for row in rows:
+        table.add_row(*[row[key] for key in row if key != "source"])
+    console_for(sys.stdout).print(table)
+
+
+@cli.command()
+@click.argument("clause_id", metavar="CLAUSE")
+@click.option("--contract", metavar="CONTRACT.toml", help="A contract file, where the clause is not in a bundled one.")
+def explain(clause_id: str, contract: str | None) -> None:
+    """Explain one clause: its rule, where it is documented, how it is judged, what breaks it, what is left open."""
+    from pollproof.data import bundled
+    from pollproof.report.explain import explanation, unknown_clause
+
+    contracts = [contract_or_exit(name) for name in ([contract] if contract else bundled())]
+    for found in contracts:
+        with contextlib.suppress(LookupError):
+            click.echo(explanation(found, found.clause(clause_id)))
+            return
+    raise click.UsageError(unknown_clause(clause_id, contracts))
+
+
+@cli.command()
+@click.argument("provider")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one.")
+@click.option("--mutant", metavar="NAME", help="Serve a mutant: a clause id, or the name that `explain` shows.")
+@click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time, such as 10m.")
+def serve(provider: str, port: int, mutant: str | None, duration: str | None) -> None:
+    """Serve the reference provider on loopback for anyone's own tests, until interrupted.
+
+    The first line printed is the base URL. POST {"seconds": N} to the hook on the second line moves its clock.
+    """
+    from pollproof.clock import ShiftedClock
+    from pollproof.explore.options import OptionError, seconds_of
+    from pollproof.mutants import MutantError, mutant_named
+    from pollproof.reference.provider import ReferenceProvider
+    from pollproof.reference.server import serve as serving
+
+    contract = contract_or_exit(provider)
+    clock = ShiftedClock()
+    try:
+        seconds = None if duration is None else seconds_of(duration)
+        served = (
+            ReferenceProvider(contract, clock) if mutant is None else mutant_named(contract, mutant).provider(clock)
+        )
+    except (OptionError, MutantError) as error:
+        raise click.UsageError(str(error)) from None
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        with serving(served, clock, port) as found:
+            click.echo(found.base_url)
+            click.echo(f"clock hook: {found.advance_url}")
+            click.echo(f"key: {contract.credential.sample}")
+            ended.wait(seconds)
+    except OSError as error:
+        raise click.UsageError(f"port {port} cannot be used ({error.strerror})") from None
+
+
+def main() -> None:
+    """The entry point of the command."""
+    try:
+        cli.main(prog_name="pollproof")
+    except BrokenPipeError:  # the reader of a pipe went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None

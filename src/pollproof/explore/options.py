@@ -1,0 +1,100 @@
+"""Options to plans: what people type, checked at the edge, and the command that shows a finding again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from pollproof.explore.run import BUDGET, PROFILES, Plan
+from pollproof.explore.target import HttpTarget, TargetError
+from pollproof.loading import ContractError, load_contract
+from pollproof.loading.errors import nearest
+
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+class OptionError(ValueError):
+    """An option that cannot be used; its text is one sentence for people."""
+
+
+def seconds_of(text: str) -> float:
+    """A duration such as 90, 60s, 5m or 250ms in seconds; raises `OptionError`."""
+    match = _DURATION.match(text.strip())
+    if match is None:
+        raise OptionError(f"'{text}' is no duration; expected a number with s, m, h or ms, such as 60s")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def sample_of(path: str) -> dict[str, Any]:
+    """The task in a JSON file; raises `OptionError`."""
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise OptionError(f"{path}: is no JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise OptionError(f"{path}: expected a JSON object, the task to create")
+    return value
+
+
+def plan_from(
+    provider: str,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    advance_url: str | None = None,
+    task: str | None = None,
+    budget: str | None = None,
+    examples: int | None = None,
+    profile: str = "ci",
+    seed: int = 0,
+) -> Plan:
+    """The plan that these options mean; raises `OptionError` with one sentence."""
+    if base_url is None and (advance_url or api_key or task):
+        name = "--advance-url" if advance_url else "--api-key" if api_key else "--task"
+        raise OptionError(f"{name} goes with --base-url: the embedded reference needs none")
+    if profile not in PROFILES:
+        raise OptionError(
+            f"'{profile}' is no profile; expected one of {', '.join(PROFILES)}{nearest(profile, PROFILES)}"
+        )
+    if examples is not None and examples < 0:
+        raise OptionError(f"--examples {examples}: expected 0 or more")
+    try:
+        contract = load_contract(provider)
+        for url in (base_url, advance_url):
+            if url is not None:
+                HttpTarget(url)
+    except (ContractError, TargetError) as error:
+        raise OptionError(str(error)) from None
+    return Plan(
+        contract=contract,
+        base_url=base_url,
+        credential=api_key,
+        advance_url=advance_url,
+        sample=None if task is None else sample_of(task),
+        profile=profile,
+        examples=examples,
+        seed=seed,
+        budget=BUDGET if budget is None else seconds_of(budget),
+    )
+
+
+def command(plan: Plan, provider: str) -> str:
+    """The command that explores a plan again; the key is left for people to fill in."""
+    words = ["pollproof", "verify", provider]
+    if plan.base_url is not None:
+        words += ["--base-url", plan.base_url]
+    if plan.credential is not None:
+        words += ["--api-key", "KEY"]
+    if plan.advance_url is not None:
+        words += ["--advance-url", plan.advance_url]
+    if plan.profile != "ci":
+        words += ["--profile", plan.profile]
+    if plan.examples is not None:
+        words += ["--examples", str(plan.examples)]
+    return shlex.join([*words, "--seed", str(plan.seed)])

@@ -1,0 +1,449 @@
+"""Mutants and legal variants: proof that each clause can fail, and that none fails without cause.
+
+A mutant is the reference provider (or client) with exactly one clause broken. Most follow from the kind of the
+clause; the rest are written in the contract as `breaks`. A legal variant differs in what the documents leave open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pollproof.clock import Clock, VirtualClock
+from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Subject, TaskKind, Variant
+from pollproof.contract.places import MISSING, View
+from pollproof.events import Event
+from pollproof.explore.session import Handle
+from pollproof.loading.errors import nearest
+from pollproof.reference.client import ReferenceClient
+from pollproof.reference.provider import ReferenceProvider, Settings, Task
+from pollproof.trace import Response
+
+
+class MutantError(ValueError):
+    """A mutant that does not exist; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A reference with one clause broken. `name` says how, in words.
+
+    `companions` are clauses that cannot be kept when this one is broken.
+    """
+
+    name: str
+    clause: Clause
+    contract: Contract
+    provider_type: type[ReferenceProvider] = ReferenceProvider
+    client_type: type[ReferenceClient] = ReferenceClient
+    settings: Settings = field(default_factory=Settings)
+    changes: tuple[Break, ...] = ()
+    companions: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> Subject:
+        return self.clause.subject
+
+    def provider(self, clock: Clock | None = None) -> ReferenceProvider:
+        """The mutant provider on a clock (a virtual one when none is given)."""
+        return self.provider_type(self.contract, clock or VirtualClock(), self.settings, self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What a kind's mutant is made of."""
+
+    name: str
+    provider: type[ReferenceProvider] = ReferenceProvider
+    client: type[ReferenceClient] = ReferenceClient
+    settings: Settings = field(default_factory=Settings)
+    changes: tuple[Break, ...] = ()
+
+
+_MAKERS: dict[str, Callable[[Contract, Clause], Iterator[_Fault]]] = {}
+
+
+def _mutates(kind: str) -> Callable[[Callable[[Contract, Clause], Iterator[_Fault]]], None]:
+    def register(maker: Callable[[Contract, Clause], Iterator[_Fault]]) -> None:
+        _MAKERS[kind] = maker
+
+    return register
+
+
+def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
+    """The mutants of one clause: those its contract writes down, and those that follow from its kind."""
+    faults = [_Fault(change.name, changes=(change,)) for change in clause.breaks]
+    maker = _MAKERS.get(clause.kind)
+    if maker is not None and not clause.breaks:
+        faults += maker(contract, clause)
+    companions: tuple[str, ...] = ()
+    if clause.kind == "poll-budget" and contract.budget_reachable is False:
+        # More polls than the budget within the lifetime take less than the wait between two of them.
+        companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
+    return [
+        Mutant(fault.name, clause, contract, fault.provider, fault.client, fault.settings, fault.changes, companions)
+        for fault in faults
+    ]
+
+
+def mutants(contract: Contract) -> list[Mutant]:
+    """All mutants of a contract, in the order of its clauses."""
+    return [mutant for clause in contract.clauses for mutant in mutants_of(contract, clause)]
+
+
+def mutant_named(contract: Contract, name: str) -> Mutant:
+    """The mutant provider of that name, or the first of a clause id; raises `MutantError`."""
+    found = [mutant for mutant in mutants(contract) if mutant.subject is Subject.PROVIDER]
+    for mutant in found:
+        if name in (mutant.name, mutant.clause.id):
+            return mutant
+    words = [mutant.name for mutant in found] + [mutant.clause.id for mutant in found]
+    raise MutantError(f"'{name}' is no mutant of {contract.name}{nearest(name, words)}")
+
+
+def variants_of(contract: Contract, clause: Clause) -> list[Variant]:
+    """The legal variants that show the freedom of a clause."""
+    return [variant for variant in contract.variants if clause.id in variant.clauses]
+
+
+def variant_settings(variant: Variant) -> Settings:
+    """The settings of a reference that is this variant."""
+    return Settings(**variant.settings)
+
+
+def variant_provider(contract: Contract, variant: Variant, clock: Clock | None = None) -> ReferenceProvider:
+    """The reference provider as a legal variant."""
+    return ReferenceProvider(contract, clock or VirtualClock(), variant_settings(variant), variant.changes)
+
+
+# --------------------------------------------------------------------------- providers that are wrong
+
+
+class WrongEcho(ReferenceProvider):
+    """Repeats another task id than the one asked for."""
+
+    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+        if task is None or operation.echo is None or name == "created":
+            return super().say(operation, name, task, status, code)
+        own = task.id
+        task.id = self.new_id(task.number + 1_000_000)
+        try:
+            return super().say(operation, name, task, status, code)
+        finally:
+            task.id = own
+
+
+class RunsBackwards(ReferenceProvider):
+    """Says a waiting status again after a running one."""
+
+    def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
+        if phase is Phase.RUNNING:
+            task.seen.append(phase.value)
+            if len(task.seen) % 2 == 0:
+                phase = Phase.WAITING
+        return super().state(operation, task, phase)
+
+
+class ForgetsTheEnd(ReferenceProvider):
+    """Says running again at the third read of a result."""
+
+    def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
+        if phase is Phase.SUCCEEDED and task.reads == 2:
+            task.reads += 1
+            phase = Phase.RUNNING
+        return super().state(operation, task, phase)
+
+
+class FailsAndSucceeds(ReferenceProvider):
+    """Says that a task has succeeded after it said that it had failed."""
+
+    def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
+        if phase is Phase.FAILED:
+            task.seen.append(phase.value)
+            if len(task.seen) > 1:
+                phase = Phase.SUCCEEDED
+        return super().state(operation, task, phase)
+
+
+class ChangesResults(ReferenceProvider):
+    """Gives another result at every read."""
+
+    def result(self, task: Task) -> Any:
+        for kind, _, result in self._kinds:
+            if kind is task.kind:
+                return result({"token": self.token(task.number * 1000 + task.reads), "number": task.number})
+        raise LookupError(task.kind.name)
+
+
+class SharesResults(ReferenceProvider):
+    """Gives the result of the newest task to every later read of any."""
+
+    def result(self, task: Task) -> Any:
+        newest = next((other for other in reversed(self.order) if other.kind is task.kind and other.reads), task)
+        return newest.result if task.reads > 1 else task.result
+
+
+class ReusesIds(ReferenceProvider):
+    """Gives the id of the first task to every third."""
+
+    def new_id(self, number: int) -> Any:
+        return super().new_id(1 if number % 3 == 0 else number)
+
+
+class ComesBack(ReferenceProvider):
+    """Gives the result of a lost task once it has said that it is lost."""
+
+    def lost(self, operation: Operation, task: Task) -> Response:
+        task.seen.append("lost")
+        if task.seen.count("lost") > 1 and not task.fails:
+            return self.state(operation, task, Phase.SUCCEEDED)
+        return super().lost(operation, task)
+
+
+class LostWithoutError(ReferenceProvider):
+    """Says that a lost task is running."""
+
+    def lost(self, operation: Operation, task: Task) -> Response:
+        return self.state(operation, task, Phase.RUNNING)
+
+
+class KnowsEveryTask(ReferenceProvider):
+    """Says of tasks that it never created that they are running."""
+
+    def poll(self, operation: Operation, identifier: Any) -> Response:
+        if self.find(identifier) is None:
+            kind = next(iter(self.contract.kinds.values()))
+            stranger = Task(0, identifier, kind, self.clock.now(), 1.0, False, None)
+            return self.state(operation, stranger, Phase.RUNNING)
+        return super().poll(operation, identifier)
+
+
+class TakesEveryKey(ReferenceProvider):
+    """Accepts any key that is there."""
+
+    def knows(self, credential: Any) -> bool:
+        return isinstance(credential, str) and len(credential) > 0
+
+
+class TakesMissingFields(ReferenceProvider):
+    """Creates tasks from requests that lack what they must have."""
+
+    def admits(self, view: View, route: Any) -> bool:
+        return not all(
+            read(view) is not MISSING and read(view) is not None for read in route.required
+        ) or super().admits(view, route)
+
+
+class CrashesOnGarbage(ReferenceProvider):
+    """Answers a malformed body with HTTP 500."""
+
+    def malformed(self, operation: Operation) -> Response:
+        return Response(500, {"content-type": "text/plain"}, b"Internal Server Error")
+
+
+class NeverInline(ReferenceProvider):
+    """Gives a task id where the result should be."""
+
+    def inline(self, kind: TaskKind) -> bool:
+        return False
+
+
+@_mutates("echo")
+def _echo(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("another task id is repeated", WrongEcho)
+
+
+@_mutates("status-order")
+def _status_order(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("waiting again after running", RunsBackwards)
+
+
+@_mutates("terminal")
+def _terminal(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("running again after the end", ForgetsTheEnd)
+    yield _Fault("succeeded after it had failed", FailsAndSucceeds)
+
+
+@_mutates("result-stable")
+def _result_stable(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("another result at every read", ChangesResults)
+
+
+@_mutates("result-own")
+def _result_own(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("the result of the newest task", SharesResults)
+
+
+@_mutates("unique-id")
+def _unique_id(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("every third task has the first one's id", ReusesIds)
+
+
+@_mutates("budget-served")
+def _budget_served(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    limit = clause.parameters.limit - 1
+    yield _Fault(f"lost after {limit} polls", settings=Settings(polls=limit))
+
+
+@_mutates("budget-ended")
+def _budget_ended(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    limit = clause.parameters.limit + 1
+    yield _Fault(f"{limit} polls are answered", settings=Settings(polls=limit))
+
+
+@_mutates("lifetime-served")
+def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    seconds = clause.parameters.seconds - contract.limits.lifetime_slack - 2
+    yield _Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds))
+
+
+@_mutates("lifetime-ended")
+def _lifetime_ended(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    seconds = clause.parameters.seconds + contract.limits.lifetime_slack + 2
+    yield _Fault(f"there for {seconds:g} s", settings=Settings(lifetime=seconds))
+
+
+@_mutates("lost-stays-lost")
+def _lost_stays_lost(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("a lost task comes back", ComesBack)
+
+
+@_mutates("lost-is-error")
+def _lost_is_error(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("a lost task is said to be running", LostWithoutError)
+
+
+@_mutates("refused")
+def _refused(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    wrong: dict[str, tuple[str, type[ReferenceProvider]]] = {
+        "unknown-task": ("every task is known", KnowsEveryTask),
+        "wrong-credential": ("every key is right", TakesEveryKey),
+        "missing-field": ("missing fields are no matter", TakesMissingFields),
+        "malformed": ("a malformed body is a server error", CrashesOnGarbage),
+    }
+    probe = clause.parameters.probe
+    if probe in wrong:
+        name, provider = wrong[probe]
+        yield _Fault(name, provider)
+    else:
+        yield _Fault(f"the probe '{probe}' is let pass", _lets_pass(probe))
+
+
+def _lets_pass(name: str) -> type[ReferenceProvider]:
+    class LetsPass(ReferenceProvider):
+        """Accepts what one probe of the contract asks."""
+
+        def rejects(self, probe: str) -> bool:
+            return probe != name
+
+        def admits(self, view: View, route: Any) -> bool:
+            return super().admits(view, route) or any(
+                probe.name == name and wrong(view) and probe.operation == route.operation.name
+                for probe, wrong in self._probes
+            )
+
+    return LetsPass
+
+
+@_mutates("inline-result")
+def _inline_result(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("a synchronous task must be polled", NeverInline)
+
+
+@_mutates("http-status")
+def _http_status(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("a result with HTTP 500", changes=(Break("", answer="succeeded", http=500),))
+
+
+# ----------------------------------------------------------------------------- clients that are wrong
+
+
+class Hasty(ReferenceClient):
+    """Waits half as long as it should."""
+
+    def wait(self) -> float:
+        return super().wait() / 2
+
+
+class Tireless(ReferenceClient):
+    """Polls on past the budget, quickly enough to stay within the lifetime."""
+
+    def wait(self) -> float:
+        limits = self.contract.limits
+        lifetime = limits.lifetime or 1e9
+        return min(super().wait(), lifetime * 0.9 / ((limits.polls or 0) + 2))
+
+    def gives_up(self, polls: int, elapsed: float) -> bool:
+        limits = self.contract.limits
+        return polls > (limits.polls or 0) or (limits.lifetime is not None and elapsed > limits.lifetime)
+
+
+class Doubtful(ReferenceClient):
+    """Asks once more after the final answer."""
+
+    asked = False
+
+    def is_done(self, event: Event) -> bool:
+        done = super().is_done(event)
+        if done and not self.asked:
+            self.asked = True
+            return False
+        return done
+
+
+class Late(ReferenceClient):
+    """Polls a task for the first time when its lifetime is over."""
+
+    def wait(self) -> float:
+        limits = self.contract.limits
+        return (limits.lifetime or 0.0) + limits.lifetime_slack + 1.0
+
+    def gives_up(self, polls: int, elapsed: float) -> bool:
+        return polls > 0
+
+
+class Retyping(ReferenceClient):
+    """Sends the task id as another JSON type, or with another digit."""
+
+    def task_id(self, handle: Handle, event: Event | None) -> Any:
+        if isinstance(handle.id, int):
+            return float(handle.id)
+        return handle.id.upper() if handle.id.upper() != handle.id else handle.id + "0"
+
+
+class PollsInline(ReferenceClient):
+    """Polls for a result that it has."""
+
+    def keeps_inline(self, event: Event) -> bool:
+        return False
+
+
+@_mutates("minimum-wait")
+def _minimum_wait(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("half the wait", client=Hasty)
+
+
+@_mutates("poll-budget")
+def _poll_budget(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("one poll too many", client=Tireless)
+
+
+@_mutates("no-poll-after-final")
+def _no_poll_after_final(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("one more poll after the final answer", client=Doubtful)
+
+
+@_mutates("no-poll-after-lifetime")
+def _no_poll_after_lifetime(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("a poll past the lifetime", client=Late)
+
+
+@_mutates("same-task-id")
+def _same_task_id(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("the task id retyped", client=Retyping)
+
+
+@_mutates("no-poll-after-inline")
+def _no_poll_after_inline(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("a result that is there is polled for", client=PollsInline)

@@ -1,0 +1,138 @@
+"""The reference provider over HTTP: a server of its own for real clients, and a handler for pytest-httpserver."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from pollproof.clock import Clock
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.trace import Request, Response
+
+if TYPE_CHECKING:
+    from werkzeug import Request as WerkzeugRequest
+    from werkzeug import Response as WerkzeugResponse
+
+ADVANCE = "/_clock/advance"
+"""Path of the hook that moves the reference's clock; no provider documents a path like it."""
+
+MAXIMUM_REQUEST = 8 * 1024 * 1024
+"""Bytes of a request body that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A provider that is being served."""
+
+    base_url: str
+    advance_url: str
+
+
+def advance(clock: Clock, body: bytes) -> Response:
+    """Answer the clock hook: `{"seconds": N}` moves the clock and is answered with its new time."""
+    headers = {"content-type": "application/json"}
+    try:
+        seconds = json.loads(body)["seconds"]
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+            raise ValueError("seconds is no number")
+        clock.advance(seconds)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        words = f'expected {{"seconds": N}} with N from 0 on ({error})'
+        return Response(400, headers, json.dumps({"error": words}).encode())
+    return Response(200, headers, json.dumps({"now": clock.now()}).encode())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one write for head and body: two would wait for each other (Nagle and delayed acknowledgement)
+    disable_nagle_algorithm = True
+    timeout = 60
+    server: _Server
+
+    def _answer(self) -> None:
+        length = self.headers.get("content-length", "0")
+        size = int(length) if length.isdigit() else -1
+        if "transfer-encoding" in self.headers or not 0 <= size <= MAXIMUM_REQUEST:
+            self.close_connection = True
+            self._write(
+                Response(411 if size <= 0 else 413, {"content-type": "text/plain"}, b"a Content-Length is required")
+            )
+            return
+        body = self.rfile.read(size)
+        if self.path == ADVANCE and self.command == "POST":
+            self._write(advance(self.server.clock, body))
+            return
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        with self.server.lock:
+            answer = self.server.handle(Request(self.command, self.path, headers, body))
+        self._write(answer)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - names that http.server looks for
+
+    def _write(self, answer: Response) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.status not in (204, 304):
+            self.send_header("content-length", str(len(answer.body)))
+        self.end_headers()
+        if answer.status not in (204, 304):
+            self.wfile.write(answer.body)
+        self.wfile.flush()
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is http.server's
+        """Print nothing: the trace of a run is kept elsewhere."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, port: int, handle: Callable[[Request], Response], clock: Clock) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.handle = handle
+        self.clock = clock
+        self.lock = threading.Lock()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away in the middle is no error of the server."""
+
+
+@contextmanager
+def serve(provider: ReferenceProvider, clock: Clock, port: int = 0) -> Iterator[Served]:
+    """Serve a provider on loopback (port 0: a free one) until the context ends. Raises OSError for a port in use."""
+    server = _Server(port, provider.handle, clock)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    base_url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield Served(base_url, base_url + ADVANCE)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def werkzeug_handler(provider: ReferenceProvider, clock: Clock) -> Callable[[WerkzeugRequest], WerkzeugResponse]:
+    """A handler for `httpserver.expect_request(re.compile(".*")).respond_with_handler(...)` of pytest-httpserver."""
+    from werkzeug import Response as WerkzeugResponse
+
+    lock = threading.Lock()
+
+    def handle(request: WerkzeugRequest) -> WerkzeugResponse:
+        body = request.get_data()
+        with lock:
+            if request.path == ADVANCE:
+                answer = advance(clock, body)
+            else:
+                headers = {name.lower(): value for name, value in request.headers.items()}
+                answer = provider.handle(Request(request.method, request.path, headers, body))
+        return WerkzeugResponse(answer.body, answer.status, dict(answer.headers))
+
+    return handle

@@ -1,0 +1,168 @@
+"""The report as one JSON document; every other report is a view of it. Its schema: schemas/pollproof/report.schema.json."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from pollproof import __version__
+from pollproof.bodies import Unreadable, excerpt, read_json
+from pollproof.contract.model import Contract, Level, Observation
+from pollproof.explore.run import Exploring
+from pollproof.ledger import Entry, Evidence, Outcome, Verdict
+from pollproof.report.redact import Redactor
+from pollproof.trace import Exchange
+
+MAXIMUM_TEXT = 2000
+"""Characters of one body in a report; results may be long, and their beginning tells enough."""
+
+Document = dict[str, Any]
+
+
+def outcome_of(document: Mapping[str, Any]) -> Outcome:
+    """The outcome that a document states."""
+    return Outcome(document["outcome"])
+
+
+def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool = False) -> Document:
+    """The document of one explored target."""
+    plan, ledger = exploring.plan, exploring.ledger
+    contract = plan.contract
+    credential = plan.credential or contract.credential.sample
+    redactor = Redactor([credential, credential[:-1], credential.swapcase()])
+    # A run in which a whole kind of clause was never reached is honest about it through the verdicts themselves;
+    # `complete` speaks of runs that were cut short.
+    outcome = ledger.outcome(strict=strict, require_all=require_all, complete=exploring.complete, error=exploring.error)
+    return {
+        "pollproof": __version__,
+        "mode": "verify",
+        "provider": contract.name,
+        "target": plan.target,
+        "outcome": outcome.value,
+        "error": None if exploring.error is None else redactor.text(exploring.error),
+        "seed": plan.seed,
+        "clock": exploring.clock,
+        "exchanges": exploring.exchanges,
+        "examples": exploring.examples,
+        "seconds": round(exploring.seconds, 3),
+        "notes": [redactor.text(note) for note in exploring.notes],
+        "clauses": [_entry(contract, entry, redactor) for entry in ledger.entries.values()],
+        "observations": [_observe(observation, exploring) for observation in contract.observations],
+        "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
+        "complete": exploring.complete,
+    }
+
+
+def merge(documents: list[Document]) -> Document:
+    """One document of several providers: the figures added up, the worst outcome, the clauses in one list."""
+    if len(documents) == 1:
+        return documents[0]
+    worst = max((outcome_of(document) for document in documents), key=_severity)
+    return {
+        **documents[0],
+        "provider": ", ".join(document["provider"] for document in documents),
+        "target": ", ".join(dict.fromkeys(document["target"] for document in documents)),
+        "outcome": worst.value,
+        "error": next((document["error"] for document in documents if document["error"]), None),
+        "exchanges": sum(document["exchanges"] for document in documents),
+        "examples": sum(document["examples"] for document in documents),
+        "seconds": round(sum(document["seconds"] for document in documents), 3),
+        **{
+            key: [entry for document in documents for entry in document[key]]
+            for key in ("notes", "clauses", "observations", "unspecified")
+        },
+        "complete": all(document["complete"] for document in documents),
+    }
+
+
+def _severity(outcome: Outcome) -> int:
+    return [Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.ERROR, Outcome.VIOLATED].index(outcome)
+
+
+def _entry(contract: Contract, entry: Entry, redactor: Redactor) -> Document:
+    clause = entry.clause
+    document: Document = {
+        "id": clause.id,
+        "level": clause.level.value,
+        "subject": clause.subject.value,
+        "kind": clause.kind,
+        "source": "; ".join(str(citation) for citation in clause.citations),
+        "text": clause.text,
+        "verdict": entry.verdict.value,
+        "exercised": entry.exercised,
+        "violation": None,
+    }
+    if entry.evidence is not None:
+        document["violation"] = _evidence(contract, entry.evidence, redactor) | {"times": entry.violations}
+    return document
+
+
+def _evidence(contract: Contract, evidence: Evidence, redactor: Redactor) -> Document:
+    violation = evidence.violation
+    first = evidence.trace.exchanges[0].sent if evidence.trace.exchanges else 0.0
+    return {
+        "message": redactor.text(violation.message),
+        "expected": redactor.text(violation.expected),
+        "seen": redactor.text(violation.seen),
+        "trace": [
+            _exchange(contract, number, exchange, first, redactor)
+            for number, exchange in zip(evidence.trace.numbers, evidence.trace.exchanges, strict=True)
+        ],
+    }
+
+
+def _exchange(contract: Contract, number: int, exchange: Exchange, first: float, redactor: Redactor) -> Document:
+    request, response = exchange.request, exchange.response
+    operation = next(
+        (o.name for o in contract.operations.values() if (o.method, o.path) == (request.method, request.path)),
+        request.path,
+    )
+    return {
+        "number": number,
+        "operation": operation,
+        "probe": exchange.probe,
+        "sent": _time(exchange.sent - first),
+        "received": _time(exchange.received - first),
+        "request": {
+            "method": request.method,
+            "path": redactor.text(request.path),
+            "body": _body(request.body, redactor),
+        },
+        "response": None if response is None else {"status": response.status, "body": _body(response.body, redactor)},
+        "failure": exchange.failure,
+    }
+
+
+def _time(seconds: float) -> float | None:
+    return None if math.isnan(seconds) else round(seconds, 6)
+
+
+def _body(body: bytes, redactor: Redactor) -> Any:
+    if not body:
+        return None
+    value = read_json(body)
+    if type(value) is Unreadable:
+        return redactor.text(excerpt(body))
+    return redactor.value(value) if len(body) <= MAXIMUM_TEXT else redactor.text(excerpt(body))
+
+
+def _observe(observation: Observation, exploring: Exploring) -> Document:
+    times = exploring.solving
+    return {
+        "id": observation.id,
+        "text": observation.text,
+        "source": "; ".join(str(citation) for citation in observation.citations),
+        "documented": [observation.at_least, observation.at_most],
+        "count": len(times),
+        "seen": [round(min(low for low, _ in times), 3), round(max(high for _, high in times), 3)] if times else None,
+    }
+
+
+def failing(document: Mapping[str, Any], *, strict: bool) -> list[Document]:
+    """The violated clauses of a document that fail a run."""
+    return [
+        clause
+        for clause in document["clauses"]
+        if clause["verdict"] == Verdict.VIOLATED.value and (strict or clause["level"] == Level.MUST.value)
+    ]

@@ -1,0 +1,98 @@
+"""What a run prints: a table of clauses, each violation in full, and one line that sums up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pollproof.report.timeline import lines
+
+_STYLE = {"held": "green", "violated": "bold red", "unexercised": "yellow"}
+
+
+def print_document(
+    console: Console, document: Mapping[str, Any], *, strict: bool, again: str, quiet: bool = False
+) -> None:
+    """Print one provider's part of a run. `again` is the command that shows a violation again."""
+    console.print()
+    console.print(Text(f"{document['provider']}", style="bold") + Text(f"  against {document['target']}"))
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
+    table.add_column("clause", no_wrap=True)
+    table.add_column("level")
+    table.add_column("verdict")
+    table.add_column("exercised", justify="right")
+    for clause in document["clauses"]:
+        verdict = clause["verdict"]
+        style = _STYLE[verdict]
+        if verdict == "violated" and clause["level"] == "SHOULD" and not strict:
+            style, verdict = "yellow", "violated (warning)"
+        count = str(clause["exercised"]) if clause["exercised"] else "-"
+        table.add_row(clause["id"], clause["level"], Text(verdict, style=style), count)
+    if not quiet:
+        console.print(table)
+    for clause in document["clauses"]:
+        if clause["verdict"] == "violated":
+            _print_violation(console, clause, strict=strict, again=again)
+    for observation in document["observations"]:
+        seen = observation["seen"]
+        told = "nothing seen" if seen is None else f"seen {seen[0]:g} to {seen[1]:g} s in {observation['count']} tasks"
+        console.print(f"{observation['id']}: {told}; {observation['text']} (reported, not judged)", style="dim")
+    for note in document["notes"]:
+        console.print(f"note: {note}", style="yellow")
+    if document["error"]:
+        console.print(f"error: {document['error']}", style="bold red", markup=False, highlight=False)
+    _print_unexercised(console, document)
+
+
+def _print_unexercised(console: Console, document: Mapping[str, Any]) -> None:
+    idle = [clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"]
+    if idle:
+        console.print(f"not exercised ({len(idle)}): " + ", ".join(idle), style="yellow", highlight=False)
+
+
+def violation_lines(clause: Mapping[str, Any], again: str) -> list[str]:
+    """One violation as plain lines."""
+    violation = clause["violation"]
+    times = "" if violation["times"] == 1 else f" ({violation['times']} times)"
+    return [
+        f"{clause['id']} {clause['level']} violated{times}",
+        f"  rule      {clause['text']}",
+        f"  source    {clause['source']}",
+        f"  expected  {violation['expected']}",
+        f"  seen      {violation['seen']}",
+        "  trace",
+        *("    " + line for line in lines(violation["trace"])),
+        f"  again     {again} -k {clause['id']}",
+    ]
+
+
+def _print_violation(console: Console, clause: Mapping[str, Any], *, strict: bool, again: str) -> None:
+    warning = clause["level"] == "SHOULD" and not strict
+    console.print()
+    for number, line in enumerate(violation_lines(clause, again)):
+        style = ("bold yellow" if warning else "bold red") if number == 0 else ""
+        console.print(Text(line, style=style), soft_wrap=True)
+    console.print()
+
+
+def print_summary(console: Console, document: Mapping[str, Any], *, strict: bool) -> None:
+    """The last line of a run."""
+    clauses = document["clauses"]
+    count = {word: sum(1 for clause in clauses if clause["verdict"] == word) for word in _STYLE}
+    warnings = sum(1 for clause in clauses if clause["verdict"] == "violated" and clause["level"] == "SHOULD")
+    words = [f"{count['held']} held", f"{count['violated']} violated", f"{count['unexercised']} unexercised"]
+    if warnings and not strict:
+        words[1] += f" ({warnings} as warning)"
+    style = {"passed": "bold green", "violated": "bold red"}.get(document["outcome"], "bold yellow")
+    console.print()
+    console.print(
+        Text(document["outcome"].upper(), style=style)
+        + Text(
+            f": {', '.join(words)}; {document['exchanges']} exchanges, {document['examples']} examples, "
+            f"{document['seconds']:.1f} s, seed {document['seed']}"
+        )
+    )
