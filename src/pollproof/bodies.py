@@ -1,4 +1,4 @@
-"""Bodies: bytes on the wire to values and back. A body that cannot be read becomes an `Unreadable`, never an exception."""
+"""Bodies: bytes on the wire to values and back. What cannot be read becomes an `Unreadable`, never an exception."""
 
 from __future__ import annotations
 

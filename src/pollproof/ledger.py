@@ -12,6 +12,8 @@ from pollproof.trace import Slice
 
 
 class Verdict(Enum):
+    """What a run says of a clause."""
+
     UNEXERCISED = "unexercised"
     HELD = "held"
     VIOLATED = "violated"

@@ -263,6 +263,7 @@ def _status_order(contract: Contract, clause: Clause) -> Iterator[_Fault]:
 def _terminal(contract: Contract, clause: Clause) -> Iterator[_Fault]:
     yield _Fault("running again after the end", ForgetsTheEnd)
     yield _Fault("succeeded after it had failed", FailsAndSucceeds)
+    yield _Fault("running again once it is lost", LostWithoutError)
 
 
 @_mutates("result-stable")
@@ -307,11 +308,6 @@ def _lifetime_ended(contract: Contract, clause: Clause) -> Iterator[_Fault]:
 @_mutates("lost-stays-lost")
 def _lost_stays_lost(contract: Contract, clause: Clause) -> Iterator[_Fault]:
     yield _Fault("a lost task comes back", ComesBack)
-
-
-@_mutates("lost-is-error")
-def _lost_is_error(contract: Contract, clause: Clause) -> Iterator[_Fault]:
-    yield _Fault("a lost task is said to be running", LostWithoutError)
 
 
 @_mutates("refused")

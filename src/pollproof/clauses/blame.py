@@ -17,6 +17,8 @@ NEAR = 0.25
 
 
 class Blame(Enum):
+    """What a loss is charged to."""
+
     POLLS = "polls"
     LIFETIME = "lifetime"
     NEITHER = "neither"

@@ -52,23 +52,28 @@ def status_order(history: TaskHistory, event: Event, parameters: WithinLimits) -
 @kind("terminal", subject=Subject.PROVIDER, parameters=WithinLimits)
 def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
     """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
-    final = history.terminal
-    if final is None or event.request_errors or history.lost is not None:
+    final, limits = history.terminal, parameters.limits
+    if final is None or event.request_errors or event.answer not in (Answer.STATE, Answer.REFUSED):
         return None
-    if event.answer not in (Answer.STATE, Answer.REFUSED):
-        return None
-    if not surely_within_limits(history, event, parameters.limits):
+    if event.phase in (Phase.WAITING, Phase.RUNNING):
+        # Lost or not, what has ended is not in work again, unless the documents leave open what comes now.
+        if limits.beyond_polls == "open" and limits.polls is not None and history.polls_most >= limits.polls:
+            return None
+        return _ended(history, final, event)
+    if history.lost is not None or not surely_within_limits(history, event, limits):
         return None
     failed = event.effect is Effect.FAILED or event.phase is Phase.FAILED
     if (event.phase is final and event.answer is Answer.STATE) or (final is Phase.FAILED and failed):
         return HELD
     broken = failed or (event.answer is Answer.STATE and event.phase is not None)
     if not broken and says_gone(history, event):
-        broken = blame(history, event, parameters.limits) is Blame.NEITHER
-    if not broken:
-        return None
+        broken = blame(history, event, limits) is Blame.NEITHER
+    return _ended(history, final, event) if broken else None
+
+
+def _ended(history: TaskHistory, final: Phase, event: Event) -> Violation:
     since = () if history.terminal_number is None else (history.terminal_number,)
-    return Violation(f"that the task, once {final.value}, stays {final.value}", describe(event), since)
+    return Violation(f"that the task, once {final.value}, stays {final.value} until it is lost", describe(event), since)
 
 
 @kind("error-is-final", subject=Subject.PROVIDER, parameters=WithinLimits)

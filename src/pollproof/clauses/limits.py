@@ -9,7 +9,7 @@ from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limi
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.model import Effect, Limits, Phase, Subject
 from pollproof.events import Answer, Event
-from pollproof.histories import TaskHistory, says_gone, surely_beyond_polls, surely_inside, surely_outside
+from pollproof.histories import TaskHistory, says_gone, surely_inside, surely_outside
 
 LATE = 0.9
 """The share of a lifetime after which a poll that is answered shows that the task was kept."""
@@ -131,20 +131,3 @@ def lost_stays_lost(history: TaskHistory, event: Event, parameters: Nothing) -> 
     if event.phase is Phase.SUCCEEDED:
         return Violation("that a lost task stays lost", f"{describe(event)} {_after(history, event)}", (history.lost,))
     return HELD if event.answer is Answer.REFUSED else None
-
-
-@kind("lost-is-error", subject=Subject.PROVIDER, parameters=Budget)
-def lost_is_error(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
-    """A poll of a lost task is answered with an error."""
-    if not _judgeable(history, event) or history.terminal is None:
-        return None  # what a task that was never seen to end is answered is left open
-    limits = parameters.limits
-    if history.lost is None and not surely_beyond_polls(history, limits) and not surely_outside(history, event, limits):
-        return None
-    if event.phase is Phase.SUCCEEDED:
-        return None  # a result after the end is another clause's finding
-    if event.answer is Answer.STATE:
-        return Violation(
-            "an error, since the task is lost", f"{describe(event)} {_after(history, event)}", _created(history)
-        )
-    return HELD

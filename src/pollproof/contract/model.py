@@ -44,11 +44,15 @@ class Effect(Enum):
 
 
 class Level(Enum):
+    """How binding a clause is: MUST fails a run, SHOULD warns."""
+
     MUST = "MUST"
     SHOULD = "SHOULD"
 
 
 class Subject(Enum):
+    """Who must keep a clause."""
+
     PROVIDER = "provider"
     CLIENT = "client"
 

@@ -1,0 +1,1 @@
+"""Exploring: driving an implementation through walks and a state machine."""

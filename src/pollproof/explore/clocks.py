@@ -27,12 +27,13 @@ class HookedClock(ShiftedClock):
     def __init__(self, advance_url: str) -> None:
         super().__init__()
         self._hook = HttpTarget(advance_url)
+        self._path = "/" if advance_url.endswith("/") else ""  # a base URL loses it, and a redirect is not followed
         self.advance_url = advance_url
 
     def advance(self, seconds: float) -> None:
         body = json.dumps({"seconds": checked(seconds)}).encode()
         headers = {"content-type": "application/json"}
-        outcome = self._hook.exchange(Request("POST", "", headers, body))
+        outcome = self._hook.exchange(Request("POST", self._path, headers, body))
         if outcome.response is None:
             raise ClockError(f"the clock hook {self.advance_url} gave no answer: {outcome.failure}")
         if not 200 <= outcome.response.status < 300:

@@ -68,7 +68,8 @@ class Mover:
     def _table(self) -> list[Move]:
         """The moves, each as often as its weight; the simplest first, since shrinking goes there."""
         session = self.session
-        table: list[Move] = [Mover.create] * 5 + [Mover.poll] * 12 + [Mover.advance] * 6
+        table: list[Move] = []
+        table += [Mover.create] * 5 + [Mover.poll] * 12 + [Mover.advance] * 6
         if session.contract.limits.lifetime is not None:
             table += [Mover.before_end] * 2 + [Mover.at_end] + [Mover.after_end]
         table += [Mover.burst]

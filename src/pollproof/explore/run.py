@@ -22,7 +22,7 @@ from pollproof.reference.provider import ReferenceProvider
 PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
 """Examples of the state machine in each profile; `ci` is what a run takes when nothing is said."""
 
-MACHINE_SECONDS = {"quick": 10.0, "ci": 30.0, "deep": 1800.0}
+MACHINE_SECONDS = {"quick": 10.0, "ci": 20.0, "deep": 1800.0}
 """Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
 
 BUDGET = 60.0
@@ -119,8 +119,9 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
         observed=observed,
     )
     try:
-        _walk(session, result, stage)
+        _walk(session, result, stage, last=False)
         _explore(session, result, stage, provider if embedded else None, clock)
+        _walk(session, result, stage, last=True)
         if embedded:
             stage[0] = "reference client"
             judge_client(contract, ledger)
@@ -138,9 +139,9 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
     return result
 
 
-def _walk(session: Session, result: Exploring, stage: list[str]) -> None:
+def _walk(session: Session, result: Exploring, stage: list[str], *, last: bool) -> None:
     for walk in WALKS:
-        if not walk.applies(session.contract):
+        if walk.last is not last or not walk.applies(session.contract):
             continue
         stage[0] = walk.name.replace("-", " ")
         try:

@@ -126,7 +126,7 @@ class Session:
                 self._transient += 1
                 if self._transient >= MAXIMUM_TRANSIENT:
                     raise TargetUnusable(
-                        f"{self.target.name} answers nothing but HTTP {outcome.response.status}, an overloaded server's page"
+                        f"{self.target.name} answers nothing but HTTP {outcome.response.status}, as if overloaded"
                     )
             else:
                 self._transient = 0
@@ -138,9 +138,10 @@ class Session:
         """The request of an operation with these words in it."""
         return self._builders[operation.name].build(self.credential if credential is None else credential, words)
 
-    def create(self, kind: TaskKind) -> tuple[Event, Handle | None]:
-        """Create one task; the handle is None when it was not accepted."""
-        self.created += 1
+    def create(self, kind: TaskKind, *, again: bool = False) -> tuple[Event, Handle | None]:
+        """Create one task, or with `again` the same once more; the handle is None when it was not accepted."""
+        if not again:
+            self.created += 1
         task = self._samples[kind.name]({"number": self.created})
         event = self.send(self.request(self.create_operation, {"task": task}))
         if event.answer is Answer.STATE and event.task is not None:

@@ -21,11 +21,15 @@ MAXIMUM_ATTEMPTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A named walk; `applies` tells whether a contract has what it exercises."""
+    """A named walk; `applies` tells whether a contract has what it exercises.
+
+    A `last` walk may end the good will of a provider: it is run after everything else.
+    """
 
     name: str
     run: Callable[[Session], None]
     applies: Callable[[Contract], bool]
+    last: bool = False
 
     @property
     def purpose(self) -> str:
@@ -38,12 +42,12 @@ WALKS: list[Walk] = []
 
 
 def walk(
-    applies: Callable[[Contract], bool] = lambda contract: True,
+    applies: Callable[[Contract], bool] = lambda contract: True, *, last: bool = False
 ) -> Callable[[Callable[[Session], None]], Callable[[Session], None]]:
     """Register a walk."""
 
     def register(run: Callable[[Session], None]) -> Callable[[Session], None]:
-        WALKS.append(Walk(run.__name__.replace("_", "-"), run, applies))
+        WALKS.append(Walk(run.__name__.replace("_", "-"), run, applies, last))
         return run
 
     return register
@@ -92,7 +96,9 @@ def settle_all(session: Session, handles: list[Handle]) -> None:
         still = []
         for handle in waiting:
             event = session.poll(handle)
-            if (not (event.phase is not None and event.phase.terminal) and event.answer is not Answer.REFUSED) or event.effect in (Effect.BUSY, Effect.BLOCKED):
+            if (
+                not (event.phase is not None and event.phase.terminal) and event.answer is not Answer.REFUSED
+            ) or event.effect in (Effect.BUSY, Effect.BLOCKED):
                 still.append(handle)
         waiting = still
         session.advance(pause)
@@ -153,6 +159,9 @@ def side_by_side(session: Session) -> None:
     settle_all(session, handles)
     read_again(session, handles[::-1], 2)
     newest = several(session, 2)
+    _, twin = session.create(session.kinds[0], again=True)  # asked for twice, a task is two tasks
+    if twin is not None:
+        newest.append(twin)
     read_again(session, handles)
     settle_all(session, newest)
     read_again(session, handles + newest)
@@ -340,3 +349,18 @@ def still_the_same(session: Session) -> None:
         session.probe_credential(session.poll_operation, {"task_id": handle.id}, session.contract.credential.wrong)
     session.probe_unknown(session.contract.task_id["unknown"][-1])
     read_again(session, handles)
+
+
+@walk(lambda contract: contract.limits.polls is not None and contract.limits.beyond_polls == "open", last=True)
+def past_the_last_poll(session: Session) -> None:
+    """A task polled past a limit beyond which the documents leave all open but the form of an answer."""
+    handle = finished(session)
+    beside = created(session)
+    if handle is None:
+        return
+    history = session.history(handle)
+    for _ in range((session.contract.limits.polls or 0) - (0 if history is None else history.polls_most) + 3):
+        session.poll(handle)
+    if beside is not None:
+        session.poll(beside)
+    created(session)

@@ -67,7 +67,7 @@ def schema_fault(origin: str, text: str, errors: Iterable[ValidationError]) -> C
         return fault(origin, text, [*path, unknown], f"unknown key '{unknown}'; {expected}{nearest(unknown, known)}")
     if error.validator == "required" and isinstance(error.instance, dict):
         missing = next(key for key in schema["required"] if key not in error.instance)
-        hint = next((key for key in error.instance if difflib.get_close_matches(key, [missing], cutoff=0.7)), None)
+        hint: str | None = next((str(key) for key in error.instance if difflib.get_close_matches(key, [missing], cutoff=0.7)), None)
         problem = f"the key '{missing}' is missing" + (f"; did you mean it by '{hint}'?" if hint else "")
         return fault(origin, text, path, problem)
     if error.validator == "enum":
@@ -83,8 +83,8 @@ def schema_fault(origin: str, text: str, errors: Iterable[ValidationError]) -> C
         belongs = f" of kind '{kind}'" if kind else ""
         return fault(origin, text, path, f"the key '{path[-1]}' does not belong to a clause{belongs}")
     if error.validator in ("minProperties", "maxProperties") and "at" in schema.get("properties", {}):
-        words = ", ".join(word for word in schema["properties"] if word != "at")
-        return fault(origin, text, path, f"expected exactly one comparison beside 'at': one of {words}")
+        comparisons = ", ".join(str(word) for word in schema["properties"] if word != "at")
+        return fault(origin, text, path, f"expected exactly one comparison beside 'at': one of {comparisons}")
     if error.validator == "pattern":
         return fault(origin, text, path, f"{_shown(error.instance)} does not have the form {schema['pattern']}")
     return fault(origin, text, path, error.message if len(error.message) < 200 else error.message[:200] + "...")

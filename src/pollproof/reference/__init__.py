@@ -1,0 +1,1 @@
+"""The reference provider and client, made from the contract."""

@@ -1,0 +1,1 @@
+"""Reports: one JSON document and its views."""

@@ -1,4 +1,4 @@
-"""The report as one JSON document; every other report is a view of it. Its schema: schemas/pollproof/report.schema.json."""
+"""The report as one JSON document (schemas/pollproof/report.schema.json); every other report is a view of it."""
 
 from __future__ import annotations
 

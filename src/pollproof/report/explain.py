@@ -33,8 +33,8 @@ def explanation(contract: Contract, clause: Clause) -> str:
         parts.append(
             _paragraph(
                 "arithmetic",
-                f"{limits.polls} polls at {limits.wait:g} s take {(limits.polls or 0) * (limits.wait or 0):g} s, the task lives "
-                f"{limits.lifetime:g} s: a client that keeps the wait {reach} reach the budget.",
+                f"{limits.polls} polls at {limits.wait:g} s take {(limits.polls or 0) * (limits.wait or 0):g} s, "
+                f"the task lives {limits.lifetime:g} s: a client that keeps the wait {reach} reach the budget.",
             )
         )
     parts += [_paragraph("mutant", mutant.name) for mutant in mutants_of(contract, clause)]

@@ -1,0 +1,1 @@
+"""Benchmarks of pollproof: ratios taken in one run, never timed assertions."""

@@ -1,0 +1,100 @@
+"""The target of the benchmarks: the reference provider over loopback HTTP, in a process of its own, counting.
+
+    python -m tests.benchmarks.target capsolver
+
+It prints its base URL and the URL of its clock hook, one line each, and ends when its standard input does.
+`GET /_served` tells how many requests came (clock hook and this one left out) and the seconds from first to last.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from pollproof.clock import ShiftedClock
+from pollproof.loading import load_contract
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.reference.server import serve
+from pollproof.trace import Request, Response
+
+SERVED_PATH = "/_served"
+
+ENDING_SECONDS = 10.0
+"""Seconds that a target gets to end before it is killed."""
+
+
+class Counts(NamedTuple):
+    """What a target has served: requests, and the seconds from the first to the last of them."""
+
+    requests: int
+    seconds: float
+
+
+class CountingProvider(ReferenceProvider):
+    """The reference provider; it also tells how much it has served."""
+
+    served = 0
+    first = last = 0.0
+
+    def handle(self, request: Request) -> Response:
+        if request.path == SERVED_PATH:
+            body = json.dumps({"requests": self.served, "seconds": self.last - self.first}).encode()
+            return Response(200, {"content-type": "application/json"}, body)
+        self.last = time.perf_counter()
+        if not self.served:
+            self.first = self.last
+        self.served += 1
+        return super().handle(request)
+
+
+class Target(NamedTuple):
+    """A target that is being served."""
+
+    base_url: str
+    advance_url: str
+
+    def counts(self) -> Counts:
+        """What it has served so far."""
+        with urllib.request.urlopen(self.base_url + SERVED_PATH, timeout=10) as answer:
+            told = json.load(answer)
+        return Counts(told["requests"], told["seconds"])
+
+
+@contextmanager
+def target(provider: str) -> Iterator[Target]:
+    """A fresh target in a process of its own, on the core that this process is bound to, until the context ends."""
+    command = [sys.executable, "-m", "tests.benchmarks.target", provider]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        lines = [process.stdout.readline().strip() for _ in range(2)]
+        if not all(lines):
+            raise RuntimeError(f"the target did not start: {' '.join(command)}")
+        yield Target(*lines)
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+def main(provider: str) -> None:
+    """Serve until the standard input ends, which it does when the benchmark ends, however it ends."""
+    clock = ShiftedClock()
+    with serve(CountingProvider(load_contract(provider), clock), clock) as served:
+        print(served.base_url, served.advance_url, sep="\n", flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
