@@ -1,1 +1,1 @@
-"""Two mock services written from the providers' documents alone, as a second opinion for the conformance suite."""
+"""Mock services written from the providers' documents alone, as a second opinion for the conformance suite."""

@@ -1,9 +1,11 @@
-"""Serve one of the two mock services until told to stop.
+"""Serve one of the mock services until told to stop.
 
     python -m tests.independent capsolver --port 0 --api-key YOUR_API_KEY
     python tests/independent capmonster --port 0 --api-key YOUR_API_KEY
+    python -m tests.independent decodo --port 0 --api-key YOUR_API_KEY
+    python -m tests.independent cnode --port 0
 
-One line is printed when the service is listening: its base URL.
+One line is printed when the service is listening: its base URL, which for cnode is the SOAP endpoint itself.
 """
 
 import argparse
@@ -16,20 +18,27 @@ if not __package__:  # started by the folder's path: make the folder a package
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     __package__ = "independent"
 
-from . import capmonster_service, capsolver_service, serving
+from . import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
 SERVICES = {
     "capsolver": capsolver_service.create_application,
     "capmonster": capmonster_service.create_application,
+    "cnode": cnode_service.create_application,
+    "decodo": decodo_service.create_application,
 }
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="independent", description="Serve a mock of CapSolver or CapMonster Cloud.")
+    description = "Serve a mock of CapSolver, CapMonster Cloud, Decodo or CNode."
+    parser = argparse.ArgumentParser(prog="independent", description=description)
     parser.add_argument("service", choices=sorted(SERVICES))
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port (default)")
-    parser.add_argument("--api-key", default="YOUR_API_KEY", help="the only clientKey that is accepted")
+    parser.add_argument(
+        "--api-key",
+        default="YOUR_API_KEY",
+        help="the only clientKey, or Basic token, that is accepted; cnode asks for none",
+    )
     parser.add_argument(
         "--for", dest="duration", type=float, default=600.0, metavar="SECONDS", help="stop after this time"
     )

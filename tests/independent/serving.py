@@ -1,19 +1,21 @@
-"""The HTTP part that both mock services share.
+"""The HTTP part that all mock services share.
 
 It knows nothing of tasks: it reads a request, finds the method by its path, hands over the decoded JSON object and
 writes the answer. What the documents say about this layer: every method is a POST with a JSON body (CapSolver and
 CapMonster Cloud getTaskResult pages), and CapMonster Cloud's page writes the address both with and without a
-trailing slash. Everything else here is plain HTTP/1.1.
+trailing slash. A service of another form (REST, SOAP) answers whole requests itself. Everything else here is plain
+HTTP/1.1.
 """
 
 import json
+import math
 import socket
 import socketserver
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -36,27 +38,52 @@ class Answer:
 
     http_status: int
     body: JsonObject
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """An HTTP status code and content that is not JSON; without a content type there is no content at all."""
+
+    http_status: int
+    content: bytes = b""
+    content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A whole request: the path has no query and no trailing slash, the names of the headers are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    raw: bytes
 
 
 @dataclass
 class Clock:
-    """The real monotonic clock plus an offset that only grows, so that time can be moved forward but never back."""
+    """The real monotonic clock plus an offset that only grows, so that time can be moved forward but never back.
+
+    changed guards the offset, and whoever waits for a moment of this clock waits on it.
+    """
 
     offset: float = 0.0
     started: float = field(default_factory=time.monotonic)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    changed: threading.Condition = field(default_factory=threading.Condition)
 
 
 def now(clock: Clock) -> float:
     """Seconds since the clock was made, as the service counts them."""
-    with clock.lock:
+    with clock.changed:
         return time.monotonic() - clock.started + clock.offset
 
 
 def advance(clock: Clock, seconds: float) -> float:
     """Move the clock forward and tell what it says now."""
-    with clock.lock:
+    with clock.changed:
         clock.offset += seconds
+        clock.changed.notify_all()
     return now(clock)
 
 
@@ -66,18 +93,24 @@ class Application:
 
     methods: the path of each method and the function that answers the decoded request object.
     refuse: the service's own error answer for a request that reaches no method (HTTP status, path, description).
-    clock: the service's clock, moved by POST /advance.
+    clock: the service's clock, moved by POST /advance, at the root of the server or below the base path.
+    base_path: the path that the base URL ends in.
+    respond: answers every whole request in place of methods, for a service that is not made of JSON methods.
+    background: what has to run beside the server.
     """
 
     methods: Mapping[str, Callable[[JsonObject], Answer]]
-    refuse: Callable[[int, str, str], Answer]
+    refuse: Callable[[int, str, str], Answer | RawAnswer]
     clock: Clock
+    base_path: str = ""
+    respond: Callable[[Request], Answer | RawAnswer] | None = None
+    background: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 def decode_object(raw: bytes) -> JsonObject:
     """Decode strict JSON that must be an object; anything else raises ValueError with a readable reason."""
     try:
-        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite_float)
     except RecursionError:
         raise ValueError("the body is nested too deeply") from None
     except ValueError:
@@ -87,20 +120,22 @@ def decode_object(raw: bytes) -> JsonObject:
     raise ValueError("the body must be a JSON object")
 
 
-def answer_request(application: Application, method: str, target: str, raw: bytes) -> Answer:
-    """Answer one whole request: the single place where a request is given to a method of the service or refused."""
-    path = path_of(target)
-    if path != ADVANCE_PATH and path not in application.methods:
-        return application.refuse(HTTPStatus.NOT_FOUND, path, "there is no such method")
-    if method != "POST":
-        return application.refuse(HTTPStatus.METHOD_NOT_ALLOWED, path, "only POST is allowed")
+def answer_request(application: Application, request: Request) -> Answer | RawAnswer:
+    """Answer one whole request: the single place where a request is given to the service or refused."""
+    advancing = request.path in (ADVANCE_PATH, application.base_path + ADVANCE_PATH)
+    if application.respond is not None and not advancing:
+        return application.respond(request)
+    if not advancing and request.path not in application.methods:
+        return application.refuse(HTTPStatus.NOT_FOUND, request.path, "there is no such method")
+    if request.method != "POST":
+        return application.refuse(HTTPStatus.METHOD_NOT_ALLOWED, request.path, "only POST is allowed")
     try:
-        request = decode_object(raw)
+        decoded = decode_object(request.raw)
     except ValueError as error:
-        return application.refuse(HTTPStatus.BAD_REQUEST, path, str(error))
-    if path == ADVANCE_PATH:
-        return _answer_advance(application, request)
-    return application.methods[path](request)
+        return application.refuse(HTTPStatus.BAD_REQUEST, request.path, str(error))
+    if advancing:
+        return _answer_advance(application, decoded)
+    return application.methods[request.path](decoded)
 
 
 def path_of(target: str) -> str:
@@ -120,7 +155,8 @@ def serve(application: Application, port: int = 0) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://{HOST}:{server.server_address[1]}"
+        with application.background():
+            yield f"http://{HOST}:{server.server_address[1]}{application.base_path}"
     finally:
         server.shutdown()
         thread.join()
@@ -132,7 +168,14 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _answer_advance(application: Application, request: JsonObject) -> Answer:
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError("the number is too large")
+    return value
+
+
+def _answer_advance(application: Application, request: JsonObject) -> Answer | RawAnswer:
     seconds = request.get("seconds")
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return application.refuse(HTTPStatus.BAD_REQUEST, ADVANCE_PATH, "seconds must be a number")
@@ -192,7 +235,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         raw = self._read_body()
         if raw is not None:
-            self._write(answer_request(self._application(), self.command, self.path, raw))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(self.command, path_of(self.path), headers, raw)
+            self._write(answer_request(self._application(), request))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Refuse, in the service's own JSON, what the base class could not read as a request; never with a 5xx."""
@@ -245,18 +290,25 @@ class _Handler(BaseHTTPRequestHandler):
         path = path_of(getattr(self, "path", ""))
         self._write(self._application().refuse(code, path, description))
 
-    def _write(self, answer: Answer) -> None:
-        encoded = json.dumps(answer.body, allow_nan=False).encode("ascii")
+    def _write(self, answer: Answer | RawAnswer) -> None:
+        if isinstance(answer, Answer):
+            content, content_type = json.dumps(answer.body, allow_nan=False).encode("ascii"), "application/json"
+        else:
+            content, content_type = answer.content, answer.content_type
         self.send_response(answer.http_status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(encoded)))
+        if content_type:
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(content)))
+        headers = dict(answer.headers)
         if answer.http_status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", "POST")
+            headers.setdefault("Allow", "POST")
+        for name, value in headers.items():
+            self.send_header(name, value)
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(encoded)
+            self.wfile.write(content)
         self.wfile.flush()
 
     def _discard_rest(self) -> None:

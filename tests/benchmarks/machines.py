@@ -1,0 +1,144 @@
+"""The machines that are compared: an empty one, ours as it is, and ours with moves that make one exchange each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+from unittest.mock import patch
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from tests.benchmarks.target import Target
+
+from pollproof.clock import Clock, VirtualClock
+from pollproof.contract.model import Contract, Subject
+from pollproof.events import Reader
+from pollproof.explore import machine
+from pollproof.explore.clocks import HookedClock
+from pollproof.explore.machine import STEPS, Exploration, Mover
+from pollproof.explore.session import Session
+from pollproof.explore.target import HttpTarget, InProcessTarget
+from pollproof.explore.target import Target as Answering
+from pollproof.ledger import Ledger
+from pollproof.monitor import Monitor, clauses_of
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.trace import Exchange
+
+SECONDS = 60.0
+"""Seconds after which a machine stops, however many examples it has done."""
+
+
+class Run(NamedTuple):
+    """What a run of a machine did: moves, requests it sent (those to a clock hook too), and the trace it left."""
+
+    seconds: float
+    moves: int
+    requests: int
+    trace: list[Exchange]
+
+
+class Stepper(Mover):
+    """Moves of one exchange each, in the proportions of the real table; in process a step of time makes none."""
+
+    def _table(self) -> list[machine.Move]:
+        many = (Mover.before_end, Mover.at_end, Mover.after_end, Mover.burst, Mover.poll_all)
+        return [move for move in super()._table() if move not in many]
+
+    def finish(self) -> None:
+        """Read nothing at the end, so that the count of moves is the count of exchanges."""
+
+
+class CountingClock:
+    """A clock that counts how often it was moved: over HTTP each time is one exchange with the hook."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.now = clock.now
+        self._advance = clock.advance
+        self.moved = 0
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock."""
+        self.moved += 1
+        self._advance(seconds)
+
+
+def run_empty(examples: int, seed: int, steps: int = STEPS) -> Run:
+    """A Hypothesis machine whose one rule draws nothing and does nothing, with the settings of ours."""
+    moves = 0
+
+    class Empty(RuleBasedStateMachine):
+        @rule()
+        def move(self) -> None:
+            nonlocal moves
+            moves += 1
+
+    settings = hypothesis.settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    started = time.perf_counter()
+    run_state_machine_as_test(hypothesis.seed(seed)(Empty), settings=settings)
+    return Run(time.perf_counter() - started, moves, 0, [])
+
+
+def run_in_process(contract: Contract, mover: type[Mover], examples: int, seed: int) -> Run:
+    """Our machine on the embedded reference provider, which forgets everything before each example."""
+    clock = VirtualClock()
+    provider = ReferenceProvider(contract, clock)
+    target = InProcessTarget("the embedded reference provider", provider.handle)
+    return _run(contract, mover, target, clock, examples, seed, provider)
+
+
+def run_over_http(contract: Contract, mover: type[Mover], target: Target, examples: int, seed: int) -> Run:
+    """Our machine on a served target whose clock has a hook."""
+    with _closing(HttpTarget(target.base_url), HookedClock(target.advance_url)) as (answering, clock):
+        return _run(contract, mover, answering, clock, examples, seed, None)
+
+
+@contextmanager
+def _closing(target: HttpTarget, clock: HookedClock) -> Iterator[tuple[HttpTarget, HookedClock]]:
+    try:
+        yield target, clock
+    finally:
+        target.close()
+        clock.close()
+
+
+def _run(
+    contract: Contract,
+    mover: type[Mover],
+    target: Answering,
+    clock: Clock,
+    examples: int,
+    seed: int,
+    provider: ReferenceProvider | None,
+) -> Run:
+    clauses = clauses_of(contract, Subject.PROVIDER)
+    ledger = Ledger(clauses)
+    counting = CountingClock(clock)
+    session = Session(contract, target, counting, Monitor(Reader(contract), clauses, ledger), seed=seed)
+
+    def fresh() -> Session:
+        if provider is not None:
+            provider.reset()
+            session.reset()
+        return session
+
+    exploration = Exploration(fresh, ledger, examples=examples, seconds=SECONDS, seed=seed)
+    with patch.object(machine, "Mover", mover):
+        started = time.perf_counter()
+        exploration.run()
+        seconds = time.perf_counter() - started
+    if ledger.violated():
+        raise RuntimeError("the reference provider was accused, so the time of finding is not the time of exploring")
+    moved = 0 if provider is not None else counting.moved
+    return Run(seconds, exploration.moves, session.exchanges + moved, list(session.monitor.trace))

@@ -1,0 +1,63 @@
+"""A second opinion: implementations written from the documents alone, over real HTTP."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from pollproof.clock import ShiftedClock
+from pollproof.contract.model import Subject
+from pollproof.explore.run import Plan, explore
+from pollproof.ledger import Verdict
+from pollproof.loading import load_contract
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.reference.server import ADVANCE, serve, werkzeug_handler
+from tests.independent import capmonster_service, capsolver_service, serving
+
+SERVICES: dict[str, Any] = {"capsolver": capsolver_service, "capmonster": capmonster_service}
+KEY = "YOUR_API_KEY"
+
+
+@pytest.mark.parametrize("provider", SERVICES)
+def test_verify_finds_nothing_wrong_with_an_independent_implementation(provider: str) -> None:
+    with serving.serve(SERVICES[provider].create_application(KEY)) as base_url:
+        plan = Plan(load_contract(provider), base_url, KEY, base_url + "/advance", examples=10)
+        exploring = explore(plan)
+    assert exploring.error is None
+    assert [(e.clause.id, e.evidence) for e in exploring.ledger.violated()] == []
+    # It never says 'failed' and repeats what it repeats: what is left open may stay unexercised, nothing else.
+    open_ = {"capsolver.poll.known-status", "capsolver.poll.error-is-final", "capmonster.poll.echo"}
+    assert {entry.clause.id for entry in exploring.ledger.unexercised()} <= open_
+
+
+@pytest.mark.parametrize("provider", SERVICES)
+def test_the_reference_and_the_independent_implementation_agree(provider: str) -> None:
+    contract = load_contract(provider)
+    clock = ShiftedClock()
+    with (
+        serving.serve(SERVICES[provider].create_application(KEY)) as other,
+        serve(ReferenceProvider(contract, clock), clock) as own,
+    ):
+        verdicts = []
+        for base_url, advance_url in ((other, other + "/advance"), (own.base_url, own.advance_url)):
+            ledger = explore(Plan(contract, base_url, KEY, advance_url, examples=5)).ledger
+            verdicts.append({e.clause.id: e.verdict for e in ledger.entries.values() if e.verdict is Verdict.HELD})
+    shared = verdicts[0].keys() & verdicts[1].keys()
+    assert len(shared) >= 0.9 * sum(1 for clause in contract.clauses if clause.subject is Subject.PROVIDER)
+    assert {name: verdicts[0][name] for name in shared} == {name: verdicts[1][name] for name in shared}
+
+
+@pytest.mark.parametrize("provider", SERVICES)
+def test_the_reference_is_served_by_pytest_httpserver(provider: str, httpserver: HTTPServer) -> None:
+    contract = load_contract(provider)
+    clock = ShiftedClock()
+    reference = ReferenceProvider(contract, clock)
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(werkzeug_handler(reference, clock))
+    base_url = httpserver.url_for("").rstrip("/")
+    exploring = explore(Plan(contract, base_url, KEY, base_url + ADVANCE, examples=0))
+    assert exploring.error is None
+    assert exploring.ledger.violated() == []
+    assert exploring.ledger.unexercised() == []

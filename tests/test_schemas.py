@@ -1,0 +1,48 @@
+"""The published schemas are what the code says, and the published documents keep them."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from pollproof.data import bundled, folder
+from pollproof.explore.run import Plan, explore
+from pollproof.loading import load_contract
+from pollproof.loading.grammar import contract_schema
+from pollproof.mutants import mutants
+from pollproof.report.document import document_of, merge
+
+
+def published(name: str) -> Any:
+    return json.loads((folder("schemas") / "pollproof" / name).read_text(encoding="utf-8"))
+
+
+def test_the_published_schema_of_contracts_is_the_one_the_loader_uses() -> None:
+    assert published("contract.schema.json") == contract_schema()
+
+
+@pytest.mark.parametrize("provider", bundled())
+def test_a_bundled_contract_keeps_the_schema(provider: str) -> None:
+    text = (folder("contracts") / f"{provider}.toml").read_text(encoding="utf-8")
+    assert list(Draft202012Validator(contract_schema()).iter_errors(tomllib.loads(text))) == []
+
+
+def test_every_schema_is_one() -> None:
+    for path in folder("schemas").rglob("*.schema.json"):
+        Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_a_report_keeps_its_schema() -> None:
+    validator = Draft202012Validator(published("report.schema.json"))
+    documents = []
+    for provider in bundled():
+        contract = load_contract(provider)
+        for mutant in (None, mutants(contract)[0], mutants(contract)[12]):
+            exploring = explore(Plan(contract, examples=0), provider=None if mutant is None else mutant.provider())
+            documents.append(document_of(exploring))
+    for document in [*documents, merge(documents)]:
+        assert list(validator.iter_errors(json.loads(json.dumps(document)))) == []

@@ -1,0 +1,63 @@
+"""The fast validator and the one that words failures agree on everything."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from pollproof.bodies import Unreadable, canonical, read_json, write_json
+from pollproof.data import bundled
+from pollproof.loading import load_contract
+from pollproof.shapes import Shape
+
+
+@cache
+def shapes() -> dict[str, Shape]:
+    return {name: Shape(schema) for provider in bundled() for name, schema in load_contract(provider).schemas.items()}
+
+
+WORDS = ["errorId", "errorCode", "errorDescription", "status", "solution", "taskId", "clientKey", "task", "type"]
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 2),
+    st.integers(),
+    st.sampled_from([0.0, 1.0, 0.5, 1e300, 9007199254740993]),
+    st.sampled_from(["", "ready", "processing", "idle", "failed", "null", "ERROR_X"]),
+    st.text(max_size=5),
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=7),
+    max_leaves=12,
+)
+BODIES = st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=7) | VALUES
+
+
+@given(value=BODIES)
+@settings(max_examples=400, deadline=None)
+def test_both_validators_agree(value: Any) -> None:
+    for name, shape in shapes().items():
+        assert (shape.check(value) == ()) == (shape.explain(value) == ()), name
+
+
+@given(value=VALUES)
+def test_a_body_is_read_as_it_was_written(value: Any) -> None:
+    assert canonical(read_json(write_json(value))) == canonical(value)
+
+
+def test_what_is_no_json_is_told_and_never_raised() -> None:
+    bodies = [b"", b"{", b"\xff\xfe{", b"NaN", b"[1e999, Infinity]", b"[" * 100_000, b"1" * 10_000, b"{} {}", b"'x'"]
+    for body in bodies:
+        assert isinstance(read_json(body), Unreadable), body[:20]
+
+
+def test_a_byte_order_mark_and_white_space_around_are_tolerated() -> None:
+    assert read_json(b'\xef\xbb\xbf {"a": 1} \n') == {"a": 1}
+
+
+def test_digits_beyond_the_precision_of_floats_are_kept() -> None:
+    assert read_json(b'{"id": 7495756599328274433}') == {"id": 7495756599328274433}

@@ -1,0 +1,396 @@
+"""HttpTarget against servers that behave, misbehave, and lie: an outcome in words every time, never an exception."""
+
+from __future__ import annotations
+
+import gzip
+import time
+import zlib
+
+import pytest
+from tests.servers import Line, Server, answering, free_port, http, keeping_alive, serving
+
+from pollproof.explore import target as module
+from pollproof.explore.target import HttpTarget, Outcome
+from pollproof.trace import Request
+
+POLL = Request("POST", "/getTaskResult", {"content-type": "application/json"}, b'{"taskId": "1"}')
+JSON = b'{"errorId": 0}'
+MIDDLE = "the connection was closed in the middle of the answer"
+LIMIT = 4096
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{name}_proxy", raising=False)
+        monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
+
+
+@pytest.fixture
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAXIMUM_BODY", LIMIT)
+
+
+def ask(url: str, timeout: float = 5.0, request: Request = POLL) -> Outcome:
+    target = HttpTarget(url, timeout)
+    try:
+        return target.exchange(request)
+    finally:
+        target.close()
+
+
+def outcome_of(*pieces: bytes, timeout: float = 5.0) -> Outcome:
+    """What comes of a request that is answered with these bytes, after which the connection is closed."""
+    with serving(answering(*pieces)) as server:
+        return ask(server.url, timeout)
+
+
+def body_of(*pieces: bytes) -> bytes:
+    outcome = outcome_of(*pieces)
+    assert outcome.response is not None, outcome.failure
+    return outcome.response.body
+
+
+# ------------------------------------------------------------------------------- no answer
+
+
+def test_nothing_listens() -> None:
+    assert ask(f"http://127.0.0.1:{free_port()}") == (None, "the connection was refused")
+
+
+def test_a_host_name_that_does_not_exist() -> None:
+    outcome = ask("http://no-such-host.invalid")
+    assert outcome.failure is not None
+    assert outcome.failure.startswith("the host name cannot be resolved")
+
+
+def test_silence_until_the_timeout() -> None:
+    with serving(lambda line: line.until_gone()) as server:
+        assert ask(server.url, timeout=0.1) == (None, "no answer in time")
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
+def test_an_answer_that_trickles_in_is_bounded_as_a_whole_not_byte_by_byte(head: bytes) -> None:
+    def trickle(line: Line) -> None:
+        line.ask()
+        line.say(head)
+        while True:
+            line.say(b"X")
+            time.sleep(0.02)  # the one thing that is tested here is real time
+
+    with serving(trickle) as server:
+        begun = time.monotonic()
+        assert ask(server.url, timeout=0.2) == (None, "no answer in time")
+        assert time.monotonic() - begun < 2
+
+
+def test_the_time_of_one_answer_is_not_taken_from_the_next() -> None:
+    def in_two_pieces(line: Line) -> None:
+        while line.ask() is not None:
+            line.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{")
+            time.sleep(0.15)
+            line.say(b"}")
+
+    with serving(in_two_pieces) as server:
+        target = HttpTarget(server.url, timeout=0.4)
+        assert [target.exchange(POLL).failure for _ in range(4)] == [None] * 4
+        target.close()
+        assert server.accepted == 1
+
+
+def test_closed_without_an_answer() -> None:
+    assert outcome_of() == (None, "the connection was closed without an answer")
+
+
+def test_closed_before_the_request_is_read() -> None:
+    with serving(lambda line: None) as server:
+        outcome = ask(server.url)
+    assert outcome.response is None
+    assert outcome.failure in ("the connection was closed without an answer", "the connection was reset")
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + JSON,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"err\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\n{\"err",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+    ids=["length", "between chunks", "within a chunk", "before the first chunk"],
+)  # fmt: skip
+def test_closed_in_the_middle_of_the_answer(half: bytes) -> None:
+    assert outcome_of(half) == (None, MIDDLE)
+
+
+# ---------------------------------------------------------------------- answers of any kind
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "500 Internal Server Error", "503 Busy", "299 "])
+def test_every_final_status_is_an_answer(status: str) -> None:
+    outcome = outcome_of(http(JSON, status))
+    assert outcome.response is not None
+    assert (outcome.response.status, outcome.response.body) == (int(status[:3]), JSON)
+
+
+def test_html_is_an_answer_and_its_headers_have_lower_case_names() -> None:
+    outcome = outcome_of(http(b"<html>", "200 OK", "Content-Type: text/html", "X-MIXED-Case: Yes"))
+    assert outcome.response is not None
+    assert outcome.response.body == b"<html>"
+    assert outcome.response.headers["content-type"] == "text/html"
+    assert outcome.response.headers["x-mixed-case"] == "Yes"
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    with serving(keeping_alive(lambda asked: http(b"", "302 Found", "Location: /elsewhere"))) as server:
+        outcome = ask(server.url)
+        assert outcome.response is not None
+        assert outcome.response.status == 302
+        assert [asked.path for asked in server.asked] == ["/getTaskResult"]
+
+
+def test_interim_answers_are_passed_over() -> None:
+    with serving(
+        keeping_alive(lambda asked: http(b"", "103 Early Hints", "Link: </x>")[:-2] + b"\r\n" + http(JSON))
+    ) as s:
+        target = HttpTarget(s.url)
+        for _ in range(2):
+            outcome = target.exchange(POLL)
+            assert outcome.response is not None
+            assert (outcome.response.status, outcome.response.body) == (200, JSON)
+        target.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\n{\"e\r\nb;extension=1\r\nrrorId\": 0}\r\n0\r\nTrailer: 1\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + JSON,
+        b"HTTP/1.0 200 OK\r\nContent-Length: 14\r\n\r\n" + JSON,
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + JSON,
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n" + JSON,
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + JSON,
+        b"HTTP/1.1 200 OK\nContent-Length: 14\n\n" + JSON,
+        b"HTTP/1.1 200\r\nContent-Length: 14\r\n\r\n" + JSON,
+    ],
+    ids=["chunked", "1.0 to the end", "1.0, length", "to the end", "length -1", "no number", "\\n alone", "no reason"],
+)  # fmt: skip
+def test_all_ways_to_frame_a_body(answer: bytes) -> None:
+    assert body_of(answer) == JSON
+
+
+def test_a_content_length_that_is_too_short_cuts_the_body_and_leaves_the_next_answer_alone() -> None:
+    with serving(keeping_alive(lambda asked: http(JSON + b"{}{}{}{}", length=len(JSON)))) as server:
+        target = HttpTarget(server.url)
+        for _ in range(5):
+            outcome = target.exchange(POLL)
+            assert outcome.response is not None, outcome.failure
+            assert outcome.response.body == JSON
+        target.close()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"this is no HTTP at all\r\n\r\n",
+        b"\x00\xff\x16\x03\x01" * 50,
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 twohundred OK\r\n\r\n",
+        b"HTTP/1.1 9999 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X-Header: 1\r\n" * 5000 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Header: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"x" * 100_000,
+    ],
+)
+def test_what_is_no_http_is_said_to_be_none(garbage: bytes) -> None:
+    outcome = outcome_of(garbage)
+    assert outcome.response is None
+    assert outcome.failure is not None
+    # a connection that is closed while more is on its way is reset: both are the truth about such a server
+    assert "is no HTTP" in outcome.failure or "reset" in outcome.failure
+
+
+@pytest.mark.parametrize("size", [b"zz", b"-5", b"-1", b"ffffffffffffffffffffffff", b""])
+def test_a_chunk_of_no_sensible_size_is_no_answer(size: bytes) -> None:
+    outcome = outcome_of(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n" + JSON + b"\r\n")
+    assert outcome.response is None
+    assert outcome.failure
+
+
+# --------------------------------------------------------------------------------- size
+
+
+@pytest.mark.usefixtures("small_limit")
+class TestSize:
+    TOO_LARGE = (None, f"the answer is larger than {LIMIT} bytes")
+
+    def test_an_answer_of_the_largest_size_is_read(self) -> None:
+        assert len(body_of(http(b"x" * LIMIT))) == LIMIT
+
+    def test_one_byte_more_is_no_answer(self) -> None:
+        assert outcome_of(http(b"x" * (LIMIT + 1))) == self.TOO_LARGE
+
+    @pytest.mark.parametrize(
+        ("head", "piece"),
+        [
+            (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 1000),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3e8\r\n" + b"x" * 1000 + b"\r\n"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", b"x" * 1000),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"Trailer: x\r\n" * 100),
+            (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 40),
+            (b"", b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" * 40),
+        ],
+        ids=["body", "chunks", "a chunk of size -1", "trailers", "100 Continue", "103 Early Hints"],
+    )
+    def test_an_answer_without_end_is_read_to_the_limit_only(self, head: bytes, piece: bytes) -> None:
+        def endless(line: Line) -> None:
+            line.ask()
+            line.say(head)
+            while True:
+                line.say(piece)
+
+        with serving(endless) as server:
+            assert ask(server.url) == self.TOO_LARGE
+
+    def test_headers_without_end_are_no_http(self) -> None:
+        def endless(line: Line) -> None:
+            line.ask()
+            line.say(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                line.say(b"X-More: of the same\r\n" * 50)
+
+        with serving(endless) as server:
+            outcome = ask(server.url)
+        assert outcome.response is None
+        assert outcome.failure in (self.TOO_LARGE[1], "the answer is no HTTP (HTTPException)")
+
+    @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+    def test_a_bomb_is_not_unpacked(self, encoding: str) -> None:
+        bomb = (gzip.compress if encoding == "gzip" else zlib.compress)(b"\0" * 1_000_000)
+        assert len(bomb) < LIMIT
+        assert outcome_of(http(bomb, "200 OK", f"Content-Encoding: {encoding}")) == self.TOO_LARGE
+
+
+# -------------------------------------------------------------------- encodings nobody asked for
+
+
+def bare_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        ("gzip", gzip.compress(JSON)),
+        ("GZIP", gzip.compress(JSON)),
+        ("x-gzip", gzip.compress(JSON[:5]) + gzip.compress(JSON[5:])),
+        ("deflate", zlib.compress(JSON)),
+        ("deflate", bare_deflate(JSON)),
+        ("identity", JSON),
+        ("gzip", b""),
+    ],
+    ids=["gzip", "upper case", "two members", "deflate", "deflate without header", "identity", "nothing"],
+)
+def test_an_encoding_is_undone(encoding: str, packed: bytes) -> None:
+    assert body_of(http(packed, "200 OK", f"Content-Encoding: {encoding}")) == (JSON if packed else b"")
+
+
+@pytest.mark.parametrize("packed", [JSON, gzip.compress(JSON)[:-6], gzip.compress(JSON)[:8] + b"\xff" * 20])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_an_encoding_that_is_broken_is_no_answer(encoding: str, packed: bytes) -> None:
+    outcome = outcome_of(http(packed, "200 OK", f"Content-Encoding: {encoding}"))
+    assert outcome.response is None
+    assert outcome.failure is not None
+    assert encoding in outcome.failure
+
+
+# ----------------------------------------------------------------------------- connections
+
+
+def exchanges(server: Server, count: int) -> list[str | None]:
+    target = HttpTarget(server.url, 5.0)
+    failures = [target.exchange(POLL).failure for _ in range(count)]
+    target.close()
+    return failures
+
+
+def test_one_connection_serves_many_exchanges() -> None:
+    with serving(keeping_alive(lambda asked: http(JSON))) as server:
+        assert exchanges(server, 25) == [None] * 25
+        assert server.accepted == 1
+
+
+def test_a_server_that_closes_each_time_is_connected_to_each_time() -> None:
+    with serving(answering(http(JSON, "200 OK", "Connection: close"))) as server:
+        assert exchanges(server, 5) == [None] * 5
+        assert server.accepted == len(server.asked) == 5
+
+
+def test_a_server_that_closes_each_time_without_saying_so_loses_no_request_and_gets_none_twice() -> None:
+    with serving(answering(http(JSON))) as server:
+        assert exchanges(server, 30) == [None] * 30
+        assert len(server.asked) == 30
+
+
+def test_a_connection_that_was_closed_while_idle_is_replaced() -> None:
+    def once(line: Line) -> None:
+        line.ask()
+        line.say(http(JSON))
+        line.socket.shutdown(2)
+
+    with serving(once) as server:
+        target = HttpTarget(server.url)
+        assert target.exchange(POLL).failure is None
+        connection = target._connection
+        assert connection is not None
+        assert connection.sock is not None
+        connection.sock.settimeout(5)
+        assert connection.sock.recv(1, 2) == b""  # MSG_PEEK: the end of the connection has arrived
+        assert target.exchange(POLL).failure is None
+        target.close()
+        assert (server.accepted, len(server.asked)) == (2, 2)
+
+
+def test_a_request_that_is_lost_on_a_used_connection_is_sent_once_more_and_not_more_often() -> None:
+    def first_only(line: Line) -> None:
+        line.ask()
+        if line.number == 1:
+            line.say(http(JSON))
+            line.ask()
+
+    with serving(first_only) as server:
+        assert exchanges(server, 2) == [None, "the connection was closed without an answer"]
+        assert len(server.asked) == 3
+
+
+def test_a_request_that_is_lost_on_a_new_connection_is_not_sent_again() -> None:
+    with serving(answering()) as server:
+        ask(server.url)
+        assert len(server.asked) == 1
+
+
+def test_a_target_is_of_use_again_after_any_failure() -> None:
+    bad = [b"", b"garbage\r\n\r\n", http(JSON, length=99), http(b"x", "200 OK", "Content-Encoding: gzip")]
+
+    def script(line: Line) -> None:
+        line.ask()
+        line.say(bad[line.number // 2] if line.number % 2 == 0 else http(JSON, "200 OK", "Connection: close"))
+
+    with serving(script) as server:
+        failures = exchanges(server, 7)
+    assert failures[::2] == [None] * 4
+    assert all(failures[1::2])
+
+
+def test_what_is_sent_is_what_was_asked_for() -> None:
+    with serving(keeping_alive(lambda asked: http(JSON))) as server:
+        ask(server.url + "/base/path/", request=POLL)
+        (asked,) = server.asked
+    assert asked.line == "POST /base/path/getTaskResult HTTP/1.1"
+    assert asked.body == POLL.body
+    assert asked.headers["host"] == f"127.0.0.1:{server.port}"
+    assert asked.headers["content-type"] == "application/json"
+    assert asked.headers["accept-encoding"] == "identity"
