@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from tests.independent import capmonster_service, capsolver_service, serving
 
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Subject
@@ -15,7 +16,6 @@ from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import ADVANCE, serve, werkzeug_handler
-from tests.independent import capmonster_service, capsolver_service, serving
 
 SERVICES: dict[str, Any] = {"capsolver": capsolver_service, "capmonster": capmonster_service}
 KEY = "YOUR_API_KEY"

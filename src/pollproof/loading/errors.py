@@ -67,7 +67,8 @@ def schema_fault(origin: str, text: str, errors: Iterable[ValidationError]) -> C
         return fault(origin, text, [*path, unknown], f"unknown key '{unknown}'; {expected}{nearest(unknown, known)}")
     if error.validator == "required" and isinstance(error.instance, dict):
         missing = next(key for key in schema["required"] if key not in error.instance)
-        hint: str | None = next((str(key) for key in error.instance if difflib.get_close_matches(key, [missing], cutoff=0.7)), None)
+        alike = [str(key) for key in error.instance if difflib.get_close_matches(str(key), [missing], cutoff=0.7)]
+        hint = alike[0] if alike else ""
         problem = f"the key '{missing}' is missing" + (f"; did you mean it by '{hint}'?" if hint else "")
         return fault(origin, text, path, problem)
     if error.validator == "enum":
