@@ -42,6 +42,7 @@ def repaired(sample: Any) -> Any:
 def shape(provider: str, operation: str, part: str) -> Shape:
     found = contract(provider).operations[operation]
     name = found.request_schema if part == "request" else found.response_schema
+    assert name is not None
     return Shape(contract(provider).schemas[name])
 
 

@@ -298,7 +298,11 @@ def test_an_encoding_is_undone(encoding: str, packed: bytes) -> None:
     assert body_of(http(packed, "200 OK", f"Content-Encoding: {encoding}")) == (JSON if packed else b"")
 
 
-@pytest.mark.parametrize("packed", [JSON, gzip.compress(JSON)[:-6], gzip.compress(JSON)[:8] + b"\xff" * 20])
+@pytest.mark.parametrize(
+    "packed",
+    [JSON, gzip.compress(JSON)[:-6], gzip.compress(JSON)[:8] + b"\xff" * 20],
+    ids=["plain", "cut short", "garbled"],
+)
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_an_encoding_that_is_broken_is_no_answer(encoding: str, packed: bytes) -> None:
     outcome = outcome_of(http(packed, "200 OK", f"Content-Encoding: {encoding}"))

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pollproof.bodies import Unreadable, read_json
+from pollproof.bodies import Unreadable
+from pollproof.codecs import Check, check_of, codec_of
 from pollproof.contract.conditions import compile_any, compile_condition
-from pollproof.contract.model import Contract, Effect, Operation, Phase, Status
+from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
 from pollproof.contract.places import MISSING, View, compile_place
-from pollproof.shapes import Shape, ShapeError
+from pollproof.shapes import ShapeError
 from pollproof.trace import Exchange
+
+CALLBACK_PATH = "/@callback"
+"""The path under which a trace keeps requests that came from the provider, whatever address they were sent to."""
 
 
 class Answer(Enum):
@@ -24,12 +29,20 @@ class Answer(Enum):
     STATE = "state"  # the state of a task
 
 
+class Member(NamedTuple):
+    """One task of a batch answer: its id in comparable form, as it was written, and the whole entry."""
+
+    task: str | None
+    raw_task: Any
+    entry: Any
+
+
 class Event(NamedTuple):
     """One exchange as the contract reads it. `number` is its place in the trace, counted from 0.
 
     `task` is the id in one comparable form (None where there is none), `raw_task` as it was written.
     `request_errors` and `response_errors` are failures of the shapes. `documented` is false for a status that is
-    known from elsewhere only.
+    known from elsewhere only. `marks` are the values at the operation's further places that are there.
     """
 
     number: int
@@ -50,6 +63,8 @@ class Event(NamedTuple):
     error_code: str | None
     effect: Effect | None
     documented: bool
+    marks: Mapping[str, Any]
+    members: tuple[Member, ...]
 
     @property
     def probe(self) -> str | None:
@@ -76,26 +91,33 @@ class _OperationReader:
         "check_request",
         "check_response",
         "echo",
+        "effects",
         "error_code",
+        "marks",
+        "member_id",
         "operation",
         "phases",
         "refused",
         "result",
+        "role",
         "status",
         "task_id",
     )
 
-    def __init__(self, operation: Operation, shape: Callable[[str], Shape]) -> None:
+    def __init__(self, operation: Operation, check: Mapping[str, Check]) -> None:
         self.operation = operation
+        self.role = operation.role
         self.task_id = compile_place(operation.task_id)
         self.echo = compile_place(operation.echo)
         self.status = compile_place(operation.status)
         self.result = compile_place(operation.result)
         self.error_code = compile_place(operation.error_code)
         self.refused = compile_any(operation.refused)
+        self.effects = [(compile_condition(condition), effect) for condition, effect in operation.effects]
         self.phases = [(compile_condition(condition), phase) for condition, phase in operation.phases]
-        self.check_request = shape(operation.request_schema).check
-        self.check_response = shape(operation.response_schema).check
+        self.marks = [(name, compile_place(place)) for name, place in operation.marks.items()]
+        self.check_request = None if operation.request_schema is None else check[operation.request_schema]
+        self.check_response = None if operation.response_schema is None else check[operation.response_schema]
 
 
 class Reader:
@@ -103,36 +125,49 @@ class Reader:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        shapes: dict[str, Shape] = {}
-
-        def shape(name: str) -> Shape:
-            if name not in shapes:
-                shapes[name] = Shape(contract.schemas[name])
-            return shapes[name]
-
+        self.codec = codec_of(contract.body, contract.namespace)
+        self._read_body = self.codec.read
+        checks = {name: check_of(schema) for name, schema in contract.schemas.items()}
         self._literal: dict[tuple[str, str], _OperationReader] = {}
+        self._elements: dict[tuple[str, str], dict[str, _OperationReader]] = {}
         self._templates: list[tuple[str, re.Pattern[str], _OperationReader]] = []
         for operation in contract.operations.values():
-            reader = _OperationReader(operation, shape)
-            if "{" in operation.path:
+            reader = _OperationReader(operation, checks)
+            if operation.role is Role.CALLBACK:
+                self._literal["POST", CALLBACK_PATH] = reader
+            elif "{" in operation.path:
                 pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(operation.path))
                 self._templates.append((operation.method, re.compile(pattern), reader))
+            elif operation.element:
+                self._elements.setdefault((operation.method, operation.path), {})[operation.element] = reader
             else:
                 self._literal[operation.method, operation.path] = reader
+        self._poll = next(
+            (reader for readers in self._elements.values() for reader in readers.values() if reader.role is Role.POLL),
+            None,
+        )
         self._statuses = dict(contract.statuses)
         self._prefixes = [(value[:-1], status) for value, status in contract.statuses.items() if value.endswith("*")]
         self._inline = compile_any(
             tuple(condition for kind in contract.kinds.values() if kind.inline for condition in kind.when)
         )
+        self._has_inline = any(kind.inline for kind in contract.kinds.values())
 
-    def _find(self, method: str, path: str) -> tuple[_OperationReader, dict[str, str]] | None:
+    def _find(self, method: str, path: str, body: Any) -> tuple[_OperationReader, Mapping[str, str]] | None:
         found = self._literal.get((method, path))
         if found is not None:
-            return found, _NO_VARIABLES
+            return found, _NOTHING
         path = path.partition("?")[0].rstrip("/")  # a trailing slash is tolerated, as servers do
         found = self._literal.get((method, path))
         if found is not None:
-            return found, _NO_VARIABLES
+            return found, _NOTHING
+        elements = self._elements.get((method, path))
+        if elements is not None:
+            name = next(iter(body)) if type(body) is dict and body else ""
+            reader = elements.get(name)
+            if reader is None:  # a body that names no operation: as good a poll as any other
+                reader = self._poll
+            return None if reader is None else (reader, _NOTHING)
         for verb, pattern, reader in self._templates:
             match = pattern.fullmatch(path)
             if verb == method and match:
@@ -154,23 +189,32 @@ class Reader:
     def read(self, exchange: Exchange, number: int) -> Event | None:
         """The event of an exchange; None where it belongs to no operation of the contract. Never raises."""
         request, response = exchange.request, exchange.response
-        found = self._find(request.method, request.path)
+        asked = self._read_body(request.body) if request.body or request.method != "GET" else MISSING
+        found = self._find(request.method, request.path, asked)
         if found is None:
             return None
         reader, variables = found
-        asked = read_json(request.body) if request.body else MISSING
-        request_errors = reader.check_request(asked)
-        if response is None:
-            view = View(asked, MISSING, variables, request.headers, _NO_VARIABLES, None)
-            told: Any = MISSING
-            response_errors: tuple[ShapeError, ...] = ()
+        request_errors: tuple[ShapeError, ...] = ()
+        response_errors: tuple[ShapeError, ...] = ()
+        if reader.check_request is not None:
+            request_errors = reader.check_request(asked, request.body)
+        told: Any = MISSING
+        if reader.role is Role.CALLBACK:  # the provider asked, so its state stands in the request
+            view = View(asked, MISSING, variables, request.headers, _NOTHING, None)
+            answer = Answer.UNREADABLE if type(asked) is Unreadable else Answer.STATE
+        elif response is None:
+            view = View(asked, MISSING, variables, request.headers, _NOTHING, None)
             answer = Answer.NONE
         else:
-            told = read_json(response.body)
+            bare = response.status == 204 and not response.body
+            if not bare:
+                told = self._read_body(response.body)
+                if reader.check_response is not None:
+                    response_errors = reader.check_response(told, response.body)
             view = View(asked, told, variables, request.headers, response.headers, response.status)
-            response_errors = reader.check_response(told)
             if type(told) is Unreadable:
-                answer = Answer.UNREADABLE
+                # An error may say all that it has to say by its HTTP status alone, where the contract reads it there.
+                answer = Answer.REFUSED if reader.effects and reader.refused(view) else Answer.UNREADABLE
             elif reader.refused(view) or (response.status >= 400 and not _has_state(reader, view)):
                 answer = Answer.REFUSED
             else:
@@ -192,15 +236,30 @@ class Reader:
                 known = self._status(status)
                 if known is not None:
                     phase, documented = known.phase, known.documented
+            if reader.role is Role.FETCH and phase is not Phase.SUCCEEDED:
+                phase = None  # no result yet, or none at all: it says nothing certain about the task
         elif answer is Answer.REFUSED:
             status = reader.status(view)
             found_code = reader.error_code(view)
             code = found_code if type(found_code) is str and found_code else None
             entry = self.contract.errors.get(code) if code is not None else None
             effect = Effect.UNCLEAR if entry is None else entry.effect
+            if entry is None:
+                for test, meant in reader.effects:
+                    if test(view):
+                        effect = meant
+                        break
             if effect is Effect.RUNNING:
                 answer, phase = Answer.STATE, Phase.RUNNING
-        raw = reader.task_id(view)
+        marks: Mapping[str, Any] = _NOTHING
+        members: tuple[Member, ...] = ()
+        if reader.marks:
+            values = {name: read(view) for name, read in reader.marks}
+            entries = values.pop("entries", MISSING)
+            if answer is Answer.STATE:
+                members = self._members(reader.operation, entries)
+            marks = {name: value for name, value in values.items() if value is not MISSING}
+        raw = MISSING if reader.role is Role.BATCH else reader.task_id(view)
         return Event(
             number,
             exchange,
@@ -212,7 +271,7 @@ class Reader:
             task_key(raw),
             raw,
             reader.echo(view),
-            self._inline(view),
+            self._has_inline and self._inline(view),
             answer,
             phase,
             status,
@@ -220,10 +279,23 @@ class Reader:
             code,
             effect,
             documented,
+            marks,
+            members,
         )
 
+    def _members(self, operation: Operation, entries: Any) -> tuple[Member, ...]:
+        """The tasks of a batch answer: the array at `entries`, each with its id where a creation has it."""
+        if operation.role is not Role.BATCH or type(entries) is not list or operation.task_id is None:
+            return ()
+        steps = operation.task_id.steps
+        found = []
+        for entry in entries:
+            raw = entry.get(steps[-1], MISSING) if type(entry) is dict else MISSING
+            found.append(Member(task_key(raw), raw, entry))
+        return tuple(found)
 
-_NO_VARIABLES: dict[str, str] = {}
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def _has_state(reader: _OperationReader, view: View) -> bool:

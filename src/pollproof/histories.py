@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pollproof.bodies import canonical
 from pollproof.contract.model import Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event
 from pollproof.trace import UNKNOWN_TIME
+
+_NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 
 
 class TaskHistory(NamedTuple):
@@ -17,7 +21,8 @@ class TaskHistory(NamedTuple):
     Times are seconds on the clock of the trace. `polls_most` counts every poll that may have counted toward a
     budget, `polls_least` those that surely did. `lost` is set once an answer has shown, not too early, that the
     task is gone, `unclear` once an unfinished task was answered with an error that no document lists. Numbers of
-    exchanges are places in the trace.
+    exchanges are places in the trace. `asked` is the body of the creation (of a batch: what concerns this task),
+    `callbacks` how many came, `marks` the last values at the operation's further places.
     """
 
     id: str
@@ -41,6 +46,9 @@ class TaskHistory(NamedTuple):
     unclear: int | None = None
     first_terminal_least: float = UNKNOWN_TIME
     first_terminal_most: float = UNKNOWN_TIME
+    asked: Any = None
+    callbacks: int = 0
+    marks: Mapping[str, Any] = _NO_MARKS
 
 
 def surely_inside(history: TaskHistory, event: Event, limits: Limits) -> bool:
@@ -83,6 +91,10 @@ def says_gone(history: TaskHistory, event: Event) -> bool:
     A busy or blocked provider says nothing of the task; a code that no document lists may be a way to fail,
     unless the task had succeeded; a task that has failed may be forgotten.
     """
+    if event.operation.role is Role.FETCH:
+        if history.terminal is not Phase.SUCCEEDED or event.effect in (Effect.BUSY, Effect.BLOCKED):
+            return False
+        return event.answer in (Answer.STATE, Answer.REFUSED) and event.phase is not Phase.SUCCEEDED
     if event.answer is not Answer.REFUSED or history.terminal is Phase.FAILED:
         return False
     if event.effect in (Effect.LOST, Effect.REFUSED):
@@ -92,12 +104,44 @@ def says_gone(history: TaskHistory, event: Event) -> bool:
 
 def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
     """The history after one more event of the same task."""
+    if event.marks and event.answer is Answer.STATE and not event.probe:
+        history = history._replace(marks={**history.marks, **event.marks})
+    match event.operation.role:
+        case Role.CREATE:
+            return _created(history, event)
+        case Role.CALLBACK:
+            if event.probe:
+                return history
+            return _fold_state(history._replace(callbacks=history.callbacks + 1), event)
+        case Role.FETCH | Role.CANCEL:
+            if event.probe:
+                return history
+            lost = history.lost
+            if lost is None and history.terminal is Phase.SUCCEEDED and surely_outside(history, event, limits):
+                lost = event.number if says_gone(history, event) else None
+            return _fold_state(history._replace(lost=lost, last_number=event.number), event)
+    return _fold_poll(history, event, limits)
+
+
+def _fold_state(history: TaskHistory, event: Event) -> TaskHistory:
+    """Take in what an operation other than polling says of a task: its end, and its result."""
+    if event.answer is not Answer.STATE or event.phase is None:
+        return history
+    if history.terminal is None:
+        history = history._replace(phase=event.phase, phase_number=event.number)
+        if event.phase.terminal:
+            history = history._replace(terminal=event.phase, terminal_number=event.number)
+    if history.result is None and event.phase is Phase.SUCCEEDED and event.result is not MISSING:
+        history = history._replace(result=canonical(event.result), result_number=event.number)
+    return history
+
+
+def _created(history: TaskHistory, event: Event) -> TaskHistory:
     exchange = event.exchange
-    if event.operation.role is Role.CREATE:
-        if event.answer is not Answer.STATE or history.created is not None:
-            return history
+    if event.answer is Answer.STATE and history.created is None:
         succeeded = event.phase is Phase.SUCCEEDED
         return history._replace(
+            asked=event.request,
             created=event.number,
             created_sent=exchange.sent,
             created_received=exchange.received,
@@ -105,6 +149,11 @@ def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
             result=canonical(event.result) if succeeded and event.result is not MISSING else None,
             result_number=event.number if succeeded else None,
         )
+    return history
+
+
+def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
+    exchange = event.exchange
     if event.probe or event.request_errors:
         return history._replace(polls_most=history.polls_most + 1)
     answer, phase = event.answer, event.phase
@@ -130,6 +179,9 @@ def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
         unclear,
         first_least,
         first_most,
+        asked,
+        callbacks,
+        marks,
     ) = history
     if answer is Answer.STATE:
         if lost is None and surely_beyond_polls(history, limits) and phase is not Phase.SUCCEEDED:
@@ -185,6 +237,9 @@ def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
         unclear,
         first_least,
         first_most,
+        asked,
+        callbacks,
+        marks,
     )
 
 
@@ -196,15 +251,19 @@ class Account:
     are left out: the same picture is read the same way twice.
     """
 
-    __slots__ = ("owners", "shared", "tasks")
+    __slots__ = ("last_batch", "owners", "shared", "tasks")
 
     def __init__(self) -> None:
+        self.last_batch: Event | None = None
         self.tasks: dict[str, TaskHistory] = {}
         self.owners: dict[str, str] = {}
         self.shared: list[tuple[int, str, str]] = []
 
     def fold(self, event: Event, limits: Limits) -> None:
         """Take one more event in."""
+        if event.operation.role is Role.BATCH:
+            self._fold_batch(event)
+            return
         task = event.task
         if task is None:
             return
@@ -214,6 +273,8 @@ class Account:
                 return
             if event.operation.role is Role.CREATE and event.answer is not Answer.STATE:
                 return
+            if event.operation.role is Role.CALLBACK:
+                return
             before = TaskHistory(task, event.raw_task)
         after = fold(before, event, limits)
         self.tasks[task] = after
@@ -221,3 +282,16 @@ class Account:
             owner = self.owners.setdefault(after.result, task)
             if owner != task:
                 self.shared.append((after.result_number, task, owner))
+
+    def _fold_batch(self, event: Event) -> None:
+        if not event.probe and not event.request_errors:
+            self.last_batch = event
+        for member in event.members:
+            if member.task is not None and member.task not in self.tasks:
+                self.tasks[member.task] = TaskHistory(
+                    member.task,
+                    member.raw_task,
+                    created=event.number,
+                    created_sent=event.exchange.sent,
+                    created_received=event.exchange.received,
+                )

@@ -12,12 +12,13 @@ from typing import Any
 
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Subject, TaskKind, Variant
-from pollproof.contract.places import MISSING, View
+from pollproof.contract.places import View
 from pollproof.events import Event
 from pollproof.explore.session import Handle
 from pollproof.loading.errors import nearest
 from pollproof.reference.client import ReferenceClient
 from pollproof.reference.provider import ReferenceProvider, Settings, Task
+from pollproof.reference.routes import Route
 from pollproof.trace import Response
 
 
@@ -229,10 +230,8 @@ class TakesEveryKey(ReferenceProvider):
 class TakesMissingFields(ReferenceProvider):
     """Creates tasks from requests that lack what they must have."""
 
-    def admits(self, view: View, route: Any) -> bool:
-        return not all(
-            read(view) is not MISSING and read(view) is not None for read in route.required
-        ) or super().admits(view, route)
+    def admits(self, view: View, route: Route, body: bytes) -> bool:
+        return not route.is_complete(view) or super().admits(view, route, body)
 
 
 class CrashesOnGarbage(ReferenceProvider):
@@ -333,8 +332,8 @@ def _lets_pass(name: str) -> type[ReferenceProvider]:
         def rejects(self, probe: str) -> bool:
             return probe != name
 
-        def admits(self, view: View, route: Any) -> bool:
-            return super().admits(view, route) or any(
+        def admits(self, view: View, route: Route, body: bytes) -> bool:
+            return super().admits(view, route, body) or any(
                 probe.name == name and wrong(view) and probe.operation == route.operation.name
                 for probe, wrong in self._probes
             )

@@ -12,6 +12,7 @@ def compile_template(template: Any) -> Callable[[Words], Any]:
     """A function from words to the filled value.
 
     A string `$name` becomes the word itself, of whatever type; `{name}` inside a string is replaced by its text.
+    The key `*` of a table merges a table into it, over its constants and under its `$words`.
     Unknown names stay as they are written.
     """
     if isinstance(template, str):
@@ -35,12 +36,18 @@ def compile_template(template: Any) -> Callable[[Words], Any]:
         constant = {key: value for key, value in template.items() if not _varies(value)}
         varying = [(key, compile_template(value)) for key, value in template.items() if _varies(value)]
         order = list(template)
+        merges = "*" in template
+        own = {key for key, value in template.items() if isinstance(value, str) and value.startswith("$")}
 
         def fill_table(words: Words) -> dict[str, Any]:
             filled = dict.fromkeys(order)
             filled.update(constant)
             for key, fill in varying:
                 filled[key] = fill(words)
+            if merges:
+                merged = filled.pop("*")
+                if isinstance(merged, dict):
+                    filled |= {key: value for key, value in merged.items() if key not in own}
             return filled
 
         return fill_table

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from tests.benchmarks.target import Target
 
@@ -27,14 +28,20 @@ from pollproof.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace import Exchange
 
+_NUMBERS = st.integers(0, 1023)
+
 SECONDS = 60.0
 """Seconds after which a machine stops, however many examples it has done."""
 
 
 class Run(NamedTuple):
-    """What a run of a machine did: moves, requests it sent (those to a clock hook too), and the trace it left."""
+    """What a run of a machine did: moves, requests it sent (those to a clock hook too), and the trace it left.
+
+    `processor` are the seconds of processor time of this process alone.
+    """
 
     seconds: float
+    processor: float
     moves: int
     requests: int
     trace: list[Exchange]
@@ -65,8 +72,8 @@ class CountingClock:
         self._advance(seconds)
 
 
-def run_empty(examples: int, seed: int, steps: int = STEPS) -> Run:
-    """A Hypothesis machine whose one rule draws nothing and does nothing, with the settings of ours."""
+def run_empty(examples: int, seed: int, *, draws: bool = False) -> Run:
+    """A Hypothesis machine whose one rule does nothing, and draws nothing or one number, with the settings of ours."""
     moves = 0
 
     class Empty(RuleBasedStateMachine):
@@ -75,9 +82,15 @@ def run_empty(examples: int, seed: int, steps: int = STEPS) -> Run:
             nonlocal moves
             moves += 1
 
+    class Drawing(RuleBasedStateMachine):
+        @rule(choice=_NUMBERS)
+        def move(self, choice: int) -> None:
+            nonlocal moves
+            moves += 1
+
     settings = hypothesis.settings(
         max_examples=examples,
-        stateful_step_count=steps,
+        stateful_step_count=STEPS,
         deadline=None,
         database=None,
         print_blob=False,
@@ -85,9 +98,9 @@ def run_empty(examples: int, seed: int, steps: int = STEPS) -> Run:
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink],
     )
-    started = time.perf_counter()
-    run_state_machine_as_test(hypothesis.seed(seed)(Empty), settings=settings)
-    return Run(time.perf_counter() - started, moves, 0, [])
+    started, processor = time.perf_counter(), time.process_time()
+    run_state_machine_as_test(hypothesis.seed(seed)(Drawing if draws else Empty), settings=settings)
+    return Run(time.perf_counter() - started, time.process_time() - processor, moves, 0, [])
 
 
 def run_in_process(contract: Contract, mover: type[Mover], examples: int, seed: int) -> Run:
@@ -135,10 +148,10 @@ def _run(
 
     exploration = Exploration(fresh, ledger, examples=examples, seconds=SECONDS, seed=seed)
     with patch.object(machine, "Mover", mover):
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), time.process_time()
         exploration.run()
-        seconds = time.perf_counter() - started
+        seconds, processor = time.perf_counter() - started, time.process_time() - processor
     if ledger.violated():
         raise RuntimeError("the reference provider was accused, so the time of finding is not the time of exploring")
     moved = 0 if provider is not None else counting.moved
-    return Run(seconds, exploration.moves, session.exchanges + moved, list(session.monitor.trace))
+    return Run(seconds, processor, exploration.moves, session.exchanges + moved, list(session.monitor.trace))

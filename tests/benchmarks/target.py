@@ -3,7 +3,8 @@
     python -m tests.benchmarks.target capsolver
 
 It prints its base URL and the URL of its clock hook, one line each, and ends when its standard input does.
-`GET /_served` tells how many requests came (clock hook and this one left out) and the seconds from first to last.
+`GET /_served` tells how many requests came (clock hook and this one left out), the seconds from the first to the
+last, and the processor time of the process.
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ ENDING_SECONDS = 10.0
 
 
 class Counts(NamedTuple):
-    """What a target has served: requests, and the seconds from the first to the last of them."""
+    """What a target has served: requests, seconds from the first to the last of them, and its own processor time."""
 
     requests: int
     seconds: float
+    processor: float
 
 
 class CountingProvider(ReferenceProvider):
@@ -44,8 +46,8 @@ class CountingProvider(ReferenceProvider):
 
     def handle(self, request: Request) -> Response:
         if request.path == SERVED_PATH:
-            body = json.dumps({"requests": self.served, "seconds": self.last - self.first}).encode()
-            return Response(200, {"content-type": "application/json"}, body)
+            counts = Counts(self.served, self.last - self.first, time.process_time())
+            return Response(200, {"content-type": "application/json"}, json.dumps(counts).encode())
         self.last = time.perf_counter()
         if not self.served:
             self.first = self.last
@@ -62,8 +64,7 @@ class Target(NamedTuple):
     def counts(self) -> Counts:
         """What it has served so far."""
         with urllib.request.urlopen(self.base_url + SERVED_PATH, timeout=10) as answer:
-            told = json.load(answer)
-        return Counts(told["requests"], told["seconds"])
+            return Counts(*json.load(answer))
 
 
 @contextmanager

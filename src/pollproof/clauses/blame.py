@@ -33,4 +33,6 @@ def blame(history: TaskHistory, event: Event, limits: Limits) -> Blame:
         lifetime = elapsed / limits.lifetime if elapsed > 0 else 0.0
     if max(polls, lifetime) < NEAR and history.terminal is not None:
         return Blame.NEITHER
+    if not limits.polls:
+        return Blame.LIFETIME if limits.lifetime else Blame.NEITHER
     return Blame.LIFETIME if lifetime > polls else Blame.POLLS

@@ -35,7 +35,7 @@ def describe(event: Event) -> str:
     return "no readable answer"
 
 
-@kind("status-order", subject=Subject.PROVIDER, parameters=WithinLimits)
+@kind("status-order", subject=Subject.PROVIDER, roles=(Role.POLL, Role.CALLBACK), parameters=WithinLimits)
 def status_order(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
     """The status of a task that is not finished never runs backwards."""
     before, now = history.phase, event.phase
@@ -49,12 +49,19 @@ def status_order(history: TaskHistory, event: Event, parameters: WithinLimits) -
     return Violation(f"no status before {before.value} once the task is {before.value}", describe(event), since)
 
 
-@kind("terminal", subject=Subject.PROVIDER, parameters=WithinLimits)
+@kind(
+    "terminal",
+    subject=Subject.PROVIDER,
+    roles=(Role.POLL, Role.FETCH, Role.CALLBACK),
+    parameters=WithinLimits,
+)
 def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
     """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
     final, limits = history.terminal, parameters.limits
     if final is None or event.request_errors or event.answer not in (Answer.STATE, Answer.REFUSED):
         return None
+    if event.operation.role is Role.FETCH and event.phase is not Phase.SUCCEEDED:
+        return None  # a result that is not there any more is another clause's finding
     if event.phase in (Phase.WAITING, Phase.RUNNING):
         # Lost or not, what has ended is not in work again, unless the documents leave open what comes now.
         if limits.beyond_polls == "open" and limits.polls is not None and history.polls_most >= limits.polls:
@@ -66,7 +73,8 @@ def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Fi
     if (event.phase is final and event.answer is Answer.STATE) or (final is Phase.FAILED and failed):
         return HELD
     broken = failed or (event.answer is Answer.STATE and event.phase is not None)
-    if not broken and says_gone(history, event):
+    kept = limits.polls is not None or limits.lifetime is not None
+    if not broken and kept and says_gone(history, event):
         broken = blame(history, event, limits) is Blame.NEITHER
     return _ended(history, final, event) if broken else None
 
@@ -90,7 +98,7 @@ def error_is_final(history: TaskHistory, event: Event, parameters: WithinLimits)
     )
 
 
-@kind("result-stable", subject=Subject.PROVIDER, scope="account")
+@kind("result-stable", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account")
 def result_stable(account: Account, event: Event, parameters: Nothing) -> Finding:
     """The result of a task is the same at every read."""
     history = _read(account, event)
@@ -105,7 +113,7 @@ def result_stable(account: Account, event: Event, parameters: Nothing) -> Findin
     return Violation("the result that the task had before", "another result", since)
 
 
-@kind("result-own", subject=Subject.PROVIDER, scope="account")
+@kind("result-own", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account")
 def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     """The result is that of the task asked for, never another task's."""
     history = _read(account, event)
@@ -148,7 +156,7 @@ def _read(account: Account, event: Event) -> TaskHistory | None:
     """The history of the task whose result this event reads, None where it reads none."""
     if event.phase is not Phase.SUCCEEDED or event.result in (MISSING, None) or event.task is None:
         return None
-    if event.operation.role is not Role.POLL or event.request_errors:
+    if event.operation.role not in (Role.POLL, Role.FETCH) or event.request_errors:
         return None
     return account.tasks.get(event.task)
 

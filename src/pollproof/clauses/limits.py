@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from pollproof.clauses.blame import Blame, blame
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.clauses.lifecycle import describe
-from pollproof.contract.model import Effect, Limits, Phase, Subject
+from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
 from pollproof.events import Answer, Event
 from pollproof.histories import TaskHistory, says_gone, surely_inside, surely_outside
 
 LATE = 0.9
 """The share of a lifetime after which a poll that is answered shows that the task was kept."""
+
+
+READS = (Role.POLL, Role.FETCH)
+"""The operations that ask for a task or its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def budget_ended(history: TaskHistory, event: Event, parameters: Budget) -> Find
     return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
 
 
-@kind("lifetime-served", subject=Subject.PROVIDER, parameters=Lifetime)
+@kind("lifetime-served", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime)
 def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
     """A task is there until its lifetime ends."""
     if not _judgeable(history, event) or history.lost is not None:
@@ -107,7 +111,7 @@ def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) ->
     )
 
 
-@kind("lifetime-ended", subject=Subject.PROVIDER, parameters=Lifetime)
+@kind("lifetime-ended", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime)
 def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
     """After its lifetime a task gives no result."""
     if not _judgeable(history, event) or history.lost is not None:
@@ -123,7 +127,7 @@ def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> 
     return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
 
 
-@kind("lost-stays-lost", subject=Subject.PROVIDER)
+@kind("lost-stays-lost", subject=Subject.PROVIDER, roles=READS)
 def lost_stays_lost(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
     """A task that is lost never comes back."""
     if history.lost is None or event.request_errors:

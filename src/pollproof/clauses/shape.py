@@ -68,6 +68,8 @@ def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding
         response = event.exchange.response
         if response is None or transient(event) or _unspecified(event):
             return None
+        if event.answer is Answer.REFUSED and event.operation.effects:
+            return None  # a contract that reads its errors from the HTTP status documents no body for them
         errors = event.response_errors
     for error in errors:
         if error.rule == rule.rule:
@@ -142,7 +144,7 @@ def refused(history: TaskHistory | None, event: Event, parameters: Probe) -> Fin
     return Violation(expected, f"an answer without error{status}")
 
 
-@kind("echo", subject=Subject.PROVIDER)
+@kind("echo", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL))
 def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the answer to a poll is the one that was asked for."""
     told = event.echo

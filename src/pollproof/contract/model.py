@@ -60,8 +60,12 @@ class Subject(Enum):
 class Role(Enum):
     """What an operation does to a task."""
 
-    CREATE = "create"
-    POLL = "poll"
+    CREATE = "create"  # asks for a task
+    POLL = "poll"  # asks how a task stands
+    FETCH = "fetch"  # asks for the result of a task, where that is another operation than polling
+    BATCH = "batch"  # asks for several tasks at once
+    CALLBACK = "callback"  # the provider tells the client of the end of a task
+    CANCEL = "cancel"  # asks that a task be given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +98,15 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Where the key of the account goes, how it is written there, and one that is surely wrong."""
+    """Where the key of the account goes, how it is written there, and one that is surely wrong.
 
-    at: Place
-    template: str
-    sample: str
-    wrong: str
+    `at` is None for a provider that asks for no key.
+    """
+
+    at: Place | None = None
+    template: str = "{credential}"
+    sample: str = ""
+    wrong: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +140,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: how it is asked, how its answer is read, and what the reference provider answers."""
+    """One operation: how it is asked, how its answer is read, and what the reference provider answers.
+
+    `element` is the name of the body's element where operations share a path (SOAP). `marks` are further places that
+    clauses look at, by name: `created_at`, `updated_at`, `progress`, `passthrough`, `entries`, `retry_after`.
+    """
 
     name: str
     role: Role
     method: str
     path: str
     request: Any
-    request_schema: str
-    response_schema: str
+    request_schema: str | None
+    response_schema: str | None
     task_id: Place | None
     echo: Place | None
     status: Place | None
@@ -149,8 +160,12 @@ class Operation:
     error_code: Place | None
     phases: tuple[tuple[Condition, Phase], ...]
     refused: tuple[Condition, ...]
+    effects: tuple[tuple[Condition, Effect], ...]
     required: tuple[Place, ...]
     answers: Mapping[str, Answer]
+    marks: Mapping[str, Place] = field(default_factory=dict)
+    element: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +183,8 @@ class TaskKind:
 class Limits:
     """The numbers of a contract; seconds unless said otherwise, None where nothing is documented.
 
+    `batch_size` and `batch_wait`: entries of one batch, and seconds between two batches of a client.
+
     `lifetime_slack`: how far before and after the end of the lifetime the documents leave the answer open.
     `beyond_polls`: `lost` where the documents say that polls beyond the budget get nothing, else `open`.
     """
@@ -178,6 +195,8 @@ class Limits:
     lifetime_slack: float = 0.0
     wait: float | None = None
     solving: float | None = None
+    batch_size: int | None = None
+    batch_wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +240,7 @@ class Probe:
     operation: str
     remove: tuple[str, ...]
     set: tuple[tuple[str, Any], ...]
+    repeat: tuple[str, int] | None
     code: str
     text: str
 
@@ -267,13 +287,14 @@ class Slip:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """The error codes with which the reference provider answers what it refuses."""
+    """The error codes with which the reference provider answers what it refuses; empty where there are no codes."""
 
-    unknown_task: str
-    lost_task: str
-    wrong_credential: str
-    invalid_request: str
-    failed_task: str
+    unknown_task: str = ""
+    lost_task: str = ""
+    wrong_credential: str = ""
+    invalid_request: str = ""
+    failed_task: str = ""
+    ill_formed_task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +305,7 @@ class Contract:
     title: str
     base_url: str
     body: str
+    namespace: str
     credential: Credential
     sources: Mapping[str, Source]
     statuses: Mapping[str, Status]
@@ -309,6 +331,10 @@ class Contract:
             if operation.role is role:
                 return operation
         raise LookupError(f"{self.name} has no operation of role {role.value}")
+
+    def operation_of(self, role: Role) -> Operation | None:
+        """The operation of a role, None where the contract has none."""
+        return next((operation for operation in self.operations.values() if operation.role is role), None)
 
     def clause(self, identifier: str) -> Clause:
         """The clause of that id; raises LookupError where there is none."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
-from pollproof.bodies import Unreadable, write_json
+from pollproof.bodies import Unreadable
 from pollproof.clauses.shape import transient
 from pollproof.clock import Clock
+from pollproof.codecs import Codec
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Probe, Role, TaskKind
-from pollproof.events import Answer, Event
+from pollproof.contract.places import walk
+from pollproof.events import CALLBACK_PATH, Answer, Event
 from pollproof.explore.target import Target
 from pollproof.histories import TaskHistory
 from pollproof.monitor import Monitor
-from pollproof.templates import compile_template, with_value, without
-from pollproof.trace import Exchange, Request
+from pollproof.templates import compile_template, steps_of, with_value, without
+from pollproof.trace import Exchange, Request, Response
 
 MAXIMUM_FAILURES = 5
 """Requests in a row without any answer after which a target counts as gone."""
@@ -74,9 +77,13 @@ class Session:
         self._failures = 0
         self._transient = 0
         self._answered = False
+        self.codec = monitor.reader.codec
+        self.fetch_operation = contract.operation_of(Role.FETCH)
+        self.batch_operation = contract.operation_of(Role.BATCH)
+        self.callback_operation = contract.operation_of(Role.CALLBACK)
+        self.callbacks: CallbackSource | None = None
         self._builders = {
-            operation.name: _Builder(operation, contract.credential.template)
-            for operation in contract.operations.values()
+            operation.name: Builder(operation, contract, self.codec) for operation in contract.operations.values()
         }
         self._samples = {
             name: compile_template(sample if sample is not None and not kind.inline else kind.sample)
@@ -132,17 +139,29 @@ class Session:
                 self._transient = 0
         if self._observed is not None:
             self._observed()
+        if self.callbacks is not None:
+            self.hear()
         return event
 
     def request(self, operation: Operation, words: Mapping[str, Any], credential: str | None = None) -> Request:
         """The request of an operation with these words in it."""
         return self._builders[operation.name].build(self.credential if credential is None else credential, words)
 
-    def create(self, kind: TaskKind, *, again: bool = False) -> tuple[Event, Handle | None]:
-        """Create one task, or with `again` the same once more; the handle is None when it was not accepted."""
-        if not again:
-            self.created += 1
-        task = self._samples[kind.name]({"number": self.created})
+    def task(self, kind: TaskKind) -> Any:
+        """A task to create, unlike the last one where the sample has a place for that."""
+        self.created += 1
+        return self._samples[kind.name]({"number": self.created})
+
+    def create(
+        self, kind: TaskKind, *, again: bool = False, more: Mapping[str, Any] | None = None
+    ) -> tuple[Event, Handle | None]:
+        """Create one task, or with `again` the same once more; the handle is None when it was not accepted.
+
+        `more` are further fields of the task.
+        """
+        if again:
+            self.created -= 1
+        task = {**self.task(kind), **(more or {})}
         event = self.send(self.request(self.create_operation, {"task": task}))
         if event.answer is Answer.STATE and event.task is not None:
             return event, Handle(event.raw_task, event.task, kind)
@@ -152,22 +171,59 @@ class Session:
         """Poll a task once."""
         return self.send(self.request(self.poll_operation, {"task_id": handle.id}))
 
+    def fetch(self, handle: Handle) -> Event | None:
+        """Ask for the result of a task, where that is an operation of its own."""
+        if self.fetch_operation is None:
+            return None
+        return self.send(self.request(self.fetch_operation, {"task_id": handle.id}))
+
+    def look(self, handle: Handle) -> Event:
+        """Poll a task, and ask for its result where that is an operation of its own; the event of the poll."""
+        event = self.poll(handle)
+        self.fetch(handle)
+        return event
+
+    def batch(self, words: Mapping[str, Any]) -> tuple[Event, list[Handle]]:
+        """Ask for several tasks at once."""
+        assert self.batch_operation is not None
+        event = self.send(self.request(self.batch_operation, words))
+        kind = self.kinds[0]
+        return event, [Handle(m.raw_task, m.task, kind) for m in event.members if m.task is not None]
+
+    def hear(self) -> int:
+        """Let the monitor judge the callbacks that have come; how many there were."""
+        if self.callbacks is None:
+            return 0
+        heard = self.callbacks.take()
+        for request, moment in heard:
+            inbound = request._replace(path=CALLBACK_PATH)
+            self.monitor.observe(Exchange(inbound, Response(200, {}, b""), moment, moment))
+        return len(heard)
+
+    def miss(self, handle: Handle, since: float, failure: str) -> None:
+        """Let the monitor know that a callback was waited for and did not come."""
+        body = self.codec.write({"id": handle.id})
+        request = Request("POST", CALLBACK_PATH, {}, body)
+        self.monitor.observe(Exchange(request, None, since, self.clock.now(), failure, "no-callback"))
+
     def history(self, handle: Handle) -> TaskHistory | None:
         """What the trace has said of a task so far."""
         return self.monitor.account.tasks.get(handle.key)
 
     # ---------------------------------------------------------------------------------- probes
 
-    def probe_unknown(self, identifier: Any) -> Event | None:
+    def probe_unknown(self, identifier: Any, probe: str = "unknown-task") -> Event | None:
         """Poll a task that no creation gave; None once the run has asked for enough of them."""
         if self.strangers >= MAXIMUM_STRANGERS or str(identifier) in self.monitor.account.tasks:
             return None
         self.strangers += 1
-        return self.send(self.request(self.poll_operation, {"task_id": identifier}), "unknown-task")
+        return self.send(self.request(self.poll_operation, {"task_id": identifier}), probe)
 
     def wrong_credentials(self) -> list[str]:
         """Keys that are not the right one: another, none, and the right one shortened, lengthened, in another case."""
         right = self.credential
+        if self.contract.credential.at is None:
+            return []
         candidates = [self.contract.credential.wrong, right[:-1], right + "0", right.swapcase(), ""]
         return [key for key in dict.fromkeys(candidates) if key != right]
 
@@ -182,16 +238,18 @@ class Session:
         place = operation.required[number]
         request = self.request(operation, words)
         if place.area == "header":
-            headers = {name: value for name, value in request.headers.items() if name != place.steps[0]}
+            headers = {name: value for name, value in request.headers.items() if name != place.steps[0] or null}
+            if null:
+                headers[place.steps[0]] = ""
             return self.send(request._replace(headers=headers), "missing-field")
         whole = self._builders[operation.name].body(self.credential, words)
         body = with_value(whole, place.pointer, None) if null else without(whole, place.pointer)
-        return self.send(request._replace(body=write_json(body)), "missing-field")
+        return self.send(request._replace(body=self.codec.write(body)), "missing-field")
 
     def probe_malformed(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event:
         """Ask with a body that cannot be read: cut short, or no JSON at all."""
         request = self.request(operation, words)
-        body = request.body[: len(request.body) // 2] if number % 2 == 0 else b"this is no JSON"
+        body = request.body[: len(request.body) // 2] if number % 2 == 0 else b"this is neither JSON nor XML"
         return self.send(request._replace(body=body), "malformed")
 
     def probe_own(self, probe: Probe, words: Mapping[str, Any]) -> Event:
@@ -202,7 +260,11 @@ class Session:
             body = without(body, pointer)
         for pointer, value in probe.set:
             body = with_value(body, pointer, value)
-        return self.send(self.request(operation, words)._replace(body=write_json(body)), probe.name)
+        if probe.repeat is not None:
+            pointer, times = probe.repeat
+            first = walk(body, tuple(steps_of(pointer)))
+            body = with_value(body, pointer, [first[0]] * times)
+        return self.send(self.request(operation, words)._replace(body=self.codec.write(body)), probe.name)
 
     # ------------------------------------------------------------------------------------ time
 
@@ -210,6 +272,9 @@ class Session:
         """Let time pass."""
         if seconds > 0:
             self.clock.advance(seconds)
+            if self.callbacks is not None:
+                self.callbacks.settle()
+                self.hear()
 
     @property
     def wait(self) -> float:
@@ -248,19 +313,37 @@ class Session:
             pause = min(pause * 1.5, patience / 8)
 
 
-class _Builder:
+class CallbackSource(Protocol):
+    """Where callbacks arrive."""
+
+    address: str
+
+    def take(self) -> list[tuple[Request, float]]:
+        """The requests that came since the last call, each with the moment of its arrival."""
+
+    def settle(self) -> None:
+        """Give callbacks that are due a moment to arrive."""
+
+
+class Builder:
     """Builds the requests of one operation."""
 
-    __slots__ = ("_body", "_headers", "_method", "_path", "_template")
+    __slots__ = ("_body", "_codec", "_header", "_headers", "_method", "_path", "_template", "_varies")
 
-    def __init__(self, operation: Operation, template: str) -> None:
+    def __init__(self, operation: Operation, contract: Contract, codec: Codec) -> None:
+        credential = contract.credential
         self._method = operation.method
         self._path = operation.path
-        self._template = template
+        self._varies = "{" in operation.path
+        self._template = credential.template
+        self._codec = codec
         self._body = None if operation.request is None else compile_template(operation.request)
-        self._headers: dict[str, str] = {"accept": "application/json"}
+        self._header = credential.at.steps[0] if credential.at is not None and credential.at.area == "header" else None
+        self._headers: dict[str, str] = {"accept": codec.content_type.partition(";")[0]}
         if self._body is not None:
-            self._headers["content-type"] = "application/json"
+            self._headers["content-type"] = codec.content_type
+        if operation.element:
+            self._headers["soapaction"] = f'"{operation.action}"'
 
     def body(self, credential: str, words: Mapping[str, Any]) -> Any:
         """The body before it is written out."""
@@ -270,5 +353,12 @@ class _Builder:
 
     def build(self, credential: str, words: Mapping[str, Any]) -> Request:
         """The request with these words."""
+        headers = self._headers
+        if self._header is not None:
+            headers = {**headers, self._header: self._template.replace("{credential}", credential)}
+        path = self._path
+        if self._varies:
+            for name, word in words.items():
+                path = path.replace("{" + name + "}", quote(str(word), safe=""))
         body = self.body(credential, words)
-        return Request(self._method, self._path, self._headers, b"" if body is None else write_json(body))
+        return Request(self._method, path, headers, b"" if body is None else self._codec.write(body))

@@ -163,20 +163,20 @@ def _split(base_url: str) -> SplitResult:
         name, port = parts.hostname, parts.port
     except ValueError as error:
         what = "its port is no number from 1 to 65535" if "ort" in str(error) else "its host cannot be read"
-        raise TargetError(f"'{base_url}' is no base URL: {what}") from None
+        raise TargetError(f"{base_url!r} is no base URL: {what}") from None
     if parts.username is not None or parts.password is not None:
         shown = base_url.replace(parts.netloc.rpartition("@")[0], "***")  # it would stand in every report
-        raise TargetError(f"'{shown}' is no base URL: a user name or password does not belong there; {expected}")
+        raise TargetError(f"{shown!r} is no base URL: a user name or password does not belong there; {expected}")
     if parts.scheme not in ("http", "https") or not name:
-        raise TargetError(f"'{base_url}' is no base URL; {expected}")
+        raise TargetError(f"{base_url!r} is no base URL; {expected}")
     if port == 0:
-        raise TargetError(f"'{base_url}' is no base URL: its port is no number from 1 to 65535")
+        raise TargetError(f"{base_url!r} is no base URL: its port is no number from 1 to 65535")
     if parts.query or parts.fragment:
-        raise TargetError(f"'{base_url}' is no base URL: it has a query or a fragment; {expected}")
+        raise TargetError(f"{base_url!r} is no base URL: it has a query or a fragment; {expected}")
     if not base_url.isascii() or not base_url.isprintable() or " " in base_url:
-        raise TargetError(f"'{base_url}' is no base URL: it has a character that must be percent-encoded")
+        raise TargetError(f"{base_url!r} is no base URL: it has a character that must be percent-encoded")
     if not all(0 < len(label) < 64 for label in name.removesuffix(".").split(".")) or len(name) > 253:
-        raise TargetError(f"'{base_url}' is no base URL: '{name}' is no host name")
+        raise TargetError(f"{base_url!r} is no base URL: '{name}' is no host name")
     return parts
 
 

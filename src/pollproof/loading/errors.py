@@ -77,7 +77,7 @@ def schema_fault(origin: str, text: str, errors: Iterable[ValidationError]) -> C
         return fault(origin, text, path, problem + nearest(error.instance, words))
     if error.validator == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        expected = " or ".join(_TYPES.get(name, name) for name in types)
+        expected = " or ".join(_TYPES.get(str(name), str(name)) for name in types)
         return fault(origin, text, path, f"{_shown(error.instance)} is given; expected {expected}")
     if error.validator is None or schema is False:
         kind = error.parent.instance.get("kind") if error.parent and isinstance(error.parent.instance, dict) else None

@@ -14,10 +14,23 @@ from pollproof.contract.model import Effect, Level, Phase, Role, Subject
 
 ADDRESS = "https://pollproof.dev/schemas/pollproof/contract.schema.json"
 
-PROBES = ("unknown-task", "wrong-credential", "missing-field", "malformed")
+REFUSALS = ("unknown_task", "lost_task", "wrong_credential", "invalid_request", "failed_task", "ill_formed_task")
+PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed")
 RULE_NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
 CLAUSE_ID = "^[a-z0-9]+([.-][a-z0-9]+)*$"
-ANSWERS = ("created", "waiting", "running", "succeeded", "failed", "lost", "refused")
+ANSWERS = (
+    "created",
+    "waiting",
+    "running",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "lost",
+    "refused",
+    "nothing",
+    "callback",
+)
+MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after")
 OBSERVATION_KINDS = ("solving-time",)
 
 
@@ -81,7 +94,7 @@ def contract_schema() -> dict[str, Any]:
         "An answer of the reference provider.",
     )
     operation = _table(
-        ("role", "method", "path", "request_schema", "response_schema", "task_id", "answers"),
+        ("role", "method", "path", "task_id", "answers"),
         {
             "role": _choice([role.value for role in Role], "What the operation does to a task."),
             "method": _choice(["GET", "POST", "PUT", "PATCH", "DELETE"], "The HTTP method."),
@@ -103,6 +116,20 @@ def contract_schema() -> dict[str, Any]:
                 "Looked at in order, before the status.",
             ),
             "refused": _list(condition, "When an answer is an error: any of these."),
+            "effects": _list(
+                _table(
+                    ("when", "effect"),
+                    {
+                        "when": condition,
+                        "effect": _choice([effect.value for effect in Effect], "What the error says of the task."),
+                    },
+                    "What an error without a listed code says.",
+                ),
+                "Looked at in order, where an error has no listed code.",
+            ),
+            **{name: {**place, "description": f"Where {name} stands."} for name in MARKS},
+            "element": _words("The element in the body that names the operation, where several share a path (SOAP)."),
+            "action": _words("The SOAPAction header."),
             "required": _list(place, "Fields of the request without which it must be refused."),
             "answers": {
                 "type": "object",
@@ -122,6 +149,9 @@ def contract_schema() -> dict[str, Any]:
         "probe": _words(f"What is wrong with the request: {', '.join(PROBES)}, or the name of one of [[probes]]."),
         "limit": {"type": "integer", "minimum": 1},
         "seconds": number,
+        "at": place,
+        "always": _list(_words("Parameter"), "Parameters that are always repeated."),
+        "names": _list(_words("Parameter"), "Parameters that hold the entries of a batch."),
     }
     clause = _table(
         ("id", "kind", "subject", "level", "source", "text"),
@@ -157,15 +187,16 @@ def contract_schema() -> dict[str, Any]:
         "title": "pollproof contract",
         "description": "What one provider of a create-then-poll API documents, as data.",
         **_table(
-            ("provider", "sources", "statuses", "lifecycle", "refusals", "operations", "task_id", "tasks", "clauses"),
+            ("provider", "sources", "statuses", "lifecycle", "operations", "task_id", "tasks", "clauses"),
             {
                 "provider": _table(
-                    ("name", "title", "base_url", "body", "credential"),
+                    ("name", "title", "base_url", "body"),
                     {
                         "name": {"type": "string", "pattern": "^[a-z0-9-]+$", "description": "Short name."},
                         "title": _words("Name for people."),
                         "base_url": _words("The documented base URL."),
-                        "body": _choice(["json"], "What bodies are written in."),
+                        "body": _choice(["json", "soap"], "What bodies are written in."),
+                        "namespace": _words("Namespace of SOAP operations."),
                         "credential": _table(
                             ("at", "sample", "wrong"),
                             {
@@ -233,11 +264,8 @@ def contract_schema() -> dict[str, Any]:
                     "description": "The error catalogue.",
                 },
                 "refusals": _table(
-                    ("unknown_task", "lost_task", "wrong_credential", "invalid_request", "failed_task"),
-                    {
-                        name: _words("An error code.")
-                        for name in ("unknown_task", "lost_task", "wrong_credential", "invalid_request", "failed_task")
-                    },
+                    (),
+                    {name: _words("An error code.") for name in REFUSALS},
                     "Which codes the reference provider uses.",
                 ),
                 "limits": _table(
@@ -249,6 +277,8 @@ def contract_schema() -> dict[str, Any]:
                         "lifetime_slack": {**number, "description": "Seconds around its end that stay open."},
                         "wait": {**number, "description": "Seconds a client waits between polls."},
                         "solving": {**number, "description": "Seconds after which an unfinished task fails."},
+                        "batch_size": {"type": "integer", "minimum": 1, "description": "Entries of one batch."},
+                        "batch_wait": {**number, "description": "Seconds a client waits between batches."},
                     },
                     "The numbers of the API.",
                 ),
@@ -256,8 +286,11 @@ def contract_schema() -> dict[str, Any]:
                 "task_id": _table(
                     ("type", "unknown"),
                     {
-                        "type": _choice(["uuid", "integer", "digits"], "What ids of the reference look like."),
+                        "type": _choice(
+                            ["uuid", "integer", "digits", "letters"], "What ids of the reference look like."
+                        ),
                         "unknown": _list({"type": ["string", "integer"]}, "Well-formed ids that no creation gives."),
+                        "ill_formed": _list({"type": ["string", "integer"]}, "Ids that none can be."),
                     },
                     "Task ids.",
                 ),
@@ -286,6 +319,11 @@ def contract_schema() -> dict[str, Any]:
                             "operation": _words("The operation that is asked."),
                             "remove": _list(_words("JSON Pointer"), "Fields to leave out of a right request."),
                             "set": {"type": "object", "description": "Fields to set, by JSON Pointer."},
+                            "repeat": _table(
+                                ("at", "times"),
+                                {"at": _words("JSON Pointer"), "times": {"type": "integer", "minimum": 1}},
+                                "An array whose first entry is repeated.",
+                            ),
                             "code": _words("The error code of the refusal; that of an invalid request when left out."),
                             "text": _words("What is wrong, in words."),
                         },
@@ -320,6 +358,7 @@ def contract_schema() -> dict[str, Any]:
                                         "minimum": 1,
                                         "description": "Polls that a task answers.",
                                     },
+                                    "writing": {"type": "object", "description": "How the codec writes bodies."},
                                 },
                                 "Changed settings of the reference.",
                             ),

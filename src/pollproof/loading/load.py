@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import ParameterError, bind, parameter_names
+from pollproof.codecs import check_of, rules_of
 from pollproof.contract.conditions import COMPARISONS, Condition
 from pollproof.contract.model import (
     Answer,
@@ -44,7 +45,7 @@ from pollproof.contract.model import (
 from pollproof.contract.places import Place, PlaceError, parse_place
 from pollproof.data import bundled, folder
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
-from pollproof.loading.grammar import PROBES, contract_schema
+from pollproof.loading.grammar import MARKS, PROBES, contract_schema
 from pollproof.shapes import Shape
 
 MAXIMUM_FILE = 4 * 1024 * 1024
@@ -165,6 +166,9 @@ class _Builder:
             found.append(Citation(self.sources[key], match["lines"] or "", match["place"] or ""))
         return tuple(found)
 
+    def optional_schema(self, table: dict[str, Any], key: str, path: Path_) -> str | None:
+        return self.schema(table[key], [*path, key]) if key in table else None
+
     def schema(self, name: str, path: Path_) -> str:
         """Read and compile the schema of that name; the name again."""
         if name in self.schemas:
@@ -176,6 +180,13 @@ class _Builder:
                 break
         else:
             raise self.fault(path, f"there is no schema '{name}' in {' or '.join(str(place) for place in folders)}")
+        if candidate.suffix == ".xsd":
+            try:
+                check_of(str(candidate))
+            except ValueError as error:
+                raise self.fault(path, f"{candidate}: {error}") from None
+            self.schemas[name] = str(candidate)
+            return name
         try:
             schema = json.loads(_read(candidate))
         except ValueError as error:
@@ -204,8 +215,8 @@ class _Builder:
             method=table["method"],
             path=table["path"],
             request=_null(table.get("request")),
-            request_schema=self.schema(table["request_schema"], [*path, "request_schema"]),
-            response_schema=self.schema(table["response_schema"], [*path, "response_schema"]),
+            request_schema=self.optional_schema(table, "request_schema", path),
+            response_schema=self.optional_schema(table, "response_schema", path),
             task_id=self.place(table["task_id"], [*path, "task_id"]),
             echo=self.optional_place(table, "echo", path),
             status=self.optional_place(table, "status", path),
@@ -216,6 +227,13 @@ class _Builder:
                 for index, entry in enumerate(table.get("phases", ()))
             ),
             refused=self.conditions(table.get("refused", []), [*path, "refused"]),
+            effects=tuple(
+                (self.condition(entry["when"], [*path, "effects", index, "when"]), Effect(entry["effect"]))
+                for index, entry in enumerate(table.get("effects", ()))
+            ),
+            marks={name: self.place(table[name], [*path, name]) for name in MARKS if name in table},
+            element=table.get("element", ""),
+            action=table.get("action", ""),
             required=tuple(
                 self.place(text, [*path, "required", index]) for index, text in enumerate(table.get("required", ()))
             ),
@@ -247,15 +265,16 @@ class _Builder:
         return name
 
     def probe(self, index: int, table: dict[str, Any]) -> Probe:
-        code = table.get("code", self.data["refusals"]["invalid_request"])
+        code = table.get("code", self.data.get("refusals", {}).get("invalid_request", ""))
         errors = self.data.get("errors", {})
-        if errors and code not in errors:
+        if errors and code and code not in errors:
             raise self.fault(["probes", index, "code"], f"'{code}' is not in [errors]{nearest(code, errors)}")
         return Probe(
             table["name"],
             self.operation_name(table["operation"], ["probes", index]),
             tuple(table.get("remove", ())),
             tuple((pointer, _null(value)) for pointer, value in table.get("set", {}).items()),
+            (table["repeat"]["at"], table["repeat"]["times"]) if "repeat" in table else None,
             code,
             table["text"],
         )
@@ -279,8 +298,8 @@ class _Builder:
             hint = nearest(values["probe"], self.probe_names)
             raise self.fault([*path, "probe"], f"'{values['probe']}' is no probe; expected one of {words}{hint}")
         if values.get("rule") and operation is not None:
-            part = self.data["operations"][operation][f"{values['part']}_schema"]
-            known_rules = Shape(self.schemas[part]).rules()
+            part = self.data["operations"][operation].get(f"{values['part']}_schema", "")
+            known_rules = rules_of(self.schemas[part]) if part else frozenset[str]()
             if values["rule"] not in known_rules:
                 hint = nearest(values["rule"], known_rules)
                 problem = f"{part} has no x-rule '{values['rule']}'; it has {', '.join(sorted(known_rules)) or 'none'}"
@@ -300,7 +319,7 @@ class _Builder:
         )
 
     def codes(self, errors: dict[str, ErrorCode]) -> Refusals:
-        table = self.data["refusals"]
+        table = self.data.get("refusals", {})
         for key, code in table.items():
             if errors and code not in errors:
                 hint = nearest(code, errors)
@@ -310,7 +329,7 @@ class _Builder:
     def build(self) -> Contract:
         data = self.data
         provider = data["provider"]
-        credential = provider["credential"]
+        credential = provider.get("credential")
         limits = Limits(**data.get("limits", {}))
         statuses = {
             value: Status(value, Phase(entry))
@@ -330,11 +349,12 @@ class _Builder:
         }
         operations = {name: self.operation(name, table) for name, table in data["operations"].items()}
         roles = [operation.role for operation in operations.values()]
-        for role in (Role.CREATE, Role.POLL):
-            if roles.count(role) != 1:
-                raise self.fault(
-                    ["operations"], f"expected one operation of role '{role.value}', found {roles.count(role)}"
-                )
+        for role in Role:
+            if role not in roles and role in (Role.CREATE, Role.POLL):
+                raise self.fault(["operations"], f"expected an operation of role '{role.value}'")
+            if roles.count(role) > 1 and role is not Role.CREATE:
+                problem = f"expected one operation of role '{role.value}', found {roles.count(role)}"
+                raise self.fault(["operations"], problem)
         clauses = tuple(self.clause(index, table, limits) for index, table in enumerate(data["clauses"]))
         self.unique("clauses", "id", [clause.id for clause in clauses])
         identifiers = {clause.id for clause in clauses}
@@ -362,7 +382,10 @@ class _Builder:
             title=provider["title"],
             base_url=provider["base_url"],
             body=provider["body"],
-            credential=Credential(
+            namespace=provider.get("namespace", ""),
+            credential=Credential()
+            if credential is None
+            else Credential(
                 self.place(credential["at"], ["provider", "credential", "at"]),
                 credential.get("template", "{credential}"),
                 credential["sample"],

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pollproof.bodies import read_json, write_json
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Contract, Phase, Subject, TaskKind
 from pollproof.events import Answer, Event, Reader
@@ -114,10 +113,10 @@ class ChangedSession(Session):
         for change in self.changes:
             if request.path != self.contract.operations[change.operation].path:
                 continue
-            body = read_json(request.body)
+            body = self.codec.read(request.body)
             for pointer in change.remove:
                 body = without(body, pointer)
             for pointer, value in change.set:
                 body = with_value(body, pointer, value)
-            request = request._replace(body=write_json(body))
+            request = request._replace(body=self.codec.write(body))
         return request

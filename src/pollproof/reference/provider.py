@@ -6,17 +6,20 @@ Mutants are subclasses of it that override one method; legal variants are settin
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from pollproof.bodies import Unreadable, read_json, write_json
+from pollproof.bodies import Unreadable
 from pollproof.clock import Clock
-from pollproof.contract.conditions import compile_any, same
-from pollproof.contract.model import Answer, Break, Contract, Operation, Phase, Probe, Role, TaskKind
-from pollproof.contract.places import MISSING, View, compile_place, walk
-from pollproof.shapes import Shape
-from pollproof.templates import compile_template, steps_of, with_value, without
+from pollproof.codecs import check_of, codec_of
+from pollproof.contract.conditions import compile_any
+from pollproof.contract.model import Break, Contract, Operation, Phase, Role, TaskKind
+from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.reference.answers import Template, change
+from pollproof.reference.routes import Route, recognises
+from pollproof.templates import compile_template
 from pollproof.trace import Request, Response
 
 SOLVING_SECONDS = (5.0, 2.0, 9.0, 0.0, 14.0, 3.5, 27.0)
@@ -25,13 +28,22 @@ SOLVING_SECONDS = (5.0, 2.0, 9.0, 0.0, 14.0, 3.5, 27.0)
 FAILING = 5
 """Every task of this number (and its multiples) fails, so that failures are seen too."""
 
+EPOCH = datetime(2026, 1, 1)
+"""What the reference's clock shows at second 0."""
+
+BATCH_NUMBER = 9007199254740993
+"""The id of a batch: a number that no double holds, as the documented ones are."""
+
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a reference provider does where the contract leaves it a choice.
 
     `solving`: seconds until a task is finished (None: in turn). `token`: one token for all results (empty: one each).
-    `busy_every`: every Nth poll is answered with `busy_code` (0: none). `lifetime` and `polls` replace the limits.
+    `busy_every`: every Nth poll is answered with `busy_code` (0: none). `lifetime` and `polls` replace the limits,
+    `writing` is handed to the codec.
     """
 
     solving: float | None = None
@@ -41,11 +53,15 @@ class Settings:
     token: str = ""
     busy_every: int = 0
     busy_code: str = ""
+    writing: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Task:
-    """A task of the reference. `solving` seconds after `created` it is finished; `polls` counts its answered polls."""
+    """A task of the reference. `solving` seconds after `created` it is finished; `polls` counts its answered polls.
+
+    `asked` is the body of the request that created it.
+    """
 
     number: int
     id: Any
@@ -54,10 +70,13 @@ class Task:
     solving: float
     fails: bool
     result: Any
+    asked: Any = None
     polls: int = 0
     lost: bool = False
     reads: int = 0
     seen: list[str] = field(default_factory=list)
+    called_back: bool = False
+    cancelled: bool = False
 
 
 class ReferenceProvider:
@@ -78,16 +97,21 @@ class ReferenceProvider:
         self.limit = self.settings.polls if self.settings.polls is not None else limits.polls
         self._credential = compile_place(contract.credential.at)
         self._expected = contract.credential.template.replace("{credential}", contract.credential.sample)
-        self._routes = {
-            (operation.method, operation.path): _Route(operation, contract)
-            for operation in contract.operations.values()
-        }
-        self._answers = {
-            (operation.name, name): _Template(_change(answer, operation.name, name, changes))
-            for operation in contract.operations.values()
+        self._codec = codec_of(contract.body, contract.namespace)
+        checks = {name: check_of(schema) for name, schema in contract.schemas.items()}
+        operations = list(contract.operations.values())
+        self._routes = [Route(operation, checks) for operation in operations if operation.role is not Role.CALLBACK]
+        departures = tuple(changes)
+        templates = {
+            (operation.name, name): change(answer, operation.name, name, departures)
+            for operation in operations
             for name, answer in operation.answers.items()
         }
-        self._probes = [(probe, _recognises(probe)) for probe in contract.probes]
+        self._answers = {key: Template(answer, self._codec, self.settings.writing) for key, answer in templates.items()}
+        # Dates, progress and parameters cost time at every answer, so they are made only where a template asks.
+        words = repr([answer.body for answer in templates.values()])
+        self._detailed = any(word in words for word in ("_at", "$progress", "$asked", "{asked"))
+        self._probes = [(probe, recognises(probe)) for probe in contract.probes]
         self._kinds = [
             (kind, compile_any(kind.when), compile_template(kind.result)) for kind in contract.kinds.values()
         ]
@@ -106,12 +130,15 @@ class ReferenceProvider:
 
     def new_id(self, number: int) -> Any:
         """The id of a new task."""
+        spread = number * 0x9E3779B97F4A7C15F39CC0605CEDC835  # the golden ratio: ids of neighbours look unalike
         match self.contract.task_id["type"]:
             case "integer":
                 return 100_000_000 + 7 * number
             case "digits":
-                return str(7434928397127555073 + 1024 * number)
-        return str(uuid.UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128, version=4))
+                return str(7434928397127555073 + 2 * number)  # odd and beyond 2^53: no double is one of them
+            case "letters":
+                return "".join(_LETTERS[spread // 36**place % 36] for place in range(24))
+        return str(uuid.UUID(int=spread % 2**128, version=4))
 
     def token(self, number: int) -> str:
         """The one-time token of a task's result."""
@@ -119,11 +146,11 @@ class ReferenceProvider:
 
     def knows(self, credential: Any) -> bool:
         """Whether the key of a request is right."""
-        return bool(credential == self._expected)
+        return self.contract.credential.at is None or bool(credential == self._expected)
 
-    def admits(self, view: View, route: _Route) -> bool:
+    def admits(self, view: View, route: Route, body: bytes) -> bool:
         """Whether a request has all its required fields, and they have their types."""
-        return all(read(view) is not MISSING for read in route.required) and not route.request.check(view.request)
+        return route.is_complete(view) and not route.errors(view, body)
 
     def rejects(self, probe: str) -> bool:
         """Whether requests that are wrong in this way of the contract's own are refused."""
@@ -141,15 +168,18 @@ class ReferenceProvider:
 
     def phase(self, task: Task, now: float) -> Phase:
         """Where a living task stands."""
+        if task.cancelled:
+            return Phase.CANCELLED
         elapsed = now - task.created
         if elapsed >= task.solving:
             return Phase.FAILED if task.fails else Phase.SUCCEEDED
-        return self._unfinished(elapsed / task.solving)
-
-    def _unfinished(self, share: float) -> Phase:
         path = self.contract.path[:-1]
-        status = path[min(int(share * len(path)), len(path) - 1)] if path else ""
-        return self.contract.statuses[status].phase if path else Phase.RUNNING
+        return self.contract.statuses[path[self._step(elapsed / task.solving)]].phase if path else Phase.RUNNING
+
+    def _step(self, share: float) -> int:
+        """The place in the lifecycle, without its end, of a share of the solving time."""
+        count = len(self.contract.path) - 1
+        return min(int(share * count), count - 1)
 
     def result(self, task: Task) -> Any:
         """The result that a read of a task gives."""
@@ -163,36 +193,86 @@ class ReferenceProvider:
         """The answer to a body that cannot be read."""
         return self.refuse(operation, self.contract.refusals.invalid_request)
 
+    def updated(self, task: Task, now: float) -> float:
+        """The time of a task's last change."""
+        return min(now, task.created + task.solving) if now >= task.created + task.solving else task.created
+
+    def progress(self, task: Task, share: float) -> int:
+        """The progress of a task in per cent, given the share of its solving time that is over."""
+        return int(100 * share)
+
+    def members(self, tasks: list[Task]) -> list[Task]:
+        """The tasks of a batch in the order in which its answer lists them."""
+        return tasks
+
+    def calls_back(self, task: Task, now: float) -> int:
+        """How many callbacks of a task are due (those that were sent before are not asked about again)."""
+        return 1 if self.phase(task, now).terminal else 0
+
     # ----------------------------------------------------------------------------- answering
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
         path = request.path.partition("?")[0].rstrip("/")
-        route = self._routes.get((request.method, path))
-        if route is None:
-            known = any(path == other for _, other in self._routes)
-            return _plain(405 if known else 404, "method not allowed" if known else "no such path")
-        body = read_json(request.body)
+        body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
+        found = self._find(request.method, path, body)
+        if isinstance(found, Response):
+            return found
+        route, variables = found
+        operation = route.operation
         if type(body) is Unreadable:
-            return self.malformed(route.operation)
-        view = View(body, MISSING, {}, request.headers, {}, None)
+            return self.malformed(operation)
+        view = View(body, MISSING, variables, request.headers, {}, None)
         refusals = self.contract.refusals
         if not self.knows(self._credential(view)):
-            task = self.find(route.task_id(view)) if route.operation.role is Role.POLL else None
+            task = self.find(route.task_id(view)) if operation.role is Role.POLL else None
             if task is not None and self.settings.count_refused:
                 task.polls += 1
-            return self.refuse(route.operation, refusals.wrong_credential)
-        if not self.admits(view, route):
-            return self.refuse(route.operation, refusals.invalid_request)
+            return self.say(operation, self._refusal(operation, "unauthorized"), None, "", refusals.wrong_credential)
+        if not self.admits(view, route, request.body):
+            return self.refuse(operation, refusals.invalid_request)
         for probe, wrong in self._probes:
-            if probe.operation == route.operation.name and self.rejects(probe.name) and wrong(view):
-                return self.refuse(route.operation, probe.code)
-        if route.operation.role is Role.CREATE:
-            return self.create(route.operation, view)
-        return self.poll(route.operation, route.task_id(view))
+            if probe.operation == operation.name and self.rejects(probe.name) and wrong(view):
+                return self.refuse(operation, probe.code)
+        match operation.role:
+            case Role.CREATE:
+                return self.create(operation, view)
+            case Role.BATCH:
+                return self.batch(operation, view)
+            case Role.FETCH:
+                return self.fetch(operation, route.task_id(view))
+            case Role.CANCEL:
+                return self.cancel(operation, route.task_id(view))
+        return self.poll(operation, route.task_id(view))
+
+    def _find(self, method: str, path: str, body: Any) -> tuple[Route, Mapping[str, str]] | Response:
+        known = False
+        unreadable: Route | None = None
+        for route in self._routes:
+            variables = route.match(path)
+            if variables is None:
+                continue
+            known = True
+            if route.operation.method == method:
+                if route.names(body):
+                    return route, variables
+                unreadable = route
+        if unreadable is not None:  # a body that names none of the operations of this path
+            return (unreadable, {}) if type(body) is Unreadable else self.malformed(unreadable.operation)
+        return _plain(405 if known else 404, "method not allowed" if known else "no such path")
+
+    def _refusal(self, operation: Operation, name: str) -> str:
+        return name if (operation.name, name) in self._answers else "refused"
 
     def create(self, operation: Operation, view: View) -> Response:
         """Answer a creation."""
+        task = self.add(view)
+        if self.inline(task.kind):
+            return self.say(operation, "succeeded", task, self.contract.path[-1])
+        return self.say(operation, "created", task, self.contract.path[0])
+
+    def add(self, view: View) -> Task:
+        """Take a new task in."""
         number = len(self.order) + self._first
         kind, _, result = next(
             (entry for entry in self._kinds if entry[0].when and entry[1](view)),
@@ -201,21 +281,23 @@ class ReferenceProvider:
         solving = self.settings.solving
         if solving is None:
             solving = SOLVING_SECONDS[(number - 1) % len(SOLVING_SECONDS)]
-        words = {"token": self.token(number), "number": number}
+        now = self.clock.now()
+        identifier = self.new_id(number)
         task = Task(
             number=number,
-            id=self.new_id(number),
+            id=identifier,
             kind=kind,
-            created=self.clock.now(),
+            created=now,
             solving=solving,
             fails=number % FAILING == 0 and not kind.inline,
-            result=result(words),
+            result=result(
+                {"token": self.token(number), "number": number, "task_id": identifier, "created_at": _moment(now)}
+            ),
+            asked=view.request,
         )
         self.order.append(task)
         self.tasks.setdefault(str(task.id), task)
-        if self.inline(kind):
-            return self.say(operation, "succeeded", task, "")
-        return self.say(operation, "created", task, "")
+        return task
 
     def poll(self, operation: Operation, identifier: Any) -> Response:
         """Answer a poll."""
@@ -224,7 +306,7 @@ class ReferenceProvider:
             return self.refuse(operation, self.settings.busy_code)
         task = self.find(identifier)
         if task is None:
-            return self.refuse(operation, self.contract.refusals.unknown_task)
+            return self.unknown(operation, identifier)
         now = self.clock.now()
         if task.lost or self.is_lost(task, now):
             task.lost = True
@@ -233,19 +315,74 @@ class ReferenceProvider:
         phase = Phase.SUCCEEDED if task.kind.inline else self.phase(task, now)
         return self.state(operation, task, phase)
 
+    def fetch(self, operation: Operation, identifier: Any) -> Response:
+        """Answer the question for a result."""
+        task = self.find(identifier)
+        if task is None:
+            return self.unknown(operation, identifier)
+        now = self.clock.now()
+        if task.lost or self.is_lost(task, now):
+            task.lost = True
+            return self.lost(operation, task)
+        if self.phase(task, now) is Phase.SUCCEEDED:
+            task.reads += 1
+            return self.say(operation, "succeeded", task, "")
+        return self.say(operation, "nothing", task, "")
+
+    def cancel(self, operation: Operation, identifier: Any) -> Response:
+        """Answer the wish that a task be given up."""
+        task = self.find(identifier)
+        if task is None:
+            return self.unknown(operation, identifier)
+        if not self.phase(task, self.clock.now()).terminal:
+            task.cancelled = True
+        return self.say(operation, "cancelled", task, self.word(Phase.CANCELLED))
+
+    def batch(self, operation: Operation, view: View) -> Response:
+        """Answer a batch: one task for each entry of the first array in the request."""
+        name = next(key for key, value in view.request.items() if isinstance(value, list))
+        tasks = [self.add(replace(view, request={**view.request, name: entry})) for entry in view.request[name]]
+        create = self.contract.operation(Role.CREATE)
+        template = self._answers[create.name, "created"]
+        entries = [template.value(self.words(task, self.contract.path[0])) for task in self.members(tasks)]
+        return self._answers[operation.name, "created"].fill({"entries": entries, "number": BATCH_NUMBER})
+
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
         """Answer a poll with a phase."""
         if phase is Phase.FAILED:
-            return self.say(operation, "failed", task, "", self.contract.refusals.failed_task)
+            return self.say(operation, "failed", task, self.word(phase), self.contract.refusals.failed_task)
+        if phase is Phase.CANCELLED:
+            return self.say(operation, "cancelled", task, self.word(phase))
         if phase is Phase.SUCCEEDED:
             task.reads += 1
             return self.say(operation, "succeeded", task, self.contract.path[-1])
-        status = next(word for word in self.contract.path if self.contract.statuses[word].phase is phase)
-        return self.say(operation, phase.value, task, status)
+        return self.say(operation, phase.value, task, self.unfinished(task, phase))
+
+    def word(self, phase: Phase) -> str:
+        """The first documented status of a phase, empty where it has none."""
+        known = self.contract.statuses.values()
+        return next((status.value for status in known if status.phase is phase and status.documented), "")
+
+    def unfinished(self, task: Task, phase: Phase) -> str:
+        """The status of an unfinished task: the one of the lifecycle that its solving time has come to."""
+        path = self.contract.path[:-1]
+        words = [word for word in path if self.contract.statuses[word].phase is phase]
+        if len(words) == 1 or not task.solving:
+            return words[0]
+        word = path[self._step((self.clock.now() - task.created) / task.solving)]
+        return word if word in words else words[0]
 
     def lost(self, operation: Operation, task: Task) -> Response:
         """Answer a poll of a lost task."""
         return self.say(operation, "lost", task, "", self.contract.refusals.lost_task)
+
+    def unknown(self, operation: Operation, identifier: Any) -> Response:
+        """Answer a poll of a task that was never created."""
+        refusals, ill_formed = self.contract.refusals, self.contract.task_id.get("ill_formed", ())
+        name = "lost" if (operation.name, "lost") in self._answers else "refused"
+        if identifier in ill_formed:
+            return self.say(operation, name, None, "", refusals.ill_formed_task or refusals.unknown_task)
+        return self.say(operation, name, None, "", refusals.unknown_task)
 
     def refuse(self, operation: Operation, code: str) -> Response:
         """Answer with an error."""
@@ -253,6 +390,10 @@ class ReferenceProvider:
 
     def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         """Fill an answer template."""
+        return self._answers[operation.name, name].fill(self.words(task, status, code))
+
+    def words(self, task: Task | None, status: str, code: str = "") -> dict[str, Any]:
+        """The words that answer templates can have in them."""
         entry = self.contract.errors.get(code)
         words: dict[str, Any] = {
             "status": status,
@@ -262,64 +403,45 @@ class ReferenceProvider:
         if task is not None:
             words["task_id"] = task.id
             words["result"] = self.result(task)
-            words["another_id"] = self.new_id(task.number + 1_000_000)
-        return self._answers[operation.name, name].fill(words)
+            if self._detailed:
+                now = self.clock.now()
+                share = min((now - task.created) / task.solving, 1.0) if task.solving else 1.0
+                words["created_at"] = _moment(task.created)
+                words["updated_at"] = _moment(self.updated(task, now))
+                words["progress"] = self.progress(task, share)
+                words["asked"] = task.asked
+        return words
+
+    # ----------------------------------------------------------------------------- callbacks
+
+    def due_callbacks(self) -> list[tuple[str, bytes]]:
+        """The callbacks that are due now and were not handed out before: address and body of each."""
+        operation = self.contract.operation_of(Role.CALLBACK)
+        if operation is None:
+            return []
+        now = self.clock.now()
+        due: list[tuple[str, bytes]] = []
+        for task in self.order:
+            address = task.asked.get("callback_url") if isinstance(task.asked, dict) else None
+            if task.called_back or not isinstance(address, str):
+                continue
+            count = self.calls_back(task, now)
+            if count:
+                task.called_back = True
+                body = self.callback(operation, task, self.phase(task, now))
+                due += [(address, body)] * count
+        return due
+
+    def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
+        """The body of a task's callback."""
+        status = self.contract.path[-1] if phase is Phase.SUCCEEDED else self.word(phase)
+        return self.say(operation, "callback", task, status).body
 
 
-def _recognises(probe: Probe) -> Callable[[View], bool]:
-    """Whether a request is the probe: what it removes is missing, and what it sets is there."""
-    removed = [steps_of(pointer) for pointer in probe.remove]
-    placed = [(steps_of(pointer), value) for pointer, value in probe.set]
-
-    def recognise(view: View) -> bool:
-        for steps in removed:
-            table = walk(view.request, tuple(steps[:-1]))
-            if not isinstance(table, dict) or steps[-1] in table:
-                return False
-        return all(same(walk(view.request, tuple(steps)), value) for steps, value in placed)
-
-    return recognise
-
-
-class _Route:
-    """One operation as the provider meets it."""
-
-    __slots__ = ("operation", "request", "required", "task_id")
-
-    def __init__(self, operation: Operation, contract: Contract) -> None:
-        self.operation = operation
-        self.task_id = compile_place(operation.task_id)
-        self.required = [compile_place(place) for place in operation.required]
-        self.request = Shape(contract.schemas[operation.request_schema])
-
-
-class _Template:
-    """An answer template, compiled."""
-
-    __slots__ = ("body", "headers", "http")
-
-    def __init__(self, answer: Answer) -> None:
-        self.http = answer.http
-        self.headers: Mapping[str, str] = {"content-type": "application/json", **dict(answer.headers)}
-        self.body = None if answer.body is None else compile_template(answer.body)
-
-    def fill(self, words: dict[str, Any]) -> Response:
-        return Response(self.http, self.headers, b"" if self.body is None else write_json(self.body(words)))
+def _moment(seconds: float) -> str:
+    """A time as answers write it."""
+    return (EPOCH + timedelta(seconds=int(seconds))).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _plain(status: int, text: str) -> Response:
     return Response(status, {"content-type": "text/plain; charset=utf-8"}, text.encode())
-
-
-def _change(answer: Answer, operation: str, name: str, changes: Iterable[Break]) -> Answer:
-    """The answer template after the changes that select it."""
-    for change in changes:
-        if change.operation not in ("", operation) or change.answer not in ("", name):
-            continue
-        body = answer.body
-        for pointer in change.remove:
-            body = without(body, pointer)
-        for pointer, value in change.set:
-            body = with_value(body, pointer, value)
-        answer = replace(answer, body=body, http=answer.http if change.http is None else change.http)
-    return answer

@@ -1,0 +1,69 @@
+"""Several tasks asked for at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
+from pollproof.contract.model import Role, Subject
+from pollproof.events import Answer, Event
+from pollproof.histories import Account
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """`names`: the parameters of which one holds the array of what is asked for."""
+
+    names: list[str]
+
+
+def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
+    if not isinstance(event.request, dict) or event.probe or event.request_errors:
+        return None
+    for name in names:
+        if isinstance(event.request.get(name), list):
+            return name, event.request[name]
+    return None
+
+
+@kind("batch-entries", subject=Subject.PROVIDER, roles=(Role.BATCH,), parameters=Entries, scope="account")
+def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
+    """A batch gives one task for each entry, in their order, each with an id of its own."""
+    asked = _asked(event, parameters.names)
+    if asked is None or event.answer is not Answer.STATE:
+        return None
+    name, wanted = asked
+    given = event.members
+    if len(given) != len(wanted):
+        return Violation(f"{len(wanted)} tasks, one for each entry", f"{len(given)}")
+    seen: set[str] = set()
+    for number, (want, member) in enumerate(zip(wanted, given, strict=True)):
+        if member.task is None:
+            return Violation(f"an id in entry {number} of the batch", f"{member.raw_task!r}")
+        if member.task in seen or member.task in account.tasks:
+            return Violation("an id of its own for each task", f"the id {member.raw_task!r} again")
+        seen.add(member.task)
+        told = member.entry.get(name)
+        if told not in (None, want):
+            return Violation(f"entry {number} of the batch about {want!r}", f"{told!r}")
+    return HELD
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`seconds`: how long a client waits between two batches."""
+
+    seconds: float = from_limits("batch_wait")
+
+
+@kind("batch-rate", subject=Subject.CLIENT, roles=(Role.BATCH,), parameters=Pace, scope="account")
+def batch_rate(account: Account, event: Event, parameters: Pace) -> Finding:
+    """A client leaves the documented time between two batches."""
+    last = account.last_batch
+    if last is None:
+        return None
+    gap = event.exchange.sent - last.exchange.sent
+    if gap < parameters.seconds:
+        return Violation(f"at least {parameters.seconds:g} s between two batches", f"{gap:.3f} s", (last.number,))
+    return HELD if gap >= parameters.seconds else None

@@ -1,0 +1,80 @@
+"""What the provider tells the client of its own accord."""
+
+from __future__ import annotations
+
+from pollproof.bodies import canonical
+from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.contract.model import Role, Subject
+from pollproof.contract.places import MISSING
+from pollproof.events import Answer, Event
+from pollproof.histories import TaskHistory
+
+CALLBACK = (Role.CALLBACK,)
+SILENCE = "no-callback"
+"""The probe of an exchange that records that a callback was waited for and did not come."""
+
+
+def _created(history: TaskHistory) -> tuple[int, ...]:
+    return () if history.created is None else (history.created,)
+
+
+@kind("callback-final", subject=Subject.PROVIDER, roles=CALLBACK)
+def callback_final(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """A callback tells of the end of a task, not of anything before it."""
+    if event.answer is not Answer.STATE or event.phase is None:
+        return None
+    if not event.phase.terminal:
+        return Violation("a final status in a callback", f"status {event.status!r}", _created(history))
+    if history.terminal is not None and history.terminal is not event.phase:
+        since = () if history.terminal_number is None else (history.terminal_number,)
+        return Violation(f"that the task has {history.terminal.value}", f"status {event.status!r}", since)
+    return HELD
+
+
+@kind("callback-known", subject=Subject.PROVIDER, roles=CALLBACK)
+def callback_known(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """A callback names a task that was created."""
+    if event.answer is not Answer.STATE:
+        return None
+    if history.created is not None:
+        return HELD
+    return Violation(
+        "the id of a task that was created", f"{'no id' if event.raw_task is MISSING else event.raw_task!r}"
+    )
+
+
+@kind("callback-sent", subject=Subject.PROVIDER, roles=CALLBACK, probes=True)
+def callback_sent(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """A task that was asked for with a callback address is called back when it ends."""
+    if event.probe != SILENCE:
+        return HELD if history.created is not None else None
+    if history.callbacks:
+        return HELD
+    since = () if history.terminal_number is None else (history.terminal_number,)
+    return Violation(
+        "a callback at the end of the task", event.exchange.failure or "none", (*_created(history), *since)
+    )
+
+
+@kind("callback-once", subject=Subject.PROVIDER, roles=CALLBACK)
+def callback_once(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """A task is called back once."""
+    if history.created is None:
+        return None
+    if history.callbacks:
+        return Violation("one callback", f"callback {history.callbacks + 1} of the same task", _created(history))
+    return HELD
+
+
+@kind("passthrough", subject=Subject.PROVIDER, roles=CALLBACK)
+def passthrough(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """What a client asks to be handed through comes back in the callback, unaltered."""
+    asked = history.asked
+    if not isinstance(asked, dict) or "passthrough" not in asked or event.answer is not Answer.STATE:
+        return None
+    back = event.marks.get("passthrough", MISSING)
+    if back is MISSING:
+        return Violation(f"passthrough {asked['passthrough']!r}", "a callback without it", _created(history))
+    if canonical(back) == canonical(asked["passthrough"]):
+        return HELD
+    return Violation(f"passthrough {asked['passthrough']!r}", f"{back!r}", _created(history))

@@ -1,0 +1,114 @@
+"""What the fields of an answer say from one answer to the next: times, progress, echoed parameters, embedded JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pollproof.bodies import Unreadable, read_json
+from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.contract.conditions import same
+from pollproof.contract.model import Role, Subject
+from pollproof.contract.places import MISSING, parse_place, walk
+from pollproof.events import Answer, Event
+from pollproof.histories import TaskHistory
+
+STATES = (Role.CREATE, Role.POLL, Role.CALLBACK)
+"""The operations that show a whole task."""
+
+
+@kind("timestamps", subject=Subject.PROVIDER, roles=STATES)
+def timestamps(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """The time of creation never changes; the time of the last change never falls and never precedes it."""
+    if event.answer is not Answer.STATE:
+        return None
+    marks, before = event.marks, history.marks
+    created, updated = marks.get("created_at"), marks.get("updated_at")
+    if not isinstance(created, str) or not isinstance(updated, str) or len(created) != len(updated):
+        return None  # absent, or of another form, which is the shape's affair
+    since = () if history.last_number is None else (history.last_number,)
+    if updated < created:
+        return Violation("a time of change not before the creation", f"created {created}, changed {updated}")
+    if isinstance(before.get("created_at"), str) and before["created_at"] != created:
+        return Violation(f"the time of creation {before['created_at']} as before", created, since)
+    if isinstance(before.get("updated_at"), str) and len(before["updated_at"]) == len(updated):
+        if updated < before["updated_at"]:
+            return Violation(f"a time of change not before {before['updated_at']}", updated, since)
+    return HELD
+
+
+@kind("progress", subject=Subject.PROVIDER)
+def progress(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """The progress of a task never falls."""
+    now, before = _number(event.marks.get("progress")), _number(history.marks.get("progress"))
+    if event.answer is not Answer.STATE or now is None or before is None:
+        return None
+    if now >= before:
+        return HELD
+    since = () if history.last_number is None else (history.last_number,)
+    return Violation(f"a progress of {before:g} or more", f"{now:g}", since)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return float(value)
+    if isinstance(value, str) and value.strip().isdecimal():
+        return float(value)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """`at`: a place in the response."""
+
+    at: str
+
+
+@kind("json-text", subject=Subject.PROVIDER, parameters=At)
+def json_text(history: TaskHistory, event: Event, parameters: At) -> Finding:
+    """A text field that holds JSON is empty or a JSON object."""
+    if event.answer is not Answer.STATE:
+        return None
+    text = walk(event.response, parse_place(parameters.at).steps)
+    if not isinstance(text, str) or not text.strip():
+        return None
+    value = read_json(text.encode())
+    if isinstance(value, dict):
+        return HELD
+    seen = value.problem if isinstance(value, Unreadable) else f"{text[:60]!r}"
+    return Violation(f"a JSON object in {parameters.at}, or nothing", seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Echoed:
+    """`always`: parameters that are repeated whenever they were sent; others may be left out."""
+
+    always: list[str]
+
+
+@kind("parameters-echoed", subject=Subject.PROVIDER, roles=(Role.CREATE, Role.POLL), parameters=Echoed)
+def parameters_echoed(history: TaskHistory, event: Event, parameters: Echoed) -> Finding:
+    """The parameters with which a task was asked for come back in its answers, unaltered."""
+    asked = event.request if event.operation.role is Role.CREATE else history.asked
+    told = event.response
+    if event.answer is not Answer.STATE or not isinstance(asked, dict) or not isinstance(told, dict):
+        return None
+    if event.probe or (event.operation.role is Role.CREATE and event.request_errors):
+        return None
+    for name, value in asked.items():
+        back = told.get(name, MISSING)
+        if back is MISSING or (back is None and name not in parameters.always):
+            if name in parameters.always and event.operation.role is Role.CREATE:
+                return Violation(f"the parameter {name!r} that was sent", "an answer without it")
+            continue
+        if not _alike(value, back):
+            return Violation(f"{name} = {value!r} as it was sent", f"{back!r}")
+    return HELD
+
+
+def _alike(sent: Any, back: Any) -> bool:
+    if isinstance(sent, bool) and isinstance(back, int):
+        return int(sent) == int(back)  # one page writes false, another 0
+    return same(sent, back)

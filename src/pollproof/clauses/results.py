@@ -1,0 +1,36 @@
+"""Results that are fetched by an operation of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pollproof.clauses.blame import Blame, blame
+from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
+from pollproof.clauses.lifecycle import describe
+from pollproof.contract.model import Limits, Phase, Role, Subject
+from pollproof.events import Event
+from pollproof.histories import TaskHistory, says_gone, surely_within_limits
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The limits of the contract, within which a result is kept."""
+
+    limits: Limits = from_limits("*")
+
+
+@kind("result-available", subject=Subject.PROVIDER, roles=(Role.FETCH,), parameters=Kept)
+def result_available(history: TaskHistory, event: Event, parameters: Kept) -> Finding:
+    """Once a task has succeeded its result is there."""
+    if history.terminal is not Phase.SUCCEEDED or event.request_errors:
+        return None
+    if event.phase is Phase.SUCCEEDED:
+        return HELD
+    if not surely_within_limits(history, event, parameters.limits) or not says_gone(history, event):
+        return None
+    if blame(history, event, parameters.limits) is not Blame.NEITHER:
+        return None
+    response = event.exchange.response
+    http = "" if response is None else f" (HTTP {response.status})"
+    since = () if history.terminal_number is None else (history.terminal_number,)
+    return Violation("the result of a task that has succeeded", describe(event) + http, since)

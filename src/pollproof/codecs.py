@@ -1,0 +1,71 @@
+"""Codecs: what bodies of a contract are written in. One small object for each of JSON and SOAP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pollproof.bodies import read_json, write_json
+from pollproof.shapes import Shape, ShapeError
+
+Check = Callable[[Any, bytes], tuple[ShapeError, ...]]
+"""Checks a body, given as its value and as its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How bodies are read and written, and with which content type they are sent.
+
+    `variant` lists the ways in which a legal variant may write the same thing differently.
+    """
+
+    name: str
+    content_type: str
+    read: Callable[[bytes], Any]
+    write: Callable[..., bytes]
+    variant: tuple[str, ...] = ()
+
+
+def codec_of(name: str, namespace: str) -> Codec:
+    """The codec of a contract: `json`, or `soap` with the namespace of its operations."""
+    if name == "json":
+        return Codec("json", "application/json", read_json, write_json)
+    from pollproof import soap  # XML libraries are loaded for contracts that need them
+
+    def read(body: bytes) -> Any:
+        return soap.read_envelope(body, namespace)
+
+    def write(value: Any, **how: Any) -> bytes:
+        return soap.write_envelope(value, namespace, **how)
+
+    return Codec("soap", "text/xml; charset=utf-8", read, write, ("prefix", "typed", "reverse", "on_body"))
+
+
+def check_of(schema: Any) -> Check:
+    """The check of a schema as the loader hands it out: a JSON Schema, or the path of an XSD."""
+    if isinstance(schema, Mapping):
+        shape = Shape(schema)
+
+        def check_value(value: Any, body: bytes) -> tuple[ShapeError, ...]:
+            return shape.check(value)
+
+        return check_value
+    from pollproof.soap import XsdShape
+
+    xsd = XsdShape(Path(schema))
+
+    def check_body(value: Any, body: bytes) -> tuple[ShapeError, ...]:
+        return xsd.check_body(body)
+
+    return check_body
+
+
+def rules_of(schema: Any) -> frozenset[str]:
+    """The rule names that a schema mentions."""
+    if isinstance(schema, Mapping):
+        return Shape(schema).rules()
+    from pollproof.soap import XsdShape
+
+    return XsdShape(Path(schema)).rules()

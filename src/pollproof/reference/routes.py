@@ -1,0 +1,77 @@
+"""Routes of the reference provider: which operation a request is, and whether it is one that may be answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from pollproof.codecs import Check
+from pollproof.contract.conditions import same
+from pollproof.contract.model import Operation, Probe
+from pollproof.contract.places import MISSING, View, compile_place, walk
+from pollproof.shapes import ShapeError
+from pollproof.templates import steps_of
+
+_NO_VARIABLES: Mapping[str, str] = {}
+
+
+class Route:
+    """One operation as the provider meets it."""
+
+    __slots__ = ("_check", "_pattern", "_required", "operation", "task_id")
+
+    def __init__(self, operation: Operation, checks: Mapping[str, Check]) -> None:
+        self.operation = operation
+        self.task_id = compile_place(operation.task_id)
+        self._required = [compile_place(place) for place in operation.required]
+        self._check = None if operation.request_schema is None else checks[operation.request_schema]
+        self._pattern = None
+        if "{" in operation.path:
+            self._pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(operation.path)))
+
+    def match(self, path: str) -> Mapping[str, str] | None:
+        """The variables of a path that is this operation's, None for any other path."""
+        if self._pattern is None:
+            return _NO_VARIABLES if path == self.operation.path else None
+        found = self._pattern.fullmatch(path)
+        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+
+    def names(self, body: Any) -> bool:
+        """Whether a body names this operation, where several share a path."""
+        element = self.operation.element
+        return not element or (type(body) is dict and element in body)
+
+    def is_complete(self, view: View) -> bool:
+        """Whether a request has all its required fields."""
+        return all(read(view) not in (MISSING, None) for read in self._required)
+
+    def errors(self, view: View, body: bytes) -> tuple[ShapeError, ...]:
+        """What is wrong with the body of a request."""
+        return () if self._check is None else self._check(view.request, body)
+
+
+def recognises(probe: Probe) -> Callable[[View], bool]:
+    """Whether a request is wrong in the way of a probe: what it removes is missing, what it sets is there."""
+    removed = [steps_of(pointer) for pointer in probe.remove]
+    placed = [(steps_of(pointer), value) for pointer, value in probe.set]
+    repeated = None if probe.repeat is None else (steps_of(probe.repeat[0]), probe.repeat[1])
+
+    def recognise(view: View) -> bool:
+        for steps in removed:
+            table = walk(view.request, tuple(steps[:-1]))
+            if not isinstance(table, dict) or steps[-1] in table:
+                return False
+        if repeated is not None:
+            entries = walk(view.request, tuple(repeated[0]))
+            if not isinstance(entries, list) or len(entries) < repeated[1]:
+                return False
+        return all(_like(walk(view.request, tuple(steps)), value) for steps, value in placed)
+
+    return recognise
+
+
+def _like(value: Any, wanted: Any) -> bool:
+    """Equal, or both arrays: a probe that sets an array is about its being there."""
+    return same(value, wanted) or (isinstance(value, list) and isinstance(wanted, list))
