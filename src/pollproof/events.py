@@ -256,6 +256,8 @@ class Reader:
         if reader.marks:
             values = {name: read(view) for name, read in reader.marks}
             entries = values.pop("entries", MISSING)
+            if entries is MISSING and type(told) is list:
+                entries = told  # a bare array in place of the documented table
             if answer is Answer.STATE:
                 members = self._members(reader.operation, entries)
             marks = {name: value for name, value in values.items() if value is not MISSING}

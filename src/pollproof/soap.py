@@ -177,7 +177,7 @@ class XsdShape:
             if len(errors) >= MAXIMUM_ERRORS:
                 break
         # The two validators read one schema; where only the fast one objects its own words are kept.
-        return tuple(errors) or (ShapeError("", "", str(self._fast.error_log.last_error)[:200]),)
+        return tuple(errors) or (ShapeError("", "", str(self._fast.error_log)[:200]),)
 
 
 def _untype(root: etree._Element) -> None:

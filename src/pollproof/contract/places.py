@@ -2,13 +2,13 @@
 
 A place is written `request#/pointer` or `response#/pointer` (a JSON Pointer, RFC 6901, into the parsed body),
 `request.path.NAME` (a variable of the path template), `request.header.NAME`, `response.header.NAME`,
-or `response.http` (the HTTP status code).
+or `response.http` (the HTTP status code). ` | ` between two places means the second where the first has nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 
@@ -51,6 +51,7 @@ class Place:
     part: str
     area: str
     steps: tuple[str, ...]
+    otherwise: Place | None = None
 
     @property
     def pointer(self) -> str:
@@ -60,6 +61,9 @@ class Place:
 
 def parse_place(text: str) -> Place:
     """Parse the words of a place; raises `PlaceError` that says what is expected."""
+    first, bar, rest = text.partition(" | ")
+    if bar:
+        return replace(parse_place(first.strip()), text=text, otherwise=parse_place(rest.strip()))
     part, mark, pointer = text.partition("#")
     if mark:
         if part not in ("request", "response"):
@@ -99,6 +103,14 @@ def compile_place(place: Place | None) -> Callable[[View], Any]:
     """A function from a view to the value at the place (`MISSING` where there is none)."""
     if place is None:
         return lambda view: MISSING
+    if place.otherwise is not None:
+        read, instead = compile_place(replace(place, otherwise=None)), compile_place(place.otherwise)
+
+        def either(view: View) -> Any:
+            value = read(view)
+            return instead(view) if value is MISSING else value
+
+        return either
     steps = place.steps
     if place.area == "http":
         return lambda view: MISSING if view.http is None else view.http

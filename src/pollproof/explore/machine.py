@@ -75,7 +75,13 @@ class Mover:
         table += [Mover.burst]
         if session.inline_kinds:
             table += [Mover.create_inline]
-        return [*table, Mover.wrong_key, Mover.missing_field, Mover.malformed, Mover.unknown, Mover.poll_all]
+        if session.fetch_operation is not None:
+            table += [Mover.fetch] * 6
+        if session.wrong_credentials():
+            table += [Mover.wrong_key]
+        if session.poll_operation.required or session.create_operation.required:
+            table += [Mover.missing_field]
+        return [*table, Mover.malformed, Mover.unknown, Mover.poll_all]
 
     def pick(self, number: int) -> Handle | None:
         """One of the newest tasks; one is created where there is none."""
@@ -99,6 +105,11 @@ class Mover:
         if handle is not None and self._may_poll(handle, 1):
             self.session.poll(handle)
 
+    def fetch(self, number: int) -> None:
+        handle = self.pick(number)
+        if handle is not None:
+            self.session.fetch(handle)
+
     def _may_poll(self, handle: Handle, times: int) -> bool:
         """Whether that many polls stay within a budget beyond which the documents leave all open."""
         limits = self.session.contract.limits
@@ -110,7 +121,7 @@ class Mover:
     def poll_all(self, number: int) -> None:
         for handle in self.handles[-SLOTS:]:
             if self._may_poll(handle, 1):
-                self.session.poll(handle)
+                self.session.look(handle)
 
     def burst(self, number: int) -> None:
         handle = self.pick(number)
@@ -126,7 +137,7 @@ class Mover:
         limits = self.session.contract.limits
         if handle is not None and limits.lifetime is not None and self._may_poll(handle, 1):
             until_age(self.session, handle, limits.lifetime + offset)
-            self.session.poll(handle)
+            self.session.look(handle)
 
     def before_end(self, number: int) -> None:
         self._beside_end(number, -self.session.contract.limits.lifetime_slack - edge(self.session))
@@ -155,6 +166,8 @@ class Mover:
 
     def malformed(self, number: int) -> None:
         operation = (self.session.poll_operation, self.session.create_operation)[number % 2]
+        if operation.request is None:
+            operation = self.session.create_operation
         self.session.probe_malformed(operation, self._words(number), number // 2)
 
     def unknown(self, number: int) -> None:

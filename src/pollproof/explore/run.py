@@ -11,6 +11,7 @@ from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Clause, Contract, Phase, Subject
 from pollproof.events import Reader
 from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
+from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
 from pollproof.explore.session import Session, TargetUnusable
 from pollproof.explore.target import HttpTarget, InProcessTarget, Target
 from pollproof.explore.walks import WALKS
@@ -38,6 +39,7 @@ class Plan:
     credential: str | None = None
     advance_url: str | None = None
     sample: Mapping[str, Any] | None = None
+    callback_url: str | None = None
     profile: str = "ci"
     examples: int | None = None
     seed: int = 0
@@ -118,18 +120,30 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
         seed=plan.seed,
         observed=observed,
     )
+    receiver: EmbeddedCallbacks | HttpCallbacks | None = None
     try:
+        if session.callback_operation is not None:
+            if provider is not None and embedded:
+                receiver = EmbeddedCallbacks(provider, clock)
+            else:
+                receiver = HttpCallbacks(clock, plan.callback_url)
+            session.callbacks = receiver
         _walk(session, result, stage, last=False)
         _explore(session, result, stage, provider if embedded else None, clock)
         _walk(session, result, stage, last=True)
         if embedded:
             stage[0] = "reference client"
             judge_client(contract, ledger)
+    except OSError as error:  # the port of the receiver of callbacks
+        result.error = f"callbacks cannot be received at {plan.callback_url}: {error.strerror or error}"
+        result.complete = False
     except (TargetUnusable, ClockError) as error:
         result.error = str(error)
         result.complete = False
     finally:
         target.close()
+        if receiver is not None:
+            receiver.close()
         if hook is not None:
             hook.close()
     result.exchanges = session.exchanges

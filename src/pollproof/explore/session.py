@@ -183,12 +183,15 @@ class Session:
         self.fetch(handle)
         return event
 
-    def batch(self, words: Mapping[str, Any]) -> tuple[Event, list[Handle]]:
+    def batch(self) -> tuple[Event, list[Handle]]:
         """Ask for several tasks at once."""
         assert self.batch_operation is not None
-        event = self.send(self.request(self.batch_operation, words))
+        self.created += 1
+        event = self.send(self.request(self.batch_operation, {"number": self.created}))
         kind = self.kinds[0]
-        return event, [Handle(m.raw_task, m.task, kind) for m in event.members if m.task is not None]
+        return event, [
+            Handle(member.raw_task, member.task, kind) for member in event.members if member.task is not None
+        ]
 
     def hear(self) -> int:
         """Let the monitor judge the callbacks that have come; how many there were."""
@@ -272,9 +275,7 @@ class Session:
         """Let time pass."""
         if seconds > 0:
             self.clock.advance(seconds)
-            if self.callbacks is not None:
-                self.callbacks.settle()
-                self.hear()
+            self.hear()
 
     @property
     def wait(self) -> float:
@@ -321,8 +322,8 @@ class CallbackSource(Protocol):
     def take(self) -> list[tuple[Request, float]]:
         """The requests that came since the last call, each with the moment of its arrival."""
 
-    def settle(self) -> None:
-        """Give callbacks that are due a moment to arrive."""
+    def wait(self, seconds: float) -> None:
+        """Wait at most that long, in real time, for a callback that was not taken yet."""
 
 
 class Builder:

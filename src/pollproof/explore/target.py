@@ -254,14 +254,24 @@ class _Bounded(io.RawIOBase):
         super().close()
 
 
+class _Source:
+    """A socket as `HTTPResponse` uses it: it asks for a file and for nothing else."""
+
+    __slots__ = ("_connection", "_seconds")
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection, self._seconds = connection, seconds
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        # Twice the body leaves room for the sizes of chunks that are not absurdly small.
+        return io.BufferedReader(_Bounded(self._connection, self._seconds, 2 * MAXIMUM_BODY + 65536))
+
+
 class _Answer(http.client.HTTPResponse):
     """An answer whose time and size are bounded, and whose interim answers (RFC 9110, 15.2) are passed over."""
 
     def __init__(self, seconds: float, connection: socket.socket, *arguments: Any, **named: Any) -> None:
-        super().__init__(connection, *arguments, **named)
-        self.fp.close()
-        # Twice the body leaves room for the sizes of chunks that are not absurdly small.
-        self.fp = io.BufferedReader(_Bounded(connection, seconds, 2 * MAXIMUM_BODY + 65536))
+        super().__init__(_Source(connection, seconds), *arguments, **named)  # type: ignore[arg-type]
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:

@@ -5,10 +5,12 @@ Each walk is a function over a session, simplest first. A walk judges nothing: t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from pollproof.contract.model import Contract, Effect, Phase
+from pollproof.contract.model import Contract, Effect, Phase, Probe, Role
 from pollproof.events import Answer, Event
 from pollproof.explore.session import Handle, Session
 
@@ -110,7 +112,7 @@ def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
     """Poll tasks that have an end once more, to see that it is one."""
     for _ in range(times):
         for handle in handles:
-            session.pause_if_told(session.poll(handle))
+            session.pause_if_told(session.look(handle))
         session.advance(session.wait)
 
 
@@ -174,33 +176,42 @@ def turned_away(session: Session) -> None:
     task = session.kinds[0].sample
     for identifier in session.contract.task_id["unknown"]:
         session.probe_unknown(identifier)
+    for identifier in session.contract.task_id.get("ill_formed", ()):
+        session.probe_unknown(identifier, "ill-formed-task")
     for credential in session.wrong_credentials():
         session.probe_credential(session.create_operation, {"task": task}, credential)
     handle = finished(session)
     pending = created(session)
     words = {"task": task, "task_id": session.contract.task_id["unknown"][0] if handle is None else handle.id}
     steps: list[Callable[[], Event | None]] = []
-    for operation in (session.create_operation, session.poll_operation):
+    for operation in filter(None, (session.create_operation, session.poll_operation, session.fetch_operation)):
         for number in range(len(operation.required)):
             for null in (False, True):
                 steps.append(lambda o=operation, n=number, z=null: session.probe_missing(o, words, n, null=z))  # type: ignore[misc]
-        for number in range(2):
+        for number in range(2 if operation.request is not None else 0):
             steps.append(lambda o=operation, n=number: session.probe_malformed(o, words, n))  # type: ignore[misc]
     for credential in session.wrong_credentials():
-        steps.append(lambda c=credential: session.probe_credential(session.poll_operation, words, c))  # type: ignore[misc]
+        for operation in filter(None, (session.poll_operation, session.fetch_operation)):
+            steps.append(lambda o=operation, c=credential: session.probe_credential(o, words, c))  # type: ignore[misc]
     for probe in session.contract.probes:
-        steps.append(lambda p=probe: session.probe_own(p, words))  # type: ignore[misc]
-    steps.append(
-        lambda: session.probe_credential(session.create_operation, {"task": task}, session.contract.credential.wrong)
-    )
+        steps.append(lambda p=probe: own_probe(session, p, words))  # type: ignore[misc]
+    for credential in session.wrong_credentials()[:1]:
+        steps.append(lambda c=credential: session.probe_credential(session.create_operation, words, c))  # type: ignore[misc]
     steps.append(lambda: session.probe_unknown(session.contract.task_id["unknown"][-1]))
     for step in steps:
         step()
         if handle is not None:
-            session.pause_if_told(session.poll(handle))
+            session.pause_if_told(session.look(handle))
     if pending is not None:
         session.settle(pending, patience(session))
         read_again(session, [pending])
+
+
+def own_probe(session: Session, probe: Probe, words: Mapping[str, Any]) -> None:
+    """Ask in a wrong way of the contract's own, at the pace that batches ask for."""
+    if session.batch_operation is not None and probe.operation == session.batch_operation.name:
+        batch_pause(session)
+    session.probe_own(probe, {**words, "number": session.created})
 
 
 @walk(lambda contract: contract.limits.polls is not None)
@@ -236,7 +247,8 @@ def to_the_last_poll_disturbed(session: Session) -> None:
     """Tasks polled to the limit, half before and half after their end, with wrong requests in between."""
     handles = several(session, 3)
     for handle in handles[1:2]:  # a refused poll may count or not: the 119 that follow are answered in any case
-        session.probe_credential(session.poll_operation, {"task_id": handle.id}, session.contract.credential.wrong)
+        for credential in session.wrong_credentials()[:1]:
+            session.probe_credential(session.poll_operation, {"task_id": handle.id}, credential)
     exhaust(session, handles, before_end=False)
 
 
@@ -284,10 +296,13 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
 def disturbance(session: Session, handle: Handle) -> None:
     """Requests that are wrong and have nothing to do with the task."""
     words = {"task": session.kinds[0].sample, "task_id": handle.id}
-    session.probe_malformed(session.poll_operation, words, 1)
-    session.probe_missing(session.poll_operation, words, len(session.poll_operation.required) - 1)
+    if session.poll_operation.request is not None:
+        session.probe_malformed(session.poll_operation, words, 1)
+    if session.poll_operation.required:
+        session.probe_missing(session.poll_operation, words, len(session.poll_operation.required) - 1)
     session.probe_unknown(session.contract.task_id["unknown"][0])
-    session.probe_credential(session.create_operation, words, session.contract.credential.wrong)
+    for credential in session.wrong_credentials()[:1]:
+        session.probe_credential(session.create_operation, words, credential)
 
 
 @walk(lambda contract: contract.limits.lifetime is not None)
@@ -304,23 +319,23 @@ def to_the_end_of_life(session: Session) -> None:
     steps = 10
     for number in range(1, steps):
         until_age(session, often, lifetime * number / steps)
-        session.pause_if_told(session.poll(often))
+        session.pause_if_told(session.look(often))
         if number == steps // 2:
             read_again(session, seldom)
     # Before the end: the oldest task tells how late it is for all, the youngest how early.
     early = lifetime - slack - edge(session)
     for handle in (often, *seldom, never):
         until_age(session, handle, early - 5 * session.latency)
-        session.poll(handle)
+        session.look(handle)
     if slack == 0:
         until_age(session, last, lifetime)
-        session.poll(last)
+        session.look(last)
     # After the end, several times over, and after other things have happened.
     until_age(session, last, lifetime + slack + edge(session))
     for pause in (0.0, session.wait, lifetime / 5, lifetime):
         session.advance(pause)
         for handle in started:
-            session.poll(handle)
+            session.look(handle)
         created(session)
 
 
@@ -332,11 +347,108 @@ def to_the_end_of_life_unseen(session: Session) -> None:
     handles = several(session, 3)
     for handle in handles:
         until_age(session, handle, lifetime - slack - edge(session) - 8 * session.latency)
-        session.poll(handle)
+        session.look(handle)
     for handle in handles:
         until_age(session, handle, lifetime + slack + edge(session))
+        session.look(handle)
+        session.look(handle)
+
+
+READS = 110
+"""Reads of one task where no limit is documented: enough to see what changes at the hundredth."""
+
+
+@walk(lambda contract: contract.limits.polls is None)
+def read_many_times(session: Session) -> None:
+    """Tasks read a hundred times and more, while others are created and time passes by steps up to a day."""
+    handles = several(session, 3)
+    settle_all(session, handles)
+    limits = session.contract.limits
+    span = (limits.lifetime - limits.lifetime_slack) * 0.8 if limits.lifetime else 3600.0
+    for number in range(READS):
+        for handle in handles:
+            session.look(handle)
+        if number % 20 == 10:
+            created(session)
+            session.advance(span / 8)
+    if limits.lifetime is None:
+        for seconds in (60.0, 3600.0, 86_400.0):
+            session.advance(seconds)
+            for handle in handles:
+                session.look(handle)
+            created(session)
+            for handle in handles:
+                session.look(handle)
+
+
+BATCH_PAUSE = 0.5
+"""Seconds beyond the documented wait between two batches."""
+
+CALLBACK_SECONDS = 3.0
+"""Real seconds that a callback may take to arrive once its task has ended: many times what loopback needs."""
+
+EARLY_SECONDS = 0.1
+"""Real seconds in which a callback that comes too early shows itself."""
+
+
+def batch_pause(session: Session) -> None:
+    """Let as much time pass as lies between two batches of a lawful client."""
+    wait = session.contract.limits.batch_wait
+    if wait is not None:
+        session.advance(wait + BATCH_PAUSE)
+
+
+@walk(lambda contract: contract.operation_of(Role.BATCH) is not None)
+def all_at_once(session: Session) -> None:
+    """Batches, one after another at the documented pace: their tasks, polled to their ends and read again."""
+    for _ in range(3):
+        batch_pause(session)
+        _, handles = session.batch()
+        settle_all(session, handles)
+        read_again(session, handles[::-1])
+    batch_pause(session)
+
+
+@walk(lambda contract: contract.operation_of(Role.CALLBACK) is not None)
+def called_back(session: Session) -> None:
+    """Tasks with a callback address: nothing comes before the end, and one callback comes then."""
+    source = session.callbacks
+    if source is None:
+        return
+    handles: list[Handle] = []
+    for number in range(5):
+        more = {"callback_url": source.address, "passthrough": f'note {number}: \u00e4 \u4efb "quoted" & <kept>'}
+        event, handle = session.create(session.kinds[0], more=more)
+        if handle is None:
+            session.pause_if_told(event)
+            continue
+        handles.append(handle)
+        source.wait(EARLY_SECONDS)
+        session.hear()
         session.poll(handle)
-        session.poll(handle)
+    if len(handles) < 2:
+        return
+    settle_all(session, handles)
+    for handle in handles:
+        history = session.history(handle)
+        if history is None or history.terminal is None:
+            continue
+        since, started = session.clock.now(), time.monotonic()
+        while not _callbacks(session, handle) and time.monotonic() - started < CALLBACK_SECONDS:
+            source.wait(CALLBACK_SECONDS / 10)
+            session.hear()
+        if not _callbacks(session, handle):
+            session.miss(handle, since, f"none came within {CALLBACK_SECONDS:g} s of real time")
+            break  # the others would only be waited for in the same way
+    session.advance(60.0)
+    source.wait(EARLY_SECONDS)
+    session.hear()
+    read_again(session, handles)
+
+
+def _callbacks(session: Session, handle: Handle) -> int:
+    history = session.history(handle)
+    return 0 if history is None else history.callbacks
 
 
 @walk()
@@ -346,7 +458,8 @@ def still_the_same(session: Session) -> None:
     settle_all(session, handles)
     read_again(session, handles, 2)
     for handle in handles[:1]:
-        session.probe_credential(session.poll_operation, {"task_id": handle.id}, session.contract.credential.wrong)
+        for credential in session.wrong_credentials()[:1]:
+            session.probe_credential(session.poll_operation, {"task_id": handle.id}, credential)
     session.probe_unknown(session.contract.task_id["unknown"][-1])
     read_again(session, handles)
 

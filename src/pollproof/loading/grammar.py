@@ -27,6 +27,7 @@ ANSWERS = (
     "cancelled",
     "lost",
     "refused",
+    "unauthorized",
     "nothing",
     "callback",
 )

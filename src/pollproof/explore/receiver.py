@@ -1,0 +1,92 @@
+"""Receivers of callbacks: a real HTTP server of the suite's own, and a short cut for the embedded reference."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pollproof.clock import Clock
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.trace import Request
+
+if TYPE_CHECKING:
+    from werkzeug import Request as WerkzeugRequest
+    from werkzeug import Response as WerkzeugResponse
+
+MAXIMUM_WAITING = 10_000
+"""Callbacks that are kept until they are judged; a target that sends more than that floods us."""
+
+
+class EmbeddedCallbacks:
+    """The callbacks of a reference provider that is called in process."""
+
+    address = "http://callback.invalid/"
+
+    def __init__(self, provider: ReferenceProvider, clock: Clock) -> None:
+        self._provider = provider
+        self._clock = clock
+
+    def take(self) -> list[tuple[Request, float]]:
+        """The callbacks that are due."""
+        headers = {"content-type": "application/json"}
+        now = self._clock.now()
+        return [(Request("POST", "/", headers, body), now) for _, body in self._provider.due_callbacks()]
+
+    def wait(self, seconds: float) -> None:
+        """Nothing to wait for: what is due is there at once."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class HttpCallbacks:
+    """A server (pytest-httpserver) that takes callbacks from a foreign provider.
+
+    It listens on loopback; with `public` (an address under which the provider reaches us) on that address's port.
+    Raises OSError for a port in use.
+    """
+
+    def __init__(self, clock: Clock, public: str | None = None) -> None:
+        from pytest_httpserver import HTTPServer
+
+        self._clock = clock
+        self._arrived: list[tuple[Request, float]] = []
+        self._changed = threading.Condition()
+        host, port = ("127.0.0.1", 0) if public is None else ("0.0.0.0", urlsplit(public).port or 80)
+        self._server = HTTPServer(host=host, port=port)
+        self._server.expect_request(re.compile(".*")).respond_with_handler(self._handle)
+        self._server.start()
+        self.address = public or self._server.url_for("/callback")
+
+    def _handle(self, request: WerkzeugRequest) -> WerkzeugResponse:
+        from werkzeug import Response as WerkzeugResponse
+
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        found = Request(request.method, request.path, headers, request.get_data())
+        with self._changed:
+            if len(self._arrived) < MAXIMUM_WAITING:
+                self._arrived.append((found, self._clock.now()))
+            self._changed.notify_all()
+        self._server.log.clear()
+        return WerkzeugResponse("", 200)
+
+    def take(self) -> list[tuple[Request, float]]:
+        """The callbacks that came since the last call."""
+        if not self._arrived:
+            return []
+        with self._changed:
+            arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def wait(self, seconds: float) -> None:
+        """Wait at most that long for a callback that was not taken yet."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._arrived), seconds)
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._server.clear()
+        if self._server.is_running():
+            self._server.stop()
