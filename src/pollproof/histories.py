@@ -94,6 +94,8 @@ def says_gone(history: TaskHistory, event: Event) -> bool:
     if event.operation.role is Role.FETCH:
         if history.terminal is not Phase.SUCCEEDED or event.effect in (Effect.BUSY, Effect.BLOCKED):
             return False
+        if event.response_errors and event.answer is Answer.STATE:
+            return False  # something is there; that it has the wrong form is another finding
         return event.answer in (Answer.STATE, Answer.REFUSED) and event.phase is not Phase.SUCCEEDED
     if event.answer is not Answer.REFUSED or history.terminal is Phase.FAILED:
         return False
@@ -248,16 +250,24 @@ class Account:
 
     `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
-    are left out: the same picture is read the same way twice.
+    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave.
     """
 
-    __slots__ = ("last_batch", "owners", "shared", "tasks")
+    __slots__ = ("last_batch", "owners", "shared", "tasks", "twice")
 
     def __init__(self) -> None:
         self.last_batch: Event | None = None
         self.tasks: dict[str, TaskHistory] = {}
         self.owners: dict[str, str] = {}
         self.shared: list[tuple[int, str, str]] = []
+        self.twice: set[str] = set()
+
+    def note_creation(self, event: Event) -> None:
+        """Remember an id that a creation gives although an earlier task has it."""
+        if event.task is not None and event.answer is Answer.STATE and not event.probe:
+            before = self.tasks.get(event.task)
+            if before is not None and before.created is not None:
+                self.twice.add(event.task)
 
     def fold(self, event: Event, limits: Limits) -> None:
         """Take one more event in."""
@@ -287,7 +297,9 @@ class Account:
         if not event.probe and not event.request_errors:
             self.last_batch = event
         for member in event.members:
-            if member.task is not None and member.task not in self.tasks:
+            if member.task in self.tasks:
+                self.twice.add(member.task)
+            elif member.task is not None:
                 self.tasks[member.task] = TaskHistory(
                     member.task,
                     member.raw_task,

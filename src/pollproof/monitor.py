@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 
 from pollproof.clauses import HELD, KINDS, Violation
-from pollproof.clauses.kinds import Kind
-from pollproof.contract.model import Clause, Contract, Role, Subject
+from pollproof.clauses.kinds import Finding
+from pollproof.contract.model import Clause, Contract, Operation, Role, Subject
 from pollproof.events import Event, Reader
 from pollproof.histories import Account, TaskHistory
 from pollproof.ledger import Entry, Evidence, Ledger
@@ -18,6 +19,10 @@ MAXIMUM_CONTEXT = 6
 
 MAXIMUM_VIOLATIONS = 25
 """Violations of one clause after which no shorter evidence is looked for."""
+
+
+Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, bool]
+"""A clause ready to be asked: its function, its parameters, its entry, and whether it looks at the whole account."""
 
 
 def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
@@ -37,20 +42,25 @@ class Monitor:
         self.skipped = 0
         self._tasks: list[str | None] = []
         self._limits = reader.contract.limits
-        checks: dict[tuple[Role, bool], list[tuple[Kind, Any, Entry, bool]]] = {
-            (role, probe): [] for role in Role for probe in (False, True)
+        self._checks = {
+            (operation.name, probe): self._select(operation, probe)
+            for operation in reader.contract.operations.values()
+            for probe in (None, *reader.contract.probe_names)
         }
+
+    def _select(self, operation: Operation, probe: str | None) -> list[Check]:
+        """The clauses that an exchange of this operation, with this fault in its request, can say anything about."""
+        selected: list[Check] = []
         for clause in self.clauses:
             kind = KINDS[clause.kind]
-            check = (kind, clause.parameters, self.ledger[clause.id], kind.scope == "account")
-            for role in kind.roles:
-                checks[role, False].append(check)
-                if kind.probes:
-                    checks[role, True].append(check)
-        self._checks = {
-            key: [(kind.judge, parameters, entry, account) for kind, parameters, entry, account in found]
-            for key, found in checks.items()
-        }
+            if operation.role not in kind.roles or (probe is not None and not kind.probes):
+                continue
+            if getattr(clause.parameters, "operation", operation.name) != operation.name:
+                continue
+            if getattr(clause.parameters, "probe", probe) != probe:
+                continue
+            selected.append((kind.judge, clause.parameters, self.ledger[clause.id], kind.scope == "account"))
+        return selected
 
     def reset(self) -> None:
         """Begin a new trace; the ledger keeps what the last one showed."""
@@ -63,16 +73,19 @@ class Monitor:
         number = len(self.trace)
         self.trace.append(exchange)
         event = self.reader.read(exchange, number)
+        if event is not None and event.operation.role is Role.CREATE:
+            self.account.note_creation(event)
         if event is None:
             self._tasks.append(None)
             self.skipped += 1
             return None
         self._tasks.append(event.task)
         account = self.account
-        history: TaskHistory | None = account.tasks.get(event.task) if event.task is not None else None
-        if history is None:
-            history = _STRANGER
-        for judge, parameters, entry, of_account in self._checks[event.operation.role, exchange.probe is not None]:
+        history = account.tasks.get(event.task, _STRANGER) if event.task is not None else _STRANGER
+        twice = event.task in account.twice
+        for judge, parameters, entry, of_account in self._checks[event.operation.name, exchange.probe]:
+            if twice and not of_account:
+                continue  # two tasks have this id, so nothing that is said of one of them can be held against it
             finding = judge(account if of_account else history, event, parameters)
             if finding is None:
                 continue

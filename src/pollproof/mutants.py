@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pollproof.clock import Clock, VirtualClock
-from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Subject, TaskKind, Variant
-from pollproof.contract.places import View
+from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Role, Subject, TaskKind, Variant
+from pollproof.contract.places import MISSING, View
 from pollproof.events import Event
 from pollproof.explore.session import Handle
 from pollproof.loading.errors import nearest
@@ -79,6 +79,12 @@ def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
     if maker is not None and not clause.breaks:
         faults += maker(contract, clause)
     companions: tuple[str, ...] = ()
+    if clause.kind == "unique-id":  # an id that is given twice is given twice in batches too
+        companions = tuple(other.id for other in contract.clauses if other.kind == "batch-entries")
+    fetch = contract.operation_of(Role.FETCH)
+    if clause.kind == "result-own" and fetch is not None and fetch.echo is not None:
+        # A result that names its task cannot be another's without naming another.
+        companions = tuple(other.id for other in contract.clauses if other.kind == "echo")
     if clause.kind == "poll-budget" and contract.budget_reachable is False:
         # More polls than the budget within the lifetime take less than the wait between two of them.
         companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
@@ -152,7 +158,7 @@ class ForgetsTheEnd(ReferenceProvider):
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
         if phase is Phase.SUCCEEDED and task.reads == 2:
             task.reads += 1
-            phase = Phase.RUNNING
+            phase = self.first_phase()
         return super().state(operation, task, phase)
 
 
@@ -171,10 +177,7 @@ class ChangesResults(ReferenceProvider):
     """Gives another result at every read."""
 
     def result(self, task: Task) -> Any:
-        for kind, _, result in self._kinds:
-            if kind is task.kind:
-                return result({"token": self.token(task.number * 1000 + task.reads), "number": task.number})
-        raise LookupError(task.kind.name)
+        return self.make_result(task, self.token(task.number * 1000 + task.reads))
 
 
 class SharesResults(ReferenceProvider):
@@ -206,7 +209,9 @@ class LostWithoutError(ReferenceProvider):
     """Says that a lost task is running."""
 
     def lost(self, operation: Operation, task: Task) -> Response:
-        return self.state(operation, task, Phase.RUNNING)
+        if operation.role is not Role.POLL:
+            return super().lost(operation, task)
+        return self.state(operation, task, self.first_phase())
 
 
 class KnowsEveryTask(ReferenceProvider):
@@ -215,8 +220,8 @@ class KnowsEveryTask(ReferenceProvider):
     def poll(self, operation: Operation, identifier: Any) -> Response:
         if self.find(identifier) is None:
             kind = next(iter(self.contract.kinds.values()))
-            stranger = Task(0, identifier, kind, self.clock.now(), 1.0, False, None)
-            return self.state(operation, stranger, Phase.RUNNING)
+            stranger = Task(0, identifier, kind, self.clock.now(), 1.0, False)
+            return self.state(operation, stranger, self.first_phase())
         return super().poll(operation, identifier)
 
 
@@ -229,6 +234,9 @@ class TakesEveryKey(ReferenceProvider):
 
 class TakesMissingFields(ReferenceProvider):
     """Creates tasks from requests that lack what they must have."""
+
+    def knows(self, credential: Any) -> bool:
+        return credential is MISSING or super().knows(credential)
 
     def admits(self, view: View, route: Route, body: bytes) -> bool:
         return not route.is_complete(view) or super().admits(view, route, body)
@@ -295,7 +303,10 @@ def _budget_ended(contract: Contract, clause: Clause) -> Iterator[_Fault]:
 @_mutates("lifetime-served")
 def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[_Fault]:
     seconds = clause.parameters.seconds - contract.limits.lifetime_slack - 2
-    yield _Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds))
+    if contract.operation_of(Role.FETCH) is not None:
+        yield _Fault(f"results are lost after {seconds:g} s", ShortLivedResults)
+    else:
+        yield _Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds))
 
 
 @_mutates("lifetime-ended")
@@ -349,6 +360,161 @@ def _inline_result(contract: Contract, clause: Clause) -> Iterator[_Fault]:
 @_mutates("http-status")
 def _http_status(contract: Contract, clause: Clause) -> Iterator[_Fault]:
     yield _Fault("a result with HTTP 500", changes=(Break("", answer="succeeded", http=500),))
+
+
+class FallingTimes(ReferenceProvider):
+    """Shows a time of change that falls back to the creation once the task has ended and was read."""
+
+    def updated(self, task: Task, now: float) -> float:
+        task.seen.append("updated")
+        return task.created + len(task.seen) % 2
+
+
+class FallingProgress(ReferenceProvider):
+    """Counts its progress down."""
+
+    def progress(self, task: Task, share: float) -> int:
+        return 100 - int(100 * share)
+
+
+class LosesResults(ReferenceProvider):
+    """Gives no result at the second read of it."""
+
+    def fetch(self, operation: Operation, identifier: Any) -> Response:
+        task = self.find(identifier)
+        if task is not None and task.reads == 1 and "missed" not in task.seen:
+            task.seen.append("missed")
+            return self.say(operation, "nothing", task, "")
+        return super().fetch(operation, identifier)
+
+
+class ShortLivedResults(ReferenceProvider):
+    """Forgets results, though not their tasks, before their time is over."""
+
+    def fetch(self, operation: Operation, identifier: Any) -> Response:
+        task = self.find(identifier)
+        limits = self.contract.limits
+        if task is not None and self.clock.now() - task.created > (limits.lifetime or 0) - limits.lifetime_slack - 2:
+            return self.lost(operation, task)
+        return super().fetch(operation, identifier)
+
+
+class ReversesBatches(ReferenceProvider):
+    """Lists the tasks of a batch in the wrong order."""
+
+    def members(self, tasks: list[Task]) -> list[Task]:
+        return tasks[::-1]
+
+
+class ShortensBatches(ReferenceProvider):
+    """Leaves the last task of a batch out."""
+
+    def members(self, tasks: list[Task]) -> list[Task]:
+        return tasks[:-1]
+
+
+class NeverCallsBack(ReferenceProvider):
+    """Sends no callback."""
+
+    def calls_back(self, task: Task, now: float) -> int:
+        return 0
+
+
+class CallsBackTwice(ReferenceProvider):
+    """Sends every callback twice."""
+
+    def calls_back(self, task: Task, now: float) -> int:
+        return 2 * super().calls_back(task, now)
+
+
+class CallsBackEarly(ReferenceProvider):
+    """Calls back when a task has only begun."""
+
+    def calls_back(self, task: Task, now: float) -> int:
+        return 1
+
+    def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
+        return self.say(operation, "callback", task, self.contract.path[0]).body
+
+
+class CallsBackForStrangers(ReferenceProvider):
+    """Adds a callback about a task that was never created."""
+
+    def due_callbacks(self) -> list[tuple[str, bytes]]:
+        due = super().due_callbacks()
+        operation = self.contract.operation_of(Role.CALLBACK)
+        if due and operation is not None:
+            stranger = Task(0, self.new_id(9_999), self.order[0].kind, 0.0, 1.0, False)
+            due.append((due[0][0], self.callback(operation, stranger, Phase.SUCCEEDED)))
+        return due
+
+
+class AltersPassthrough(ReferenceProvider):
+    """Hands something else through than it was given."""
+
+    def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
+        own = task.asked
+        task.asked = {**own, "passthrough": "another note"}
+        try:
+            return super().callback(operation, task, phase)
+        finally:
+            task.asked = own
+
+
+@_mutates("timestamps")
+def _timestamps(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("the time of change falls", FallingTimes)
+
+
+@_mutates("progress")
+def _progress(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("the progress falls", FallingProgress)
+
+
+@_mutates("parameters-echoed")
+def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    create = contract.operation(Role.CREATE)
+    name = clause.parameters.always[0]
+    yield _Fault(
+        f"another {name} than was sent",
+        changes=(Break("", operation=create.name, answer="created", set=((f"/{name}", "$status"),)),),
+    )
+
+
+@_mutates("result-available")
+def _result_available(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("no result at the second read", LosesResults)
+
+
+@_mutates("batch-entries")
+def _batch_entries(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("the tasks of a batch in the wrong order", ReversesBatches)
+    yield _Fault("one task of a batch is missing", ShortensBatches)
+
+
+@_mutates("callback-sent")
+def _callback_sent(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("no callback", NeverCallsBack)
+
+
+@_mutates("callback-once")
+def _callback_once(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("two callbacks", CallsBackTwice)
+
+
+@_mutates("callback-final")
+def _callback_final(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("a callback before the end", CallsBackEarly)
+
+
+@_mutates("callback-known")
+def _callback_known(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("a callback about a stranger", CallsBackForStrangers)
+
+
+@_mutates("passthrough")
+def _passthrough(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("another passthrough", AltersPassthrough)
 
 
 # ----------------------------------------------------------------------------- clients that are wrong
@@ -412,6 +578,18 @@ class PollsInline(ReferenceClient):
 
     def keeps_inline(self, event: Event) -> bool:
         return False
+
+
+class HastyBatches(ReferenceClient):
+    """Sends batches one right after the other."""
+
+    def batch_wait(self) -> float:
+        return super().batch_wait() / 2
+
+
+@_mutates("batch-rate")
+def _batch_rate(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("two batches in half the time", client=HastyBatches)
 
 
 @_mutates("minimum-wait")

@@ -31,7 +31,7 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
 def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
     """A batch gives one task for each entry, in their order, each with an id of its own."""
     asked = _asked(event, parameters.names)
-    if asked is None or event.answer is not Answer.STATE:
+    if asked is None or event.answer is not Answer.STATE or event.response_errors:
         return None
     name, wanted = asked
     given = event.members

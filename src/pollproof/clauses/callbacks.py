@@ -34,7 +34,7 @@ def callback_final(history: TaskHistory, event: Event, parameters: Nothing) -> F
 @kind("callback-known", subject=Subject.PROVIDER, roles=CALLBACK)
 def callback_known(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
     """A callback names a task that was created."""
-    if event.answer is not Answer.STATE:
+    if event.answer is not Answer.STATE or event.request_errors:
         return None
     if history.created is not None:
         return HELD

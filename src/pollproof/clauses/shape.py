@@ -150,7 +150,7 @@ def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Find
     told = event.echo
     if event.answer not in (Answer.STATE, Answer.REFUSED) or told is MISSING or event.task is None:
         return None
-    if type(told) is not str and (type(told) is not int or (event.answer is Answer.REFUSED and told == 0)):
+    if type(told) is not type(event.raw_task) or (event.answer is Answer.REFUSED and told == 0):
         return None  # null, or another type, which is the shape's affair
     if told == "" and event.answer is Answer.REFUSED:
         return None

@@ -11,6 +11,10 @@ from pollproof.contract.conditions import Condition
 from pollproof.contract.places import Place
 
 
+PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed", "no-callback")
+"""The ways in which requests to any API can be wrong on purpose; `no-callback` is a callback that did not come."""
+
+
 class Phase(Enum):
     """What a status means for the life of a task. Terminal phases are final."""
 
@@ -335,6 +339,11 @@ class Contract:
     def operation_of(self, role: Role) -> Operation | None:
         """The operation of a role, None where the contract has none."""
         return next((operation for operation in self.operations.values() if operation.role is role), None)
+
+    @property
+    def probe_names(self) -> tuple[str, ...]:
+        """The names of all ways in which a request can be wrong on purpose."""
+        return (*PROBES, *(probe.name for probe in self.probes))
 
     def clause(self, identifier: str) -> Clause:
         """The clause of that id; raises LookupError where there is none."""

@@ -14,6 +14,7 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
+from hypothesis.control import current_build_context
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, FlakyReplay, HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
@@ -273,6 +274,8 @@ class Exploration:
     def _machine(self) -> type[RuleBasedStateMachine]:
         exploration = self
 
+        steps = self._steps
+
         class Lifecycle(RuleBasedStateMachine):
             """Several tasks at once, created, polled and left alone in any order."""
 
@@ -280,12 +283,17 @@ class Exploration:
                 super().__init__()
                 self.mover = Mover(exploration.begin())
                 self.violations = exploration._violations()
+                # All choices of an example in one draw: a draw for each move would cost a fifth of its time.
+                self.plan = current_build_context().data.draw(st.binary(min_size=2 * steps, max_size=2 * steps))
+                self.step = 0
 
-            @rule(choice=_CHOICES)
-            def move(self, choice: int) -> None:
+            @rule()
+            def move(self) -> None:
                 exploration.moves += 1
-                mover = self.mover
-                mover.moves[(choice >> 4) % len(mover.moves)](mover, choice & 15)
+                mover, step = self.mover, self.step
+                if step + 1 < len(self.plan):
+                    self.step = step + 2
+                    mover.moves[self.plan[step] % len(mover.moves)](mover, self.plan[step + 1])
                 self.violations = exploration.check(self.violations)
 
             def teardown(self) -> None:
@@ -294,6 +302,3 @@ class Exploration:
                     exploration.check(self.violations)
 
         return Lifecycle
-
-
-_CHOICES = st.integers(0, 1023)

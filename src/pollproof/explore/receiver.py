@@ -23,6 +23,7 @@ class EmbeddedCallbacks:
     """The callbacks of a reference provider that is called in process."""
 
     address = "http://callback.invalid/"
+    patience = 0.0
 
     def __init__(self, provider: ReferenceProvider, clock: Clock) -> None:
         self._provider = provider
@@ -44,9 +45,12 @@ class EmbeddedCallbacks:
 class HttpCallbacks:
     """A server (pytest-httpserver) that takes callbacks from a foreign provider.
 
+    `patience`: seconds that a callback may take to arrive once its task has ended, many times what loopback needs.
     It listens on loopback; with `public` (an address under which the provider reaches us) on that address's port.
     Raises OSError for a port in use.
     """
+
+    patience = 3.0
 
     def __init__(self, clock: Clock, public: str | None = None) -> None:
         from pytest_httpserver import HTTPServer

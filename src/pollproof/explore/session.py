@@ -82,6 +82,7 @@ class Session:
         self.batch_operation = contract.operation_of(Role.BATCH)
         self.callback_operation = contract.operation_of(Role.CALLBACK)
         self.callbacks: CallbackSource | None = None
+        self.nameless_callbacks = 0
         self._builders = {
             operation.name: Builder(operation, contract, self.codec) for operation in contract.operations.values()
         }
@@ -200,7 +201,9 @@ class Session:
         heard = self.callbacks.take()
         for request, moment in heard:
             inbound = request._replace(path=CALLBACK_PATH)
-            self.monitor.observe(Exchange(inbound, Response(200, {}, b""), moment, moment))
+            event = self.monitor.observe(Exchange(inbound, Response(200, {}, b""), moment, moment))
+            if event is None or event.task is None:
+                self.nameless_callbacks += 1
         return len(heard)
 
     def miss(self, handle: Handle, since: float, failure: str) -> None:
@@ -318,6 +321,7 @@ class CallbackSource(Protocol):
     """Where callbacks arrive."""
 
     address: str
+    patience: float
 
     def take(self) -> list[tuple[Request, float]]:
         """The requests that came since the last call, each with the moment of its arrival."""

@@ -28,6 +28,7 @@ ANSWERS = (
     "lost",
     "refused",
     "unauthorized",
+    "entry",
     "nothing",
     "callback",
 )

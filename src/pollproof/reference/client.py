@@ -18,8 +18,11 @@ from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.templates import with_value, without
 from pollproof.trace import Request
 
-NEVER = 100_000.0
+NEVER = 1_000_000.0
 """A solving time that no lifetime reaches: the task is never ready."""
+
+PATIENCE = 300
+"""Polls of one task after which a client gives up where no budget is documented."""
 
 
 class ReferenceClient:
@@ -46,13 +49,24 @@ class ReferenceClient:
     def gives_up(self, polls: int, elapsed: float) -> bool:
         """Whether to stop before the next poll: the budget or the lifetime would be exceeded."""
         limits = self.contract.limits
-        if limits.polls is not None and polls >= limits.polls:
+        if polls >= (limits.polls or PATIENCE):
             return True
         return limits.lifetime is not None and elapsed + self.wait() > limits.lifetime
 
     def keeps_inline(self, event: Event) -> bool:
         """Whether a result in the creation's answer is taken as it is."""
         return event.phase is Phase.SUCCEEDED
+
+    def batch_wait(self) -> float:
+        """Seconds between two batches."""
+        return self.contract.limits.batch_wait or 0.0
+
+    def run_batches(self) -> None:
+        """Send several batches, where the API has them."""
+        if self.session.batch_operation is not None:
+            for _ in range(3):
+                self.session.advance(self.batch_wait())
+                self.session.batch()
 
     def run(self, kind: TaskKind) -> Any:
         """Create a task and poll it to its end; the result, or None."""
@@ -97,6 +111,7 @@ def judge_client(
         for kind in contract.kinds.values():
             for _ in range(1 if solving is NEVER else 5):
                 client(contract, session).run(kind)
+        client(contract, session).run_batches()
     return monitor
 
 

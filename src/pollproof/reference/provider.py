@@ -69,7 +69,7 @@ class Task:
     created: float
     solving: float
     fails: bool
-    result: Any
+    result: Any = None
     asked: Any = None
     polls: int = 0
     lost: bool = False
@@ -112,9 +112,9 @@ class ReferenceProvider:
         words = repr([answer.body for answer in templates.values()])
         self._detailed = any(word in words for word in ("_at", "$progress", "$asked", "{asked"))
         self._probes = [(probe, recognises(probe)) for probe in contract.probes]
-        self._kinds = [
-            (kind, compile_any(kind.when), compile_template(kind.result)) for kind in contract.kinds.values()
-        ]
+        self._kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values()]
+        self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
+        self._fetches = contract.operation_of(Role.FETCH) is not None
 
     def reset(self) -> None:
         """Forget all tasks."""
@@ -184,6 +184,11 @@ class ReferenceProvider:
     def result(self, task: Task) -> Any:
         """The result that a read of a task gives."""
         return task.result
+
+    def make_result(self, task: Task, token: str) -> Any:
+        """A result of a task with a token in it."""
+        words = {"token": token, "number": task.number, "task_id": task.id, "created_at": _moment(task.created)}
+        return self._results[task.kind.name](words)
 
     def inline(self, kind: TaskKind) -> bool:
         """Whether a task is answered in its creation."""
@@ -274,9 +279,9 @@ class ReferenceProvider:
     def add(self, view: View) -> Task:
         """Take a new task in."""
         number = len(self.order) + self._first
-        kind, _, result = next(
-            (entry for entry in self._kinds if entry[0].when and entry[1](view)),
-            next(entry for entry in self._kinds if not entry[0].when),
+        kind = next(
+            (kind for kind, matches in self._kinds if kind.when and matches(view)),
+            next(kind for kind, _ in self._kinds if not kind.when),
         )
         solving = self.settings.solving
         if solving is None:
@@ -290,11 +295,9 @@ class ReferenceProvider:
             created=now,
             solving=solving,
             fails=number % FAILING == 0 and not kind.inline,
-            result=result(
-                {"token": self.token(number), "number": number, "task_id": identifier, "created_at": _moment(now)}
-            ),
             asked=view.request,
         )
+        task.result = self.make_result(task, self.token(number))
         self.order.append(task)
         self.tasks.setdefault(str(task.id), task)
         return task
@@ -342,8 +345,7 @@ class ReferenceProvider:
         """Answer a batch: one task for each entry of the first array in the request."""
         name = next(key for key, value in view.request.items() if isinstance(value, list))
         tasks = [self.add(replace(view, request={**view.request, name: entry})) for entry in view.request[name]]
-        create = self.contract.operation(Role.CREATE)
-        template = self._answers[create.name, "created"]
+        template = self._answers[operation.name, "entry"]
         entries = [template.value(self.words(task, self.contract.path[0])) for task in self.members(tasks)]
         return self._answers[operation.name, "created"].fill({"entries": entries, "number": BATCH_NUMBER})
 
@@ -354,7 +356,7 @@ class ReferenceProvider:
         if phase is Phase.CANCELLED:
             return self.say(operation, "cancelled", task, self.word(phase))
         if phase is Phase.SUCCEEDED:
-            task.reads += 1
+            task.reads += not self._fetches
             return self.say(operation, "succeeded", task, self.contract.path[-1])
         return self.say(operation, phase.value, task, self.unfinished(task, phase))
 
@@ -363,10 +365,14 @@ class ReferenceProvider:
         known = self.contract.statuses.values()
         return next((status.value for status in known if status.phase is phase and status.documented), "")
 
+    def first_phase(self) -> Phase:
+        """The phase of a task that was just created."""
+        return self.contract.statuses[self.contract.path[0]].phase
+
     def unfinished(self, task: Task, phase: Phase) -> str:
         """The status of an unfinished task: the one of the lifecycle that its solving time has come to."""
         path = self.contract.path[:-1]
-        words = [word for word in path if self.contract.statuses[word].phase is phase]
+        words = [word for word in path if self.contract.statuses[word].phase is phase] or [self.word(phase)]
         if len(words) == 1 or not task.solving:
             return words[0]
         word = path[self._step((self.clock.now() - task.created) / task.solving)]
