@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -22,8 +24,30 @@ def _refuse_constant(word: str) -> NoReturn:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+_scan = _decoder.scan_once
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""The escape of half a surrogate pair, or what looks like one."""
+
+
+def _writer(**options: Any) -> Callable[[Any], str]:
+    """`JSONEncoder.encode` for compact JSON, with one encoder of C for all calls where Python has it."""
+    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), **options)
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    write = make(
+        None, encoder.default, json.encoder.encode_basestring, None, ":", ",",
+        encoder.sort_keys, encoder.skipkeys, encoder.allow_nan,
+    )  # fmt: skip
+
+    def encode(value: Any) -> str:
+        return "".join(write(value, 0))
+
+    return encode
+
+
+_write = _writer(allow_nan=False)
+_write_sorted = _writer(sort_keys=True)
 
 
 def excerpt(body: bytes) -> str:
@@ -36,19 +60,33 @@ def excerpt(body: bytes) -> str:
 def read_json(body: bytes) -> Any:
     """Parse a JSON body strictly: UTF-8 (a byte order mark is tolerated), no NaN; integers keep every digit."""
     try:
-        text = body.decode("utf-8")
-        if text[:1] in ("\ufeff", " ", "\n", "\t", "\r") or text[-1:] in (" ", "\n", "\t", "\r"):
+        text = str(body, "utf-8")
+        try:
+            value, end = _scan(text, 0)
+        except StopIteration:
+            end = -1
+        if end != len(text):  # white space around it, a byte order mark, or no JSON
             text = text.lstrip("\ufeff").strip(" \n\t\r")
-        return _decoder.decode(text) if text else Unreadable("the body is empty")
+            if not text:
+                return Unreadable("the body is empty")
+            value = _decoder.decode(text)
+        if "\\u" in text and _HALF.search(text):
+            _write_sorted(value).encode("utf-8")
     except RecursionError:
         return Unreadable("the body is nested too deeply to be read")
+    except UnicodeEncodeError:
+        return Unreadable("the body holds half of a surrogate pair, which is no character")
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, and integers beyond Python's digit limit
         return Unreadable(f"the body is no JSON ({error}): {excerpt(body)!r}")
+    return value
 
 
 def write_json(value: Any) -> bytes:
-    """The compact UTF-8 form of a JSON value."""
-    return _encoder.encode(value).encode("utf-8")
+    """The compact UTF-8 form of a JSON value; half of a surrogate pair stays the escape that it must have been."""
+    try:
+        return _write(value).encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def canonical(value: Any) -> str:
@@ -56,6 +94,6 @@ def canonical(value: Any) -> str:
     if type(value) is str:
         return value
     try:
-        return _canonical.encode(value)
+        return _write_sorted(value)
     except RecursionError:
         return repr(type(value))

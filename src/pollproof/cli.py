@@ -66,6 +66,9 @@ def cli() -> None:
 @click.option(
     "--task", metavar="FILE", help="JSON file with the task to create, where the contract's sample does not suit."
 )
+@click.option(
+    "--callback-url", metavar="URL", help="Where the implementation reaches the suite's receiver of callbacks."
+)
 @click.option("--budget", metavar="TIME", help="Real time that may be waited without a clock hook, such as 60s. [60s]")
 @click.option(
     "--profile", default="ci", show_default=True, help="How thorough: quick, ci or deep (10, 50, 1000 examples)."
@@ -94,7 +97,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
             raise click.UsageError(f"no such option: {name}")
     if options["base_url"] and len(names) != 1:
         raise click.UsageError(f"--base-url goes with one provider; expected one of {', '.join(bundled())}")
-    chosen = ("base_url", "api_key", "advance_url", "task", "budget", "profile", "examples", "seed")
+    chosen = ("base_url", "api_key", "advance_url", "task", "callback_url", "budget", "profile", "examples", "seed")
     picked = {key: options[key] for key in chosen}
     if not options["base_url"]:
         if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
@@ -130,6 +133,7 @@ def _run(
 
     from pollproof.data import folder
     from pollproof.plugin import RUNNER, Runner
+    from pollproof.report.document import decided, only
 
     suite = folder("contracts")
     arguments = [
@@ -170,7 +174,12 @@ def _run(
         raise SystemExit(ERROR)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         raise click.UsageError(f"no clause matches -k '{options['keyword']}'")
-    return {Path(key).stem if key.endswith(".toml") else key: document for key, document in runner.documents.items()}
+    documents = runner.documents
+    if options["keyword"] or options["stop"]:  # what was not asked about has no say in the outcome
+        flags = {flag: options[flag] for flag in ("strict", "require_all")}
+        documents = {key: decided(only(document, runner.judged), **flags) for key, document in documents.items()}
+        documents = {key: document for key, document in documents.items() if document["clauses"]}
+    return {Path(key).stem if key.endswith(".toml") else key: document for key, document in documents.items()}
 
 
 class _Named:
@@ -224,8 +233,9 @@ def _report(
     if not ordered:
         click.echo("error: nothing was explored", err=True)
         return ERROR
-    for name, document in zip(names, ordered, strict=False):
-        print_document(console, document, strict=options["strict"], again=again[name], quiet=options["quiet"])
+    for document in ordered:
+        command = again[_key(names, document)]
+        print_document(console, document, strict=options["strict"], again=command, quiet=options["quiet"])
     whole = merge(ordered)
     print_summary(console, whole, strict=options["strict"])
     if options["json_file"]:
@@ -235,6 +245,11 @@ def _report(
         else:
             _write(Path(options["json_file"]), text)
     return outcome_of(whole).status
+
+
+def _key(names: Sequence[str], document: Document) -> str:
+    """The name under which a document's provider was asked for."""
+    return next((name for name in names if Path(name).stem == document["provider"]), names[0])
 
 
 def _write(path: Path, text: str) -> None:

@@ -94,9 +94,9 @@ class _OperationReader:
         "effects",
         "error_code",
         "marks",
-        "member_id",
         "operation",
         "phases",
+        "reads_http",
         "refused",
         "result",
         "role",
@@ -115,6 +115,8 @@ class _OperationReader:
         self.refused = compile_any(operation.refused)
         self.effects = [(compile_condition(condition), effect) for condition, effect in operation.effects]
         self.phases = [(compile_condition(condition), phase) for condition, phase in operation.phases]
+        conditions = [*operation.refused, *(c for c, _ in operation.phases), *(c for c, _ in operation.effects)]
+        self.reads_http = any(condition.at.area == "http" for condition in conditions)
         self.marks = [(name, compile_place(place)) for name, place in operation.marks.items()]
         self.check_request = None if operation.request_schema is None else check[operation.request_schema]
         self.check_response = None if operation.response_schema is None else check[operation.response_schema]
@@ -206,7 +208,7 @@ class Reader:
             view = View(asked, MISSING, variables, request.headers, _NOTHING, None)
             answer = Answer.NONE
         else:
-            bare = response.status == 204 and not response.body
+            bare = response.status == 204 and not response.body and reader.reads_http
             if not bare:
                 told = self._read_body(response.body)
                 if reader.check_response is not None:

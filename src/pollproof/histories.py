@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -21,7 +22,10 @@ class TaskHistory(NamedTuple):
     Times are seconds on the clock of the trace. `polls_most` counts every poll that may have counted toward a
     budget, `polls_least` those that surely did. `lost` is set once an answer has shown, not too early, that the
     task is gone, `unclear` once an unfinished task was answered with an error that no document lists. Numbers of
-    exchanges are places in the trace. `asked` is the body of the creation (of a batch: what concerns this task),
+    exchanges are places in the trace.
+
+    `pending_sent` is when the last poll left that found the task unfinished,
+    `ended_received` when the answer came that first told its end. `asked` is the body of the creation (of a batch: what concerns this task),
     `callbacks` how many came, `marks` the last values at the operation's further places.
     """
 
@@ -44,33 +48,46 @@ class TaskHistory(NamedTuple):
     last_sent: float = UNKNOWN_TIME
     last_final: bool = False
     unclear: int | None = None
-    first_terminal_least: float = UNKNOWN_TIME
-    first_terminal_most: float = UNKNOWN_TIME
+    pending_sent: float = UNKNOWN_TIME
+    ended_received: float = UNKNOWN_TIME
     asked: Any = None
     callbacks: int = 0
     marks: Mapping[str, Any] = _NO_MARKS
 
 
+def age_least(history: TaskHistory, event: Event, limits: Limits) -> float:
+    """Seconds that have surely passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
+    began = history.ended_received if limits.lifetime_from == "completion" else history.created_received
+    return event.exchange.sent - began
+
+
+def age_most(history: TaskHistory, event: Event, limits: Limits) -> float:
+    """Seconds that may have passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
+    if limits.lifetime_from == "completion":
+        if history.terminal is None:
+            return 0.0  # it has not begun
+        began = history.created_sent if math.isnan(history.pending_sent) else history.pending_sent
+    else:
+        began = history.created_sent
+    return event.exchange.received - began
+
+
 def surely_inside(history: TaskHistory, event: Event, limits: Limits) -> bool:
     """Whether the poll surely reached the provider within the documented lifetime (true where none is documented).
 
-    The answer arrived before the creation request left plus the lifetime, less what the documents leave open.
+    The answer arrived before the lifetime can have begun plus its length, less what the documents leave open.
     """
     lifetime = limits.lifetime
-    if lifetime is None:
-        return True
-    return event.exchange.received - history.created_sent <= lifetime - limits.lifetime_slack
+    return lifetime is None or age_most(history, event, limits) <= lifetime - limits.lifetime_slack
 
 
 def surely_outside(history: TaskHistory, event: Event, limits: Limits) -> bool:
     """Whether the poll surely reached the provider after the documented lifetime (false where none is documented).
 
-    The poll left after the creation's answer arrived plus the lifetime and what the documents leave open.
+    The poll left after the lifetime has surely begun plus its length and what the documents leave open.
     """
     lifetime = limits.lifetime
-    if lifetime is None:
-        return False
-    return event.exchange.sent - history.created_received > lifetime + limits.lifetime_slack
+    return lifetime is not None and age_least(history, event, limits) > lifetime + limits.lifetime_slack
 
 
 def surely_within_limits(history: TaskHistory, event: Event, limits: Limits) -> bool:
@@ -107,7 +124,8 @@ def says_gone(history: TaskHistory, event: Event) -> bool:
 def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
     """The history after one more event of the same task."""
     if event.marks and event.answer is Answer.STATE and not event.probe:
-        history = history._replace(marks={**history.marks, **event.marks})
+        kept = {name: value for name, value in history.marks.items() if name != "retry_after"}
+        history = history._replace(marks={**kept, **event.marks})
     match event.operation.role:
         case Role.CREATE:
             return _created(history, event)
@@ -132,7 +150,9 @@ def _fold_state(history: TaskHistory, event: Event) -> TaskHistory:
     if history.terminal is None:
         history = history._replace(phase=event.phase, phase_number=event.number)
         if event.phase.terminal:
-            history = history._replace(terminal=event.phase, terminal_number=event.number)
+            history = history._replace(
+                terminal=event.phase, terminal_number=event.number, ended_received=event.exchange.received
+            )
     if history.result is None and event.phase is Phase.SUCCEEDED and event.result is not MISSING:
         history = history._replace(result=canonical(event.result), result_number=event.number)
     return history
@@ -179,8 +199,8 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         _,
         last_final,
         unclear,
-        first_least,
-        first_most,
+        pending_sent,
+        ended_received,
         asked,
         callbacks,
         marks,
@@ -196,8 +216,9 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
                 last_phase, phase_number = phase, event.number
                 if phase.terminal:
                     terminal, terminal_number = phase, event.number
-                    first_least = exchange.sent - created_received
-                    first_most = exchange.received - created_sent
+                    ended_received = exchange.received
+                else:
+                    pending_sent = exchange.sent
             if result is None and phase is Phase.SUCCEEDED and event.result is not MISSING:
                 result, result_number = canonical(event.result), event.number
     elif answer is Answer.REFUSED:
@@ -208,6 +229,7 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         if effect is Effect.FAILED:
             if terminal is None:
                 terminal, terminal_number = Phase.FAILED, event.number
+                ended_received = exchange.received
         elif lost is None and not surely_within_limits(history, event, limits):
             beyond = surely_beyond_polls(history, limits) or surely_outside(history, event, limits)
             if effect is Effect.LOST or (beyond and effect not in (Effect.BUSY, Effect.BLOCKED)):
@@ -237,8 +259,8 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         exchange.sent,
         last_final,
         unclear,
-        first_least,
-        first_most,
+        pending_sent,
+        ended_received,
         asked,
         callbacks,
         marks,

@@ -85,14 +85,3 @@ class Ledger:
     def unexercised(self) -> list[Entry]:
         """The entries that nothing has exercised."""
         return [entry for entry in self.entries.values() if entry.verdict is Verdict.UNEXERCISED]
-
-    def outcome(self, *, strict: bool, require_all: bool, complete: bool, error: str | None) -> Outcome:
-        """The outcome of the run; `complete` is false when it was cut short, `error` says why the suite failed."""
-        if self.violated(Level.MUST) or (strict and self.violated()):
-            return Outcome.VIOLATED
-        if error is not None:
-            return Outcome.ERROR
-        nothing = all(entry.verdict is Verdict.UNEXERCISED for entry in self.entries.values())
-        if not complete or nothing or (require_all and self.unexercised()):
-            return Outcome.INCONCLUSIVE
-        return Outcome.PASSED

@@ -19,7 +19,7 @@ from pollproof.loading.errors import nearest
 from pollproof.reference.client import ReferenceClient
 from pollproof.reference.provider import ReferenceProvider, Settings, Task
 from pollproof.reference.routes import Route
-from pollproof.trace import Response
+from pollproof.trace import Request, Response
 
 
 class MutantError(ValueError):
@@ -85,6 +85,8 @@ def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
     if clause.kind == "result-own" and fetch is not None and fetch.echo is not None:
         # A result that names its task cannot be another's without naming another.
         companions = tuple(other.id for other in contract.clauses if other.kind == "echo")
+    if clause.kind == "retry-after-kept":
+        companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
     if clause.kind == "poll-budget" and contract.budget_reachable is False:
         # More polls than the budget within the lifetime take less than the wait between two of them.
         companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
@@ -378,11 +380,12 @@ class FallingProgress(ReferenceProvider):
 
 
 class LosesResults(ReferenceProvider):
-    """Gives no result at the second read of it."""
+    """Gives no result at the second read of it, long before its lifetime is over."""
 
     def fetch(self, operation: Operation, identifier: Any) -> Response:
         task = self.find(identifier)
-        if task is not None and task.reads == 1 and "missed" not in task.seen:
+        young = task is not None and self.clock.now() - task.created < (self.contract.limits.lifetime or 1e9) / 10
+        if task is not None and young and task.reads == 1 and "missed" not in task.seen:
             task.seen.append("missed")
             return self.say(operation, "nothing", task, "")
         return super().fetch(operation, identifier)
@@ -578,6 +581,25 @@ class PollsInline(ReferenceClient):
 
     def keeps_inline(self, event: Event) -> bool:
         return False
+
+
+class WithoutRetryAfter(ReferenceProvider):
+    """Does not say when to ask again."""
+
+    def handle(self, request: Request) -> Response:
+        answer = super().handle(request)
+        headers = {name: value for name, value in answer.headers.items() if name.lower() != "retry-after"}
+        return answer._replace(headers=headers)
+
+
+@_mutates("retry-after")
+def _retry_after(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("no Retry-After", WithoutRetryAfter)
+
+
+@_mutates("retry-after-kept")
+def _retry_after_kept(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    yield _Fault("half the wait that Retry-After asks for", client=Hasty)
 
 
 class HastyBatches(ReferenceClient):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pollproof.report.document import Document
 
 EXPLORED = pytest.StashKey["dict[str, Explored]"]()
+JUDGED: pytest.StashKey[set[str]] = pytest.StashKey()
 RUNNER = "pollproof-runner"
 
 
@@ -40,6 +41,7 @@ class Runner:
     def __init__(self, progress: Progress | None = None) -> None:
         self.progress = progress
         self.documents: dict[str, Document] = {}
+        self.judged: set[str] = set()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--api-key", default=None, help="a key that the implementation accepts")
     add("--advance-url", default=None, help='test hook that moves its clock: POST {"seconds": N}')
     add("--task", default=None, help="JSON file with the task to create")
+    add("--callback-url", default=None, help="address under which the implementation reaches the suite's receiver")
     add("--budget", default=None, help="real time that may be waited, such as 60s or 5m")
     add("--examples", type=int, default=None, help="examples of the state machine")
     add("--profile", default="ci", help="quick, ci or deep")
@@ -65,6 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[EXPLORED] = {}
+    config.stash[JUDGED] = set()
     config.addinivalue_line("markers", "xdist_group(name): tests of one provider run on one worker")
 
 
@@ -91,6 +95,7 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
             api_key=option(config, "--api-key"),
             advance_url=option(config, "--advance-url"),
             task=option(config, "--task"),
+            callback_url=option(config, "--callback-url"),
             budget=option(config, "--budget"),
             examples=option(config, "--examples"),
             profile=option(config, "--profile") or "ci",
@@ -133,6 +138,10 @@ class ClauseCheck:
 
         config = self._config
         found = explored(config, self._provider)
+        config.stash[JUDGED].add(self.clause)
+        runner = config.pluginmanager.get_plugin(RUNNER)
+        if isinstance(runner, Runner):
+            runner.judged.add(self.clause)
         entry = next(entry for entry in found.document["clauses"] if entry["id"] == self.clause)
         plan = found.exploring.plan
         if entry["verdict"] == "violated":
@@ -203,7 +212,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:  # a worker of pytest-xdist hands its documents to the controller
         known = session.config.stash[EXPLORED]
-        output["pollproof"] = json.dumps({name: found.document for name, found in known.items()})
+        documents = {name: found.document for name, found in known.items()}
+        judged: set[str] = session.config.stash[JUDGED]
+        output["pollproof"] = json.dumps([documents, sorted(judged)])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -211,4 +222,6 @@ def pytest_testnodedown(node: Any) -> None:
     runner = node.config.pluginmanager.get_plugin(RUNNER)
     words = (getattr(node, "workeroutput", None) or {}).get("pollproof")
     if words and isinstance(runner, Runner):
-        runner.documents |= json.loads(words)
+        documents, judged = json.loads(words)
+        runner.documents |= documents
+        runner.judged |= set(judged)

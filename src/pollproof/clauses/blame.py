@@ -10,7 +10,7 @@ from enum import Enum
 
 from pollproof.contract.model import Limits
 from pollproof.events import Event
-from pollproof.histories import TaskHistory
+from pollproof.histories import TaskHistory, age_most
 
 NEAR = 0.25
 """The share of a limit that must be used up before it can have been the reason."""
@@ -29,7 +29,7 @@ def blame(history: TaskHistory, event: Event, limits: Limits) -> Blame:
     polls = (history.polls_most + 1) / limits.polls if limits.polls else 0.0
     lifetime = 0.0
     if limits.lifetime:
-        elapsed = event.exchange.received - history.created_sent
+        elapsed = age_most(history, event, limits)
         lifetime = elapsed / limits.lifetime if elapsed > 0 else 0.0
     if max(polls, lifetime) < NEAR and history.terminal is not None:
         return Blame.NEITHER

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pollproof.clauses.fields import seconds_of
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.contract.model import Limits, Phase, Role, Subject
 from pollproof.events import Event, task_key
-from pollproof.histories import Account, TaskHistory, surely_outside
+from pollproof.histories import Account, TaskHistory, surely_inside, surely_outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,18 @@ def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Findin
     return HELD if gap >= parameters.seconds else None  # neither where the times are not known
 
 
+@kind("retry-after-kept", subject=Subject.CLIENT)
+def retry_after_kept(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """A client waits as long as the last answer asked it to."""
+    asked = seconds_of(history.marks.get("retry_after"))
+    if history.last_number is None or history.last_final or asked is None:
+        return None
+    gap = event.exchange.sent - history.last_sent
+    if gap < asked:
+        return Violation(f"at least {asked:g} s, as Retry-After said", f"{gap:.3f} s", (history.last_number,))
+    return HELD if gap >= asked else None
+
+
 @kind("poll-budget", subject=Subject.CLIENT, parameters=ClientBudget)
 def poll_budget(history: TaskHistory, event: Event, parameters: ClientBudget) -> Finding:
     """A client polls a task no more often than its budget allows."""
@@ -102,10 +115,11 @@ def no_poll_after_lifetime(history: TaskHistory, event: Event, parameters: Clien
         elapsed = event.exchange.sent - history.created_received
         since = () if history.created is None else (history.created,)
         return Violation(
-            f"no poll later than {parameters.seconds:g} s after the creation", f"a poll at {elapsed:.3f} s", since
+            f"no poll later than {parameters.seconds:g} s after the {parameters.limits.lifetime_from}",
+            f"a poll {elapsed:.3f} s after the creation",
+            since,
         )
-    inside = event.exchange.sent - history.created_received <= parameters.seconds
-    return HELD if inside else None
+    return HELD if surely_inside(history, event, parameters.limits) else None
 
 
 @kind("no-poll-after-inline", subject=Subject.CLIENT, roles=(Role.CREATE, Role.POLL))

@@ -112,3 +112,19 @@ def _alike(sent: Any, back: Any) -> bool:
     if isinstance(sent, bool) and isinstance(back, int):
         return int(sent) == int(back)  # one page writes false, another 0
     return same(sent, back)
+
+
+def seconds_of(value: Any) -> float | None:
+    """The seconds of a Retry-After header, None for a date or anything else (RFC 9110, 10.2.3)."""
+    return _number(value)
+
+
+@kind("retry-after", subject=Subject.PROVIDER)
+def retry_after(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+    """An answer about an unfinished task says after how many seconds to ask again."""
+    if event.answer is not Answer.STATE or event.phase is None or event.phase.terminal:
+        return None
+    value = event.marks.get("retry_after")
+    if seconds_of(value) is not None:
+        return HELD
+    return Violation("Retry-After with a number of seconds", "none" if value is None else f"{value!r}")

@@ -9,7 +9,7 @@ from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limi
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
 from pollproof.events import Answer, Event
-from pollproof.histories import TaskHistory, says_gone, surely_inside, surely_outside
+from pollproof.histories import TaskHistory, age_least, says_gone, surely_inside, surely_outside
 
 LATE = 0.9
 """The share of a lifetime after which a poll that is answered shows that the task was kept."""
@@ -29,7 +29,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """`seconds`: how long a task lives, from its creation."""
+    """`seconds`: how long a task lives, from its creation or its completion."""
 
     seconds: float = from_limits("lifetime")
     limits: Limits = from_limits("*")
@@ -103,7 +103,7 @@ def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) ->
             f"{describe(event)} {_after(history, event)}",
             _created(history),
         )
-    elapsed = event.exchange.sent - history.created_received
+    elapsed = age_least(history, event, limits)
     return (
         HELD
         if event.answer is Answer.STATE and elapsed >= LATE * (parameters.seconds - limits.lifetime_slack)
@@ -120,7 +120,7 @@ def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> 
         return None
     if event.phase is Phase.SUCCEEDED:
         return Violation(
-            f"no result later than {parameters.seconds:g} s after the creation",
+            f"no result later than {parameters.seconds:g} s after the {parameters.limits.lifetime_from}",
             f"{describe(event)} {_after(history, event)}",
             _created(history),
         )

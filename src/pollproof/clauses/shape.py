@@ -45,6 +45,13 @@ def _unspecified(event: Event) -> bool:
     return invalid and response is not None and 400 <= response.status < 500
 
 
+def _open(history: TaskHistory | None, event: Event) -> bool:
+    """Whether this answers the question for a result that is not there: how that is said is documented nowhere."""
+    if event.operation.role is not Role.FETCH or event.phase is Phase.SUCCEEDED:
+        return False
+    return history is None or history.terminal is not Phase.SUCCEEDED
+
+
 def _is_when(event: Event, when: str) -> bool:
     if not when:
         return True
@@ -66,7 +73,7 @@ def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding
         errors = event.request_errors
     else:
         response = event.exchange.response
-        if response is None or transient(event) or _unspecified(event):
+        if response is None or transient(event) or _unspecified(event) or _open(history, event):
             return None
         if event.answer is Answer.REFUSED and event.operation.effects:
             return None  # a contract that reads its errors from the HTTP status documents no body for them

@@ -10,7 +10,6 @@ from typing import Any
 from pollproof.contract.conditions import Condition
 from pollproof.contract.places import Place
 
-
 PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed", "no-callback")
 """The ways in which requests to any API can be wrong on purpose; `no-callback` is a callback that did not come."""
 
@@ -189,6 +188,7 @@ class Limits:
 
     `batch_size` and `batch_wait`: entries of one batch, and seconds between two batches of a client.
 
+    `lifetime_from`: `creation` of the task, or its `completion`.
     `lifetime_slack`: how far before and after the end of the lifetime the documents leave the answer open.
     `beyond_polls`: `lost` where the documents say that polls beyond the budget get nothing, else `open`.
     """
@@ -197,6 +197,7 @@ class Limits:
     beyond_polls: str = "open"
     lifetime: float | None = None
     lifetime_slack: float = 0.0
+    lifetime_from: str = "creation"
     wait: float | None = None
     solving: float | None = None
     batch_size: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from typing import TYPE_CHECKING
@@ -61,6 +62,7 @@ class HttpCallbacks:
         host, port = ("127.0.0.1", 0) if public is None else ("0.0.0.0", urlsplit(public).port or 80)
         self._server = HTTPServer(host=host, port=port)
         self._server.expect_request(re.compile(".*")).respond_with_handler(self._handle)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each callback is nobody's news
         self._server.start()
         self.address = public or self._server.url_for("/callback")
 

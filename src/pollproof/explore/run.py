@@ -12,7 +12,7 @@ from pollproof.contract.model import Clause, Contract, Phase, Subject
 from pollproof.events import Reader
 from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
-from pollproof.explore.session import Session, TargetUnusable
+from pollproof.explore.session import Session, TargetUnusable, TimeOver
 from pollproof.explore.target import HttpTarget, InProcessTarget, Target
 from pollproof.explore.walks import WALKS
 from pollproof.ledger import Ledger
@@ -22,6 +22,9 @@ from pollproof.reference.provider import ReferenceProvider
 
 PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
 """Examples of the state machine in each profile; `ci` is what a run takes when nothing is said."""
+
+WALK_SECONDS = 150.0
+"""Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
 
 MACHINE_SECONDS = {"quick": 10.0, "ci": 20.0, "deep": 1800.0}
 """Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
@@ -154,6 +157,7 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
 
 
 def _walk(session: Session, result: Exploring, stage: list[str], *, last: bool) -> None:
+    session.end = time.monotonic() + WALK_SECONDS + (0.0 if result.plan.advance_url else result.plan.budget)
     for walk in WALKS:
         if walk.last is not last or not walk.applies(session.contract):
             continue
@@ -161,6 +165,12 @@ def _walk(session: Session, result: Exploring, stage: list[str], *, last: bool) 
         try:
             walk.run(session)
             result.walks.append(walk.name)
+        except TimeOver:
+            result.complete = False
+            result.notes.append(
+                f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time"
+            )
+            return
         except BudgetSpent:
             result.notes.append(
                 f"the walk '{walk.name}' needs more real time than the granted {result.plan.budget:g} s; "
@@ -173,6 +183,7 @@ def _explore(
 ) -> None:
     from pollproof.explore.machine import Exploration  # Hypothesis takes its time to import
 
+    session.end = float("inf")  # the state machine keeps its own time
     stage[0] = "state machine"
     plan = result.plan
     examples = PROFILES[plan.profile] if plan.examples is None else plan.examples
@@ -199,8 +210,11 @@ def _explore(
 
 def solving_times(monitor: Monitor) -> list[tuple[float, float]]:
     """For each task that succeeded: seconds from its creation to its first final answer, at least and at most."""
-    return [
-        (history.first_terminal_least, history.first_terminal_most)
-        for history in monitor.account.tasks.values()
-        if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline
-    ]
+    times = []
+    for history in monitor.account.tasks.values():
+        if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline:
+            pending = history.pending_sent - history.created_received
+            times.append(
+                (max(pending, 0.0) if pending == pending else 0.0, history.ended_received - history.created_sent)
+            )
+    return times

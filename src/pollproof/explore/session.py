@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -32,6 +33,10 @@ MAXIMUM_STRANGERS = 8
 
 class TargetUnusable(Exception):
     """The target does not answer; the text says so in one sentence."""
+
+
+class TimeOver(Exception):
+    """The session has lasted longer than it may, in real time."""
 
 
 class Handle:
@@ -72,6 +77,7 @@ class Session:
         self.created = 0
         self.exchanges = 0
         self.latency = 0.0
+        self.end = float("inf")
         self.statuses: set[str] = set()
         self._observed = observed
         self._failures = 0
@@ -79,6 +85,7 @@ class Session:
         self._answered = False
         self.codec = monitor.reader.codec
         self.fetch_operation = contract.operation_of(Role.FETCH)
+        self.cancel_operation = contract.operation_of(Role.CANCEL)
         self.batch_operation = contract.operation_of(Role.BATCH)
         self.callback_operation = contract.operation_of(Role.CALLBACK)
         self.callbacks: CallbackSource | None = None
@@ -110,7 +117,12 @@ class Session:
     # ------------------------------------------------------------------------------- exchanges
 
     def send(self, request: Request, probe: str | None = None) -> Event:
-        """Send one request and judge its answer; raises `TargetUnusable` when the target is gone."""
+        """Send one request and judge its answer.
+
+        Raises `TargetUnusable` when the target is gone, `TimeOver` when the session has lasted too long.
+        """
+        if time.monotonic() > self.end:
+            raise TimeOver
         sent = self.clock.now()
         outcome = self.target.exchange(request)
         received = self.clock.now()
@@ -177,6 +189,12 @@ class Session:
         if self.fetch_operation is None:
             return None
         return self.send(self.request(self.fetch_operation, {"task_id": handle.id}))
+
+    def cancel(self, handle: Handle) -> Event | None:
+        """Ask that a task be given up, where that can be asked."""
+        if self.cancel_operation is None:
+            return None
+        return self.send(self.request(self.cancel_operation, {"task_id": handle.id}))
 
     def look(self, handle: Handle) -> Event:
         """Poll a task, and ask for its result where that is an operation of its own; the event of the poll."""

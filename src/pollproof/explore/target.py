@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import re
 import select
 import socket
 import ssl
@@ -27,6 +28,12 @@ MAXIMUM_BODY = 8 * 1024 * 1024
 
 TIMEOUT = 10.0
 """Seconds that an answer may take: ten times what a loaded provider needs for a poll."""
+
+PIECE = 65536
+"""Bytes that are received at once."""
+
+MAXIMUM_HEADS = 64
+"""Heads of requests that are kept written: operations have one each, unless a header differs every time."""
 
 
 class Outcome(NamedTuple):
@@ -70,21 +77,98 @@ class HttpTarget:
     """A base URL, over one connection that is kept alive. Proxies are taken from the `*_PROXY` variables.
 
     An answer must be there within `timeout` seconds of its request, however slowly its pieces come.
+    A request with an empty path asks the URL as it is written, and a query of the URL goes with every request;
+    `query=False` refuses one. `named` is what errors call the URL.
     """
 
-    def __init__(self, base_url: str, timeout: float | None = None) -> None:
-        parts = _split(base_url)
+    def __init__(
+        self, base_url: str, timeout: float | None = None, *, named: str = "base URL", query: bool = True
+    ) -> None:
+        parts = _split(base_url, named, query)
         self.name = base_url
         self._timeout = TIMEOUT if timeout is None else timeout
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._secure else 80)
-        self._prefix = parts.path.rstrip("/")
         self._proxy = _proxy_for(parts.scheme, self._host, self._port)
-        self._absolute = f"http://{parts.netloc}" if self._proxy is not None and not self._secure else ""
+        absolute = self._proxy is not None and not self._secure
+        origin = f"http://{parts.netloc}" if absolute else ""
+        self._prefix = origin + parts.path.rstrip("/")
+        self._itself = origin + (parts.path or "/")
+        self._query = parts.query
+        self._fixed = self._fixed_headers(parts.netloc if absolute else "")
+        self._heads: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
         self._context: ssl.SSLContext | None = None
         self._connection: http.client.HTTPConnection | None = None
+        self._stirs: Callable[[], object] = bool
         self._used = False
+
+    def _fixed_headers(self, authority: str) -> dict[str, str]:
+        """The headers of every request that has none of these names."""
+        if not authority:
+            host = f"[{self._host.partition('%')[0]}]" if ":" in self._host else self._host
+            authority = host if self._port == (443 if self._secure else 80) else f"{host}:{self._port}"
+        fixed = {"Host": authority, "Accept-Encoding": "identity"}
+        return fixed if self._proxy is None or self._secure else {**fixed, **self._proxy.headers}
+
+    # --------------------------------------------------------------------- requests
+
+    def exchange(self, request: Request) -> Outcome:
+        try:
+            message = self._message(request)
+        except ValueError as error:
+            return Outcome(None, _words(error))
+        if self._connection is not None and self._stirs():
+            self.close()
+        for attempt in (1, 2):
+            reused = self._connection is not None and self._used
+            try:
+                connection = self._connection or self._connect()
+                connection.sock.sendall(message)
+                end = time.monotonic() + self._timeout
+                first = connection.sock.recv(PIECE)
+                if not first:
+                    raise http.client.RemoteDisconnected
+            except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+                # A server may close an idle connection at any time, also while the next request is under way:
+                # a connection that has served before gets one more chance.
+                self.close()
+                if reused and attempt == 1:
+                    continue
+                return Outcome(None, _words(error))
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self.close()
+                return Outcome(None, _words(error))
+            return self._read(connection.sock, request.method, first, end)
+        raise AssertionError("unreachable")
+
+    def _message(self, request: Request) -> bytes:
+        """Head and body of a request as one piece; raises ValueError for what cannot be sent."""
+        target = self._prefix + request.path if request.path else self._itself
+        if self._query:
+            target += ("&" if "?" in target else "?") + self._query
+        if not target.isascii() or not target.isprintable() or " " in target:
+            raise ValueError(f"the request was not sent: {target!r} has a character that must be percent-encoded")
+        key = tuple(request.headers.items())
+        written = self._heads.get(key)
+        if written is None:
+            if len(self._heads) >= MAXIMUM_HEADS:
+                self._heads.clear()
+            written = self._heads[key] = self._head(request.headers)
+        head, framed = written
+        size = "" if framed else f"Content-Length: {len(request.body)}\r\n"
+        return f"{request.method} {target} HTTP/1.1\r\n{size}".encode("ascii") + head + request.body
+
+    def _head(self, headers: Mapping[str, str]) -> tuple[bytes, bool]:
+        """The header lines of a request and the end of its head, and whether they tell how the body is framed."""
+        given = {name.lower(): value for name, value in headers.items()}
+        fixed = {name: value for name, value in self._fixed.items() if name.lower() not in given}
+        text = ""
+        for name, value in {**fixed, **given}.items():
+            if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+                raise ValueError(f"the request was not sent: its header {name!r} cannot be written")
+            text += f"{name}: {value}\r\n"
+        return f"{text}\r\n".encode("latin-1"), "content-length" in given or "transfer-encoding" in given
 
     def _connect(self) -> http.client.HTTPConnection:
         host, port = (self._host, self._port) if self._proxy is None else (self._proxy.host, self._proxy.port)
@@ -98,52 +182,27 @@ class HttpTarget:
         else:
             connection = http.client.HTTPConnection(host, port, timeout=self._timeout)
         connection.response_class = partial(_Answer, self._timeout)  # type: ignore[assignment]
+        self._connection = connection
+        connection.connect()
+        self._stirs = _watch(connection.sock)
         return connection
 
-    def exchange(self, request: Request) -> Outcome:
-        target = self._absolute + (self._prefix + request.path or "/")
-        headers: Mapping[str, str] = request.headers
-        if self._absolute and self._proxy is not None:
-            headers = {**headers, **self._proxy.headers}
-        if self._connection is not None and _stirs(self._connection.sock):
-            self.close()
-        for attempt in (1, 2):
-            reused = self._connection is not None and self._used
-            try:
-                if self._connection is None:
-                    self._connection = self._connect()
-                connection = self._connection
-                connection.request(request.method, target, request.body, headers)
-                answer = connection.getresponse()
-            except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-                # A server may close an idle connection at any time, also while the next request is under way:
-                # a connection that has served before gets one more chance.
-                self.close()
-                if reused and attempt == 1:
-                    continue
-                return Outcome(None, _words(error))
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                self.close()
-                return Outcome(None, _words(error))
-            return self._read(answer)
-        raise AssertionError("unreachable")
+    # ---------------------------------------------------------------------- answers
 
-    def _read(self, answer: http.client.HTTPResponse) -> Outcome:
+    def _read(self, connection: socket.socket, method: str, first: bytes, end: float) -> Outcome:
+        """The answer that begins with these bytes."""
         try:
-            body = answer.read(MAXIMUM_BODY + 1)
-            if len(body) > MAXIMUM_BODY:
-                raise _TooLarge
-            if answer.length:  # read(n) does not complain about a body that ends early
-                raise http.client.IncompleteRead(body)
-            headers = {name.lower(): value for name, value in answer.getheaders()}
-            body = _decode(body, headers.get("content-encoding", ""))
+            answer = None if method == "HEAD" else _plain(connection, self._timeout, first, end)
+            status, headers, body, keep = answer or _any(connection, self._timeout, method, first, end)
+            if "content-encoding" in headers:
+                body = _decode(body, headers["content-encoding"])
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             return Outcome(None, _words(error))
         self._used = True
-        if answer.will_close:
+        if not keep:
             self.close()
-        return Outcome(Response(answer.status, headers, body), None)
+        return Outcome(Response(status, headers, body), None)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -155,29 +214,34 @@ class HttpTarget:
 # ------------------------------------------------------------------------------- addresses
 
 
-def _split(base_url: str) -> SplitResult:
-    """The parts of a base URL; raises `TargetError`."""
+def _split(url: str, named: str, query: bool) -> SplitResult:
+    """The parts of a URL; raises `TargetError`. What may be a password is never shown."""
     expected = "expected http://HOST[:PORT][/PATH] or https://..."
+    shown = _CREDENTIALS.sub("***@", url)  # it would stand in every report
+    wrong = f"{shown!r} is no {named}"
     try:
-        parts = urlsplit(base_url)
+        parts = urlsplit(url)
         name, port = parts.hostname, parts.port
     except ValueError as error:
         what = "its port is no number from 1 to 65535" if "ort" in str(error) else "its host cannot be read"
-        raise TargetError(f"{base_url!r} is no base URL: {what}") from None
+        raise TargetError(f"{wrong}: {what}") from None
     if parts.username is not None or parts.password is not None:
-        shown = base_url.replace(parts.netloc.rpartition("@")[0], "***")  # it would stand in every report
-        raise TargetError(f"{shown!r} is no base URL: a user name or password does not belong there; {expected}")
+        raise TargetError(f"{wrong}: a user name or password does not belong there; {expected}")
     if parts.scheme not in ("http", "https") or not name:
-        raise TargetError(f"{base_url!r} is no base URL; {expected}")
+        raise TargetError(f"{wrong}; {expected}")
     if port == 0:
-        raise TargetError(f"{base_url!r} is no base URL: its port is no number from 1 to 65535")
-    if parts.query or parts.fragment:
-        raise TargetError(f"{base_url!r} is no base URL: it has a query or a fragment; {expected}")
-    if not base_url.isascii() or not base_url.isprintable() or " " in base_url:
-        raise TargetError(f"{base_url!r} is no base URL: it has a character that must be percent-encoded")
+        raise TargetError(f"{wrong}: its port is no number from 1 to 65535")
+    if parts.fragment or (parts.query and not query):
+        raise TargetError(f"{wrong}: it has a {'fragment' if query else 'query or a fragment'}; {expected}")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise TargetError(f"{wrong}: it has a character that must be percent-encoded")
     if not all(0 < len(label) < 64 for label in name.removesuffix(".").split(".")) or len(name) > 253:
-        raise TargetError(f"{base_url!r} is no base URL: '{name}' is no host name")
+        raise TargetError(f"{wrong}: '{name}' is no host name")
     return parts
+
+
+_CREDENTIALS = re.compile(r"(?<=//).*@|^[^/]*@", re.DOTALL)
+"""What stands before the last @ of a URL."""
 
 
 class _Proxy(NamedTuple):
@@ -218,60 +282,152 @@ class _TooLarge(ValueError):
     """More bytes than are read of any answer."""
 
 
+class _Read(NamedTuple):
+    """An answer as it was read, and whether its connection may be used again."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    keep: bool
+
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_HEAD = re.compile(
+    rb"HTTP/1\.1 ([2-9][0-9][0-9])(?: [^\r\n]*)?((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*){0,99})\r\n\r\n"
+)
+"""A whole head without liberties; no more headers than http.client takes."""
+
+
+def _plain(connection: socket.socket, seconds: float, first: bytes, end: float) -> _Read | None:
+    """An answer whose head has come in one piece and which tells its length, as nearly all do; None for any other."""
+    match = _HEAD.match(first)
+    if match is None:
+        return None
+    status, lines = int(match[1]), match[2].decode("latin-1").split("\r\n")
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip(" \t")
+    size = headers.get("content-length", "")
+    if status in (204, 304):
+        length = 0
+    elif size.isascii() and size.isdecimal() and len(size) < 16 and "transfer-encoding" not in headers:
+        length = int(size)
+    else:
+        return None
+    if len(headers) != len(lines) - 1 and match[2].lower().count(b"\ncontent-length:") > 1:
+        return None
+    if length > MAXIMUM_BODY:
+        raise _TooLarge
+    body = first[match.end() :]
+    keep = len(body) <= length and "close" not in headers.get("connection", "").lower()
+    if len(body) < length:
+        body += _rest(connection, length - len(body), end)
+        connection.settimeout(seconds)
+    return _Read(status, headers, body[:length], keep)
+
+
+def _rest(connection: socket.socket, size: int, end: float) -> bytes:
+    """So many bytes more, each piece in what is left of the time."""
+    pieces: list[bytes] = []
+    while size:
+        remaining = end - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        connection.settimeout(remaining)
+        piece = connection.recv(min(size, PIECE))
+        if not piece:
+            raise http.client.IncompleteRead(b"")
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _any(connection: socket.socket, seconds: float, method: str, first: bytes, end: float) -> _Read:
+    """An answer of any kind, read by http.client: chunks, HTTP/1.0, continued headers, interim answers."""
+    answer = _Answer(seconds, connection, method=method, first=first, end=end)
+    try:
+        answer.begin()
+        body = answer.read(MAXIMUM_BODY + 1)
+        if len(body) > MAXIMUM_BODY:
+            raise _TooLarge
+        if answer.length:  # read(n) does not complain about a body that ends early
+            raise http.client.IncompleteRead(body)
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return _Read(answer.status, headers, body, not answer.will_close)
+    finally:
+        answer.close()
+
+
 class _Bounded(io.RawIOBase):
     """What a socket receives for one answer, within so many seconds and bytes, however it trickles in."""
 
-    def __init__(self, connection: socket.socket, seconds: float, size: int) -> None:
+    def __init__(self, connection: socket.socket, seconds: float, size: int, first: bytes, end: float | None) -> None:
         self._socket = connection
-        self._raw = connection.makefile("rb", buffering=0)
         self._seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._end = time.monotonic() + seconds if end is None else end
         self._left = size
+        self._first = first
         self._pieces = 0
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
-        if self._pieces:  # the first piece has the timeout of the connection
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if self._first:
+            view = memoryview(buffer)
+            count = min(len(view), len(self._first))
+            view[:count] = self._first[:count]
+            self._first = self._first[count:]
+        else:
             remaining = self._end - time.monotonic()
             if remaining <= 0:
                 raise TimeoutError
             self._socket.settimeout(remaining)
-        self._pieces += 1
-        count = self._raw.readinto(buffer)
-        self._left -= count or 0
+            self._pieces += 1
+            count = self._socket.recv_into(buffer)
+        self._left -= count
         if self._left < 0:
             raise _TooLarge
         return count
 
     def close(self) -> None:
-        if not self.closed:
-            if self._pieces > 1:
-                with contextlib.suppress(OSError):  # the connection may be closed before its last answer is
-                    self._socket.settimeout(self._seconds)
-            self._raw.close()
+        if not self.closed and self._pieces:
+            with contextlib.suppress(OSError):  # the connection may be closed before its last answer is
+                self._socket.settimeout(self._seconds)
         super().close()
 
 
 class _Source:
     """A socket as `HTTPResponse` uses it: it asks for a file and for nothing else."""
 
-    __slots__ = ("_connection", "_seconds")
+    __slots__ = ("_arguments",)
 
-    def __init__(self, connection: socket.socket, seconds: float) -> None:
-        self._connection, self._seconds = connection, seconds
+    def __init__(self, connection: socket.socket, seconds: float, first: bytes, end: float | None) -> None:
+        # Twice the body leaves room for the sizes of chunks that are not absurdly small.
+        self._arguments = (connection, seconds, 2 * MAXIMUM_BODY + 65536, first, end)
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        # Twice the body leaves room for the sizes of chunks that are not absurdly small.
-        return io.BufferedReader(_Bounded(self._connection, self._seconds, 2 * MAXIMUM_BODY + 65536))
+        return io.BufferedReader(_Bounded(*self._arguments))
 
 
 class _Answer(http.client.HTTPResponse):
-    """An answer whose time and size are bounded, and whose interim answers (RFC 9110, 15.2) are passed over."""
+    """An answer whose time and size are bounded, and whose interim answers (RFC 9110, 15.2) are passed over.
 
-    def __init__(self, seconds: float, connection: socket.socket, *arguments: Any, **named: Any) -> None:
-        super().__init__(_Source(connection, seconds), *arguments, **named)  # type: ignore[arg-type]
+    `first` are the bytes of it that have been received, `end` is when it must be there.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        connection: socket.socket,
+        *arguments: Any,
+        first: bytes = b"",
+        end: float | None = None,
+        **named: Any,
+    ) -> None:
+        super().__init__(_Source(connection, seconds, first, end), *arguments, **named)  # type: ignore[arg-type]
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -281,15 +437,13 @@ class _Answer(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-def _stirs(connection: socket.socket | None) -> bool:
-    """Whether an idle connection has something to say: that it is closed, or bytes that belong to no answer."""
-    if connection is None:
-        return True
+def _watch(connection: socket.socket) -> Callable[[], object]:
+    """Tells whether an idle connection has something to say: that it is closed, or bytes that belong to no answer."""
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(connection, select.POLLIN)
-        return bool(poll.poll(0))
-    return bool(select.select([connection], [], [], 0)[0])
+        return partial(poll.poll, 0)
+    return lambda: select.select([connection], [], [], 0)[0]
 
 
 def _decode(body: bytes, encoding: str) -> bytes:

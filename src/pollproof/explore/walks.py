@@ -5,6 +5,7 @@ Each walk is a function over a session, simplest first. A walk judges nothing: t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -117,9 +118,13 @@ def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
 
 
 def age(session: Session, handle: Handle) -> float:
-    """Seconds since a task's creation was answered."""
+    """Seconds since a task's lifetime began, as far as its answers tell: 0 before it has begun."""
     history = session.history(handle)
-    return 0.0 if history is None else session.clock.now() - history.created_received
+    if history is None:
+        return 0.0
+    if session.contract.limits.lifetime_from == "completion":
+        return 0.0 if history.terminal is None else session.clock.now() - history.ended_received
+    return session.clock.now() - history.created_received
 
 
 def until_age(session: Session, handle: Handle, seconds: float) -> None:
@@ -305,7 +310,11 @@ def disturbance(session: Session, handle: Handle) -> None:
         session.probe_credential(session.create_operation, words, credential)
 
 
-@walk(lambda contract: contract.limits.lifetime is not None)
+def _lives_from(began: str) -> Callable[[Contract], bool]:
+    return lambda contract: contract.limits.lifetime is not None and contract.limits.lifetime_from == began
+
+
+@walk(_lives_from("creation"))
 def to_the_end_of_life(session: Session) -> None:
     """Tasks just before, at and just after the end of their lifetime, polled often, seldom and never before."""
     limits = session.contract.limits
@@ -339,7 +348,39 @@ def to_the_end_of_life(session: Session) -> None:
         created(session)
 
 
-@walk(lambda contract: contract.limits.lifetime is not None)
+@walk(_lives_from("completion"))
+def to_the_end_after_completion(session: Session) -> None:
+    """Tasks just before and just after the end of a lifetime that begins with their completion."""
+    limits = session.contract.limits
+    lifetime, slack = limits.lifetime or 0.0, limits.lifetime_slack
+    handles = []
+    for _ in range(4):
+        handle = created(session)
+        if handle is not None and session.settle(handle, patience(session)) is not None:
+            handles.append(handle)
+            # The completion lies between the last two polls: only a short time between them tells the edge.
+    for handle in handles:
+        until_age(session, handle, lifetime - slack - edge(session) - _doubt(session, handle))
+        session.look(handle)
+    for handle in handles:
+        until_age(session, handle, lifetime + slack + edge(session))
+        for pause in (0.0, lifetime):
+            session.advance(pause)
+            session.look(handle)
+    created(session)
+    read_again(session, handles)
+
+
+def _doubt(session: Session, handle: Handle) -> float:
+    """Seconds between the last poll that found a task unfinished and the first that told its end."""
+    history = session.history(handle)
+    if history is None:
+        return 0.0
+    began = history.created_sent if math.isnan(history.pending_sent) else history.pending_sent
+    return history.ended_received - began
+
+
+@walk(_lives_from("creation"))
 def to_the_end_of_life_unseen(session: Session) -> None:
     """Tasks whose result is read right before the end for the first time, and again right after."""
     limits = session.contract.limits
@@ -446,6 +487,24 @@ def called_back(session: Session) -> None:
 def _callbacks(session: Session, handle: Handle) -> int:
     history = session.history(handle)
     return 0 if history is None else history.callbacks
+
+
+@walk(lambda contract: contract.operation_of(Role.CANCEL) is not None)
+def given_up(session: Session) -> None:
+    """Tasks that are cancelled early, late and twice, and polled on."""
+    handles = several(session, 3)
+    if not handles:
+        return
+    session.cancel(handles[0])
+    session.settle(handles[0], patience(session))
+    for handle in handles[1:2]:
+        session.poll(handle)
+        session.cancel(handle)
+        session.cancel(handle)
+    settle_all(session, handles)
+    for handle in handles:
+        session.cancel(handle)
+    read_again(session, handles, 2)
 
 
 @walk()

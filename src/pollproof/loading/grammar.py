@@ -275,7 +275,8 @@ def contract_schema() -> dict[str, Any]:
                     {
                         "polls": {"type": "integer", "minimum": 1, "description": "Polls that a task answers."},
                         "beyond_polls": _choice(["lost", "open"], "What the documents say of polls beyond that."),
-                        "lifetime": {**number, "description": "Seconds from creation that a task lives."},
+                        "lifetime": {**number, "description": "Seconds that a task lives."},
+                        "lifetime_from": _choice(["creation", "completion"], "What the lifetime is counted from."),
                         "lifetime_slack": {**number, "description": "Seconds around its end that stay open."},
                         "wait": {**number, "description": "Seconds a client waits between polls."},
                         "solving": {**number, "description": "Seconds after which an unfinished task fails."},

@@ -60,7 +60,7 @@ class Settings:
 class Task:
     """A task of the reference. `solving` seconds after `created` it is finished; `polls` counts its answered polls.
 
-    `asked` is the body of the request that created it.
+    `asked` is the body of the request that created it, `ended` the time at which it was cancelled.
     """
 
     number: int
@@ -76,7 +76,7 @@ class Task:
     reads: int = 0
     seen: list[str] = field(default_factory=list)
     called_back: bool = False
-    cancelled: bool = False
+    ended: float | None = None
 
 
 class ReferenceProvider:
@@ -162,13 +162,16 @@ class ReferenceProvider:
 
     def is_lost(self, task: Task, now: float) -> bool:
         """Whether a task's lifetime or budget is over."""
-        if self.lifetime is not None and now - task.created > self.lifetime:
+        began = task.created
+        if self.contract.limits.lifetime_from == "completion":
+            began = task.ended if task.ended is not None else task.created + task.solving
+        if self.lifetime is not None and now - began > self.lifetime:
             return True
         return self.limit is not None and task.polls >= self.limit
 
     def phase(self, task: Task, now: float) -> Phase:
         """Where a living task stands."""
-        if task.cancelled:
+        if task.ended is not None:
             return Phase.CANCELLED
         elapsed = now - task.created
         if elapsed >= task.solving:
@@ -338,7 +341,7 @@ class ReferenceProvider:
         if task is None:
             return self.unknown(operation, identifier)
         if not self.phase(task, self.clock.now()).terminal:
-            task.cancelled = True
+            task.ended = self.clock.now()
         return self.say(operation, "cancelled", task, self.word(Phase.CANCELLED))
 
     def batch(self, operation: Operation, view: View) -> Response:

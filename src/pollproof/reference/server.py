@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pollproof.clock import Clock
+from pollproof.contract.model import Role
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace import Request, Response
 
@@ -65,11 +67,16 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(size)
         if self.path == ADVANCE and self.command == "POST":
-            self._write(advance(self.server.clock, body))
+            with self.server.lock:
+                moved = advance(self.server.clock, body)
+            self.server.changed.set()
+            self._write(moved)
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         with self.server.lock:
-            answer = self.server.handle(Request(self.command, self.path, headers, body))
+            path = self.path.removeprefix(self.server.prefix)
+            answer = self.server.handle(Request(self.command, path, headers, body))
+        self.server.changed.set()
         self._write(answer)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - names that http.server looks for
@@ -94,11 +101,13 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, port: int, handle: Callable[[Request], Response], clock: Clock) -> None:
+    def __init__(self, port: int, provider: ReferenceProvider, clock: Clock) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.handle = handle
+        self.handle = provider.handle
         self.clock = clock
         self.lock = threading.Lock()
+        self.changed = threading.Event()
+        self.prefix = urlsplit(provider.contract.base_url).path.rstrip("/")
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is no error of the server."""
@@ -107,15 +116,58 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serve(provider: ReferenceProvider, clock: Clock, port: int = 0) -> Iterator[Served]:
     """Serve a provider on loopback (port 0: a free one) until the context ends. Raises OSError for a port in use."""
-    server = _Server(port, provider.handle, clock)
+    server = _Server(port, provider, clock)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    base_url = f"http://127.0.0.1:{server.server_port}"
+    root = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield Served(base_url, base_url + ADVANCE)
+        with calling_back(provider, server.lock, server.changed):
+            yield Served(root + server.prefix, root + ADVANCE)
     finally:
         server.shutdown()
         server.server_close()
+        thread.join()
+
+
+CALLBACK_TIMEOUT = 5.0
+"""Seconds that a receiver of callbacks may take."""
+
+CALLBACK_TICK = 0.05
+"""Real seconds after which callbacks are looked for although nothing has happened: tasks end by themselves."""
+
+
+@contextmanager
+def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: threading.Event) -> Iterator[None]:
+    """Send the callbacks of a provider from a thread of its own until the context ends.
+
+    `changed` is set whenever something may have become due. A receiver that fails is not asked again.
+    """
+    if provider.contract.operation_of(Role.CALLBACK) is None:
+        yield
+        return
+    from pollproof.explore.target import HttpTarget, TargetError
+
+    ended = threading.Event()
+
+    def send() -> None:
+        while not ended.is_set():
+            changed.wait(CALLBACK_TICK)
+            changed.clear()
+            with lock:
+                due = provider.due_callbacks()
+            for address, body in due:
+                with suppress(TargetError):
+                    target = HttpTarget(address, CALLBACK_TIMEOUT)
+                    target.exchange(Request("POST", "", {"content-type": "application/json"}, body))
+                    target.close()
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        changed.set()
         thread.join()
 
 
@@ -132,7 +184,8 @@ def werkzeug_handler(provider: ReferenceProvider, clock: Clock) -> Callable[[Wer
                 answer = advance(clock, body)
             else:
                 headers = {name.lower(): value for name, value in request.headers.items()}
-                answer = provider.handle(Request(request.method, request.path, headers, body))
+                path = request.path.removeprefix(urlsplit(provider.contract.base_url).path.rstrip("/"))
+                answer = provider.handle(Request(request.method, path, headers, body))
         return WerkzeugResponse(answer.body, answer.status, dict(answer.headers))
 
     return handle

@@ -31,15 +31,12 @@ def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool
     contract = plan.contract
     credential = plan.credential or contract.credential.sample
     redactor = Redactor([credential, credential[:-1], credential.swapcase()])
-    # A run in which a whole kind of clause was never reached is honest about it through the verdicts themselves;
-    # `complete` speaks of runs that were cut short.
-    outcome = ledger.outcome(strict=strict, require_all=require_all, complete=exploring.complete, error=exploring.error)
-    return {
+    document: Document = {
         "pollproof": __version__,
         "mode": "verify",
         "provider": contract.name,
         "target": plan.target,
-        "outcome": outcome.value,
+        "outcome": "",
         "error": None if exploring.error is None else redactor.text(exploring.error),
         "seed": plan.seed,
         "clock": exploring.clock,
@@ -52,6 +49,31 @@ def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
         "complete": exploring.complete,
     }
+    return decided(document, strict=strict, require_all=require_all)
+
+
+def decided(document: Document, *, strict: bool, require_all: bool) -> Document:
+    """The document with the outcome that its clauses, its error and its completeness mean."""
+    clauses = document["clauses"]
+    verdicts = [clause["verdict"] for clause in clauses]
+    if failing(document, strict=strict):
+        outcome = Outcome.VIOLATED
+    elif document["error"] is not None:
+        outcome = Outcome.ERROR
+    elif (
+        not document["complete"]
+        or all(verdict == Verdict.UNEXERCISED.value for verdict in verdicts)
+        or (require_all and Verdict.UNEXERCISED.value in verdicts)
+    ):
+        outcome = Outcome.INCONCLUSIVE
+    else:
+        outcome = Outcome.PASSED
+    return {**document, "outcome": outcome.value}
+
+
+def only(document: Document, identifiers: set[str]) -> Document:
+    """The document with these clauses alone."""
+    return {**document, "clauses": [clause for clause in document["clauses"] if clause["id"] in identifiers]}
 
 
 def merge(documents: list[Document]) -> Document:
