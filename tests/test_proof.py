@@ -18,6 +18,7 @@ from pollproof.report.terminal import violation_lines
 
 CONTRACTS = [load_contract(name) for name in bundled()]
 CLAUSES = [(contract, clause) for contract in CONTRACTS for clause in contract.clauses]
+BUDGETED = [contract for contract in CONTRACTS if contract.limits.polls is not None]
 MUTANTS = [mutant for contract in CONTRACTS for mutant in mutants(contract)]
 VARIANTS = [(contract, variant) for contract in CONTRACTS for variant in contract.variants]
 
@@ -98,7 +99,7 @@ def test_the_state_machine_shows_a_violation_in_its_shortest_form(
     assert len(evidence.trace) <= 5  # created, read, read again, and hardly anything else
 
 
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+@pytest.mark.parametrize("contract", BUDGETED, ids=lambda contract: contract.name)
 def test_a_failure_explains_itself(contract: Contract) -> None:
     mutant = next(mutant for mutant in mutants(contract) if mutant.clause.kind == "budget-served")
     document = document_of(explore(Plan(contract, examples=0), provider=mutant.provider()))
@@ -112,7 +113,7 @@ def test_a_failure_explains_itself(contract: Contract) -> None:
     assert contract.credential.sample not in text
 
 
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+@pytest.mark.parametrize("contract", BUDGETED, ids=lambda contract: contract.name)
 def test_the_arithmetic_of_budget_wait_and_lifetime_is_what_the_lawful_client_meets(contract: Contract) -> None:
     limits = contract.limits
     assert limits.polls is not None

@@ -41,7 +41,7 @@ BODIES = st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=7) | VALUES
 @settings(max_examples=400, deadline=None)
 def test_both_validators_agree(value: Any) -> None:
     for name, shape in shapes().items():
-        assert (shape.check(value) == ()) == (shape.explain(value) == ()), name
+        assert (shape.check(value) == ()) == (shape.explain(value) == ()) == shape.is_valid(value), name
 
 
 @given(value=VALUES)
@@ -51,6 +51,7 @@ def test_a_body_is_read_as_it_was_written(value: Any) -> None:
 
 def test_what_is_no_json_is_told_and_never_raised() -> None:
     bodies = [b"", b"{", b"\xff\xfe{", b"NaN", b"[1e999, Infinity]", b"[" * 100_000, b"1" * 10_000, b"{} {}", b"'x'"]
+    bodies += [b" ", b"\xef\xbb\xbf", b"{}x", b'"\\ud800"', b'{"\\udc00": 1}', b'["\\ud83d", "\\ude00"]']
     for body in bodies:
         assert isinstance(read_json(body), Unreadable), body[:20]
 
@@ -61,3 +62,18 @@ def test_a_byte_order_mark_and_white_space_around_are_tolerated() -> None:
 
 def test_digits_beyond_the_precision_of_floats_are_kept() -> None:
     assert read_json(b'{"id": 7495756599328274433}') == {"id": 7495756599328274433}
+
+
+def test_surrogate_pairs_and_what_only_looks_like_a_half_are_read() -> None:
+    assert read_json(b'"\\ud83d\\ude00"') == "\U0001f600"
+    assert read_json(rb'"\\ud800"') == "\\ud800"
+
+
+def test_half_of_a_surrogate_pair_is_written_as_its_escape() -> None:
+    assert write_json({"a": "\ud800\u00e4"}) == b'{"a":"\\ud800\\u00e4"}'
+    assert canonical(["\ud800"]) != canonical(["\ud801"])
+
+
+def test_what_cannot_be_read_has_no_shape() -> None:
+    assert not Shape({}).is_valid(read_json(b"{"))
+    assert Shape({"type": "integer"}).is_valid(10**400)

@@ -15,6 +15,7 @@ import pytest
 from tests.servers import Line, Server, answering, http, keeping_alive, serving
 
 from pollproof.explore.clocks import ClockError, HookedClock
+from pollproof.explore.options import OptionError, plan_from
 from pollproof.explore.target import HttpTarget, Outcome, TargetError
 from pollproof.trace import Request
 
@@ -66,13 +67,18 @@ def ask(url: str, times: int = 1) -> Outcome:
         ("http://a..b/", "host name"),
         (f"http://{'a' * 64}.example/", "host name"),
         ("http://user:hunter2@localhost/", "user name"),
+        ("http://user:hunter2/3@localhost/", "port"),
+        ("http://user:hunter2@[::1", "host"),
+        ("ftp://user:hunter2@localhost/", "user name"),
+        ("user:hunter2@localhost", "expected http://HOST"),
     ],
 )
 def test_a_bad_url_is_told_in_one_sentence(url: str, reason: str) -> None:
     with pytest.raises(TargetError) as caught:
-        HttpTarget(url)
+        HttpTarget(url, query=False)
     words = str(caught.value)
     assert reason in words
+    assert "is no base URL" in words
     assert "hunter2" not in words
     assert "\n" not in words
 
@@ -85,7 +91,46 @@ def test_a_good_url_is_taken_without_being_connected_to(url: str) -> None:
     HttpTarget(url).close()
 
 
+def test_a_query_goes_with_every_request() -> None:
+    with serving(ANSWER) as server:
+        target = HttpTarget(server.url + "/v1/?key=a%26b&x=1")
+        for path in ("/poll", "/poll?id=3", "", "/"):
+            assert target.exchange(POLL._replace(path=path)).failure is None
+        target.close()
+        assert [asked.path for asked in server.asked] == [
+            "/v1/poll?key=a%26b&x=1",
+            "/v1/poll?id=3&key=a%26b&x=1",
+            "/v1/?key=a%26b&x=1",
+            "/v1/?key=a%26b&x=1",
+        ]
+
+
 # ----------------------------------------------------------------------------- clock hook
+
+
+def test_a_clock_hook_may_have_a_query_and_its_errors_say_that_it_is_one() -> None:
+    with serving(ANSWER) as server:
+        plan = plan_from("capsolver", base_url=server.url, advance_url=server.url + "/clock?token=1")
+        assert plan.advance_url is not None
+        clock = HookedClock(plan.advance_url)
+        clock.advance(300)
+        clock.close()
+        assert [asked.path for asked in server.asked] == ["/clock?token=1"]
+    for url in ("nonsense", "http://u:hunter2@localhost/clock", "http://localhost/#top"):
+        with pytest.raises(OptionError, match=r"is no clock hook[:;] ") as caught:
+            plan_from("capsolver", base_url="http://localhost", advance_url=url)
+        assert "hunter2" not in str(caught.value)
+    with pytest.raises(OptionError, match="is no base URL: it has a query"):
+        plan_from("capsolver", base_url="http://localhost/?a=1")
+
+
+def test_a_url_for_callbacks_is_checked_and_goes_into_the_plan() -> None:
+    plan = plan_from("capsolver", base_url="http://localhost", callback_url="http://me.example:8080/here")
+    assert plan.callback_url == "http://me.example:8080/here"
+    with pytest.raises(OptionError, match="'nonsense' is no URL for callbacks; expected http://HOST"):
+        plan_from("capsolver", base_url="http://localhost", callback_url="nonsense")
+    with pytest.raises(OptionError, match="--callback-url goes with --base-url"):
+        plan_from("capsolver", callback_url="http://me.example")
 
 
 def test_the_clock_hook_keeps_the_slash_at_its_end() -> None:

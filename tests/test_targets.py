@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import time
 import zlib
+from typing import Any
 
 import pytest
 from tests.servers import Line, Server, answering, free_port, http, keeping_alive, serving
@@ -173,11 +174,42 @@ def test_interim_answers_are_passed_over() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n" + JSON,
         b"HTTP/1.1 200 OK\nContent-Length: 14\n\n" + JSON,
         b"HTTP/1.1 200\r\nContent-Length: 14\r\n\r\n" + JSON,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\nE\r\n" + JSON + b"\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + JSON + b"\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\nContent-Length: 14\r\n\r\n" + JSON,
+        b"HTTP/1.1 200 OK\r\ncontent-LENGTH:14\t\r\n\r\n" + JSON,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\nContent-Length: 14\r\n\r\n" + JSON,
     ],
-    ids=["chunked", "1.0 to the end", "1.0, length", "to the end", "length -1", "no number", "\\n alone", "no reason"],
+    ids=["chunked", "1.0 to the end", "1.0, length", "to the end", "length -1", "no number", "\\n alone", "no reason",
+         "one chunk", "chunked with a length", "a continued header", "case and tab", "length twice"],
 )  # fmt: skip
-def test_all_ways_to_frame_a_body(answer: bytes) -> None:
-    assert body_of(answer) == JSON
+@pytest.mark.parametrize("pieces", [1, 2, 3], ids="{} pieces".format)
+def test_all_ways_to_frame_a_body(answer: bytes, pieces: int) -> None:
+    def script(line: Line) -> None:
+        line.ask()
+        for place in range(pieces):
+            line.say(answer[place * len(answer) // pieces : (place + 1) * len(answer) // pieces])
+            time.sleep(0.02 if pieces > 1 else 0)  # so that the pieces arrive one by one
+
+    with serving(script) as server:
+        outcome = ask(server.url)
+    assert outcome.response is not None, outcome.failure
+    assert outcome.response.body == JSON
+
+
+@pytest.mark.parametrize("code", ["204 No Content", "304 Not Modified"])
+def test_an_answer_without_a_body_keeps_the_connection(code: str) -> None:
+    with serving(keeping_alive(lambda asked: f"HTTP/1.1 {code}\r\nETag: x\r\n\r\n".encode())) as server:
+        assert exchanges(server, 3) == [None] * 3
+        assert server.accepted == 1
+
+
+def test_chunked_answers_keep_the_connection() -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n%b\r\n"
+    for trailer in (b"", b"X-Trailer: 1\r\n"):
+        with serving(keeping_alive(lambda asked, trailer=trailer: chunked % trailer)) as server:
+            assert exchanges(server, 4) == [None] * 4
+            assert server.accepted == 1
 
 
 def test_a_content_length_that_is_too_short_cuts_the_body_and_leaves_the_next_answer_alone() -> None:
@@ -398,3 +430,34 @@ def test_what_is_sent_is_what_was_asked_for() -> None:
     assert asked.headers["host"] == f"127.0.0.1:{server.port}"
     assert asked.headers["content-type"] == "application/json"
     assert asked.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"headers": {"x": "a\r\nEvil: 1"}}, {"headers": {"x y": "1"}}, {"headers": {"x": "\u20ac"}}]
+    + [{"path": "/a b"}, {"path": "/\u00e4"}, {"path": "/ HTTP/1.1\r\nEvil: 1"}],
+    ids=str,
+)
+def test_what_cannot_be_written_is_not_sent(change: dict[str, Any]) -> None:
+    with serving(keeping_alive(lambda asked: http(JSON))) as server:
+        outcome = ask(server.url, request=POLL._replace(**change))
+        assert outcome.failure is not None
+        assert outcome.failure.startswith("the request was not sent: ")
+        assert not server.asked
+
+
+def test_a_request_is_one_write() -> None:
+    def script(line: Line) -> None:
+        line.server.asked.append(line.socket.recv(65536))  # type: ignore[arg-type]
+        line.say(http(JSON))
+
+    with serving(script) as server:
+        assert ask(server.url).failure is None
+        assert server.asked[0].endswith(b"\r\n\r\n" + POLL.body)  # type: ignore[attr-defined]
+
+
+def test_headers_that_are_given_take_the_place_of_those_that_are_always_sent() -> None:
+    with serving(keeping_alive(lambda asked: http(JSON))) as server:
+        ask(server.url, request=POLL._replace(headers={"host": "api.example", "accept-encoding": "br"}))
+        (asked,) = server.asked
+    assert (asked.headers["host"], asked.headers["accept-encoding"]) == ("api.example", "br")

@@ -25,6 +25,7 @@ def _refuse_constant(word: str) -> NoReturn:
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 _scan = _decoder.scan_once
+_SPACE = " \n\t\r"
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """The escape of half a surrogate pair, or what looks like one."""
 
@@ -63,10 +64,10 @@ def read_json(body: bytes) -> Any:
         text = str(body, "utf-8")
         try:
             value, end = _scan(text, 0)
-        except StopIteration:
+        except StopIteration:  # white space or a byte order mark before it, nothing at all, or no JSON
             end = -1
-        if end != len(text):  # white space around it, a byte order mark, or no JSON
-            text = text.lstrip("\ufeff").strip(" \n\t\r")
+        if end != len(text) and (end < 0 or text[end:].strip(_SPACE)):
+            text = text.lstrip("\ufeff").strip(_SPACE)
             if not text:
                 return Unreadable("the body is empty")
             value = _decoder.decode(text)

@@ -20,6 +20,10 @@ CALLBACK_PATH = "/@callback"
 """The path under which a trace keeps requests that came from the provider, whatever address they were sent to."""
 
 
+TRANSIENT_HTTP = frozenset({429, 502, 503, 504})
+"""Answers of overloaded servers and of gateways before them, whose bodies are nobody's contract (RFC 9110, 15.6)."""
+
+
 class Answer(Enum):
     """What kind of answer an exchange holds."""
 
@@ -43,6 +47,8 @@ class Event(NamedTuple):
     `task` is the id in one comparable form (None where there is none), `raw_task` as it was written.
     `request_errors` and `response_errors` are failures of the shapes. `documented` is false for a status that is
     known from elsewhere only. `marks` are the values at the operation's further places that are there.
+    `formal` tells whether the shape of the answer is documented at all, `transient` whether it is a gateway's or an
+    overloaded server's page rather than the provider's word.
     """
 
     number: int
@@ -65,6 +71,8 @@ class Event(NamedTuple):
     documented: bool
     marks: Mapping[str, Any]
     members: tuple[Member, ...]
+    formal: bool
+    transient: bool
 
     @property
     def probe(self) -> str | None:
@@ -263,6 +271,7 @@ class Reader:
             if answer is Answer.STATE:
                 members = self._members(reader.operation, entries)
             marks = {name: value for name, value in values.items() if value is not MISSING}
+        transient = response is not None and type(told) is Unreadable and response.status in TRANSIENT_HTTP
         raw = MISSING if reader.role is Role.BATCH else reader.task_id(view)
         return Event(
             number,
@@ -285,6 +294,11 @@ class Reader:
             documented,
             marks,
             members,
+            response is not None
+            and not transient
+            and not _unspecified(exchange.probe, request_errors, response.status)
+            and not (answer is Answer.REFUSED and reader.effects),
+            transient,
         )
 
     def _members(self, operation: Operation, entries: Any) -> tuple[Member, ...]:
@@ -300,6 +314,19 @@ class Reader:
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _unspecified(probe: str | None, errors: tuple[ShapeError, ...], http: int) -> bool:
+    """Whether the shape of an answer is documented nowhere: an invalid request, refused by its HTTP status.
+
+    Contracts that read their errors from the HTTP status document no body for them either.
+    """
+    if probe is None and not errors:
+        return False
+    if probe == "malformed":
+        return True
+    invalid = probe not in (None, "unknown-task", "wrong-credential") or bool(errors)
+    return invalid and 400 <= http < 500
 
 
 def _has_state(reader: _OperationReader, view: View) -> bool:

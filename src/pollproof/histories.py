@@ -24,9 +24,9 @@ class TaskHistory(NamedTuple):
     task is gone, `unclear` once an unfinished task was answered with an error that no document lists. Numbers of
     exchanges are places in the trace.
 
-    `pending_sent` is when the last poll left that found the task unfinished,
-    `ended_received` when the answer came that first told its end. `asked` is the body of the creation (of a batch: what concerns this task),
-    `callbacks` how many came, `marks` the last values at the operation's further places.
+    `pending_sent` is when the last poll left that found the task unfinished, `ended_received` when the answer came
+    that first told its end. `asked` is the body of the creation, `callbacks` how many came, `marks` the last values at
+    the operation's further places.
     """
 
     id: str

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema_rs
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from pollproof.bodies import Unreadable
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 MAXIMUM_ERRORS = 20
 """Failures of one body that are put in words; the rest adds nothing."""
@@ -34,20 +36,32 @@ class Shape:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema = schema
         try:
-            self._fast = jsonschema_rs.Draft202012Validator(dict(schema))
-        except (ValueError, jsonschema_rs.ValidationError) as error:
-            raise ValueError(f"the schema cannot be compiled: {error}") from error
+            self._passes = jsonschema_rs.Draft202012Validator(dict(schema)).is_valid
+        except RecursionError:
+            raise ValueError("the schema cannot be compiled: it is nested too deeply") from None
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"the schema cannot be compiled: {_reason(error)}") from error
 
     @cached_property
     def _worded(self) -> Draft202012Validator:
+        from jsonschema import Draft202012Validator  # takes longer to import than all else, and words failures only
+
         return Draft202012Validator(self.schema)
+
+    def is_valid(self, value: Any) -> bool:
+        """Whether a parsed body has the shape."""
+        try:
+            return self._passes(value)
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            # What the fast validator cannot carry, an Unreadable among it, is decided by the worded one.
+            return not self.check(value)
 
     def check(self, value: Any) -> tuple[ShapeError, ...]:
         """The failures of a parsed body, empty when it has the shape."""
         if type(value) is Unreadable:
             return (ShapeError("", "", value.problem),)
         try:
-            if self._fast.is_valid(value):
+            if self._passes(value):
                 return ()
         except (ValueError, TypeError, OverflowError, RecursionError):
             pass  # a value that the fast validator cannot carry is decided by the worded one
@@ -102,3 +116,11 @@ class Shape:
 
         visit(self.schema)
         return frozenset(found)
+
+
+def _reason(error: Exception) -> str:
+    """What the fast validator says of a schema, on one line and without the schema itself."""
+    place = "".join(f"/{step}" for step in getattr(error, "instance_path", ()))
+    words = " ".join(str(getattr(error, "message", error)).split())
+    words = words if len(words) <= 200 else words[:120] + " ... " + words[-60:]
+    return f"at {place}: {words}" if place else words

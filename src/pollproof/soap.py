@@ -7,10 +7,11 @@ Nothing is resolved, loaded or fetched: a document type declaration makes the wh
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import xmlschema
 from lxml import etree
@@ -27,11 +28,26 @@ MAXIMUM_DEPTH = 40
 RULES = "https://pollproof.dev/rules"
 """`source` of the xs:appinfo that names the rule of an element, as `x-rule` does in a JSON Schema."""
 
+ASSERTS = "https://pollproof.dev/asserts"
+"""`source` of the xs:appinfo that holds Schematron asserts on an element: what XSD 1.0 has no words for."""
+
+OPEN = "https://pollproof.dev/open"
+"""`source` of the xs:appinfo of an element that may have more unqualified children than its xs:all can name."""
+
+SCHEMATRON = "http://purl.oclc.org/dsdl/schematron"
+
+_DOCTYPE = re.compile(r"\ufeff?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
+_DOCTYPE_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
+_WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
+_DECLARED = "the body has a document type declaration, which is refused without being read"
+
 
 def parse(body: bytes) -> etree._Element | Unreadable:
     """The root element of an XML body, without comments and processing instructions; or why it cannot be read."""
     if not body.strip():
         return Unreadable("the body is empty")
+    if _declares(body):
+        return Unreadable(_DECLARED)
     parser = etree.XMLParser(
         resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
     )
@@ -40,8 +56,16 @@ def parse(body: bytes) -> etree._Element | Unreadable:
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         return Unreadable(f"the body is no XML ({str(error)[:120]})")
     if tree.docinfo.internalDTD is not None or tree.docinfo.doctype:
-        return Unreadable("the body has a document type declaration, which is refused without being read")
+        return Unreadable(_DECLARED)  # in an encoding that was not looked into before
     return tree.getroot()
+
+
+def _declares(body: bytes) -> bool:
+    """Whether a document type declaration stands before the root element, seen without parsing anything."""
+    wide = _WIDE.get(body[:2])
+    if wide is None:
+        return b"<!DOCTYPE" in body and _DOCTYPE_BYTES.match(body) is not None
+    return _DOCTYPE.match(body.decode(wide, "replace")) is not None
 
 
 def read_envelope(body: bytes, namespace: str) -> Any:
@@ -124,50 +148,64 @@ def _write(parts: list[str], value: Any, typed: bool, reverse: bool, prefix: str
         parts.append(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
+class _Assert(NamedTuple):
+    """A Schematron assert: a test that each element of that tag must pass, and the rule that fails otherwise."""
+
+    tag: str
+    test: etree.XPath
+    message: str
+    rule: str
+
+
 class XsdShape:
-    """The XSD of an operation's envelope: lxml says yes or no, xmlschema words a no.
+    """The XSD of an operation's envelope: lxml says yes or no, xmlschema words a no. Raises ValueError.
 
     `xsi:type` and `encodingStyle` attributes are left out of the judgement: the documents write them or not.
     """
 
     def __init__(self, path: Path) -> None:
         self.schema = str(path)
-        try:
-            parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
-            self._fast = etree.XMLSchema(etree.parse(str(path), parser))
-        except (etree.XMLSyntaxError, etree.XMLSchemaParseError) as error:
-            raise ValueError(f"the XSD cannot be compiled: {error}") from error
         self._path = path
-        self._rules = self._rules_of(path)
+        parts = list(_parts(path))
+        try:
+            self._fast = etree.XMLSchema(etree.parse(str(path), _schema_parser()))
+            self._asserts = [found for root in parts for found in _asserts(root)]
+        except (etree.XMLSyntaxError, etree.XMLSchemaParseError, etree.XPathError) as error:
+            raise ValueError(f"the XSD cannot be compiled: {error}") from error
+        self._rules = dict(_marked(parts, RULES))
+        types = {kind.get("name", ""): kind for root in parts for kind in root.findall(f"{{{XSD}}}complexType")}
+        self._open = {
+            _tag(element): frozenset(_children(element, types)) for root in parts for element in _annotated(root, OPEN)
+        }
 
     @cached_property
     def _worded(self) -> xmlschema.XMLSchema10:
-        return xmlschema.XMLSchema10(str(self._path), allow="sandbox", defuse="always")
-
-    def _rules_of(self, path: Path) -> dict[str, str]:
-        rules: dict[str, str] = {}
-        for file in sorted(path.parent.glob("*.xsd")):
-            for element in etree.parse(str(file)).getroot().iter(f"{{{XSD}}}element"):
-                for info in element.findall(f"{{{XSD}}}annotation/{{{XSD}}}appinfo[@source='{RULES}']"):
-                    rules[element.get("name", "")] = (info.text or "").strip()
-        return rules
+        return xmlschema.XMLSchema10(str(self._path), allow="local", defuse="always")
 
     def rules(self) -> frozenset[str]:
         """All rule names that the XSD mentions."""
-        return frozenset(self._rules.values())
+        return frozenset(self._rules.values()) | {one.rule for one in self._asserts if one.rule}
 
     def check_body(self, body: bytes) -> tuple[ShapeError, ...]:
         """The failures of a body on the wire, empty when it has the shape."""
         root = parse(body)
         if isinstance(root, Unreadable):
             return (ShapeError("", "", root.problem),)
-        _untype(root)
+        self._lighten(root)
         if self._fast.validate(root):
-            return ()
-        return self.explain(root)
+            return tuple(self._failed(root))
+        # The two validators read one schema; where only the fast one objects its own words are kept.
+        return self._explain(root) or (ShapeError("", "", str(self._fast.error_log)[:200]),)
 
-    def explain(self, root: etree._Element) -> tuple[ShapeError, ...]:
-        """The failures of a parsed body, decided by xmlschema alone."""
+    def explain(self, body: bytes) -> tuple[ShapeError, ...]:
+        """The failures of a body, decided without the fast validator."""
+        root = parse(body)
+        if isinstance(root, Unreadable):
+            return (ShapeError("", "", root.problem),)
+        self._lighten(root)
+        return self._explain(root)
+
+    def _explain(self, root: etree._Element) -> tuple[ShapeError, ...]:
         errors: list[ShapeError] = []
         for error in self._worded.iter_errors(root):
             place = error.path or ""
@@ -176,13 +214,91 @@ class XsdShape:
             errors.append(ShapeError(self._rules.get(name, ""), place, f"at {name or 'the envelope'}: {words[:200]}"))
             if len(errors) >= MAXIMUM_ERRORS:
                 break
-        # The two validators read one schema; where only the fast one objects its own words are kept.
-        return tuple(errors) or (ShapeError("", "", str(self._fast.error_log)[:200]),)
+        return (*errors, *self._failed(root))
+
+    def _failed(self, root: etree._Element) -> Iterator[ShapeError]:
+        for tag, test, message, rule in self._asserts:
+            for element in root.iter(tag):
+                if not test(element):
+                    yield ShapeError(rule, root.getroottree().getpath(element), f"expected that {message}")
+
+    def _lighten(self, root: etree._Element) -> None:
+        """Drop what says nothing about the shape, and hints that a validator might follow to other schemas."""
+        for element in root.iter():
+            for name in element.attrib:
+                if name in _IGNORED:
+                    del element.attrib[name]
+        for tag, known in self._open.items():
+            for element in root.iter(tag):
+                for child in list(element):
+                    if isinstance(child.tag, str) and child.tag[0] != "{" and child.tag not in known:
+                        element.remove(child)
 
 
-def _untype(root: etree._Element) -> None:
-    """Drop the attributes that say nothing about the shape."""
-    for element in root.iter():
-        for name in list(element.attrib):
-            if name == f"{{{INSTANCE}}}type" or name == f"{{{ENVELOPE}}}encodingStyle":
-                del element.attrib[name]
+_IGNORED = frozenset(
+    [f"{{{INSTANCE}}}{name}" for name in ("type", "schemaLocation", "noNamespaceSchemaLocation")]
+    + [f"{{{ENVELOPE}}}encodingStyle"]
+)
+
+
+# --------------------------------------------------------------------------- reading the schema's own notes
+
+
+def _schema_parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, remove_comments=True)
+
+
+def _parts(path: Path, seen: set[Path] | None = None) -> Iterator[etree._Element]:
+    """The root of a schema file and of all that it includes and imports; raises ValueError. Nothing is fetched."""
+    seen = set() if seen is None else seen
+    if path.resolve() in seen:
+        return
+    seen.add(path.resolve())
+    try:
+        root = etree.parse(str(path), _schema_parser()).getroot()
+    except (etree.XMLSyntaxError, OSError) as error:
+        raise ValueError(f"the XSD {path.name} cannot be read: {error}") from error
+    yield root
+    for reference in root.iter(f"{{{XSD}}}include", f"{{{XSD}}}import", f"{{{XSD}}}redefine"):
+        place = reference.get("schemaLocation", "")
+        if not re.fullmatch(r"[\w.-]+\.xsd", place):
+            raise ValueError(f"the XSD {path.name} refers to '{place}'; nothing is fetched, expected a file beside it")
+        yield from _parts(path.parent / place, seen)
+
+
+def _annotated(root: etree._Element, source: str) -> Iterator[etree._Element]:
+    """The xs:element declarations that have an xs:appinfo of this source."""
+    for element in root.iter(f"{{{XSD}}}element"):
+        if element.find(f"{{{XSD}}}annotation/{{{XSD}}}appinfo[@source='{source}']") is not None:
+            yield element
+
+
+def _marked(parts: list[etree._Element], source: str) -> Iterator[tuple[str, str]]:
+    for root in parts:
+        for element in _annotated(root, source):
+            info = element.find(f"{{{XSD}}}annotation/{{{XSD}}}appinfo[@source='{source}']")
+            yield element.get("name", ""), ("" if info is None else info.text or "").strip()
+
+
+def _tag(element: etree._Element) -> str:
+    """How a declared element is written: global ones have the namespace of their schema, local ones have none."""
+    parent, name = element.getparent(), element.get("name", "")
+    namespace = "" if parent is None or parent.tag != f"{{{XSD}}}schema" else parent.get("targetNamespace", "")
+    return f"{{{namespace}}}{name}" if namespace else name
+
+
+def _children(element: etree._Element, types: Mapping[str, etree._Element]) -> Iterator[str]:
+    """The names of the children that an element's type declares."""
+    kind = types.get(element.get("type", "").rpartition(":")[2])
+    declared = element if kind is None else kind
+    for child in declared.iter(f"{{{XSD}}}element"):
+        if child is not declared:
+            yield child.get("name", "")
+
+
+def _asserts(root: etree._Element) -> Iterator[_Assert]:
+    for element in _annotated(root, ASSERTS):
+        path = f"{{{XSD}}}annotation/{{{XSD}}}appinfo[@source='{ASSERTS}']/{{{SCHEMATRON}}}assert"
+        for one in element.findall(path):
+            message = " ".join((one.text or "").split())
+            yield _Assert(_tag(element), etree.XPath(one.get("test", "")), message, one.get("role", ""))

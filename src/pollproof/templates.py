@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 Words = Mapping[str, Any]
 
 
-def compile_template(template: Any) -> Callable[[Words], Any]:
+Fill = Callable[[Words], Any]
+
+_NAME = re.compile(r"\{([^{}]*)\}")
+
+
+def compile_template(template: Any) -> Fill:
     """A function from words to the filled value.
 
     A string `$name` becomes the word itself, of whatever type; `{name}` inside a string is replaced by its text.
@@ -19,48 +25,69 @@ def compile_template(template: Any) -> Callable[[Words], Any]:
         if template.startswith("$"):
             name = template[1:]
             return lambda words: words.get(name, template)
-        if "{" in template:
-            text: str = template
-
-            def fill_text(words: Words) -> str:
-                filled = text
-                for name, word in words.items():
-                    mark = "{" + name + "}"
-                    if mark in filled:
-                        filled = filled.replace(mark, str(word))
-                return filled
-
-            return fill_text
-        return lambda words: template
+        return _text(template)
     if isinstance(template, dict):
-        constant = {key: value for key, value in template.items() if not _varies(value)}
-        varying = [(key, compile_template(value)) for key, value in template.items() if _varies(value)]
-        order = list(template)
-        merges = "*" in template
-        own = {key for key, value in template.items() if isinstance(value, str) and value.startswith("$")}
-
-        def fill_table(words: Words) -> dict[str, Any]:
-            filled = dict.fromkeys(order)
-            filled.update(constant)
-            for key, fill in varying:
-                filled[key] = fill(words)
-            if merges:
-                merged = filled.pop("*")
-                if isinstance(merged, dict):
-                    filled |= {key: value for key, value in merged.items() if key not in own}
-            return filled
-
-        return fill_table
+        return _table(template)
     if isinstance(template, list):
         items = [compile_template(item) for item in template]
         return lambda words: [fill(words) for fill in items]
     return lambda words: template
 
 
+def _text(template: str) -> Fill:
+    pieces = _NAME.split(template)  # text, name, text, name, ..., text
+    if len(pieces) == 1:
+        return lambda words: template
+    if len(pieces) == 3:
+        before, name, after = pieces
+        return lambda words: f"{before}{words[name]}{after}" if name in words else template
+
+    def fill_text(words: Words) -> str:
+        filled = pieces.copy()
+        for place in range(1, len(pieces), 2):
+            name = pieces[place]
+            filled[place] = str(words[name]) if name in words else "{" + name + "}"
+        return "".join(filled)
+
+    return fill_text
+
+
+def _table(template: dict[str, Any]) -> Fill:
+    # A copy keeps the order of the keys, and is many times cheaper than building the table anew.
+    base = {key: None if isinstance(value, dict | list) else value for key, value in template.items()}
+    named = [(key, value[1:]) for key, value in template.items() if isinstance(value, str) and value.startswith("$")]
+    own = {key for key, _ in named}
+    others = [(key, compile_template(value)) for key, value in template.items() if key not in own and _varies(value)]
+    if "*" in template:
+        varying = [(key, compile_template(value)) for key, value in template.items() if _varies(value)]
+
+        def fill_merged(words: Words) -> dict[str, Any]:
+            filled = base.copy()
+            for key, fill in varying:
+                filled[key] = fill(words)
+            merged = filled.pop("*")
+            if isinstance(merged, dict):
+                filled |= {key: value for key, value in merged.items() if key not in own}
+            return filled
+
+        return fill_merged
+
+    def fill_table(words: Words) -> dict[str, Any]:
+        filled = base.copy()
+        for key, name in named:
+            if name in words:
+                filled[key] = words[name]
+        for key, fill in others:
+            filled[key] = fill(words)
+        return filled
+
+    return fill_table
+
+
 def _varies(template: Any) -> bool:
     if isinstance(template, str):
         return template.startswith("$") or "{" in template
-    return isinstance(template, (dict, list))
+    return isinstance(template, dict | list)
 
 
 def steps_of(pointer: str) -> list[str]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pollproof.bodies import Unreadable
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
 from pollproof.contract.model import Effect, Phase, Role, Subject
 from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event
 from pollproof.histories import TaskHistory
-
-TRANSIENT_HTTP = frozenset({429, 502, 503, 504})
-"""Answers of overloaded servers and of gateways before them, whose bodies are nobody's contract (RFC 9110, 15.6)."""
 
 ANY = tuple(Role)
 
@@ -30,21 +26,6 @@ class ShapeRule:
     when: str = ""
 
 
-def transient(event: Event) -> bool:
-    """Whether the answer is a gateway's or an overloaded server's page rather than the provider's word."""
-    response = event.exchange.response
-    return response is not None and response.status in TRANSIENT_HTTP and type(event.response) is Unreadable
-
-
-def _unspecified(event: Event) -> bool:
-    """Whether the shape of this answer is documented nowhere: an invalid request, refused by its HTTP status."""
-    probe, response = event.probe, event.exchange.response
-    if probe == "malformed":
-        return True
-    invalid = probe not in (None, "unknown-task", "wrong-credential") or bool(event.request_errors)
-    return invalid and response is not None and 400 <= response.status < 500
-
-
 def _open(history: TaskHistory | None, event: Event) -> bool:
     """Whether this answers the question for a result that is not there: how that is said is documented nowhere."""
     if event.operation.role is not Role.FETCH or event.phase is Phase.SUCCEEDED:
@@ -53,8 +34,6 @@ def _open(history: TaskHistory | None, event: Event) -> bool:
 
 
 def _is_when(event: Event, when: str) -> bool:
-    if not when:
-        return True
     if when == "succeeded":
         return event.phase is Phase.SUCCEEDED
     if when == "refused":
@@ -72,18 +51,16 @@ def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding
             return None
         errors = event.request_errors
     else:
-        response = event.exchange.response
-        if response is None or transient(event) or _unspecified(event) or _open(history, event):
+        if not event.formal or _open(history, event):
             return None
-        if event.answer is Answer.REFUSED and event.operation.effects:
-            return None  # a contract that reads its errors from the HTTP status documents no body for them
         errors = event.response_errors
-    for error in errors:
-        if error.rule == rule.rule:
-            return Violation(f"a {rule.part} of {rule.operation} as documented", error.message)
-    if errors and not rule.rule:
-        return None  # other clauses have their say about this body
-    return HELD if _is_when(event, rule.when) else None
+    if errors:
+        for error in errors:
+            if error.rule == rule.rule:
+                return Violation(f"a {rule.part} of {rule.operation} as documented", error.message)
+        if not rule.rule:
+            return None  # other clauses have their say about this body
+    return HELD if not rule.when or _is_when(event, rule.when) else None
 
 
 @kind("known-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing)
@@ -126,7 +103,7 @@ def refused(history: TaskHistory | None, event: Event, parameters: Probe) -> Fin
         if event.probe == "malformed":
             return Violation("a refusal", f"no answer ({event.exchange.failure})")
         return None
-    if event.effect in (Effect.BUSY, Effect.BLOCKED) or transient(event):
+    if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.transient:
         return None
     what = {
         "unknown-task": "the task id is unknown",

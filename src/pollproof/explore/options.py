@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from pathlib import Path
 from typing import Any
 
+from pollproof.bodies import Unreadable, read_json, write_json
 from pollproof.explore.run import BUDGET, PROFILES, Plan
 from pollproof.explore.target import HttpTarget, TargetError
 from pollproof.loading import ContractError, load_contract
@@ -32,13 +32,19 @@ def seconds_of(text: str) -> float:
 def sample_of(path: str) -> dict[str, Any]:
     """The task in a JSON file; raises `OptionError`."""
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = read_json(Path(path).read_bytes())
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise OptionError(f"{path}: is no JSON ({error})") from None
+    except ValueError as error:  # a name with a null character in it
+        raise OptionError(f"{path!r}: cannot be read ({error})") from None
+    if isinstance(value, Unreadable):
+        raise OptionError(f"{path}: {value.problem.removeprefix('the body ')}")
     if not isinstance(value, dict):
         raise OptionError(f"{path}: expected a JSON object, the task to create")
+    try:
+        write_json(value)
+    except ValueError:
+        raise OptionError(f"{path}: holds a number that is too large to be sent") from None
     return value
 
 
@@ -49,14 +55,16 @@ def plan_from(
     api_key: str | None = None,
     advance_url: str | None = None,
     task: str | None = None,
+    callback_url: str | None = None,
     budget: str | None = None,
     examples: int | None = None,
     profile: str = "ci",
     seed: int = 0,
 ) -> Plan:
     """The plan that these options mean; raises `OptionError` with one sentence."""
-    if base_url is None and (advance_url or api_key or task):
-        name = "--advance-url" if advance_url else "--api-key" if api_key else "--task"
+    needing = {"--advance-url": advance_url, "--api-key": api_key, "--task": task, "--callback-url": callback_url}
+    name = next((name for name, given in needing.items() if given), None)
+    if base_url is None and name is not None:
         raise OptionError(f"{name} goes with --base-url: the embedded reference needs none")
     if profile not in PROFILES:
         raise OptionError(
@@ -66,9 +74,12 @@ def plan_from(
         raise OptionError(f"--examples {examples}: expected 0 or more")
     try:
         contract = load_contract(provider)
-        for url in (base_url, advance_url):
-            if url is not None:
-                HttpTarget(url)
+        if base_url is not None:
+            HttpTarget(base_url, query=False)
+        if advance_url is not None:
+            HttpTarget(advance_url, named="clock hook")
+        if callback_url is not None:
+            HttpTarget(callback_url, named="URL for callbacks", query=False)
     except (ContractError, TargetError) as error:
         raise OptionError(str(error)) from None
     return Plan(
@@ -77,6 +88,7 @@ def plan_from(
         credential=api_key,
         advance_url=advance_url,
         sample=None if task is None else sample_of(task),
+        callback_url=callback_url,
         profile=profile,
         examples=examples,
         seed=seed,
@@ -93,6 +105,8 @@ def command(plan: Plan, provider: str) -> str:
         words += ["--api-key", "KEY"]
     if plan.advance_url is not None:
         words += ["--advance-url", plan.advance_url]
+    if plan.callback_url is not None:
+        words += ["--callback-url", plan.callback_url]
     if plan.profile != "ci":
         words += ["--profile", plan.profile]
     if plan.examples is not None:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from pollproof.bodies import Unreadable
-from pollproof.clauses.shape import transient
 from pollproof.clock import Clock
 from pollproof.codecs import Codec
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Probe, Role, TaskKind
@@ -142,7 +140,7 @@ class Session:
             took = received - sent
             if took > self.latency:
                 self.latency = min(took, 1.0)
-            if type(event.response) is Unreadable and transient(event):
+            if event.transient:
                 self._transient += 1
                 if self._transient >= MAXIMUM_TRANSIENT:
                     raise TargetUnusable(
@@ -312,7 +310,7 @@ class Session:
             seconds = entry.seconds if entry is not None and entry.seconds is not None else self.wait
             self.advance(max(seconds, self.wait))
             return True
-        if event.answer in (Answer.NONE, Answer.UNREADABLE) and (event.answer is Answer.NONE or transient(event)):
+        if event.answer in (Answer.NONE, Answer.UNREADABLE) and (event.answer is Answer.NONE or event.transient):
             self.advance(self.wait)
             return True
         return False

@@ -217,7 +217,7 @@ class HttpTarget:
 def _split(url: str, named: str, query: bool) -> SplitResult:
     """The parts of a URL; raises `TargetError`. What may be a password is never shown."""
     expected = "expected http://HOST[:PORT][/PATH] or https://..."
-    shown = _CREDENTIALS.sub("***@", url)  # it would stand in every report
+    shown = _CREDENTIALS.sub(r"\1***@", url)  # it would stand in every report
     wrong = f"{shown!r} is no {named}"
     try:
         parts = urlsplit(url)
@@ -240,8 +240,8 @@ def _split(url: str, named: str, query: bool) -> SplitResult:
     return parts
 
 
-_CREDENTIALS = re.compile(r"(?<=//).*@|^[^/]*@", re.DOTALL)
-"""What stands before the last @ of a URL."""
+_CREDENTIALS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
+"""What stands before the last @ of a URL, after its scheme."""
 
 
 class _Proxy(NamedTuple):
@@ -297,10 +297,11 @@ _HEAD = re.compile(
     rb"HTTP/1\.1 ([2-9][0-9][0-9])(?: [^\r\n]*)?((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*){0,99})\r\n\r\n"
 )
 """A whole head without liberties; no more headers than http.client takes."""
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
 
 
 def _plain(connection: socket.socket, seconds: float, first: bytes, end: float) -> _Read | None:
-    """An answer whose head has come in one piece and which tells its length, as nearly all do; None for any other."""
+    """An answer whose head has come in one piece and which says where it ends, as nearly all do; None for any other."""
     match = _HEAD.match(first)
     if match is None:
         return None
@@ -310,9 +311,15 @@ def _plain(connection: socket.socket, seconds: float, first: bytes, end: float) 
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip(" \t")
     size = headers.get("content-length", "")
-    if status in (204, 304):
+    body = first[match.end() :]
+    if "transfer-encoding" in headers:
+        whole = _joined(body) if headers["transfer-encoding"].lower() == "chunked" and not size else None
+        if whole is None or status in (204, 304):
+            return None
+        body, length = whole, len(whole)
+    elif status in (204, 304):
         length = 0
-    elif size.isascii() and size.isdecimal() and len(size) < 16 and "transfer-encoding" not in headers:
+    elif size.isascii() and size.isdecimal() and len(size) < 16:
         length = int(size)
     else:
         return None
@@ -320,12 +327,27 @@ def _plain(connection: socket.socket, seconds: float, first: bytes, end: float) 
         return None
     if length > MAXIMUM_BODY:
         raise _TooLarge
-    body = first[match.end() :]
     keep = len(body) <= length and "close" not in headers.get("connection", "").lower()
     if len(body) < length:
         body += _rest(connection, length - len(body), end)
         connection.settimeout(seconds)
     return _Read(status, headers, body[:length], keep)
+
+
+def _joined(chunks: bytes) -> bytes | None:
+    """A body in chunks without extensions and trailers that is all there; None for any other."""
+    pieces: list[bytes] = []
+    place = 0
+    while (match := _CHUNK.match(chunks, place)) is not None:
+        size, place = int(match[1], 16), match.end()
+        if not size:
+            return b"".join(pieces) if chunks[place:] == b"\r\n" else None
+        pieces.append(chunks[place : place + size])
+        place += size
+        if chunks[place : place + 2] != b"\r\n":
+            return None
+        place += 2
+    return None
 
 
 def _rest(connection: socket.socket, size: int, end: float) -> bytes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from typing import Any
-
-from jsonschema.exceptions import ValidationError, best_match
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pollproof.loading.locate import line_of
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 _TYPES = {
     "string": "a string",
@@ -26,8 +27,18 @@ class ContractError(ValueError):
 
 def nearest(word: object, words: Iterable[str]) -> str:
     """The hint `; did you mean 'x'?` for the nearest valid word, or the empty string."""
-    close = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.55)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    close = _alike(word, words, 0.55)
+    return f"; did you mean '{close}'?" if close else ""
+
+
+def _alike(word: object, words: Iterable[str], cutoff: float) -> str:
+    """The nearest of the words, whatever the case of either; the empty string where none is near."""
+    spelled: dict[str, str] = {}
+    for known in words:
+        spelled.setdefault(known.casefold(), known)
+    spelled.pop("", None)
+    close = difflib.get_close_matches(str(word).casefold()[:100], list(spelled), n=1, cutoff=cutoff)
+    return spelled[close[0]] if close else ""
 
 
 def spell(path: Sequence[str | int]) -> str:
@@ -54,10 +65,33 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def schema_fault(origin: str, text: str, errors: Iterable[ValidationError]) -> ContractError:
-    """The error for what a contract's schema rejects, in words."""
+def schema_fault(
+    origin: str, text: str, errors: Iterable[ValidationError], data: Any = None, schema: Any = None
+) -> ContractError:
+    """The error for what a contract's schema rejects, in words. `data` and `schema` are what was judged by what."""
+    from jsonschema.exceptions import best_match
+
     error = best_match(list(errors))
     assert error is not None
+    if error.validator == "anyOf" and error.context:
+        return schema_fault(origin, text, _meant(error), data, schema)
+    return _in_words(origin, text, error, data, schema)
+
+
+def _meant(error: ValidationError) -> list[ValidationError]:
+    """The errors of the alternative that the value comes nearest to: one of its own type, then one of its form."""
+    alternatives: dict[Any, list[ValidationError]] = {}
+    for inner in error.context or ():
+        alternatives.setdefault(inner.schema_path[0], []).append(inner)
+
+    def distance(inners: list[ValidationError]) -> int:
+        own = {inner.validator for inner in inners if inner.absolute_path == error.absolute_path}
+        return 3 * ("enum" in own and isinstance(error.instance, dict)) + 2 * ("type" in own) + ("enum" in own)
+
+    return min(alternatives.values(), key=distance)
+
+
+def _in_words(origin: str, text: str, error: ValidationError, data: Any, root: Any) -> ContractError:
     path = list(error.absolute_path)
     schema = error.schema
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
@@ -67,8 +101,7 @@ def schema_fault(origin: str, text: str, errors: Iterable[ValidationError]) -> C
         return fault(origin, text, [*path, unknown], f"unknown key '{unknown}'; {expected}{nearest(unknown, known)}")
     if error.validator == "required" and isinstance(error.instance, dict):
         missing = next(key for key in schema["required"] if key not in error.instance)
-        alike = [str(key) for key in error.instance if difflib.get_close_matches(str(key), [missing], cutoff=0.7)]
-        hint = alike[0] if alike else ""
+        hint = _alike(missing, (str(key) for key in error.instance), 0.7)
         problem = f"the key '{missing}' is missing" + (f"; did you mean it by '{hint}'?" if hint else "")
         return fault(origin, text, path, problem)
     if error.validator == "enum":
@@ -80,12 +113,26 @@ def schema_fault(origin: str, text: str, errors: Iterable[ValidationError]) -> C
         expected = " or ".join(_TYPES.get(str(name), str(name)) for name in types)
         return fault(origin, text, path, f"{_shown(error.instance)} is given; expected {expected}")
     if error.validator is None or schema is False:
-        kind = error.parent.instance.get("kind") if error.parent and isinstance(error.parent.instance, dict) else None
-        belongs = f" of kind '{kind}'" if kind else ""
-        return fault(origin, text, path, f"the key '{path[-1]}' does not belong to a clause{belongs}")
+        table, barred = _at(data, path), _at(root, error.absolute_schema_path)
+        if isinstance(table, Mapping) and isinstance(barred, Mapping):
+            key = next((key for key in table if barred.get(key) is False), None)
+            if key is not None:
+                kind = f" of kind '{table['kind']}'" if "kind" in table else ""
+                return fault(origin, text, [*path, key], f"the key '{key}' does not belong to a clause{kind}")
+        return fault(origin, text, path, f"{_shown(error.instance)} does not belong here")
     if error.validator in ("minProperties", "maxProperties") and "at" in schema.get("properties", {}):
         comparisons = ", ".join(str(word) for word in schema["properties"] if word != "at")
         return fault(origin, text, path, f"expected exactly one comparison beside 'at': one of {comparisons}")
     if error.validator == "pattern":
         return fault(origin, text, path, f"{_shown(error.instance)} does not have the form {schema['pattern']}")
     return fault(origin, text, path, error.message if len(error.message) < 200 else error.message[:200] + "...")
+
+
+def _at(node: Any, path: Iterable[str | int]) -> Any:
+    """What stands at a path of keys; None where there is nothing."""
+    for step in path:
+        try:
+            node = node[step]
+        except (LookupError, TypeError):
+            return None
+    return node

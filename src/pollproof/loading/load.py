@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 import re
 import tomllib
 from collections.abc import Sequence
@@ -10,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-
-from jsonschema import Draft202012Validator
 
 from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import ParameterError, bind, parameter_names
@@ -51,6 +50,9 @@ from pollproof.shapes import Shape
 MAXIMUM_FILE = 4 * 1024 * 1024
 """Bytes of a contract or schema file; anything larger is no contract."""
 
+MAXIMUM_NAME = 80
+"""Characters of a name that is no provider's which a message shows."""
+
 _CITATION = re.compile(r"^(?P<key>\w+)(?::(?P<lines>\d+(?:-\d+)?))?(?:,\s*(?P<place>.+))?$")
 
 Path_ = Sequence[str | int]
@@ -65,11 +67,12 @@ def load_contract(name: str | Path) -> Contract:
     if text in bundled():
         return _load_file(folder("contracts") / f"{text}.toml")
     path = Path(text)
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix == ".toml" or os.path.exists(text):  # Path.exists raises for a name too long
         return _load_file(path)
     hint = nearest(text, bundled())
+    shown = text if len(text) <= MAXIMUM_NAME else text[:MAXIMUM_NAME] + "..."
     raise ContractError(
-        f"'{text}' is no provider; expected one of {', '.join(bundled())} or the path of a .toml file{hint}"
+        f"'{shown}' is no provider; expected one of {', '.join(bundled())} or the path of a .toml file{hint}"
     )
 
 
@@ -82,6 +85,8 @@ def _read(path: Path) -> str:
         raise ContractError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise ContractError(f"{path}: is not UTF-8 (byte {error.start})") from None
+    except ValueError as error:  # a name with a null character in it
+        raise ContractError(f"{str(path)!r}: cannot be read ({error})") from None
 
 
 def _load_file(path: Path) -> Contract:
@@ -92,15 +97,19 @@ def _load_file(path: Path) -> Contract:
         raise ContractError(f"{path}: is no TOML: {error}") from None
     except RecursionError:
         raise ContractError(f"{path}: is nested too deeply") from None
-    errors = list(_validator().iter_errors(data))
-    if errors:
-        raise schema_fault(str(path), text, errors)
+    grammar = _grammar()
+    if not grammar.is_valid(data):
+        from jsonschema import Draft202012Validator  # takes long to import, and most contracts are right
+
+        errors = list(Draft202012Validator(grammar.schema).iter_errors(data))
+        if errors:
+            raise schema_fault(str(path), text, errors, data, grammar.schema)
     return _Builder(path, text, data).build()
 
 
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(contract_schema())
+def _grammar() -> Shape:
+    return Shape(contract_schema())
 
 
 def _null(value: Any) -> Any:
@@ -184,7 +193,7 @@ class _Builder:
             try:
                 check_of(str(candidate))
             except ValueError as error:
-                raise self.fault(path, f"{candidate}: {error}") from None
+                raise self.fault(path, f"{candidate}: {' '.join(str(error).split())}") from None
             self.schemas[name] = str(candidate)
             return name
         try:
@@ -193,9 +202,15 @@ class _Builder:
             if isinstance(error, ContractError):
                 raise
             raise self.fault(path, f"the schema {candidate} is no JSON ({error})") from None
+        except RecursionError:
+            raise self.fault(path, f"the schema {candidate} is nested too deeply") from None
         if not isinstance(schema, dict):
             raise self.fault(path, f"the schema {candidate} is no JSON object")
-        for reference in _references(schema):
+        try:
+            references = _references(schema)
+        except RecursionError:
+            raise self.fault(path, f"the schema {candidate} is nested too deeply") from None
+        for reference in references:
             if not reference.startswith("#"):
                 raise self.fault(
                     path, f"the schema {candidate} refers to '{reference}'; nothing is fetched, expected '#/...'"
@@ -203,7 +218,7 @@ class _Builder:
         try:
             Shape(schema)
         except ValueError as error:
-            raise self.fault(path, f"{candidate}: {error}") from None
+            raise self.fault(path, f"{candidate}: {' '.join(str(error).split())}") from None
         self.schemas[name] = schema
         return name
 
@@ -299,7 +314,7 @@ class _Builder:
             raise self.fault([*path, "probe"], f"'{values['probe']}' is no probe; expected one of {words}{hint}")
         if values.get("rule") and operation is not None:
             part = self.data["operations"][operation].get(f"{values['part']}_schema", "")
-            known_rules = rules_of(self.schemas[part]) if part else frozenset[str]()
+            known_rules = {name for name in rules_of(self.schemas[part]) if name} if part else set[str]()
             if values["rule"] not in known_rules:
                 hint = nearest(values["rule"], known_rules)
                 problem = f"{part} has no x-rule '{values['rule']}'; it has {', '.join(sorted(known_rules)) or 'none'}"
@@ -440,7 +455,7 @@ class _Builder:
 
 def _references(node: Any) -> list[str]:
     if isinstance(node, dict):
-        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        own = [node[key] for key in ("$ref", "$dynamicRef") if isinstance(node.get(key), str)]
         return own + [reference for child in node.values() for reference in _references(child)]
     if isinstance(node, list):
         return [reference for child in node for reference in _references(child)]
