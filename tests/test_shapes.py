@@ -16,7 +16,8 @@ from pollproof.shapes import Shape
 
 @cache
 def shapes() -> dict[str, Shape]:
-    return {name: Shape(schema) for provider in bundled() for name, schema in load_contract(provider).schemas.items()}
+    schemas = (entry for provider in bundled() for entry in load_contract(provider).schemas.items())
+    return {name: Shape(schema) for name, schema in schemas if not isinstance(schema, str)}
 
 
 WORDS = ["errorId", "errorCode", "errorDescription", "status", "solution", "taskId", "clientKey", "task", "type"]

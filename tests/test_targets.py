@@ -434,8 +434,14 @@ def test_what_is_sent_is_what_was_asked_for() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"headers": {"x": "a\r\nEvil: 1"}}, {"headers": {"x y": "1"}}, {"headers": {"x": "\u20ac"}}]
-    + [{"path": "/a b"}, {"path": "/\u00e4"}, {"path": "/ HTTP/1.1\r\nEvil: 1"}],
+    [
+        {"headers": {"x": "a\r\nEvil: 1"}},
+        {"headers": {"x y": "1"}},
+        {"headers": {"x": "\u20ac"}},
+        {"path": "/a b"},
+        {"path": "/\u00e4"},
+        {"path": "/ HTTP/1.1\r\nEvil: 1"},
+    ],
     ids=str,
 )
 def test_what_cannot_be_written_is_not_sent(change: dict[str, Any]) -> None:

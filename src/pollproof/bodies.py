@@ -24,7 +24,7 @@ def _refuse_constant(word: str) -> NoReturn:
 
 
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant)
-_scan = _decoder.scan_once
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
 _SPACE = " \n\t\r"
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """The escape of half a surrogate pair, or what looks like one."""

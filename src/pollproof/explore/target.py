@@ -128,7 +128,7 @@ class HttpTarget:
                 end = time.monotonic() + self._timeout
                 first = connection.sock.recv(PIECE)
                 if not first:
-                    raise http.client.RemoteDisconnected
+                    raise http.client.RemoteDisconnected("")
             except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
                 # A server may close an idle connection at any time, also while the next request is under way:
                 # a connection that has served before gets one more chance.

@@ -93,7 +93,7 @@ def _meant(error: ValidationError) -> list[ValidationError]:
 
 def _in_words(origin: str, text: str, error: ValidationError, data: Any, root: Any) -> ContractError:
     path = list(error.absolute_path)
-    schema = error.schema
+    schema: Any = error.schema
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)

@@ -1,0 +1,188 @@
+"""The monitor on traces written by hand: what is judged, what is left open, and by which clause."""
+
+from __future__ import annotations
+
+import pytest
+from tests.traces import HandWritten, error, ready, running
+
+from pollproof.ledger import Verdict
+from pollproof.loading import load_contract
+from pollproof.trace import UNKNOWN_TIME
+
+CAPSOLVER = load_contract("capsolver")
+CAPMONSTER = load_contract("capmonster")
+LOST = "ERROR_TASKID_INVALID"
+
+
+def test_an_ordinary_task_breaks_nothing() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    for number in range(1, 4):
+        trace.poll("a", running(), 3.0 * number)
+    trace.poll("a", ready(), 12.0)
+    assert trace.violated == set()
+    assert trace.held("client.wait") == 3
+    assert trace.held("poll.order") == 3
+
+
+@pytest.mark.parametrize(
+    ("latency", "at", "verdict"),
+    [
+        (0.0, 305.001, Verdict.VIOLATED),  # surely later than 300 s and what the page leaves open
+        (0.0, 305.0, Verdict.UNEXERCISED),  # at the edge
+        (0.0, 300.001, Verdict.UNEXERCISED),  # within what the page leaves open
+        (1.0, 305.5, Verdict.UNEXERCISED),  # the creation may have been answered as late as 1 s
+        (1.0, 306.001, Verdict.VIOLATED),
+        (UNKNOWN_TIME, 1e9, Verdict.UNEXERCISED),  # without times nothing that needs them is judged
+    ],
+)
+def test_a_result_after_the_lifetime_is_judged_by_intervals(latency: float, at: float, verdict: Verdict) -> None:
+    trace = HandWritten(CAPSOLVER, latency)
+    trace.create("a")
+    trace.poll("a", ready(), at)
+    assert trace.ledger["capsolver.poll.lifetime-ended"].verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("latency", "at", "violated"),
+    [(0.0, 294.9, True), (0.0, 295.1, False), (1.0, 293.9, True), (1.0, 294.5, False), (UNKNOWN_TIME, 10.0, False)],
+)
+def test_a_task_lost_before_the_end_is_judged_by_intervals(latency: float, at: float, violated: bool) -> None:
+    trace = HandWritten(CAPSOLVER, latency)
+    trace.create("a")
+    trace.poll("a", error(LOST), at)
+    assert ("poll.lifetime-served" in trace.violated) is violated
+
+
+def test_the_121st_poll_gets_no_result_and_the_120th_does() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    for number in range(120):
+        trace.poll("a", ready(), number * 2.0)
+    assert trace.violated & {"poll.budget-ended", "poll.budget-served"} == set()
+    assert trace.held("poll.budget-served") == 1
+    trace.poll("a", ready(), 241.0)
+    assert "poll.budget-ended" in trace.violated
+
+
+def test_refused_polls_may_count_or_not() -> None:
+    for lost_at in (118, 121):
+        trace = HandWritten(CAPSOLVER)
+        trace.create("a")
+        for _ in range(3):
+            trace.poll("a", error("ERROR_KEY_DENIED_ACCESS"), 1.0, probe="wrong-credential")
+        for number in range(1, 124):
+            trace.poll("a", ready() if number < lost_at else error(LOST), 2.0 * number)
+        assert trace.violated & {"poll.budget-ended", "poll.budget-served"} == set(), lost_at
+
+
+def test_a_busy_provider_says_nothing_of_the_task() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    trace.poll("a", ready(), 3.0)
+    trace.poll("a", error("ERROR_RATE_LIMIT"), 6.0)
+    trace.poll("a", error("ERROR_SERVICE_UNAVALIABLE"), 9.0)
+    trace.poll("a", ready(), 12.0)
+    assert trace.violated == {"client.final"}  # the client is another matter: it had its answer
+
+
+def test_an_early_loss_is_charged_to_the_nearest_limit() -> None:
+    for polls, at, clause in ((100, 100.0, "budget-served"), (2, 280.0, "lifetime-served"), (2, 10.0, "terminal")):
+        trace = HandWritten(CAPSOLVER)
+        trace.create("a")
+        for number in range(polls):
+            trace.poll("a", ready(), at * number / polls)
+        trace.poll("a", error(LOST), at)
+        assert {name for name in trace.violated if name.startswith("poll.")} == {f"poll.{clause}"}
+
+
+@pytest.mark.parametrize("first", [ready(), error("ERROR_CAPTCHA_UNSOLVABLE")])
+@pytest.mark.parametrize("then", [running(), {"errorId": 0, "status": "idle"}])
+def test_what_has_ended_is_never_in_work_again(first: object, then: object) -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    trace.poll("a", first, 3.0)
+    trace.poll("a", then, 400.0)
+    assert {name for name in trace.violated if name.startswith("poll.")} == {"poll.terminal"}
+
+
+def test_idle_after_processing_runs_backwards() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    trace.poll("a", running(), 3.0)
+    trace.poll("a", {"errorId": 0, "status": "idle"}, 6.0)
+    assert trace.violated == {"poll.order"}
+
+
+def test_not_ready_as_an_error_is_only_work_in_progress() -> None:
+    trace = HandWritten(CAPMONSTER)
+    trace.create(7)
+    trace.poll(7, error("CAPTCHA_NOT_READY"), 2.0)
+    trace.poll(7, ready(), 4.0)
+    assert trace.violated == set()
+
+
+def test_one_result_for_all_tasks_proves_no_mix_up_and_a_single_shared_one_does() -> None:
+    for texts, violated in (
+        (["the same token for all"] * 30, False),
+        ([f"token number {n:09d}" for n in range(30)], False),
+        ([f"token number {3 if n == 20 else n:09d}" for n in range(30)], True),
+        ([f"{n % 10}" for n in range(30)], False),
+    ):
+        trace = HandWritten(CAPMONSTER)
+        for number, text in enumerate(texts):
+            trace.create(number + 1, at=number)
+            trace.poll(number + 1, ready(text), number + 0.5)
+            trace.poll(number + 1, ready(text), number + 0.6)
+        assert ("poll.result-own" in trace.violated) is violated
+
+
+@pytest.mark.parametrize(
+    ("given", "sent", "violated"),
+    [
+        (7654321, 7654321, False),
+        (7654321, "7654321", True),
+        (9007199254740993, 9007199254740992, True),
+        (9007199254740993, 9007199254740993.0, True),
+    ],
+)
+def test_a_task_id_is_polled_as_it_was_given(given: object, sent: object, violated: bool) -> None:
+    trace = HandWritten(CAPMONSTER)
+    trace.create(given)
+    trace.poll(sent, running(), 2.0)
+    assert ("client.same-task-id" in trace.violated) is violated
+
+
+def test_a_client_that_polls_after_the_final_answer_or_too_fast_is_named() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    trace.poll("a", running(), 1.0)
+    trace.poll("a", ready(), 3.9)
+    trace.poll("a", ready(), 10.0)
+    assert trace.violated == {"client.wait", "client.final"}
+
+
+def test_a_result_in_the_creation_is_not_polled_for() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a", status="ready", solution={"text": "x"})
+    assert trace.violated == set()
+    trace.poll("a", ready("x"), 3.0)
+    assert trace.violated == {"client.synchronous"}
+
+
+def test_traffic_that_is_not_the_contracts_is_skipped_and_counted() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.exchange("/getBalance", {"clientKey": "x"}, {"errorId": 0}, 0.0)
+    assert trace.monitor.skipped == 1
+    assert all(entry.verdict is Verdict.UNEXERCISED for entry in trace.ledger.entries.values())
+
+
+def test_evidence_shows_the_task_and_what_happened_just_before() -> None:
+    trace = HandWritten(CAPSOLVER)
+    for name in "abc":
+        trace.create(name)
+        trace.poll(name, ready(f"token of {name}"), 3.0)
+    trace.poll("b", running(), 6.0)
+    evidence = trace.ledger["capsolver.poll.terminal"].evidence
+    assert evidence is not None
+    assert evidence.trace.numbers == (2, 3, 4, 5, 6)
