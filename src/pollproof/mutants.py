@@ -219,12 +219,23 @@ class LostWithoutError(ReferenceProvider):
 class KnowsEveryTask(ReferenceProvider):
     """Says of tasks that it never created that they are running."""
 
-    def poll(self, operation: Operation, identifier: Any) -> Response:
-        if self.find(identifier) is None:
+    def unknown(self, operation: Operation, identifier: Any) -> Response:
+        if self.takes(identifier) and operation.role is Role.POLL:
             kind = next(iter(self.contract.kinds.values()))
-            stranger = Task(0, identifier, kind, self.clock.now(), 1.0, False)
+            stranger = Task(0, self.new_id(0), kind, self.clock.now(), 1.0, False)
             return self.state(operation, stranger, self.first_phase())
-        return super().poll(operation, identifier)
+        return super().unknown(operation, identifier)
+
+    def takes(self, identifier: Any) -> bool:
+        """Whether this id is one that it takes for a task's."""
+        return identifier not in self.contract.task_id.get("ill_formed", ())
+
+
+class KnowsIllFormedTasks(KnowsEveryTask):
+    """Says of ids that none can have that their tasks are running."""
+
+    def takes(self, identifier: Any) -> bool:
+        return not super().takes(identifier)
 
 
 class TakesEveryKey(ReferenceProvider):
@@ -256,6 +267,27 @@ class NeverInline(ReferenceProvider):
 
     def inline(self, kind: TaskKind) -> bool:
         return False
+
+
+def _refuses(operation: str, holding: list[str]) -> type[ReferenceProvider]:
+    class Refuses(ReferenceProvider):
+        """Refuses requests that it must accept."""
+
+        def admits(self, view: View, route: Route, body: bytes) -> bool:
+            asked = view.request if isinstance(view.request, dict) else {}
+            concerned = not holding or any(name in asked for name in holding)
+            if route.operation.name == operation and concerned and self.order:
+                return False
+            return super().admits(view, route, body)
+
+    return Refuses
+
+
+@_mutates("accepted")
+def _accepted(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    parameters = clause.parameters
+    words = f" with {' or '.join(parameters.holding)}" if parameters.holding else ""
+    yield _Fault(f"{parameters.operation}{words} is refused", _refuses(parameters.operation, parameters.holding))
 
 
 @_mutates("echo")
@@ -326,6 +358,7 @@ def _lost_stays_lost(contract: Contract, clause: Clause) -> Iterator[_Fault]:
 def _refused(contract: Contract, clause: Clause) -> Iterator[_Fault]:
     wrong: dict[str, tuple[str, type[ReferenceProvider]]] = {
         "unknown-task": ("every task is known", KnowsEveryTask),
+        "ill-formed-task": ("an ill-formed id is known", KnowsIllFormedTasks),
         "wrong-credential": ("every key is right", TakesEveryKey),
         "missing-field": ("missing fields are no matter", TakesMissingFields),
         "malformed": ("a malformed body is a server error", CrashesOnGarbage),

@@ -13,7 +13,7 @@ from pollproof.contract.places import MISSING, parse_place, walk
 from pollproof.events import Answer, Event
 from pollproof.histories import TaskHistory
 
-STATES = (Role.CREATE, Role.POLL, Role.CALLBACK)
+STATES = (Role.CREATE, Role.POLL, Role.CALLBACK, Role.BATCH)
 """The operations that show a whole task."""
 
 
@@ -22,6 +22,8 @@ def timestamps(history: TaskHistory, event: Event, parameters: Nothing) -> Findi
     """The time of creation never changes; the time of the last change never falls and never precedes it."""
     if event.answer is not Answer.STATE:
         return None
+    if event.operation.role is Role.BATCH:
+        return _entries(event)
     marks, before = event.marks, history.marks
     created, updated = marks.get("created_at"), marks.get("updated_at")
     if not isinstance(created, str) or not isinstance(updated, str) or len(created) != len(updated):
@@ -35,6 +37,18 @@ def timestamps(history: TaskHistory, event: Event, parameters: Nothing) -> Findi
         if updated < before["updated_at"]:
             return Violation(f"a time of change not before {before['updated_at']}", updated, since)
     return HELD
+
+
+def _entries(event: Event) -> Finding:
+    """The times in the entries of a batch, which are all new."""
+    for number, member in enumerate(event.members):
+        entry = member.entry if isinstance(member.entry, dict) else {}
+        created, updated = entry.get("created_at"), entry.get("updated_at")
+        if isinstance(created, str) and isinstance(updated, str) and len(created) == len(updated):
+            if updated < created:
+                expected = f"a time of change not before the creation in entry {number}"
+                return Violation(expected, f"created {created}, changed {updated}")
+    return None
 
 
 @kind("progress", subject=Subject.PROVIDER)

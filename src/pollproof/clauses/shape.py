@@ -128,6 +128,30 @@ def refused(history: TaskHistory | None, event: Event, parameters: Probe) -> Fin
     return Violation(expected, f"an answer without error{status}")
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """`operation`: what is asked; `holding`: parameters one of which the request has (none: any request)."""
+
+    operation: str
+    holding: list[str]
+
+
+@kind("accepted", subject=Subject.PROVIDER, roles=ANY, parameters=Holding)
+def accepted(history: TaskHistory | None, event: Event, parameters: Holding) -> Finding:
+    """A request that keeps the documented rules is not refused."""
+    if event.operation.name != parameters.operation or event.request_errors or not isinstance(event.request, dict):
+        return None
+    if parameters.holding and not any(name in event.request for name in parameters.holding):
+        return None
+    if event.answer is Answer.STATE:
+        return HELD
+    if event.answer is not Answer.REFUSED or event.effect is not Effect.REFUSED:
+        return None
+    response = event.exchange.response
+    http = "" if response is None else f" (HTTP {response.status})"
+    return Violation("the request to be accepted, since it keeps the rules", f"a refusal{http}")
+
+
 @kind("echo", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL))
 def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the answer to a poll is the one that was asked for."""

@@ -147,6 +147,7 @@ class Operation:
 
     `element` is the name of the body's element where operations share a path (SOAP). `marks` are further places that
     clauses look at, by name: `created_at`, `updated_at`, `progress`, `passthrough`, `entries`, `retry_after`.
+    `alternatives` are other bodies that it can be asked with.
     """
 
     name: str
@@ -169,6 +170,7 @@ class Operation:
     marks: Mapping[str, Place] = field(default_factory=dict)
     element: str = ""
     action: str = ""
+    alternatives: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,9 @@ class Session:
         self._builders = {
             operation.name: Builder(operation, contract, self.codec) for operation in contract.operations.values()
         }
+        batch = self.batch_operation
+        ways = [] if batch is None else [batch.request, *batch.alternatives]
+        self._batches = [compile_template(way) for way in ways]
         self._samples = {
             name: compile_template(sample if sample is not None and not kind.inline else kind.sample)
             for name, kind in contract.kinds.items()
@@ -200,11 +203,19 @@ class Session:
         self.fetch(handle)
         return event
 
-    def batch(self) -> tuple[Event, list[Handle]]:
-        """Ask for several tasks at once."""
-        assert self.batch_operation is not None
+    def batch(self, variety: int = 0, size: int | None = None) -> tuple[Event, list[Handle]]:
+        """Ask for several tasks at once: in the first of the documented ways, or another one; with `size` entries."""
+        operation = self.batch_operation
+        assert operation is not None
         self.created += 1
-        event = self.send(self.request(self.batch_operation, {"number": self.created}))
+        request = self.request(operation, {"number": self.created})
+        ways = self._batches
+        body = ways[variety % len(ways)]({"number": self.created})
+        if size is not None:
+            for name, entries in body.items():
+                if isinstance(entries, list):
+                    body[name] = [f"{entries[0]}-{number}" for number in range(size)]
+        event = self.send(request._replace(body=self.codec.write(body)))
         kind = self.kinds[0]
         return event, [
             Handle(member.raw_task, member.task, kind) for member in event.members if member.task is not None
@@ -218,8 +229,8 @@ class Session:
         for request, moment in heard:
             inbound = request._replace(path=CALLBACK_PATH)
             event = self.monitor.observe(Exchange(inbound, Response(200, {}, b""), moment, moment))
-            if event is None or event.task is None:
-                self.nameless_callbacks += 1
+            if event is not None and event.task is None:
+                self.nameless_callbacks += 1  # one of the tasks was called back, and it cannot be told which
         return len(heard)
 
     def miss(self, handle: Handle, since: float, failure: str) -> None:
@@ -234,12 +245,17 @@ class Session:
 
     # ---------------------------------------------------------------------------------- probes
 
-    def probe_unknown(self, identifier: Any, probe: str = "unknown-task") -> Event | None:
-        """Poll a task that no creation gave; None once the run has asked for enough of them."""
+    def probe_unknown(
+        self, identifier: Any, probe: str = "unknown-task", operation: Operation | None = None
+    ) -> Event | None:
+        """Ask for a task that no creation gave; None once the run has asked for enough of them.
+
+        It is polled, or asked for with another `operation`.
+        """
         if self.strangers >= MAXIMUM_STRANGERS or str(identifier) in self.monitor.account.tasks:
             return None
         self.strangers += 1
-        return self.send(self.request(self.poll_operation, {"task_id": identifier}), probe)
+        return self.send(self.request(operation or self.poll_operation, {"task_id": identifier}), probe)
 
     def wrong_credentials(self) -> list[str]:
         """Keys that are not the right one: another, none, and the right one shortened, lengthened, in another case."""

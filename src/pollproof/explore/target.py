@@ -329,8 +329,10 @@ def _plain(connection: socket.socket, seconds: float, first: bytes, end: float) 
         raise _TooLarge
     keep = len(body) <= length and "close" not in headers.get("connection", "").lower()
     if len(body) < length:
-        body += _rest(connection, length - len(body), end)
-        connection.settimeout(seconds)
+        with io.BufferedReader(_Bounded(connection, seconds, length + PIECE, body, end)) as rest:
+            body = rest.read(length)
+        if len(body) < length:
+            raise http.client.IncompleteRead(body)
     return _Read(status, headers, body[:length], keep)
 
 
@@ -348,22 +350,6 @@ def _joined(chunks: bytes) -> bytes | None:
             return None
         place += 2
     return None
-
-
-def _rest(connection: socket.socket, size: int, end: float) -> bytes:
-    """So many bytes more, each piece in what is left of the time."""
-    pieces: list[bytes] = []
-    while size:
-        remaining = end - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError
-        connection.settimeout(remaining)
-        piece = connection.recv(min(size, PIECE))
-        if not piece:
-            raise http.client.IncompleteRead(b"")
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def _any(connection: socket.socket, seconds: float, method: str, first: bytes, end: float) -> _Read:

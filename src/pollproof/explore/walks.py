@@ -66,9 +66,9 @@ def patience(session: Session) -> float:
 
 
 def created(session: Session) -> Handle | None:
-    """A new task of the first kind that must be polled for; one more try after a busy answer."""
+    """A new task of the kinds that must be polled for, taken in turn; one more try after a busy answer."""
     for _ in range(3):
-        event, handle = session.create(session.kinds[0])
+        event, handle = session.create(session.kinds[session.created % len(session.kinds)])
         if handle is not None or not session.pause_if_told(event):
             return handle
     return None
@@ -181,22 +181,25 @@ def turned_away(session: Session) -> None:
     task = session.kinds[0].sample
     for identifier in session.contract.task_id["unknown"]:
         session.probe_unknown(identifier)
+        session.probe_unknown(identifier, operation=session.fetch_operation)
     for identifier in session.contract.task_id.get("ill_formed", ()):
         session.probe_unknown(identifier, "ill-formed-task")
     for credential in session.wrong_credentials():
         session.probe_credential(session.create_operation, {"task": task}, credential)
     handle = finished(session)
     pending = created(session)
-    words = {"task": task, "task_id": session.contract.task_id["unknown"][0] if handle is None else handle.id}
+    known = session.contract.task_id["unknown"][0] if handle is None else handle.id
+    words = {"task": task, "task_id": known, "number": session.created}
     steps: list[Callable[[], Event | None]] = []
-    for operation in filter(None, (session.create_operation, session.poll_operation, session.fetch_operation)):
+    asked = (session.create_operation, session.poll_operation, session.fetch_operation, session.batch_operation)
+    for operation in filter(None, asked):
         for number in range(len(operation.required)):
             for null in (False, True):
                 steps.append(lambda o=operation, n=number, z=null: session.probe_missing(o, words, n, null=z))  # type: ignore[misc]
         for number in range(2 if operation.request is not None else 0):
             steps.append(lambda o=operation, n=number: session.probe_malformed(o, words, n))  # type: ignore[misc]
     for credential in session.wrong_credentials():
-        for operation in filter(None, (session.poll_operation, session.fetch_operation)):
+        for operation in filter(None, asked[1:]):
             steps.append(lambda o=operation, c=credential: session.probe_credential(o, words, c))  # type: ignore[misc]
     for probe in session.contract.probes:
         steps.append(lambda p=probe: own_probe(session, p, words))  # type: ignore[misc]
@@ -439,11 +442,15 @@ def batch_pause(session: Session) -> None:
 @walk(lambda contract: contract.operation_of(Role.BATCH) is not None)
 def all_at_once(session: Session) -> None:
     """Batches, one after another at the documented pace: their tasks, polled to their ends and read again."""
-    for _ in range(3):
+    for number in range(4):
         batch_pause(session)
-        _, handles = session.batch()
+        _, handles = session.batch(number)
         settle_all(session, handles)
         read_again(session, handles[::-1])
+    if session.contract.limits.batch_size is not None:
+        batch_pause(session)
+        _, handles = session.batch(0, session.contract.limits.batch_size)
+        read_again(session, handles[-1:] + handles[:1])
     batch_pause(session)
 
 

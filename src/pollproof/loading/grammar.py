@@ -130,6 +130,7 @@ def contract_schema() -> dict[str, Any]:
                 "Looked at in order, where an error has no listed code.",
             ),
             **{name: {**place, "description": f"Where {name} stands."} for name in MARKS},
+            "alternatives": _list({"type": "object"}, "Other bodies of a request, as good as `request`."),
             "element": _words("The element in the body that names the operation, where several share a path (SOAP)."),
             "action": _words("The SOAPAction header."),
             "required": _list(place, "Fields of the request without which it must be refused."),
@@ -152,6 +153,9 @@ def contract_schema() -> dict[str, Any]:
         "limit": {"type": "integer", "minimum": 1},
         "seconds": number,
         "at": place,
+        "holding": _list(
+            _words("Parameter"), "Parameters one of which the request has, for the clause to speak of it."
+        ),
         "always": _list(_words("Parameter"), "Parameters that are always repeated."),
         "names": _list(_words("Parameter"), "Parameters that hold the entries of a batch."),
     }

@@ -249,6 +249,7 @@ class _Builder:
             marks={name: self.place(table[name], [*path, name]) for name in MARKS if name in table},
             element=table.get("element", ""),
             action=table.get("action", ""),
+            alternatives=tuple(_null(entry) for entry in table.get("alternatives", ())),
             required=tuple(
                 self.place(text, [*path, "required", index]) for index, text in enumerate(table.get("required", ()))
             ),

@@ -111,7 +111,7 @@ class ReferenceProvider:
         # Dates, progress and parameters cost time at every answer, so they are made only where a template asks.
         words = repr([answer.body for answer in templates.values()])
         self._detailed = any(word in words for word in ("_at", "$progress", "$asked", "{asked"))
-        self._probes = [(probe, recognises(probe)) for probe in contract.probes]
+        self._probes = [(probe, recognises(probe, contract.operations[probe.operation])) for probe in contract.probes]
         self._kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values()]
         self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
         self._fetches = contract.operation_of(Role.FETCH) is not None
@@ -389,7 +389,7 @@ class ReferenceProvider:
         """Answer a poll of a task that was never created."""
         refusals, ill_formed = self.contract.refusals, self.contract.task_id.get("ill_formed", ())
         name = "lost" if (operation.name, "lost") in self._answers else "refused"
-        if identifier in ill_formed:
+        if identifier in ill_formed and self.rejects("ill-formed-task"):
             return self.say(operation, name, None, "", refusals.ill_formed_task or refusals.unknown_task)
         return self.say(operation, name, None, "", refusals.unknown_task)
 

@@ -52,13 +52,20 @@ class Route:
         return () if self._check is None else self._check(view.request, body)
 
 
-def recognises(probe: Probe) -> Callable[[View], bool]:
-    """Whether a request is wrong in the way of a probe: what it removes is missing, what it sets is there."""
+def recognises(probe: Probe, operation: Operation) -> Callable[[View], bool]:
+    """Whether a request is wrong in the way of a probe: what it removes is missing, what it sets is there.
+
+    The rest of it is the operation's own request: what a probe adds to that may be right in another request.
+    """
+    own = set(operation.request) if isinstance(operation.request, dict) else set()
+    own -= {steps_of(pointer)[0] for pointer in probe.remove}
     removed = [steps_of(pointer) for pointer in probe.remove]
     placed = [(steps_of(pointer), value) for pointer, value in probe.set]
     repeated = None if probe.repeat is None else (steps_of(probe.repeat[0]), probe.repeat[1])
 
     def recognise(view: View) -> bool:
+        if not isinstance(view.request, dict) or not own <= view.request.keys():
+            return False
         for steps in removed:
             table = walk(view.request, tuple(steps[:-1]))
             if not isinstance(table, dict) or steps[-1] in table:
