@@ -8,7 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pollproof.bodies import Unreadable
+from pollproof.bodies import Unreadable, canonical
 from pollproof.codecs import Check, check_of, codec_of
 from pollproof.contract.conditions import compile_any, compile_condition
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
@@ -47,7 +47,7 @@ class Event(NamedTuple):
     `task` is the id in one comparable form (None where there is none), `raw_task` as it was written.
     `request_errors` and `response_errors` are failures of the shapes. `documented` is false for a status that is
     known from elsewhere only. `marks` are the values at the operation's further places that are there.
-    `formal` tells whether the shape of the answer is documented at all, `transient` whether it is a gateway's or an
+    `result_text` is one text for equal results, None where the answer hands out none. `formal` tells whether the shape of the answer is documented at all, `transient` whether it is a gateway's or an
     overloaded server's page rather than the provider's word.
     """
 
@@ -66,6 +66,7 @@ class Event(NamedTuple):
     phase: Phase | None
     status: Any
     result: Any
+    result_text: str | None
     error_code: str | None
     effect: Effect | None
     documented: bool
@@ -289,6 +290,7 @@ class Reader:
             phase,
             status,
             result,
+            canonical(result) if phase is Phase.SUCCEEDED and result is not MISSING and result is not None else None,
             code,
             effect,
             documented,

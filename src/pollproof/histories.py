@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pollproof.bodies import canonical
 from pollproof.contract.model import Effect, Limits, Phase, Role
-from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event
 from pollproof.trace import UNKNOWN_TIME
 
@@ -153,8 +151,8 @@ def _fold_state(history: TaskHistory, event: Event) -> TaskHistory:
             history = history._replace(
                 terminal=event.phase, terminal_number=event.number, ended_received=event.exchange.received
             )
-    if history.result is None and event.phase is Phase.SUCCEEDED and event.result is not MISSING:
-        history = history._replace(result=canonical(event.result), result_number=event.number)
+    if history.result is None and event.result_text is not None:
+        history = history._replace(result=event.result_text, result_number=event.number)
     return history
 
 
@@ -168,7 +166,7 @@ def _created(history: TaskHistory, event: Event) -> TaskHistory:
             created_sent=exchange.sent,
             created_received=exchange.received,
             inline=succeeded,
-            result=canonical(event.result) if succeeded and event.result is not MISSING else None,
+            result=event.result_text,
             result_number=event.number if succeeded else None,
         )
     return history
@@ -219,8 +217,8 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
                     ended_received = exchange.received
                 else:
                     pending_sent = exchange.sent
-            if result is None and phase is Phase.SUCCEEDED and event.result is not MISSING:
-                result, result_number = canonical(event.result), event.number
+            if result is None and event.result_text is not None:
+                result, result_number = event.result_text, event.number
     elif answer is Answer.REFUSED:
         effect = event.effect
         last_final = effect in (Effect.FAILED, Effect.LOST, Effect.REFUSED)

@@ -61,6 +61,7 @@ class Ledger:
 
     def __init__(self, clauses: Iterable[Clause]) -> None:
         self.entries = {clause.id: Entry(clause) for clause in clauses}
+        self.violations = 0
 
     def __getitem__(self, identifier: str) -> Entry:
         return self.entries[identifier]
@@ -70,6 +71,7 @@ class Ledger:
         entry = self.entries[identifier]
         entry.exercised += 1
         entry.violations += 1
+        self.violations += 1
         if entry.evidence is None or len(evidence.trace) < len(entry.evidence.trace):
             entry.evidence = evidence
 

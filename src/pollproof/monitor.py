@@ -98,6 +98,7 @@ class Monitor:
     def _violate(self, entry: Entry, event: Event, violation: Violation) -> None:
         if entry.violations >= MAXIMUM_VIOLATIONS:
             entry.violations += 1
+            self.ledger.violations += 1
             return
         number = event.number if violation.number is None else violation.number
         task = self._tasks[number]

@@ -334,9 +334,15 @@ def _budget_ended(contract: Contract, clause: Clause) -> Iterator[_Fault]:
     yield _Fault(f"{limit} polls are answered", settings=Settings(polls=limit))
 
 
+def _margin(contract: Contract) -> float:
+    """Seconds by which a wrong lifetime differs: more than is left open about when it began."""
+    limits = contract.limits
+    return 2.0 if limits.lifetime_from == "creation" else 2.0 + 2 * (limits.wait or 1.0)
+
+
 @_mutates("lifetime-served")
 def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[_Fault]:
-    seconds = clause.parameters.seconds - contract.limits.lifetime_slack - 2
+    seconds = clause.parameters.seconds - contract.limits.lifetime_slack - _margin(contract)
     if contract.operation_of(Role.FETCH) is not None:
         yield _Fault(f"results are lost after {seconds:g} s", ShortLivedResults)
     else:
@@ -345,7 +351,7 @@ def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[_Fault]:
 
 @_mutates("lifetime-ended")
 def _lifetime_ended(contract: Contract, clause: Clause) -> Iterator[_Fault]:
-    seconds = clause.parameters.seconds + contract.limits.lifetime_slack + 2
+    seconds = clause.parameters.seconds + contract.limits.lifetime_slack + _margin(contract)
     yield _Fault(f"there for {seconds:g} s", settings=Settings(lifetime=seconds))
 
 

@@ -36,6 +36,7 @@ OPEN = "https://pollproof.dev/open"
 
 SCHEMATRON = "http://purl.oclc.org/dsdl/schematron"
 
+_NIL = f"{{{INSTANCE}}}nil"
 _DOCTYPE = re.compile(r"\ufeff?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _DOCTYPE_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
@@ -95,7 +96,7 @@ def _value(element: etree._Element, depth: int) -> Any:
         return None
     children = list(element)
     if not children:
-        nil = element.get(f"{{{INSTANCE}}}nil") in ("true", "1")
+        nil = element.get(_NIL) in ("true", "1")
         return None if nil else element.text or ""
     table: dict[str, Any] = {}
     for child in children:
@@ -160,7 +161,8 @@ class _Assert(NamedTuple):
 class XsdShape:
     """The XSD of an operation's envelope: lxml says yes or no, xmlschema words a no. Raises ValueError.
 
-    `xsi:type` and `encodingStyle` attributes are left out of the judgement: the documents write them or not.
+    Attributes with a namespace (`xsi:type`, `encodingStyle`) are left out of the judgement: the documents write them
+    or not. `xsi:nil` stays.
     """
 
     def __init__(self, path: Path) -> None:
@@ -226,19 +228,13 @@ class XsdShape:
         """Drop what says nothing about the shape, and hints that a validator might follow to other schemas."""
         for element in root.iter():
             for name in element.attrib:
-                if name in _IGNORED:
+                if name[0] == "{" and name != _NIL:
                     del element.attrib[name]
         for tag, known in self._open.items():
             for element in root.iter(tag):
                 for child in list(element):
                     if isinstance(child.tag, str) and child.tag[0] != "{" and child.tag not in known:
                         element.remove(child)
-
-
-_IGNORED = frozenset(
-    [f"{{{INSTANCE}}}{name}" for name in ("type", "schemaLocation", "noNamespaceSchemaLocation")]
-    + [f"{{{ENVELOPE}}}encodingStyle"]
-)
 
 
 # --------------------------------------------------------------------------- reading the schema's own notes

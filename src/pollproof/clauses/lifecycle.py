@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pollproof.bodies import canonical
 from pollproof.clauses.blame import Blame, blame
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
@@ -104,7 +103,7 @@ def result_stable(account: Account, event: Event, parameters: Nothing) -> Findin
     history = _read(account, event)
     if history is None or history.result is None:
         return None
-    now = canonical(event.result)
+    now = event.result_text or ""
     if now == history.result:
         return HELD
     if account.owners.get(now, history.id) != history.id:
@@ -119,7 +118,7 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     history = _read(account, event)
     if history is None:
         return None
-    now = canonical(event.result)
+    now = event.result_text or ""
     owner = account.owners.get(now, history.id)
     if history.result is not None and now != history.result and owner != history.id:
         since = tuple(number for number in (history.result_number, account.tasks[owner].result_number) if number)
@@ -154,7 +153,7 @@ def _overlap(account: Account, task: str, other: str) -> bool:
 
 def _read(account: Account, event: Event) -> TaskHistory | None:
     """The history of the task whose result this event reads, None where it reads none."""
-    if event.phase is not Phase.SUCCEEDED or event.result in (MISSING, None) or event.task is None:
+    if event.result_text is None or event.task is None:
         return None
     if event.operation.role not in (Role.POLL, Role.FETCH) or event.request_errors:
         return None

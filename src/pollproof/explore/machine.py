@@ -211,9 +211,6 @@ class Exploration:
         self.moves = 0
         self.cut_short = ""
 
-    def _violations(self) -> int:
-        return sum(entry.violations for entry in self._ledger.entries.values())
-
     def begin(self) -> Session:
         """Called at the start of each example."""
         if time.monotonic() > self._end:
@@ -226,7 +223,7 @@ class Exploration:
 
     def check(self, before: int) -> int:
         """Called after each move: raises for Hypothesis when the move showed a violation of a further clause."""
-        now = self._violations()
+        now = self._ledger.violations
         if now != before:
             found = {name for name, entry in self._ledger.entries.items() if entry.verdict is Verdict.VIOLATED}
             if found - self._known:
@@ -282,7 +279,7 @@ class Exploration:
             def __init__(self) -> None:
                 super().__init__()
                 self.mover = Mover(exploration.begin())
-                self.violations = exploration._violations()
+                self.violations = exploration._ledger.violations
                 # All choices of an example in one draw: a draw for each move would cost a fifth of its time.
                 self.plan = current_build_context().data.draw(st.binary(min_size=2 * steps, max_size=2 * steps))
                 self.step = 0

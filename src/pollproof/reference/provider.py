@@ -228,6 +228,8 @@ class ReferenceProvider:
             return found
         route, variables = found
         operation = route.operation
+        if not request.body and operation.request is None:
+            body = MISSING  # an operation that is asked without a body
         if type(body) is Unreadable:
             return self.malformed(operation)
         view = View(body, MISSING, variables, request.headers, {}, None)
@@ -340,9 +342,16 @@ class ReferenceProvider:
         task = self.find(identifier)
         if task is None:
             return self.unknown(operation, identifier)
-        if not self.phase(task, self.clock.now()).terminal:
-            task.ended = self.clock.now()
-        return self.say(operation, "cancelled", task, self.word(Phase.CANCELLED))
+        now = self.clock.now()
+        if task.lost or self.is_lost(task, now):
+            task.lost = True
+            return self.unknown(operation, identifier)
+        phase = self.phase(task, now)
+        if not phase.terminal:
+            task.ended, phase = now, Phase.CANCELLED
+        name = phase.value if (operation.name, phase.value) in self._answers else "cancelled"
+        status = self.contract.path[-1] if phase is Phase.SUCCEEDED else self.word(phase)
+        return self.say(operation, name, task, status, self.contract.refusals.failed_task)
 
     def batch(self, operation: Operation, view: View) -> Response:
         """Answer a batch: one task for each entry of the first array in the request."""

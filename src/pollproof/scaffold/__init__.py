@@ -1,0 +1,51 @@
+"""What `pollproof new NAME` writes: a small complete contract to start from. The files beside this one are its text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pollproof.data import bundled
+
+MAXIMUM_NAME = 40
+"""Characters of a name: it stands before every clause id."""
+
+SCHEMAS = ("create.request.schema.json", "create.response.schema.json", "poll.response.schema.json", "samples.json")
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class ScaffoldError(ValueError):
+    """A contract that cannot be begun; the text is one sentence."""
+
+
+def write(name: str, folder: Path) -> list[Path]:
+    """Write the files of a new contract into a folder and give their paths; raises `ScaffoldError`.
+
+    Nothing is written where one of them is there already.
+    """
+    if not _NAME.fullmatch(name) or len(name) > MAXIMUM_NAME:
+        raise ScaffoldError(
+            f"'{name}' is no name for a contract; expected at most {MAXIMUM_NAME} lower-case letters and digits, "
+            "with single hyphens between them, such as my-api"
+        )
+    if name in bundled():
+        raise ScaffoldError(f"'{name}' is the name of a bundled contract; expected another")
+    texts = {folder / f"{name}.toml": _text("contract.toml", name)}
+    texts |= {folder / "schemas" / name / file: _text(file, name) for file in SCHEMAS}
+    for path in texts:
+        if path.exists() or path.is_symlink():
+            raise ScaffoldError(f"{path} is there already, and nothing is overwritten")
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+    except OSError as error:
+        raise ScaffoldError(f"{error.filename or folder}: cannot be written ({error.strerror})") from None
+    return list(texts)
+
+
+def _text(file: str, name: str) -> str:
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    return text.replace("@name@", name).replace("@title@", name.replace("-", " ").capitalize())
