@@ -352,6 +352,27 @@ def serve(provider: str, port: int, mutant: str | None, duration: str | None) ->
         raise click.UsageError(f"port {port} cannot be used ({error.strerror})") from None
 
 
+@cli.command()
+@click.argument("name")
+@click.option("--folder", metavar="DIR", default=".", help="Where to write it. [the current folder]")
+def new(name: str, folder: str) -> None:
+    """Write a contract, its schemas and its samples to start from, for an API that is not bundled."""
+    import shlex
+
+    from pollproof.scaffold import ScaffoldError, write
+
+    try:
+        written = write(name, Path(folder))
+    except ScaffoldError as error:
+        raise click.UsageError(str(error)) from None
+    for path in written:
+        click.echo(f"wrote {path}")
+    file = shlex.quote(str(written[0]))
+    click.echo(f"\nNext: pollproof verify {file} judges the reference provider that follows from it.")
+    click.echo("Then change the contract and its schemas, part by part, to what your API documents, and verify again;")
+    click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
+
+
 def main() -> None:
     """The entry point of the command."""
     try:

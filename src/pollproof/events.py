@@ -47,8 +47,9 @@ class Event(NamedTuple):
     `task` is the id in one comparable form (None where there is none), `raw_task` as it was written.
     `request_errors` and `response_errors` are failures of the shapes. `documented` is false for a status that is
     known from elsewhere only. `marks` are the values at the operation's further places that are there.
-    `result_text` is one text for equal results, None where the answer hands out none. `formal` tells whether the shape of the answer is documented at all, `transient` whether it is a gateway's or an
-    overloaded server's page rather than the provider's word.
+    `result_text` is one text for equal results, None where the answer hands out none. `formal` tells whether the
+    shape of the answer is documented at all, `transient` whether it is a gateway's or an overloaded server's page
+    rather than the provider's word.
     """
 
     number: int

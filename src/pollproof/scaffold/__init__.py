@@ -22,7 +22,7 @@ class ScaffoldError(ValueError):
 def write(name: str, folder: Path) -> list[Path]:
     """Write the files of a new contract into a folder and give their paths; raises `ScaffoldError`.
 
-    Nothing is written where one of them is there already.
+    Nothing is written where one of them is there already, nor left behind where one cannot be written.
     """
     if not _NAME.fullmatch(name) or len(name) > MAXIMUM_NAME:
         raise ScaffoldError(
@@ -33,17 +33,21 @@ def write(name: str, folder: Path) -> list[Path]:
         raise ScaffoldError(f"'{name}' is the name of a bundled contract; expected another")
     texts = {folder / f"{name}.toml": _text("contract.toml", name)}
     texts |= {folder / "schemas" / name / file: _text(file, name) for file in SCHEMAS}
-    for path in texts:
-        if path.exists() or path.is_symlink():
-            raise ScaffoldError(f"{path} is there already, and nothing is overwritten")
+    written: list[Path] = []
     try:
+        for path in texts:
+            if path.exists() or path.is_symlink():
+                raise ScaffoldError(f"{path} is there already, and nothing is overwritten")
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8", newline="\n") as file:
+                written.append(path)
                 file.write(text)
     except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
         raise ScaffoldError(f"{error.filename or folder}: cannot be written ({error.strerror})") from None
-    return list(texts)
+    return written
 
 
 def _text(file: str, name: str) -> str:
