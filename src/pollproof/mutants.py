@@ -238,6 +238,23 @@ class KnowsIllFormedTasks(KnowsEveryTask):
         return not super().takes(identifier)
 
 
+class SwapsCodes(ReferenceProvider):
+    """Says of unknown tasks that their id is ill-formed."""
+
+    def unknown(self, operation: Operation, identifier: Any) -> Response:
+        refusals, ill_formed = self.contract.refusals, self.contract.task_id.get("ill_formed", ())
+        if identifier in ill_formed:
+            return super().unknown(operation, identifier)
+        return self.refuse(operation, refusals.ill_formed_task)
+
+
+class SwapsIllFormedCodes(ReferenceProvider):
+    """Says of ill-formed ids that there is no such task."""
+
+    def unknown(self, operation: Operation, identifier: Any) -> Response:
+        return self.say(operation, "lost", None, "", self.contract.refusals.unknown_task)
+
+
 class TakesEveryKey(ReferenceProvider):
     """Accepts any key that is there."""
 
@@ -253,6 +270,11 @@ class TakesMissingFields(ReferenceProvider):
 
     def admits(self, view: View, route: Route, body: bytes) -> bool:
         return not route.is_complete(view) or super().admits(view, route, body)
+
+    def poll(self, operation: Operation, identifier: Any) -> Response:
+        if identifier is MISSING and self.order:
+            return self.state(operation, self.order[-1], self.phase(self.order[-1], self.clock.now()))
+        return super().poll(operation, identifier)
 
 
 class CrashesOnGarbage(ReferenceProvider):
@@ -375,6 +397,12 @@ def _refused(contract: Contract, clause: Clause) -> Iterator[_Fault]:
         yield _Fault(name, provider)
     else:
         yield _Fault(f"the probe '{probe}' is let pass", _lets_pass(probe))
+
+
+@_mutates("refusal-code")
+def _refusal_code(contract: Contract, clause: Clause) -> Iterator[_Fault]:
+    ill_formed = clause.parameters.probe == "ill-formed-task"
+    yield _Fault("the code of another refusal", SwapsIllFormedCodes if ill_formed else SwapsCodes)
 
 
 def _lets_pass(name: str) -> type[ReferenceProvider]:

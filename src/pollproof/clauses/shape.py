@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
@@ -9,6 +10,9 @@ from pollproof.contract.model import Effect, Phase, Role, Subject
 from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event
 from pollproof.histories import TaskHistory
+
+CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
+"""What error codes look like, as opposed to words for people."""
 
 ANY = tuple(Role)
 
@@ -113,7 +117,8 @@ def refused(history: TaskHistory | None, event: Event, parameters: Probe) -> Fin
     }.get(parameters.probe, parameters.probe)
     expected = f"an error, since {what}"
     if event.answer is Answer.REFUSED:
-        if event.probe == "malformed" and response.status >= 500:
+        fault = bool(event.operation.element)  # of SOAP, whose faults come with HTTP 500 (SOAP 1.1, 6.2)
+        if event.probe == "malformed" and response.status >= 500 and not fault:
             return Violation(expected + ", below HTTP 500", f"HTTP {response.status}")
         if event.operation.role is Role.CREATE and event.task not in (None, "0", "0.0"):
             return Violation(expected + ", and no task", f"an error together with the task id {event.raw_task!r}")
@@ -150,6 +155,27 @@ def accepted(history: TaskHistory | None, event: Event, parameters: Holding) -> 
     response = event.exchange.response
     http = "" if response is None else f" (HTTP {response.status})"
     return Violation("the request to be accepted, since it keeps the rules", f"a refusal{http}")
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One of the error `codes` with which a wrong request is refused."""
+
+    probe: str
+    codes: list[str]
+
+
+@kind("refusal-code", subject=Subject.PROVIDER, roles=ANY, parameters=Code, probes=True)
+def refusal_code(history: TaskHistory | None, event: Event, parameters: Code) -> Finding:
+    """A wrong request is refused with the error code that the documents give for it."""
+    code = event.error_code
+    if event.probe != parameters.probe or event.answer is not Answer.REFUSED or code is None:
+        return None
+    if event.effect in (Effect.BUSY, Effect.BLOCKED) or CODE.fullmatch(code) is None:
+        return None  # words, where a Fault has no code
+    if code in parameters.codes:
+        return HELD
+    return Violation(f"the error {' or '.join(parameters.codes)}", f"the error {code}")
 
 
 @kind("echo", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL))

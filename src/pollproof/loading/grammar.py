@@ -153,6 +153,7 @@ def contract_schema() -> dict[str, Any]:
         "limit": {"type": "integer", "minimum": 1},
         "seconds": number,
         "at": place,
+        "codes": _list(_words("Error code"), "Codes of which the refusal has one."),
         "holding": _list(
             _words("Parameter"), "Parameters one of which the request has, for the clause to speak of it."
         ),

@@ -309,7 +309,7 @@ class _Builder:
             parameters = bind(kind, values, limits)
         except ParameterError as error:
             raise self.fault(path, str(error)) from None
-        if kind.name == "refused" and values["probe"] not in self.probe_names:
+        if "probe" in values and values["probe"] not in self.probe_names:
             words = ", ".join(self.probe_names)
             hint = nearest(values["probe"], self.probe_names)
             raise self.fault([*path, "probe"], f"'{values['probe']}' is no probe; expected one of {words}{hint}")

@@ -126,9 +126,12 @@ class ChangedSession(Session):
     def rewrite(self, request: Request) -> Request:
         """The request after the changes."""
         for change in self.changes:
-            if request.path != self.contract.operations[change.operation].path:
+            operation = self.contract.operations[change.operation]
+            if request.path != operation.path:
                 continue
             body = self.codec.read(request.body)
+            if operation.element and operation.element not in body:  # another operation of the same path
+                continue
             for pointer in change.remove:
                 body = without(body, pointer)
             for pointer, value in change.set:

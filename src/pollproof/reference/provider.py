@@ -31,6 +31,9 @@ FAILING = 5
 EPOCH = datetime(2026, 1, 1)
 """What the reference's clock shows at second 0."""
 
+FORGETTING = 50_000.0
+"""Seconds after which the reference forgets a task where the documents say that tasks are lost, but not when."""
+
 BATCH_NUMBER = 9007199254740993
 """The id of a batch: a number that no double holds, as the documented ones are."""
 
@@ -94,6 +97,8 @@ class ReferenceProvider:
         self._first = 1
         limits = contract.limits
         self.lifetime = self.settings.lifetime if self.settings.lifetime is not None else limits.lifetime
+        if self.lifetime is None and contract.refusals.lost_task:
+            self.lifetime = FORGETTING
         self.limit = self.settings.polls if self.settings.polls is not None else limits.polls
         self._credential = compile_place(contract.credential.at)
         self._expected = contract.credential.template.replace("{credential}", contract.credential.sample)
@@ -399,7 +404,9 @@ class ReferenceProvider:
         refusals, ill_formed = self.contract.refusals, self.contract.task_id.get("ill_formed", ())
         name = "lost" if (operation.name, "lost") in self._answers else "refused"
         if identifier in ill_formed and self.rejects("ill-formed-task"):
-            return self.say(operation, name, None, "", refusals.ill_formed_task or refusals.unknown_task)
+            if refusals.ill_formed_task:
+                return self.refuse(operation, refusals.ill_formed_task)
+            return self.say(operation, name, None, "", refusals.unknown_task)
         return self.say(operation, name, None, "", refusals.unknown_task)
 
     def refuse(self, operation: Operation, code: str) -> Response:

@@ -171,11 +171,16 @@ def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: thr
         thread.join()
 
 
-def werkzeug_handler(provider: ReferenceProvider, clock: Clock) -> Callable[[WerkzeugRequest], WerkzeugResponse]:
-    """A handler for `httpserver.expect_request(re.compile(".*")).respond_with_handler(...)` of pytest-httpserver."""
+def werkzeug_handler(
+    provider: ReferenceProvider, clock: Clock, lock: threading.Lock | None = None
+) -> Callable[[WerkzeugRequest], WerkzeugResponse]:
+    """A handler for `httpserver.expect_request(re.compile(".*")).respond_with_handler(...)` of pytest-httpserver.
+
+    Where the provider calls back, use `calling_back` beside it, with the same lock.
+    """
     from werkzeug import Response as WerkzeugResponse
 
-    lock = threading.Lock()
+    lock = lock or threading.Lock()
 
     def handle(request: WerkzeugRequest) -> WerkzeugResponse:
         body = request.get_data()

@@ -26,7 +26,7 @@ def write(name: str, folder: Path) -> list[Path]:
     """
     if not _NAME.fullmatch(name) or len(name) > MAXIMUM_NAME:
         raise ScaffoldError(
-            f"'{name}' is no name for a contract; expected at most {MAXIMUM_NAME} lower-case letters and digits, "
+            f"{name!r} is no name for a contract; expected at most {MAXIMUM_NAME} lower-case letters and digits, "
             "with single hyphens between them, such as my-api"
         )
     if name in bundled():
