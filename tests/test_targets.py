@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from tests.servers import Line, Server, answering, free_port, http, keeping_alive, serving
 
-from pollproof.explore import target as module
-from pollproof.explore.target import HttpTarget, Outcome
+from pollproof.explore import wire as module
+from pollproof.explore.http import HttpTarget
+from pollproof.explore.target import Outcome
 from pollproof.trace import Request
 
 POLL = Request("POST", "/getTaskResult", {"content-type": "application/json"}, b'{"taskId": "1"}')

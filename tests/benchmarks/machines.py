@@ -19,9 +19,10 @@ from pollproof.contract.model import Contract, Subject
 from pollproof.events import Reader
 from pollproof.explore import machine
 from pollproof.explore.clocks import HookedClock
+from pollproof.explore.http import HttpTarget
 from pollproof.explore.machine import STEPS, Exploration, Mover
 from pollproof.explore.session import Session
-from pollproof.explore.target import HttpTarget, InProcessTarget
+from pollproof.explore.target import InProcessTarget
 from pollproof.explore.target import Target as Answering
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of

@@ -6,7 +6,7 @@ import json
 import time
 
 from pollproof.clock import ShiftedClock, checked
-from pollproof.explore.target import HttpTarget
+from pollproof.explore.http import HttpTarget
 from pollproof.trace import Request
 
 

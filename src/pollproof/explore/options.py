@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pollproof.bodies import Unreadable, read_json, write_json
+from pollproof.explore.addresses import TargetError
+from pollproof.explore.http import HttpTarget
 from pollproof.explore.run import BUDGET, PROFILES, Plan
-from pollproof.explore.target import HttpTarget, TargetError
 from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
 

@@ -11,9 +11,10 @@ from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Clause, Contract, Phase, Subject
 from pollproof.events import Reader
 from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
+from pollproof.explore.http import HttpTarget
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
 from pollproof.explore.session import Session, TargetUnusable, TimeOver
-from pollproof.explore.target import HttpTarget, InProcessTarget, Target
+from pollproof.explore.target import InProcessTarget, Target
 from pollproof.explore.walks import WALKS
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of

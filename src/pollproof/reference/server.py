@@ -145,7 +145,8 @@ def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: thr
     if provider.contract.operation_of(Role.CALLBACK) is None:
         yield
         return
-    from pollproof.explore.target import HttpTarget, TargetError
+    from pollproof.explore.addresses import TargetError
+    from pollproof.explore.http import HttpTarget
 
     ended = threading.Event()
 

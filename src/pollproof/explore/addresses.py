@@ -1,0 +1,77 @@
+"""Addresses: URLs that people type, checked at the edge, and the proxies on the way to them."""
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from base64 import b64encode
+from typing import NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
+
+
+class TargetError(ValueError):
+    """A target that cannot be addressed; its text is one sentence for people."""
+
+
+def split(url: str, named: str, query: bool) -> SplitResult:
+    """The parts of a URL; raises `TargetError`. What may be a password is never shown."""
+    expected = "expected http://HOST[:PORT][/PATH] or https://..."
+    shown = _CREDENTIALS.sub(r"\1***@", url)  # it would stand in every report
+    wrong = f"{shown!r} is no {named}"
+    try:
+        parts = urlsplit(url)
+        name, port = parts.hostname, parts.port
+    except ValueError as error:
+        what = "its port is no number from 1 to 65535" if "ort" in str(error) else "its host cannot be read"
+        raise TargetError(f"{wrong}: {what}") from None
+    if parts.username is not None or parts.password is not None:
+        raise TargetError(f"{wrong}: a user name or password does not belong there; {expected}")
+    if parts.scheme not in ("http", "https") or not name:
+        raise TargetError(f"{wrong}; {expected}")
+    if port == 0:
+        raise TargetError(f"{wrong}: its port is no number from 1 to 65535")
+    if parts.fragment or (parts.query and not query):
+        raise TargetError(f"{wrong}: it has a {'fragment' if query else 'query or a fragment'}; {expected}")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise TargetError(f"{wrong}: it has a character that must be percent-encoded")
+    if not all(0 < len(label) < 64 for label in name.removesuffix(".").split(".")) or len(name) > 253:
+        raise TargetError(f"{wrong}: '{name}' is no host name")
+    return parts
+
+
+_CREDENTIALS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
+"""What stands before the last @ of a URL, after its scheme."""
+
+
+class Proxy(NamedTuple):
+    """A proxy of the `*_PROXY` variables, and the headers that open it."""
+
+    host: str
+    port: int
+    headers: dict[str, str]
+
+
+def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
+    """The proxy for a target, None where it is reached directly; raises `TargetError`. Passwords are never shown."""
+    proxies = urllib.request.getproxies()
+    text = proxies.get(scheme) or proxies.get("all")
+    if not text or urllib.request.proxy_bypass(f"{host}:{port}"):
+        return None
+    variable = f"{scheme.upper()}_PROXY" if proxies.get(scheme) else "ALL_PROXY"
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        name, number = parts.hostname, parts.port
+    except ValueError:
+        name = None
+    if not name:
+        raise TargetError(f"the proxy in {variable} is no URL; expected http://HOST:PORT")
+    if parts.scheme != "http":
+        raise TargetError(f"the proxy in {variable} is of kind '{parts.scheme}'; expected http://HOST:PORT")
+    headers: dict[str, str] = {}
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = "Basic " + b64encode(pair.encode()).decode()
+    return Proxy(name, number or 80, headers)
+
+
+# --------------------------------------------------------------------------------- answers
