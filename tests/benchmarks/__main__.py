@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.benchmarks.figures import HEADING, Figure
 
-GROUPS = {"exploring": "tests.benchmarks.exploring"}
+GROUPS = {"exploring": "tests.benchmarks.exploring", "soap": "tests.benchmarks.soap"}
 """Every group by name, and the module that measures it."""
 
 

@@ -1,0 +1,52 @@
+"""SOAP shape checks: the fast yes of lxml against xmlschema's, over the same XSD and the same answer.
+
+It shows what one lawful answer costs from bytes to a verdict, parsing included on both sides. It does not show the cost
+of an unlawful answer: xmlschema words every one of those, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import xmlschema
+
+from pollproof.loading import load_contract
+from pollproof.soap import XsdShape
+from tests.benchmarks.figures import Figure, Goal
+
+ANSWER = b"""<?xml version="1.0" encoding="UTF-8"?>
+<SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/" xmlns:ns="ns1"><SOAP-ENV:Body>
+<ns:getTaskStatusResponse><return><type>GIVE_MONEY</type><progressPercent>0</progressPercent>
+<status>PREPARATION</status><additionalInfo>{}</additionalInfo><taskId>7W3A0N1N9I2E7N1TKLS54A9PTR</taskId>
+<requestStatus>SUCCESS</requestStatus><requestStatusDescription>Request succeeded.</requestStatusDescription>
+</return></ns:getTaskStatusResponse></SOAP-ENV:Body></SOAP-ENV:Envelope>"""
+
+ROUNDS = 300
+"""Checks of each kind in one measurement."""
+
+
+def seconds(check: Callable[[], object]) -> float:
+    """Processor seconds of one check."""
+    started = time.process_time()
+    for _ in range(ROUNDS):
+        check()
+    return (time.process_time() - started) / ROUNDS
+
+
+def measure(repeat: int, say: Callable[[str], None]) -> list[Figure]:
+    """The figure of this group."""
+    path = load_contract("cnode").schemas["cnode/getTaskStatus.response.xsd"]
+    fast, worded = XsdShape(Path(path)), xmlschema.XMLSchema10(path)
+    text = ANSWER.decode()
+    assert fast.check_body(ANSWER) == ()
+    assert worded.is_valid(text)
+    own, theirs = [], []
+    for number in range(repeat):
+        own.append(seconds(lambda: fast.check_body(ANSWER)))
+        theirs.append(seconds(lambda: worded.is_valid(text)))
+        say(f"soap, {number + 1} of {repeat}")
+    ratios = [left / right for left, right in zip(own, theirs, strict=True)]
+    parts = {"check us": min(own) * 1e6, "xmlschema us": min(theirs) * 1e6}
+    return [Figure("SOAP shape check: share of xmlschema's time", ratios, Goal(0.1, at_least=False), parts)]
