@@ -17,7 +17,6 @@ from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.servers import ROOT, clean_environment, pollproof
 
 from pollproof import __version__
 from pollproof.clock import ShiftedClock
@@ -25,6 +24,7 @@ from pollproof.loading import load_contract
 from pollproof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
+from tests.servers import ROOT, clean_environment, pollproof
 
 ESCAPE = "\x1b"
 SCHEMA = ROOT / "schemas" / "pollproof" / "report.schema.json"

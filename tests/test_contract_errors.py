@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers import ROOT, pollproof
 
 from pollproof.loading import ContractError, load_contract
+from tests.servers import ROOT, pollproof
 
 TEXT = (ROOT / "contracts" / "capsolver.toml").read_text(encoding="utf-8")
 SCHEMA = "capsolver/getTaskResult.response.schema.json"

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.servers import Line, answering, free_port, http, keeping_alive, pollproof, serving
 
 from pollproof.clock import ShiftedClock
 from pollproof.explore.run import Exploring, Plan, explore
@@ -21,6 +20,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from pollproof.report.document import document_of
 from pollproof.trace import Request, Response
+from tests.servers import Line, answering, free_port, http, keeping_alive, pollproof, serving
 
 HTML = b"<!doctype html><title>Welcome</title><p>It works!"
 GONE = "does not answer: "

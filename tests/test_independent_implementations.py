@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Subject
@@ -17,6 +16,7 @@ from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import ADVANCE, calling_back, serve, werkzeug_handler
+from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
 SERVICES: dict[str, Any] = {
     "capsolver": capsolver_service,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.traces import HandWritten, error, ready, running
 
 from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
 from pollproof.trace import UNKNOWN_TIME
+from tests.traces import HandWritten, error, ready, running
 
 CAPSOLVER = load_contract("capsolver")
 CAPMONSTER = load_contract("capmonster")

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from tests.servers import ROOT, pollproof
 
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract, Role, Subject
@@ -18,6 +17,7 @@ from pollproof.mutants import Mutant, mutants, mutants_of, variant_provider, var
 from pollproof.reference.client import judge_client
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
+from tests.servers import ROOT, pollproof
 
 FOLDER = Path(__file__).parent / "apis"
 CONTRACTS = {path.stem: load_contract(path) for path in sorted(FOLDER.glob("*.toml"))}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers import ROOT, pollproof
 
 from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import parameter_names
@@ -25,6 +24,7 @@ from pollproof.reference.server import serve
 from pollproof.scaffold import SCHEMAS
 from pollproof.shapes import Shape
 from pollproof.templates import with_value, without
+from tests.servers import ROOT, pollproof
 
 GUIDE = (ROOT / "docs" / "adding-an-api.md").read_text(encoding="utf-8")
 FILES = ["my-api.toml", *(f"schemas/my-api/{file}" for file in SCHEMAS)]

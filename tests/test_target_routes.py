@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.servers import Line, Server, answering, http, keeping_alive, serving
 
 from pollproof.explore.addresses import TargetError
 from pollproof.explore.clocks import ClockError, HookedClock
@@ -20,6 +19,7 @@ from pollproof.explore.http import HttpTarget
 from pollproof.explore.options import OptionError, plan_from
 from pollproof.explore.target import Outcome
 from pollproof.trace import Request
+from tests.servers import Line, Server, answering, http, keeping_alive, serving
 
 POLL = Request("POST", "/getTaskResult", {"content-type": "application/json"}, b'{"taskId": "1"}')
 JSON = b'{"errorId": 0}'

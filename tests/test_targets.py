@@ -8,12 +8,12 @@ import zlib
 from typing import Any
 
 import pytest
-from tests.servers import Line, Server, answering, free_port, http, keeping_alive, serving
 
 from pollproof.explore import wire as module
 from pollproof.explore.http import HttpTarget
 from pollproof.explore.target import Outcome
 from pollproof.trace import Request
+from tests.servers import Line, Server, answering, free_port, http, keeping_alive, serving
 
 POLL = Request("POST", "/getTaskResult", {"content-type": "application/json"}, b'{"taskId": "1"}')
 JSON = b'{"errorId": 0}'

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.independent import cnode_service, serving
 
 from pollproof.clock import ShiftedClock
 from pollproof.data import folder
@@ -15,6 +14,7 @@ from pollproof.explore.run import Plan, explore
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import serve
+from tests.independent import cnode_service, serving
 
 zeep = pytest.importorskip(
     "zeep", reason="SOAP CLIENT NOT TESTED: zeep is not installed (it is a development dependency)"

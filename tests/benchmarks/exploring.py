@@ -33,15 +33,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from pollproof.contract.model import Contract
+from pollproof.explore.machine import Mover
+from pollproof.loading import load_contract
 from tests.benchmarks.exchanges import seconds_bare, seconds_of_checks
 from tests.benchmarks.figures import Figure, Goal, medians
 from tests.benchmarks.machines import Stepper, run_empty, run_in_process, run_over_http
 from tests.benchmarks.rival import PROVIDER, find_schemathesis, run_schemathesis, run_verify
 from tests.benchmarks.target import target
-
-from pollproof.contract.model import Contract
-from pollproof.explore.machine import Mover
-from pollproof.loading import load_contract
 
 EXAMPLES = 8
 """Examples of each run of a machine: short runs, so that both sides of a ratio meet the same load of other programs."""

@@ -12,7 +12,6 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
-from tests.benchmarks.target import Target
 
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Contract, Subject
@@ -28,6 +27,7 @@ from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace import Exchange
+from tests.benchmarks.target import Target
 
 _NUMBERS = st.integers(0, 1023)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -209,13 +210,18 @@ def _explore(
             result.notes.append(f"the state machine stopped early: {exploration.cut_short}")
 
 
+CLOSE = 10.0
+"""Seconds between two polls within which the end of a task is known well enough to report how long it took."""
+
+
 def solving_times(monitor: Monitor) -> list[tuple[float, float]]:
-    """For each task that succeeded: seconds from its creation to its first final answer, at least and at most."""
+    """For each task whose end was seen closely: seconds from its creation to its success, at least and at most."""
     times = []
     for history in monitor.account.tasks.values():
         if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline:
             pending = history.pending_sent - history.created_received
-            times.append(
-                (max(pending, 0.0) if pending == pending else 0.0, history.ended_received - history.created_sent)
-            )
+            least = 0.0 if math.isnan(pending) else max(pending, 0.0)
+            most = history.ended_received - history.created_sent
+            if most - least <= CLOSE:
+                times.append((least, most))
     return times

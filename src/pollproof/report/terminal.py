@@ -32,12 +32,13 @@ def print_document(
             style, verdict = "yellow", "violated (warning)"
         count = str(clause["exercised"]) if clause["exercised"] else "-"
         table.add_row(clause["id"], clause["level"], Text(verdict, style=style), count)
-    if not quiet:
+    idle = all(clause["verdict"] == "unexercised" for clause in document["clauses"])
+    if not quiet and not idle:
         console.print(table)
     for clause in document["clauses"]:
         if clause["verdict"] == "violated":
             _print_violation(console, clause, strict=strict, again=again)
-    for observation in document["observations"]:
+    for observation in [] if idle else document["observations"]:
         seen = observation["seen"]
         told = "nothing seen" if seen is None else f"seen {seen[0]:g} to {seen[1]:g} s in {observation['count']} tasks"
         console.print(f"{observation['id']}: {told}; {observation['text']} (reported, not judged)", style="dim")
@@ -45,7 +46,10 @@ def print_document(
         console.print(f"note: {note}", style="yellow")
     if document["error"]:
         console.print(f"error: {document['error']}", style="bold red", markup=False, highlight=False)
-    _print_unexercised(console, document)
+    if idle:
+        console.print("nothing was exercised, so nothing is said of any clause", style="yellow")
+    else:
+        _print_unexercised(console, document)
 
 
 def _print_unexercised(console: Console, document: Mapping[str, Any]) -> None:
