@@ -82,7 +82,8 @@ def test_the_embedded_reference_exercises_every_clause_and_breaks_none(contract:
 def test_the_state_machine_alone_finds_what_the_walks_find(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pollproof.explore.run.WALKS", [])
     for mutant in mutants(contract):
-        if mutant.clause.kind in ("terminal", "result-stable", "status-order", "lifetime-ended"):
+        endless = contract.limits.lifetime is None and "lost" in mutant.name  # no move of the machine loses such a task
+        if mutant.clause.kind in ("terminal", "result-stable", "status-order", "lifetime-ended") and not endless:
             exploring = explore(Plan(contract, examples=60), provider=mutant.provider())
             assert mutant.clause.id in {entry.clause.id for entry in exploring.ledger.violated()}, mutant.name
 

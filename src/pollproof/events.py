@@ -218,7 +218,7 @@ class Reader:
             view = View(asked, MISSING, variables, request.headers, _NOTHING, None)
             answer = Answer.NONE
         else:
-            bare = response.status == 204 and not response.body and reader.reads_http
+            bare = not response.body and response.status < 300 and reader.reads_http
             if not bare:
                 told = self._read_body(response.body)
                 if reader.check_response is not None:

@@ -62,8 +62,6 @@ def age_least(history: TaskHistory, event: Event, limits: Limits) -> float:
 def age_most(history: TaskHistory, event: Event, limits: Limits) -> float:
     """Seconds that may have passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
     if limits.lifetime_from == "completion":
-        if history.terminal is None:
-            return 0.0  # it has not begun
         began = history.created_sent if math.isnan(history.pending_sent) else history.pending_sent
     else:
         began = history.created_sent

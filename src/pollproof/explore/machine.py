@@ -78,6 +78,8 @@ class Mover:
             table += [Mover.create_inline]
         if session.fetch_operation is not None:
             table += [Mover.fetch] * 6
+        if session.cancel_operation is not None:
+            table += [Mover.cancel] * 2
         if session.wrong_credentials():
             table += [Mover.wrong_key]
         if session.poll_operation.required or session.create_operation.required:
@@ -110,6 +112,11 @@ class Mover:
         handle = self.pick(number)
         if handle is not None:
             self.session.fetch(handle)
+
+    def cancel(self, number: int) -> None:
+        handle = self.pick(number)
+        if handle is not None:
+            self.session.cancel(handle)
 
     def _may_poll(self, handle: Handle, times: int) -> bool:
         """Whether that many polls stay within a budget beyond which the documents leave all open."""

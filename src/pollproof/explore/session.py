@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from pollproof.clauses.fields import seconds_of
 from pollproof.clock import Clock
 from pollproof.codecs import Codec
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Probe, Role, TaskKind
@@ -344,6 +345,7 @@ class Session:
                 return None
             if waited >= patience:
                 return None
+            pause = max(pause, seconds_of(event.marks.get("retry_after")) or 0.0)
             self.advance(pause)
             waited += pause
             pause = min(pause * 1.5, patience / 8)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pollproof.clauses.fields import seconds_of
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Contract, Phase, Subject, TaskKind
 from pollproof.events import Answer, Event, Reader
@@ -31,10 +32,12 @@ class ReferenceClient:
     def __init__(self, contract: Contract, session: Session) -> None:
         self.contract = contract
         self.session = session
+        self.last: Event | None = None
 
     def wait(self) -> float:
-        """Seconds before the next poll."""
-        return self.session.wait
+        """Seconds before the next poll: what the documents ask for, or the last answer if that is more."""
+        asked = None if self.last is None else seconds_of(self.last.marks.get("retry_after"))
+        return max(self.session.wait, asked or 0.0)
 
     def task_id(self, handle: Handle, event: Event | None) -> Any:
         """The id to poll with, given the last answer."""
@@ -75,12 +78,12 @@ class ReferenceClient:
             return event.result
         started = self.session.clock.now()
         polls = 0
-        last: Event | None = None
+        self.last = None
         while not self.gives_up(polls, self.session.clock.now() - started):
             self.session.advance(self.wait())
             polls += 1
-            words = {"task_id": self.task_id(handle, last)}
-            last = self.session.send(self.session.request(self.session.poll_operation, words))
+            words = {"task_id": self.task_id(handle, self.last)}
+            last = self.last = self.session.send(self.session.request(self.session.poll_operation, words))
             if self.is_done(last):
                 return last.result if last.phase is Phase.SUCCEEDED else None
         return None
