@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -162,7 +163,7 @@ def _run(
         arguments.append("-x")
     # The plugins of the environment are none of the suite's business, and loading them costs seconds.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    with _progress(console, quiet=options["quiet"]) as progress:
+    with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
         runner = Runner(progress)
         sink = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed below, after pytest has let go of it
         with sink, contextlib.redirect_stdout(sink):
@@ -180,6 +181,19 @@ def _run(
         documents = {key: decided(only(document, runner.judged), **flags) for key, document in documents.items()}
         documents = {key: document for key, document in documents.items() if document["clauses"]}
     return {Path(key).stem if key.endswith(".toml") else key: document for key, document in documents.items()}
+
+
+@contextlib.contextmanager
+def _hypothesis_home() -> Iterator[None]:
+    """Hypothesis keeps notes in the current folder; a run of the command leaves nothing behind there."""
+    name = "HYPOTHESIS_STORAGE_DIRECTORY"
+    if name in os.environ:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="pollproof-") as folder:
+        os.environ[name] = folder
+        yield
+        del os.environ[name]
 
 
 class _Named:

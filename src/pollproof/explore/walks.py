@@ -188,6 +188,10 @@ def turned_away(session: Session) -> None:
         session.probe_credential(session.create_operation, {"task": task}, credential)
     handle = finished(session)
     pending = created(session)
+    if handle is not None and isinstance(handle.id, int):
+        # Neighbours of real ids: the next one, and one that is the same in 32 bits.
+        for identifier in (max(handle.id, pending.id if pending is not None else 0) + 1, handle.id + 2**32):
+            session.probe_unknown(identifier)
     known = session.contract.task_id["unknown"][0] if handle is None else handle.id
     words = {"task": task, "task_id": known, "number": session.created}
     steps: list[Callable[[], Event | None]] = []

@@ -20,10 +20,8 @@ class Template:
 
     def __init__(self, answer: Answer, codec: Codec, writing: Mapping[str, Any]) -> None:
         self._http = answer.http
-        self._headers: Mapping[str, str] = {
-            "content-type": codec.content_type,
-            **{name.lower(): value for name, value in answer.headers},
-        }
+        own = {name.lower(): value for name, value in answer.headers}
+        self._headers: Mapping[str, str] = {"content-type": codec.content_type, **own}
         self._body = None if answer.body is None else compile_template(answer.body)
         self._write = partial(codec.write, **writing) if writing else codec.write
 
