@@ -79,7 +79,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.explore.http.TIMEOUT", 0.2)
+    monkeypatch.setattr("pollproof.transport.http.TIMEOUT", 0.2)
 
 
 # ------------------------------------------------------------------------ gone from the start

@@ -10,11 +10,11 @@ import pytest
 
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract, Role, Subject
+from pollproof.explore.client import judge_client
 from pollproof.explore.run import Exploring, Plan, explore
 from pollproof.ledger import Ledger, Verdict
 from pollproof.loading import load_contract
 from pollproof.mutants import Mutant, mutants, mutants_of, variant_provider, variant_settings, variants_of
-from pollproof.reference.client import judge_client
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
 from tests.servers import ROOT, pollproof

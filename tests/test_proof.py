@@ -8,11 +8,11 @@ import pytest
 
 from pollproof.contract.model import Clause, Contract, Subject, Variant
 from pollproof.data import bundled
+from pollproof.explore.client import judge_client
 from pollproof.explore.run import Exploring, Plan, explore
 from pollproof.ledger import Ledger, Verdict
 from pollproof.loading import load_contract
 from pollproof.mutants import Mutant, mutants, mutants_of, variant_provider, variant_settings, variants_of
-from pollproof.reference.client import judge_client
 from pollproof.report.document import document_of
 from pollproof.report.terminal import violation_lines
 

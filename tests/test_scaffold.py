@@ -15,11 +15,11 @@ from pollproof.clock import ShiftedClock
 from pollproof.contract.conditions import COMPARISONS
 from pollproof.contract.model import Effect, Phase, Role, Subject
 from pollproof.data import bundled
+from pollproof.explore.client import judge_client
 from pollproof.explore.run import Plan, explore
 from pollproof.loading import load_contract
 from pollproof.loading.grammar import ANSWERS, MARKS, PROBES
 from pollproof.mutants import mutant_named, mutants, mutants_of, variant_provider, variant_settings, variants_of
-from pollproof.reference.client import judge_client
 from pollproof.reference.server import serve
 from pollproof.scaffold import SCHEMAS
 from pollproof.shapes import Shape

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pollproof.explore import wire as module
-from pollproof.explore.http import HttpTarget
-from pollproof.explore.target import Outcome
 from pollproof.trace import Request
+from pollproof.transport import wire as module
+from pollproof.transport.http import HttpTarget
+from pollproof.transport.target import Outcome
 from tests.servers import Line, Server, answering, free_port, http, keeping_alive, serving
 
 POLL = Request("POST", "/getTaskResult", {"content-type": "application/json"}, b'{"taskId": "1"}')

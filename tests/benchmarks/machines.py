@@ -18,15 +18,15 @@ from pollproof.contract.model import Contract, Subject
 from pollproof.events import Reader
 from pollproof.explore import machine
 from pollproof.explore.clocks import HookedClock
-from pollproof.explore.http import HttpTarget
 from pollproof.explore.machine import STEPS, Exploration, Mover
 from pollproof.explore.session import Session
-from pollproof.explore.target import InProcessTarget
-from pollproof.explore.target import Target as Answering
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace import Exchange
+from pollproof.transport.http import HttpTarget
+from pollproof.transport.target import InProcessTarget
+from pollproof.transport.target import Target as Answering
 from tests.benchmarks.target import Target
 
 _NUMBERS = st.integers(0, 1023)

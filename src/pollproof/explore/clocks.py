@@ -6,8 +6,8 @@ import json
 import time
 
 from pollproof.clock import ShiftedClock, checked
-from pollproof.explore.http import HttpTarget
 from pollproof.trace import Request
+from pollproof.transport.http import HttpTarget
 
 
 class ClockError(Exception):

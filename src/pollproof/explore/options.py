@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pollproof.bodies import Unreadable, read_json, write_json
-from pollproof.explore.addresses import TargetError
-from pollproof.explore.http import HttpTarget
 from pollproof.explore.run import BUDGET, PROFILES, Plan
 from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
+from pollproof.transport.addresses import TargetError
+from pollproof.transport.http import HttpTarget
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}

@@ -64,12 +64,14 @@ class HttpCallbacks:
         self._server.expect_request(re.compile(".*")).respond_with_handler(self._handle)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each callback is nobody's news
         self._server.start()
-        self.address = public or self._server.url_for("/callback")
+        self.address = public or self._server.url_for("/callback/of/a/task")
 
     def _handle(self, request: WerkzeugRequest) -> WerkzeugResponse:
         from werkzeug import Response as WerkzeugResponse
 
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if request.path != urlsplit(self.address).path:
+            return WerkzeugResponse("no callback is expected at this path", 404)
         found = Request(request.method, request.path, headers, request.get_data())
         with self._changed:
             if len(self._arrived) < MAXIMUM_WAITING:

@@ -11,16 +11,16 @@ from typing import Any
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Clause, Contract, Phase, Subject
 from pollproof.events import Reader
+from pollproof.explore.client import judge_client
 from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
-from pollproof.explore.http import HttpTarget
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
 from pollproof.explore.session import Session, TargetUnusable, TimeOver
-from pollproof.explore.target import InProcessTarget, Target
 from pollproof.explore.walks import WALKS
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
-from pollproof.reference.client import judge_client
 from pollproof.reference.provider import ReferenceProvider
+from pollproof.transport.http import HttpTarget
+from pollproof.transport.target import InProcessTarget, Target
 
 PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
 """Examples of the state machine in each profile; `ci` is what a run takes when nothing is said."""

@@ -14,11 +14,11 @@ from pollproof.codecs import Codec
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import walk
 from pollproof.events import CALLBACK_PATH, Answer, Event
-from pollproof.explore.target import Target
 from pollproof.histories import TaskHistory
 from pollproof.monitor import Monitor
 from pollproof.templates import compile_template, steps_of, with_value, without
 from pollproof.trace import Exchange, Request, Response
+from pollproof.transport.target import Target
 
 MAXIMUM_FAILURES = 5
 """Requests in a row without any answer after which a target counts as gone."""

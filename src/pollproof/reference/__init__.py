@@ -1,1 +1,1 @@
-"""The reference provider and client, made from the contract."""
+"""The reference provider, made from the contract."""

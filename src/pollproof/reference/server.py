@@ -145,8 +145,8 @@ def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: thr
     if provider.contract.operation_of(Role.CALLBACK) is None:
         yield
         return
-    from pollproof.explore.addresses import TargetError
-    from pollproof.explore.http import HttpTarget
+    from pollproof.transport.addresses import TargetError
+    from pollproof.transport.http import HttpTarget
 
     ended = threading.Event()
 

@@ -12,12 +12,12 @@ from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Contract, Phase, Subject, TaskKind
 from pollproof.events import Answer, Event, Reader
 from pollproof.explore.session import Handle, Session
-from pollproof.explore.target import InProcessTarget
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.templates import with_value, without
 from pollproof.trace import Request
+from pollproof.transport.target import InProcessTarget
 
 NEVER = 1_000_000.0
 """A solving time that no lifetime reaches: the task is never ready."""

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from pollproof.explore.addresses import proxy_for, split
-from pollproof.explore.target import Outcome
-from pollproof.explore.wire import PIECE, TOKEN, VALUE, BoundedAnswer, decoded, read_any, read_plain, watch, words_of
 from pollproof.trace import Request, Response
+from pollproof.transport.addresses import proxy_for, split
+from pollproof.transport.target import Outcome
+from pollproof.transport.wire import PIECE, TOKEN, VALUE, BoundedAnswer, decoded, read_any, read_plain, watch, words_of
 
 TIMEOUT = 10.0
 """Seconds that an answer may take: ten times what a loaded provider needs for a poll."""

@@ -1,0 +1,119 @@
+"""Clients that break what they owe the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pollproof.contract.model import Clause, Contract
+from pollproof.events import Event
+from pollproof.explore.client import ReferenceClient
+from pollproof.explore.session import Handle
+from pollproof.mutants.faults import Fault, mutates
+
+
+class Hasty(ReferenceClient):
+    """Waits half as long as it should."""
+
+    def wait(self) -> float:
+        return super().wait() / 2
+
+
+class Tireless(ReferenceClient):
+    """Polls on past the budget, quickly enough to stay within the lifetime."""
+
+    def wait(self) -> float:
+        limits = self.contract.limits
+        lifetime = limits.lifetime or 1e9
+        return min(super().wait(), lifetime * 0.9 / ((limits.polls or 0) + 2))
+
+    def gives_up(self, polls: int, elapsed: float) -> bool:
+        limits = self.contract.limits
+        return polls > (limits.polls or 0) or (limits.lifetime is not None and elapsed > limits.lifetime)
+
+
+class Doubtful(ReferenceClient):
+    """Asks once more after the final answer."""
+
+    asked = False
+
+    def is_done(self, event: Event) -> bool:
+        done = super().is_done(event)
+        if done and not self.asked:
+            self.asked = True
+            return False
+        return done
+
+
+class Late(ReferenceClient):
+    """Polls a task for the first time when its lifetime is over."""
+
+    def wait(self) -> float:
+        limits = self.contract.limits
+        return (limits.lifetime or 0.0) + limits.lifetime_slack + 1.0
+
+    def gives_up(self, polls: int, elapsed: float) -> bool:
+        return polls > 0
+
+
+class Retyping(ReferenceClient):
+    """Sends the task id as another JSON type, or with another digit."""
+
+    def task_id(self, handle: Handle, event: Event | None) -> Any:
+        if isinstance(handle.id, int):
+            return float(handle.id)
+        return handle.id.upper() if handle.id.upper() != handle.id else handle.id + "0"
+
+
+class PollsInline(ReferenceClient):
+    """Polls for a result that it has."""
+
+    def keeps_inline(self, event: Event) -> bool:
+        return False
+
+
+class HastyBatches(ReferenceClient):
+    """Sends batches one right after the other."""
+
+    def batch_wait(self) -> float:
+        return super().batch_wait() / 2
+
+
+@mutates("retry-after-kept")
+def _retry_after_kept(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("half the wait that Retry-After asks for", client=Hasty)
+
+
+@mutates("batch-rate")
+def _batch_rate(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("two batches in half the time", client=HastyBatches)
+
+
+@mutates("minimum-wait")
+def _minimum_wait(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("half the wait", client=Hasty)
+
+
+@mutates("poll-budget")
+def _poll_budget(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("one poll too many", client=Tireless)
+
+
+@mutates("no-poll-after-final")
+def _no_poll_after_final(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("one more poll after the final answer", client=Doubtful)
+
+
+@mutates("no-poll-after-lifetime")
+def _no_poll_after_lifetime(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a poll past the lifetime", client=Late)
+
+
+@mutates("same-task-id")
+def _same_task_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("the task id retyped", client=Retyping)
+
+
+@mutates("no-poll-after-inline")
+def _no_poll_after_inline(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a result that is there is polled for", client=PollsInline)

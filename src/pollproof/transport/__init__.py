@@ -1,0 +1,1 @@
+"""Transport: sending requests to whatever answers them, in process or over HTTP."""
