@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pollproof.bodies import read_json, write_json
+from pollproof.bodies import Unreadable, read_json, write_json
 from pollproof.shapes import Shape, ShapeError
 
 Check = Callable[[Any, bytes], tuple[ShapeError, ...]]
@@ -57,6 +57,8 @@ def check_of(schema: Any) -> Check:
     xsd = XsdShape(Path(schema))
 
     def check_body(value: Any, body: bytes) -> tuple[ShapeError, ...]:
+        if type(value) is Unreadable:  # no envelope around it, say: the XSD alone would let an inner element pass
+            return (ShapeError("", "", value.problem),)
         return xsd.check_body(body)
 
     return check_body

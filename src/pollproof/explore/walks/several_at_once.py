@@ -6,6 +6,7 @@ import time
 
 from pollproof.contract.model import Role
 from pollproof.explore.session import Handle, Session
+from pollproof.explore.walks.refusals import own_probe
 from pollproof.explore.walks.registry import walk
 from pollproof.explore.walks.steps import (
     batch_pause,
@@ -13,6 +14,7 @@ from pollproof.explore.walks.steps import (
     read_again,
     settle_all,
     several,
+    until_age,
 )
 
 EARLY_SECONDS = 0.1
@@ -22,16 +24,26 @@ EARLY_SECONDS = 0.1
 @walk(lambda contract: contract.operation_of(Role.BATCH) is not None)
 def all_at_once(session: Session) -> None:
     """Batches, one after another at the documented pace: their tasks, polled to their ends and read again."""
+    kept: list[Handle] = []
     for number in range(4):
         batch_pause(session)
         _, handles = session.batch(number)
         settle_all(session, handles)
         read_again(session, handles[::-1])
+        kept += handles[:1]
     if session.contract.limits.batch_size is not None:
         batch_pause(session)
         _, handles = session.batch(0, session.contract.limits.batch_size)
         read_again(session, handles[-1:] + handles[:1])
+    for probe in session.contract.probes:  # once more, now that right batches were accepted
+        if session.batch_operation is not None and probe.operation == session.batch_operation.name:
+            own_probe(session, probe, {"task": session.kinds[0].sample})
     batch_pause(session)
+    lifetime = session.contract.limits.lifetime
+    for share in (0.1, 0.5, 0.9):
+        if lifetime is not None and kept:
+            until_age(session, kept[0], lifetime * share)
+            read_again(session, kept)
 
 
 @walk(lambda contract: contract.operation_of(Role.CALLBACK) is not None)
