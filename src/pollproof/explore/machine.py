@@ -7,8 +7,9 @@ depends on an answer, so a target that answers differently on a replay cannot up
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hypothesis
@@ -19,8 +20,8 @@ from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, FlakyReplay, HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from pollproof.explore.clocks import BudgetSpent
-from pollproof.explore.session import Handle, Session
+from pollproof.explore.clocks import BudgetSpent, ClockError
+from pollproof.explore.session import Handle, Session, TargetUnusable
 from pollproof.explore.walks import edge, until_age
 from pollproof.ledger import Ledger, Verdict
 
@@ -217,6 +218,16 @@ class Exploration:
         self.examples = 0
         self.moves = 0
         self.cut_short = ""
+        self.stopped: Exception | None = None
+
+    @contextlib.contextmanager
+    def stopping(self) -> Iterator[None]:
+        """What ends the exploration ends it at once: Hypothesis is not to replay a target that is gone."""
+        try:
+            yield
+        except (TargetUnusable, ClockError, BudgetSpent) as error:
+            self.stopped = error
+            raise StopExploring from error
 
     def begin(self) -> Session:
         """Called at the start of each example."""
@@ -265,12 +276,13 @@ class Exploration:
             except (ClauseViolated, Flaky, FlakyReplay, ExceptionGroup):
                 continue
             except StopExploring:
+                if isinstance(self.stopped, BudgetSpent):
+                    self.cut_short = f"the granted time was over after {self.examples} examples"
+                elif self.stopped is not None:
+                    raise self.stopped from None
                 if self.cut_short:
                     return
                 continue
-            except BudgetSpent:
-                self.cut_short = f"the granted time was over after {self.examples} of {self._examples} examples"
-                return
             except HypothesisException as error:  # pragma: no cover - a defect of the suite, told apart from the target
                 raise RuntimeError(f"Hypothesis stopped: {error}") from error
             return
@@ -297,12 +309,14 @@ class Exploration:
                 mover, step = self.mover, self.step
                 if step + 1 < len(self.plan):
                     self.step = step + 2
-                    mover.moves[self.plan[step] % len(mover.moves)](mover, self.plan[step + 1])
+                    with exploration.stopping():
+                        mover.moves[self.plan[step] % len(mover.moves)](mover, self.plan[step + 1])
                 self.violations = exploration.check(self.violations)
 
             def teardown(self) -> None:
-                if hasattr(self, "mover"):
-                    self.mover.finish()
+                if hasattr(self, "mover") and exploration.stopped is None:
+                    with exploration.stopping():
+                        self.mover.finish()
                     exploration.check(self.violations)
 
         return Lifecycle

@@ -160,6 +160,7 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
 
 def _walk(session: Session, result: Exploring, stage: list[str], *, last: bool) -> None:
     session.end = time.monotonic() + WALK_SECONDS + (0.0 if result.plan.advance_url else result.plan.budget)
+    unfinished: list[str] = []
     for walk in WALKS:
         if walk.last is not last or not walk.applies(session.contract):
             continue
@@ -174,10 +175,13 @@ def _walk(session: Session, result: Exploring, stage: list[str], *, last: bool) 
             )
             return
         except BudgetSpent:
-            result.notes.append(
-                f"the walk '{walk.name}' needs more real time than the granted {result.plan.budget:g} s; "
-                "a clock hook (--advance-url) or a larger --budget would let it end"
-            )
+            unfinished.append(f"'{walk.name}'")
+    if unfinished:
+        names = ", ".join(unfinished)
+        result.notes.append(
+            f"these walks need more real time than the granted {result.plan.budget:g} s to end: {names}; "
+            "a clock hook (--advance-url) or a larger --budget would let them"
+        )
 
 
 def _explore(

@@ -14,6 +14,7 @@ from pollproof.codecs import Codec
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import walk
 from pollproof.events import CALLBACK_PATH, Answer, Event
+from pollproof.explore.clocks import BudgetSpent
 from pollproof.histories import TaskHistory
 from pollproof.monitor import Monitor
 from pollproof.templates import compile_template, steps_of, with_value, without
@@ -346,7 +347,10 @@ class Session:
             if waited >= patience:
                 return None
             pause = max(pause, seconds_of(event.marks.get("retry_after")) or 0.0)
-            self.advance(pause)
+            try:
+                self.advance(pause)
+            except BudgetSpent:
+                return None
             waited += pause
             pause = min(pause * 1.5, patience / 8)
 
