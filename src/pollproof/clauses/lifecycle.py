@@ -11,8 +11,8 @@ from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event
 from pollproof.histories import Account, TaskHistory, says_gone, surely_within_limits
 
-MINIMUM_INDIVIDUAL_RESULTS = 6
-"""Tasks with a result of their own before a shared one counts: fewer might be a small stock of samples."""
+MINIMUM_INDIVIDUAL_RESULTS = 12
+"""Tasks with a result of their own before a shared one counts: fewer might be drawn from a stock of samples."""
 
 MINIMUM_TOKEN_LENGTH = 16
 """Characters of a result that could not be the same twice by chance; short answers to like tasks may be alike."""
@@ -125,7 +125,7 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
         return Violation("the result of the task asked for", f"the result of task {owner!r}", since, tasks=(owner,))
     individual = len(account.owners)
     if individual < MINIMUM_INDIVIDUAL_RESULTS:
-        return None
+        return HELD if history.result is not None and individual > 1 and not account.shared else None
     if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:
         # Results of this provider differ from task to task, so the first one that is shared was somebody else's.
         if not account.shared:
