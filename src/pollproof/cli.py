@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pollproof.contract.model import Contract
     from pollproof.report.document import Document
 
-USAGE, ERROR = 2, 4
+ERROR = 4
 
 _EPILOG = (
     "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "

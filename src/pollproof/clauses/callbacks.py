@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pollproof.bodies import canonical
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
-from pollproof.contract.model import Role, Subject
+from pollproof.contract.model import SILENCE, Role, Subject
 from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event
 from pollproof.histories import TaskHistory
 
 CALLBACK = (Role.CALLBACK,)
-SILENCE = "no-callback"
-"""The probe of an exchange that records that a callback was waited for and did not come."""
 
 
 def _created(history: TaskHistory) -> tuple[int, ...]:

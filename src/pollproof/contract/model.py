@@ -10,8 +10,11 @@ from typing import Any
 from pollproof.contract.conditions import Condition
 from pollproof.contract.places import Place
 
-PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed", "no-callback")
-"""The ways in which requests to any API can be wrong on purpose; `no-callback` is a callback that did not come."""
+PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed")
+"""The ways in which requests to any API can be wrong on purpose."""
+
+SILENCE = "no-callback"
+"""The probe of an exchange that records that a callback was waited for and did not come."""
 
 
 class Phase(Enum):
@@ -346,7 +349,7 @@ class Contract:
     @property
     def probe_names(self) -> tuple[str, ...]:
         """The names of all ways in which a request can be wrong on purpose."""
-        return (*PROBES, *(probe.name for probe in self.probes))
+        return (*PROBES, SILENCE, *(probe.name for probe in self.probes))
 
     def clause(self, identifier: str) -> Clause:
         """The clause of that id; raises LookupError where there is none."""

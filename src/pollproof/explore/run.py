@@ -122,7 +122,6 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
         monitor,
         credential=plan.credential,
         sample=plan.sample,
-        seed=plan.seed,
         observed=observed,
     )
     receiver: EmbeddedCallbacks | HttpCallbacks | None = None

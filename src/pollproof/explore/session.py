@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -11,7 +10,7 @@ from urllib.parse import quote
 from pollproof.clauses.fields import seconds_of
 from pollproof.clock import Clock
 from pollproof.codecs import Codec
-from pollproof.contract.model import Contract, Effect, Operation, Phase, Probe, Role, TaskKind
+from pollproof.contract.model import SILENCE, Contract, Effect, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import walk
 from pollproof.events import CALLBACK_PATH, Answer, Event
 from pollproof.explore.clocks import BudgetSpent
@@ -62,14 +61,12 @@ class Session:
         *,
         credential: str | None = None,
         sample: Mapping[str, Any] | None = None,
-        seed: int = 0,
         observed: Callable[[], None] | None = None,
     ) -> None:
         self.contract = contract
         self.target = target
         self.clock = clock
         self.monitor = monitor
-        self.random = random.Random(seed)
         self.credential = contract.credential.sample if credential is None else credential
         self.create_operation = contract.operation(Role.CREATE)
         self.poll_operation = contract.operation(Role.POLL)
@@ -239,7 +236,7 @@ class Session:
         """Let the monitor know that a callback was waited for and did not come."""
         body = self.codec.write({"id": handle.id})
         request = Request("POST", CALLBACK_PATH, {}, body)
-        self.monitor.observe(Exchange(request, None, since, self.clock.now(), failure, "no-callback"))
+        self.monitor.observe(Exchange(request, None, since, self.clock.now(), failure, SILENCE))
 
     def history(self, handle: Handle) -> TaskHistory | None:
         """What the trace has said of a task so far."""

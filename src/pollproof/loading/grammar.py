@@ -10,12 +10,11 @@ from typing import Any
 from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import parameter_names
 from pollproof.contract.conditions import COMPARISONS
-from pollproof.contract.model import Effect, Level, Phase, Role, Subject
+from pollproof.contract.model import PROBES, Effect, Level, Phase, Role, Subject
 
 ADDRESS = "https://pollproof.dev/schemas/pollproof/contract.schema.json"
 
 REFUSALS = ("unknown_task", "lost_task", "wrong_credential", "invalid_request", "failed_task", "ill_formed_task")
-PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed")
 RULE_NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
 CLAUSE_ID = "^[a-z0-9]+([.-][a-z0-9]+)*$"
 ANSWERS = (

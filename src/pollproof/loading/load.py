@@ -17,6 +17,7 @@ from pollproof.clauses.kinds import ParameterError, bind, parameter_names
 from pollproof.codecs import check_of, rules_of
 from pollproof.contract.conditions import COMPARISONS, Condition
 from pollproof.contract.model import (
+    PROBES,
     Answer,
     Break,
     Citation,
@@ -44,7 +45,7 @@ from pollproof.contract.model import (
 from pollproof.contract.places import Place, PlaceError, parse_place
 from pollproof.data import bundled, folder
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
-from pollproof.loading.grammar import MARKS, PROBES, contract_schema
+from pollproof.loading.grammar import MARKS, contract_schema
 from pollproof.shapes import Shape
 
 MAXIMUM_FILE = 4 * 1024 * 1024

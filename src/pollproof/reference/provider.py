@@ -312,31 +312,35 @@ class ReferenceProvider:
         self.tasks.setdefault(str(task.id), task)
         return task
 
+    def living(self, operation: Operation, identifier: Any) -> Task | Response:
+        """The task of that id, or the answer that there is none, or none any more."""
+        task = self.find(identifier)
+        if task is None:
+            return self.unknown(operation, identifier)
+        if task.lost or self.is_lost(task, self.clock.now()):
+            task.lost = True
+            return self.lost(operation, task)
+        return task
+
     def poll(self, operation: Operation, identifier: Any) -> Response:
         """Answer a poll."""
         self.polls += 1
         if self.settings.busy_every and self.polls % self.settings.busy_every == 0:
             return self.refuse(operation, self.settings.busy_code)
-        task = self.find(identifier)
-        if task is None:
-            return self.unknown(operation, identifier)
+        task = self.living(operation, identifier)
+        if isinstance(task, Response):
+            return task
         now = self.clock.now()
-        if task.lost or self.is_lost(task, now):
-            task.lost = True
-            return self.lost(operation, task)
         task.polls += 1
         phase = Phase.SUCCEEDED if task.kind.inline else self.phase(task, now)
         return self.state(operation, task, phase)
 
     def fetch(self, operation: Operation, identifier: Any) -> Response:
         """Answer the question for a result."""
-        task = self.find(identifier)
-        if task is None:
-            return self.unknown(operation, identifier)
+        task = self.living(operation, identifier)
+        if isinstance(task, Response):
+            return task
         now = self.clock.now()
-        if task.lost or self.is_lost(task, now):
-            task.lost = True
-            return self.lost(operation, task)
         if self.phase(task, now) is Phase.SUCCEEDED:
             task.reads += 1
             return self.say(operation, "succeeded", task, "")
