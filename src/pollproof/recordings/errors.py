@@ -1,0 +1,11 @@
+"""What can be wrong with a recording: one sentence with the file and the place."""
+
+from __future__ import annotations
+
+
+class RecordingError(ValueError):
+    """A recording that cannot be read or written. `file` and `place` (empty: the whole file) say where."""
+
+    def __init__(self, file: str, place: str, problem: str) -> None:
+        self.file, self.place, self.problem = file, place, problem
+        super().__init__(f"{file}: {place}: {problem}" if place else f"{file}: {problem}")
