@@ -1,4 +1,7 @@
-"""The reference provider over HTTP: a server of its own for real clients, and a handler for pytest-httpserver."""
+"""Providers over HTTP: a server of its own for real clients, and a handler for pytest-httpserver.
+
+What is served is the reference provider, or any other function that answers requests.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pollproof.clock import Clock
-from pollproof.contract.model import Role
+from pollproof.contract.model import Contract, Role
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace import Request, Response
 
@@ -25,6 +28,9 @@ ADVANCE = "/_clock/advance"
 
 MAXIMUM_REQUEST = 8 * 1024 * 1024
 """Bytes of a request body that are read."""
+
+Handle = Callable[[Request], Response | None]
+"""Answers one request; None closes the connection without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return
         body = self.rfile.read(size)
-        if self.path == ADVANCE and self.command == "POST":
+        clock = self.server.clock
+        if clock is not None and self.path == ADVANCE and self.command == "POST":
             with self.server.lock:
-                moved = advance(self.server.clock, body)
+                moved = advance(clock, body)
             self.server.changed.set()
             self._write(moved)
             return
@@ -77,12 +84,18 @@ class _Handler(BaseHTTPRequestHandler):
             path = self.path.removeprefix(self.server.prefix)
             answer = self.server.handle(Request(self.command, path, headers, body))
         self.server.changed.set()
-        self._write(answer)
+        if answer is None:
+            self.close_connection = True
+        else:
+            self._write(answer)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - names that http.server looks for
 
     def _write(self, answer: Response) -> None:
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        if "server" not in answer.headers:
+            self.send_header("server", self.version_string())
+        self.send_header("date", self.date_time_string())
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.status not in (204, 304):
@@ -101,28 +114,48 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, port: int, provider: ReferenceProvider, clock: Clock) -> None:
+    def __init__(self, port: int, handle: Handle, prefix: str, clock: Clock | None) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.handle = provider.handle
+        self.handle = handle
         self.clock = clock
         self.lock = threading.Lock()
         self.changed = threading.Event()
-        self.prefix = urlsplit(provider.contract.base_url).path.rstrip("/")
+        self.prefix = prefix
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is no error of the server."""
 
 
+def prefix_of(contract: Contract) -> str:
+    """The path that base URLs of a provider end in."""
+    return urlsplit(contract.base_url).path.rstrip("/")
+
+
 @contextmanager
 def serve(provider: ReferenceProvider, clock: Clock, port: int = 0) -> Iterator[Served]:
     """Serve a provider on loopback (port 0: a free one) until the context ends. Raises OSError for a port in use."""
-    server = _Server(port, provider, clock)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    root = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with _running(_Server(port, provider.handle, prefix_of(provider.contract), clock)) as server:
+        root = f"http://127.0.0.1:{server.server_port}"
         with calling_back(provider, server.lock, server.changed):
             yield Served(root + server.prefix, root + ADVANCE)
+
+
+@contextmanager
+def serve_handler(handle: Handle, prefix: str = "", port: int = 0) -> Iterator[str]:
+    """Serve a function under the path `prefix` until the context ends; its base URL. Raises OSError as `serve` does.
+
+    The function is never called by two threads at once, and there is no clock to move.
+    """
+    with _running(_Server(port, handle, prefix, None)) as server:
+        yield f"http://127.0.0.1:{server.server_port}{prefix}"
+
+
+@contextmanager
+def _running(server: _Server) -> Iterator[_Server]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield server
     finally:
         server.shutdown()
         server.server_close()
@@ -182,6 +215,7 @@ def werkzeug_handler(
     from werkzeug import Response as WerkzeugResponse
 
     lock = lock or threading.Lock()
+    prefix = prefix_of(provider.contract)
 
     def handle(request: WerkzeugRequest) -> WerkzeugResponse:
         body = request.get_data()
@@ -190,7 +224,7 @@ def werkzeug_handler(
                 answer = advance(clock, body)
             else:
                 headers = {name.lower(): value for name, value in request.headers.items()}
-                path = request.path.removeprefix(urlsplit(provider.contract.base_url).path.rstrip("/"))
+                path = request.path.removeprefix(prefix)
                 answer = provider.handle(Request(request.method, path, headers, body))
         return WerkzeugResponse(answer.body, answer.status, dict(answer.headers))
 
