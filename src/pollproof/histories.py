@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pollproof.contract.model import Effect, Limits, Phase, Role
-from pollproof.events import Answer, Event
-from pollproof.trace import UNKNOWN_TIME
+from pollproof.events import Answer, Event, task_key
+from pollproof.trace import UNKNOWN_TIME, Exchange
+
+MAXIMUM_SHARED = 1000
+"""Shared results that are remembered: the first ones tell."""
 
 _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 
@@ -22,6 +25,7 @@ class TaskHistory(NamedTuple):
     task is gone, `unclear` once an unfinished task was answered with an error that no document lists. Numbers of
     exchanges are places in the trace.
 
+    `last_precision` is the precision of `last_sent`, `answered` the time at which all answers so far were there.
     `pending_sent` is when the last poll left that found the task unfinished, `ended_received` when the answer came
     that first told its end. `asked` is the body of the creation, `callbacks` how many came, `marks` the last values at
     the operation's further places.
@@ -44,6 +48,8 @@ class TaskHistory(NamedTuple):
     lost: int | None = None
     last_number: int | None = None
     last_sent: float = UNKNOWN_TIME
+    last_precision: float = 0.0
+    answered: float = UNKNOWN_TIME
     last_final: bool = False
     unclear: int | None = None
     pending_sent: float = UNKNOWN_TIME
@@ -128,15 +134,23 @@ def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
         case Role.CALLBACK:
             if event.probe:
                 return history
-            return _fold_state(history._replace(callbacks=history.callbacks + 1), event)
+            answered = _later(history.answered, event.exchange)
+            return _fold_state(history._replace(callbacks=history.callbacks + 1, answered=answered), event)
         case Role.FETCH | Role.CANCEL:
             if event.probe:
                 return history
             lost = history.lost
             if lost is None and history.terminal is Phase.SUCCEEDED and surely_outside(history, event, limits):
                 lost = event.number if says_gone(history, event) else None
-            return _fold_state(history._replace(lost=lost, last_number=event.number), event)
+            answered = _later(history.answered, event.exchange)
+            return _fold_state(history._replace(lost=lost, last_number=event.number, answered=answered), event)
     return _fold_poll(history, event, limits)
+
+
+def _later(answered: float, exchange: Exchange) -> float:
+    """The time at which this answer and all before it were there."""
+    received = exchange.received - exchange.precision
+    return answered if answered > received else received
 
 
 def _fold_state(history: TaskHistory, event: Event) -> TaskHistory:
@@ -163,6 +177,7 @@ def _created(history: TaskHistory, event: Event) -> TaskHistory:
             created=event.number,
             created_sent=exchange.sent,
             created_received=exchange.received,
+            answered=exchange.received - exchange.precision,
             inline=succeeded,
             result=event.result_text,
             result_number=event.number if succeeded else None,
@@ -193,6 +208,8 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         lost,
         _,
         _,
+        _,
+        answered,
         last_final,
         unclear,
         pending_sent,
@@ -253,6 +270,8 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         lost,
         event.number,
         exchange.sent,
+        exchange.precision,
+        _later(answered, exchange),
         last_final,
         unclear,
         pending_sent,
@@ -269,16 +288,32 @@ class Account:
     `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
     are left out: the same picture is read the same way twice. `twice` are ids that two creations gave.
+    `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
+    `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
     """
 
-    __slots__ = ("last_batch", "owners", "shared", "tasks", "twice")
+    __slots__ = ("_rounded", "last_batch", "last_created", "owners", "remember", "shared", "tasks", "twice", "whole")
 
-    def __init__(self) -> None:
+    def __init__(self, *, whole: bool = True, remember: int | None = None) -> None:
+        self.whole = whole
+        self.remember = remember
         self.last_batch: Event | None = None
+        self.last_created: int | None = None
         self.tasks: dict[str, TaskHistory] = {}
         self.owners: dict[str, str] = {}
         self.shared: list[tuple[int, str, str]] = []
         self.twice: set[str] = set()
+        self._rounded: dict[float, str] = {}
+
+    def result_number(self, task: str) -> int | None:
+        """The exchange in which a task first showed its result."""
+        history = self.tasks.get(task)
+        return None if history is None else history.result_number
+
+    def rounded_like(self, raw: Any) -> TaskHistory | None:
+        """The task whose id is this one to a language without 64-bit integers."""
+        rounded = _rounded(task_key(raw))
+        return None if rounded is None else self.tasks.get(self._rounded.get(rounded, ""))
 
     def note_creation(self, event: Event) -> None:
         """Remember an id that a creation gives although an earlier task has it."""
@@ -287,29 +322,56 @@ class Account:
             if before is not None and before.created is not None:
                 self.twice.add(event.task)
 
-    def fold(self, event: Event, limits: Limits) -> None:
-        """Take one more event in."""
+    def fold(self, event: Event, limits: Limits) -> Sequence[str]:
+        """Take one more event in; the tasks that were forgotten for it, mostly none."""
         if event.operation.role is Role.BATCH:
             self._fold_batch(event)
-            return
+            return self._forget()
         task = event.task
         if task is None:
-            return
+            return ()
         before = self.tasks.get(task)
         if before is None:
             if event.probe:
-                return
+                return ()
             if event.operation.role is Role.CREATE and event.answer is not Answer.STATE:
-                return
+                return ()
             if event.operation.role is Role.CALLBACK:
-                return
+                return ()
             before = TaskHistory(task, event.raw_task)
+        elif self.remember is not None:
+            del self.tasks[task]  # so that the dictionary is in the order of who was heard of last
         after = fold(before, event, limits)
         self.tasks[task] = after
+        if after.created is not None and before.created is None:
+            self._note_id(after)
         if after.result is not None and before.result is None and after.result_number is not None and not after.inline:
             owner = self.owners.setdefault(after.result, task)
-            if owner != task:
+            if owner != task and len(self.shared) < MAXIMUM_SHARED:
                 self.shared.append((after.result_number, task, owner))
+        return self._forget()
+
+    def _note_id(self, history: TaskHistory) -> None:
+        self.last_created = history.created
+        rounded = _rounded(history.id)
+        if rounded is not None:
+            self._rounded[rounded] = history.id
+
+    def _forget(self) -> Sequence[str]:
+        if self.remember is None or len(self.tasks) <= self.remember:
+            return ()
+        forgotten = []
+        while len(self.tasks) > self.remember:
+            task, history = next(iter(self.tasks.items()))
+            del self.tasks[task]
+            self.twice.discard(task)
+            rounded = _rounded(task)
+            if rounded is not None and self._rounded.get(rounded) == task:
+                del self._rounded[rounded]
+            if history.result is not None and self.owners.get(history.result) == task:
+                del self.owners[history.result]
+            forgotten.append(task)
+        return forgotten
 
     def _fold_batch(self, event: Event) -> None:
         if not event.probe and not event.request_errors:
@@ -324,4 +386,33 @@ class Account:
                     created=event.number,
                     created_sent=event.exchange.sent,
                     created_received=event.exchange.received,
+                    answered=event.exchange.received - event.exchange.precision,
                 )
+                self._note_id(self.tasks[member.task])
+
+
+def _rounded(key: str | None) -> float | None:
+    """An id as a language without 64-bit integers would keep it; None for one that is no number."""
+    if key is None:
+        return None
+    try:
+        return float(key)
+    except ValueError:
+        return None
+
+
+CLOSE = 10.0
+"""Seconds between two polls within which the end of a task is known well enough to report how long it took."""
+
+
+def solving_times(account: Account) -> list[tuple[float, float]]:
+    """For each task whose end was seen closely: seconds from its creation to its success, at least and at most."""
+    times = []
+    for history in account.tasks.values():
+        if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline:
+            pending = history.pending_sent - history.created_received
+            least = 0.0 if math.isnan(pending) else max(pending, 0.0)
+            most = history.ended_received - history.created_sent
+            if most - least <= CLOSE:
+                times.append((least, most))
+    return times

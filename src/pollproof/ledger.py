@@ -75,6 +75,24 @@ class Ledger:
         if entry.evidence is None or len(evidence.trace) < len(entry.evidence.trace):
             entry.evidence = evidence
 
+    def clear(self) -> None:
+        """Forget everything that was said of the clauses."""
+        for entry in self.entries.values():
+            entry.exercised, entry.violations, entry.evidence = 0, 0, None
+        self.violations = 0
+
+    def absorb(self, other: Ledger) -> None:
+        """Add what another ledger of the same clauses says; of evidence the shorter stays."""
+        for identifier, entry in other.entries.items():
+            own = self.entries[identifier]
+            own.exercised += entry.exercised
+            own.violations += entry.violations
+            if entry.evidence is not None and (
+                own.evidence is None or len(entry.evidence.trace) < len(own.evidence.trace)
+            ):
+                own.evidence = entry.evidence
+        self.violations += other.violations
+
     def violated(self, *levels: Level) -> list[Entry]:
         """The violated entries of these levels (all levels when none is given)."""
         wanted = levels or tuple(Level)

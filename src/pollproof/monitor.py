@@ -20,8 +20,8 @@ MAXIMUM_VIOLATIONS = 25
 """Violations of one clause after which no shorter evidence is looked for."""
 
 
-Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, bool]
-"""A clause ready to be asked: its function, its parameters, its entry, and whether it looks at the whole account."""
+Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, bool, bool]
+"""A clause ready to be asked: its function, parameters and entry, whether it is `ordered`, and about the account."""
 
 
 def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
@@ -30,16 +30,31 @@ def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
 
 
 class Monitor:
-    """Judges one trace, exchange by exchange. `ledger` may be shared by the monitors of several traces."""
+    """Judges one trace, exchange by exchange. `ledger` may be shared by the monitors of several traces.
 
-    def __init__(self, reader: Reader, clauses: Iterable[Clause], ledger: Ledger | None = None) -> None:
+    `whole` tells whether the trace holds all that was said about its tasks. With `remember` the monitor keeps no
+    exchange and knows only that many tasks at a time, so that a trace of any length takes the same memory; evidence
+    then consists of numbers, for which the source of the trace can be read again.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        clauses: Iterable[Clause],
+        ledger: Ledger | None = None,
+        *,
+        whole: bool = True,
+        remember: int | None = None,
+    ) -> None:
         self.reader = reader
         self.clauses = tuple(clauses)
         self.ledger = Ledger(self.clauses) if ledger is None else ledger
-        self.account = Account()
+        self.account = Account(whole=whole, remember=remember)
         self.trace: list[Exchange] = []
         self.skipped = 0
-        self._tasks: list[str | None] = []
+        self._keeps = remember is None
+        self._count = 0
+        self._numbers: dict[str, list[int]] = {}
         self._limits = reader.contract.limits
         self._checks = {
             (operation.name, probe): self._select(operation, probe)
@@ -58,33 +73,44 @@ class Monitor:
                 continue
             if getattr(clause.parameters, "probe", probe) != probe:
                 continue
-            selected.append((kind.judge, clause.parameters, self.ledger[clause.id], kind.scope == "account"))
+            of_account = kind.scope == "account"
+            selected.append((kind.judge, clause.parameters, self.ledger[clause.id], kind.ordered, of_account))
         return selected
 
     def reset(self) -> None:
         """Begin a new trace; the ledger keeps what the last one showed."""
-        self.account = Account()
+        self.account = Account(whole=self.account.whole, remember=self.account.remember)
         self.trace = []
-        self._tasks = []
+        self._count = 0
+        self._numbers = {}
 
     def observe(self, exchange: Exchange) -> Event | None:
         """Judge one more exchange; its event, or None where it belongs to no operation (`skipped` counts those)."""
-        number = len(self.trace)
-        self.trace.append(exchange)
+        number = self._count
+        self._count = number + 1
+        if self._keeps:
+            self.trace.append(exchange)
         event = self.reader.read(exchange, number)
-        if event is not None and event.operation.role is Role.CREATE:
-            self.account.note_creation(event)
         if event is None:
-            self._tasks.append(None)
             self.skipped += 1
             return None
-        self._tasks.append(event.task)
-        account = self.account
-        history = account.tasks.get(event.task, _STRANGER) if event.task is not None else _STRANGER
-        twice = event.task in account.twice
-        for judge, parameters, entry, of_account in self._checks[event.operation.name, exchange.probe]:
-            if twice and not of_account:
-                continue  # two tasks have this id, so nothing that is said of one of them can be held against it
+        account, task = self.account, event.task
+        if event.operation.role is Role.CREATE:
+            account.note_creation(event)
+        history = _STRANGER
+        if task is not None:
+            history = account.tasks.get(task, _STRANGER)
+            numbers = self._numbers.get(task)
+            if numbers is None:
+                self._numbers[task] = [number]
+            else:
+                numbers.append(number)
+        twice = task in account.twice
+        # Of answers that were on their way at the same time nobody knows which was given first.
+        unordered = exchange.sent < history.answered
+        for judge, parameters, entry, ordered, of_account in self._checks[event.operation.name, exchange.probe]:
+            if (twice and not of_account) or (unordered and ordered):
+                continue  # with two tasks of this id, nothing that is said of one of them can be held against it
             finding = judge(account if of_account else history, event, parameters)
             if finding is None:
                 continue
@@ -92,7 +118,10 @@ class Monitor:
                 entry.exercised += 1
             elif isinstance(finding, Violation):
                 self._violate(entry, event, finding)
-        account.fold(event, self._limits)
+        for forgotten in account.fold(event, self._limits):
+            self._numbers.pop(forgotten, None)
+        if not self._keeps and task is not None and task not in account.tasks:
+            self._numbers.pop(task, None)  # of a task that is not known nothing can be told later
         return event
 
     def _violate(self, entry: Entry, event: Event, violation: Violation) -> None:
@@ -100,18 +129,20 @@ class Monitor:
             entry.violations += 1
             self.ledger.violations += 1
             return
-        number = event.number if violation.number is None else violation.number
-        task = self._tasks[number]
-        tasks = {task, *violation.tasks} - {None}
-        numbers = {number, *violation.since}
-        numbers |= {place for place in range(number) if self._tasks[place] in tasks}
-        earlier = [place for place in numbers if place < number and self._tasks[place] == task]
+        number, task = event.number, event.task
+        if violation.number is not None:
+            number = violation.number
+            task = next((each for each in violation.tasks if number in self._numbers.get(each, ())), None)
+        own = self._numbers.get(task, []) if task is not None else []
+        numbers = {number, *violation.since, *own}
+        for other in violation.tasks:
+            numbers.update(self._numbers.get(other, ()))
+        earlier = [place for place in own if place < number]
         if earlier and number - max(earlier) - 1 <= MAXIMUM_CONTEXT:
             numbers |= set(range(max(earlier) + 1, number))
         chosen = tuple(sorted(place for place in numbers if place <= event.number))
-        self.ledger.add(
-            entry.clause.id, Evidence(violation, Slice(chosen, tuple(self.trace[place] for place in chosen)))
-        )
+        shown = tuple(self.trace[place] for place in chosen) if self._keeps else ()
+        self.ledger.add(entry.clause.id, Evidence(violation, Slice(chosen, shown)))
 
 
 _STRANGER = TaskHistory("", None)

@@ -30,7 +30,8 @@ class Response(NamedTuple):
 class Exchange(NamedTuple):
     """One request and its answer, or none.
 
-    `sent` and `received` are seconds on one clock of the trace (`UNKNOWN_TIME` where a recording has none).
+    `sent` and `received` are seconds on one clock of the trace (`UNKNOWN_TIME` where a recording has none). The request
+    left between `sent` and `sent + precision`, the answer was there at `received` at the latest.
     `failure` says why there is no response. `probe` names what is deliberately wrong with the request
     (`unknown-task`, `wrong-credential`, `missing-field`, `malformed`); None for a request that means it.
     """
@@ -41,6 +42,7 @@ class Exchange(NamedTuple):
     received: float
     failure: str | None = None
     probe: str | None = None
+    precision: float = 0.0
 
 
 Trace = Sequence[Exchange]
@@ -48,10 +50,15 @@ Trace = Sequence[Exchange]
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The part of a trace that shows something: exchanges with their numbers in the whole trace."""
+    """The part of a trace that shows something: exchanges with their numbers in the whole trace.
+
+    `exchanges` is empty where the trace was not kept; its source can be asked for these numbers again. `places` say
+    where in recordings the exchanges stand (empty for a trace that is none).
+    """
 
     numbers: tuple[int, ...]
     exchanges: tuple[Exchange, ...]
+    places: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.exchanges)
+        return len(self.numbers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pollproof.clauses.client import gap, in_words
 from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
 from pollproof.contract.model import Role, Subject
 from pollproof.events import Answer, Event
@@ -27,7 +28,9 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
     return None
 
 
-@kind("batch-entries", subject=Subject.PROVIDER, roles=(Role.BATCH,), parameters=Entries, scope="account")
+@kind(
+    "batch-entries", subject=Subject.PROVIDER, roles=(Role.BATCH,), parameters=Entries, scope="account", ordered=False
+)
 def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
     """A batch gives one task for each entry, in their order, each with an id of its own."""
     asked = _asked(event, parameters.names)
@@ -57,13 +60,22 @@ class Pace:
     seconds: float = from_limits("batch_wait")
 
 
-@kind("batch-rate", subject=Subject.CLIENT, roles=(Role.BATCH,), parameters=Pace, scope="account")
+@kind(
+    "batch-rate",
+    subject=Subject.CLIENT,
+    roles=(Role.BATCH,),
+    parameters=Pace,
+    scope="account",
+    ordered=False,
+    timed=True,
+)
 def batch_rate(account: Account, event: Event, parameters: Pace) -> Finding:
     """A client leaves the documented time between two batches."""
     last = account.last_batch
     if last is None:
         return None
-    gap = event.exchange.sent - last.exchange.sent
-    if gap < parameters.seconds:
-        return Violation(f"at least {parameters.seconds:g} s between two batches", f"{gap:.3f} s", (last.number,))
-    return HELD if gap >= parameters.seconds else None
+    least, most = gap(last.exchange.sent, last.exchange.precision, event.exchange)
+    if most < parameters.seconds:
+        expected = f"at least {parameters.seconds:g} s between two batches"
+        return Violation(expected, in_words(least, most), (last.number,))
+    return HELD if least >= parameters.seconds else None

@@ -7,7 +7,7 @@ from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
 from pollproof.contract.model import SILENCE, Role, Subject
 from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event
-from pollproof.histories import TaskHistory
+from pollproof.histories import Account, TaskHistory
 
 CALLBACK = (Role.CALLBACK,)
 
@@ -29,13 +29,16 @@ def callback_final(history: TaskHistory, event: Event, parameters: Nothing) -> F
     return HELD
 
 
-@kind("callback-known", subject=Subject.PROVIDER, roles=CALLBACK)
-def callback_known(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+@kind("callback-known", subject=Subject.PROVIDER, roles=CALLBACK, scope="account", ordered=False)
+def callback_known(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A callback names a task that was created."""
     if event.answer is not Answer.STATE or event.request_errors:
         return None
-    if history.created is not None:
+    history = account.tasks.get(event.task or "")
+    if history is not None and history.created is not None:
         return HELD
+    if not account.whole and event.raw_task is not MISSING:
+        return None  # it may have been created before the trace began
     return Violation(
         "the id of a task that was created", f"{'no id' if event.raw_task is MISSING else event.raw_task!r}"
     )
@@ -54,7 +57,7 @@ def callback_sent(history: TaskHistory, event: Event, parameters: Nothing) -> Fi
     )
 
 
-@kind("callback-once", subject=Subject.PROVIDER, roles=CALLBACK)
+@kind("callback-once", subject=Subject.PROVIDER, roles=CALLBACK, ordered=False)
 def callback_once(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
     """A task is called back once."""
     if history.created is None:

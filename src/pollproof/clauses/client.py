@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from pollproof.clauses.fields import seconds_of
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.contract.model import Limits, Phase, Role, Subject
-from pollproof.events import Event, task_key
+from pollproof.events import Event
 from pollproof.histories import Account, TaskHistory, surely_inside, surely_outside
+from pollproof.trace import Exchange
+
+COARSE = 0.1
+"""Seconds of doubt about a gap from which on both ends of it are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +37,10 @@ class ClientLifetime:
     limits: Limits = from_limits("*")
 
 
-@kind("same-task-id", subject=Subject.CLIENT, scope="account")
+@kind("same-task-id", subject=Subject.CLIENT, scope="account", ordered=False)
 def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding:
     """Every poll carries an id that a creation gave, unchanged and of the same type."""
     raw = event.raw_task
-    if not account.tasks:
-        return None
     known = account.tasks.get(event.task) if event.task is not None else None
     if known is not None and known.created is not None:
         if type(known.raw_id) is type(raw) or event.operation.task_id is None or event.operation.task_id.area == "path":
@@ -46,50 +48,52 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
         return Violation(
             f"the task id {known.raw_id!r} as the creation gave it", f"{raw!r}, of another type", (known.created,)
         )
-    for history in account.tasks.values():
-        if history.created is not None and _rounded(history.raw_id) == _rounded(raw):
-            return Violation(f"the task id {history.raw_id!r} that the creation gave", f"{raw!r}", (history.created,))
-    created = [history for history in account.tasks.values() if history.created is not None]
-    if created:
-        return Violation("a task id that a creation gave", f"{raw!r}", (created[-1].created or 0,))
-    return None
+    twin = account.rounded_like(raw)
+    if twin is not None and twin.created is not None:
+        return Violation(f"the task id {twin.raw_id!r} that the creation gave", f"{raw!r}", (twin.created,))
+    if account.whole and account.last_created is not None:
+        return Violation("a task id that a creation gave", f"{raw!r}", (account.last_created,))
+    return None  # nothing was created, or not within what the trace holds
 
 
-def _rounded(raw: object) -> object:
-    """An id as a language without 64-bit integers would keep it."""
-    key = task_key(raw)
-    if key is not None:
-        try:
-            return float(key)
-        except ValueError:
-            return key
-    return raw
-
-
-@kind("minimum-wait", subject=Subject.CLIENT, parameters=Wait)
+@kind("minimum-wait", subject=Subject.CLIENT, parameters=Wait, ordered=False, timed=True)
 def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Finding:
     """After an answer that is not final a client waits before it polls again."""
     if history.last_number is None or history.last_final:
         return None
-    gap = event.exchange.sent - history.last_sent
-    if gap < parameters.seconds:
-        return Violation(f"at least {parameters.seconds:g} s between two polls", f"{gap:.3f} s", (history.last_number,))
-    return HELD if gap >= parameters.seconds else None  # neither where the times are not known
+    least, most = gap(history.last_sent, history.last_precision, event.exchange)
+    if most < parameters.seconds:
+        expected = f"at least {parameters.seconds:g} s between two polls"
+        return Violation(expected, in_words(least, most), (history.last_number,))
+    return HELD if least >= parameters.seconds else None  # neither where the times are not known well enough
 
 
-@kind("retry-after-kept", subject=Subject.CLIENT)
+def gap(last_sent: float, last_precision: float, exchange: Exchange) -> tuple[float, float]:
+    """The seconds between two requests, at least and at most (NaN: not known). A small doubt is the client's gain."""
+    between = exchange.sent - last_sent
+    least = between if last_precision < COARSE else between - last_precision
+    return least, between + exchange.precision
+
+
+def in_words(least: float, most: float) -> str:
+    """A gap between two requests as people read it."""
+    return f"{most:.3f} s" if most - least < COARSE else f"{max(least, 0):g} to {most:g} s"
+
+
+@kind("retry-after-kept", subject=Subject.CLIENT, timed=True)
 def retry_after_kept(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
     """A client waits as long as the last answer asked it to."""
     asked = seconds_of(history.marks.get("retry_after"))
     if history.last_number is None or history.last_final or asked is None:
         return None
-    gap = event.exchange.sent - history.last_sent
-    if gap < asked:
-        return Violation(f"at least {asked:g} s, as Retry-After said", f"{gap:.3f} s", (history.last_number,))
-    return HELD if gap >= asked else None
+    least, most = gap(history.last_sent, history.last_precision, event.exchange)
+    if most < asked:
+        expected = f"at least {asked:g} s, as Retry-After said"
+        return Violation(expected, in_words(least, most), (history.last_number,))
+    return HELD if least >= asked else None
 
 
-@kind("poll-budget", subject=Subject.CLIENT, parameters=ClientBudget)
+@kind("poll-budget", subject=Subject.CLIENT, parameters=ClientBudget, ordered=False)
 def poll_budget(history: TaskHistory, event: Event, parameters: ClientBudget) -> Finding:
     """A client polls a task no more often than its budget allows."""
     count = history.polls_most + 1
@@ -108,7 +112,7 @@ def no_poll_after_final(history: TaskHistory, event: Event, parameters: Nothing)
     return HELD if event.phase is not None and event.phase.terminal else None
 
 
-@kind("no-poll-after-lifetime", subject=Subject.CLIENT, parameters=ClientLifetime)
+@kind("no-poll-after-lifetime", subject=Subject.CLIENT, parameters=ClientLifetime, ordered=False, timed=True)
 def no_poll_after_lifetime(history: TaskHistory, event: Event, parameters: ClientLifetime) -> Finding:
     """A client does not poll a task whose lifetime is over."""
     if surely_outside(history, event, parameters.limits):

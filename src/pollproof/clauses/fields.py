@@ -80,7 +80,7 @@ class At:
     at: str
 
 
-@kind("json-text", subject=Subject.PROVIDER, parameters=At)
+@kind("json-text", subject=Subject.PROVIDER, parameters=At, ordered=False)
 def json_text(history: TaskHistory, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or a JSON object."""
     if event.answer is not Answer.STATE:
@@ -102,7 +102,7 @@ class Echoed:
     always: list[str]
 
 
-@kind("parameters-echoed", subject=Subject.PROVIDER, roles=(Role.CREATE, Role.POLL), parameters=Echoed)
+@kind("parameters-echoed", subject=Subject.PROVIDER, roles=(Role.CREATE, Role.POLL), parameters=Echoed, ordered=False)
 def parameters_echoed(history: TaskHistory, event: Event, parameters: Echoed) -> Finding:
     """The parameters with which a task was asked for come back in its answers, unaltered."""
     asked = event.request if event.operation.role is Role.CREATE else history.asked
@@ -133,7 +133,7 @@ def seconds_of(value: Any) -> float | None:
     return _number(value)
 
 
-@kind("retry-after", subject=Subject.PROVIDER)
+@kind("retry-after", subject=Subject.PROVIDER, ordered=False)
 def retry_after(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
     """An answer about an unfinished task says after how many seconds to ask again."""
     if event.answer is not Answer.STATE or event.phase is None or event.phase.terminal:

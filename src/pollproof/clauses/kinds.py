@@ -50,7 +50,10 @@ Finding = Held | Violation | None
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A registered kind. `scope` is `task` (judged on one history) or `account` (judged on all of them)."""
+    """A registered kind. `scope` is `task` (judged on one history) or `account` (judged on all of them).
+
+    `ordered` kinds need to know in which order the answers about a task were given, `timed` ones when.
+    """
 
     name: str
     judge: Callable[[Any, Any, Any], Finding]
@@ -59,6 +62,8 @@ class Kind:
     scope: str
     roles: tuple[Role, ...]
     probes: bool
+    ordered: bool
+    timed: bool
 
     @property
     def sentence(self) -> str:
@@ -88,12 +93,14 @@ def kind(
     parameters: type[Any] = Nothing,
     scope: str = "task",
     probes: bool = False,
+    ordered: bool = True,
+    timed: bool = False,
 ) -> Callable[[Callable[[Any, Any, Any], Finding]], Callable[[Any, Any, Any], Finding]]:
     """Register a function as a kind. With `probes` it also sees requests that are deliberately wrong."""
 
     def register(function: Callable[[Any, Any, Any], Finding]) -> Callable[[Any, Any, Any], Finding]:
         subjects = subject if isinstance(subject, tuple) else (subject,)
-        KINDS[name] = Kind(name, function, parameters, subjects, scope, roles, probes)
+        KINDS[name] = Kind(name, function, parameters, subjects, scope, roles, probes, ordered, timed)
         return function
 
     return register

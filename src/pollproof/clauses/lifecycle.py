@@ -97,7 +97,7 @@ def error_is_final(history: TaskHistory, event: Event, parameters: WithinLimits)
     )
 
 
-@kind("result-stable", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account")
+@kind("result-stable", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)
 def result_stable(account: Account, event: Event, parameters: Nothing) -> Finding:
     """The result of a task is the same at every read."""
     history = _read(account, event)
@@ -112,7 +112,7 @@ def result_stable(account: Account, event: Event, parameters: Nothing) -> Findin
     return Violation("the result that the task had before", "another result", since)
 
 
-@kind("result-own", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account")
+@kind("result-own", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)
 def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     """The result is that of the task asked for, never another task's."""
     history = _read(account, event)
@@ -121,7 +121,7 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     now = event.result_text or ""
     owner = account.owners.get(now, history.id)
     if history.result is not None and now != history.result and owner != history.id:
-        since = tuple(number for number in (history.result_number, account.tasks[owner].result_number) if number)
+        since = tuple(number for number in (history.result_number, account.result_number(owner)) if number)
         return Violation("the result of the task asked for", f"the result of task {owner!r}", since, tasks=(owner,))
     individual = len(account.owners)
     if individual < MINIMUM_INDIVIDUAL_RESULTS:
@@ -129,14 +129,14 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:
         # Results of this provider differ from task to task, so the first one that is shared was somebody else's.
         if not account.shared:
-            since = tuple(number for number in (account.tasks[owner].result_number,) if number is not None)
+            since = tuple(number for number in (account.result_number(owner),) if number is not None)
             return Violation("a result of the task's own", f"the result of task {owner!r}", since, tasks=(owner,))
         return None
     if len(account.shared) == 1 and individual >= 2 * MINIMUM_INDIVIDUAL_RESULTS:
         number, task, first = account.shared[0]
-        length = len(account.tasks[task].result or "")
-        if length >= MINIMUM_TOKEN_LENGTH and _overlap(account, task, first):
-            since = tuple(n for n in (account.tasks[first].result_number,) if n is not None)
+        result = account.tasks[task].result if task in account.tasks and first in account.tasks else None
+        if result is not None and len(result) >= MINIMUM_TOKEN_LENGTH and result == account.tasks[first].result:
+            since = tuple(n for n in (account.result_number(first),) if n is not None)
             return Violation(
                 "a result of the task's own",
                 f"task {task!r} has the result of task {first!r}",
@@ -145,10 +145,6 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
                 (first, task),
             )
     return None if account.shared else HELD
-
-
-def _overlap(account: Account, task: str, other: str) -> bool:
-    return account.tasks[task].result == account.tasks[other].result
 
 
 def _read(account: Account, event: Event) -> TaskHistory | None:
@@ -160,7 +156,7 @@ def _read(account: Account, event: Event) -> TaskHistory | None:
     return account.tasks.get(event.task)
 
 
-@kind("unique-id", subject=Subject.PROVIDER, roles=(Role.CREATE,), scope="account")
+@kind("unique-id", subject=Subject.PROVIDER, roles=(Role.CREATE,), scope="account", ordered=False)
 def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
     """Each creation gives an id of its own."""
     if event.answer is not Answer.STATE or event.task is None:

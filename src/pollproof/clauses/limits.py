@@ -85,7 +85,7 @@ def budget_ended(history: TaskHistory, event: Event, parameters: Budget) -> Find
     return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
 
 
-@kind("lifetime-served", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime)
+@kind("lifetime-served", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime, timed=True)
 def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
     """A task is there until its lifetime ends."""
     if not _judgeable(history, event) or history.lost is not None:
@@ -111,7 +111,7 @@ def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) ->
     )
 
 
-@kind("lifetime-ended", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime)
+@kind("lifetime-ended", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime, timed=True)
 def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
     """After its lifetime a task gives no result."""
     if not _judgeable(history, event) or history.lost is not None:

@@ -16,6 +16,9 @@ CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 ANY = tuple(Role)
 
+ABOUT_THE_KEY = (401, 402, 403)
+"""HTTP statuses that are about the key and its account, not about what was asked (RFC 9110, 15.5.2 to 15.5.4)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShapeRule:
@@ -45,7 +48,7 @@ def _is_when(event: Event, when: str) -> bool:
     return event.answer is Answer.STATE
 
 
-@kind("shape", subject=(Subject.PROVIDER, Subject.CLIENT), roles=ANY, parameters=ShapeRule, probes=True)
+@kind("shape", subject=(Subject.PROVIDER, Subject.CLIENT), roles=ANY, parameters=ShapeRule, probes=True, ordered=False)
 def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding:
     """A body has the documented shape."""
     if event.operation.name != rule.operation:
@@ -67,7 +70,7 @@ def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding
     return HELD if not rule.when or _is_when(event, rule.when) else None
 
 
-@kind("known-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing)
+@kind("known-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing, ordered=False)
 def known_status(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
     """A status is one that the documents list, not merely one that is known from elsewhere."""
     if event.answer is not Answer.STATE or type(event.status) is not str:
@@ -79,7 +82,7 @@ def known_status(history: TaskHistory | None, event: Event, parameters: Nothing)
     return Violation("a status that the documents list", f"status {event.status!r}")
 
 
-@kind("http-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing)
+@kind("http-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing, ordered=False)
 def http_status(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
     """The state of a task comes with an HTTP status of success."""
     response = event.exchange.response
@@ -97,7 +100,7 @@ class Probe:
     probe: str
 
 
-@kind("refused", subject=Subject.PROVIDER, roles=ANY, parameters=Probe, probes=True)
+@kind("refused", subject=Subject.PROVIDER, roles=ANY, parameters=Probe, probes=True, ordered=False)
 def refused(history: TaskHistory | None, event: Event, parameters: Probe) -> Finding:
     """A wrong request is refused with an error, never answered with a task."""
     if event.probe != parameters.probe:
@@ -141,7 +144,7 @@ class Holding:
     holding: list[str]
 
 
-@kind("accepted", subject=Subject.PROVIDER, roles=ANY, parameters=Holding)
+@kind("accepted", subject=Subject.PROVIDER, roles=ANY, parameters=Holding, ordered=False)
 def accepted(history: TaskHistory | None, event: Event, parameters: Holding) -> Finding:
     """A request that keeps the documented rules is not refused."""
     if event.operation.name != parameters.operation or event.request_errors or not isinstance(event.request, dict):
@@ -150,9 +153,11 @@ def accepted(history: TaskHistory | None, event: Event, parameters: Holding) -> 
         return None
     if event.answer is Answer.STATE:
         return HELD
+    response = event.exchange.response
     if event.answer is not Answer.REFUSED or event.effect is not Effect.REFUSED:
         return None
-    response = event.exchange.response
+    if response is not None and response.status in ABOUT_THE_KEY:
+        return None
     http = "" if response is None else f" (HTTP {response.status})"
     return Violation("the request to be accepted, since it keeps the rules", f"a refusal{http}")
 
@@ -165,7 +170,7 @@ class Code:
     codes: list[str]
 
 
-@kind("refusal-code", subject=Subject.PROVIDER, roles=ANY, parameters=Code, probes=True)
+@kind("refusal-code", subject=Subject.PROVIDER, roles=ANY, parameters=Code, probes=True, ordered=False)
 def refusal_code(history: TaskHistory | None, event: Event, parameters: Code) -> Finding:
     """A wrong request is refused with the error code that the documents give for it."""
     code = event.error_code
@@ -178,7 +183,7 @@ def refusal_code(history: TaskHistory | None, event: Event, parameters: Code) ->
     return Violation(f"the error {' or '.join(parameters.codes)}", f"the error {code}")
 
 
-@kind("echo", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL))
+@kind("echo", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL), ordered=False)
 def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the answer to a poll is the one that was asked for."""
     told = event.echo
@@ -193,7 +198,7 @@ def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Find
     return Violation(f"the task id {event.raw_task!r} that was asked for", f"{told!r}")
 
 
-@kind("inline-result", subject=Subject.PROVIDER, roles=(Role.CREATE,))
+@kind("inline-result", subject=Subject.PROVIDER, roles=(Role.CREATE,), ordered=False)
 def inline_result(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
     """A task of a synchronous kind that is accepted is answered in its creation."""
     if not event.inline_kind or event.answer is not Answer.STATE or event.request_errors:

@@ -13,6 +13,9 @@ from pollproof.contract.places import Place
 PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed")
 """The ways in which requests to any API can be wrong on purpose."""
 
+REFUSED_KEY = "refused-key"
+"""The probe of a recorded exchange that was refused for its key: whether the key was right is not known."""
+
 SILENCE = "no-callback"
 """The probe of an exchange that records that a callback was waited for and did not come."""
 
@@ -349,7 +352,7 @@ class Contract:
     @property
     def probe_names(self) -> tuple[str, ...]:
         """The names of all ways in which a request can be wrong on purpose."""
-        return (*PROBES, SILENCE, *(probe.name for probe in self.probes))
+        return (*PROBES, SILENCE, REFUSED_KEY, *(probe.name for probe in self.probes))
 
     def clause(self, identifier: str) -> Clause:
         """The clause of that id; raises LookupError where there is none."""

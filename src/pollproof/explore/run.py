@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pollproof.clock import Clock, VirtualClock
-from pollproof.contract.model import Clause, Contract, Phase, Subject
+from pollproof.contract.model import Clause, Contract, Subject
 from pollproof.events import Reader
 from pollproof.explore.client import judge_client
 from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
 from pollproof.explore.session import Session, TargetUnusable, TimeOver
 from pollproof.explore.walks import WALKS
+from pollproof.histories import solving_times
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
@@ -152,7 +152,7 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
             hook.close()
     result.exchanges = session.exchanges
     result.statuses = session.statuses
-    result.solving += solving_times(monitor)
+    result.solving += solving_times(monitor.account)
     result.seconds = time.monotonic() - started
     return result
 
@@ -197,7 +197,7 @@ def _explore(
 
     def fresh() -> Session:
         if provider is not None and isinstance(clock, VirtualClock):
-            result.solving += solving_times(session.monitor)
+            result.solving += solving_times(session.monitor.account)
             provider.reset()
             session.reset()
         return session
@@ -211,20 +211,3 @@ def _explore(
         result.examples, result.moves = exploration.examples, exploration.moves
         if exploration.cut_short:
             result.notes.append(f"the state machine stopped early: {exploration.cut_short}")
-
-
-CLOSE = 10.0
-"""Seconds between two polls within which the end of a task is known well enough to report how long it took."""
-
-
-def solving_times(monitor: Monitor) -> list[tuple[float, float]]:
-    """For each task whose end was seen closely: seconds from its creation to its success, at least and at most."""
-    times = []
-    for history in monitor.account.tasks.values():
-        if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline:
-            pending = history.pending_sent - history.created_received
-            least = 0.0 if math.isnan(pending) else max(pending, 0.0)
-            most = history.ended_received - history.created_sent
-            if most - least <= CLOSE:
-                times.append((least, most))
-    return times

@@ -1,1 +1,1 @@
-"""Recordings: recorded traffic read, judged, written, replayed and compared. Files are foreign: nothing in them is run."""
+"""Recordings: recorded traffic read, judged, written, replayed and compared. Nothing in a file is ever executed."""

@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     Bodies are decoded: no content encoding is left. `status` is None where there is no answer, or where its body was
     not recorded; `failure` then says why. `times` is None where the file does not tell. `probe` is what a recording
     of pollproof's own says is deliberately wrong with the request, `inbound` that the request came from the provider
-    (a callback), `own` that pollproof wrote the file.
+    (a callback), `own` that pollproof wrote the file, `whole` that such a file holds all that its client did.
     """
 
     number: int
@@ -44,11 +44,13 @@ class Entry(NamedTuple):
     probe: str | None = None
     inbound: bool = False
     own: bool = False
+    whole: bool = False
 
 
 class Recorded(NamedTuple):
-    """An entry as an exchange of the contract; `file` and `number` say where it stands."""
+    """An entry as an exchange of the contract; `file` and `number` say where it stands, `whole` as for entries."""
 
     file: str
     number: int
     exchange: Exchange
+    whole: bool = False

@@ -1,0 +1,96 @@
+"""Files of recordings: found in folders, opened, unpacked, told apart. Only regular files are ever opened."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pollproof.recordings.errors import RecordingError
+
+ENDINGS = (".yaml", ".yml", ".json", ".har")
+"""What the names of recordings end in, before `.gz`; in folders, other files are left alone."""
+
+GZIP = b"\x1f\x8b"
+
+
+def find(names: Iterable[str]) -> list[Path]:
+    """The files that names of files and folders and patterns mean, sorted within each name.
+
+    Raises `RecordingError` for one that means none. Links to folders are not followed, so that no loop is.
+    """
+    found: dict[Path, None] = {}
+    for name in names:
+        path = Path(name)
+        matches = [path] if path.exists() else [Path(each) for each in sorted(glob.glob(name, recursive=True))]
+        if not matches:
+            wild = glob.has_magic(name)
+            raise RecordingError(shown(path), "", "no file matches" if wild else "no such file or folder")
+        for match in matches:
+            if match.is_dir():
+                inside = list(_inside(match))
+                if not inside and len(matches) == 1:
+                    raise RecordingError(shown(match), "", f"the folder holds no {', '.join(ENDINGS)} file")
+                found.update(dict.fromkeys(inside))
+            else:
+                found[match] = None
+    return list(found)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        for name in sorted(files):
+            path = Path(parent, name)
+            if name.removesuffix(".gz").endswith(ENDINGS) and not name.startswith(".") and path.is_file():
+                yield path
+
+
+def shown(path: Path) -> str:
+    """The name of a file as messages show it: printable, in one line."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's content, unpacked where it is gzip. Raises `RecordingError`, also for what fails while it is read."""
+    name = shown(path)
+    try:
+        # Without blocking: the other end of a pipe might never come.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise RecordingError(name, "", "no regular file")
+            if file.peek(2)[:2] == GZIP:
+                with gzip.GzipFile(fileobj=file) as unpacked:
+                    yield unpacked  # type: ignore[misc] # it reads as any other binary file does
+            else:
+                yield file
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise RecordingError(name, "", "the gzip data is cut short or damaged") from None
+    except OSError as error:
+        raise RecordingError(name, "", f"cannot be read ({error.strerror or type(error).__name__})") from None
+
+
+def is_json(stream: IO[bytes], name: str) -> bool:
+    """Whether a file begins as JSON does, and not as YAML; nothing is read past its beginning.
+
+    Raises `RecordingError` for an empty file and for one that is no text of UTF-8.
+    """
+    peek = getattr(stream, "peek")  # noqa: B009 - GzipFile and BufferedReader have it, IO does not declare it
+    start = bytes(peek(4096)[:4096])
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or start[1:4:2] == b"\0\0" or start[:4:2] == b"\0\0":
+        raise RecordingError(name, "", "the text is UTF-16 or UTF-32; expected UTF-8")
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        raise RecordingError(name, "", "the file is empty")
+    if b"\0" in start:
+        raise RecordingError(name, "", "binary data; expected a cassette (YAML, JSON) or a HAR file")
+    return text[:1] in (b"{", b"[")

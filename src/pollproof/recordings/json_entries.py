@@ -1,0 +1,175 @@
+"""JSON recordings, entry by entry: the list of a HAR file or of a JSON cassette is read as a stream.
+
+The streaming parsers that were measured keep the path of every value, which grows with the square of the depth: a
+file of 200,000 brackets took all memory. So values are cut from a window of the text by Python's own JSON scanner.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+from pollproof.recordings.errors import RecordingError
+
+CHUNK = 1 << 18
+"""Bytes read at a time."""
+
+MAXIMUM_ENTRY = 1 << 28
+"""Characters of one entry: an answer of 20 MB in base64 has a tenth of them."""
+
+_SPACE = " \t\n\r"
+_LISTS = {("log", "entries"): "har", ("interactions",): "cassette"}
+"""The places of the list in both formats."""
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"'{word}' is no JSON value")
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, strict=False)
+
+
+class JsonEntries:
+    """Reads one file; iterating gives each entry as plain data. `format` is `har` or `cassette` once it is known.
+
+    `found` tells whether there was a list of entries at all; `metadata` is a cassette's, as far as it was read.
+    """
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self.format = ""
+        self.metadata: Any = None
+        self.found = False
+        self._stream = stream
+        self._name = name
+        self._decode = codecs.getincrementaldecoder("utf-8")("strict").decode
+        self._text = ""
+        self._at = 0
+        self._before = 0
+        self._over = False
+        self._count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self._more()
+        self._text = self._text.removeprefix("\ufeff")
+        if self._peek() == "":
+            raise RecordingError(self._name, "", "the file is empty")
+        yield from self._table(())
+        if self._peek() != "":
+            raise self._refuse("something follows the end of the JSON document")
+
+    # ------------------------------------------------------------------------------------ the window
+
+    def _more(self, size: int = CHUNK) -> bool:
+        """Read on; false at the end of the file."""
+        if self._over:
+            return False
+        try:
+            chunk = self._stream.read(size)
+            self._over = not chunk
+            new = self._decode(chunk, final=not chunk)
+        except UnicodeDecodeError:
+            raise self._refuse("the text is not UTF-8") from None
+        self._before += self._at
+        self._text = self._text[self._at :] + new
+        self._at = 0
+        return not self._over
+
+    def _refuse(self, problem: str) -> RecordingError:
+        place = f"after entry {self._count}" if self._count else f"character {self._before + self._at + 1}"
+        return RecordingError(self._name, place, problem)
+
+    def _peek(self) -> str:
+        """The next character that is no white space, empty at the end of the file."""
+        while True:
+            text, at = self._text, self._at
+            while at < len(text) and text[at] in _SPACE:
+                at += 1
+            self._at = at
+            if at < len(text):
+                return text[at]
+            if not self._more():
+                return ""
+
+    def _take(self, wanted: str) -> str:
+        """The next character, which must be one of these."""
+        found = self._peek()
+        if found == "":
+            raise self._refuse("the file ends in the middle; it was cut short")
+        if found not in wanted:
+            raise self._refuse(f"no JSON: expected {' or '.join(wanted)}")
+        self._at += 1
+        return found
+
+    def _value(self) -> Any:
+        """The next value, whatever it is."""
+        if self._peek() == "":
+            raise self._refuse("the file ends in the middle; it was cut short")
+        size = CHUNK
+        while True:
+            try:
+                value, end = _decoder.raw_decode(self._text, self._at)
+            except RecursionError:
+                raise self._refuse("nested too deeply") from None
+            except json.JSONDecodeError as error:
+                cut = error.pos >= len(self._text) - 16 or error.msg.startswith("Unterminated")
+                if not cut:
+                    raise self._refuse(f"no JSON: {error.msg}") from None
+                problem = "the file ends in the middle; it was cut short"
+            except ValueError as error:
+                raise self._refuse(f"no JSON: {str(error)[:80]}") from None
+            else:
+                if end < len(self._text) or self._over:  # a number at the end of the window may go on
+                    self._at = end
+                    return value
+                problem = ""
+            if len(self._text) - self._at > MAXIMUM_ENTRY:
+                raise self._refuse(f"one entry of more than {MAXIMUM_ENTRY:,} characters")
+            if not self._more(size) and problem:
+                raise self._refuse(problem)
+            size *= 2
+
+    # ---------------------------------------------------------------------------------- the document
+
+    def _table(self, path: tuple[str, ...]) -> Iterator[Any]:
+        if self._peek() != "{":
+            what = ".".join(path) or "the document"
+            raise self._refuse(f"no recording: expected {what} to be an object with 'log' or 'interactions'")
+        self._at += 1
+        if self._peek() == "}":
+            self._at += 1
+            return
+        while True:
+            if self._peek() != '"':
+                self._take('"')
+            key = self._value()
+            self._take(":")
+            here = (*path, key)
+            if here in _LISTS and (self.format in ("", _LISTS[here])):
+                if self.found:
+                    raise self._refuse(f"'{key}' is there twice")
+                self.format, self.found = _LISTS[here], True
+                yield from self._list()
+            elif here == ("log",) and not self.found:
+                yield from self._table(here)
+            else:
+                value = self._value()
+                if here == ("metadata",):
+                    self.metadata = value
+            if self._take(",}") == "}":
+                return
+
+    def _list(self) -> Iterator[Any]:
+        if self._peek() != "[":
+            raise self._refuse("the entries must be a list")
+        self._at += 1
+        if self._peek() == "]":
+            self._at += 1
+            return
+        while True:
+            value = self._value()
+            self._count += 1
+            yield value
+            if self._take(",]") == "]":
+                return

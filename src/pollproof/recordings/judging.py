@@ -1,0 +1,162 @@
+"""Judging recordings: the same monitor as everywhere, over files, in memory that does not grow with them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pollproof.contract.model import Contract, Role
+from pollproof.events import Reader
+from pollproof.histories import solving_times
+from pollproof.ledger import Evidence, Ledger
+from pollproof.monitor import Monitor, clauses_of
+from pollproof.recordings.entry import Recorded
+from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.files import shown
+from pollproof.recordings.matching import Tally
+from pollproof.recordings.order import OutOfOrder, by_time, nearly_sorted
+from pollproof.recordings.reading import NoRecording, exchanges
+from pollproof.trace import Slice
+
+REMEMBERED = 32_768
+"""Tasks that are kept in mind at a time; a longer recording forgets those that were silent longest."""
+
+PROGRESS_EVERY = 2_000
+"""Exchanges between two reports of progress."""
+
+Progress = Callable[[str, int], None]
+"""Told the file that is being judged, and how many exchanges were judged so far."""
+
+
+@dataclass(slots=True)
+class Checking:
+    """What came of judging recordings.
+
+    `unread` are the files that could not be read, of which nothing is said, `ignored` files of folders that are no
+    recordings. `solving` are the seconds that tasks took, each at least and at most. `roles` counts the exchanges by
+    what their operation does, `orphans` the polls of tasks whose creation is not in the recording.
+    """
+
+    contract: Contract
+    ledger: Ledger
+    tally: Tally = field(default_factory=Tally)
+    files: list[str] = field(default_factory=list)
+    unread: list[RecordingError] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    solving: list[tuple[float, float]] = field(default_factory=list)
+    roles: Counter[Role] = field(default_factory=Counter)
+    orphans: int = 0
+    seconds: float = 0.0
+    complete: bool = True
+
+
+def check(
+    contract: Contract,
+    paths: Sequence[Path],
+    *,
+    base_url: str | None = None,
+    together: bool = False,
+    whole: bool = False,
+    named: frozenset[Path] = frozenset(),
+    progress: Progress | None = None,
+) -> Checking:
+    """Judge recordings: each file is a trace of its own, or with `together` all are one.
+
+    `whole` says that the recordings hold all traffic of the client. `named` are the paths that people named
+    themselves: of these, one that is no recording is an error. An interruption leaves what was judged so far.
+    """
+    started = time.monotonic()
+    clauses = clauses_of(contract)
+    result = Checking(contract, Ledger(clauses))
+    judge = _Judge(result, Monitor(Reader(contract), clauses, remember=REMEMBERED), base_url, whole, progress)
+    try:
+        for group in [list(paths)] if together else [[path] for path in paths]:
+            try:
+                judge.judge(group)
+                result.files += [shown(path) for path in group]
+            except NoRecording as error:
+                if len(group) == 1 and group[0] not in named:
+                    result.ignored.append(shown(group[0]))
+                else:
+                    result.unread.append(error)
+            except RecordingError as error:
+                result.unread.append(error)
+    except KeyboardInterrupt:
+        result.complete = False
+    result.seconds = time.monotonic() - started
+    return result
+
+
+Order = Callable[[Iterable[Recorded]], Iterator[Recorded]]
+
+
+class _Judge:
+    """Judges one group of files after the other; what a file says counts once it was read to its end."""
+
+    def __init__(
+        self, result: Checking, monitor: Monitor, base_url: str | None, whole: bool, progress: Progress | None
+    ) -> None:
+        self._result = result
+        self._monitor = monitor
+        self._base_url = base_url
+        self._whole = whole
+        self._progress = progress
+        self._judged = 0
+
+    def judge(self, paths: list[Path]) -> None:
+        """Judge files as one trace. Raises `RecordingError`, and then nothing of them counts."""
+        try:
+            self._run(paths, nearly_sorted)
+        except OutOfOrder:
+            self._run(paths, by_time)
+
+    def _stream(self, paths: list[Path], order: Order, tally: Tally) -> Iterator[Recorded]:
+        return order(exchanges(paths, self._result.contract, tally, self._base_url))
+
+    def _run(self, paths: list[Path], order: Order) -> None:
+        monitor, result = self._monitor, self._result
+        monitor.reset()
+        monitor.ledger.clear()
+        tasks = monitor.account.tasks
+        tally = Tally()
+        roles: Counter[Role] = Counter()
+        orphans = 0
+        for number, recorded in enumerate(self._stream(paths, order, tally)):
+            if number == 0:
+                monitor.account.whole = self._whole or recorded.whole
+            event = monitor.observe(recorded.exchange)
+            if event is not None:
+                role = event.operation.role
+                roles[role] += 1
+                if role is Role.POLL and event.task in tasks and tasks[event.task].created is None:
+                    orphans += 1
+            if self._progress is not None and (self._judged + number) % PROGRESS_EVERY == 0:
+                self._progress(recorded.file, self._judged + number)
+        if monitor.ledger.violations:
+            self._show(paths, order)
+        self._judged += tally.matched
+        result.ledger.absorb(monitor.ledger)
+        result.tally.add(tally)
+        result.roles.update(roles)
+        result.orphans += orphans
+        result.solving += solving_times(monitor.account)
+
+    def _show(self, paths: list[Path], order: Order) -> None:
+        """Read the files once more for the exchanges that show what is violated: the monitor keeps none."""
+        broken = [entry for entry in self._monitor.ledger.entries.values() if entry.evidence is not None]
+        wanted = {number for entry in broken if entry.evidence for number in entry.evidence.trace.numbers}
+        found: dict[int, Recorded] = {}
+        for number, recorded in enumerate(self._stream(paths, order, Tally())):
+            if number in wanted:
+                found[number] = recorded
+                if len(found) == len(wanted):
+                    break
+        for entry in broken:
+            assert entry.evidence is not None
+            seen = [found[number] for number in entry.evidence.trace.numbers]
+            places = tuple(f"{each.file}, entry {each.number}" for each in seen)
+            trace = Slice(entry.evidence.trace.numbers, tuple(each.exchange for each in seen), places)
+            entry.evidence = Evidence(entry.evidence.violation, trace)

@@ -1,0 +1,235 @@
+"""Matching: which recorded requests belong to a contract, and what they are as its exchanges."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from pollproof.contract.model import REFUSED_KEY, Contract, Role
+from pollproof.events import CALLBACK_PATH
+from pollproof.recordings.entry import Entry
+from pollproof.recordings.hosts import Address, address_of, domain, is_local
+from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
+
+MAXIMUM_CALLBACKS = 100_000
+"""Callback addresses that are remembered."""
+
+_CALLBACK_URL = re.compile(rb'"callback_?[uU]rl"\s*:\s*"((?:[^"\\]|\\.)+)"')
+
+ABOUT_THE_KEY = (401, 403, 407)
+"""HTTP statuses with which a request is refused for its key (RFC 9110, 15.5)."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was found in recordings: entries in all, those that belong to the contract, and why others do not.
+
+    `bases` are the base URLs that were judged, `elsewhere` counts other origins, `unknown` other paths below the base,
+    `unrecorded` entries of which too much is missing. `times` counts the exchanges by where their times come from.
+    """
+
+    entries: int = 0
+    matched: int = 0
+    bases: Counter[str] = field(default_factory=Counter)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    unrecorded: Counter[str] = field(default_factory=Counter)
+    times: Counter[str] = field(default_factory=Counter)
+    keyless: int = 0
+    refused_keys: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add the counts of another tally."""
+        for name in ("entries", "matched", "keyless", "refused_keys"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("bases", "elsewhere", "unknown", "unrecorded", "times"):
+            getattr(self, name).update(getattr(other, name))
+
+
+class Matcher:
+    """Finds the exchanges of one contract among the entries of one recording.
+
+    `base_url` narrows to one implementation. Without it, traffic with the provider's own domain is taken, and traffic
+    with test set-ups (loopback, private addresses, names reserved for tests), by the paths of the contract's operations.
+    """
+
+    def __init__(self, contract: Contract, tally: Tally, base_url: str | None = None) -> None:
+        self.contract = contract
+        self.tally = tally
+        self._base = None if base_url is None else address_of(base_url)
+        own = address_of(contract.base_url)
+        assert own is not None, "the loader has checked the base URL"
+        self._own = own
+        self._domain = None if is_local(own.host) else domain(own.host)
+        self._prefix = own.path.rstrip("/")
+        self._callbacks: set[str] = set()
+        self._called_back = contract.operation_of(Role.CALLBACK) is not None
+        self._elements: dict[str, list[bytes]] = {}
+        self._paths: list[tuple[str, re.Pattern[str]]] = []
+        for operation in contract.operations.values():
+            if operation.role is Role.CALLBACK:
+                continue
+            if operation.element:
+                self._elements.setdefault(operation.method, []).append(operation.element.encode())
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path))
+            self._paths.append((operation.method, re.compile(f"{pattern}/*")))
+        self._methods = {method for method, _ in self._paths}
+        self._creations = {(o.method, o.path) for o in contract.operations.values() if o.role is Role.CREATE}
+        self._codes = [contract.refusals.wrong_credential.encode()] if contract.refusals.wrong_credential else []
+        self._keys = _Keys(contract)
+        self._locate = lru_cache(maxsize=65536)(self._relative)
+
+    def exchange(self, entry: Entry) -> Exchange | None:
+        """The exchange that an entry is; None where it belongs to something else, which is counted."""
+        tally = self.tally
+        tally.entries += 1
+        if self._called_back and (entry.inbound or self._is_callback(entry)):
+            return self._take(entry, CALLBACK_PATH)
+        found = self._locate(entry.method, entry.url)
+        if isinstance(found, str):
+            if found == "elsewhere":
+                address = address_of(entry.url)
+                tally.elsewhere["an address that is no URL" if address is None else address.origin] += 1
+            else:
+                tally.unknown[f"{entry.method} {urlsplit(entry.url).path}"[:80]] += 1
+            return None
+        base, path = found
+        if self._elements and not self._names_operation(entry):
+            tally.unknown[f"{entry.method} without an operation of the contract"] += 1
+            return None
+        if base not in tally.bases and len(tally.bases) >= 1000:
+            base = "further addresses"
+        tally.bases[base] += 1
+        if self._called_back and (entry.method, path) in self._creations:
+            self._note_callback(entry.request_body)
+        return self._take(entry, path)
+
+    # ---------------------------------------------------------------------------------------- where
+
+    def _relative(self, method: str, url: str) -> tuple[str, str] | str:
+        """The base URL of a request and its path below it, or the reason why it is skipped."""
+        address = address_of(url)
+        if address is None:
+            return "elsewhere"
+        if self._base is not None:
+            return self._below_given(self._base, address)
+        foreign = not (is_local(address.host) or domain(address.host) == self._domain)
+        if foreign and not self._elements:
+            return "elsewhere"
+        return self._below_any(method, address)
+
+    def _below_given(self, base: Address, address: Address) -> tuple[str, str] | str:
+        prefix = base.path.rstrip("/")
+        path = address.path
+        if address[:3] != base[:3] or not (path == prefix or path.startswith(prefix + "/")):
+            return "elsewhere"
+        return base.origin + prefix, path[len(prefix) :] or ("" if self._elements else "/")
+
+    def _below_any(self, method: str, address: Address) -> tuple[str, str] | str:
+        path = address.path
+        if method not in self._methods:
+            return "unknown"
+        if self._elements:  # operations that are told apart by their body: the address itself is the base
+            return address.origin + path, ""
+        starts = [0, *(match.start() for match in re.finditer("/", path))]
+        if path.startswith(self._prefix + "/"):
+            starts.insert(0, len(self._prefix))
+        for start in starts:
+            below = path[start:]
+            if any(verb == method and pattern.fullmatch(below) for verb, pattern in self._paths):
+                return address.origin + path[:start], below
+        return "unknown"
+
+    def _names_operation(self, entry: Entry) -> bool:
+        """Whether the body names one of the operations that share a path; one that cannot be read may."""
+        if self._base is not None or entry.own:
+            return True
+        return any(name in entry.request_body for name in self._elements.get(entry.method, ()))
+
+    # ------------------------------------------------------------------------------------ callbacks
+
+    def _is_callback(self, entry: Entry) -> bool:
+        return bool(self._callbacks) and entry.method == "POST" and entry.url in self._callbacks
+
+    def _note_callback(self, body: bytes) -> None:
+        found = _CALLBACK_URL.search(body)
+        if found is not None and len(self._callbacks) < MAXIMUM_CALLBACKS:
+            self._callbacks.add(found.group(1).decode("utf-8", "replace").replace("\\/", "/"))
+
+    # --------------------------------------------------------------------------------- the exchange
+
+    def _take(self, entry: Entry, path: str) -> Exchange:
+        tally = self.tally
+        tally.matched += 1
+        headers, body = entry.request_headers, entry.request_body
+        if not entry.own and path != CALLBACK_PATH:
+            completed = self._keys.completed(entry)
+            if completed is not None:
+                headers, body = completed
+                tally.keyless += 1
+        response = None
+        if entry.status is not None:
+            response = Response(entry.status, entry.response_headers, entry.response_body)
+        elif path == CALLBACK_PATH and entry.probe is None:
+            response = Response(200, {}, b"")
+        probe = entry.probe
+        if probe is None and response is not None and not entry.own and self._refuses_key(response):
+            probe = REFUSED_KEY
+            tally.refused_keys += 1
+        times = entry.times
+        if times is None:
+            tally.times["none"] += 1
+            return Exchange(
+                Request(entry.method, path, headers, body), response, UNKNOWN_TIME, UNKNOWN_TIME, entry.failure, probe
+            )
+        tally.times["date" if times.precision >= 1 else "exact"] += 1
+        sent, received, precision = times
+        return Exchange(
+            Request(entry.method, path, headers, body), response, sent, received, entry.failure, probe, precision
+        )
+
+    def _refuses_key(self, response: Response) -> bool:
+        return response.status in ABOUT_THE_KEY or any(code in response.body for code in self._codes)
+
+
+class _Keys:
+    """Puts a placeholder where the account's key was taken out of a recording.
+
+    Those who share recordings remove their keys, so a key that is missing is no fault of the client.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        credential = contract.credential
+        place = credential.at
+        self._header = self._field = ""
+        self._sample = credential.template.replace("{credential}", credential.sample)
+        if place is not None and place.area == "header":
+            self._header = place.steps[0].lower()
+        elif place is not None and place.area == "body" and len(place.steps) == 1:
+            name = re.escape(place.steps[0].encode())
+            self._field = place.steps[0]
+            self._there = re.compile(rb'"' + name + rb'"\s*:\s*(?!null\b|""|"?\s*[,}])')
+            self._empty = re.compile(rb'"' + name + rb'"\s*:\s*(?:null\b|"")')
+
+    def completed(self, entry: Entry) -> tuple[dict[str, str], bytes] | None:
+        """Headers and body with a key, None where they have one or need none."""
+        headers, body = entry.request_headers, entry.request_body
+        if self._header:
+            value = headers.get(self._header)
+            if value is not None and (" " in value or " " not in self._sample):
+                return None
+            return {**headers, self._header: self._sample}, body
+        if not self._field or self._there.search(body):
+            return None
+        quoted = b'"' + self._sample.encode() + b'"'
+        name = b'"' + self._field.encode() + b'":'
+        if self._empty.search(body):
+            return dict(headers), self._empty.sub(name + quoted, body, count=1)
+        inner = body.strip()
+        if inner[:1] != b"{" or inner[-1:] != b"}":
+            return None
+        rest = inner[1:].lstrip()
+        return dict(headers), b"{" + name + quoted + (b"" if rest == b"}" else b",") + rest

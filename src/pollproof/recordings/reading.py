@@ -1,0 +1,128 @@
+"""Reading: the exchanges of one recording that belong to a contract, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from pollproof.contract.model import Contract
+from pollproof.recordings.cassettes import CassetteReader, own_of, rows_of
+from pollproof.recordings.entry import OWN, Entry, Recorded
+from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.files import is_json, opened, shown
+from pollproof.recordings.har import HarReader, Unrecorded
+from pollproof.recordings.json_entries import JsonEntries
+from pollproof.recordings.matching import Matcher, Tally
+from pollproof.recordings.order import by_time, nearly_sorted
+from pollproof.recordings.yaml_entries import YamlEntries
+
+
+class NoRecording(RecordingError):
+    """A file that is well-formed and no recording: in a folder there may be such files."""
+
+
+def entries(path: Path, tally: Tally | None = None) -> Iterator[Entry]:
+    """All entries of a recording in the order of the file; `tally` counts those that hold too little to be one.
+
+    Raises `RecordingError`.
+    """
+    name = shown(path)
+    with opened(path) as stream:
+        source = _source(stream, name)
+        nodes = iter(source)
+        first = list(islice(nodes, 1))
+        if not source.found:
+            raise NoRecording(name, "", "no recording: neither 'interactions' (a cassette) nor 'log.entries' (HAR)")
+        whole = chain(first, nodes)
+        if source.format == "har":
+            yield from _har_entries(whole, name, Tally() if tally is None else tally)
+            return
+        metadata = source.metadata
+        if metadata is None and first:
+            metadata = _late_metadata(path, name)
+        yield from _cassette_entries(whole, name, metadata)
+
+
+def _source(stream: IO[bytes], name: str) -> JsonEntries | YamlEntries:
+    return JsonEntries(stream, name) if is_json(stream, name) else YamlEntries(stream, name)
+
+
+def _har_entries(nodes: Iterable[Any], name: str, tally: Tally) -> Iterator[Entry]:
+    har = HarReader(name)
+    for number, node in enumerate(nodes, 1):
+        try:
+            entry = har.entry(node, number)
+        except Unrecorded as error:
+            tally.entries += 1
+            tally.unrecorded[str(error)] += 1
+            continue
+        yield entry
+
+
+_NO_ROW: Mapping[str, Any] = {}
+
+
+def _cassette_entries(nodes: Iterable[Any], name: str, metadata: Any) -> Iterator[Entry]:
+    rows = rows_of(metadata, name)
+    cassette = CassetteReader(name, whole=own_of(metadata).get("whole") not in (False, "false"))
+    for number, node in enumerate(nodes, 1):
+        row = None
+        if rows is not None:  # interactions that vcrpy appended later have no row
+            row = rows[number - 1] if number <= len(rows) else _NO_ROW
+        yield cassette.entry(node, number, row)
+
+
+def _late_metadata(path: Path, name: str) -> Any:
+    """The metadata of a cassette that has it after its interactions, as vcrpy itself writes it: read once more."""
+    word, kept, mentioned = OWN.encode(), b"", False
+    with opened(path) as stream:
+        while not mentioned and (chunk := stream.read(1 << 20)):
+            mentioned = word in kept + chunk
+            kept = chunk[-len(word) :]
+    if not mentioned:
+        return None
+    with opened(path) as stream:
+        source = _source(stream, name)
+        for _ in source:
+            pass
+        return source.metadata
+
+
+def contract_named(path: Path) -> str | None:
+    """The name of the contract that a cassette of pollproof's own was recorded with; None for other recordings.
+
+    Raises `RecordingError`.
+    """
+    name = shown(path)
+    with opened(path) as stream:
+        source = _source(stream, name)
+        next(iter(source), None)
+        metadata = source.metadata
+    if metadata is None and source.format != "har":
+        metadata = _late_metadata(path, name)
+    found = own_of(metadata).get("contract")
+    return found if isinstance(found, str) else None
+
+
+def recorded(
+    path: Path, contract: Contract, *, base_url: str | None = None, tally: Tally | None = None, streaming: bool = False
+) -> Iterator[Recorded]:
+    """The exchanges of one file that belong to the contract, in order of time. Raises `RecordingError`.
+
+    With `streaming` they come as the file is read, which raises `order.OutOfOrder` where that is not their order.
+    """
+    matched = exchanges([path], contract, Tally() if tally is None else tally, base_url)
+    return nearly_sorted(matched) if streaming else by_time(matched)
+
+
+def exchanges(paths: Iterable[Path], contract: Contract, tally: Tally, base_url: str | None) -> Iterator[Recorded]:
+    """The exchanges of files that belong to the contract, in the order of the files."""
+    matcher = Matcher(contract, tally, base_url)
+    for path in paths:
+        name = shown(path)
+        for entry in entries(path, tally):
+            exchange = matcher.exchange(entry)
+            if exchange is not None:
+                yield Recorded(name, entry.number, exchange, entry.whole)

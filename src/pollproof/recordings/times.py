@@ -1,0 +1,95 @@
+"""Times in recordings: ISO 8601 of HAR files, the Date header, and what pollproof itself noted."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from email.utils import mktime_tz, parsedate_tz
+from functools import lru_cache
+from typing import Any
+
+from pollproof.recordings.entry import Times
+
+YEARS = (1990, 2200)
+"""Years between which a recording can have been made."""
+
+LONGEST = 7 * 86_400.0
+"""Seconds that one exchange can take at most."""
+
+DATE_PRECISION = 1.0
+"""The Date header counts in seconds (RFC 9110, 5.6.7)."""
+
+MILLISECOND = 0.001
+"""HAR writes its times in milliseconds."""
+
+_DATE = re.compile(r"\w{3}, (\d\d \w{3} \d{4}) (\d\d):(\d\d):(\d\d) GMT")
+
+
+class NoTime(ValueError):
+    """Something that is no time; the text says what was expected."""
+
+
+def iso_seconds(value: Any) -> float:
+    """Seconds since 1970 of an ISO 8601 date and time; UTC where it names no zone. Raises `NoTime`."""
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        if not YEARS[0] <= moment.year <= YEARS[1]:
+            raise ValueError("no year of a recording")
+        return moment.timestamp()
+    except (ValueError, TypeError, OverflowError):
+        raise NoTime("expected a date and time such as 2026-01-31T12:00:00.000Z") from None
+
+
+def har_times(started: Any, took: Any) -> Times:
+    """The times of a HAR entry: `startedDateTime`, and `time` in milliseconds (-1: not known). Raises `NoTime`."""
+    sent = iso_seconds(started)
+    if took is None or took == -1:
+        return Times(sent, math.nan, MILLISECOND)
+    if isinstance(took, bool) or not isinstance(took, (int, float)) or not 0 <= took <= LONGEST * 1000:
+        raise NoTime("expected a number of milliseconds in 'time'")
+    return Times(sent, sent + took / 1000 + MILLISECOND, MILLISECOND)
+
+
+@lru_cache(maxsize=1024)
+def _midnight(day: str) -> float | None:
+    try:
+        return datetime.strptime(day, "%d %b %Y").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def date_times(header: str) -> Times | None:
+    """The second that a Date header names; None for what is no date."""
+    match = _DATE.fullmatch(header)
+    seconds: float | None = None
+    if match is not None:
+        day, hour, minute, second = match.groups()
+        midnight = _midnight(day)
+        seconds = None if midnight is None else midnight + int(hour) * 3600 + int(minute) * 60 + int(second)
+    else:
+        try:
+            parts = parsedate_tz(header)
+            seconds = None if parts is None else float(mktime_tz(parts))
+        except (ValueError, OverflowError, TypeError, IndexError):
+            return None
+    if seconds is None:
+        return None
+    return Times(seconds, seconds + DATE_PRECISION, DATE_PRECISION)
+
+
+def own_times(row: Any) -> Times | None:
+    """The times of a row of pollproof's own metadata; None where it has none. Raises `NoTime`."""
+    sent, received = row.get("sent"), row.get("received")
+    if sent is None:
+        return None
+    try:
+        began = float(sent)
+        ended = math.nan if received is None else float(received)
+    except (TypeError, ValueError):
+        raise NoTime("expected seconds as numbers in 'sent' and 'received'") from None
+    if not math.isfinite(began) or math.isinf(ended) or ended < began:
+        raise NoTime("expected 'sent' and, not before it, 'received' in seconds")
+    return Times(began, ended)

@@ -1,0 +1,235 @@
+"""YAML cassettes, entry by entry: built from the events of the C parser, so that nothing of a file is constructed.
+
+PyYAML's loaders spend most of their time on resolving types that a cassette does not need, and hold it whole. Here
+scalars stay text (null and `!!binary` apart), so no tag can make anything but text, lists and mappings.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+from pollproof.recordings.errors import RecordingError
+
+MAXIMUM_DEPTH = 100
+"""How deep a cassette may nest; vcrpy's own reach eight."""
+
+MAXIMUM_NODES = 1_000_000
+"""Nodes of one entry; an ordinary one has a hundred."""
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+_TAG = "tag:yaml.org,2002:"
+_HARMLESS = frozenset(
+    _TAG + name
+    for name in (
+        "str", "binary", "int", "float", "bool", "null", "map", "seq", "timestamp",
+        "python/str", "python/unicode", "python/bytes", "python/tuple",
+    )
+)  # fmt: skip
+"""Tags that only say what a value is. Others would make an object, which no reader of recordings does."""
+
+_BYTES = frozenset({_TAG + "binary", _TAG + "python/bytes"})
+
+_FILE = _TAG + "python/object/new:_io.BytesIO"
+_ITERATOR = _TAG + "python/object/apply:builtins.iter"
+"""How older versions of vcrpy wrote request bodies that were files and iterators; only the content is taken."""
+
+
+class YamlEntries:
+    """Reads one cassette; iterating gives each interaction as plain data. `metadata` is filled on the way.
+
+    `found` tells whether there was a list of interactions at all.
+    """
+
+    format = "cassette"
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self.metadata: Any = None
+        self.found = False
+        self._stream = stream
+        self._name = name
+        self._anchors: dict[str, Any] = {}
+        self._count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        import yaml
+
+        try:
+            from yaml import CSafeLoader as Loader
+        except ImportError:  # PyYAML without libyaml: the same events, more slowly
+            from yaml import SafeLoader as Loader  # type: ignore[assignment]
+        loader: Any = None
+        try:
+            loader = Loader(self._stream)
+            yield from self._document(loader.get_event)
+        except (yaml.YAMLError, UnicodeError) as error:
+            raise RecordingError(self._name, self._place(error), f"no YAML ({_words(error)})") from None
+        except RecursionError:
+            raise RecordingError(self._name, self._place(None), "nested too deeply") from None
+        finally:
+            if loader is not None:
+                loader.dispose()
+
+    def _place(self, error: Any) -> str:
+        mark = getattr(error, "problem_mark", None)
+        return f"line {mark.line + 1}" if mark is not None else f"after interaction {self._count}"
+
+    def _refuse(self, event: Any, problem: str) -> RecordingError:
+        return RecordingError(self._name, f"line {event.start_mark.line + 1}", problem)
+
+    def _document(self, get: Callable[[], Any]) -> Iterator[Any]:
+        from yaml.events import (
+            DocumentStartEvent,
+            MappingEndEvent,
+            MappingStartEvent,
+            ScalarEvent,
+            SequenceEndEvent,
+            SequenceStartEvent,
+            StreamEndEvent,
+        )
+
+        get()  # the start of the stream
+        first = get()
+        if isinstance(first, StreamEndEvent):
+            raise RecordingError(self._name, "", "the file is empty")
+        assert isinstance(first, DocumentStartEvent)
+        root = get()
+        if isinstance(root, SequenceStartEvent):
+            raise self._refuse(root, "a list; a cassette of vcrpy before 1.0 cannot be read, record it anew")
+        if not isinstance(root, MappingStartEvent):
+            raise self._refuse(root, "no cassette: expected a mapping with 'interactions'")
+        while not isinstance(event := get(), MappingEndEvent):
+            if not isinstance(event, ScalarEvent):
+                raise self._refuse(event, "no cassette: expected a key such as 'interactions'")
+            key, event = event.value, get()
+            if key != "interactions":
+                value = self._node(get, event)
+                if key == "metadata":
+                    self.metadata = value
+                continue
+            if self.found:
+                raise self._refuse(event, "'interactions' is there twice")
+            self.found = True
+            if not isinstance(event, SequenceStartEvent):
+                raise self._refuse(event, "'interactions' must be a list")
+            while not isinstance(event := get(), SequenceEndEvent):
+                node = self._node(get, event)
+                self._count += 1
+                yield node
+        get()  # the end of the document
+        if not isinstance(event := get(), StreamEndEvent):
+            raise self._refuse(event, "a second document; a cassette is one")
+
+    def _node(self, get: Callable[[], Any], event: Any) -> Any:
+        """One value with all that is in it, without recursion."""
+        from yaml.events import AliasEvent, MappingStartEvent, ScalarEvent, SequenceStartEvent
+
+        anchors = self._anchors
+        if type(event) is ScalarEvent:
+            return self._scalar(event)
+        if type(event) is AliasEvent:
+            return self._alias(event)
+        stack: list[tuple[Any, Any, str | None, str | None]] = []  # what is being built around the current collection
+        current: Any
+        key: Any = None
+        awaiting = True  # of a mapping: whether the next node is a key
+        current = self._begin(event)
+        anchor, tag = event.anchor, event.tag
+        nodes = 0
+        while True:
+            event = get()
+            kind = type(event)
+            nodes += 1
+            if nodes > MAXIMUM_NODES:
+                raise self._refuse(event, f"one interaction with more than {MAXIMUM_NODES:,} nodes")
+            if kind is ScalarEvent:
+                if event.tag is None and event.anchor is None and not event.implicit[0]:
+                    value: Any = event.value  # quoted
+                else:
+                    value = self._scalar(event)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                if awaiting and type(current) is dict:
+                    raise self._refuse(event, "a key must be text")
+                if len(stack) >= MAXIMUM_DEPTH:
+                    raise self._refuse(event, f"nested more than {MAXIMUM_DEPTH} deep")
+                stack.append((current, key, anchor, tag))
+                current, anchor, tag = self._begin(event), event.anchor, event.tag
+                key, awaiting = None, True
+                continue
+            elif kind is AliasEvent:
+                value = self._alias(event)
+            else:  # the end of the current collection
+                value = current if tag is None else self._tagged(current, tag)
+                if anchor is not None:
+                    anchors[anchor] = value
+                if not stack:
+                    return value
+                current, key, anchor, tag = stack.pop()
+                awaiting = False
+            if type(current) is list:
+                current.append(value)
+            elif awaiting and kind is ScalarEvent:
+                key, awaiting = value, False
+            elif awaiting:
+                raise self._refuse(event, "a key must be text")
+            else:
+                if key == "<<":
+                    raise self._refuse(event, "merge keys (<<) are not read")
+                current[key] = value
+                awaiting = True
+
+    def _begin(self, event: Any) -> Any:
+        from yaml.events import MappingStartEvent
+
+        if event.tag is not None and event.tag not in _HARMLESS and event.tag not in (_FILE, _ITERATOR):
+            raise self._refuse(event, f"the tag {_tag(event.tag)} would make an object, which is never done")
+        if event.anchor is not None:
+            self._anchors.pop(event.anchor, None)
+        return {} if isinstance(event, MappingStartEvent) else []
+
+    def _scalar(self, event: Any) -> Any:
+        value, tag = event.value, event.tag
+        if tag is None:
+            if event.implicit[0] and value in _NULLS:
+                value = None
+        elif tag in _BYTES:
+            try:
+                value = base64.b64decode(value.encode("ascii"), validate=False)
+            except (binascii.Error, ValueError):
+                raise self._refuse(event, "!!binary that is no base64") from None
+        elif tag not in _HARMLESS:
+            raise self._refuse(event, f"the tag {_tag(tag)} would make an object, which is never done")
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _alias(self, event: Any) -> Any:
+        try:
+            return self._anchors[event.anchor]
+        except KeyError:
+            raise self._refuse(event, f"the alias *{event.anchor[:40]} has no anchor before it") from None
+
+    @staticmethod
+    def _tagged(value: Any, tag: str) -> Any:
+        """The content of a body that was a file or an iterator; other values as they are."""
+        if tag not in (_FILE, _ITERATOR) or not isinstance(value, dict):
+            return value
+        parts = value.get("state" if tag == _FILE else "args")
+        content = parts[0] if isinstance(parts, list) and parts else ""
+        if isinstance(content, list):
+            pieces = [piece.encode() if isinstance(piece, str) else piece for piece in content]
+            return b"".join(piece for piece in pieces if isinstance(piece, bytes))
+        return content
+
+
+def _tag(tag: str) -> str:
+    return repr(tag.replace(_TAG, "!!")[:60])
+
+
+def _words(error: Any) -> str:
+    """What a YAML error says, in one line and without the file's content."""
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
+    return " ".join(str(problem).split())[:120]
