@@ -1,0 +1,1 @@
+"""The gate: judges a client, in any language, against the reference provider."""

@@ -1,0 +1,203 @@
+"""The leaping clock, as the judging process sees it."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import shutil
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from pollproof.clock import checked
+from pollproof.gate.leap.compiling import LIBRARY
+from pollproof.gate.leap.library import CannotLeap, can_be_preloaded, library
+
+SECOND = 1_000_000_000
+"""Nanoseconds of a second."""
+
+LONGEST = 2**62
+"""Nanoseconds that stand for ever: 146 years."""
+
+LOOK = 20_000_000
+"""Nanoseconds of real waiting between two looks at whether a sleep is to end early."""
+
+
+def nanoseconds(seconds: float) -> int:
+    """A span of seconds in whole nanoseconds, at most LONGEST."""
+    return LONGEST if seconds >= LONGEST / SECOND else round(seconds * SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaps:
+    """What a clock has seen of its client so far.
+
+    `attached` processes have loaded the library; the clock has leapt `count` times, over `seconds` in all; and
+    `hindered` times it could not, because a child of the client's processes had not loaded the library.
+    """
+
+    attached: int
+    count: int
+    seconds: float
+    hindered: int
+
+    @property
+    def obeyed(self) -> bool:
+        """Whether the client's waits moved the clock at all."""
+        return self.attached > 0 and self.count > 0
+
+
+class LeapClock:
+    """One clock for a provider in this process and for a client in others, which leaps over the client's waits.
+
+    It runs like the machine's clock, and is moved forward by `advance` and by the waits of the client's processes:
+    those that are started with `environment()` while the clock is open (`with LeapClock() as clock: ...`). It leaps
+    while all of the client waits and nothing that it has sent is unanswered; `limit` is the most that leaps may put it
+    ahead of the machine's clock, in seconds, after which waits take their real time.
+
+    Raises CannotLeap where `unavailable()` gives a reason.
+    """
+
+    def __init__(self, limit: float = math.inf) -> None:
+        if math.isnan(limit) or limit < 0:
+            raise ValueError(f"the limit of a clock is a number of seconds, not {limit!r}")
+        self._limit = nanoseconds(limit)
+        self._path, self._functions = library()
+        self._shared: int | None = None
+        self._folder: Path | None = None
+
+    def __enter__(self) -> LeapClock:
+        if self._shared is not None:
+            raise RuntimeError("a clock is opened once")
+        self._folder = _new_folder()
+        self._shared = self._functions.pollproof_leap_create(os.fsencode(self._folder / "clock"), self._limit)
+        if self._shared is None:
+            error = ctypes.get_errno()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise OSError(error, f"the file of the clock could not be made: {os.strerror(error)}")
+        # Threads of the provider may still look at it after it was closed.
+        weakref.finalize(self, self._functions.pollproof_leap_release, self._shared)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._folder is not None
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+    @property
+    def _file(self) -> int:
+        if self._shared is None:
+            raise RuntimeError("the clock is not open: use it in a with statement")
+        return self._shared
+
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a client under this clock: `base`, or this process's own, and what the library needs."""
+        if self._folder is None:
+            raise RuntimeError("the clock is not open: use it in a with statement")
+        path = self._path
+        if not can_be_preloaded(path):
+            path = self._folder / LIBRARY
+            if not path.exists():
+                shutil.copyfile(self._path, path)
+            if not can_be_preloaded(path):
+                raise CannotLeap(f"The clock cannot leap: the loader cannot be told the path {path}.")
+        environment = dict(os.environ if base is None else base)
+        others = environment.get("LD_PRELOAD")
+        environment["LD_PRELOAD"] = f"{path}:{others}" if others else str(path)
+        environment["POLLPROOF_LEAP_FILE"] = str(self._folder / "clock")
+        # Node would wait by rings in memory that it shares with the kernel, where no call is to be seen.
+        environment["UV_USE_IO_URING"] = "0"
+        return environment
+
+    def now(self) -> float:
+        """Seconds since an arbitrary moment: what the client reads from CLOCK_MONOTONIC."""
+        return float(self._functions.pollproof_leap_now(self._file)) / SECOND
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward at once, whatever the client does: its waits that end by then end now."""
+        self._functions.pollproof_leap_advance(self._file, nanoseconds(checked(seconds)))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the clock from leaping, as a provider does from a request's first byte to its answer's last."""
+        file = self._file
+        self._functions.pollproof_leap_hold(file, 1)
+        try:
+            yield
+        finally:
+            self._functions.pollproof_leap_hold(file, -1)
+
+    def sleep(self, seconds: float, port: int = 0, until: Callable[[], bool] | None = None) -> bool:
+        """Sleep in virtual time, among the client's own waits, and say whether the time has passed.
+
+        Meant for a provider that answers late. `port` is the client's port of the connection that waits for the
+        answer: the clock may leap although that request is unanswered, and the client's timeouts come first where they
+        are shorter. Seconds may be infinite. The sleep ends early when `until`, asked every few real milliseconds, says
+        yes, and when the clock is closed. Not to be called inside of `held`, which would let no time pass.
+        """
+        file, functions = self._file, self._functions
+        span = LONGEST if seconds == math.inf else nanoseconds(checked(seconds))
+        appointment = functions.pollproof_leap_appoint(
+            file, min(functions.pollproof_leap_now(file) + span, LONGEST), port
+        )
+        if appointment is None:
+            raise OSError("too many threads wait on this clock")
+        try:
+            while not functions.pollproof_leap_await(file, appointment, LOOK):
+                if self._folder is None or (until is not None and until()):
+                    return False
+        finally:
+            functions.pollproof_leap_dismiss(file, appointment)
+        return True
+
+    @property
+    def leaps(self) -> Leaps:
+        """What the clock has seen of its client; also after it was closed."""
+        file, functions = self._file, self._functions
+        return Leaps(
+            attached=functions.pollproof_leap_attached(file),
+            count=functions.pollproof_leap_leaps(file),
+            seconds=functions.pollproof_leap_leapt(file) / SECOND,
+            hindered=functions.pollproof_leap_strangers(file),
+        )
+
+
+def _new_folder() -> Path:
+    """A private folder for the file of a clock, in memory where the system has such a place."""
+    memory = "/dev/shm"
+    is_there = os.path.isdir(memory) and os.access(memory, os.W_OK | os.X_OK)
+    return Path(tempfile.mkdtemp(prefix="pollproof-clock-", dir=memory if is_there else None))
+
+
+def obeys(command: Sequence[str], timeout: float = 10.0) -> bool:
+    """Whether a small program that only waits (`sleep 3`) has its waits leapt over: a real run, not a guess.
+
+    A program that is still running after `timeout` real seconds is killed, and does not obey. Raises OSError when it
+    cannot be started, CannotLeap where leaping is not possible at all.
+    """
+    with LeapClock() as clock:
+        process = subprocess.Popen(
+            command,
+            env=clock.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, 9)
+                process.wait()
+        return clock.leaps.obeyed

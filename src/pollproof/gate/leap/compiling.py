@@ -1,0 +1,89 @@
+"""Compiles the leaping library. Imports nothing of the project: the build of the package runs it too."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+LIBRARY = "libpollproof_leap.so"
+"""The file name of the compiled library."""
+
+SOURCES = Path(__file__).resolve().parent / "native"
+"""The folder of the C sources."""
+
+OPTIONS = (
+    "-shared",
+    "-fPIC",
+    "-O2",
+    "-std=gnu11",
+    "-fvisibility=hidden",
+    # Thread-local variables must need no allocation: hooks run in signal handlers.
+    "-ftls-model=initial-exec",
+    # Callers give null pointers where the headers of libc promise that there are none.
+    "-fno-delete-null-pointer-checks",
+    "-Wall",
+    "-Wextra",
+    "-Wno-nonnull-compare",
+)
+
+SECONDS_TO_COMPILE = 120.0
+
+
+class CannotCompile(Exception):
+    """There is no compiler, or it refused the sources; the message is a sentence."""
+
+
+def compiler() -> str | None:
+    """The C compiler of this machine: what CC names, or cc, gcc or clang."""
+    for name in (os.environ.get("CC"), "cc", "gcc", "clang"):
+        found = shutil.which(name) if name else None
+        if found:
+            return found
+    return None
+
+
+def is_linux_with_glibc() -> bool:
+    """Whether the library could work here at all."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        return (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
+    except (ValueError, OSError):
+        return False
+
+
+def digest_of_sources() -> str:
+    """A short text that changes whenever the library would."""
+    digest = hashlib.sha256(" ".join((*OPTIONS, os.uname().machine)).encode())
+    for path in sorted(SOURCES.glob("*.[ch]")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def compile_library(target: Path) -> None:
+    """Compile into `target`, which appears whole or not at all; raises CannotCompile."""
+    found = compiler()
+    if found is None:
+        raise CannotCompile("there is no C compiler")
+    sources = sorted(str(path) for path in SOURCES.glob("*.c"))
+    handle, unfinished = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    try:
+        command = [found, *OPTIONS, "-o", unfinished, *sources, "-ldl", "-pthread"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=SECONDS_TO_COMPILE, check=False
+        )
+        if done.returncode != 0:
+            first = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
+            raise CannotCompile(f"the C compiler refused the library: {first.strip()}")
+        os.chmod(unfinished, 0o755)
+        os.replace(unfinished, target)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise CannotCompile(f"the C compiler could not be run: {error}") from None
+    finally:
+        Path(unfinished).unlink(missing_ok=True)

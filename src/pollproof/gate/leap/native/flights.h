@@ -1,0 +1,28 @@
+/* What the hooks tell of sockets. */
+#ifndef POLLPROOF_LEAP_FLIGHTS_H
+#define POLLPROOF_LEAP_FLIGHTS_H
+
+#include "real.h"
+
+/* A call that sends or connects, from its beginning to its end. */
+struct sending {
+    struct shared *shared; /* NULL: nothing to note */
+    struct flight *flight;
+    int fd;
+    bool was_under_way;
+};
+
+struct sending sending_begins(int fd);
+void sending_ends(const struct sending *sending, ssize_t sent);
+void received(int fd, ssize_t length); /* errno is that of the call when length is negative */
+
+void socket_is_new(int fd, bool is_accepted);
+struct sending connecting_begins(int fd);
+void connecting_ends(const struct sending *sending, int result);
+void connection_was_asked_for(int fd);
+
+void descriptor_is_closed(int fd); /* called before: its number may be in use again right after */
+void descriptors_are_closed(unsigned first, unsigned last);
+void descriptor_is_duplicated(int fd, int copy);
+
+#endif

@@ -1,0 +1,53 @@
+/* Hooks of the calls that sleep. */
+#include "real.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static enum outcome sleep_until(struct shared *shared, int64_t deadline) {
+    struct wait wait = {.deadline = deadline};
+    return wait_virtually(shared, &wait);
+}
+
+static int64_t later(int64_t now, int64_t remaining) {
+    return remaining >= NEVER - now ? NEVER - 1 : now + remaining;
+}
+
+/* As clock_nanosleep: the error is returned. */
+static int sleep_for(struct shared *shared, int64_t remaining, struct timespec *left) {
+    int64_t deadline = later(virtual_now(shared), remaining);
+    if (sleep_until(shared, deadline) != WAIT_INTERRUPTED) return 0;
+    remaining = deadline - virtual_now(shared);
+    if (left != NULL) *left = as_timespec(remaining > 0 ? remaining : 0);
+    return EINTR;
+}
+
+HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec *asked, struct timespec *left) {
+    struct shared *shared = attached();
+    bool is_ours = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
+    if (shared == NULL || !is_ours || asked == NULL || !is_valid(asked))
+        return real.clock_nanosleep(clock, flags, asked, left);
+    if (!(flags & TIMER_ABSTIME)) return sleep_for(shared, as_nanoseconds(asked), left);
+    struct timespec now;
+    clock_gettime(clock, &now);
+    int64_t remaining = as_nanoseconds(asked) - as_nanoseconds(&now);
+    return remaining <= 0 ? 0 : sleep_for(shared, remaining, NULL);
+}
+
+HOOK int nanosleep(const struct timespec *asked, struct timespec *left) {
+    int error = clock_nanosleep(CLOCK_MONOTONIC, 0, asked, left);
+    if (error == 0) return 0;
+    errno = error;
+    return -1;
+}
+
+HOOK int usleep(useconds_t microseconds) {
+    struct timespec asked = as_timespec(microseconds * MICROSECOND);
+    return nanosleep(&asked, NULL);
+}
+
+HOOK unsigned sleep(unsigned seconds) {
+    struct timespec asked = {.tv_sec = seconds}, left = {0};
+    if (nanosleep(&asked, &left) == 0) return 0;
+    return (unsigned)left.tv_sec + (left.tv_nsec >= SECOND / 2);
+}

@@ -1,0 +1,83 @@
+/* A wait with a deadline, in virtual time: real waits of a moment each, and a leap as soon as nothing stands against it.
+ */
+#include "real.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#define GRACE MILLISECOND
+#define SLEEPERS_PATIENCE (20 * MILLISECOND)
+
+static __thread struct waiter *own_entry;
+
+/* Decides with signals blocked, so that none is lost: one that comes meanwhile interrupts the wait as if it had come
+ * during it. */
+static int64_t decide(struct shared *shared, int64_t deadline, struct decision *decision, bool *interrupted) {
+    sigset_t all, before, pending;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int64_t pace = leap_or_wait(shared, own_entry, deadline, decision);
+    sigpending(&pending);
+    for (int number = 1; number < NSIG && !*interrupted; number++)
+        *interrupted = sigismember(&pending, number) == 1 && sigismember(&before, number) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pace;
+}
+
+/* Nothing to wait for but time: the bell wakes a sleeper when its turn has come. */
+static enum outcome sleep_a_moment(uint32_t heard, int64_t nanoseconds) {
+    if (own_entry == NULL) {
+        struct timespec moment = as_timespec(nanoseconds);
+        return real.clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL) == EINTR ? WAIT_INTERRUPTED : WAIT_EXPIRED;
+    }
+    errno = 0;
+    listen_to_bell(own_entry, heard, nanoseconds);
+    return errno == EINTR ? WAIT_INTERRUPTED : WAIT_EXPIRED;
+}
+
+static enum outcome wait_in_turns(struct shared *shared, const struct wait *wait) {
+    struct decision decision = {0};
+    bool graced = !wait->grace_first;
+    for (;;) {
+        int64_t now = virtual_now(shared);
+        if (fire_due_timers(now)) graced = false; /* what they cause takes a moment */
+        if (now >= wait->deadline) {
+            bool over = wait->attempt != NULL && wait->attempt(wait->context, 0) == OVER;
+            return over ? WAIT_OVER : WAIT_EXPIRED;
+        }
+        int64_t timer = nearest_timer();
+        int64_t deadline = timer < wait->deadline ? timer : wait->deadline;
+        int64_t moment = GRACE;
+        own_entry = publish_waiter(shared, own_entry, deadline, machine_now() + GRACE);
+        uint32_t heard = own_entry != NULL ? atomic_load(&own_entry->bell) : 0;
+        if (graced) {
+            bool interrupted = false;
+            moment = decide(shared, deadline, &decision, &interrupted);
+            if (interrupted) return WAIT_INTERRUPTED;
+            if (moment == 0) continue;
+            /* A sleeper whose turn it is not is woken by the bell, and may sleep for longer. */
+            if (wait->attempt == NULL && decision.pace == 0) moment = SLEEPERS_PATIENCE;
+        }
+        graced = true;
+        if (deadline != NEVER && deadline - now < moment) moment = deadline - now;
+        own_entry = publish_waiter(shared, own_entry, deadline, machine_now() + moment);
+        if (wait->attempt == NULL) {
+            if (sleep_a_moment(heard, moment) == WAIT_INTERRUPTED) return WAIT_INTERRUPTED;
+        } else if (wait->attempt(wait->context, moment) == OVER) {
+            return WAIT_OVER;
+        }
+    }
+}
+
+enum outcome wait_virtually(struct shared *shared, const struct wait *wait) {
+    int before = errno;
+    /* What is there already needs no place in the table. */
+    if (wait->attempt != NULL && !wait->grace_first && wait->attempt(wait->context, 0) == OVER) return WAIT_OVER;
+    enum outcome outcome = wait_in_turns(shared, wait);
+    int after = errno;
+    withdraw_waiter(shared, own_entry);
+    own_entry = NULL;
+    errno = outcome == WAIT_OVER ? after : before;
+    return outcome;
+}
