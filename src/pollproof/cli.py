@@ -11,16 +11,17 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pollproof import __version__
+from pollproof.commands.check import check
+from pollproof.commands.common import console_for, contract_or_exit, writable, write
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pollproof.contract.model import Contract
     from pollproof.report.document import Document
 
 ERROR = 4
@@ -29,26 +30,6 @@ _EPILOG = (
     "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "
     "3 inconclusive (the run was cut short, or --require-all and a clause unexercised); 4 the suite itself failed."
 )
-
-
-def console_for(stream: IO[str]) -> Console:
-    """A console on a stream: colour on terminals only, none with NO_COLOR, wide lines where there is no terminal."""
-    from rich.console import Console
-
-    terminal = stream.isatty()
-    return Console(
-        file=stream, no_color=bool(os.environ.get("NO_COLOR")), width=None if terminal else 160, highlight=False
-    )
-
-
-def contract_or_exit(name: str) -> Contract:
-    """The contract, or one sentence on standard error and exit status 2."""
-    from pollproof.loading import ContractError, load_contract
-
-    try:
-        return load_contract(name)
-    except ContractError as error:
-        raise click.UsageError(str(error)) from None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -107,7 +88,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         plans = {name: plan_from(name, **picked) for name in names}
     except OptionError as error:
         raise click.UsageError(str(error)) from None
-    _writable(options["json_file"], options["junit"])
+    writable(options["json_file"], options["junit"])
     stream = sys.stderr if options["json_file"] == "-" else sys.stdout
     console = console_for(stream)
     try:
@@ -117,13 +98,6 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         raise SystemExit(3) from None
     again = {name: command(plan, name) for name, plan in plans.items()}
     raise SystemExit(_report(documents, names, again, options, console))
-
-
-def _writable(*files: str | None) -> None:
-    """Bad paths are told before the run, not after it."""
-    for name in files:
-        if name and name != "-" and not Path(name).resolve().parent.is_dir():
-            raise click.UsageError(f"{name}: the folder {Path(name).resolve().parent} does not exist")
 
 
 def _run(
@@ -257,20 +231,13 @@ def _report(
         if options["json_file"] == "-":
             sys.stdout.write(text)
         else:
-            _write(Path(options["json_file"]), text)
+            write(Path(options["json_file"]), text)
     return outcome_of(whole).status
 
 
 def _key(names: Sequence[str], document: Document) -> str:
     """The name under which a document's provider was asked for."""
     return next((name for name in names if Path(name).stem == document["provider"]), names[0])
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file in one step, so that a killed run leaves the old one or the new one, never half of it."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 @cli.command()
@@ -385,6 +352,9 @@ def new(name: str, folder: str) -> None:
     click.echo(f"\nNext: pollproof verify {file} judges the reference provider that follows from it.")
     click.echo("Then change the contract and its schemas, part by part, to what your API documents, and verify again;")
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
+
+
+cli.add_command(check)
 
 
 def main() -> None:

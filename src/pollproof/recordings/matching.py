@@ -53,7 +53,7 @@ class Matcher:
     """Finds the exchanges of one contract among the entries of one recording.
 
     `base_url` narrows to one implementation. Without it, traffic with the provider's own domain is taken, and traffic
-    with test set-ups (loopback, private addresses, names reserved for tests), by the paths of the contract's operations.
+    with test set-ups (loopback, private addresses, names reserved for tests), by the paths of the operations.
     """
 
     def __init__(self, contract: Contract, tally: Tally, base_url: str | None = None) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pollproof import __version__
 from pollproof.bodies import Unreadable, excerpt, read_json
-from pollproof.contract.model import Contract, Level, Observation
+from pollproof.contract.model import Contract, Level, Observation, Role
+from pollproof.events import CALLBACK_PATH
 from pollproof.explore.run import Exploring
-from pollproof.ledger import Entry, Evidence, Outcome, Verdict
+from pollproof.ledger import Entry, Evidence, Ledger, Outcome, Verdict
 from pollproof.report.redact import Redactor
-from pollproof.trace import Exchange
+from pollproof.trace import Exchange, Request
 
 MAXIMUM_TEXT = 2000
 """Characters of one body in a report; results may be long, and their beginning tells enough."""
@@ -44,8 +46,8 @@ def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool
         "examples": exploring.examples,
         "seconds": round(exploring.seconds, 3),
         "notes": [redactor.text(note) for note in exploring.notes],
-        "clauses": [_entry(contract, entry, redactor) for entry in ledger.entries.values()],
-        "observations": [_observe(observation, exploring) for observation in contract.observations],
+        "clauses": clauses_of(contract, ledger, redactor),
+        "observations": [observe(observation, exploring.solving) for observation in contract.observations],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
         "complete": exploring.complete,
     }
@@ -102,6 +104,11 @@ def _severity(outcome: Outcome) -> int:
     return [Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.ERROR, Outcome.VIOLATED].index(outcome)
 
 
+def clauses_of(contract: Contract, ledger: Ledger, redactor: Redactor) -> list[Document]:
+    """What a ledger says of every clause."""
+    return [_entry(contract, entry, redactor) for entry in ledger.entries.values()]
+
+
 def _entry(contract: Contract, entry: Entry, redactor: Redactor) -> Document:
     clause = entry.clause
     document: Document = {
@@ -122,27 +129,25 @@ def _entry(contract: Contract, entry: Entry, redactor: Redactor) -> Document:
 
 def _evidence(contract: Contract, evidence: Evidence, redactor: Redactor) -> Document:
     violation = evidence.violation
-    first = evidence.trace.exchanges[0].sent if evidence.trace.exchanges else 0.0
+    trace = evidence.trace
+    first = trace.exchanges[0].sent if trace.exchanges else 0.0
+    places = trace.places or [None] * len(trace)
     return {
         "message": redactor.text(violation.message),
         "expected": redactor.text(violation.expected),
         "seen": redactor.text(violation.seen),
         "trace": [
-            _exchange(contract, number, exchange, first, redactor)
-            for number, exchange in zip(evidence.trace.numbers, evidence.trace.exchanges, strict=True)
+            _exchange(contract, number, exchange, first, redactor) | ({} if place is None else {"place": place})
+            for number, exchange, place in zip(trace.numbers, trace.exchanges, places, strict=True)
         ],
     }
 
 
 def _exchange(contract: Contract, number: int, exchange: Exchange, first: float, redactor: Redactor) -> Document:
     request, response = exchange.request, exchange.response
-    operation = next(
-        (o.name for o in contract.operations.values() if (o.method, o.path) == (request.method, request.path)),
-        request.path,
-    )
     return {
         "number": number,
-        "operation": operation,
+        "operation": operation_name(contract, request),
         "probe": exchange.probe,
         "sent": _time(exchange.sent - first),
         "received": _time(exchange.received - first),
@@ -154,6 +159,20 @@ def _exchange(contract: Contract, number: int, exchange: Exchange, first: float,
         "response": None if response is None else {"status": response.status, "body": _body(response.body, redactor)},
         "failure": exchange.failure,
     }
+
+
+def operation_name(contract: Contract, request: Request) -> str:
+    """The name of the operation that a request is, its path where it is none."""
+    if request.path == CALLBACK_PATH:
+        callback = contract.operation_of(Role.CALLBACK)
+        return request.path if callback is None else callback.name
+    path = request.path.partition("?")[0].rstrip("/")
+    for operation in contract.operations.values():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path.rstrip("/")))
+        if operation.method == request.method and re.fullmatch(pattern, path):
+            if not operation.element or operation.element.encode() in request.body:
+                return operation.name
+    return request.path
 
 
 def _time(seconds: float) -> float | None:
@@ -169,8 +188,8 @@ def _body(body: bytes, redactor: Redactor) -> Any:
     return redactor.value(value) if len(body) <= MAXIMUM_TEXT else redactor.text(excerpt(body))
 
 
-def _observe(observation: Observation, exploring: Exploring) -> Document:
-    times = exploring.solving
+def observe(observation: Observation, times: list[tuple[float, float]]) -> Document:
+    """What was seen of a figure that is reported and never judged; `times` as for `Exploring.solving`."""
     return {
         "id": observation.id,
         "text": observation.text,

@@ -53,9 +53,13 @@ def print_document(
 
 
 def _print_unexercised(console: Console, document: Mapping[str, Any]) -> None:
-    idle = [clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"]
-    if idle:
-        console.print(f"not exercised ({len(idle)}): " + ", ".join(idle), style="yellow", highlight=False)
+    idle: dict[str, list[str]] = {}
+    for clause in document["clauses"]:
+        if clause["verdict"] == "unexercised":
+            idle.setdefault(clause.get("reason", ""), []).append(clause["id"])
+    for reason, names in idle.items():
+        why = f", {reason}" if reason else ""
+        console.print(f"not exercised{why} ({len(names)}): " + ", ".join(names), style="yellow", highlight=False)
 
 
 def violation_lines(clause: Mapping[str, Any], again: str) -> list[str]:
@@ -83,6 +87,13 @@ def _print_violation(console: Console, clause: Mapping[str, Any], *, strict: boo
     console.print()
 
 
+def _how(document: Mapping[str, Any]) -> str:
+    """How the exchanges came about, in few words."""
+    if document["seed"] is None:
+        return document["clock"] or "no clock"
+    return f"{document['examples']} examples, seed {document['seed']}"
+
+
 def print_summary(console: Console, document: Mapping[str, Any], *, strict: bool) -> None:
     """The last line of a run."""
     clauses = document["clauses"]
@@ -96,7 +107,6 @@ def print_summary(console: Console, document: Mapping[str, Any], *, strict: bool
     console.print(
         Text(document["outcome"].upper(), style=style)
         + Text(
-            f": {', '.join(words)}; {document['exchanges']} exchanges, {document['examples']} examples, "
-            f"{document['seconds']:.1f} s, seed {document['seed']}"
+            f": {', '.join(words)}; {document['exchanges']} exchanges, {_how(document)}, {document['seconds']:.1f} s"
         )
     )

@@ -44,12 +44,15 @@ def lines(trace: list[Mapping[str, Any]]) -> list[str]:
             end -= 1
         probe = f" [{first['probe']}]" if first["probe"] else ""
         request = f"{first['operation']}{probe} {gist(first['request']['body'])}"
+        if "place" in first:
+            request += f"  ({first['place']})"
         written.append(f"{_clock(first['sent'])}  {request}")
         count = end - index
         if count > 1:
             last = trace[end - 1]
             written.append(f"              -> {_answer(first)}")
-            written.append(f"{_clock(last['sent'])}  ... {count - 1} more of the same, with the same answer")
+            place = f"  (until {last['place']})" if "place" in last else ""
+            written.append(f"{_clock(last['sent'])}  ... {count - 1} more of the same, with the same answer{place}")
         else:
             written.append(f"              -> {_answer(first)}")
         index = end

@@ -1,0 +1,194 @@
+"""`pollproof check`: judge recorded traffic."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pollproof.commands.common import console_for, contract_or_exit, writable, write
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pollproof.contract.model import Contract
+    from pollproof.report.document import Document
+
+EPILOG = (
+    "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage, or a recording that cannot be read; "
+    "3 inconclusive (--require or --require-all and a clause unexercised, or interrupted); 4 the suite itself failed."
+)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|PATTERN...")
+@click.option(
+    "--base-url", metavar="URL", help="Judge traffic below this URL alone. [the provider's hosts, and local ones]"
+)
+@click.option("--together", is_flag=True, help="Take all files as one trace. [each file is one of its own]")
+@click.option("--whole", is_flag=True, help="The recordings hold all traffic of the client: foreign ids are its fault.")
+@click.option("--require", "required", multiple=True, metavar="CLAUSE", help="A clause that must be exercised.")
+@click.option("--require-all", is_flag=True, help="Every clause must be exercised (exit status 3).")
+@click.option("--strict", is_flag=True, help="A violated SHOULD fails too.")
+@click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON (- for standard output).")
+@click.option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+@click.option("-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.")
+@click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
+def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
+    """Judge recordings: cassettes of vcrpy (YAML, JSON) and HAR files, plain or gzip, provider and client alike.
+
+    It needs no network, and nothing in a recording is executed or fetched.
+    """
+    from pollproof.recordings.errors import RecordingError
+    from pollproof.recordings.files import find
+    from pollproof.recordings.judging import check as judge
+    from pollproof.report.checked import document_of_check
+    from pollproof.report.terminal import print_document, print_summary
+
+    contract = contract_or_exit(provider)
+    _known(contract, options["required"])
+    _address(options["base_url"])
+    chosen = _matching(contract, options["keyword"])
+    writable(options["json_file"], options["junit"])
+    try:
+        paths = find(files)
+    except RecordingError as error:
+        raise click.UsageError(str(error)) from None
+    console = console_for(sys.stderr if options["json_file"] == "-" else sys.stdout)
+    with _progress(quiet=options["quiet"]) as progress:
+        checking = judge(
+            contract,
+            paths,
+            base_url=options["base_url"],
+            together=options["together"],
+            whole=options["whole"],
+            named=frozenset(Path(name) for name in files),
+            progress=progress,
+        )
+    flags = {"strict": options["strict"], "require_all": options["require_all"]}
+    document = document_of_check(checking, required=options["required"], clauses=chosen, **flags)
+    again = shlex.join(["pollproof", "check", provider, *files, *_flags(options)])
+    if document["exchanges"]:
+        print_document(console, document, strict=options["strict"], again=again, quiet=options["quiet"])
+        print_summary(console, document, strict=options["strict"])
+    _write(document, options["json_file"], options["junit"])
+    raise SystemExit(_status(document, paths))
+
+
+def _known(contract: Contract, required: Sequence[str]) -> None:
+    from pollproof.report.explain import unknown_clause
+
+    for identifier in required:
+        try:
+            contract.clause(identifier)
+        except LookupError:
+            raise click.UsageError(f"--require: {unknown_clause(identifier, [contract])}") from None
+
+
+def _address(url: str | None) -> None:
+    from pollproof.transport.addresses import TargetError, split
+
+    try:
+        if url is not None:
+            split(url, "base URL", query=False)
+    except TargetError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _matching(contract: Contract, keyword: str | None) -> frozenset[str] | None:
+    """The ids of the clauses that an expression of pytest's -k means; None for all."""
+    if keyword is None:
+        return None
+    from _pytest.mark.expression import Expression
+
+    try:
+        expression = Expression.compile(keyword)
+        found = frozenset(
+            clause.id for clause in contract.clauses if expression.evaluate(_Words(clause.id.lower()).contains)
+        )
+    except Exception as error:  # the parser raises errors of its own, and SyntaxError in newer versions
+        raise click.UsageError(f"-k '{keyword}' is no expression ({error})") from None
+    if not found:
+        raise click.UsageError(f"no clause matches -k '{keyword}'")
+    return found
+
+
+class _Words:
+    """Tells an expression whether a word is part of a clause id."""
+
+    def __init__(self, identifier: str) -> None:
+        self._identifier = identifier
+
+    def contains(self, word: str, /, **_: object) -> bool:
+        return word.lower() in self._identifier
+
+
+def _flags(options: dict[str, Any]) -> list[str]:
+    """The options that decide what is judged, for the command that shows a violation again."""
+    words = [f"--{flag}" for flag in ("together", "whole", "strict") if options[flag]]
+    return [*words, *(["--base-url", options["base_url"]] if options["base_url"] else [])]
+
+
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Any]:
+    """A live line on a terminal; nothing elsewhere."""
+    console: Console = console_for(sys.stderr)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.markup import escape
+
+    with console.status("reading") as status:
+        yield lambda file, count: status.update(escape(f"{file}: {count} exchanges"))
+
+
+def _write(document: Document, json_file: str | None, junit: str | None) -> None:
+    if json_file is not None:
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        if json_file == "-":
+            sys.stdout.write(text)
+        else:
+            write(Path(json_file), text)
+    if junit is not None:
+        from pollproof.report.junit import junit_of
+
+        write(Path(junit), junit_of(document))
+
+
+def _status(document: Document, paths: Sequence[Path]) -> int:
+    """The exit status; what people must know first is told on standard error."""
+    from pollproof.report.document import outcome_of
+
+    recordings = document["recordings"]
+    for problem in recordings["unread"]:
+        click.echo(f"error: {problem}", err=True)
+    outcome = outcome_of(document)
+    if recordings["unread"]:
+        return 1 if outcome.value == "violated" else 2
+    if not document["exchanges"] and document["complete"]:
+        click.echo(f"error: {_nothing(document)}", err=True)
+        return 2
+    return outcome.status
+
+
+def _nothing(document: Document) -> str:
+    """Why nothing was judged, in one sentence."""
+    recordings = document["recordings"]
+    if recordings["ignored"] and not recordings["files"]:
+        return f"no recordings: {', '.join(recordings['ignored'][:5])}"
+    where = f"{document['target']}: none of its {recordings['entries']} entries belongs to {document['provider']}"
+    hosts = list(recordings["other_hosts"])[:3]
+    if hosts:
+        return f"{where}; they went to {', '.join(hosts)} (--base-url names the API to judge)"
+    paths = list(recordings["other_paths"])[:3]
+    if paths:
+        return f"{where}; seen were {', '.join(paths)}"
+    reasons = list(recordings["not_recorded"])[:3]
+    return f"{where} ({', '.join(reasons)})" if reasons else f"{document['target']}: it holds no entry"
