@@ -1,0 +1,59 @@
+"""Build hook: the wheel carries the leaping library where there is a compiler, and is pure where there is none.
+
+A pure wheel compiles the library when it is first needed, if there is a compiler then; so does an editable install.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sysconfig
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PACKAGE = "src/pollproof/gate/leap"
+
+
+def load_compiling(root: Path) -> ModuleType:
+    """The module that compiles, without the package around it: what that needs is not installed while building."""
+    specification = importlib.util.spec_from_file_location("compiling", root / PACKAGE / "compiling.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+class LeapingLibrary(BuildHookInterface[Any]):
+    """Compiles the library, and says so in the wheel's name."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Before the wheel is put together."""
+        if self.target_name != "wheel" or version == "editable":
+            return
+        compiling = load_compiling(Path(self.root))
+        if not compiling.is_linux_with_glibc():
+            return
+        self._folder = tempfile.TemporaryDirectory(prefix="pollproof-build-")
+        library = Path(self._folder.name) / compiling.LIBRARY
+        try:
+            compiling.compile_library(library)
+        except compiling.CannotCompile as reason:
+            self.app.display_warning(f"Without the leaping library, for {reason}; the wheel is pure Python.")
+            return
+        build_data["force_include"][str(library)] = f"pollproof/gate/leap/{compiling.LIBRARY}"
+        build_data["pure_python"] = False
+        # No part of it depends on the version of Python.
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["tag"] = f"py3-none-{platform}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """After it was put together."""
+        folder = getattr(self, "_folder", None)
+        if folder is not None:
+            folder.cleanup()
