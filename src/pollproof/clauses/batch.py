@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pollproof.clauses.client import gap, in_words
+from pollproof.clauses.gaps import gap, in_words
 from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
 from pollproof.contract.model import Role, Subject
 from pollproof.events import Answer, Event

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pollproof.clauses.fields import seconds_of
+from pollproof.clauses.gaps import gap, in_words
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.contract.model import Limits, Phase, Role, Subject
 from pollproof.events import Event
 from pollproof.histories import Account, TaskHistory, surely_inside, surely_outside
-from pollproof.trace import Exchange
-
-COARSE = 0.1
-"""Seconds of doubt about a gap from which on both ends of it are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +63,6 @@ def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Findin
         expected = f"at least {parameters.seconds:g} s between two polls"
         return Violation(expected, in_words(least, most), (history.last_number,))
     return HELD if least >= parameters.seconds else None  # neither where the times are not known well enough
-
-
-def gap(last_sent: float, last_precision: float, exchange: Exchange) -> tuple[float, float]:
-    """The seconds between two requests, at least and at most (NaN: not known). A small doubt is the client's gain."""
-    between = exchange.sent - last_sent
-    least = between if last_precision < COARSE else between - last_precision
-    return least, between + exchange.precision
-
-
-def in_words(least: float, most: float) -> str:
-    """A gap between two requests as people read it."""
-    return f"{most:.3f} s" if most - least < COARSE else f"{max(least, 0):g} to {most:g} s"
 
 
 @kind("retry-after-kept", subject=Subject.CLIENT, timed=True)
