@@ -1,0 +1,189 @@
+"""Writing cassettes: scrubbed, searched once more for secrets, and put in place in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+from pollproof import __version__
+from pollproof.contract.model import Contract
+from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.rendering import Interaction, as_json, as_yaml, texts
+from pollproof.recordings.scrubbing import Scanner, Scrubber, judged_otherwise
+from pollproof.trace import Exchange
+
+FORMAT = 1
+"""The version of pollproof's own part of a cassette."""
+
+ENDINGS = (".yaml", ".yml", ".json")
+
+
+class Written(NamedTuple):
+    """What was written: exchanges in the file, those left out because they belong to no operation, and figures.
+
+    `scrubbed` counts replacements by kind. `otherwise` are clauses that judge the file otherwise than what was
+    recorded: scrubbing keeps what clauses look at, and says so where it could not.
+    """
+
+    path: Path
+    exchanges: int
+    skipped: int
+    scrubbed: Mapping[str, int]
+    otherwise: tuple[str, ...]
+
+
+def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
+    """The path of a cassette that may be written; raises `RecordingError`. To be asked before anything is recorded."""
+    path = Path(path)
+    name = str(path)
+    if not name.lower().endswith(ENDINGS):
+        raise RecordingError(name, "", f"a cassette ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    if not path.parent.is_dir():
+        raise RecordingError(name, "", f"the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise RecordingError(name, "", "is a folder")
+    if path.exists() and not overwrite:
+        raise RecordingError(name, "", "the file exists and is kept; overwriting it must be asked for")
+    if not os.access(path.parent, os.W_OK):
+        raise RecordingError(name, "", f"nothing can be written to the folder {path.parent}")
+    return path
+
+
+def write_cassette(
+    path: str | Path,
+    exchanges: Iterable[Exchange],
+    contract: Contract,
+    *,
+    base_url: str,
+    clock: str,
+    source: str,
+    started: datetime | str | None = None,
+    expected: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    secrets: Iterable[str] = (),
+    salt: bytes | str | None = None,
+) -> Written:
+    """Write the exchanges of a trace as a cassette, scrubbed.
+
+    `clock` is `real` or `virtual`, `source` says in words who answered, `started` is the time of second 0,
+    `expected` the verdicts of a labelled cassette. `secrets` are keys of the account; `salt` makes the pseudonyms the
+    same every time. Raises `RecordingError`; then nothing was written.
+    """
+    target = check_writable(path, overwrite=overwrite)
+    secrets = tuple(secrets)
+    before = list(exchanges)
+    address = _bare(base_url)
+    scrubber = Scrubber(
+        contract, base_url=address, secrets=secrets, salt=salt.encode() if isinstance(salt, str) else salt
+    )
+    scrubbed = scrubber.scrub(before)
+    interactions = [
+        Interaction(_uri(address, one.request.path), one) if inbound is None else Interaction(inbound, one, True)
+        for one, inbound in zip(scrubbed.exchanges, scrubbed.addresses, strict=True)
+    ]
+    metadata: dict[str, Any] = {
+        "format": FORMAT,
+        "contract": contract.name,
+        "contract_digest": hashlib.sha256(Path(contract.origin).read_bytes()).hexdigest()[:16],
+        "suite": __version__,
+        "clock": clock,
+        "base_url": address,
+        "source": source,
+        "started": _moment(started),
+    }
+    if expected is not None:
+        metadata["expected"] = dict(expected)
+    _search(target, metadata, interactions, Scanner((*secrets, *scrubbed.secrets), scrubbed.allowed))
+    text = (as_json if target.suffix.lower() == ".json" else as_yaml)(metadata, interactions)
+    _put(target, text, overwrite=overwrite)
+    return Written(
+        target,
+        len(interactions),
+        scrubbed.skipped,
+        Counter({kind: count for kind, count in sorted(scrubbed.counts.items()) if count}),
+        judged_otherwise(contract, before, scrubbed.exchanges),
+    )
+
+
+def _bare(base_url: str) -> str:
+    """A base URL without user name, password, query and fragment."""
+    parts = urlsplit(base_url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _uri(base_url: str, path: str) -> str:
+    """The whole URL of a request, as clients send it: never without a path."""
+    uri = base_url.rstrip("/") + path if path else base_url
+    return uri if urlsplit(uri).path else uri + "/"
+
+
+def _moment(started: datetime | str | None) -> str | None:
+    if isinstance(started, datetime):
+        return started.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return started
+
+
+def _search(path: Path, metadata: Mapping[str, Any], interactions: list[Interaction], scanner: Scanner) -> None:
+    """Raise `RecordingError` where anything that is about to be written looks like a secret."""
+    known = {name: value for name, value in metadata.items() if name not in ("contract", "contract_digest", "suite")}
+    finding = scanner.search(texts(known, interactions))
+    if finding is not None:
+        raise RecordingError(str(path), finding.place, f"{finding.kind}; nothing was written")
+
+
+def _put(path: Path, text: str, *, overwrite: bool) -> None:
+    """Put a file in place in one step: killed at any time, there is the old one, or none, or the whole new one."""
+    part = ""
+    try:
+        descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(part, 0o666 & ~_umask())
+        if overwrite:
+            os.replace(part, path)
+        else:
+            _place(part, path)
+        _settle(path.parent)
+    except OSError as error:
+        raise RecordingError(str(path), "", f"cannot be written ({error.strerror})") from None
+    finally:
+        if part:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+
+
+def _place(part: str, path: Path) -> None:
+    """Give a file its name, unless another has it."""
+    try:
+        os.link(part, path)  # unlike a renaming, it never replaces what has come in the meantime
+    except FileExistsError:
+        raise RecordingError(str(path), "", "the file has come into being meanwhile and is kept") from None
+    except OSError:  # a file system without links
+        os.rename(part, path)
+
+
+def _settle(folder: Path) -> None:
+    """Let the new name of a file reach the disk, where a folder can be asked for that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _umask() -> int:
+    """The permissions that new files do not get."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
