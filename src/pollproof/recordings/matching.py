@@ -211,7 +211,7 @@ class _Keys:
         elif place is not None and place.area == "body" and len(place.steps) == 1:
             name = re.escape(place.steps[0].encode())
             self._field = place.steps[0]
-            self._there = re.compile(rb'"' + name + rb'"\s*:\s*(?!null\b|""|"?\s*[,}])')
+            self._there = re.compile(rb'"' + name + rb'"\s*:\s*+(?!null\b|"")')
             self._empty = re.compile(rb'"' + name + rb'"\s*:\s*(?:null\b|"")')
 
     def completed(self, entry: Entry) -> tuple[dict[str, str], bytes] | None:
