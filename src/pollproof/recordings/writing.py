@@ -67,6 +67,7 @@ def write_cassette(
     source: str,
     started: datetime | str | None = None,
     expected: Mapping[str, Any] | None = None,
+    whole: bool = True,
     overwrite: bool = False,
     secrets: Iterable[str] = (),
     salt: bytes | str | None = None,
@@ -74,7 +75,8 @@ def write_cassette(
     """Write the exchanges of a trace as a cassette, scrubbed.
 
     `clock` is `real` or `virtual`, `source` says in words who answered, `started` is the time of second 0,
-    `expected` the verdicts of a labelled cassette. `secrets` are keys of the account; `salt` makes the pseudonyms the
+    `expected` the verdicts of a labelled cassette. `whole` is false where the client may have created tasks before
+    the recording began. `secrets` are keys of the account; `salt` makes the pseudonyms the
     same every time. Raises `RecordingError`; then nothing was written.
     """
     target = check_writable(path, overwrite=overwrite)
@@ -99,6 +101,8 @@ def write_cassette(
         "source": source,
         "started": _moment(started),
     }
+    if not whole:
+        metadata["whole"] = False
     if expected is not None:
         metadata["expected"] = dict(expected)
     _search(target, metadata, interactions, Scanner((*secrets, *scrubbed.secrets), scrubbed.allowed))

@@ -59,7 +59,7 @@ class Numbers:
         length = len(str(number))
         if number >= EXACT and length <= MAXIMUM_DIGITS:
             return self._rounding(number, length)
-        low, high = 10 ** (length - 1), 10**length
+        low, high = int(10 ** (length - 1)), int(10**length)
         if low < EXACT < high:  # sixteen digits, on this side of the border
             high = EXACT
         for attempt in range(200):

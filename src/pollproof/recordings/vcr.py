@@ -1,0 +1,201 @@
+"""Recording the traffic of a Python client through vcrpy, whichever of its HTTP libraries the client uses."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pollproof.contract.model import Contract
+from pollproof.recordings.encodings import decoded
+from pollproof.recordings.writing import Written, check_writable, write_cassette
+from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request under way: vcrpy's own object of it, and when it was sent."""
+
+    request: Any
+    sent: float
+
+
+_under_way: ContextVar[_Asked | None] = ContextVar("pollproof_under_way", default=None)
+"""The request that this thread or task of asyncio has sent last."""
+
+
+class Recorder:
+    """What a recording keeps while it lasts. `written` tells what was written once it is over."""
+
+    def __init__(self, contract: Contract, base_url: str) -> None:
+        self.contract = contract
+        self.base_url = base_url
+        self.written: Written | None = None
+        self.started = datetime.now(UTC)
+        self.elsewhere = 0
+        self._began = time.monotonic()
+        self._exchanges: list[Exchange] = []
+        self._open: dict[int, _Asked] = {}
+
+    # These two are called by the stubs of vcrpy, in the thread or task of the request.
+
+    def asked(self, request: Any) -> None:
+        """A request is about to be sent."""
+        asked = _Asked(request, time.monotonic())
+        self._open[id(request)] = asked
+        _under_way.set(asked)
+
+    def answered(self, request: Any, response: Mapping[str, Any]) -> None:
+        """An answer has come. A redirection that a library followed has a request of its own, sent by another one."""
+        received = time.monotonic()
+        asked = self._open.pop(id(request), None)
+        if asked is None:
+            asked = _under_way.get()
+            if asked is not None:
+                self._open.pop(id(asked.request), None)
+        self._keep(request, response, UNKNOWN_TIME if asked is None else asked.sent, received)
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """The exchanges in the order in which they were sent; those that nobody answered among them."""
+        for asked in list(self._open.values()):
+            self._keep(asked.request, None, asked.sent, UNKNOWN_TIME)
+        self._open.clear()
+        return sorted(self._exchanges, key=lambda exchange: exchange.sent)
+
+    def first(self) -> datetime:
+        """When the first exchange was sent."""
+        sent = min((one.sent for one in self._exchanges if one.sent == one.sent), default=self._began)
+        return self.started + timedelta(seconds=sent - self._began)
+
+    def _keep(self, request: Any, response: Mapping[str, Any] | None, sent: float, received: float) -> None:
+        path = self._path(request.uri)
+        if path is None:
+            self.elsewhere += 1
+            return
+        headers = {str(name).lower(): _text(value) for name, value in request.headers.items()}
+        asked = Request(request.method, path, headers, _body(request))
+        told = None if response is None else _response(response)
+        failure = "no answer" if told is None else None
+        self._exchanges.append(Exchange(asked, told, sent, received, failure))
+
+    def _path(self, uri: str) -> str | None:
+        """The path of a URL below the base URL, None for any other URL."""
+        base, parts = urlsplit(self.base_url), urlsplit(uri)
+        prefix = base.path.rstrip("/")
+        if _origin(base) != _origin(parts) or not (parts.path == prefix or parts.path.startswith(prefix + "/")):
+            return None
+        path = parts.path[len(prefix) :]
+        return f"{path}?{parts.query}" if parts.query else path
+
+
+@contextlib.contextmanager
+def recording(
+    provider: str | Contract,
+    path: str | Path,
+    *,
+    base_url: str | None = None,
+    secrets: Iterable[str] = (),
+    overwrite: bool = False,
+    source: str = "live",
+) -> Iterator[Recorder]:
+    """Record what this process asks of a provider (a bundled name, a contract file, a contract) as a cassette.
+
+    Requests really go out, through requests, httpx, aiohttp or whatever else vcrpy knows; those to other addresses
+    than `base_url` (the contract's own where it is left out) are not written. The file is written, scrubbed, when the
+    context ends, also where an exception ends it. Raises `RecordingError`.
+    """
+    from vcr.cassette import Cassette  # type: ignore[import-untyped]
+    from vcr.record_mode import RecordMode  # type: ignore[import-untyped]
+
+    from pollproof.loading import load_contract
+
+    contract = provider if isinstance(provider, Contract) else load_contract(provider)
+    target = check_writable(path, overwrite=overwrite)
+    recorder = Recorder(contract, base_url or contract.base_url)
+
+    class Recorded(Cassette):  # type: ignore[misc]
+        """A cassette that plays nothing, loads nothing and tells the recorder of each exchange."""
+
+        def can_play_response_for(self, request: Any) -> bool:
+            recorder.asked(request)
+            return False
+
+        def append(self, request: Any, response: Any) -> None:
+            recorder.answered(request, response)
+
+        def _load(self) -> None:
+            return
+
+        def _save(self, force: bool = False) -> None:
+            return
+
+    try:
+        with Recorded.use(path=str(target), record_mode=RecordMode.ALL):
+            yield recorder
+    finally:
+        exchanges = recorder.exchanges
+        recorder.written = write_cassette(
+            target,
+            exchanges,
+            contract,
+            base_url=recorder.base_url,
+            clock="real",
+            source=source,
+            started=recorder.first(),
+            whole=False,
+            overwrite=overwrite,
+            secrets=secrets,
+        )
+
+
+def _origin(parts: Any) -> tuple[str, str, int]:
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port
+
+
+def _body(request: Any) -> bytes:
+    """The body of a request, in whatever form its library has handed it over."""
+    body = request.body
+    if body is None:
+        return b""
+    if isinstance(body, str):
+        return body.encode()
+    if isinstance(body, bytes | bytearray):
+        return bytes(body)
+    if isinstance(body, dict | list):  # aiohttp's json=, before aiohttp has written it
+        try:
+            return json.dumps(body).encode()
+        except (TypeError, ValueError):
+            return b""
+    if hasattr(body, "read"):
+        return _bytes(body.read())
+    try:
+        return b"".join(_bytes(piece) for piece in body)
+    except TypeError:
+        return b""
+
+
+def _bytes(piece: Any) -> bytes:
+    return piece.encode() if isinstance(piece, str) else bytes(piece)
+
+
+def _response(response: Mapping[str, Any]) -> Response:
+    headers: dict[str, str] = {}
+    for name, values in response.get("headers", {}).items():
+        headers[str(name).lower()] = ", ".join(map(_text, values)) if isinstance(values, list) else _text(values)
+    body = _bytes(response.get("body", {}).get("string") or b"")
+    with contextlib.suppress(ValueError):  # an encoding that is not known: the body stays unreadable
+        body = decoded(body, headers.get("content-encoding", ""))
+    return Response(response["status"]["code"], headers, body)
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
