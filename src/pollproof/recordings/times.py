@@ -23,7 +23,9 @@ DATE_PRECISION = 1.0
 MILLISECOND = 0.001
 """HAR writes its times in milliseconds."""
 
-_DATE = re.compile(r"\w{3}, (\d\d \w{3} \d{4}) (\d\d):(\d\d):(\d\d) GMT")
+_DATE = re.compile(r"\w{3}, (\d\d \w{3} \d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60) GMT", re.ASCII)
+_LONGEST_DATE = 100
+"""Characters of a Date header that is looked at more closely."""
 
 
 class NoTime(ValueError):
@@ -56,7 +58,8 @@ def har_times(started: Any, took: Any) -> Times:
 @lru_cache(maxsize=1024)
 def _midnight(day: str) -> float | None:
     try:
-        return datetime.strptime(day, "%d %b %Y").replace(tzinfo=UTC).timestamp()
+        found = datetime.strptime(day, "%d %b %Y").replace(tzinfo=UTC)
+        return found.timestamp() if YEARS[0] <= found.year <= YEARS[1] else None
     except ValueError:
         return None
 
@@ -69,10 +72,11 @@ def date_times(header: str) -> Times | None:
         day, hour, minute, second = match.groups()
         midnight = _midnight(day)
         seconds = None if midnight is None else midnight + int(hour) * 3600 + int(minute) * 60 + int(second)
-    else:
+    elif len(header) <= _LONGEST_DATE:
         try:
             parts = parsedate_tz(header)
-            seconds = None if parts is None else float(mktime_tz(parts))
+            if parts is not None and YEARS[0] <= parts[0] <= YEARS[1]:
+                seconds = float(mktime_tz(parts))
         except (ValueError, OverflowError, TypeError, IndexError):
             return None
     if seconds is None:
@@ -88,7 +92,7 @@ def own_times(row: Any) -> Times | None:
     try:
         began = float(sent)
         ended = math.nan if received is None else float(received)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise NoTime("expected seconds as numbers in 'sent' and 'received'") from None
     if not math.isfinite(began) or math.isinf(ended) or ended < began:
         raise NoTime("expected 'sent' and, not before it, 'received' in seconds")
