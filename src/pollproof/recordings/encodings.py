@@ -8,6 +8,10 @@ MAXIMUM_BODY = 1 << 26
 """Bytes of a decoded body (64 MiB); a small file can hold one that unpacks to gigabytes."""
 
 
+MAXIMUM_ENCODINGS = 4
+"""Encodings of one body, one in the other; there is data that unpacks to itself."""
+
+
 class BodyTooLarge(ValueError):
     """A body that unpacks to more than `MAXIMUM_BODY` bytes."""
 
@@ -21,7 +25,10 @@ def decoded(body: bytes, encoding: str) -> bytes:
 
     Recorders often keep the header of a body that they have unpacked. Raises `BodyTooLarge` and `UnknownEncoding`.
     """
-    for name in reversed([part.strip().lower() for part in encoding.split(",")]):
+    names = [part.strip().lower() for part in encoding.split(",", MAXIMUM_ENCODINGS)]
+    if len(names) > MAXIMUM_ENCODINGS:
+        raise UnknownEncoding(f"more than {MAXIMUM_ENCODINGS} in each other")
+    for name in reversed(names):
         if name in ("", "identity", "utf-8") or not body:
             continue
         if name in ("gzip", "x-gzip"):

@@ -15,6 +15,8 @@ from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.times import NoTime, date_times, har_times
 
 _DECLARED = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:"[^"]*"|'[^']*')""")
+_DECLARATION = 200
+"""Bytes in which an XML declaration has room; the search takes the square of their number."""
 
 
 class Unrecorded(ValueError):
@@ -133,7 +135,7 @@ class HarReader:
                 raise self._refuse(number, place, "is no base64") from None
         body = text.encode("utf-8", "surrogatepass")
         if body[:6].lstrip()[:2] == b"<?":  # the text was decoded, so what XML declares of its bytes is over
-            body = _DECLARED.sub(rb"\1", body)
+            body = _DECLARED.sub(rb"\1", body[:_DECLARATION]) + body[_DECLARATION:]
         return body
 
     def _headers(self, headers: Any, number: int, place: str) -> dict[str, str]:
