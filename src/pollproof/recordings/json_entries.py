@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -16,10 +17,18 @@ from pollproof.recordings.errors import RecordingError
 CHUNK = 1 << 18
 """Bytes read at a time."""
 
-MAXIMUM_ENTRY = 1 << 28
-"""Characters of one entry: an answer of 20 MB in base64 has a tenth of them."""
+MAXIMUM_ENTRY = 1 << 26
+"""Characters of one entry: an answer of 20 MB in base64 has less than half of them."""
 
-_SPACE = " \t\n\r"
+LARGE = 1 << 22
+"""Characters beyond which an entry is looked at before it is built: lists take twenty times the room of their text."""
+
+MAXIMUM_COLLECTIONS = 2_000_000
+MAXIMUM_VALUES = 8_000_000
+"""Lists and objects, and values between commas, in the text that a large entry is cut from."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _LISTS = {("log", "entries"): "har", ("interactions",): "cassette"}
 """The places of the list in both formats."""
 
@@ -83,12 +92,11 @@ class JsonEntries:
     def _peek(self) -> str:
         """The next character that is no white space, empty at the end of the file."""
         while True:
-            text, at = self._text, self._at
-            while at < len(text) and text[at] in _SPACE:
-                at += 1
-            self._at = at
-            if at < len(text):
-                return text[at]
+            blank = _SPACE.match(self._text, self._at)
+            assert blank is not None
+            self._at = blank.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
             if not self._more():
                 return ""
 
@@ -108,6 +116,8 @@ class JsonEntries:
             raise self._refuse("the file ends in the middle; it was cut short")
         size = CHUNK
         while True:
+            if len(self._text) - self._at > LARGE:
+                self._weigh()
             try:
                 value, end = _decoder.raw_decode(self._text, self._at)
             except RecursionError:
@@ -129,6 +139,12 @@ class JsonEntries:
             if not self._more(size) and problem:
                 raise self._refuse(problem)
             size *= 2
+
+    def _weigh(self) -> None:
+        """Refuse a large value of which too much would have to be made."""
+        bare = _STRING.sub("", self._text[self._at :])
+        if bare.count("[") + bare.count("{") > MAXIMUM_COLLECTIONS or bare.count(",") > MAXIMUM_VALUES:
+            raise self._refuse("one entry with millions of lists, objects or values")
 
     # ---------------------------------------------------------------------------------- the document
 
