@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.yaml_guards import Anchors, GuardedStream, TooMuch
 
 MAXIMUM_DEPTH = 100
 """How deep a cassette may nest; vcrpy's own reach eight."""
@@ -49,9 +50,9 @@ class YamlEntries:
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self.metadata: Any = None
         self.found = False
-        self._stream = stream
+        self._stream = GuardedStream(stream)
         self._name = name
-        self._anchors: dict[str, Any] = {}
+        self._anchors = Anchors()
         self._count = 0
 
     def __iter__(self) -> Iterator[Any]:
@@ -67,6 +68,8 @@ class YamlEntries:
             yield from self._document(loader.get_event)
         except (yaml.YAMLError, UnicodeError) as error:
             raise RecordingError(self._name, self._place(error), f"no YAML ({_words(error)})") from None
+        except TooMuch as error:
+            raise RecordingError(self._name, self._place(None), str(error)) from None
         except RecursionError:
             raise RecordingError(self._name, self._place(None), "nested too deeply") from None
         finally:
@@ -96,6 +99,7 @@ class YamlEntries:
         if isinstance(first, StreamEndEvent):
             raise RecordingError(self._name, "", "the file is empty")
         assert isinstance(first, DocumentStartEvent)
+        self._stream.begun()
         root = get()
         if isinstance(root, SequenceStartEvent):
             raise self._refuse(root, "a list; a cassette of vcrpy before 1.0 cannot be read, record it anew")
@@ -118,6 +122,7 @@ class YamlEntries:
             while not isinstance(event := get(), SequenceEndEvent):
                 node = self._node(get, event)
                 self._count += 1
+                self._stream.settle()
                 yield node
         get()  # the end of the document
         if not isinstance(event := get(), StreamEndEvent):
@@ -164,7 +169,7 @@ class YamlEntries:
             else:  # the end of the current collection
                 value = current if tag is None else self._tagged(current, tag)
                 if anchor is not None:
-                    anchors[anchor] = value
+                    anchors.note(anchor, value)
                 if not stack:
                     return value
                 current, key, anchor, tag = stack.pop()
@@ -187,7 +192,7 @@ class YamlEntries:
         if event.tag is not None and event.tag not in _HARMLESS and event.tag not in (_FILE, _ITERATOR):
             raise self._refuse(event, f"the tag {_tag(event.tag)} would make an object, which is never done")
         if event.anchor is not None:
-            self._anchors.pop(event.anchor, None)
+            self._anchors.forget(event.anchor)
         return {} if isinstance(event, MappingStartEvent) else []
 
     def _scalar(self, event: Any) -> Any:
@@ -203,12 +208,12 @@ class YamlEntries:
         elif tag not in _HARMLESS:
             raise self._refuse(event, f"the tag {_tag(tag)} would make an object, which is never done")
         if event.anchor is not None:
-            self._anchors[event.anchor] = value
+            self._anchors.note(event.anchor, value)
         return value
 
     def _alias(self, event: Any) -> Any:
         try:
-            return self._anchors[event.anchor]
+            return self._anchors.value(event.anchor, event.start_mark.index)
         except KeyError:
             raise self._refuse(event, f"the alias *{event.anchor[:40]} has no anchor before it") from None
 
