@@ -28,12 +28,13 @@ def find(names: Iterable[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for name in names:
         path = Path(name)
-        matches = [path] if path.exists() else [Path(each) for each in sorted(glob.glob(name, recursive=True))]
+        there = os.path.exists(name)  # unlike a Path, it has no error for names that no file can have
+        matches = [path] if there else [Path(each) for each in sorted(glob.glob(name, recursive=True))]
         if not matches:
             wild = glob.has_magic(name)
             raise RecordingError(shown(path), "", "no file matches" if wild else "no such file or folder")
         for match in matches:
-            if match.is_dir():
+            if os.path.isdir(match):
                 inside = list(_inside(match))
                 if not inside and len(matches) == 1:
                     raise RecordingError(shown(match), "", f"the folder holds no {', '.join(ENDINGS)} file")
@@ -44,12 +45,23 @@ def find(names: Iterable[str]) -> list[Path]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+    """The recordings in a folder; what cannot be looked at is among them, so that reading it says why."""
+    closed: list[Path] = []
+    for parent, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(files):
             path = Path(parent, name)
-            if name.removesuffix(".gz").endswith(ENDINGS) and not name.startswith(".") and path.is_file():
+            if name.removesuffix(".gz").endswith(ENDINGS) and not name.startswith(".") and _may_be_file(path):
                 yield path
+    yield from closed
+
+
+def _may_be_file(path: Path) -> bool:
+    """Whether a path is a regular file, or one of which nothing can be known: a link that leads nowhere, say."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return True
 
 
 def shown(path: Path) -> str:
@@ -85,7 +97,10 @@ def is_json(stream: IO[bytes], name: str) -> bool:
     Raises `RecordingError` for an empty file and for one that is no text of UTF-8.
     """
     peek = getattr(stream, "peek")  # noqa: B009 - GzipFile and BufferedReader have it, IO does not declare it
-    start = bytes(peek(4096)[:4096])
+    while start := bytes(peek(4096)[:4096]):
+        if start.removeprefix(b"\xef\xbb\xbf").strip():
+            break
+        stream.read(len(start))  # nothing but blanks
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or start[1:4:2] == b"\0\0" or start[:4:2] == b"\0\0":
         raise RecordingError(name, "", "the text is UTF-16 or UTF-32; expected UTF-8")
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
