@@ -110,7 +110,7 @@ class _Judge:
         """Judge files as one trace. Raises `RecordingError`, and then nothing of them counts."""
         try:
             self._run(paths, nearly_sorted)
-        except OutOfOrder:
+        except OutOfOrder:  # or one that was in order when it was read first, and is not any more
             self._run(paths, by_time)
 
     def _stream(self, paths: list[Path], order: Order, tally: Tally) -> Iterator[Recorded]:
@@ -154,6 +154,8 @@ class _Judge:
                 found[number] = recorded
                 if len(found) == len(wanted):
                     break
+        if len(found) < len(wanted):
+            raise RecordingError(shown(paths[0]), "", "was changed while it was read")
         for entry in broken:
             assert entry.evidence is not None
             seen = [found[number] for number in entry.evidence.trace.numbers]

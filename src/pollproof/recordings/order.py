@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import heapq
 import pickle
 import tempfile
-from bisect import insort
+from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from operator import itemgetter
 from typing import IO
 
 from pollproof.recordings.entry import Recorded
+from pollproof.recordings.errors import RecordingError
 
 WINDOW = 1_000
 """Exchanges that are held back while a stream is read, so that small disorder is mended on the way."""
 
 RUN = 10_000
-"""Exchanges that are sorted in memory at a time."""
+"""Exchanges that are sorted in memory; of more, only their times stay there."""
+
+HELD = 1 << 26
+"""Bytes of bodies that are held in memory: a few answers of 20 MB, or ten thousand ordinary exchanges."""
 
 Keyed = tuple[float, int, Recorded]
 """An exchange with its time (of the one before it, where it has none) and its place in the file."""
@@ -36,60 +39,83 @@ def _keyed(stream: Iterable[Recorded]) -> Iterator[Keyed]:
         yield last, place, recorded
 
 
+def _size(recorded: Recorded) -> int:
+    exchange = recorded.exchange
+    return len(exchange.request.body) + (0 if exchange.response is None else len(exchange.response.body))
+
+
 def nearly_sorted(stream: Iterable[Recorded]) -> Iterator[Recorded]:
     """The stream in order of time, where it nearly is; raises `OutOfOrder` where it is not."""
-    held: list[Keyed] = []
+    held: deque[Keyed] = deque()
+    size = 0
     done = float("-inf")
-    start = 0
     for item in _keyed(stream):
         if item[0] < done:
             raise OutOfOrder
-        if not held or held[-1][:2] <= item[:2]:
-            held.append(item)
-        else:
-            insort(held, item, lo=start, key=itemgetter(0, 1))
-        if len(held) - start > WINDOW:
-            done = held[start][0]
-            yield held[start][2]
-            start += 1
-            if start > WINDOW:
-                del held[:start]
-                start = 0
-    for _, _, recorded in held[start:]:
+        place = len(held)
+        while place and held[place - 1][0] > item[0]:
+            place -= 1
+        held.insert(place, item)
+        size += _size(item[2])
+        while len(held) > WINDOW or (size > HELD and len(held) > 1):
+            done, _, recorded = held.popleft()
+            size -= _size(recorded)
+            yield recorded
+    for _, _, recorded in held:
         yield recorded
 
 
 def by_time(stream: Iterable[Recorded]) -> Iterator[Recorded]:
-    """The stream in order of time; what does not fit into memory is sorted in runs on disk."""
+    """The stream in order of time; what does not fit into memory waits on disk, in the order of the file.
+
+    Raises `RecordingError` where the disk is full.
+    """
     run: list[Keyed] = []
-    with ExitStack() as stack:
-        files: list[IO[bytes]] = []
+    size = 0
+    with _Store() as store:
         for item in _keyed(stream):
             run.append(item)
-            if len(run) >= RUN:
-                files.append(stack.enter_context(tempfile.TemporaryFile(prefix="pollproof-")))
-                _store(run, files[-1])
-                run = []
-        run.sort(key=itemgetter(0, 1))
-        if not files:
-            for _, _, recorded in run:
-                yield recorded
+            size += _size(item[2])
+            if len(run) >= RUN or size > HELD:
+                store.add(run)
+                run, size = [], 0
+        if store.times:
+            store.add(run)
+            yield from store.by_time()
             return
-        runs = [*(_stored(file) for file in files), iter(run)]
-        for _, _, recorded in heapq.merge(*runs, key=itemgetter(0, 1)):
-            yield recorded
+    run.sort(key=_time_and_place)
+    for _, _, recorded in run:
+        yield recorded
 
 
-def _store(run: list[Keyed], file: IO[bytes]) -> None:
-    run.sort(key=itemgetter(0, 1))
-    for item in run:
-        pickle.dump(item, file, pickle.HIGHEST_PROTOCOL)  # our own objects, in a file that only we have open
-    file.seek(0)
+def _time_and_place(item: Keyed) -> tuple[float, int]:
+    return item[:2]
 
 
-def _stored(file: IO[bytes]) -> Iterator[Keyed]:
-    while True:
+class _Store(ExitStack):
+    """Exchanges in a temporary file that comes into being with the first; their times stay in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times = array("d")
+        self._starts = array("Q")
+        self._file: IO[bytes] | None = None
+
+    def add(self, run: list[Keyed]) -> None:
         try:
-            yield pickle.load(file)
-        except EOFError:
-            return
+            if self._file is None:
+                self._file = self.enter_context(tempfile.TemporaryFile(prefix="pollproof-"))  # noqa: SIM115
+            for moment, _, recorded in run:
+                self.times.append(moment)
+                self._starts.append(self._file.tell())
+                pickle.dump(recorded, self._file, pickle.HIGHEST_PROTOCOL)  # our own, in a file only we have open
+            self._file.flush()
+        except OSError as error:
+            problem = f"its entries are not in order of time, and sorting them on disk failed ({error.strerror})"
+            raise RecordingError(run[0][2].file, "", problem) from None
+
+    def by_time(self) -> Iterator[Recorded]:
+        assert self._file is not None
+        for place in sorted(range(len(self.times)), key=self.times.__getitem__):
+            self._file.seek(self._starts[place])
+            yield pickle.load(self._file)
