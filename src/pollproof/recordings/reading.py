@@ -90,8 +90,8 @@ def _late_metadata(path: Path, name: str) -> Any:
         return source.metadata
 
 
-def contract_named(path: Path) -> str | None:
-    """The name of the contract that a cassette of pollproof's own was recorded with; None for other recordings.
+def label_of(path: Path) -> Mapping[str, Any]:
+    """What pollproof noted about a cassette of its own (contract, suite, clock...); nothing for other recordings.
 
     Raises `RecordingError`.
     """
@@ -102,7 +102,15 @@ def contract_named(path: Path) -> str | None:
         metadata = source.metadata
     if metadata is None and source.format != "har":
         metadata = _late_metadata(path, name)
-    found = own_of(metadata).get("contract")
+    return own_of(metadata)
+
+
+def contract_named(path: Path) -> str | None:
+    """The name of the contract that a cassette of pollproof's own was recorded with; None for other recordings.
+
+    Raises `RecordingError`.
+    """
+    found = label_of(path).get("contract")
     return found if isinstance(found, str) else None
 
 

@@ -1,0 +1,1 @@
+"""The bundled cassettes: how they were recorded. `python -m tests.golden [PROVIDER ...]` records them anew."""

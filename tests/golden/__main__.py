@@ -1,0 +1,245 @@
+"""Record the bundled cassettes over real HTTP: good histories, and one bad history for each clause.
+
+    python -m tests.golden [PROVIDER ...] [--only CLAUSE]
+
+Every cassette is judged before it is kept: a good one must be clean, a bad one must show its clause (and those that
+cannot be kept beside it) and no other of its subject.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pollproof.explore.run as exploring
+from pollproof.clock import ShiftedClock
+from pollproof.contract.model import Clause, Contract, Subject
+from pollproof.data import bundled, folder
+from pollproof.events import Reader
+from pollproof.explore.client import NEVER, ChangedSession, ReferenceClient
+from pollproof.explore.clocks import HookedClock
+from pollproof.explore.receiver import HttpCallbacks
+from pollproof.explore.run import Plan, explore
+from pollproof.loading import load_contract
+from pollproof.monitor import Monitor, clauses_of
+from pollproof.mutants import Mutant, mutants_of
+from pollproof.recordings.judging import check
+from pollproof.recordings.writing import write_cassette
+from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.server import Served, serve
+from pollproof.trace import Exchange
+from pollproof.transport.http import HttpTarget
+from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
+
+KEY = "YOUR_API_KEY"
+
+SERVICES: dict[str, Any] = {
+    "capsolver": capsolver_service,
+    "capmonster": capmonster_service,
+    "decodo": decodo_service,
+    "cnode": cnode_service,
+}
+
+LARGE = 200_000
+"""Bytes of a cassette from which on it is kept as gzip."""
+
+PORT = 8000
+"""The port that stands in the cassettes; the real one was any free one."""
+
+
+class Kept(Monitor):
+    """A monitor that the recorder finds again: its trace is what is recorded."""
+
+    last: Kept
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        Kept.last = self
+
+
+class Take(NamedTuple):
+    """One cassette to be: a history, and the clauses that it must show as violated.
+
+    With `client` the client's clauses count too; who looks for a provider's faults does what a lawful client does not.
+    """
+
+    name: str
+    source: str
+    exchanges: Sequence[Exchange]
+    violated: frozenset[str]
+    client: bool = True
+    clause: str = ""
+
+
+def main() -> None:
+    """Record, judge, keep."""
+    parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
+    parser.add_argument("providers", nargs="*", default=list(bundled()))
+    parser.add_argument("--only", help="this clause alone")
+    asked = parser.parse_args()
+    exploring.Monitor = Kept  # type: ignore[misc]
+    failures = 0
+    for provider in asked.providers:
+        contract = load_contract(provider)
+        home = folder("cassettes") / provider
+        (home / "bad").mkdir(parents=True, exist_ok=True)
+        if not asked.only:
+            for take in good(contract):
+                failures += not keep(contract, home, take)
+        for clause in contract.clauses:
+            if asked.only in (None, clause.id):
+                failures += not any(keep(contract, home, take) for take in bad(contract, clause))
+    sys.exit(failures)
+
+
+def keep(contract: Contract, home: Path, take: Take) -> bool:
+    """Write a cassette and judge it; it stays only where the verdict is the expected one."""
+    base_url = f"http://127.0.0.1:{PORT}{urlsplit(contract.base_url).path.rstrip('/')}"
+    subjects = {clause.id: clause.subject for clause in contract.clauses}
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "cassette.yaml")
+        seen: list[str] = []
+        for _ in range(2):  # once to see what it shows, once with that as its label
+            write_cassette(
+                path,
+                take.exchanges,
+                contract,
+                base_url=base_url,
+                clock="virtual",
+                source=take.source,
+                expected={"violated": seen},
+                overwrite=True,
+                secrets=[contract.credential.sample],
+                salt=take.name,
+            )
+            checking = check(contract, [path])
+            seen = sorted(entry.clause.id for entry in checking.ledger.violated())
+        judged = {clause for clause in seen if take.client or subjects[clause] is Subject.PROVIDER}
+        if not (judged <= take.violated and (not take.violated or take.clause in judged)) or checking.unread:
+            print(f"REFUSED {take.name}: {seen} instead of {sorted(take.violated)}", checking.unread)
+            return False
+        data = path.read_bytes()
+        target = home / (take.name + (".gz" if len(data) > LARGE else ""))
+        target.write_bytes(gzip.compress(data, mtime=0) if target.suffix == ".gz" else data)
+        print(f"{target.relative_to(home.parent)}: {len(take.exchanges)} exchanges, {len(data) // 1024} KiB")
+    return True
+
+
+# ------------------------------------------------------------------------------------------- good
+
+
+def good(contract: Contract) -> Iterator[Take]:
+    """What a lawful client saw, of the reference and of an implementation by other hands; and all the walks."""
+    with reference(ReferenceProvider(contract, ShiftedClock())) as served:
+        exchanges = client_session(contract, served.base_url, served.advance_url)
+        yield Take("reference.yaml", "the reference provider, asked by the reference client", exchanges, frozenset())
+    with serving.serve(SERVICES[contract.name].create_application(KEY)) as base_url:
+        exchanges = client_session(contract, base_url, base_url + "/advance")
+        yield Take(
+            "independent.yaml", "an independent implementation, asked by the reference client", exchanges, frozenset()
+        )
+    with reference(ReferenceProvider(contract, ShiftedClock())) as served:
+        trace = walked(contract, served).trace
+        source = "the reference provider, explored by all walks"
+        yield Take("walks.yaml", source, trace, frozenset(), client=False)
+
+
+@contextmanager
+def reference(provider: ReferenceProvider) -> Iterator[Served]:
+    clock = provider.clock
+    with serve(provider, clock) as served:
+        yield served
+
+
+def walked(contract: Contract, served: Served, examples: int = 0) -> Monitor:
+    """Explore a served provider; the monitor that saw it."""
+    explore(Plan(contract, served.base_url, KEY, served.advance_url, examples=examples))
+    return Kept.last
+
+
+def client_session(
+    contract: Contract,
+    base_url: str,
+    advance_url: str,
+    client: type[ReferenceClient] = ReferenceClient,
+    prepare: Callable[[ChangedSession], None] | None = None,
+    rounds: int = 3,
+) -> list[Exchange]:
+    """All kinds of tasks and batches by a client over HTTP."""
+    clock = HookedClock(advance_url)
+    monitor = Monitor(Reader(contract), clauses_of(contract))
+    session = ChangedSession(contract, HttpTarget(base_url), clock, monitor)
+    session.credential = KEY
+    if prepare is not None:
+        prepare(session)
+    receiver = HttpCallbacks(clock)
+    session.callbacks = receiver
+    try:
+        for kind in contract.kinds.values():
+            for _ in range(rounds):
+                client(contract, session).run(kind)
+        client(contract, session).run_batches()
+    finally:
+        receiver.close()
+        clock.close()
+    return list(monitor.trace)
+
+
+# -------------------------------------------------------------------------------------------- bad
+
+
+def bad(contract: Contract, clause: Clause) -> Iterator[Take]:
+    """Histories of a clause's mutants: first the exchanges that show it, then everything before it too."""
+    for mutant in mutants_of(contract, clause):
+        violated = frozenset((clause.id, *mutant.companions))
+        source = f"the reference provider with one rule broken: {mutant.name}"
+        if clause.subject is Subject.CLIENT:
+            source = f"the reference provider, asked by a client with one rule broken: {mutant.name}"
+        for exchanges in histories(contract, clause, mutant):
+            yield Take(
+                f"bad/{clause.id}.yaml", source, exchanges, violated, clause.subject is Subject.CLIENT, clause.id
+            )
+
+
+def histories(contract: Contract, clause: Clause, mutant: Mutant) -> Iterator[Sequence[Exchange]]:
+    if clause.subject is Subject.CLIENT:
+        yield from client_histories(contract, clause, mutant)
+        return
+    for examples in (0, 60):
+        with reference(mutant.provider(ShiftedClock())) as served:
+            monitor = walked(contract, served, examples)
+        evidence = monitor.ledger[clause.id].evidence
+        if evidence is not None:
+            yield evidence.trace.exchanges
+            last = evidence.trace.numbers[-1]
+            yield [each for each in monitor.trace[: last + 1] if each.probe is None]
+            yield monitor.trace[: last + 1]
+
+
+def client_histories(contract: Contract, clause: Clause, mutant: Mutant) -> Iterator[Sequence[Exchange]]:
+    def prepare(session: ChangedSession) -> None:
+        session.changes = mutant.changes
+
+    for solving in (None, NEVER):
+        provider = ReferenceProvider(contract, ShiftedClock(), Settings(solving=solving))
+        with reference(provider) as served:
+            rounds = 1 if solving is NEVER else 3
+            trace = client_session(contract, served.base_url, served.advance_url, mutant.client_type, prepare, rounds)
+        monitor = Monitor(Reader(contract), clauses_of(contract))
+        for exchange in trace:
+            monitor.observe(exchange)
+        evidence = monitor.ledger[clause.id].evidence
+        if evidence is not None:
+            yield evidence.trace.exchanges
+            yield trace[: evidence.trace.numbers[-1] + 1]
+
+
+if __name__ == "__main__":
+    main()
