@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pollproof.gate.leap.clock import LeapClock, Leaps, obeys
+from pollproof.gate.leap.clock import Hold, LeapClock, Leaps, obeys
 from pollproof.gate.leap.library import CannotLeap, unavailable
 
-__all__ = ["CannotLeap", "LeapClock", "Leaps", "obeys", "unavailable"]
+__all__ = ["CannotLeap", "Hold", "LeapClock", "Leaps", "obeys", "unavailable"]

@@ -22,8 +22,11 @@ from pollproof.gate.leap.library import CannotLeap, can_be_preloaded, library
 SECOND = 1_000_000_000
 """Nanoseconds of a second."""
 
-LONGEST = 2**62
-"""Nanoseconds that stand for ever: 146 years."""
+FOREVER = 2**63 - 1
+"""A time of the clock that never comes."""
+
+LONGEST = 2**60
+"""Nanoseconds of the longest span that a clock can be told: 36 years."""
 
 LOOK = 20_000_000
 """Nanoseconds of real waiting between two looks at whether a sleep is to end early."""
@@ -126,35 +129,43 @@ class LeapClock:
         self._functions.pollproof_leap_advance(self._file, nanoseconds(checked(seconds)))
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> Iterator[Hold]:
         """Keep the clock from leaping, as a provider does from a request's first byte to its answer's last."""
         file = self._file
         self._functions.pollproof_leap_hold(file, 1)
         try:
-            yield
+            yield Hold(self)
         finally:
             self._functions.pollproof_leap_hold(file, -1)
 
     def sleep(self, seconds: float, port: int = 0, until: Callable[[], bool] | None = None) -> bool:
         """Sleep in virtual time, among the client's own waits, and say whether the time has passed.
 
-        Meant for a provider that answers late. `port` is the client's port of the connection that waits for the
-        answer: the clock may leap although that request is unanswered, and the client's timeouts come first where they
-        are shorter. Seconds may be infinite. The sleep ends early when `until`, asked every few real milliseconds, says
-        yes, and when the clock is closed. Not to be called inside of `held`, which would let no time pass.
+        `port` is the client's port (the peer's) of a connection that waits for an answer: the clock may leap although
+        that request is unanswered, and the client's timeouts come first where they are shorter. Seconds may be
+        infinite. The sleep ends early when `until`, asked every few real milliseconds, says yes, and when the clock is
+        closed. The clock leaps while a process of the client lives: without one this is real time.
+
+        Not for one who holds the clock, and would let no time pass: see `Hold.sleep`.
         """
+        return self._sleep(seconds, port, until, held=0)
+
+    def _sleep(self, seconds: float, port: int, until: Callable[[], bool] | None, held: int) -> bool:
         file, functions = self._file, self._functions
-        span = LONGEST if seconds == math.inf else nanoseconds(checked(seconds))
-        appointment = functions.pollproof_leap_appoint(
-            file, min(functions.pollproof_leap_now(file) + span, LONGEST), port
-        )
+        end = FOREVER
+        if seconds != math.inf:
+            end = functions.pollproof_leap_now(file) + nanoseconds(checked(seconds))
+        appointment = functions.pollproof_leap_appoint(file, end, port)
         if appointment is None:
             raise OSError("too many threads wait on this clock")
+        functions.pollproof_leap_hold(file, -held)
         try:
             while not functions.pollproof_leap_await(file, appointment, LOOK):
                 if self._folder is None or (until is not None and until()):
                     return False
         finally:
+            # While the appointment stands the clock does not leap over it, so nothing comes in between.
+            functions.pollproof_leap_hold(file, held)
             functions.pollproof_leap_dismiss(file, appointment)
         return True
 
@@ -168,6 +179,20 @@ class LeapClock:
             seconds=functions.pollproof_leap_leapt(file) / SECOND,
             hindered=functions.pollproof_leap_strangers(file),
         )
+
+
+class Hold:
+    """A moment in which the clock does not leap: what `LeapClock.held` gives."""
+
+    def __init__(self, clock: LeapClock) -> None:
+        self._clock = clock
+
+    def sleep(self, seconds: float, port: int = 0, until: Callable[[], bool] | None = None) -> bool:
+        """Let go of the clock, sleep as `LeapClock.sleep` does, and hold the clock again when the time has come.
+
+        Nothing of the client has leapt further when this returns: the way to answer late, or to call back, in time.
+        """
+        return self._clock._sleep(seconds, port, until, held=1)
 
 
 def _new_folder() -> Path:

@@ -9,6 +9,10 @@ int64_t virtual_now(struct shared *shared) {
     return machine_now() + atomic_load(&shared->offset);
 }
 
+int64_t deadline_in(struct shared *shared, int64_t remaining) {
+    return remaining >= FOREVER ? NEVER : virtual_now(shared) + remaining;
+}
+
 void move_clock(struct shared *shared, int64_t nanoseconds) {
     atomic_fetch_add(&shared->offset, nanoseconds);
     ring_all(shared);

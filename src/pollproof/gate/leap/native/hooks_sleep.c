@@ -4,20 +4,12 @@
 #include <errno.h>
 #include <unistd.h>
 
-static enum outcome sleep_until(struct shared *shared, int64_t deadline) {
-    struct wait wait = {.deadline = deadline};
-    return wait_virtually(shared, &wait);
-}
-
-static int64_t later(int64_t now, int64_t remaining) {
-    return remaining >= NEVER - now ? NEVER - 1 : now + remaining;
-}
-
 /* As clock_nanosleep: the error is returned. */
 static int sleep_for(struct shared *shared, int64_t remaining, struct timespec *left) {
-    int64_t deadline = later(virtual_now(shared), remaining);
-    if (sleep_until(shared, deadline) != WAIT_INTERRUPTED) return 0;
-    remaining = deadline - virtual_now(shared);
+    int64_t deadline = deadline_in(shared, remaining);
+    struct wait wait = {.deadline = deadline};
+    if (wait_virtually(shared, &wait) != WAIT_INTERRUPTED) return 0;
+    if (deadline != NEVER) remaining = deadline - virtual_now(shared);
     if (left != NULL) *left = as_timespec(remaining > 0 ? remaining : 0);
     return EINTR;
 }

@@ -9,11 +9,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int64_t deadline_in(struct shared *shared, int64_t remaining) {
-    int64_t now = virtual_now(shared);
-    return remaining >= NEVER - now ? NEVER : now + remaining;
-}
-
 static int64_t deadline_in_milliseconds(struct shared *shared, int milliseconds) {
     return milliseconds < 0 ? NEVER : deadline_in(shared, milliseconds * MILLISECOND);
 }
@@ -226,6 +221,11 @@ static struct timespec machine_time_in(clockid_t clock, int64_t nanoseconds) {
     return as_timespec(as_nanoseconds(&now) + nanoseconds);
 }
 
+/* Valid, and no other way of saying "for ever". */
+static bool is_finite(const struct timespec *time, clockid_t clock) {
+    return is_valid(time) && left_until(time, clock) < FOREVER;
+}
+
 struct semaphore_wait {
     sem_t *semaphore;
     int result;
@@ -254,13 +254,13 @@ static int semaphore_until(struct shared *shared, sem_t *semaphore, const struct
 HOOK int sem_clockwait(sem_t *restrict semaphore, clockid_t clock, const struct timespec *restrict time) {
     struct shared *shared = attached();
     bool is_known = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC;
-    if (shared == NULL || !is_known || !is_valid(time)) return real.sem_clockwait(semaphore, clock, time);
+    if (shared == NULL || !is_known || !is_finite(time, clock)) return real.sem_clockwait(semaphore, clock, time);
     return semaphore_until(shared, semaphore, time, clock);
 }
 
 HOOK int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict time) {
     struct shared *shared = attached();
-    if (shared == NULL || !is_valid(time)) return real.sem_timedwait(semaphore, time);
+    if (shared == NULL || !is_finite(time, CLOCK_REALTIME)) return real.sem_timedwait(semaphore, time);
     return semaphore_until(shared, semaphore, time, CLOCK_REALTIME);
 }
 
@@ -315,7 +315,7 @@ static enum attempt try_condition(void *context, int64_t nanoseconds) {
 
 static int condition_until(struct shared *shared, struct condition_wait *waiting, const struct timespec *time) {
     int64_t remaining = is_valid(time) ? left_until(time, waiting->clock) : 0;
-    if (shared == NULL || remaining == 0) return really_wait(waiting, time);
+    if (shared == NULL || remaining == 0 || remaining >= FOREVER) return really_wait(waiting, time);
     waiting->signals = atomic_load(signals_of(waiting->condition));
     struct wait wait = {.deadline = deadline_in(shared, remaining), .attempt = try_condition, .context = waiting};
     wait.grace_first = true; /* others need the mutex */
@@ -367,7 +367,8 @@ static enum attempt try_signal(void *context, int64_t nanoseconds) {
 HOOK int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict information,
                       const struct timespec *restrict time) {
     struct shared *shared = attached();
-    if (shared == NULL || time == NULL || !is_valid(time)) return real.sigtimedwait(set, information, time);
+    if (shared == NULL || time == NULL || !is_valid(time) || as_nanoseconds(time) >= FOREVER)
+        return real.sigtimedwait(set, information, time);
     struct signal_wait waiting = {.set = set, .information = information};
     struct wait wait = {.deadline = deadline_in_timespec(shared, time), .attempt = try_signal, .context = &waiting};
     enum outcome outcome = wait_virtually(shared, &wait);
@@ -419,5 +420,7 @@ HOOK long syscall(long number, ...) {
     int64_t remaining = as_nanoseconds(time);
     if (operation == FUTEX_WAIT_BITSET)
         remaining = left_until(time, given[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+    if (remaining >= FOREVER)
+        return real.syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
     return futex_until(shared, given, remaining);
 }

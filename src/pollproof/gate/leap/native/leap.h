@@ -23,6 +23,7 @@
 #define MILLISECOND INT64_C(1000000)
 #define MICROSECOND INT64_C(1000)
 #define NEVER INT64_MAX
+#define FOREVER (10 * 365 * INT64_C(86400) * SECOND) /* who waits so long does not mean to see the end of it */
 
 #define MAGIC UINT64_C(0x6c656170696e6731)
 #define PROCESSES 1024
@@ -66,7 +67,9 @@ struct shared {
     _Atomic uint32_t processes_used; /* entries at or beyond these have never been in use */
     _Atomic uint32_t waiters_used;
     _Atomic uint32_t flights_used;
-    _Atomic int32_t processes[PROCESSES]; /* pids of the living, 0: free */
+    /* Pids of the living, 0: free. Negative: one that is about to attach, or has replaced itself by a program that
+     * may never do so. */
+    _Atomic int32_t processes[PROCESSES];
     struct waiter waiters[WAITERS];
     struct flight flights[FLIGHTS];
 };
@@ -80,7 +83,7 @@ long kernel_call(long number, long a, long b, long c, long d, long e, long f);
 extern struct shared *attached_file; /* NULL where the library has no effect */
 struct shared *attached(void);       /* NULL also between vfork and exec, where memory is the parent's */
 pid_t own_thread(void);
-void attach_process(struct shared *shared, pid_t pid);
+bool is_listed(struct shared *shared, int32_t entry);
 void forget_process(struct shared *shared, pid_t pid);
 
 /* waiters.c: the table of waiters */
@@ -108,6 +111,7 @@ struct decision {
     int64_t pace;         /* real nanoseconds until the next look */
 };
 int64_t virtual_now(struct shared *shared);
+int64_t deadline_in(struct shared *shared, int64_t remaining); /* NEVER for what lasts for ever */
 void move_clock(struct shared *shared, int64_t nanoseconds);
 int64_t leap_or_wait(struct shared *shared, struct waiter *own, int64_t deadline, struct decision *decision);
 

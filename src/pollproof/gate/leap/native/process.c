@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -43,26 +44,32 @@ static void remove_traces(struct shared *shared, pid_t pid) {
     }
 }
 
-void forget_process(struct shared *shared, pid_t pid) {
-    remove_traces(shared, pid);
-    uint32_t used = atomic_load(&shared->processes_used);
-    for (uint32_t index = 0; index < used; index++) {
-        int32_t owner = pid;
-        atomic_compare_exchange_strong(&shared->processes[index], &owner, 0);
-    }
-}
-
-static bool is_listed(struct shared *shared, pid_t pid) {
+/* An entry of the table of processes is a pid, or a negated one. */
+bool is_listed(struct shared *shared, int32_t entry) {
     uint32_t used = atomic_load(&shared->processes_used);
     for (uint32_t index = 0; index < used; index++)
-        if (atomic_load(&shared->processes[index]) == pid) return true;
+        if (atomic_load(&shared->processes[index]) == entry) return true;
     return false;
 }
 
-static bool list(struct shared *shared, pid_t pid) {
+static void replace(struct shared *shared, int32_t entry, int32_t by) {
+    uint32_t used = atomic_load(&shared->processes_used);
+    for (uint32_t index = 0; index < used; index++) {
+        int32_t found = entry;
+        atomic_compare_exchange_strong(&shared->processes[index], &found, by);
+    }
+}
+
+void forget_process(struct shared *shared, pid_t pid) {
+    remove_traces(shared, pid);
+    replace(shared, pid, 0);
+    replace(shared, -pid, 0);
+}
+
+static bool list(struct shared *shared, int32_t entry) {
     for (uint32_t index = 0; index < PROCESSES; index++) {
         int32_t nobody = 0;
-        if (!atomic_compare_exchange_strong(&shared->processes[index], &nobody, pid)) continue;
+        if (!atomic_compare_exchange_strong(&shared->processes[index], &nobody, entry)) continue;
         uint32_t used = atomic_load(&shared->processes_used);
         while (used <= index && !atomic_compare_exchange_weak(&shared->processes_used, &used, index + 1)) {}
         return true;
@@ -72,17 +79,24 @@ static bool list(struct shared *shared, pid_t pid) {
 
 static void forget_the_dead(struct shared *shared) {
     for (uint32_t index = 0; index < PROCESSES; index++) {
-        pid_t pid = atomic_load(&shared->processes[index]);
-        if (pid > 0 && thread_state(pid, pid) == 0) forget_process(shared, pid);
+        int32_t entry = atomic_load(&shared->processes[index]);
+        pid_t pid = entry < 0 ? -entry : entry;
+        if (pid != 0 && thread_state(pid, pid) == 0) forget_process(shared, pid);
     }
 }
 
-void attach_process(struct shared *shared, pid_t pid) {
+/* Where there is no room at all, the others see a child that is not listed, and do not leap. */
+static void list_somewhere(struct shared *shared, int32_t entry) {
+    if (is_listed(shared, entry) || list(shared, entry)) return;
+    forget_the_dead(shared);
+    list(shared, entry);
+}
+
+static void attach_process(struct shared *shared, pid_t pid) {
     remove_traces(shared, pid);
     atomic_fetch_add(&shared->attached, 1);
-    if (is_listed(shared, pid) || list(shared, pid)) return;
-    forget_the_dead(shared);
-    list(shared, pid); /* where this fails too, the others see a stranger and do not leap */
+    list_somewhere(shared, pid);
+    replace(shared, -pid, 0);
 }
 
 static void attach_this_process(void) {
@@ -94,6 +108,88 @@ static void after_fork_in_child(void) {
     thread_id = 0;
     forget_alarm(); /* alarms are not inherited */
     attach_this_process();
+}
+
+/* A child whose parent ends at once is nobody's child, and must be known before it runs. */
+HOOK pid_t fork(void) {
+    be_ready();
+    struct shared *shared = attached();
+    pid_t child = real.fork();
+    if (child <= 0 || shared == NULL) return child;
+    int before = errno;
+    list_somewhere(shared, -child);
+    if (is_listed(shared, child)) replace(shared, -child, 0); /* it was faster */
+    errno = before;
+    return child;
+}
+
+/* The next program of this process attaches, or is a stranger to the clock. */
+static struct shared *before_exec(void) {
+    struct shared *shared = attached();
+    if (shared != NULL) replace(shared, attached_pid, -attached_pid);
+    return shared;
+}
+
+static int exec_failed(struct shared *shared) {
+    if (shared != NULL) replace(shared, -attached_pid, attached_pid);
+    return -1;
+}
+
+#define EXECUTES(call)                      \
+    be_ready();                             \
+    struct shared *shared = before_exec();  \
+    call;                                   \
+    return exec_failed(shared)
+
+HOOK int execve(const char *path, char *const arguments[], char *const environment[]) {
+    EXECUTES(real.execve(path, arguments, environment));
+}
+
+HOOK int fexecve(int fd, char *const arguments[], char *const environment[]) {
+    EXECUTES(real.fexecve(fd, arguments, environment));
+}
+
+HOOK int execv(const char *path, char *const arguments[]) {
+    EXECUTES(real.execv(path, arguments));
+}
+
+HOOK int execvp(const char *file, char *const arguments[]) {
+    EXECUTES(real.execvp(file, arguments));
+}
+
+HOOK int execvpe(const char *file, char *const arguments[], char *const environment[]) {
+    EXECUTES(real.execvpe(file, arguments, environment));
+}
+
+/* The arguments of execl and its like as an array, and what follows their end. */
+#define COLLECT(first)                                                        \
+    va_list given;                                                            \
+    size_t count = 1;                                                         \
+    va_start(given, first);                                                   \
+    while (va_arg(given, char *) != NULL) count++;                            \
+    va_end(given);                                                            \
+    char *arguments[count + 1];                                               \
+    arguments[0] = (char *)first;                                             \
+    va_start(given, first);                                                   \
+    for (size_t at = 1; at <= count; at++) arguments[at] = va_arg(given, char *)
+
+HOOK int execl(const char *path, const char *first, ...) {
+    COLLECT(first);
+    va_end(given);
+    return execv(path, arguments);
+}
+
+HOOK int execlp(const char *file, const char *first, ...) {
+    COLLECT(first);
+    va_end(given);
+    return execvp(file, arguments);
+}
+
+HOOK int execle(const char *path, const char *first, ...) {
+    COLLECT(first);
+    char *const *environment = va_arg(given, char *const *);
+    va_end(given);
+    return execve(path, arguments, environment);
 }
 
 __attribute__((constructor)) static void attach(void) {

@@ -113,13 +113,6 @@ static long number_in(const char *text) {
     return number;
 }
 
-static bool is_attached(struct shared *shared, pid_t pid) {
-    uint32_t used = atomic_load(&shared->processes_used);
-    for (uint32_t index = 0; index < used; index++)
-        if (atomic_load(&shared->processes[index]) == pid) return true;
-    return false;
-}
-
 /* Whether the thread has a living child that does not share the clock: it is just starting, or is beyond our reach,
  * and what it does cannot be seen. */
 static bool has_stranger(struct shared *shared, pid_t pid, pid_t tid, bool *alone) {
@@ -136,7 +129,7 @@ static bool has_stranger(struct shared *shared, pid_t pid, pid_t tid, bool *alon
                 continue;
             }
             if (child != 0) *alone = false;
-            found = child != 0 && !is_attached(shared, child) && thread_state(child, child) != 0;
+            found = child != 0 && !is_listed(shared, child) && thread_state(child, child) != 0;
             child = 0;
         }
     }
@@ -149,8 +142,14 @@ struct look {
     pid_t self;
     uint64_t fingerprint;
     bool alone; /* no thread but the looking one has been seen */
+    bool anyone;
     bool quiet;
 };
+
+static void meet_stranger(struct look *look) {
+    atomic_fetch_add(&look->shared->strangers, 1);
+    look->quiet = false;
+}
 
 static void look_at_thread(struct look *look, pid_t pid, pid_t tid, bool *living) {
     if (tid == look->self) {
@@ -169,10 +168,7 @@ static void look_at_thread(struct look *look, pid_t pid, pid_t tid, bool *living
         add_to_fingerprint(&look->fingerprint, (const char *)&tid, sizeof tid);
         add_to_fingerprint(&look->fingerprint, text, length);
     }
-    if (has_stranger(look->shared, pid, tid, &look->alone)) {
-        atomic_fetch_add(&look->shared->strangers, 1);
-        look->quiet = false;
-    }
+    if (has_stranger(look->shared, pid, tid, &look->alone)) meet_stranger(look);
 }
 
 static void look_at_process(struct look *look, pid_t pid) {
@@ -189,22 +185,25 @@ static void look_at_process(struct look *look, pid_t pid) {
         }
     }
     if (folder >= 0) close_path(folder);
+    look->anyone = look->anyone || living;
     if (!living && look->quiet) forget_process(look->shared, pid);
 }
 
-/* Whether no thread of the client is about to run, the calling one aside. `fingerprint` is a number that is the same
- * only when none of them has run since; `alone` says that there are no others. */
+/* Whether there are threads of the client, and none of them is about to run, the calling one aside. `fingerprint` is a
+ * number that is the same only when none of them has run since; `alone` says that there is only the calling one. */
 bool client_is_quiet(struct shared *shared, uint64_t *fingerprint, bool *alone) {
     int before = errno;
     struct look look = {
         .shared = shared, .self = own_thread(), .fingerprint = UINT64_C(14695981039346656037), .alone = true, .quiet = true};
     uint32_t used = atomic_load(&shared->processes_used);
     for (uint32_t index = 0; index < used && look.quiet; index++) {
-        pid_t pid = atomic_load(&shared->processes[index]);
-        if (pid > 0) look_at_process(&look, pid);
+        int32_t entry = atomic_load(&shared->processes[index]);
+        if (entry > 0) look_at_process(&look, entry);
+        else if (entry < 0 && thread_state(-entry, -entry) != 0) meet_stranger(&look);
+        else if (entry < 0) forget_process(shared, -entry);
     }
     *fingerprint = look.fingerprint;
     *alone = look.alone;
     errno = before;
-    return look.quiet;
+    return look.quiet && look.anyone;
 }

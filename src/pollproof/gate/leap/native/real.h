@@ -36,6 +36,12 @@
     X(int, timerfd_gettime, (int, struct itimerspec *)) \
     X(int, setitimer, (int, const struct itimerval *, struct itimerval *)) \
     X(int, getitimer, (int, struct itimerval *)) \
+    X(pid_t, fork, (void)) \
+    X(int, execve, (const char *, char *const[], char *const[])) \
+    X(int, fexecve, (int, char *const[], char *const[])) \
+    X(int, execv, (const char *, char *const[])) \
+    X(int, execvp, (const char *, char *const[])) \
+    X(int, execvpe, (const char *, char *const[], char *const[])) \
     X(int, socket, (int, int, int)) \
     X(int, connect, (int, const struct sockaddr *, socklen_t)) \
     X(int, accept, (int, struct sockaddr *, socklen_t *)) \

@@ -3,6 +3,7 @@
 #include "real.h"
 
 #include <signal.h>
+#include <unistd.h>
 
 /* The alarm has no descriptor. */
 #define ALARM (-2)
@@ -78,8 +79,9 @@ static int64_t timeval_nanoseconds(const struct timeval *time) {
 static void fire(struct timer *timer, int fd, int64_t due) {
     int64_t interval = atomic_load(&timer->interval);
     if (fd == ALARM) {
-        struct itimerval at_once = {.it_value = {.tv_usec = 1}, .it_interval = as_timeval(interval)};
-        real.setitimer(ITIMER_REAL, &at_once, NULL);
+        struct itimerval next = {.it_value = as_timeval(interval), .it_interval = as_timeval(interval)};
+        real.setitimer(ITIMER_REAL, &next, NULL);
+        kill(getpid(), SIGALRM);
     } else {
         struct itimerspec at_once = {.it_value = {.tv_nsec = 1}, .it_interval = as_timespec(interval)};
         real.timerfd_settime(fd, 0, &at_once, NULL);

@@ -11,18 +11,39 @@
 
 static __thread struct waiter *own_entry;
 
-/* Decides with signals blocked, so that none is lost: one that comes meanwhile interrupts the wait as if it had come
- * during it. */
-static int64_t decide(struct shared *shared, int64_t deadline, struct decision *decision, bool *interrupted) {
-    sigset_t all, before, pending;
+static void block_signals(sigset_t *before) {
+    sigset_t all;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int64_t pace = leap_or_wait(shared, own_entry, deadline, decision);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+/* Whether there were signals meanwhile. They interrupt the wait as if they had come during it. */
+static bool unblock_signals(const sigset_t *before) {
+    sigset_t pending;
+    bool any = false;
     sigpending(&pending);
-    for (int number = 1; number < NSIG && !*interrupted; number++)
-        *interrupted = sigismember(&pending, number) == 1 && sigismember(&before, number) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    for (int number = 1; number < NSIG && !any; number++)
+        any = sigismember(&pending, number) == 1 && sigismember(before, number) == 0;
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+    return any;
+}
+
+/* Decides with signals blocked, so that none is lost between two moments of waiting. */
+static int64_t decide(struct shared *shared, int64_t deadline, struct decision *decision, bool *interrupted) {
+    sigset_t before;
+    block_signals(&before);
+    int64_t pace = leap_or_wait(shared, own_entry, deadline, decision);
+    *interrupted = unblock_signals(&before);
     return pace;
+}
+
+static bool fire_timers(int64_t now, bool *interrupted) {
+    if (now < nearest_timer()) return false;
+    sigset_t before;
+    block_signals(&before);
+    bool fired = fire_due_timers(now);
+    *interrupted = unblock_signals(&before);
+    return fired;
 }
 
 /* Nothing to wait for but time: the bell wakes a sleeper when its turn has come. */
@@ -41,7 +62,9 @@ static enum outcome wait_in_turns(struct shared *shared, const struct wait *wait
     bool graced = !wait->grace_first;
     for (;;) {
         int64_t now = virtual_now(shared);
-        if (fire_due_timers(now)) graced = false; /* what they cause takes a moment */
+        bool interrupted = false;
+        if (fire_timers(now, &interrupted)) graced = false; /* what they cause takes a moment */
+        if (interrupted) return WAIT_INTERRUPTED;
         if (now >= wait->deadline) {
             bool over = wait->attempt != NULL && wait->attempt(wait->context, 0) == OVER;
             return over ? WAIT_OVER : WAIT_EXPIRED;
@@ -52,7 +75,6 @@ static enum outcome wait_in_turns(struct shared *shared, const struct wait *wait
         own_entry = publish_waiter(shared, own_entry, deadline, machine_now() + GRACE);
         uint32_t heard = own_entry != NULL ? atomic_load(&own_entry->bell) : 0;
         if (graced) {
-            bool interrupted = false;
             moment = decide(shared, deadline, &decision, &interrupted);
             if (interrupted) return WAIT_INTERRUPTED;
             if (moment == 0) continue;

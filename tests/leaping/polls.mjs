@@ -1,0 +1,26 @@
+// Polls so often, so many seconds apart: node polls.mjs http|fetch URL COUNT SECONDS
+import http from "node:http";
+
+const [library, url, count, seconds] = process.argv.slice(2);
+const agent = new http.Agent({ keepAlive: true });
+
+function getByHttp() {
+  return new Promise((resolve, reject) => {
+    const request = http.get(url, { agent, timeout: 5000 }, (answer) => {
+      answer.resume();
+      answer.on("end", resolve);
+    });
+    request.on("timeout", () => request.destroy(new Error("timed out")));
+    request.on("error", reject);
+  });
+}
+
+async function getByFetch() {
+  await (await fetch(url, { signal: AbortSignal.timeout(5000) })).text();
+}
+
+for (let number = 0; number < Number(count); number++) {
+  if (number > 0 && Number(seconds) > 0) await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1000));
+  await (library === "http" ? getByHttp() : getByFetch());
+}
+agent.destroy();

@@ -1,0 +1,5 @@
+# Polls so often, so many seconds apart: bash polls.sh URL COUNT SECONDS
+for number in $(seq 1 "$2"); do
+    if [ "$number" -gt 1 ] && [ "$3" != 0 ]; then sleep "$3"; fi
+    curl --silent --fail --max-time 5 --output /dev/null "$1" || exit 1
+done
