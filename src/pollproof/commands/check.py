@@ -83,12 +83,12 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
 
 
 def _known(contract: Contract, required: Sequence[str]) -> None:
-    from pollproof.report.explain import unknown_clause
-
     for identifier in required:
         try:
             contract.clause(identifier)
         except LookupError:
+            from pollproof.report.explain import unknown_clause
+
             raise click.UsageError(f"--require: {unknown_clause(identifier, [contract])}") from None
 
 

@@ -148,13 +148,15 @@ def notes(checking: Checking) -> list[str]:
     if tally.times["date"]:
         told.append("times come from Date headers, which count in seconds: nothing closer than that is judged")
     if tally.keyless:
-        told.append(f"{tally.keyless} requests have no key, as if it was removed: whether one was sent is not judged")
+        told.append(
+            f"without a key, as if it was removed: {tally.keyless} requests; whether one was sent is not judged"
+        )
     if tally.refused_keys:
-        told.append(f"{tally.refused_keys} requests were refused for their key: what else they show is not judged")
+        told.append(f"refused for the key: {tally.refused_keys} requests; what else they show is not judged")
     if checking.orphans:
         told.append(
-            f"{checking.orphans} polls are of tasks whose creation was not recorded: their limits are not judged, nor "
-            "is their id (--whole says that the recordings hold everything)"
+            f"of tasks whose creation was not recorded: {checking.orphans} polls; neither the limits of these tasks nor "
+            "their ids are judged (--whole says that the recordings hold everything)"
         )
     if tally.matched > REMEMBERED:
         told.append(f"at most {REMEMBERED:,} tasks are kept in mind at a time")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pollproof import __version__
 from pollproof.bodies import Unreadable, excerpt, read_json
 from pollproof.contract.model import Contract, Level, Observation, Role
 from pollproof.events import CALLBACK_PATH
-from pollproof.explore.run import Exploring
 from pollproof.ledger import Entry, Evidence, Ledger, Outcome, Verdict
 from pollproof.report.redact import Redactor
 from pollproof.trace import Exchange, Request
+
+if TYPE_CHECKING:
+    from pollproof.explore.run import Exploring
 
 MAXIMUM_TEXT = 2000
 """Characters of one body in a report; results may be long, and their beginning tells enough."""
