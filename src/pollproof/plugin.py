@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +205,45 @@ def pollproof_reference() -> Iterator[Callable[..., str]]:
             return stack.enter_context(serve(ReferenceProvider(load_contract(provider), clock), clock)).base_url
 
         yield start
+
+
+@pytest.fixture
+def pollproof_check() -> Callable[..., Document]:
+    """Judge recordings: `pollproof_check("NAME", "tests/cassettes")` fails the test with the rules that they break.
+
+    `require` are clauses that they must exercise; further options are those of `pollproof check`. Gives the report.
+    """
+    return judge_recordings
+
+
+def judge_recordings(
+    provider: str, *files: str | Path, strict: bool = False, require: Sequence[str] = (), **options: Any
+) -> Document:
+    """Judge recordings and fail the running test where they break a rule, cannot be read, or show nothing."""
+    import shlex
+
+    from pollproof.loading import load_contract
+    from pollproof.recordings.files import find
+    from pollproof.recordings.judging import check
+    from pollproof.report.checked import document_of_check
+    from pollproof.report.document import failing
+    from pollproof.report.terminal import violation_lines
+
+    __tracebackhide__ = True
+    names = [str(file) for file in files]
+    checking = check(load_contract(provider), find(names), named=frozenset(map(Path, names)), **options)
+    document = document_of_check(checking, strict=strict, required=require)
+    again = shlex.join(["pollproof", "check", provider, *names])
+    broken = failing(document, strict=strict)
+    if broken:
+        pytest.fail("\n\n".join("\n".join(violation_lines(clause, again)) for clause in broken), pytrace=False)
+    if document["error"]:
+        pytest.fail(document["error"], pytrace=False)
+    if document["outcome"] != "passed":
+        idle = [clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"]
+        missing = sorted(set(require).intersection(idle)) or ["every clause"]
+        pytest.fail(f"{', '.join(names)}: nothing recorded exercises {', '.join(missing)}", pytrace=False)
+    return document
 
 
 @pytest.hookimpl(trylast=True)

@@ -155,8 +155,8 @@ def notes(checking: Checking) -> list[str]:
         told.append(f"refused for the key: {tally.refused_keys} requests; what else they show is not judged")
     if checking.orphans:
         told.append(
-            f"of tasks whose creation was not recorded: {checking.orphans} polls; neither the limits of these tasks nor "
-            "their ids are judged (--whole says that the recordings hold everything)"
+            f"of tasks whose creation was not recorded: {checking.orphans} polls; neither the limits of these tasks "
+            "nor their ids are judged (--whole says that the recordings hold everything)"
         )
     if tally.matched > REMEMBERED:
         told.append(f"at most {REMEMBERED:,} tasks are kept in mind at a time")
