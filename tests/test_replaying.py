@@ -105,7 +105,7 @@ def test_who_asks_the_same_again_gets_the_same_again(provider: str) -> None:
     recording = record(contract)
     replay = Replay(contract, recording)
     for _ in range(2):
-        for _, _, exchange in recording:
+        for exchange in (recorded.exchange for recorded in recording):
             answer = replay.handle(exchange.request)
             assert answer is not None
             assert exchange.response is not None

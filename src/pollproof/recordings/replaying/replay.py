@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
-from pollproof.contract.model import Contract, Operation, Role
+from pollproof.contract.model import REFUSED_KEY, Contract, Operation, Role
 from pollproof.events import Reader
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.replaying.meaning import BY_TASK, Meaning, Meanings
@@ -53,7 +53,8 @@ class Replay:
         self._ids: dict[str, None] = {}
         self._counts: defaultdict[str, int] = defaultdict(int)
         reader = Reader(contract)
-        for position, (_, _, exchange) in enumerate(recording):
+        for position, recorded in enumerate(recording):
+            exchange = recorded.exchange
             event = reader.read(exchange, position)
             if event is None:
                 continue
@@ -98,7 +99,7 @@ class Replay:
     def _keep(self, meaning: Meaning, answer: Recall, probe: str | None) -> None:
         name, task, said = meaning.operation.name, meaning.task, meaning.said
         by_task = meaning.operation.role in BY_TASK
-        if probe == "wrong-credential" and meaning.keyed:
+        if probe in ("wrong-credential", REFUSED_KEY) and meaning.keyed:
             self._tapes["key", name, task, b"" if by_task else said].add(answer)
         elif probe is not None or not meaning.readable or (by_task and task is None):
             self._tapes["wrong", name, task, said, meaning.keyed].add(answer)
