@@ -16,6 +16,7 @@ NO_ANSWER = "no answer"
 """The message of a response that never came; its status code is 0."""
 
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
+_SPECIAL = re.compile(r'[^\x20-\x7e]|["\\]')
 _PLAIN_KEY = re.compile(r"[a-z][a-z-]*[a-z]")
 _RESERVED = frozenset({"no", "yes", "on", "off", "null", "true", "false"})
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -127,13 +128,13 @@ def _seconds(value: float) -> str:
 def _quoted(text: str) -> str:
     if _PRINTABLE.fullmatch(text):
         return "'" + text.replace("'", "''") + "'"
-    return '"' + "".join(map(_character, text)) + '"'
+    return '"' + _SPECIAL.sub(_escaped, text) + '"'
 
 
-def _character(character: str) -> str:
-    if " " <= character <= "~" or character in _ESCAPED:
-        return _ESCAPED.get(character, character)
-    code = ord(character)
+def _escaped(found: re.Match[str]) -> str:
+    if found[0] in _ESCAPED:
+        return _ESCAPED[found[0]]
+    code = ord(found[0])
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
 
 
@@ -178,5 +179,11 @@ def texts(metadata: Mapping[str, Any], interactions: Iterable[Interaction]) -> I
             if message is not None:
                 for name, value in message.headers.items():
                     yield f"interaction {number}, {part}, header {name}", f"{name}: {value}"
-                yield f"interaction {number}, {part}, body", message.body.decode("latin-1")
-                yield f"interaction {number}, {part}, body", message.body.decode("utf-8", "replace")
+                yield f"interaction {number}, {part}, body", _text(message.body)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body.decode("latin-1")

@@ -81,7 +81,7 @@ class Scrubber:
             tuple(self._addresses(events)),
             len(trace) - len(events),
             texts.counts,
-            texts.pseudonyms.given | self._vocabulary.values | self._vocabulary.names | texts.kept | hosts,
+            texts.made | self._vocabulary.values | self._vocabulary.names | texts.kept | hosts,
             frozenset(key for key in keys if not self._vocabulary.knows(key)),
         )
 

@@ -26,7 +26,7 @@ class Markup:
 
     def write(self, root: etree._Element) -> bytes:
         """The document of a root element."""
-        pieces = ['<?xml version="1.0" encoding="UTF-8"?>\n']
+        pieces = ['<?xml version="1.0" encoding="UTF-8"?>']
         self._element(pieces, root, {})
         return "".join(pieces).encode("utf-8")
 

@@ -55,7 +55,9 @@ def parts(name: str) -> list[str]:
 
 
 def is_ordinary(name: str, words: frozenset[str]) -> bool:
-    """Whether a name is made of ordinary words, or of `words`, and of numbers of two digits at most."""
+    """Whether a name is made of ordinary words, or of `words`, and of numbers of two digits; or is hardly a word."""
+    if len(name) <= 2 and name.isascii() and name.isalnum():
+        return True
     if _NAME.fullmatch(name) is None:
         return False
     return all(

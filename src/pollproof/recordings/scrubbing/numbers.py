@@ -58,7 +58,7 @@ class Numbers:
     def _new(self, number: int) -> int:
         length = len(str(number))
         if number >= EXACT and length <= MAXIMUM_DIGITS:
-            return self._rounding(number, length)
+            return self._rounding(number)
         low, high = int(10 ** (length - 1)), int(10**length)
         if low < EXACT < high:  # sixteen digits, on this side of the border
             high = EXACT
@@ -74,11 +74,11 @@ class Numbers:
         self._taken[found] = number
         return found
 
-    def _rounding(self, number: int, length: int) -> int:
+    def _rounding(self, number: int) -> int:
         """A pseudonym beside that of the double to which the number is rounded."""
         centre = _rounded(number)
         spacing = int(2 ** max(centre.bit_length() - 53, 0))
-        found = self._centre(centre, length, spacing)
+        found = self._centre(centre, spacing)
         if number == centre:
             self._taken[found] = number
             return found
@@ -102,11 +102,12 @@ class Numbers:
                 if offset and keeping is ((offset - number) % 2 == 0):
                     yield offset
 
-    def _centre(self, centre: int, length: int, spacing: int) -> int:
+    def _centre(self, centre: int, spacing: int) -> int:
         """The pseudonym of a double: of the same number of digits, as far from its neighbours, as even."""
         known = self._centres.get(centre)
         if known is not None:
             return known
+        length = len(str(centre))
         low = max(10 ** (length - 1), 2 ** (centre.bit_length() - 1)) // spacing + 2
         high = min(10**length, 2 ** centre.bit_length()) // spacing - 2
         used = set(self._centres.values())

@@ -25,7 +25,7 @@ MAXIMUM_SHAPED = 128
 _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LOWER = _UPPER.lower()
 _DIGITS = "0123456789"
-_KEPT = frozenset("-_.:~+=")
+_KEPT = frozenset("-_.~")
 
 Make = Callable[[int], str]
 """Makes a text from a drawn number."""

@@ -43,6 +43,7 @@ KINDS = {
 """What credentials of well-known kinds look like."""
 
 _KINDS = {kind: re.compile(pattern) for kind, pattern in KINDS.items()}
+_ANY_KIND = re.compile("|".join(f"(?:{pattern})" for pattern in KINDS.values()))
 _SCHEME = re.compile(r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{6,})")
 _NAMED = re.compile(
     r"(?i)(?:password|passwd|passphrase|pwd|secret|api[_-]?key|access[_-]?key|client[_-]?key|private[_-]?key|token)"
@@ -50,6 +51,7 @@ _NAMED = re.compile(
 )
 _TOKEN = re.compile(rf"[A-Za-z0-9+/=_~.-]{{{MINIMUM_TOKEN},}}")
 _WORD = re.compile(r"[^\s\"',;&<>{}\[\]()]{6,}")
+_PART = re.compile("[/=]")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
@@ -75,7 +77,11 @@ class Scanner:
 
     def search(self, texts: Iterable[tuple[str, str]]) -> Finding | None:
         """The first finding in texts, each given with its place."""
+        seen: set[str] = set()
         for place, text in texts:
+            if text in seen:  # polls are alike
+                continue
+            seen.add(text)
             folded = text.casefold()
             if any(form in folded for form in self._forms):
                 return Finding(place, "holds one of the secrets that were given")
@@ -86,7 +92,7 @@ class Scanner:
 
     def _looks_like(self, text: str) -> str | None:
         text = text.replace('\\"', '"').replace("\\/", "/")  # JSON in a text of JSON
-        for kind, pattern in _KINDS.items():
+        for kind, pattern in _KINDS.items() if _ANY_KIND.search(text) else ():
             if any(not self._harmless(found[0]) for found in pattern.finditer(text)):
                 return kind
         if any(not self._harmless(found[1]) for found in _SCHEME.finditer(text)):
@@ -95,8 +101,8 @@ class Scanner:
             return "a password or a key"
         for found in _TOKEN.finditer(text):
             if _is_random(found[0]) and not self._harmless(found[0]):
-                # A path is made of parts that may each be known; what is left must not look random.
-                if _is_random("/".join(part for part in found[0].split("/") if not self._harmless(part))):
+                # Paths and queries have parts that may each be known; what is left must not look random.
+                if _is_random("/".join(part for part in _PART.split(found[0]) if not self._harmless(part))):
                     return "a token drawn at random"
         return None
 

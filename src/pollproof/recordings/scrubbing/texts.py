@@ -53,6 +53,11 @@ class Texts:
         self._known: dict[str, str] = {}
         self._names: dict[str, str] = {}
 
+    @property
+    def made(self) -> frozenset[str]:
+        """All texts that were put in the place of others."""
+        return self.pseudonyms.given | {made for text, made in self._known.items() if made != text}
+
     # ------------------------------------------------------------------------------------ values
 
     def value(self, value: Any, depth: int = 0) -> Any:

@@ -38,6 +38,16 @@ NAMESPACES = frozenset(
 )
 """Namespaces of XML that are standards, and nobody's own."""
 
+XML_NAMES = frozenset(
+    {
+        "Envelope", "Header", "Body", "Fault", "faultcode", "faultstring", "faultactor", "detail", "Code", "Reason",
+        "Detail", "encodingStyle", "mustUnderstand", "actor", "role", "relay", "type", "nil", "schemaLocation",
+        "noNamespaceSchemaLocation", "lang", "space", "id", "string", "int", "integer", "long", "short", "decimal",
+        "float", "double", "boolean", "date", "dateTime", "time", "anyType", "anyURI", "base64Binary", "unsignedInt",
+    }
+)  # fmt: skip
+"""Names of elements, attributes and types in these namespaces."""
+
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _MARKED = re.compile(r">([^<>]+)<")
@@ -113,7 +123,7 @@ class _Gathering:
         words = frozenset(part for name in self._names for part in parts(name))
         return Vocabulary(
             self._values | NAMESPACES,
-            self._names,
+            self._names | XML_NAMES,
             words,
             tuple(sorted(self._prefixes, key=len, reverse=True)),
             tuple(re.compile(text) for text in sorted(self._templates)),
