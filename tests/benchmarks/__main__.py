@@ -16,7 +16,11 @@ from pathlib import Path
 
 from tests.benchmarks.figures import HEADING, Figure
 
-GROUPS = {"exploring": "tests.benchmarks.exploring", "soap": "tests.benchmarks.soap"}
+GROUPS = {
+    "exploring": "tests.benchmarks.exploring",
+    "gate_clock": "tests.benchmarks.gate_clock",
+    "soap": "tests.benchmarks.soap",
+}
 """Every group by name, and the module that measures it."""
 
 
