@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http.client import RemoteDisconnected
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from pollproof.cli import serve
 from pollproof.clock import VirtualClock
 from pollproof.codecs import codec_of
 from pollproof.contract.model import Contract, Role
@@ -24,11 +29,13 @@ from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
+from pollproof.recordings.reading import recorded
 from pollproof.recordings.replaying import Replay
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import prefix_of, serve_handler
 from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
 from pollproof.transport.target import InProcessTarget
+from tests.servers import ROOT, clean_environment
 
 KEY = "YOUR_API_KEY"
 JSON = {"content-type": "application/json"}
@@ -105,7 +112,7 @@ def test_who_asks_the_same_again_gets_the_same_again(provider: str) -> None:
     recording = record(contract)
     replay = Replay(contract, recording)
     for _ in range(2):
-        for exchange in (recorded.exchange for recorded in recording):
+        for exchange in (each.exchange for each in recording):
             answer = replay.handle(exchange.request)
             assert answer is not None
             assert exchange.response is not None
@@ -437,3 +444,81 @@ def test_tasks_of_a_replayed_batch_can_be_polled() -> None:
         assert told is not None
         assert told.status == 200
     assert replay.misses == 0
+
+
+# ------------------------------------------------------------------------------------- the command line
+
+
+def cassette(file: Path, *recording: Recorded) -> str:
+    """A cassette of vcrpy, as its JSON serializer writes it."""
+    interactions = []
+    for _, _, exchange, *_ in recording:
+        request, response = exchange.request, exchange.response
+        assert response is not None
+        uri = "https://api.capsolver.com" + request.path
+        asked = {"method": request.method, "uri": uri, "body": request.body.decode(), "headers": {}}
+        headers = {name: [value] for name, value in response.headers.items()}
+        status = {"code": response.status, "message": ""}
+        told = {"status": status, "headers": headers, "body": {"string": response.body.decode()}}
+        interactions.append({"request": asked, "response": told})
+    file.write_text(json.dumps({"version": 1, "interactions": interactions}), encoding="utf-8")
+    return str(file)
+
+
+def test_serve_cassette(tmp_path: Path) -> None:
+    first = cassette(tmp_path / "first.json", create("https://0", {"errorId": 0, "taskId": "a"}), poll("a", "idle"))
+    second = cassette(tmp_path / "second.json", poll("a", "ready"))
+    words = ["serve", "capsolver", "--cassette", first, "--cassette", second, "--for", "60s"]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    environment = clean_environment(PYTHONUNBUFFERED="1")
+    with subprocess.Popen([sys.executable, "-m", "pollproof", *words], env=environment, cwd=ROOT, **pipes) as process:
+        assert process.stdout is not None
+        base_url = process.stdout.readline().strip()
+        assert process.stdout.readline() == "recorded: 3 exchanges, 1 creations, 1 tasks\n"
+        said = []
+        for _ in range(3):
+            with _post(base_url, "a") as answer:
+                said.append(json.load(answer)["status"])
+        for _ in range(2):
+            with pytest.raises(urllib.error.HTTPError) as raised:
+                _post(base_url, "b")
+            raised.value.close()
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+    assert said == ["idle", "ready", "ready"]
+    assert process.returncode == 0
+    assert errors.splitlines() == [
+        "no recorded answer: getTaskResult was asked for the task 'b', and one task was recorded, that one not",
+        "requests without a recorded answer: 2",
+    ]
+
+
+def refused(*words: str) -> str:
+    """What the command says when it refuses to serve."""
+    done = CliRunner().invoke(serve, words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    return done.stderr
+
+
+def test_recordings_that_cannot_be_served(tmp_path: Path) -> None:
+    good = cassette(tmp_path / "good.json", poll("a", "ready"))
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"interactions": [', encoding="utf-8")
+    assert "no such file" in refused("capsolver", "--cassette", str(tmp_path / "missing.json"))
+    assert "broken.json" in refused("capsolver", "--cassette", good, "--cassette", str(broken))
+    assert "no exchange of decodo is recorded" in refused("decodo", "--cassette", good)
+    assert "exclude each other" in refused("capsolver", "--cassette", good, "--mutant", "capsolver.poll.terminal")
+
+
+@pytest.mark.parametrize("provider", bundled())
+def test_bundled_cassettes_can_be_replayed(provider: str) -> None:
+    contract = load_contract(provider)
+    for file in ("reference", "independent"):
+        recording = list(recorded(ROOT / "cassettes" / provider / f"{file}.yaml", contract))
+        replay = Replay(contract, recording)
+        outbound = [each.exchange for each in recording if each.exchange.request.path != CALLBACK_PATH]
+        for exchange in outbound:
+            answer = replay.handle(exchange.request)
+            assert (answer and answer.body) == (exchange.response and exchange.response.body)
+        assert replay.misses == 0
+        assert replay.exchanges == len(outbound)

@@ -22,6 +22,7 @@ from pollproof.commands.common import console_for, contract_or_exit, writable, w
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pollproof.contract.model import Contract
     from pollproof.report.document import Document
 
 ERROR = 4
@@ -299,11 +300,15 @@ def explain(clause_id: str, contract: str | None) -> None:
 @click.argument("provider")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one.")
 @click.option("--mutant", metavar="NAME", help="Serve a mutant: a clause id, or the name that `explain` shows.")
+@click.option(
+    "--cassette", "cassettes", multiple=True, metavar="FILE", help="Answer from this recording instead (repeatable)."
+)
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time, such as 10m.")
-def serve(provider: str, port: int, mutant: str | None, duration: str | None) -> None:
-    """Serve the reference provider on loopback for anyone's own tests, until interrupted.
+def serve(provider: str, port: int, mutant: str | None, cassettes: tuple[str, ...], duration: str | None) -> None:
+    """Serve the reference provider, or a recording, on loopback for anyone's own tests, until interrupted.
 
-    The first line printed is the base URL. POST {"seconds": N} to the hook on the second line moves its clock.
+    The first line printed is the base URL. POST {"seconds": N} to the hook on the second line moves its clock; a
+    recording has none. What is asked of a recording and is not in it gets HTTP 404, and is told on standard error.
     """
     from pollproof.clock import ShiftedClock
     from pollproof.explore.options import OptionError, seconds_of
@@ -312,17 +317,20 @@ def serve(provider: str, port: int, mutant: str | None, duration: str | None) ->
     from pollproof.reference.server import serve as serving
 
     contract = contract_or_exit(provider)
+    if cassettes and mutant is not None:
+        raise click.UsageError("--mutant and --cassette exclude each other")
     clock = ShiftedClock()
     try:
         seconds = None if duration is None else seconds_of(duration)
+        if cassettes:
+            _serve_recording(contract, cassettes, port, seconds)
+            return
         served = (
             ReferenceProvider(contract, clock) if mutant is None else mutant_named(contract, mutant).provider(clock)
         )
     except (OptionError, MutantError) as error:
         raise click.UsageError(str(error)) from None
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended = _told_to_end()
     try:
         with serving(served, clock, port) as found:
             click.echo(found.base_url)
@@ -331,6 +339,49 @@ def serve(provider: str, port: int, mutant: str | None, duration: str | None) ->
             ended.wait(seconds)
     except OSError as error:
         raise click.UsageError(f"port {port} cannot be used ({error.strerror})") from None
+
+
+def _told_to_end() -> threading.Event:
+    """Set when the process is told to end."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    return ended
+
+
+def _serve_recording(contract: Contract, names: Sequence[str], port: int, seconds: float | None) -> None:
+    """Answer from recordings, and tell on standard error what they have no answer to."""
+    import gc
+
+    from pollproof.recordings.errors import RecordingError
+    from pollproof.recordings.files import find
+    from pollproof.recordings.reading import recorded
+    from pollproof.recordings.replaying import Replay
+    from pollproof.reference.server import prefix_of, serve_handler
+
+    def missed(problem: str) -> None:
+        click.echo(f"no recorded answer: {problem}", err=True)
+
+    try:
+        files = find(names)
+        replay = Replay(contract, (each for path in files for each in recorded(path, contract)), missed)
+    except RecordingError as error:
+        raise click.UsageError(str(error)) from None
+    if not replay.exchanges:
+        raise click.UsageError(f"no exchange of {contract.name} is recorded in {', '.join(names)}")
+    gc.freeze()  # what is loaded stays: looking through it again and again would slow long recordings down
+    ended = _told_to_end()
+    try:
+        with serve_handler(replay.handle, prefix_of(contract), port) as base_url:
+            click.echo(base_url)
+            click.echo(f"recorded: {replay.exchanges} exchanges, {replay.creations} creations, {replay.tasks} tasks")
+            if replay.inbound:
+                click.echo(f"the recording's callbacks ({replay.inbound}) are not sent", err=True)
+            ended.wait(seconds)
+    except OSError as error:
+        raise click.UsageError(f"port {port} cannot be used ({error.strerror})") from None
+    if replay.misses:
+        click.echo(f"requests without a recorded answer: {replay.misses}", err=True)
 
 
 @cli.command()

@@ -23,39 +23,48 @@ def compare_timing(old: Profile, new: Profile) -> Iterator[Finding]:
 
 
 def _limits(limit: Limit, losing: Profile, serving: Profile, newly: bool) -> Iterator[Finding]:
-    """The first contradiction of each kind between losses in one recording and answers in the other."""
+    """The first contradiction of each kind between losses in one recording and answers in the other.
+
+    A loss has two possible reasons, the age of a task and the number of its polls. One is excluded where another task
+    of the same recording was as old, or was polled as often; where both are, the reason is another one.
+    """
     found: set[str] = set()
-    own, others = losing.timing.served.get(limit, []), serving.timing.served.get(limit, [])
-    unfinished = losing.timing.served.get(limit._replace(succeeded=False), [])
-    answered = max((point.polls for point in (*own, *unfinished)), default=0)
     for gone in losing.timing.gone[limit]:
-        if any(point.covers(gone) for point in own):
-            continue  # a like task of the same recording was there: the loss has a reason of its own
-        kind = _kind(gone, own, answered)
-        for point in others:
-            if kind not in found and _contradicts(kind, point, gone, losing.contract.limits):
-                found.add(kind)
-                yield _finding(kind, limit, gone, point, newly)
+        aged, polled = _oldest(losing, limit, gone), _busiest(losing, limit)
+        not_for_age = aged is not None and aged.age >= gone.age
+        not_for_polls = polled is not None and polled.polls >= gone.polls
+        if not_for_age and not_for_polls:
+            continue
+        older, longer = _oldest(serving, limit, gone), _busiest(serving, limit)
+        limits = losing.contract.limits
+        if older is not None and (
+            not older.age >= gone.age or _both_open(older, gone, limits)
+        ):  # a time may be unknown
+            older = None
+        if longer is not None and (longer.polls < gone.polls or _beyond(gone, limits)):
+            longer = None
+        if not_for_polls:
+            kind, shows = "lifetime-changed", older
+        elif not_for_age:
+            kind, shows = "poll-budget-changed", longer
+        else:
+            kind, shows = "retention-changed", longer if older is not None else None
+        if shows is not None and kind not in found:
+            found.add(kind)
+            yield _finding(kind, limit, gone, shows, older or shows, newly)
 
 
-def _kind(gone: Point, own: list[Point], answered: int) -> str:
-    """Which rule a loss is due to: not to the number of polls, where some task of its recording answered as many."""
-    if answered >= gone.polls:
-        return "lifetime-changed"
-    if any(point.age >= gone.age and point.read >= gone.read for point in own):
-        return "poll-budget-changed"
-    return "retention-changed"
+def _oldest(profile: Profile, limit: Limit, gone: Point) -> Point | None:
+    """The answer of a recording about the oldest task that stood as the lost one did."""
+    points = [point for point in profile.timing.served.get(limit, ()) if point.read >= gone.read]
+    return max(points, key=lambda point: point.age, default=None)
 
 
-def _contradicts(kind: str, served: Point, gone: Point, limits: Limits) -> bool:
-    """Whether one provider with the same rules cannot have given both answers."""
-    if served.read < gone.read:
-        return False
-    older = served.age >= gone.age and not _both_open(served, gone, limits)
-    longer = served.polls >= gone.polls and not _beyond(gone, limits)
-    if kind == "lifetime-changed":
-        return older
-    return longer if kind == "poll-budget-changed" else older and longer
+def _busiest(profile: Profile, limit: Limit) -> Point | None:
+    """The answer of a recording to the poll with the highest number, whether its task had an end or none."""
+    served = profile.timing.served
+    points = [point for each in (True, False) for point in served.get(limit._replace(succeeded=each), ())]
+    return max(points, key=lambda point: point.polls, default=None)
 
 
 def _both_open(served: Point, gone: Point, limits: Limits) -> bool:
@@ -71,14 +80,14 @@ def _beyond(gone: Point, limits: Limits) -> bool:
     return limits.polls is not None and limits.beyond_polls == "open" and gone.polls > limits.polls
 
 
-def _finding(kind: str, limit: Limit, gone: Point, served: Point, newly: bool) -> Finding:
-    age = f"{gone.age:.1f} s", f"{served.age:.1f} s"
+def _finding(kind: str, limit: Limit, gone: Point, served: Point, older: Point, newly: bool) -> Finding:
+    age = f"{gone.age:.1f} s", f"{older.age:.1f} s"
     words = {
         "lifetime-changed": (f"gone at an age of at most {age[0]}", f"there at an age of at least {age[1]}"),
         "poll-budget-changed": (f"gone at poll {gone.polls}", f"there at poll {served.polls}"),
         "retention-changed": (
             f"gone at poll {gone.polls} and an age of at most {age[0]}",
-            f"there at poll {served.polls} and an age of at least {age[1]}",
+            f"there at poll {served.polls}, and at an age of at least {age[1]}",
         ),
     }[kind]
     old, new = reversed(words) if newly else words

@@ -71,14 +71,14 @@ class _Parent:
 class Context(NamedTuple):
     """What is known of one answer: its entry, its task and the task's sort, what was asked for, and what is unlawful.
 
-    `asked` is None where it is not known, and empty where answers do not repeat parameters. `wrong` are the pointers
-    at which the shape of the answer is violated.
+    `asked` are the types of the parameters: None where they are not known, empty where answers do not repeat them.
+    `wrong` are the pointers at which the shape of the answer is violated.
     """
 
     seen: Seen
     task: str
     sort: str
-    asked: Mapping[str, Any] | None
+    asked: Mapping[str, frozenset[str]] | None
     wrong: frozenset[str]
 
 
@@ -122,7 +122,7 @@ class Fields:
         if kind:
             asked = context.asked or {}
             name = pointer.rpartition("/")[2]
-            if not inside and name in asked and kind in _asked_types(asked[name]):
+            if not inside and kind in asked.get(name, ()):
                 kind = AS_ASKED
             found.types.add(kind, context.seen, context.task)
             if node.allows(kind) and exact not in context.wrong:
@@ -161,7 +161,7 @@ class Fields:
         parent = self._parents.get((pointer, sort))
         if parent is None:
             parent = self._parents[pointer, sort] = _Parent(context.seen)
-        asked: Mapping[str, Any] | None = {} if inside else context.asked
+        asked: Mapping[str, frozenset[str]] | None = {} if inside else context.asked
         for name, item in value.items():
             if not self._is_name(name, context) or (inside and not node.listed and name not in node.members):
                 continue
@@ -188,7 +188,7 @@ class Fields:
 
     def _note_missing(
         self, parent: _Parent, value: dict[str, Any], pointer: str, sort: str,
-        asked: Mapping[str, Any] | None, context: Context,
+        asked: Mapping[str, frozenset[str]] | None, context: Context,
     ) -> None:  # fmt: skip
         parent.visits[None if asked is None else False] += 1
         for name in asked or ():
@@ -205,9 +205,14 @@ class Fields:
         return name != context.task and _NAME.fullmatch(name) is not None and _DRAWN.fullmatch(name) is None
 
 
-def _asked_types(value: Any) -> set[str]:
-    """The types of a parameter as it was given: those of its entries too, for a batch lists one for each task."""
-    return {type_of(value), *(type_of(item) for item in value)} if isinstance(value, list) else {type_of(value)}
+def asked_types(request: Any) -> dict[str, frozenset[str]]:
+    """The types of parameters as they were given: those of entries too, for a batch lists one for each task."""
+    if not isinstance(request, dict):
+        return {}
+    return {
+        name: frozenset({type_of(value), *map(type_of, value)} if isinstance(value, list) else {type_of(value)})
+        for name, value in request.items()
+    }
 
 
 def enough_tasks(found: Field) -> int:

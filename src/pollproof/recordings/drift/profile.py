@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from pollproof.bodies import Unreadable
 from pollproof.clauses.fields import seconds_of
@@ -12,7 +11,7 @@ from pollproof.contract.model import Contract, Effect, Operation, Role
 from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event, Reader
 from pollproof.histories import Account
-from pollproof.recordings.drift.fields import Context, Fields
+from pollproof.recordings.drift.fields import Context, Fields, asked_types
 from pollproof.recordings.drift.findings import Seen
 from pollproof.recordings.drift.occurrences import TEXT, Occurrences, word
 from pollproof.recordings.drift.situations import UNREADABLE, Situations, one_reason
@@ -23,6 +22,9 @@ from pollproof.recordings.entry import Recorded
 
 NO_TYPE = "none"
 """Stands for the content type of an answer that names none."""
+
+Asked = tuple[str, Mapping[str, frozenset[str]] | None]
+"""What is remembered of a task: its sort, and the types of its parameters (None: not known)."""
 
 Class = tuple[str, str]
 """A class of answers: the operation and the situation."""
@@ -63,7 +65,7 @@ class Profile:
         self._structures = {o.name: structure_of(contract, o) for o in contract.operations.values()}
         self._echoes = {o.name for o in contract.operations.values() if echoes_parameters(o)}
         self._account = Account()
-        self._asked: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        self._asked: dict[str, Asked] = {}
 
     def add(self, recording: Iterable[Recorded]) -> None:
         """Take in one file."""
@@ -162,9 +164,9 @@ class Profile:
             asked = self._request(event.operation, event)
             self._asked.update((member.task, asked) for member in event.members if member.task is not None)
 
-    def _request(self, operation: Operation, event: Event) -> tuple[str, Mapping[str, Any]]:
-        request = event.request
-        return self._sorts.name(operation, request), request if isinstance(request, dict) else {}
+    def _request(self, operation: Operation, event: Event) -> Asked:
+        types = asked_types(event.request) if self._echoes else {}
+        return self._sorts.name(operation, event.request), types
 
     def _fields(self, event: Event, kind: Class, seen: Seen, task: str) -> None:
         operation = event.operation
@@ -175,7 +177,7 @@ class Profile:
         if operation.role in (Role.CREATE, Role.BATCH):
             sort, asked = self._request(operation, event)
         else:
-            sort, asked = self._asked.get(event.task or "", (UNKNOWN_SORT, None))  # type: ignore[assignment]
+            sort, asked = self._asked.get(event.task or "", (UNKNOWN_SORT, None))
         if operation.name not in self._echoes or event.answer is not Answer.STATE:
             asked = {}
         fields = self.fields.get(kind)
