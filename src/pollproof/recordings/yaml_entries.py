@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
@@ -19,6 +20,9 @@ MAXIMUM_DEPTH = 100
 
 MAXIMUM_NODES = 1_000_000
 """Nodes of one entry; an ordinary one has a hundred."""
+
+MAXIMUM_DIGITS = 4000
+"""Digits of a number that Python turns into one."""
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -143,6 +147,7 @@ class YamlEntries:
         awaiting = True  # of a mapping: whether the next node is a key
         current = self._begin(event)
         anchor, tag = event.anchor, event.tag
+        typed = 0  # how deep the request body is that is written as YAML itself, 0 outside of one
         nodes = 0
         while True:
             event = get()
@@ -155,12 +160,16 @@ class YamlEntries:
                     value: Any = event.value  # quoted
                 else:
                     value = self._scalar(event)
+                    if typed and event.tag is None and type(value) is str and (type(current) is list or not awaiting):
+                        value = typed_scalar(value)
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 if awaiting and type(current) is dict:
                     raise self._refuse(event, "a key must be text")
                 if len(stack) >= MAXIMUM_DEPTH:
                     raise self._refuse(event, f"nested more than {MAXIMUM_DEPTH} deep")
                 stack.append((current, key, anchor, tag))
+                if not typed and key == "body" and len(stack) > 1 and stack[-2][1] == "request":
+                    typed = len(stack)
                 current, anchor, tag = self._begin(event), event.anchor, event.tag
                 key, awaiting = None, True
                 continue
@@ -174,6 +183,8 @@ class YamlEntries:
                     return value
                 current, key, anchor, tag = stack.pop()
                 awaiting = False
+                if len(stack) < typed:
+                    typed = 0
             if type(current) is list:
                 current.append(value)
             elif awaiting and kind is ScalarEvent:
@@ -228,6 +239,27 @@ class YamlEntries:
             pieces = [piece.encode() if isinstance(piece, str) else piece for piece in content]
             return b"".join(piece for piece in pieces if isinstance(piece, bytes))
         return content
+
+
+_INTEGER = re.compile("[-+]?(?:0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_WORDS = {
+    word: value
+    for value, words in {True: "true True TRUE", False: "false False FALSE"}.items()
+    for word in words.split()
+}
+
+
+def typed_scalar(text: str) -> Any:
+    """A plain scalar as the number or truth value that it is: vcrpy keeps the JSON that aiohttp is given as YAML."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) < MAXIMUM_DIGITS:
+        if _INTEGER.fullmatch(text):
+            return int(text)
+        if _NUMBER.fullmatch(text):
+            return float(text)
+    return text
 
 
 def _tag(tag: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(answer.status)
         if "server" not in answer.headers:
             self.send_header("server", self.version_string())
-        self.send_header("date", self.date_time_string())
+        self.send_header("date", self.date_time_string(self.server.today()))
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.status not in (204, 304):
@@ -121,6 +122,11 @@ class _Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.changed = threading.Event()
         self.prefix = prefix
+        self._shift = 0.0 if clock is None else time.time() - clock.now()
+
+    def today(self) -> float:
+        """Seconds since 1970 on the provider's own clock: recordings of a mock must show the time that it lived in."""
+        return time.time() if self.clock is None else self._shift + self.clock.now()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is no error of the server."""
