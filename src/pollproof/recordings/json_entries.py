@@ -37,6 +37,18 @@ def _refuse_constant(word: str) -> Any:
     raise ValueError(f"'{word}' is no JSON value")
 
 
+def _cut_short(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether a text is JSON as far as it goes."""
+    rest = text[error.pos :].rstrip()
+    return (
+        not rest
+        or error.msg.startswith("Unterminated")
+        or any(word.startswith(rest) for word in ("true", "false", "null", "-", ".", "e-", "e+", "E-", "E+"))
+        or (rest.startswith("u") and len(rest) < 12)  # in the middle of an escape, which may be half a character
+    )
+
+
+_CUT = "the file ends in the middle; it was cut short"
 _decoder = json.JSONDecoder(parse_constant=_refuse_constant, strict=False)
 
 
@@ -104,7 +116,7 @@ class JsonEntries:
         """The next character, which must be one of these."""
         found = self._peek()
         if found == "":
-            raise self._refuse("the file ends in the middle; it was cut short")
+            raise self._refuse(_CUT)
         if found not in wanted:
             raise self._refuse(f"no JSON: expected {' or '.join(wanted)}")
         self._at += 1
@@ -113,7 +125,7 @@ class JsonEntries:
     def _value(self) -> Any:
         """The next value, whatever it is."""
         if self._peek() == "":
-            raise self._refuse("the file ends in the middle; it was cut short")
+            raise self._refuse(_CUT)
         size = CHUNK
         while True:
             if len(self._text) - self._at > LARGE:
@@ -126,7 +138,7 @@ class JsonEntries:
                 cut = error.pos >= len(self._text) - 16 or error.msg.startswith("Unterminated")
                 if not cut:
                     raise self._refuse(f"no JSON: {error.msg}") from None
-                problem = "the file ends in the middle; it was cut short"
+                problem = _CUT if _cut_short(self._text, error) else f"no JSON: {error.msg}"
             except ValueError as error:
                 raise self._refuse(f"no JSON: {str(error)[:80]}") from None
             else:
@@ -149,10 +161,10 @@ class JsonEntries:
     # ---------------------------------------------------------------------------------- the document
 
     def _table(self, path: tuple[str, ...]) -> Iterator[Any]:
-        if self._peek() != "{":
+        if self._peek() not in ("{", ""):
             what = ".".join(path) or "the document"
             raise self._refuse(f"no recording: expected {what} to be an object with 'log' or 'interactions'")
-        self._at += 1
+        self._take("{")
         if self._peek() == "}":
             self._at += 1
             return
@@ -177,9 +189,9 @@ class JsonEntries:
                 return
 
     def _list(self) -> Iterator[Any]:
-        if self._peek() != "[":
+        if self._peek() not in ("[", ""):
             raise self._refuse("the entries must be a list")
-        self._at += 1
+        self._take("[")
         if self._peek() == "]":
             self._at += 1
             return
