@@ -18,6 +18,8 @@ import click
 from pollproof import __version__
 from pollproof.commands.check import check
 from pollproof.commands.common import console_for, contract_or_exit, writable, write
+from pollproof.commands.drift import drift
+from pollproof.commands.record import record
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -405,7 +407,8 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-cli.add_command(check)
+for command in (check, record, drift):
+    cli.add_command(command)
 
 
 def main() -> None:
