@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pollproof.bodies import write_json
-from pollproof.recordings.encodings import BodyTooLarge, UnknownEncoding, decoded
+from pollproof.recordings.encodings import TOO_MANY, BodyTooLarge, UnknownEncoding, decoded, has_too_many_parts
 from pollproof.recordings.entry import OWN, Entry, Times
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.times import NoTime, date_times, own_times
@@ -66,6 +66,10 @@ class CassetteReader:
             raise self._refuse(number, "body", "unpacks to more than 64 MiB") from None
         except UnknownEncoding as error:
             failure, status = f"{NOT_RECORDED} in an encoding that is read here ({error})", None
+        if has_too_many_parts(asked):
+            raise self._refuse(number, "request.body", TOO_MANY)
+        if has_too_many_parts(told):
+            told, failure, status = b"", TOO_MANY, None
         times: Times | None = None
         probe: str | None = None
         inbound = False

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pollproof.recordings.cassettes import NOT_RECORDED
-from pollproof.recordings.encodings import BodyTooLarge, UnknownEncoding, decoded
+from pollproof.recordings.encodings import TOO_MANY, BodyTooLarge, UnknownEncoding, decoded, has_too_many_parts
 from pollproof.recordings.entry import Entry, Times
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.times import NoTime, date_times, har_times
@@ -62,6 +62,10 @@ class HarReader:
             raise self._refuse(number, "response.content", "unpacks to more than 64 MiB") from None
         except UnknownEncoding as error:
             failure = f"{NOT_RECORDED} in an encoding that is read here ({error})"
+        if has_too_many_parts(asked):
+            raise Unrecorded(TOO_MANY)
+        if failure is None and has_too_many_parts(told):
+            told, failure = b"", TOO_MANY
         return Entry(
             number,
             method.upper(),
