@@ -85,8 +85,8 @@ def record(plan: Plan, tasks: int = 1, progress: Progress | None = None) -> Reco
     result.exchanges = list(monitor.trace)
     if result.clock == "real" and result.exchanges:
         result.started = wall + timedelta(seconds=result.exchanges[0].sent - begun)
-    if result.problem is None and not monitor.account.tasks and not _inline(plan, monitor):
-        result.problem = "no task was created: the target refused each"
+    if result.problem is None:
+        result.problem = _left_open(plan, monitor)
     return result
 
 
@@ -164,6 +164,15 @@ def _hear(session: Session) -> None:
         if not waiting:
             return
         source.wait(source.patience / 10)
+
+
+def _left_open(plan: Plan, monitor: Monitor) -> str | None:
+    """What a recording lacks although nothing went wrong with it, None where it is whole."""
+    created = [history for history in monitor.account.tasks.values() if history.created is not None]
+    if not created and not _inline(plan, monitor):
+        return "no task was created: the target refused each"
+    still = sum(1 for history in created if history.terminal is None and not history.inline)
+    return f"{still} of {len(created)} tasks did not come to an end" if still else None
 
 
 def _inline(plan: Plan, monitor: Monitor) -> bool:

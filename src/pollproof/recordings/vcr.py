@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
+import sys
 import time
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import Contract
@@ -138,7 +142,7 @@ def recording(
             return
 
     try:
-        with Recorded.use(path=str(target), record_mode=RecordMode.ALL):
+        with _side_by_side(), Recorded.use(path=str(target), record_mode=RecordMode.ALL):
             yield recorder
     finally:
         exchanges = recorder.exchanges
@@ -154,6 +158,43 @@ def recording(
             overwrite=overwrite,
             secrets=secrets,
         )
+
+
+@contextlib.contextmanager
+def _side_by_side() -> Iterator[None]:
+    """Let the requests of several threads go out at the same time.
+
+    While one request is sent, vcrpy takes its patches back for the whole process, and misses what others connect then.
+    It does so for code that looks its own class up by name. Of what is patched, only `http.client` before Python 3.12
+    and urllib3 before 2 do that: the one gets a class that does not, with the other vcrpy is left as it is.
+    """
+    import vcr.patch  # type: ignore[import-untyped]
+    from vcr.stubs import VCRHTTPSConnection  # type: ignore[import-untyped]
+
+    urllib3 = sys.modules.get("urllib3")
+    if urllib3 is not None and str(urllib3.__version__).startswith("1."):
+        yield
+        return
+    with (
+        mock.patch.object(vcr.patch, "force_reset", contextlib.nullcontext),
+        mock.patch.object(VCRHTTPSConnection, "_baseclass", _Https),
+    ):
+        yield
+
+
+class _Https(http.client.HTTPSConnection):
+    """A connection whose constructor means `HTTPSConnection` by that name, whatever the name is bound to meanwhile."""
+
+
+_constructor = http.client.HTTPSConnection.__init__
+_Https.__init__ = types.FunctionType(  # type: ignore[method-assign]
+    _constructor.__code__,
+    {**vars(http.client), "HTTPSConnection": http.client.HTTPSConnection},
+    _constructor.__name__,
+    _constructor.__defaults__,
+    _constructor.__closure__,
+)
+_Https.__init__.__kwdefaults__ = _constructor.__kwdefaults__
 
 
 def _origin(parts: Any) -> tuple[str, str, int]:
