@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 import json
 import random
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+from jsonschema import Draft202012Validator
 
 from pollproof.clock import Clock, VirtualClock
+from pollproof.commands.drift import drift as command
 from pollproof.contract.model import Break, Contract, Effect, Operation, Phase, Role, Status, TaskKind
 from pollproof.data import bundled
 from pollproof.events import CALLBACK_PATH, Reader
@@ -22,7 +26,10 @@ from pollproof.loading import load_contract
 from pollproof.monitor import Monitor
 from pollproof.recordings.drift import KINDS, Finding, Profile, Severity, compare
 from pollproof.recordings.drift.compare import Comparison
+from pollproof.recordings.drift.document import document_of
+from pollproof.recordings.drift.markdown import markdown_of
 from pollproof.recordings.entry import Recorded
+from pollproof.recordings.writing import write_cassette
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
 from pollproof.transport.http import HttpTarget
@@ -167,7 +174,7 @@ def test_a_recording_and_itself_do_not_differ(provider: str) -> None:
 def test_clients_and_tasks_that_differ_are_no_drift(provider: str) -> None:
     contract = load_contract(provider)
     recordings = []
-    for seed in range(5):
+    for seed in range(4):
         visit = embedded(contract, ReferenceProvider(contract, VirtualClock()), seed, 1000 * seed)
         visit.session.created = 100 * seed
         if provider == "decodo":
@@ -646,6 +653,166 @@ def test_callbacks_are_compared_by_what_they_tell() -> None:
     assert kinds(drift(contract, called(parse=False), called(parse=0))) == set()  # the documents have both
     assert kinds(drift(contract, called(parse=False), called(parse="no"))) == {("type-changed", "info")}
     assert kinds(drift(contract, called(), called(status="over"))) == {("status-new", "error")}
+
+
+# ------------------------------------------------------------------------------------- the command line
+
+
+def cassette(file: Path, made: Iterable[Exchange], host: str = "https://api.capsolver.com") -> str:
+    """A cassette of vcrpy, as its JSON serializer writes it."""
+    interactions = []
+    for each in made:
+        assert each.response is not None
+        request = {"method": each.request.method, "uri": host + each.request.path, "headers": {}}
+        request["body"] = each.request.body.decode()
+        headers = {name: [value] for name, value in each.response.headers.items()}
+        response = {"status": {"code": each.response.status, "message": ""}, "headers": headers}
+        interactions.append(
+            {"request": request, "response": {**response, "body": {"string": each.response.body.decode()}}}
+        )
+    file.write_text(json.dumps({"version": 1, "interactions": interactions}), encoding="utf-8")
+    return str(file)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(command, words)
+
+
+def refused(*words: str) -> str:
+    """What is said of bad input."""
+    done = run(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    return done.stderr
+
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = json.loads((ROOT / "schemas" / "pollproof" / "drift.schema.json").read_text(encoding="utf-8"))
+
+
+def test_the_command_its_reports_and_its_exit_status(tmp_path: Path) -> None:
+    made = Made().create("a").running("a", cost=1).ready("a", cost=1)
+    old = cassette(tmp_path / "old.json", made.exchanges)
+    warned = cassette(tmp_path / "warned.json", Made().create("b").running("b").ready("b", cost=1).exchanges)
+    bad = Made().create("SECRET-id").running("SECRET-id", cost="SECRET").ready("SECRET-id", cost="SECRET")
+    worse = cassette(tmp_path / "worse.json", bad.exchanges)
+    nothing = cassette(tmp_path / "nothing.json", Made().refused("c", "ERROR_TASKID_INVALID").exchanges)
+    assert run(old, old).exit_code == 0
+    assert (
+        run(old, old).output.splitlines()[-1].startswith("NO DRIFT: 0 errors, 0 warnings, 0 for information; 3 kinds")
+    )
+    assert run(old, warned).exit_code == 0
+    assert run(old, warned, "--strict").exit_code == 1
+    assert run(old, nothing).exit_code == 3
+    files = [tmp_path / "drift.json", tmp_path / "drift.md"]
+    done = run(old, worse, "--json", str(files[0]), "--markdown", str(files[1]))
+    assert done.exit_code == 1
+    document = json.loads(files[0].read_text(encoding="utf-8"))
+    Draft202012Validator(SCHEMA).validate(document)
+    assert document["complete"] is True
+    assert document["counts"] == {"error": 1, "warning": 0, "info": 0}
+    assert document["findings"][0]["first"] == {"recording": "new", "file": worse, "entry": 2}
+    markdown = files[1].read_text(encoding="utf-8")
+    assert "| **error** | type\\-changed |".replace("\\-", "-") in markdown
+    assert all("SECRET" not in text for text in (done.output, json.dumps(document), markdown))
+    assert "\x1b" not in done.output
+
+
+def test_standard_output_is_for_one_report(tmp_path: Path) -> None:
+    old = cassette(tmp_path / "old.json", Made().create("a").exchanges)
+    Draft202012Validator(SCHEMA).validate(json.loads(run(old, old, "--json", "-").stdout))
+    assert run(old, old, "--markdown", "-").stdout.startswith("### pollproof drift: capsolver: no drift")
+    assert run(old, old, "-q").stdout.count("\n") == 1
+
+
+def test_the_schema_names_every_kind_and_is_valid() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$defs"]["finding"]["properties"]["id"]["enum"] == list(KINDS)
+
+
+def test_names_from_recordings_are_no_markup() -> None:
+    old = Made().running()
+    odd = {"a|b": 1, "`c`": 1, "<script>": 1, "@someone": 1, "x_y*z": 1, "\x1b[31m": 1}
+    comparison = old.against(Made().running(**odd))
+    document = document_of(comparison, "old|<b>.yaml", "`new`@x")
+    text = markdown_of(document)
+    table = [line for line in text.splitlines() if line.startswith("| **")]
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 7 for line in table)
+    assert "<" not in text
+    assert "@" not in text
+    assert not re.search(r"(?<!\\)`", text)
+    assert "\x1b" not in text
+    assert "@someone" in {finding.place[1:] for finding in comparison.findings}
+
+
+def test_markdown_is_short_enough_for_a_comment() -> None:
+    old, new = (
+        Made().running(),
+        Made().running(
+            **{f"field_of_a_long_name_{'x' * 40}_{chr(97 + n % 26)}{'y' * (n // 26)}": 1 for n in range(500)}
+        ),
+    )
+    text = markdown_of(document_of(old.against(new), "old.yaml", "new.yaml"))
+    assert "... and" in text
+    assert len(text) < 60_000
+
+
+def test_the_contract_is_found_or_asked_for(tmp_path: Path) -> None:
+    exchanges = Made().create("a").running("a").exchanges
+    hosted = cassette(tmp_path / "hosted.json", exchanges)
+    local = cassette(tmp_path / "local.json", exchanges, "http://127.0.0.1:8000")
+    other = cassette(tmp_path / "other.json", exchanges, "https://api.capmonster.cloud")
+    foreign = cassette(tmp_path / "foreign.json", exchanges, "https://api.stranger.io")
+    assert run(hosted, hosted).exit_code == 0
+    assert run(hosted, local).exit_code == 0  # one of the two that the local one may be
+    assert "may be of capmonster or capsolver; expected --provider" in refused(local, local)
+    assert run(local, local, "--provider", "capsolver").exit_code == 0
+    assert run(local, local, "--provider", "capsolver", "--base-url", "http://127.0.0.1:8000").exit_code == 0
+    assert "of different APIs: capsolver and capmonster" in refused(hosted, other)
+    assert "NEW holds no traffic of a bundled contract" in refused(hosted, foreign)
+    assert "OLD holds no traffic of decodo" in refused(local, local, "--provider", "decodo")
+    assert "did you mean 'capsolver'?" in refused(local, local, "--provider", "capsolvr")
+    assert "no such file" in refused(local, str(tmp_path / "missing.json"))
+    bundled_one = str(ROOT / "cassettes" / "capsolver" / "reference.yaml")
+    assert run(bundled_one, local).exit_code in (0, 1)  # it says itself what it is
+    assert "NEW was recorded from another API" in refused(local, bundled_one, "--provider", "capmonster")
+
+
+def test_folders_are_compared_as_wholes(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "package.json").write_text('{"name": "x"}', encoding="utf-8")
+        cassette(tmp_path / name / "1.json", Made().create("a").exchanges)
+    cassette(tmp_path / "old" / "2.json", Made().running("b").exchanges)
+    cassette(tmp_path / "new" / "3.json", Made().running("c", cost=1).exchanges)
+    done = run(str(tmp_path / "old"), str(tmp_path / "new"))
+    assert done.exit_code == 0
+    assert "field-new  getTaskResult, running at /cost" in done.output
+    assert "3.json, entry 1" in done.output
+    assert "no recording" in refused(str(tmp_path / "old" / "package.json"), str(tmp_path / "new"))
+
+
+@pytest.mark.parametrize("provider", bundled())
+def test_bundled_cassettes_of_one_provider_do_not_drift(provider: str) -> None:
+    folder = ROOT / "cassettes" / provider
+    files = [str(folder / "reference.yaml"), str(folder / "walks.yaml.gz")]
+    for old, new in (files, files[::-1]):
+        done = run(old, new, "--strict", "-q")
+        assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("provider", bundled())
+def test_scrubbed_recordings_do_not_drift(provider: str, tmp_path: Path) -> None:
+    contract = load_contract(provider)
+    change = answers(contract.operation(Role.CREATE).name, "created", scrubbed_name_17_x=1, status_of_mine="s3cret")
+    files = []
+    for seed in range(2):
+        reference = ReferenceProvider(contract, VirtualClock(), None, () if provider == "cnode" else (change,))
+        made = [each.exchange for each in embedded(contract, reference, seed, 100 * seed).visit(6)]
+        file = tmp_path / f"{seed}.yaml"
+        write_cassette(file, made, contract, base_url="http://127.0.0.1:1", clock="virtual", source="the reference")
+        files.append(str(file))
+    done = run(*files, "--strict", "-q")
+    assert done.exit_code == 0, done.output
 
 
 def test_every_kind_of_finding_has_a_test() -> None:

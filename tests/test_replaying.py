@@ -30,7 +30,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.reading import recorded
-from pollproof.recordings.replaying import Replay
+from pollproof.recordings.replaying import Replay, replay_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import prefix_of, serve_handler
 from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
@@ -505,6 +505,9 @@ def test_recordings_that_cannot_be_served(tmp_path: Path) -> None:
     broken = tmp_path / "broken.json"
     broken.write_text('{"interactions": [', encoding="utf-8")
     assert "no such file" in refused("capsolver", "--cassette", str(tmp_path / "missing.json"))
+    plain = tmp_path / "plain.json"
+    plain.write_text('{"a": 1}', encoding="utf-8")
+    assert "no recording" in refused("capsolver", "--cassette", good, "--cassette", str(plain))
     assert "broken.json" in refused("capsolver", "--cassette", good, "--cassette", str(broken))
     assert "no exchange of decodo is recorded" in refused("decodo", "--cassette", good)
     assert "exclude each other" in refused("capsolver", "--cassette", good, "--mutant", "capsolver.poll.terminal")
@@ -522,3 +525,11 @@ def test_bundled_cassettes_can_be_replayed(provider: str) -> None:
             assert (answer and answer.body) == (exchange.response and exchange.response.body)
         assert replay.misses == 0
         assert replay.exchanges == len(outbound)
+
+
+def test_a_folder_may_hold_other_files_too(tmp_path: Path, capsolver: Contract) -> None:
+    cassette(tmp_path / "a.json", create("https://0", {"errorId": 0, "taskId": "a"}))
+    cassette(tmp_path / "b.json", poll("a", "ready"))
+    (tmp_path / "package.json").write_text('{"name": "x"}', encoding="utf-8")
+    replay = replay_of(capsolver, [str(tmp_path)])
+    assert (replay.exchanges, status_of(replay, "a")) == (2, "ready")

@@ -356,17 +356,14 @@ def _serve_recording(contract: Contract, names: Sequence[str], port: int, second
     import gc
 
     from pollproof.recordings.errors import RecordingError
-    from pollproof.recordings.files import find
-    from pollproof.recordings.reading import recorded
-    from pollproof.recordings.replaying import Replay
+    from pollproof.recordings.replaying import replay_of
     from pollproof.reference.server import prefix_of, serve_handler
 
     def missed(problem: str) -> None:
         click.echo(f"no recorded answer: {problem}", err=True)
 
     try:
-        files = find(names)
-        replay = Replay(contract, (each for path in files for each in recorded(path, contract)), missed)
+        replay = replay_of(contract, names, missed)
     except RecordingError as error:
         raise click.UsageError(str(error)) from None
     if not replay.exchanges:

@@ -54,7 +54,8 @@ def drift(old: str, new: str, provider: str | None, base_url: str | None, **opti
         files = find([old]), find([new])
         contract = _contract(provider, *files, base_url)
         profiles = [
-            _profile(side, paths, contract, base_url) for side, paths in zip(("OLD", "NEW"), files, strict=True)
+            _profile(side, name, paths, contract, base_url)
+            for side, name, paths in zip(("OLD", "NEW"), (old, new), files, strict=True)
         ]
     except RecordingError as error:
         raise click.UsageError(str(error)) from None
@@ -80,14 +81,18 @@ def _contract(provider: str | None, old: list[Path], new: list[Path], base_url: 
     return contract
 
 
-def _profile(side: str, files: list[Path], contract: Contract, base_url: str | None) -> Profile:
+def _profile(side: str, name: str, files: list[Path], contract: Contract, base_url: str | None) -> Profile:
     """The profile of one side; nothing of the contract in it is bad input."""
     from pollproof.recordings.drift import Profile
-    from pollproof.recordings.reading import recorded
+    from pollproof.recordings.reading import NoRecording, recorded
 
     profile = Profile(contract)
     for path in files:
-        profile.add(recorded(path, contract, base_url=base_url))
+        try:
+            profile.add(recorded(path, contract, base_url=base_url))
+        except NoRecording:
+            if str(path) == name:
+                raise  # among the files of a folder there may be others
     if not profile.exchanges:
         where = "" if base_url is None else f" below {base_url}"
         raise click.UsageError(f"{side} holds no traffic of {contract.name}{where}")

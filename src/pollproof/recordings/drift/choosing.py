@@ -13,7 +13,7 @@ from pollproof.data import bundled
 from pollproof.loading import load_contract
 from pollproof.recordings.hosts import is_local
 from pollproof.recordings.matching import Matcher, Tally
-from pollproof.recordings.reading import contract_named, entries
+from pollproof.recordings.reading import NoRecording, contract_named, entries
 
 LOOKED_INTO = 500
 """Entries of a file that are looked into to tell whose traffic it is."""
@@ -50,9 +50,13 @@ def candidates_of(files: list[Path], base_url: str | None = None) -> Candidates:
     tallies = {name: Tally() for name in bundled()}
     for path in files:
         matchers = [Matcher(load_contract(name), tally, base_url) for name, tally in tallies.items()]
-        for entry in islice(entries(path), LOOKED_INTO):
-            for matcher in matchers:
-                matcher.exchange(entry)
+        try:
+            for entry in islice(entries(path), LOOKED_INTO):
+                for matcher in matchers:
+                    matcher.exchange(entry)
+        except NoRecording:
+            if len(files) == 1:
+                raise  # among the files of a folder there may be others
     hosted = {name for name, tally in tallies.items() if any(not _is_local(base) for base in tally.bases)}
     return Candidates(named, frozenset(hosted), frozenset(name for name, tally in tallies.items() if tally.matched))
 

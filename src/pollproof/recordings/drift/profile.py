@@ -69,7 +69,6 @@ class Profile:
 
     def add(self, recording: Iterable[Recorded]) -> None:
         """Take in one file."""
-        self.files += 1
         self._account = Account()
         self._asked.clear()
         self.timing.begin()
@@ -78,6 +77,7 @@ class Profile:
             if event is not None:
                 self.exchanges += 1
                 self._add(event, Seen(recorded.file, recorded.number))
+        self.files += 1
 
     def _add(self, event: Event, seen: Seen) -> None:
         account = self._account
