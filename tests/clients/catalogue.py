@@ -1,0 +1,227 @@
+"""Every client program of this folder: how it is started, which rule its fault breaks, and the clause that says so.
+
+A client is told POLLPROOF_BASE_URL, POLLPROOF_API_KEY and POLLPROOF_TASK. A lawful one (no fault) is acquitted in every
+scenario; one with a fault is convicted by its clause, in a scenario that gives the fault an occasion. Where a fault
+cannot be had without breaking other rules too, `also` names them.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+WSDL = HERE.parent.parent / "schemas" / "cnode" / "cnode.wsdl"
+LANGUAGES = {"python": ([sys.executable], "py"), "node": (["node"], "mjs"), "shell": (["bash"], "sh")}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One departure: the rule that it breaks, and the clause of that rule without the provider's name."""
+
+    name: str
+    rule: str
+    clause: str | None = None
+    also: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """Providers, languages or programs that have this fault; all where there are none."""
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One program with at most one fault."""
+
+    name: str
+    provider: str
+    language: str
+    command: tuple[str, ...]
+    fault: Fault | None = None
+
+    @property
+    def clause(self) -> str | None:
+        """The clause that convicts it."""
+        return None if self.fault is None or self.fault.clause is None else f"{self.provider}.{self.fault.clause}"
+
+    @property
+    def also(self) -> frozenset[str]:
+        """Clauses that may convict it besides."""
+        return frozenset() if self.fault is None else frozenset(f"{self.provider}.{one}" for one in self.fault.also)
+
+
+REPORTED = "A failure is reported as a failure: the client does not end as if all were well."
+UNLAWFUL_WAIT = "After an answer that is not final a client waits before it polls again"
+BOUNDED = "Requests that come to nothing are repeated a few times, not without end"
+
+CAPTCHA = [
+    Fault("half-wait", f"{UNLAWFUL_WAIT}: half the seconds are too few.", "client.wait"),
+    Fault(
+        "milliseconds",
+        f"{UNLAWFUL_WAIT}: seconds were written where milliseconds were meant.",
+        "client.wait",
+        only=("python", "shell"),
+    ),
+    Fault(
+        "seconds",
+        f"{UNLAWFUL_WAIT}: the seconds were handed to a timer that counts milliseconds.",
+        "client.wait",
+        only=("node",),
+    ),
+    Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.wait"),
+    Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error that is not final.", "client.wait"),
+    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503."),
+    Fault("endless-reset", f"{BOUNDED}: a connection that was reset."),
+    Fault("polls-after-final", "A client does not poll a task again whose final answer it has.", "client.final"),
+    Fault("over-budget", "A client polls a task at most 120 times.", "client.budget", also=("client.wait",)),
+    Fault("over-lifetime", "A client does not poll a task whose lifetime is over.", "client.lifetime"),
+    Fault("another-id", "Every poll carries the id that the creation gave.", "client.same-task-id"),
+    Fault(
+        "id-retyped",
+        "Every poll carries the id as the JSON type that it came in.",
+        "client.same-task-id",
+        also=("client.poll-request",),
+    ),
+    Fault(
+        "id-rounded",
+        "Every poll carries the id digit by digit, also beyond 2^53.",
+        "client.same-task-id",
+        only=("capmonster",),
+    ),
+    Fault(
+        "id-from-answer",
+        "Every poll carries the id that the creation gave, whether or not an answer repeats it.",
+        "client.same-task-id",
+        also=("client.poll-request",),
+    ),
+    Fault(
+        "key-in-header",
+        "The key is sent in the body, as clientKey.",
+        "client.create-request",
+        also=("client.poll-request",),
+    ),
+    Fault("untyped-task", "A task is created with its type.", "client.create-request"),
+    Fault("keyless-poll", "A poll carries the key.", "client.poll-request"),
+    Fault(
+        "polls-inline",
+        "A result that came with the creation is not polled for.",
+        "client.synchronous",
+        only=("capsolver",),
+    ),
+    Fault("polls-on-after-error", "An error is final, with or without a status: no poll follows it.", "client.final"),
+    Fault("pending-as-final", "A task that is still in work is polled on, however that is said.", only=("capmonster",)),
+    Fault("idle-as-success", "idle is not a result.", only=("capsolver",)),
+    Fault("unknown-as-success", "A status that nobody documented is not a result."),
+    Fault("ready-without-solution", "ready without a solution is no success."),
+    Fault("failure-as-success", REPORTED),
+    Fault("giving-up-as-success", "Giving up is reported as a failure."),
+    Fault("wrong-solution", "The solution that the client gives is the one that was served."),
+    Fault("empty-solution", "The solution that the client gives is not empty where one was served."),
+    Fault("loses-http-errors", "The body of an answer with HTTP 4xx is read: it tells the error and whether to go on."),
+    Fault("needs-status", "The creation's answer need not have a status.", only=("python",)),
+    Fault("strict-fields", "Fields that no page names are let pass.", only=("python",)),
+]
+
+BATCHES = ("--batch-size", "1")
+DECODO = [
+    Fault("hot", "A client does not poll in a hot loop."),
+    Fault("milliseconds", "A client does not poll in a hot loop: a wrong unit of time.", only=("python", "shell")),
+    Fault("seconds", "A client does not poll in a hot loop: a wrong unit of time.", only=("node",)),
+    Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status."),
+    Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error."),
+    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503."),
+    Fault("endless-reset", f"{BOUNDED}: a connection that was reset."),
+    Fault("reads-again", "A client does not ask for the status of a task again that is done."),
+    Fault("another-id", "Every poll carries the id that queueing gave.", "client.same-task-id"),
+    Fault("id-rounded", "Every poll carries the id digit by digit, also beyond 2^53.", "client.same-task-id"),
+    Fault("bearer", "The token follows the word Basic."),
+    Fault("no-token", "Every request carries the token."),
+    Fault("token-in-address", "The token is sent in a header, never in an address."),
+    Fault("no-url", "A task is asked for with a url or a query.", "client.task-request"),
+    Fault("hasty-batches", "A client sends at most one batch a second.", "client.batch-rate", options=BATCHES),
+    Fault("urls-and-queries", "A batch has urls or queries, not both.", "client.batch-request"),
+    Fault("empty-as-success", "HTTP 204 says that there are no results yet: it is no result."),
+    Fault("empty-as-failure", "HTTP 204 says that there are no results yet: it is no failure."),
+    Fault("ignores-faulted", "A task that is faulted has no results to wait for: the client ends."),
+    Fault("faulted-as-pending", "A client does not poll a task again that is faulted."),
+    Fault("faulted-as-done", REPORTED),
+    Fault("unknown-as-success", "A status that nobody documented is not a result."),
+    Fault("done-without-results", "done without results is no success."),
+    Fault("failure-as-success", REPORTED),
+    Fault("giving-up-as-success", "Giving up is reported as a failure."),
+    Fault("wrong-results", "The results that the client gives are those that were served."),
+    Fault("empty-results", "The results that the client gives are not empty where some were served."),
+    Fault("loses-http-errors", "The body of an answer with HTTP 4xx is read: it tells what is wrong."),
+]
+
+CNODE = [
+    Fault("hot", "A client does not poll in a hot loop."),
+    Fault("milliseconds", "A client does not poll in a hot loop: a wrong unit of time.", only=("python", "shell")),
+    Fault("seconds", "A client does not poll in a hot loop: a wrong unit of time.", only=("node",)),
+    Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status."),
+    Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error."),
+    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503."),
+    Fault("endless-reset", f"{BOUNDED}: a connection that was reset."),
+    Fault("polls-after-final", "A client does not poll a task again whose final status it has.", "client.final"),
+    Fault("failure-as-pending", "A client does not poll a task again that has failed.", "client.final"),
+    Fault("polls-on-after-fault", "A client does not poll on after a Fault.", "client.final"),
+    Fault("another-id", "Every poll carries the id that the operation gave.", "client.same-task-id"),
+    Fault("no-task-id", "A poll carries the id of its task.", "client.poll-request"),
+    Fault("bad-callback", "callback is a boolean.", "client.poll-request"),
+    Fault(
+        "qualified-parameters",
+        "Parameters stand in elements without a namespace.",
+        "client.create-request",
+        also=("client.poll-request",),
+    ),
+    Fault("matches-text", "XML is read by names, not as text: prefixes, attributes and order do not matter."),
+    Fault("substring", "Only FINISHED_OK is a success, not every status that has FINISHED in it."),
+    Fault("error-as-success", "Only FINISHED_OK is a success, not every status that begins with FINISHED_."),
+    Fault("unknown-as-success", "SERIES_FINISHED is not a result."),
+    Fault("failure-as-success", REPORTED),
+    Fault("giving-up-as-success", "Giving up is reported as a failure."),
+    Fault("wrong-result", "The result that the client gives is the one that was served."),
+    Fault("empty-result", "The result that the client gives is not empty where one was served."),
+    Fault("loses-faults", "A Fault is read: it tells what is wrong, and whether to go on."),
+]
+
+ZEEP = [
+    Fault("error-as-success", "Only FINISHED_OK is a success, not every status that begins with FINISHED_."),
+    Fault("polls-on-after-fault", "A client does not poll on after a Fault.", "client.final"),
+]
+
+
+def _of(provider: str, language: str, faults: list[Fault], program: str, *arguments: str) -> list[Client]:
+    start, suffix = LANGUAGES[language]
+    command = (*start, str(HERE / language / f"{program}.{suffix}"), *arguments)
+    title = f"{provider}-{language}" if program in ("captcha", provider) else f"{provider}-{language}-{program}"
+    clients = [Client(title, provider, language, command)]
+    for fault in faults:
+        if not fault.only or {provider, language} & set(fault.only):
+            clients.append(
+                Client(
+                    f"{title}-{fault.name}",
+                    provider,
+                    language,
+                    (*command, *fault.options, "--fault", fault.name),
+                    fault,
+                )
+            )
+    return clients
+
+
+CLIENTS = [
+    client
+    for language in LANGUAGES
+    for clients in (
+        _of("capsolver", language, CAPTCHA, "captcha", "capsolver"),
+        _of("capmonster", language, CAPTCHA, "captcha", "capmonster"),
+        _of("decodo", language, DECODO, "decodo"),
+        _of("cnode", language, CNODE, "cnode"),
+    )
+    for client in clients
+] + _of("cnode", "python", ZEEP, "cnode_zeep", str(WSDL))
+"""All clients, the lawful ones among them."""
+
+LAWFUL = [client for client in CLIENTS if client.fault is None]
+FAULTY = [client for client in CLIENTS if client.fault is not None]
