@@ -72,9 +72,10 @@ def _answered(event: Event) -> str:
     if event.phase is not None:
         phase: str = event.phase.value
         return phase + (", told as an error" if event.error_code is not None else "")
-    if role in (Role.CREATE, Role.BATCH, Role.CANCEL):
-        return ACCEPTED
-    return "no result yet" if role is Role.FETCH else UNKNOWN_STATUS
+    if role is Role.FETCH:
+        return "no result yet"
+    told = role in (Role.POLL, Role.CALLBACK) or (type(event.status) is str and event.status != "")
+    return UNKNOWN_STATUS if told else ACCEPTED
 
 
 def one_reason(event: Event) -> bool:
