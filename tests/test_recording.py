@@ -203,6 +203,16 @@ def test_a_target_that_is_not_there_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_clock_hook_that_does_not_work_is_told_before_any_task_is_created(tmp_path: Path) -> None:
+    with serving(keeping_alive(lambda asked: http({}, "404 Not Found"))) as server:
+        words = ("--base-url", server.url, "--advance-url", server.url + "/no-hook", "--out", str(tmp_path / "a.yaml"))
+        result = run("capsolver", *words)
+        assert [asked.path for asked in server.asked] == ["/no-hook"]
+    assert result.exit_code == 4
+    assert "the clock hook" in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -37,6 +37,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace import Exchange, Request, Response
 from pollproof.transport.target import InProcessTarget
 
+APIS = Path(__file__).parent / "apis"
 SALT = b"the salt of the tests"
 SECRET = "hush-Zq7Pl0vR9xK3mT/w+8"
 
@@ -84,8 +85,8 @@ class Source(NamedTuple):
 
 
 def sources() -> list[Source]:
-    """Every mutant and every legal variant of every contract."""
-    contracts = [contract(name) for name in bundled()]
+    """Every mutant and every legal variant of every contract, of those too that only tests know."""
+    contracts = [contract(name) for name in (*bundled(), *sorted(map(str, APIS.glob("*.toml"))))]
     return [
         Source(found, departure.name, departure)
         for found in contracts
@@ -572,6 +573,28 @@ def test_a_secret_that_was_given_is_found_in_every_form(number: int) -> None:
         finding = scanner.search([("somewhere", text)])
         assert finding is not None, (form, text)
         assert SECRET not in str(finding)
+
+
+@pytest.mark.parametrize("key", ["1234", "test", "key", "a b c", "secret", "ready", "Basic"])
+def test_a_weak_key_is_scrubbed_and_stops_nothing(key: str, tmp_path: Path) -> None:
+    trace = [
+        post("/createTask", {"clientKey": key, "task": {"type": "T"}}, {"errorId": 0, "taskId": f"{number}-1234x"})
+        for number in range(200)
+    ]
+    written = cassette(tmp_path / "a.yaml", trace, "capsolver", source="live", secrets=(key,))
+    asked = re.findall(r'"clientKey":"([^"]*)"', written.path.read_text())
+    assert set(asked) == {"ready" if key == "ready" else "YOUR_API_KEY"}  # a word of the contract is no secret
+
+
+def test_values_of_any_depth_are_scrubbed() -> None:
+    value: Any = SECRET
+    for level in range(400):
+        value = [value] if level % 2 else {"next": value}
+    trace = [post("/getTaskResult", {"clientKey": "k", "taskId": "1"}, {"errorId": 0, "solution": value})]
+    (made,) = Scrubber(contract("capsolver"), salt=SALT).scrub(trace).exchanges
+    assert made.response is not None
+    assert SECRET.encode() not in made.response.body
+    assert judged_otherwise(contract("capsolver"), trace, [made]) == ()
 
 
 @pytest.mark.parametrize("name", bundled())

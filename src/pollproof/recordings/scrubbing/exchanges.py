@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -155,12 +156,17 @@ class Scrubber:
         path, mark, query = request.path.partition("?")
         if operation.role is not Role.CALLBACK:
             stem = path.rstrip("/")
-            pieces = [
-                quote(self._texts.text(unquote(piece)), safe="") if "{" in part else piece
-                for part, piece in zip(operation.path.split("/"), stem.split("/"), strict=False)
-            ]
-            path = "/".join(pieces) + path[len(stem) :][:1]
+            path = self._filled(operation.path, stem) + path[len(stem) :][:1]
         return f"{path}?{self._texts.addresses.query(query)}" if mark else path
+
+    def _filled(self, template: str, path: str) -> str:
+        """A path that a template fits, with what stands for its variables replaced."""
+        literals = re.split(r"\{\w+\}", template)
+        found = re.fullmatch("([^/]+)".join(map(re.escape, literals)), path)
+        if found is None:
+            return template  # the operation shares its path with others, so it was told by the body
+        values = [quote(self._texts.text(unquote(value)), safe="") for value in found.groups()]
+        return literals[0] + "".join(value + literal for value, literal in zip(values, literals[1:], strict=True))
 
     def _addresses(self, events: Sequence[Event]) -> Iterable[str | None]:
         """For each event, where its callback went (None for what the client asked)."""

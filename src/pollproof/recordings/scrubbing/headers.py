@@ -24,7 +24,7 @@ RESPONSE = frozenset({"content-type", "retry-after", "date", "location"})
 
 
 class Headers:
-    """Scrubs headers. `read` are the names of those that the contract looks at, `credential` of the key's."""
+    """Scrubs headers. `read` are the names of those that the contract mentions, `credential` of the key's."""
 
     def __init__(self, texts: Texts, read: frozenset[str], credential: str) -> None:
         self._texts = texts

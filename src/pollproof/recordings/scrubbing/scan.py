@@ -17,6 +17,9 @@ from pollproof.report.redact import MINIMUM_SECRET
 MINIMUM_FRAGMENT = 6
 """Characters of an encoded secret that are worth looking for."""
 
+MINIMUM_LONG = 8
+"""Characters of a secret from which on it is looked for inside of other words."""
+
 MINIMUM_TOKEN = 20
 """Characters from which on a token can be judged by how random it looks."""
 
@@ -71,7 +74,10 @@ class Scanner:
         for secret in secrets:
             if len(secret) >= MINIMUM_SECRET and secret.casefold() not in known:
                 forms |= dict.fromkeys(_forms(secret))
-        self._forms = [form for form in forms if form not in known]
+        # A short secret is part of many a number or word: it counts where it stands by itself.
+        self._forms = [form for form in forms if len(form) >= MINIMUM_LONG and form not in known]
+        short = [re.escape(form) for form in forms if len(form) < MINIMUM_LONG]
+        self._short = re.compile(rf"(?<![^\W_])(?:{'|'.join(short)})(?![^\W_])") if short else None
         self._allowed = allowed
         self._tokens: set[str] | None = None
 
@@ -83,7 +89,7 @@ class Scanner:
                 continue
             seen.add(text)
             folded = text.casefold()
-            if any(form in folded for form in self._forms):
+            if any(form in folded for form in self._forms) or (self._short and self._short.search(folded)):
                 return Finding(place, "holds one of the secrets that were given")
             kind = self._looks_like(text)
             if kind is not None:

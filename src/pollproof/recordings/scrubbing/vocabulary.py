@@ -60,7 +60,7 @@ class Vocabulary:
     """What a contract knows. `values` and `names` stay as they are, `prefixes` begin values whose rest is replaced.
 
     `templates` are samples with a number in them; `patterns` and `lengths` are what schemas ask of strings, so a
-    pseudonym must answer them as the original does. `headers` are those that the contract reads.
+    pseudonym must answer them as the original does. `headers` are those that the contract mentions.
     """
 
     values: set[str] = field(default_factory=set)
@@ -154,6 +154,7 @@ class _Gathering:
             self.data([operation.request, list(operation.alternatives), operation.action, f'"{operation.action}"'])
             for answer in operation.answers.values():
                 self.data([answer.body, dict(answer.headers)])
+                self._headers |= {name.lower() for name, _ in answer.headers}
             for place in (operation.task_id, operation.echo, operation.status, operation.result, operation.error_code):
                 self.place(place)
             for place in (*operation.required, *operation.marks.values()):
