@@ -26,6 +26,8 @@ import requests
 import vcr
 import yaml
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pollproof.bodies import read_json
 from pollproof.clock import ShiftedClock
@@ -39,6 +41,7 @@ from pollproof.monitor import Monitor, clauses_of
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.proxy import listening
 from pollproof.recordings.recorder import record
+from pollproof.recordings.rendering import Interaction, as_json, as_yaml
 from pollproof.recordings.vcr import recording
 from pollproof.recordings.writing import check_writable, write_cassette
 from pollproof.reference.provider import ReferenceProvider
@@ -269,6 +272,28 @@ def test_an_exchange_without_answer_is_written_as_one(tmp_path: Path) -> None:
     assert cassette["metadata"]["pollproof"]["exchanges"] == [{"received": 5.0, "failure": "no answer in time"}]
     (read,) = exchanges_of(path)
     assert read.response is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(), st.binary() | st.text().map(str.encode), st.floats(-1e9, 1e9))
+def test_what_is_rendered_is_read_again(text: str, body: bytes, moment: float) -> None:
+    request = Request("POST", "/", {"x-text": text, "no": "1"}, body)
+    one = Interaction("http://e.invalid/", Exchange(request, Response(299, {}, body), moment, moment, text))
+    metadata = {"source": text, "expected": {"a b": [text, 1, True, None, 0.5]}, "started": None}
+    for rendered, load in ((as_yaml, yaml.safe_load), (as_yaml, c_load), (as_json, json.loads)):
+        found = load(rendered(metadata, [one]))
+        own = found["metadata"]["pollproof"]
+        assert {name: own[name] for name in metadata} == metadata
+        assert own["exchanges"] == [{"sent": 0.0, "received": 0.0, "failure": text}]
+        asked, told = found["interactions"][0]["request"], found["interactions"][0]["response"]
+        assert asked["headers"] == {"x-text": [text], "no": ["1"]}
+        assert told["status"] == {"code": 299, "message": ""}
+        if rendered is as_yaml:
+            assert (_bytes(asked["body"]), _bytes(told["body"]["string"])) == (body, body)
+
+
+def c_load(text: str) -> Any:
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 # -------------------------------------------------------------------------------- vcrpy replays it
