@@ -19,6 +19,7 @@ from pollproof import __version__
 from pollproof.commands.check import check
 from pollproof.commands.common import console_for, contract_or_exit, writable, write
 from pollproof.commands.drift import drift
+from pollproof.commands.gate import gate
 from pollproof.commands.record import record
 
 if TYPE_CHECKING:
@@ -404,7 +405,7 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-for command in (check, record, drift):
+for command in (check, gate, record, drift):
     cli.add_command(command)
 
 

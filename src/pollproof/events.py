@@ -13,6 +13,7 @@ from pollproof.codecs import Check, check_of, codec_of
 from pollproof.contract.conditions import compile_any, compile_condition
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
 from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.outcomes import OPERATION, OUTCOME_PATH, read_outcome
 from pollproof.shapes import ShapeError
 from pollproof.trace import Exchange
 
@@ -103,6 +104,7 @@ class _OperationReader:
         "echo",
         "effects",
         "error_code",
+        "inbound",
         "marks",
         "operation",
         "phases",
@@ -117,6 +119,7 @@ class _OperationReader:
     def __init__(self, operation: Operation, check: Mapping[str, Check]) -> None:
         self.operation = operation
         self.role = operation.role
+        self.inbound = operation.role in (Role.CALLBACK, Role.OUTCOME)
         self.task_id = compile_place(operation.task_id)
         self.echo = compile_place(operation.echo)
         self.status = compile_place(operation.status)
@@ -154,6 +157,7 @@ class Reader:
                 self._elements.setdefault((operation.method, operation.path), {})[operation.element] = reader
             else:
                 self._literal[operation.method, operation.path] = reader
+        self._literal["POST", OUTCOME_PATH] = _OperationReader(OPERATION, checks)
         self._poll = next(
             (reader for readers in self._elements.values() for reader in readers.values() if reader.role is Role.POLL),
             None,
@@ -211,7 +215,9 @@ class Reader:
         if reader.check_request is not None:
             request_errors = reader.check_request(asked, request.body)
         told: Any = MISSING
-        if reader.role is Role.CALLBACK:  # the provider asked, so its state stands in the request
+        if reader.inbound:  # the provider asked, so its state stands in the request
+            if reader.role is Role.OUTCOME:
+                return _outcome(exchange, number)
             view = View(asked, MISSING, variables, request.headers, _NOTHING, None)
             answer = Answer.UNREADABLE if type(asked) is Unreadable else Answer.STATE
         elif response is None:
@@ -317,6 +323,36 @@ class Reader:
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _outcome(exchange: Exchange, number: int) -> Event:
+    """The event of what a client said at its end: an `Outcome` in place of the request, and of no one task."""
+    outcome = read_outcome(exchange.request.body)
+    return Event(
+        number=number,
+        exchange=exchange,
+        operation=OPERATION,
+        request=MISSING if outcome is None else outcome,
+        response=MISSING,
+        request_errors=(),
+        response_errors=(),
+        task=None,
+        raw_task=MISSING if outcome is None else outcome.task,
+        echo=MISSING,
+        inline_kind=False,
+        answer=Answer.UNREADABLE if outcome is None else Answer.STATE,
+        phase=None,
+        status=MISSING,
+        result=MISSING if outcome is None else outcome.result,
+        result_text=None if outcome is None or outcome.result is None else canonical(outcome.result),
+        error_code=None,
+        effect=None,
+        documented=True,
+        marks=_NOTHING,
+        members=(),
+        formal=False,
+        transient=False,
+    )
 
 
 def _unspecified(probe: str | None, errors: tuple[ShapeError, ...], http: int) -> bool:

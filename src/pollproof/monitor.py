@@ -11,6 +11,7 @@ from pollproof.contract.model import Clause, Contract, Operation, Role, Subject
 from pollproof.events import Event, Reader
 from pollproof.histories import Account, TaskHistory
 from pollproof.ledger import Entry, Evidence, Ledger
+from pollproof.outcomes import OPERATION
 from pollproof.trace import Exchange, Slice
 
 MAXIMUM_CONTEXT = 6
@@ -58,7 +59,7 @@ class Monitor:
         self._limits = reader.contract.limits
         self._checks = {
             (operation.name, probe): self._select(operation, probe)
-            for operation in reader.contract.operations.values()
+            for operation in (*reader.contract.operations.values(), OPERATION)
             for probe in (None, *reader.contract.probe_names)
         }
 

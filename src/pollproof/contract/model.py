@@ -75,6 +75,7 @@ class Role(Enum):
     BATCH = "batch"  # asks for several tasks at once
     CALLBACK = "callback"  # the provider tells the client of the end of a task
     CANCEL = "cancel"  # asks that a task be given up
+    OUTCOME = "outcome"  # says how the client ended; no contract has it, every trace may
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ ANSWERS = (
     "callback",
 )
 MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after")
+ROLES = tuple(role.value for role in Role if role is not Role.OUTCOME)
 OBSERVATION_KINDS = ("solving-time",)
 
 
@@ -97,7 +98,7 @@ def contract_schema() -> dict[str, Any]:
     operation = _table(
         ("role", "method", "path", "task_id", "answers"),
         {
-            "role": _choice([role.value for role in Role], "What the operation does to a task."),
+            "role": _choice(ROLES, "What the operation does to a task."),
             "method": _choice(["GET", "POST", "PUT", "PATCH", "DELETE"], "The HTTP method."),
             "path": {"type": "string", "pattern": "^/|^$", "description": "Below the base URL; {name} is a variable."},
             "request": {"description": "The body of a request, with $words in it; none when left out."},

@@ -66,16 +66,26 @@ def violation_lines(clause: Mapping[str, Any], again: str) -> list[str]:
     """One violation as plain lines."""
     violation = clause["violation"]
     times = "" if violation["times"] == 1 else f" ({violation['times']} times)"
+    scenario = violation.get("scenario")
     return [
         f"{clause['id']} {clause['level']} violated{times}",
         f"  rule      {clause['text']}",
         f"  source    {clause['source']}",
+        *([] if scenario is None else [f"  scenario  {scenario}"]),
         f"  expected  {violation['expected']}",
         f"  seen      {violation['seen']}",
         "  trace",
         *("    " + line for line in lines(violation["trace"])),
-        f"  again     {again} -k {clause['id']}",
+        f"  again     {_again(again, clause['id'], scenario)}",
     ]
+
+
+def _again(command: str, clause: str, scenario: str | None) -> str:
+    """The command that shows a violation once more."""
+    if scenario is None:
+        return f"{command} -k {clause}"
+    before, mark, after = command.partition(" -- ")
+    return f"{before} --scenario {scenario}{mark}{after}"
 
 
 def _print_violation(console: Console, clause: Mapping[str, Any], *, strict: bool, again: str) -> None:

@@ -1,0 +1,166 @@
+"""`pollproof gate`: judge a client in any language."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pollproof.commands.common import console_for, contract_or_exit, writable, write
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pollproof.gate.scenarios import Scenario
+    from pollproof.report.document import Document
+
+EPILOG = (
+    "The command is started once for each scenario with POLLPROOF_BASE_URL, POLLPROOF_API_KEY, POLLPROOF_TASK (the "
+    "JSON of the task to create) and POLLPROOF_SCENARIO. A client that succeeds prints the solution and exits 0; one "
+    "that gives up exits otherwise. Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "
+    "3 inconclusive (--require-all and a clause unexercised, or interrupted); 4 the command cannot be judged: it does "
+    "not start, never asks, or does not solve an ordinary task."
+)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...", type=click.UNPROCESSED)
+@click.option("--scenario", "names", multiple=True, metavar="NAME", help="Run this scenario alone (repeatable).")
+@click.option("-k", "keyword", metavar="EXPRESSION", help="Run only scenarios whose name matches, as in pytest.")
+@click.option("--list", "listing", is_flag=True, help="List the scenarios instead (the command is not run).")
+@click.option(
+    "--clock",
+    type=click.Choice(["auto", "leap", "real"]),
+    default="auto",
+    show_default=True,
+    help="Leap over the command's waits (Linux), or really wait; auto finds out by a run which it obeys.",
+)
+@click.option("--timeout", default="60s", show_default=True, metavar="TIME", help="Real time for one scenario.")
+@click.option(
+    "--budget", default="2m", show_default=True, metavar="TIME", help="Real time for all scenarios without leaping."
+)
+@click.option("--strict", is_flag=True, help="A violated SHOULD fails too.")
+@click.option("--require-all", is_flag=True, help="Every clause must be exercised (exit status 3).")
+@click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON (- for standard output).")
+@click.option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+@click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
+def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
+    """Judge a client: run it against the reference provider through every scenario of the contract."""
+    from pollproof.explore.options import OptionError, seconds_of
+    from pollproof.gate.catalogue import scenarios
+    from pollproof.gate.run import Gate, judge
+    from pollproof.report.document import outcome_of
+    from pollproof.report.gated import document_of_gate, print_scenarios
+    from pollproof.report.terminal import print_document, print_summary
+
+    contract = contract_or_exit(provider)
+    known = scenarios(contract)
+    chosen = _chosen(known, options["names"], options["keyword"])
+    if options["listing"]:
+        _list(chosen)
+        return
+    try:
+        timeout, budget = seconds_of(options["timeout"]), seconds_of(options["budget"])
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+    writable(options["json_file"], options["junit"])
+    console = console_for(sys.stderr if options["json_file"] == "-" else sys.stdout)
+    asked = Gate(contract, command, tuple(chosen), known[0], options["clock"], timeout, budget)
+    with _progress(quiet=options["quiet"]) as progress:
+        gating = judge(asked, progress)
+    document = document_of_gate(gating, strict=options["strict"], require_all=options["require_all"])
+    again = shlex.join(["pollproof", "gate", provider, *_flags(options), "--", *command])
+    if document["error"] is None:
+        print_document(console, document, strict=options["strict"], again=again, quiet=options["quiet"])
+        print_scenarios(console, document, quiet=options["quiet"])
+        print_summary(console, document, strict=options["strict"])
+    else:
+        click.echo(f"error: {document['error']}", err=True)
+    _write(document, options["json_file"], options["junit"], again, strict=options["strict"])
+    raise SystemExit(outcome_of(document).status)
+
+
+def _chosen(known: Sequence[Scenario], names: Sequence[str], keyword: str | None) -> list[Scenario]:
+    """The scenarios that are to be run."""
+    from pollproof.loading.errors import nearest
+
+    chosen = list(known)
+    words = [scenario.name for scenario in known]
+    for name in names:
+        if name not in words:
+            raise click.UsageError(
+                f"'{name}' is no scenario{nearest(name, words)} (`pollproof gate PROVIDER --list -- x` lists them)"
+            )
+    if names:
+        chosen = [scenario for scenario in known if scenario.name in names]
+    if keyword is not None:
+        from _pytest.mark.expression import Expression
+
+        try:
+            expression = Expression.compile(keyword)
+            chosen = [scenario for scenario in chosen if expression.evaluate(_Words(scenario.name).contains)]
+        except Exception as error:  # the parser raises errors of its own, and SyntaxError in newer versions
+            raise click.UsageError(f"-k '{keyword}' is no expression ({error})") from None
+        if not chosen:
+            raise click.UsageError(f"no scenario matches -k '{keyword}'")
+    return chosen
+
+
+class _Words:
+    """Tells an expression whether a word is part of the name of a scenario."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def contains(self, word: str, /, **_: object) -> bool:
+        return word.lower() in self._name
+
+
+def _list(chosen: Sequence[Scenario]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("scenario", "asks for", "text"):
+        table.add_column(name, no_wrap=name == "scenario")
+    for scenario in chosen:
+        table.add_row(scenario.name, scenario.expects.value, scenario.text)
+    console_for(sys.stdout).print(table)
+
+
+def _flags(options: dict[str, Any]) -> list[str]:
+    """The options that decide how the command is judged, for the command that shows a violation again."""
+    words = ["--clock", options["clock"]] if options["clock"] != "auto" else []
+    return [*words, *(["--strict"] if options["strict"] else [])]
+
+
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Any]:
+    """A live line on a terminal; nothing elsewhere."""
+    console: Console = console_for(sys.stderr)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.markup import escape
+
+    with console.status("starting") as status:
+        yield lambda name, number, count: status.update(escape(f"{name} ({number + 1} of {count})"))
+
+
+def _write(document: Document, json_file: str | None, junit: str | None, again: str, *, strict: bool) -> None:
+    if json_file is not None:
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        if json_file == "-":
+            sys.stdout.write(text)
+        else:
+            write(Path(json_file), text)
+    if junit is not None:
+        from pollproof.report.junit import junit_of
+
+        write(Path(junit), junit_of(document, again=again, strict=strict))

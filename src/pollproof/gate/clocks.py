@@ -1,0 +1,65 @@
+"""Clocks of the gate: one time for the provider and the client that is judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+LOOK = 0.02
+"""Real seconds between two looks at whether a sleep is to end early."""
+
+DOUBT = 0.02
+"""Seconds by which the time of a request may be off: it is taken when the request is read, not when it was sent."""
+
+Until = Callable[[], bool]
+
+
+class Hold(Protocol):
+    """A moment in which a clock does not leap."""
+
+    def sleep(self, seconds: float, port: int = 0, until: Until | None = None) -> bool:
+        """Let that many seconds of the clock pass, and say whether they did; `until` ends the sleep early."""
+
+
+class GateClock(Protocol):
+    """The time of one scenario."""
+
+    def now(self) -> float:
+        """Seconds since an arbitrary moment."""
+
+    def advance(self, seconds: float) -> None:
+        """Let that many seconds pass."""
+
+    def held(self) -> AbstractContextManager[Hold]:
+        """Keep the clock from leaping while a request is answered."""
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a client under this clock."""
+
+
+class RealClock:
+    """The machine's own clock, for clients whose runtime cannot be made to leap."""
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def advance(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    @contextmanager
+    def held(self) -> Iterator[Hold]:
+        yield self
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        return dict(base)
+
+    def sleep(self, seconds: float, port: int = 0, until: Until | None = None) -> bool:
+        """Wait in real time, looking every now and then whether to go on waiting."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if until is not None and until():
+                return False
+            time.sleep(min(left, LOOK))
+        return True

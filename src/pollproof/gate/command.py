@@ -1,0 +1,297 @@
+"""The command under test: started once for each scenario, bounded in everything, and nothing of it survives."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MARK = "POLLPROOF_RUN"
+"""The variable by which the processes of one run are known, whatever group they are in."""
+
+KEPT = 16 * 1024
+"""Bytes that are kept of the beginning of the output, and as many of its end."""
+
+LAST = 300
+"""Characters of the output that a message shows."""
+
+MAXIMUM_OUTPUT = 32 * 1024 * 1024
+"""Bytes of output after which a command is ended."""
+
+MAXIMUM_PROCESSES = 256
+"""Processes of one command at a time after which it is ended."""
+
+LOOK = 0.05
+"""Real seconds between two looks at a running command."""
+
+COUNT_EVERY = 10
+"""Looks between two counts of its processes."""
+
+GRACE = 0.2
+"""Real seconds for the rest of the output when the command has ended and a child of its still holds the pipe."""
+
+ATTEMPTS, PAUSE = 200, 0.01
+"""How often processes are looked for that must be ended, and the real seconds between."""
+
+TOKEN = re.compile(rb"token-[0-9a-f]{20}")
+
+_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
+
+
+class CannotStart(Exception):
+    """The command could not be started; the message is one sentence."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a command ended.
+
+    `status` is its exit status (minus the number of the signal that ended it), None where it had to be ended; then
+    `stopped` says why. `tokens` are the one-time tokens in its output, in order.
+    """
+
+    status: int | None
+    stopped: str | None
+    seconds: float
+    output: Output
+    tokens: list[str] = field(default_factory=list)
+
+    @property
+    def words(self) -> str:
+        """How it ended, in few words."""
+        if self.stopped is not None:
+            return self.stopped
+        if self.status is not None and self.status < 0:
+            with contextlib.suppress(ValueError):
+                return f"ended by {signal.Signals(-self.status).name}"
+        return f"exit status {self.status}"
+
+
+class Output:
+    """What a command printed: its beginning and its end, and the tokens in all of it."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._head = b""
+        self._tail = b""
+        self._found: dict[str, None] = {}
+        self._rest = b""
+
+    def add(self, data: bytes) -> None:
+        """Take in more output."""
+        self.total += len(data)
+        room = KEPT - len(self._head)
+        self._head += data[:room]
+        self._tail = (self._tail + data[max(room, 0) :])[-KEPT:]
+        seen = self._rest + data
+        for match in TOKEN.finditer(seen):
+            self._found.setdefault(match[0].decode())
+        self._rest = seen[-32:]
+
+    @property
+    def tokens(self) -> list[str]:
+        return list(self._found)
+
+    @property
+    def head(self) -> str:
+        return self._head.decode("utf-8", "replace")
+
+    @property
+    def tail(self) -> str:
+        """The end of the output, as far as `head` does not hold it."""
+        return self._tail.decode("utf-8", "replace")
+
+    @property
+    def left_out(self) -> int:
+        """Bytes between the two."""
+        return self.total - len(self._head) - len(self._tail)
+
+    def end(self) -> str:
+        """The last of it on one line, for messages."""
+        lines = [line.strip() for line in (self.head + self.tail).splitlines() if line.strip()]
+        return " / ".join(lines)[-LAST:]
+
+
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    timeout: float,
+    stop: Callable[[], str | None] = lambda: None,
+) -> Ended:
+    """Run a command to its end, or end it: after `timeout` real seconds, or when `stop` gives a reason.
+
+    Raises `CannotStart`.
+    """
+    folder = tempfile.mkdtemp(prefix="pollproof-gate-")
+    mark = os.path.basename(folder)
+    own = {**environment, "TMPDIR": folder, MARK: mark}
+    started = time.monotonic()
+    try:
+        with _adopting() as adopted:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    env=own,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
+            output = Output()
+            reader = threading.Thread(target=_read, args=(process, output), daemon=True)
+            reader.start()
+            stopped: str | None = None
+            try:
+                stopped = _watch(process, mark, output, started + timeout, timeout, stop)
+            finally:
+                if stopped is None and process.returncode is not None:
+                    reader.join(GRACE)
+                _end(process, mark, adopted)
+                reader.join()
+        status = None if stopped is not None else process.returncode
+        return Ended(status, stopped, time.monotonic() - started, output, output.tokens)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(process: subprocess.Popen[bytes], output: Output) -> None:
+    assert process.stdout is not None
+    with process.stdout as stream, contextlib.suppress(OSError, ValueError):
+        while data := os.read(stream.fileno(), 65536):
+            output.add(data)
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    mark: str,
+    output: Output,
+    end: float,
+    timeout: float,
+    stop: Callable[[], str | None],
+) -> str | None:
+    """Wait for the end of the command; why it must be ended, or None when it has."""
+    looks = 0
+    while True:
+        if _has_ended(process, LOOK):
+            return None
+        looks += 1
+        if time.monotonic() > end:
+            return f"still running after {timeout:g} real seconds"
+        if output.total > MAXIMUM_OUTPUT:
+            return f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
+        if looks % COUNT_EVERY == 0 and len(_marked(mark)) > MAXIMUM_PROCESSES:
+            return f"started more than {MAXIMUM_PROCESSES} processes"
+        reason = stop()
+        if reason is not None:
+            return reason
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait that long for the end of a command; whether it has come."""
+    if not hasattr(os, "pidfd_open"):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        return process.poll() is not None
+    # Popen.wait looks at growing intervals, which would cost each scenario some 20 ms.
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return process.poll() is not None
+    try:
+        select.select([descriptor], [], [], seconds)
+    finally:
+        os.close(descriptor)
+    return process.poll() is not None
+
+
+# ------------------------------------------------------------------------------------- nothing survives
+
+
+def _end(process: subprocess.Popen[bytes], mark: str, adopted: Callable[[], set[int]]) -> None:
+    """End every process of the command: its group, those that carry its mark, and orphans that came to us."""
+    for _ in range(ATTEMPTS):
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            with contextlib.suppress(OSError):
+                process.kill()
+            process.wait()
+        left = _marked(mark) | adopted()
+        for number in left:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        for number in left:
+            with contextlib.suppress(OSError):
+                os.waitpid(number, os.WNOHANG)
+        if not left:
+            return
+        time.sleep(PAUSE)
+
+
+def _marked(mark: str) -> set[int]:
+    """The processes that carry the mark of a run in their environment (none where the system does not tell)."""
+    found: set[int] = set()
+    wanted = f"{MARK}={mark}".encode()
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with contextlib.suppress(OSError):
+                    if wanted in Path("/proc", name, "environ").read_bytes().split(b"\0"):
+                        found.add(int(name))
+    return found
+
+
+@contextlib.contextmanager
+def _adopting() -> Iterator[Callable[[], set[int]]]:
+    """Let orphans of the command become children of this process, so that none can hide; which those are."""
+    if not sys.platform.startswith("linux"):
+        yield set
+        return
+    before = _children()
+    library = ctypes.CDLL(None)
+    old = ctypes.c_int()
+    library.prctl(_SUBREAPER + 1, ctypes.byref(old), 0, 0, 0)
+    library.prctl(_SUBREAPER, 1, 0, 0, 0)
+
+    def orphans() -> set[int]:
+        return {number for number in _children() - before if _session(number) != os.getsid(0)}
+
+    try:
+        yield orphans
+    finally:
+        library.prctl(_SUBREAPER, old.value, 0, 0, 0)
+
+
+def _children() -> set[int]:
+    """The children of this process."""
+    found: set[int] = set()
+    own = os.getpid()
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{own}/task"):
+            with contextlib.suppress(OSError):
+                found |= {int(word) for word in Path(f"/proc/{own}/task/{thread}/children").read_text().split()}
+    return found
+
+
+def _session(number: int) -> int:
+    try:
+        return os.getsid(number)
+    except OSError:
+        return -1

@@ -1,0 +1,289 @@
+"""Running the gate: the command meets every scenario, and the monitor judges each trace into one ledger."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from pollproof.contract.model import Clause, Contract, Subject
+from pollproof.events import Answer, Reader
+from pollproof.gate.clocks import GateClock, RealClock
+from pollproof.gate.command import CannotStart, Ended, run
+from pollproof.gate.leap import LeapClock, unavailable
+from pollproof.gate.scenarios import Expects, Scenario
+from pollproof.gate.server import GateServer, serving
+from pollproof.gate.staging import StagedProvider, task_of
+from pollproof.ledger import Ledger
+from pollproof.monitor import Monitor, clauses_of
+from pollproof.outcomes import Outcome, outcome_exchange
+
+TIMEOUT = 60.0
+"""Real seconds that the command may take for one scenario."""
+
+BUDGET = 120.0
+"""Real seconds that may be waited in all scenarios together where the command does not obey the leaping clock."""
+
+MAXIMUM_REQUESTS = 5_000
+"""Requests of one scenario after which the command is ended: it asks without end."""
+
+DAY = 86_400.0
+"""Seconds of a scenario after which the command is ended where no document limits the life of a task."""
+
+BEYOND = 1.5
+"""How much longer than a task lives, and than a scenario takes, the command may go on in virtual time."""
+
+MARGIN = 600.0
+"""Seconds of virtual time that are added to that."""
+
+
+class GateError(Exception):
+    """The gate cannot judge the command; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is judged, and how. `smoke` is the scenario that every working client passes."""
+
+    contract: Contract
+    command: tuple[str, ...]
+    scenarios: tuple[Scenario, ...]
+    smoke: Scenario
+    clock: str = "auto"
+    timeout: float = TIMEOUT
+    budget: float = BUDGET
+
+
+@dataclass(slots=True)
+class Played:
+    """One scenario that the command has met; `reason` says why it has not (then the rest is empty)."""
+
+    scenario: Scenario
+    ledger: Ledger
+    ended: Ended | None = None
+    outcome: Outcome | None = None
+    exchanges: int = 0
+    virtual: float = 0.0
+    reason: str = ""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the end of the command is what the scenario asks for."""
+        if self.outcome is None or self.scenario.expects is Expects.EITHER:
+            return True
+        return self.outcome.succeeded is (self.scenario.expects is Expects.SUCCESS)
+
+
+@dataclass(slots=True)
+class Gating:
+    """What came of a run: every scenario, and one ledger of them all. `clock` says in words which clock judged."""
+
+    gate: Gate
+    ledger: Ledger
+    clock: str = ""
+    leaps: bool = False
+    played: list[Played] = field(default_factory=list)
+    evidence: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    error: str | None = None
+    complete: bool = True
+    seconds: float = 0.0
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with the scenario that begins, its number, and how many there are."""
+
+
+def judge(gate: Gate, progress: Progress | None = None) -> Gating:
+    """Let the command meet all scenarios; an interruption leaves what was judged so far."""
+    started = time.monotonic()
+    clauses = clauses_of(gate.contract, Subject.CLIENT)
+    result = Gating(gate, Ledger(clauses))
+    try:
+        _choose_clock(result)
+        _play_all(result, clauses, progress)
+    except (GateError, CannotStart) as error:
+        result.error = str(error)
+        result.complete = False
+    except KeyboardInterrupt:
+        result.complete = False
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | None) -> None:
+    gate = result.gate
+    left = gate.budget
+    for number, scenario in enumerate(gate.scenarios):
+        if progress is not None:
+            progress(scenario.name, number, len(gate.scenarios))
+        if not result.leaps and scenario.seconds > left:
+            reason = f"it takes {scenario.seconds:g} s of real waiting, and {left:.0f} s are left of the budget"
+            result.played.append(Played(scenario, Ledger(clauses), reason=reason))
+            continue
+        played = play(gate, scenario, clauses, leaps=result.leaps)
+        if not result.leaps and played.ended is not None:
+            left -= played.ended.seconds
+        result.played.append(played)
+        _absorb(result, played)
+
+
+def _absorb(result: Gating, played: Played) -> None:
+    before = {name: entry.evidence for name, entry in result.ledger.entries.items()}
+    result.ledger.absorb(played.ledger)
+    for name, entry in result.ledger.entries.items():
+        if entry.evidence is not before[name]:
+            result.evidence[name] = played.scenario.name
+
+
+# ----------------------------------------------------------------------------------------------- the clock
+
+
+def _choose_clock(result: Gating) -> None:
+    """Find out by a run of the command which clock it obeys; raises `GateError` where it cannot be judged at all."""
+    gate = result.gate
+    smoke = gate.smoke
+    wanted = gate.clock
+    why = None if wanted == "real" else unavailable()
+    if why is not None and wanted == "leap":
+        raise GateError(why)
+    if wanted == "real" or why is not None:
+        result.clock = "real time" + (f" ({why})" if why else "")
+        _check(gate, _probe(gate, smoke, leaps=False))
+        return
+    probe = _probe(gate, smoke, leaps=True)
+    if probe.obeys:
+        result.clock, result.leaps = "leaping", True
+        _check(gate, probe)
+        return
+    reason = "the command does not obey the leaping clock"
+    if wanted == "leap":
+        _check(gate, probe)
+        raise GateError(f"{reason}: {probe.words}")
+    result.clock = f"real time ({reason}: {probe.words})"
+    _check(gate, _probe(gate, smoke, leaps=False))
+
+
+@dataclass(slots=True)
+class _Probe:
+    ended: Ended
+    outcome: Outcome
+    contacts: int
+    exchanges: int
+    elsewhere: list[str]
+    answers: list[Answer]
+    obeys: bool
+    words: str
+
+
+def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
+    ended, server, outcome, clock, _ = _perform(gate, smoke, leaps=leaps)
+    reader = Reader(gate.contract)
+    events = [reader.read(exchange, 0) for exchange in server.trace()]
+    obeys, words = False, ""
+    if isinstance(clock, LeapClock):
+        found = clock.leaps
+        obeys = found.obeyed
+        words = "it did not load the library" if not found.attached else "its waits were not leapt over"
+    return _Probe(
+        ended,
+        outcome,
+        server.contacts,
+        server.count,
+        server.elsewhere,
+        [event.answer for event in events if event is not None],
+        obeys,
+        words,
+    )
+
+
+def _check(gate: Gate, probe: _Probe) -> None:
+    """Raise `GateError` where the smoke scenario shows that the command is no working client at all."""
+    if probe.outcome.succeeded and Answer.STATE in probe.answers:
+        return
+    printed = probe.ended.output.end()
+    end = f"; it ended with {probe.ended.words} and " + (
+        f"its output with: {printed}" if printed else "printed nothing"
+    )
+    if not probe.contacts:
+        raise GateError(f"the command never contacted the base URL (POLLPROOF_BASE_URL){end}")
+    if not probe.answers:
+        what = f"asked for {probe.elsewhere[0]}" if probe.elsewhere else "sent no request of the contract"
+        raise GateError(f"the command contacted the base URL, but {what}{end}")
+    if Answer.STATE not in probe.answers:
+        raise GateError(f"the command contacted the base URL, but every request was refused{end}")
+    if probe.ended.status == 0:
+        raise GateError(
+            f"the command contacted the base URL, but did not print the solution of an ordinary task (its token){end}"
+        )
+    raise GateError(f"the command contacted the base URL, but did not return the solution of an ordinary task{end}")
+
+
+# -------------------------------------------------------------------------------------------- one scenario
+
+
+def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bool) -> Played:
+    """Let the command meet one scenario, and judge what it did. Raises `CannotStart`."""
+    ended, server, outcome, _, virtual = _perform(gate, scenario, leaps=leaps)
+    monitor = Monitor(Reader(gate.contract), clauses)
+    trace = server.trace()
+    for exchange in trace:
+        monitor.observe(exchange)
+    if scenario.expects is Expects.SUCCESS and not monitor.ledger.violations:
+        # A client that has broken another rule may have lost its task by that, which is said there.
+        outcome = outcome._replace(promised=True)
+    end = max((exchange.received for exchange in trace), default=0.0)
+    monitor.observe(outcome_exchange(outcome, end))
+    return Played(scenario, monitor.ledger, ended, outcome, len(trace), virtual)
+
+
+def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> tuple[Ended, GateServer, Outcome, GateClock, float]:
+    contract = gate.contract
+    opened: AbstractContextManager[GateClock] = LeapClock() if leaps else nullcontext(RealClock())
+    with opened as clock:
+        provider = StagedProvider(contract, clock, scenario)
+        with serving(provider.play, urlsplit(contract.base_url).path.rstrip("/"), clock) as server:
+            base = {
+                **os.environ,
+                "POLLPROOF_BASE_URL": server.base_url,
+                "POLLPROOF_API_KEY": contract.credential.sample,
+                "POLLPROOF_TASK": json.dumps(task_of(scenario)),
+                "POLLPROOF_SCENARIO": scenario.name,
+                "NO_PROXY": "*",
+                "no_proxy": "*",
+            }
+            began = clock.now()
+            horizon = began + longest(contract, scenario)
+            ended = run(
+                gate.command,
+                clock.environment(base),
+                timeout=gate.timeout,
+                stop=lambda: _reason(server, clock, began, horizon),
+            )
+            virtual = clock.now() - began
+        returned = [token for token in ended.tokens if token in provider.tokens]
+        outcome = Outcome(
+            succeeded=ended.status == 0,
+            result=returned[-1] if returned else None,
+            ended=ended.words,
+            alive=ended.stopped is not None,
+        )
+    return ended, server, outcome, clock, virtual
+
+
+def longest(contract: Contract, scenario: Scenario) -> float:
+    """Seconds of virtual time after which the command is ended: any lawful client has long ended by itself."""
+    return max((contract.limits.lifetime or DAY) * BEYOND, scenario.seconds * BEYOND) + MARGIN
+
+
+def _reason(server: GateServer, clock: GateClock, began: float, horizon: float) -> str | None:
+    if server.count > MAXIMUM_REQUESTS:
+        return f"still asking after {MAXIMUM_REQUESTS} requests"
+    if math.isfinite(horizon) and clock.now() > horizon:
+        return f"still running after {clock.now() - began:.0f} s"
+    return None

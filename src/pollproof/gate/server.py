@@ -1,0 +1,183 @@
+"""The gate's server: plays one scenario on loopback over HTTP/1.1 and keeps the trace.
+
+It can also misbehave on the wire, which no server for ordinary use can: cut an answer short, reset a connection, stay
+silent, end an idle connection without a word.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from pollproof.gate.clocks import DOUBT, GateClock, Hold
+from pollproof.gate.replies import Manner, Reply
+from pollproof.gate.wire import Asked, Connection, Malformed, written
+from pollproof.trace import Exchange, Request, Response
+
+GONE = "the client did not wait for the answer"
+
+IDLE = 600.0
+"""Real seconds after which a connection without requests is closed."""
+
+_RESET = struct.pack("ii", 1, 0)
+
+_NOT_FOUND = Response(404, {"Content-Type": "text/plain"}, b"not found")
+
+Play = Callable[[Request], Reply]
+"""Answers one request; never called by two threads at once."""
+
+
+class GateServer:
+    """What is being served: the trace so far, in the order in which requests came."""
+
+    def __init__(self, play: Play, prefix: str, clock: GateClock) -> None:
+        self._play = play
+        self._prefix = prefix
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: list[Exchange] = []
+        self._connections: set[socket.socket] = set()
+        self._closed = False
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.contacts = 0
+        self.elsewhere: list[str] = []
+
+    @property
+    def base_url(self) -> str:
+        """What stands in for the base URL of the contract."""
+        return self.address + self._prefix
+
+    @property
+    def count(self) -> int:
+        """How many requests were answered so far."""
+        return len(self._kept)
+
+    def trace(self) -> list[Exchange]:
+        """The exchanges so far, in the order in which their requests came."""
+        with self._lock:
+            return sorted(self._kept, key=_sent)
+
+    def keep(self, exchange: Exchange) -> None:
+        """Take an exchange into the trace that another way than this server has seen."""
+        with self._lock:
+            self._kept.append(exchange)
+
+    def accept(self) -> None:
+        """Serve until the server is closed."""
+        while not self._closed:
+            with suppress(OSError):
+                stream, (_, port) = self._listener.accept()
+                threading.Thread(target=self._converse, args=(stream, port), daemon=True).start()
+
+    def close(self) -> None:
+        """End all connections and take no more."""
+        self._closed = True
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            connections = list(self._connections)
+        for stream in connections:
+            with suppress(OSError):
+                stream.shutdown(socket.SHUT_RDWR)
+
+    # ----------------------------------------------------------------------------------- one connection
+
+    def _converse(self, stream: socket.socket, port: int) -> None:
+        with self._lock:
+            self.contacts += 1
+            self._connections.add(stream)
+        try:
+            with stream:
+                stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                stream.settimeout(IDLE)
+                self._requests(stream, port)
+        except OSError:
+            pass  # a client that goes away in the middle is no error of the server
+        finally:
+            with self._lock:
+                self._connections.discard(stream)
+
+    def _requests(self, stream: socket.socket, port: int) -> None:
+        connection = Connection(stream)
+        while True:
+            try:
+                asked = connection.read()
+            except Malformed as error:
+                words = str(error).encode()
+                stream.sendall(written(Response(error.status, {"Content-Type": "text/plain"}, words), keeps=False))
+                return
+            if asked is None:
+                return
+            with self._clock.held() as hold:
+                if not self._answer(stream, port, asked, hold):
+                    return
+
+    def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
+        """Answer one request; whether the connection stays open."""
+        arrived = self._clock.now()
+        request = asked.request
+        with self._lock:
+            if not request.path.startswith(self._prefix) or "/@" in request.path:
+                self.elsewhere.append(f"{request.method} {request.path}"[:80])
+                stream.sendall(written(_NOT_FOUND, keeps=asked.keeps))
+                return asked.keeps
+            request = request._replace(path=request.path.removeprefix(self._prefix))
+            reply = self._play(request)
+        failure = self._send(stream, port, asked, reply, hold)
+        response = reply.response if failure is None else None
+        exchange = Exchange(request, response, arrived - DOUBT, self._clock.now(), failure, None, DOUBT)
+        with self._lock:
+            self._kept.append(exchange)
+        return asked.keeps and failure is None and reply.manner is Manner.WHOLE
+
+    def _send(self, stream: socket.socket, port: int, asked: Asked, reply: Reply, hold: Hold) -> str | None:
+        """Send the answer in its manner; why the client has none, or None."""
+        if reply.delay and not hold.sleep(reply.delay, port, lambda: self._closed or is_gone(stream)):
+            return GONE
+        if reply.manner is Manner.RESET:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            return str(reply.manner.value)
+        # A client that is to meet a stale connection must not be told that it ends.
+        keeps = asked.keeps or reply.manner is Manner.STALE
+        data = written(reply.response, keeps=keeps, head=asked.request.method == "HEAD")
+        if reply.manner is Manner.CUT:
+            data = data[: len(data) - (len(reply.response.body) + 1) // 2]
+        try:
+            stream.sendall(data)
+        except OSError:
+            return GONE
+        return None if reply.arrives else str(reply.manner.value)
+
+
+def is_gone(stream: socket.socket) -> bool:
+    """Whether the client has ended a connection on which an answer is due."""
+    readable, _, _ = select.select([stream], [], [], 0)
+    if not readable:
+        return False
+    try:
+        return stream.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
+        return True
+
+
+def _sent(exchange: Exchange) -> float:
+    return exchange.sent
+
+
+@contextmanager
+def serving(play: Play, prefix: str, clock: GateClock) -> Iterator[GateServer]:
+    """Serve on a free port of loopback until the context ends."""
+    server = GateServer(play, prefix, clock)
+    thread = threading.Thread(target=server.accept, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.close()
+        thread.join()

@@ -1,0 +1,131 @@
+"""The document of a client that went through the gate, and its scenarios for people."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pollproof import __version__
+from pollproof.gate.run import Gating, Played
+from pollproof.ledger import Verdict
+from pollproof.report.document import Document, clauses_of, decided
+from pollproof.report.redact import Redactor
+
+MAXIMUM_OUTPUT = 2000
+"""Characters of the beginning of an output in a report, and as many of its end."""
+
+COLUMNS = 20
+"""Scenarios that the matrix on a terminal shows: those in which a clause was violated."""
+
+_SIGNS = {"held": "+", "violated": "X"}
+
+
+def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool = False) -> Document:
+    """The report of a client: every client clause, and every scenario with how the client ended."""
+    gate = gating.gate
+    contract = gate.contract
+    redactor = Redactor([contract.credential.sample])
+    clauses = clauses_of(contract, gating.ledger, redactor)
+    for clause in clauses:
+        if clause["violation"] is not None:
+            clause["violation"]["scenario"] = gating.evidence[clause["id"]]
+    left_out = [played for played in gating.played if played.reason]
+    notes = [f"{len(left_out)} scenarios were not run; {left_out[0].reason}"] if left_out else []
+    document: Document = {
+        "pollproof": __version__,
+        "mode": "gate",
+        "provider": contract.name,
+        "target": redactor.text(shlex.join(gate.command)),
+        "outcome": "",
+        "error": None if gating.error is None else redactor.text(gating.error),
+        "seed": None,
+        "clock": gating.clock,
+        "exchanges": sum(played.exchanges for played in gating.played),
+        "examples": 0,
+        "seconds": round(gating.seconds, 3),
+        "notes": [redactor.text(note) for note in (*gating.notes, *notes)],
+        "clauses": clauses,
+        "observations": [],
+        "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
+        "complete": gating.complete,
+        "scenarios": [_scenario(played, redactor) for played in gating.played],
+    }
+    return decided(document, strict=strict, require_all=require_all)
+
+
+def _scenario(played: Played, redactor: Redactor) -> Document:
+    ended, scenario = played.ended, played.scenario
+    document: Document = {
+        "name": scenario.name,
+        "text": scenario.text,
+        "expects": scenario.expects.value,
+        "run": ended is not None,
+        "reason": played.reason or None,
+        "ended": None if ended is None else ended.words,
+        "status": None if ended is None else ended.status,
+        "as_expected": played.as_expected,
+        "exchanges": played.exchanges,
+        "virtual_seconds": round(played.virtual, 3),
+        "real_seconds": 0.0 if ended is None else round(ended.seconds, 3),
+        "output": None,
+        "clauses": {
+            name: entry.verdict.value
+            for name, entry in played.ledger.entries.items()
+            if entry.verdict is not Verdict.UNEXERCISED
+        },
+    }
+    if ended is not None:
+        head, tail = redactor.text(ended.output.head), redactor.text(ended.output.tail)
+        if not tail and len(head) > 2 * MAXIMUM_OUTPUT:
+            head, tail = head[:MAXIMUM_OUTPUT], head[-MAXIMUM_OUTPUT:]
+        document["output"] = {
+            "bytes": ended.output.total,
+            "head": head[: 2 * MAXIMUM_OUTPUT if not tail else MAXIMUM_OUTPUT],
+            "tail": tail[-MAXIMUM_OUTPUT:],
+        }
+    return document
+
+
+def print_scenarios(console: Console, document: Mapping[str, Any], *, quiet: bool = False) -> None:
+    """The scenarios in few lines: how many ended as they should, which did not, and which clause broke in which."""
+    scenarios = document["scenarios"]
+    if not scenarios:
+        return
+    run = [each for each in scenarios if each["run"]]
+    bad = [each for each in run if not each["as_expected"] or "violated" in each["clauses"].values()]
+    if not quiet:
+        counts = {word: sum(each["expects"] == word for each in run) for word in ("success", "failure", "either")}
+        told = ", ".join(f"{count} that ask for {word}" for word, count in counts.items() if count)
+        console.print(f"{len(run)} scenarios ({told}): {len(run) - len(bad)} without a finding")
+    if not bad:
+        return
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
+    for name in ("", "scenario", "asks for", "the command ended with"):
+        table.add_column(name, overflow="fold")
+    for letter, each in zip(_letters(), bad, strict=False):
+        style = "" if each["as_expected"] else "bold"
+        table.add_row(letter, Text(each["name"], style=style), each["expects"], each["ended"])
+    console.print(table)
+    _print_matrix(console, document["clauses"], bad[:COLUMNS])
+
+
+def _letters() -> list[str]:
+    return [chr(ord("a") + number) if number < 26 else f"a{chr(ord('a') + number - 26)}" for number in range(52)]
+
+
+def _print_matrix(console: Console, clauses: list[Mapping[str, Any]], scenarios: list[Mapping[str, Any]]) -> None:
+    """Clauses by scenarios: X violated, + held, . nothing that could have broken it."""
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim", padding=(0, 1, 0, 0))
+    table.add_column("clause", no_wrap=True)
+    for letter, _ in zip(_letters(), scenarios, strict=False):
+        table.add_column(letter)
+    for clause in clauses:
+        signs = [_SIGNS.get(each["clauses"].get(clause["id"], ""), ".") for each in scenarios]
+        if set(signs) != {"."}:
+            table.add_row(clause["id"], *[Text(sign, style="bold red" if sign == "X" else "") for sign in signs])
+    console.print(table)
