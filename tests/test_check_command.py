@@ -125,7 +125,7 @@ def test_a_broken_file_among_others_is_told_and_the_others_are_judged(tmp_path: 
 def test_one_message_for_a_file_that_is_not_there(tmp_path: Path) -> None:
     done = pollproof("check", "capsolver", str(tmp_path / "nothing.yaml"))
     assert done.returncode == 2
-    assert "nothing.yaml: no such file or folder" in done.stderr
+    assert done.stderr == f"error: {tmp_path / 'nothing.yaml'}: no such file or folder\n"
 
 
 def test_an_empty_list_of_entries_is_no_pass(tmp_path: Path) -> None:

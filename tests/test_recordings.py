@@ -14,6 +14,7 @@ import yaml
 
 from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
+from pollproof.recordings.encodings import decoded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import find
 from pollproof.recordings.judging import Checking, check
@@ -422,3 +423,94 @@ def test_metadata_that_vcrpy_moved_behind_the_interactions_is_still_found(tmp_pa
 def test_a_creation_alone_is_judged_by_its_shape(tmp_path: Path) -> None:
     wrong = Said(0, CREATE, {"clientKey": KEY, "task": TASK}, {"errorId": 0, "taskId": int(ID[:4], 16)})
     assert violated(judged(write(tmp_path / "t.yaml", cassette([wrong])))) == {"create.response-shape"}
+
+
+# -------------------------------------------------------------- what recorders do, seen in the field
+
+
+def test_several_coarse_times_can_show_what_each_alone_cannot(tmp_path: Path) -> None:
+    hasty = [created(), *(polled(10 + 2 * n, "processing") for n in range(5))]
+    entry = judged(write(tmp_path / "t.yaml", cassette(hasty))).ledger["capsolver.client.wait"]
+    assert entry.verdict is Verdict.VIOLATED
+    assert entry.evidence is not None
+    assert entry.evidence.violation.message == "expected at least 6 s for 2 waits of 3 s; seen 3 to 5 s"
+    lawful_ones = [created(), *(polled(10 + 3.05 * n + 0.4 * (n % 2), "processing") for n in range(40))]
+    assert violated(judged(write(tmp_path / "u.yaml", cassette(lawful_ones)))) == set()
+
+
+def test_json_that_aiohttp_was_given_keeps_its_types(tmp_path: Path) -> None:
+    document = cassette([created(identifier=7654321), polled(4, "ready", identifier=7654321)])
+    for entry in document["interactions"]:
+        entry["request"]["body"] = json.loads(entry["request"]["body"])
+        entry["request"]["headers"] = {}
+    checking = judged(write(tmp_path / "t.yaml", document), contract=load_contract("capmonster"), base_url=DOCUMENTED)
+    assert violated(checking) == set()
+    assert checking.ledger["capmonster.client.same-task-id"].verdict is Verdict.HELD
+    assert checking.ledger["capmonster.client.poll-request"].verdict is Verdict.HELD
+
+
+DOCUMENTED = "https://api.capsolver.com"
+
+
+@pytest.mark.parametrize("size", [100, 70_000, 5_000_000])
+def test_brotli_of_any_size_is_undone(size: int) -> None:
+    body = json.dumps({"text": "".join(chr(97 + n * n % 26) for n in range(size))}).encode()
+    assert decoded(brotli.compress(body, quality=3), "br") == body
+
+
+def test_bodies_of_requests_that_a_recorder_took_out_are_held_against_nobody(tmp_path: Path) -> None:
+    document = cassette(lawful())
+    for entry in document["interactions"]:
+        entry["request"]["body"] = None
+    checking = judged(write(tmp_path / "t.yaml", document))
+    assert (checking.tally.matched, sum(checking.tally.unrecorded.values())) == (0, 5)
+    for entry in document["interactions"]:
+        entry["request"]["headers"]["Content-Length"] = ["0"]
+    assert "client.poll-request" in violated(judged(write(tmp_path / "t.yaml", document)))
+
+
+def test_bodies_that_playwright_left_out_are_not_recorded(tmp_path: Path) -> None:
+    for file in ({"_file": "0123.json"}, {}):
+        document = har(lawful())
+        for entry in document["log"]["entries"]:
+            entry["request"]["postData"] = {"mimeType": "application/json", "text": "", **file}
+            entry["response"]["content"] = {"size": 70, "mimeType": "application/json", **file}
+        checking = judged(write(tmp_path / "t.har", document))
+        assert violated(checking) == set()
+        assert sum(checking.tally.unrecorded.values()) == 5
+
+
+def test_a_wait_is_counted_from_the_last_answer(tmp_path: Path) -> None:
+    conversation = [
+        created(),
+        polled(4, "processing"),
+        polled(8, "processing")._replace(told=None),
+        polled(8.5, "ready"),
+    ]
+    assert violated(judged(write(tmp_path / "t.har", har(conversation)))) == set()
+
+
+def test_the_form_of_an_id_is_the_doing_of_who_gave_it(tmp_path: Path) -> None:
+    conversation = [created(identifier=1234567), polled(4, "ready", identifier=1234567)]
+    assert violated(judged(write(tmp_path / "t.har", har(conversation)))) == {"create.response-shape"}
+
+
+def test_what_has_failed_does_not_succeed_whatever_the_time(tmp_path: Path) -> None:
+    failure = {"errorId": 1, "errorCode": "ERROR_CAPTCHA_UNSOLVABLE", "errorDescription": "no"}
+    conversation = [created(), polled(4, "ready")._replace(told=failure), polled(9, "ready")]
+    checking = judged(write(tmp_path / "t.yaml", cassette(conversation, dated=False)))
+    assert violated(checking) == {"poll.terminal", "client.final"}
+
+
+def test_a_yaml_file_may_be_written_like_json(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(yaml.dump(cassette(lawful()), default_flow_style=True))
+    assert path.read_text().startswith("{")
+    assert violated(judged(path)) == set()
+
+
+def test_seconds_may_be_counted_from_1970(tmp_path: Path) -> None:
+    document = har(lawful())
+    for number, entry in enumerate(document["log"]["entries"]):
+        entry["startedDateTime"] = f"1970-01-01T00:00:{4 * number:02d}.000Z"
+    assert judged(write(tmp_path / "t.har", document)).ledger["capsolver.client.wait"].exercised == 3

@@ -23,7 +23,8 @@ class TaskHistory(NamedTuple):
     Times are seconds on the clock of the trace. `polls_most` counts every poll that may have counted toward a
     budget, `polls_least` those that surely did. `lost` is set once an answer has shown, not too early, that the
     task is gone, `unclear` once an unfinished task was answered with an error that no document lists. Numbers of
-    exchanges are places in the trace.
+    exchanges are places in the trace. `last_number` and `last_sent` are of the last poll that was answered,
+    `first_number` and `first_sent` of the first one, with `gaps` waits between the two.
 
     `last_precision` is the precision of `last_sent`, `answered` the time at which all answers so far were there.
     `pending_sent` is when the last poll left that found the task unfinished, `ended_received` when the answer came
@@ -57,6 +58,9 @@ class TaskHistory(NamedTuple):
     asked: Any = None
     callbacks: int = 0
     marks: Mapping[str, Any] = _NO_MARKS
+    first_number: int | None = None
+    first_sent: float = UNKNOWN_TIME
+    gaps: int = 0
 
 
 def age_least(history: TaskHistory, event: Event, limits: Limits) -> float:
@@ -206,9 +210,9 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         result,
         result_number,
         lost,
-        _,
-        _,
-        _,
+        last_number,
+        last_sent,
+        last_precision,
         answered,
         last_final,
         unclear,
@@ -217,6 +221,9 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         asked,
         callbacks,
         marks,
+        first_number,
+        first_sent,
+        gaps,
     ) = history
     if answer is Answer.STATE:
         if lost is None and surely_beyond_polls(history, limits) and phase is not Phase.SUCCEEDED:
@@ -252,6 +259,12 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
     if lost is None and answer is Answer.STATE and phase is not Phase.SUCCEEDED:
         if surely_outside(history, event, limits):
             lost = event.number
+    if answer is not Answer.NONE:  # without an answer there is none after which to wait
+        if last_number is None or first_number is None:
+            first_number, first_sent, gaps = event.number, exchange.sent, 0
+        else:
+            gaps += 1
+        last_number, last_sent, last_precision = event.number, exchange.sent, exchange.precision
     return TaskHistory(
         identifier,
         raw_id,
@@ -268,9 +281,9 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         result,
         result_number,
         lost,
-        event.number,
-        exchange.sent,
-        exchange.precision,
+        last_number,
+        last_sent,
+        last_precision,
         _later(answered, exchange),
         last_final,
         unclear,
@@ -279,6 +292,9 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         asked,
         callbacks,
         marks,
+        first_number,
+        first_sent,
+        gaps,
     )
 
 

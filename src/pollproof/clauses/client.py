@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pollproof.clauses.fields import seconds_of
-from pollproof.clauses.gaps import gap, in_words
+from pollproof.clauses.gaps import COARSE, gap, in_words
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.contract.model import Limits, Phase, Role, Subject
 from pollproof.events import Event
@@ -62,6 +62,14 @@ def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Findin
     if most < parameters.seconds:
         expected = f"at least {parameters.seconds:g} s between two polls"
         return Violation(expected, in_words(least, most), (history.last_number,))
+    waits = history.gaps + 1
+    if event.exchange.precision >= COARSE and waits > 1 and history.first_number is not None:
+        # Times that leave each wait in doubt may still leave none about several of them.
+        least, most = gap(history.first_sent, event.exchange.precision, event.exchange)
+        if most < waits * parameters.seconds:
+            expected = f"at least {waits * parameters.seconds:g} s for {waits} waits of {parameters.seconds:g} s"
+            return Violation(expected, in_words(least, most), (history.first_number, history.last_number))
+        return None
     return HELD if least >= parameters.seconds else None  # neither where the times are not known well enough
 
 

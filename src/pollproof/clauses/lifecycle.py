@@ -66,6 +66,8 @@ def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Fi
         if limits.beyond_polls == "open" and limits.polls is not None and history.polls_most >= limits.polls:
             return None
         return _ended(history, final, event)
+    if final is not Phase.SUCCEEDED and event.phase is Phase.SUCCEEDED:
+        return _ended(history, final, event)  # nor does what has failed succeed, whatever the time
     if history.lost is not None or not surely_within_limits(history, event, limits):
         return None
     failed = event.effect is Effect.FAILED or event.phase is Phase.FAILED

@@ -40,6 +40,13 @@ def _open(history: TaskHistory | None, event: Event) -> bool:
     return history is None or history.terminal is not Phase.SUCCEEDED
 
 
+def _as_given(history: TaskHistory, event: Event) -> bool:
+    """Whether the id of a request is the one that the creation gave: its form is then the provider's doing."""
+    if history.created is None or event.operation.role is Role.CREATE:
+        return False
+    return type(history.raw_id) is type(event.raw_task) and history.raw_id == event.raw_task
+
+
 def _is_when(event: Event, when: str) -> bool:
     if when == "succeeded":
         return event.phase is Phase.SUCCEEDED
@@ -57,6 +64,9 @@ def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding
         if event.probe:
             return None
         errors = event.request_errors
+        if errors and history is not None and _as_given(history, event):
+            at = event.operation.task_id.pointer if event.operation.task_id is not None else ""
+            errors = tuple(error for error in errors if error.pointer != at)
     else:
         if not event.formal or _open(history, event):
             return None

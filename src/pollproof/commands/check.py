@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage, or a recording that cannot be read; "
-    "3 inconclusive (--require or --require-all and a clause unexercised, or interrupted); 4 the suite itself failed."
+    "3 inconclusive (nothing exercised, --require or --require-all and a clause unexercised, or interrupted); "
+    "4 the suite itself failed."
 )
 
 
@@ -60,7 +61,8 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     try:
         paths = find(files)
     except RecordingError as error:
-        raise click.UsageError(str(error)) from None
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from None
     console = console_for(sys.stderr if options["json_file"] == "-" else sys.stdout)
     with _progress(quiet=options["quiet"]) as progress:
         checking = judge(

@@ -142,6 +142,8 @@ class CassetteReader:
             body = body.get("string")
             if body is None:
                 return b""
+            if isinstance(body, list):
+                raise self._refuse(number, f"{place}.string", "must be text")
         if isinstance(body, list):  # the pieces of a body that was an iterator
             return b"".join(self._body(piece, number, place) for piece in body if not isinstance(piece, list | dict))
         if isinstance(body, str):

@@ -87,8 +87,7 @@ def _deflated(body: bytes) -> bytes:
 def _brotli(body: bytes) -> bytes:
     import brotli
 
-    if _plain(body):
-        return body
+    # It is tried on every body: what it makes of a large one begins with a bracket, as JSON does.
     machine = brotli.Decompressor()
     found = bytearray()
     try:

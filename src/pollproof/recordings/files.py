@@ -101,6 +101,8 @@ def is_json(stream: IO[bytes], name: str) -> bool:
         if start.removeprefix(b"\xef\xbb\xbf").strip():
             break
         stream.read(len(start))  # nothing but blanks
+    if start[:4] == b"\0\0\0\0":
+        raise RecordingError(name, "", "binary data; expected a cassette (YAML, JSON) or a HAR file")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or start[1:4:2] == b"\0\0" or start[:4:2] == b"\0\0":
         raise RecordingError(name, "", "the text is UTF-16 or UTF-32; expected UTF-8")
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()

@@ -109,7 +109,7 @@ class HarReader:
         if not isinstance(posted, dict):
             raise self._refuse(number, "request.postData", "must be an object")
         text = posted.get("text")
-        if text is None:
+        if text is None or (text == "" and ("_file" in posted or (isinstance(size, int) and size > 0))):
             if isinstance(size, int) and size == 0:
                 return b""
             raise Unrecorded("the body of the request was not recorded")
@@ -122,7 +122,9 @@ class HarReader:
             content = {}
         if not isinstance(content, dict):
             raise self._refuse(number, "response.content", "must be an object")
-        text = content.get("text")
+        text, size = content.get("text"), content.get("size")
+        if text == "" and ("_file" in content or (isinstance(size, int) and size > 0)):
+            return None  # Playwright can leave bodies out, or put them into files of their own
         if text is not None:
             return self._bytes(text, content.get("encoding"), number, "response.content.text")
         if status in (204, 205) or content.get("size") == 0 or (not content and response.get("bodySize") == 0):

@@ -49,7 +49,7 @@ def _cut_short(text: str, error: json.JSONDecodeError) -> bool:
 
 
 _CUT = "the file ends in the middle; it was cut short"
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant, strict=False)
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 class JsonEntries:

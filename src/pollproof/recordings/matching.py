@@ -76,6 +76,9 @@ class Matcher:
                 self._elements.setdefault(operation.method, []).append(operation.element.encode())
             pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path))
             self._paths.append((operation.method, re.compile(f"{pattern}/*")))
+        self._with_body = {o.method for o in contract.operations.values() if o.request is not None} - {
+            o.method for o in contract.operations.values() if o.request is None and o.role is not Role.CALLBACK
+        }
         self._methods = {method for method, _ in self._paths}
         self._creations = {(o.method, o.path) for o in contract.operations.values() if o.role is Role.CREATE}
         self._codes = [contract.refusals.wrong_credential.encode()] if contract.refusals.wrong_credential else []
@@ -99,6 +102,9 @@ class Matcher:
         base, path = found
         if self._elements and not self._names_operation(entry):
             tally.unknown[f"{entry.method} without an operation of the contract"] += 1
+            return None
+        if not entry.request_body and not entry.own and self._lost_body(entry):
+            tally.unrecorded["the body of the request was not recorded"] += 1
             return None
         if base not in tally.bases and len(tally.bases) >= 1000:
             base = "further addresses"
@@ -142,6 +148,13 @@ class Matcher:
             if any(verb == method and pattern.fullmatch(below) for verb, pattern in self._paths):
                 return address.origin + path[:start], below
         return "unknown"
+
+    def _lost_body(self, entry: Entry) -> bool:
+        """Whether a request that needs a body has none, and does not say that it had none: a recorder took it out."""
+        if entry.method not in self._with_body:
+            return False
+        length = entry.request_headers.get("content-length", "")
+        return length.strip() != "0"
 
     def _names_operation(self, entry: Entry) -> bool:
         """Whether the body names one of the operations that share a path; one that cannot be read may."""

@@ -46,7 +46,8 @@ def entries(path: Path, tally: Tally | None = None) -> Iterator[Entry]:
 
 
 def _source(stream: IO[bytes], name: str) -> JsonEntries | YamlEntries:
-    return JsonEntries(stream, name) if is_json(stream, name) else YamlEntries(stream, name)
+    json = is_json(stream, name) and not name.removesuffix(".gz").endswith((".yaml", ".yml"))  # YAML may begin alike
+    return JsonEntries(stream, name) if json else YamlEntries(stream, name)
 
 
 def _har_entries(nodes: Iterable[Any], name: str, tally: Tally) -> Iterator[Entry]:

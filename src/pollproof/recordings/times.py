@@ -11,7 +11,7 @@ from typing import Any
 
 from pollproof.recordings.entry import Times
 
-YEARS = (1990, 2200)
+YEARS = (1970, 2200)
 """Years between which a recording can have been made."""
 
 LONGEST = 7 * 86_400.0

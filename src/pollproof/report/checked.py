@@ -107,7 +107,7 @@ def reason(clause: Clause, checking: Checking) -> str:
     wanted = checking.contract.operations.get(getattr(clause.parameters, "operation", ""))
     roles = kind.roles if wanted is None else (wanted.role,)
     if not any(checking.roles[role] for role in roles):
-        what = " or ".join(_NAMES[role] for role in roles)
+        what = " or ".join(_NAMES.get(role, role.value) for role in roles)
         return f"no {what} was recorded"
     if kind.timed and not (tally.times["exact"] or tally.times["date"]):
         return "it needs times, and the recording has none"
