@@ -29,6 +29,27 @@ def test_broken(pollproof_check):
 """
 
 
+RECORDING = """
+import urllib.request
+
+def test_record(pollproof_record, pollproof_check, pollproof_reference, tmp_path):
+    base_url = pollproof_reference("cnode")
+    with pollproof_record("cnode", tmp_path / "tape.yaml", base_url=base_url) as recorder:
+        request = urllib.request.Request(base_url, BODY, {"Content-Type": "text/xml", "SOAPAction": '""'})
+        urllib.request.urlopen(request).read()
+    assert recorder.written.exchanges == 1
+    pollproof_check("cnode", tmp_path / "tape.yaml")
+
+BODY = b'''<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:n="ns1"><s:Body><n:getTaskStatus>
+<taskId>QF4KJMNG3ESEG2245J7901KD</taskId><callback>false</callback></n:getTaskStatus></s:Body></s:Envelope>'''
+"""
+
+
+def test_a_test_records_what_it_asks(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(RECORDING)
+    pytester.runpytest_subprocess("-p", "no:xdist").assert_outcomes(passed=1)
+
+
 def test_recordings_are_judged_in_a_test(pytester: pytest.Pytester) -> None:
     folder = Path(pytester.path)
     write(folder / "good.yaml", cassette(lawful()))

@@ -216,6 +216,17 @@ def pollproof_check() -> Callable[..., Document]:
     return judge_recordings
 
 
+@pytest.fixture
+def pollproof_record() -> Callable[..., Any]:
+    """Record what a test asks of a provider: `with pollproof_record("NAME", "tape.yaml", secrets=[KEY]):`.
+
+    It writes a cassette without secrets; further options are those of `pollproof.recordings.vcr.recording`.
+    """
+    from pollproof.recordings.vcr import recording
+
+    return recording
+
+
 def judge_recordings(
     provider: str, *files: str | Path, strict: bool = False, require: Sequence[str] = (), **options: Any
 ) -> Document:

@@ -19,6 +19,7 @@ from tests.benchmarks.figures import HEADING, Figure
 GROUPS = {
     "exploring": "tests.benchmarks.exploring",
     "gate_clock": "tests.benchmarks.gate_clock",
+    "replaying": "tests.benchmarks.replaying",
     "soap": "tests.benchmarks.soap",
 }
 """Every group by name, and the module that measures it."""
