@@ -24,6 +24,9 @@ from pollproof.trace import Slice
 REMEMBERED = 32_768
 """Tasks that are kept in mind at a time; a longer recording forgets those that were silent longest."""
 
+MAXIMUM_SHOWN = 200
+"""Exchanges that show one violation; of a task that was polled a million times, the first and the last are shown."""
+
 PROGRESS_EVERY = 2_000
 """Exchanges between two reports of progress."""
 
@@ -124,9 +127,13 @@ class _Judge:
         tally = Tally()
         roles: Counter[Role] = Counter()
         orphans = 0
+        probes = {None, *result.contract.probe_names}
         for number, recorded in enumerate(self._stream(paths, order, tally)):
             if number == 0:
                 monitor.account.whole = self._whole or recorded.whole
+            if recorded.exchange.probe not in probes:
+                problem = f"the probe {recorded.exchange.probe!r:.40} is none of the contract"
+                raise RecordingError(recorded.file, f"interaction {recorded.number}", problem)
             event = monitor.observe(recorded.exchange)
             if event is not None:
                 role = event.operation.role
@@ -147,7 +154,8 @@ class _Judge:
     def _show(self, paths: list[Path], order: Order) -> None:
         """Read the files once more for the exchanges that show what is violated: the monitor keeps none."""
         broken = [entry for entry in self._monitor.ledger.entries.values() if entry.evidence is not None]
-        wanted = {number for entry in broken if entry.evidence for number in entry.evidence.trace.numbers}
+        chosen = {entry.clause.id: _ends(entry.evidence.trace.numbers) for entry in broken if entry.evidence}
+        wanted = {number for numbers in chosen.values() for number in numbers}
         found: dict[int, Recorded] = {}
         for number, recorded in enumerate(self._stream(paths, order, Tally())):
             if number in wanted:
@@ -158,7 +166,15 @@ class _Judge:
             raise RecordingError(shown(paths[0]), "", "was changed while it was read")
         for entry in broken:
             assert entry.evidence is not None
-            seen = [found[number] for number in entry.evidence.trace.numbers]
+            numbers = chosen[entry.clause.id]
+            seen = [found[number] for number in numbers]
             places = tuple(f"{each.file}, entry {each.number}" for each in seen)
-            trace = Slice(entry.evidence.trace.numbers, tuple(each.exchange for each in seen), places)
+            trace = Slice(numbers, tuple(each.exchange for each in seen), places)
             entry.evidence = Evidence(entry.evidence.violation, trace)
+
+
+def _ends(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    """The numbers of a trace, without its middle where it is long."""
+    if len(numbers) <= MAXIMUM_SHOWN:
+        return numbers
+    return numbers[: MAXIMUM_SHOWN // 2] + numbers[-MAXIMUM_SHOWN // 2 :]

@@ -64,6 +64,10 @@ def _midnight(day: str) -> float | None:
         return None
 
 
+def _is_time_of_day(hour: int, minute: int, second: int) -> bool:
+    return 0 <= hour < 24 and 0 <= minute < 60 and 0 <= second <= 60
+
+
 def date_times(header: str) -> Times | None:
     """The second that a Date header names; None for what is no date."""
     match = _DATE.fullmatch(header)
@@ -75,7 +79,7 @@ def date_times(header: str) -> Times | None:
     elif len(header) <= _LONGEST_DATE:
         try:
             parts = parsedate_tz(header)
-            if parts is not None and YEARS[0] <= parts[0] <= YEARS[1]:
+            if parts is not None and YEARS[0] <= parts[0] <= YEARS[1] and _is_time_of_day(*parts[3:6]):
                 seconds = float(mktime_tz(parts))
         except (ValueError, OverflowError, TypeError, IndexError):
             return None
