@@ -1,0 +1,1 @@
+"""Hostile recordings: made on purpose (`hostile`, `bombs`) and by chance (`mutations`), for tests and benchmarks."""
