@@ -712,6 +712,19 @@ def test_a_static_program_does_not_obey(tmp_path: Path) -> None:
         obeys(["/nonexistent/program"])
 
 
+def test_a_go_program_is_seen_not_to_obey(clock: LeapClock, tmp_path: Path) -> None:
+    """Go has its own system calls, even where it loads libc, and the library with it. This is C with the note of Go."""
+    note = """
+        __attribute__((section(".note.go.buildid"), used, aligned(4)))
+        static const struct { int name, description, type; char text[4], id[4]; } note = {4, 4, 4, "Go", "id"};
+    """
+    program = compiled(tmp_path, note + STATIC)
+    assert not obeys([program])
+    run_python(clock, "import subprocess, sys; subprocess.run(sys.argv[1:], timeout=30, check=True)", program)
+    assert clock.leaps.attached == 1
+    assert clock.leaps.hindered > 0
+
+
 @pytest.mark.parametrize("shell", [[], ["bash", "-c", '"$0"; exit $?'], ["perl", "-e", "exec @ARGV"]])
 def test_a_child_that_does_not_obey_makes_its_parent_wait_really(
     clock: LeapClock, tmp_path: Path, shell: list[str]

@@ -95,10 +95,12 @@ class Server:
                     self.abandoned.append(self.clock.now())
                     return False
             closes = kind == "close"
-            connection.sendall(head("close" if closes else "keep-alive"))
+            answer = head("close") + BODY if closes else ANSWER
             if kind == "split":
+                connection.sendall(answer[: -len(BODY)])
                 time.sleep(int(number) / 1000)
-            connection.sendall(BODY)
+                answer = BODY
+            connection.sendall(answer)
         return not closes
 
 

@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -192,11 +195,35 @@ HOOK int execle(const char *path, const char *first, ...) {
     return execve(path, arguments, environment);
 }
 
+/* Go waits, sends and reads clocks by system calls of its own, even where it loads libc. To the others such a process
+ * must look like what it is, one that does not share the clock. */
+static bool is_go_note(const char *notes, size_t length) {
+    for (size_t at = 0; at + sizeof(ElfW(Nhdr)) <= length;) {
+        const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(notes + at);
+        const char *name = notes + at + sizeof *note;
+        if (note->n_namesz == sizeof "Go\0" && memcmp(name, "Go\0", sizeof "Go\0") == 0) return true;
+        at += sizeof *note + ((note->n_namesz + 3) & ~3u) + ((note->n_descsz + 3) & ~3u);
+    }
+    return false;
+}
+
+static bool is_go_program(void) {
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = getauxval(AT_PHNUM);
+    uintptr_t base = 0;
+    for (size_t index = 0; headers != NULL && index < count; index++)
+        if (headers[index].p_type == PT_PHDR) base = (uintptr_t)headers - headers[index].p_vaddr;
+    for (size_t index = 0; headers != NULL && index < count; index++)
+        if (headers[index].p_type == PT_NOTE)
+            if (is_go_note((const char *)(base + headers[index].p_vaddr), headers[index].p_memsz)) return true;
+    return false;
+}
+
 __attribute__((constructor)) static void attach(void) {
     const char *path = getenv("POLLPROOF_LEAP_FILE");
     int before = errno;
     find_real_functions();
-    if (path == NULL) return;
+    if (path == NULL || is_go_program()) return;
     int fd = (int)kernel_call(SYS_openat, AT_FDCWD, (long)path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0, 0, 0);
     if (fd >= 0) {
         struct stat status;

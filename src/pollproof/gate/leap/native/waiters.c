@@ -120,7 +120,7 @@ int64_t patience(struct shared *shared) {
     uint32_t used = atomic_load(&shared->waiters_used);
     for (uint32_t index = 0; index < used; index++)
         if (atomic_load(&shared->waiters[index].pid) > 0) crowd++;
-    return (crowd < 1 ? 1 : crowd > 20 ? 20 : crowd) * MILLISECOND;
+    return (crowd < 1 ? 1 : crowd > 64 ? 64 : crowd) * 300 * MICROSECOND;
 }
 
 bool port_is_kept_waiting(struct shared *shared, uint32_t port) {
