@@ -40,6 +40,9 @@ _NIL = f"{{{INSTANCE}}}nil"
 _DOCTYPE = re.compile(r"\ufeff?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _DOCTYPE_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
+LONGEST_TEXT = 10_000_000
+"""Bytes of one text that libxml2 reads unless it is asked to read more."""
+
 _DECLARED = "the body has a document type declaration, which is refused without being read"
 
 
@@ -50,7 +53,12 @@ def parse(body: bytes) -> etree._Element | Unreadable:
     if _declares(body):
         return Unreadable(_DECLARED)
     parser = etree.XMLParser(
-        resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False, remove_comments=True, remove_pis=True
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=len(body) > LONGEST_TEXT,  # whoever handed it over has bounded its size
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         tree = etree.parse(io.BytesIO(body), parser)

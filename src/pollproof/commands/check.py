@@ -175,8 +175,9 @@ def _status(document: Document, paths: Sequence[Path]) -> int:
     if recordings["unread"]:
         return 1 if outcome.value == "violated" else 2
     if not document["exchanges"] and document["complete"]:
-        click.echo(f"error: {_nothing(document)}", err=True)
-        return 2
+        lost = bool(recordings["not_recorded"])  # it is the right traffic, and too little of it was recorded
+        click.echo(f"{'inconclusive' if lost else 'error'}: {_nothing(document)}", err=True)
+        return 3 if lost else 2
     return outcome.status
 
 
@@ -189,8 +190,10 @@ def _nothing(document: Document) -> str:
     hosts = list(recordings["other_hosts"])[:3]
     if hosts:
         return f"{where}; they went to {', '.join(hosts)} (--base-url names the API to judge)"
+    reasons = list(recordings["not_recorded"])[:3]
+    if reasons:
+        return f"{where}: {', '.join(reasons)}"
     paths = list(recordings["other_paths"])[:3]
     if paths:
         return f"{where}; seen were {', '.join(paths)}"
-    reasons = list(recordings["not_recorded"])[:3]
-    return f"{where} ({', '.join(reasons)})" if reasons else f"{document['target']}: it holds no entry"
+    return f"{document['target']}: it holds no entry"

@@ -82,11 +82,13 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 raise RecordingError(name, "", "no regular file")
             if file.peek(2)[:2] == GZIP:
                 with gzip.GzipFile(fileobj=file) as unpacked:
-                    yield unpacked  # type: ignore[misc] # it reads as any other binary file does
+                    try:
+                        yield unpacked  # type: ignore[misc] # it reads as any other binary file does
+                    except (EOFError, gzip.BadGzipFile, zlib.error):
+                        place = f"after {unpacked.tell():,} unpacked bytes"
+                        raise RecordingError(name, place, "the gzip data is cut short or damaged") from None
             else:
                 yield file
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise RecordingError(name, "", "the gzip data is cut short or damaged") from None
     except OSError as error:
         raise RecordingError(name, "", f"cannot be read ({error.strerror or type(error).__name__})") from None
 
@@ -102,12 +104,12 @@ def is_json(stream: IO[bytes], name: str) -> bool:
             break
         stream.read(len(start))  # nothing but blanks
     if start[:4] == b"\0\0\0\0":
-        raise RecordingError(name, "", "binary data; expected a cassette (YAML, JSON) or a HAR file")
+        raise RecordingError(name, "byte 1", "binary data; expected a cassette (YAML, JSON) or a HAR file")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or start[1:4:2] == b"\0\0" or start[:4:2] == b"\0\0":
-        raise RecordingError(name, "", "the text is UTF-16 or UTF-32; expected UTF-8")
+        raise RecordingError(name, "byte 1", "the text is UTF-16 or UTF-32; expected UTF-8")
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         raise RecordingError(name, "", "the file is empty")
     if b"\0" in start:
-        raise RecordingError(name, "", "binary data; expected a cassette (YAML, JSON) or a HAR file")
+        raise RecordingError(name, "byte 1", "binary data; expected a cassette (YAML, JSON) or a HAR file")
     return text[:1] in (b"{", b"[")

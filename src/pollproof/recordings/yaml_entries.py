@@ -168,7 +168,7 @@ class YamlEntries:
                 if len(stack) >= MAXIMUM_DEPTH:
                     raise self._refuse(event, f"nested more than {MAXIMUM_DEPTH} deep")
                 stack.append((current, key, anchor, tag))
-                if not typed and key == "body" and len(stack) > 1 and stack[-2][1] == "request":
+                if not typed and key == "body" and len(stack) > 1 and stack[-2][1] in _PARTS:
                     typed = len(stack)
                 current, anchor, tag = self._begin(event), event.anchor, event.tag
                 key, awaiting = None, True
@@ -243,6 +243,7 @@ class YamlEntries:
 
 _INTEGER = re.compile("[-+]?(?:0|[1-9][0-9]*)")
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_PARTS = ("request", "response")
 _WORDS = {
     word: value
     for value, words in {True: "true True TRUE", False: "false False FALSE"}.items()
