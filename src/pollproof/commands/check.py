@@ -48,7 +48,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     It needs no network, and nothing in a recording is executed or fetched.
     """
     from pollproof.recordings.errors import RecordingError
-    from pollproof.recordings.files import find
+    from pollproof.recordings.files import find, shown
     from pollproof.recordings.judging import check as judge
     from pollproof.report.checked import document_of_check
     from pollproof.report.terminal import print_document, print_summary
@@ -76,7 +76,8 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         )
     flags = {"strict": options["strict"], "require_all": options["require_all"]}
     document = document_of_check(checking, required=options["required"], clauses=chosen, **flags)
-    again = shlex.join(["pollproof", "check", provider, *files, *_flags(options)])
+    names = [shown(Path(name)) for name in files]
+    again = shlex.join(["pollproof", "check", provider, *names, *_flags(options)])
     if document["exchanges"]:
         print_document(console, document, strict=options["strict"], again=again, quiet=options["quiet"])
         print_summary(console, document, strict=options["strict"])
