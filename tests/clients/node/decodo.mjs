@@ -135,11 +135,9 @@ async function waitFor(id) {
       failures = 0;
       pause = pauseFor(status);
       if (status === "done") return;
-      if (status === "faulted" && !["faulted-as-pending", "faulted-as-done"].includes(fault)) {
-        throw new Refused("the task is faulted");
-      }
-      if (fault === "faulted-as-done" && status === "faulted") return;
-      if (fault === "unknown-as-success" && !["pending", "faulted"].includes(status)) return;
+      if (status === "faulted" && fault !== "faulted-as-done") throw new Refused("the task is faulted");
+      if (status === "faulted") return;
+      if (fault === "unknown-as-success" && status !== "pending") return;
     } catch (error) {
       failures += 1;
       pause = pauseAfter(error, failures);

@@ -122,8 +122,6 @@ class Client:
             status = answer.get("status") if isinstance(answer, dict) else None
             if status == "done":
                 return
-            if status == "faulted" and self.fault == "faulted-as-pending":
-                continue
             if status == "faulted" and self.fault != "faulted-as-done":
                 raise Refused("the task is faulted")
             if status != "pending" and self.fault in ("unknown-as-success", "faulted-as-done"):

@@ -93,7 +93,6 @@ wait_for() { # id
         call "task/$1" || continue
         case $fault/$status in
             */done | faulted-as-done/faulted) return ;;
-            faulted-as-pending/faulted) ;;
             */faulted) refused 'the task is faulted' ;;
             */pending) ;;
             unknown-as-success/*) return ;;
