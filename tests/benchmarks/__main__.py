@@ -18,7 +18,9 @@ from tests.benchmarks.figures import HEADING, Figure
 
 GROUPS = {
     "exploring": "tests.benchmarks.exploring",
+    "fuzz": "tests.benchmarks.fuzz",
     "gate_clock": "tests.benchmarks.gate_clock",
+    "recordings": "tests.benchmarks.recordings",
     "replaying": "tests.benchmarks.replaying",
     "soap": "tests.benchmarks.soap",
 }

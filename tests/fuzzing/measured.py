@@ -20,13 +20,17 @@ from tests.servers import ROOT, clean_environment
 
 
 class Measured(NamedTuple):
-    """What came of one file. `grown` is by how many MiB the peak of memory was above what the process had before."""
+    """What came of one file or folder. `grown` is by how many MiB `peak`, the most memory, was above what was before.
+
+    `seconds` are of the processor.
+    """
 
     unread: list[str]
     matched: int
     violated: list[str]
     seconds: float
     grown: float
+    peak: float
 
 
 def peak() -> float:
@@ -62,6 +66,7 @@ def measured(contract: str, files: Sequence[Path], timeout: float) -> dict[str, 
 
 def main() -> None:
     from pollproof.loading import load_contract
+    from pollproof.recordings.files import find
     from pollproof.recordings.judging import check
 
     contract = load_contract(sys.argv[1])
@@ -70,11 +75,11 @@ def main() -> None:
         forget_peak()
         before = peak()
         started = time.process_time()
-        result = check(contract, [path], named=frozenset([path]))
+        result = check(contract, find([name]), named=frozenset([path]))
         seconds = time.process_time() - started
         violated = [entry.clause.id for entry in result.ledger.violated()]
         unread = [str(error) for error in result.unread]
-        print(json.dumps([name, unread, result.tally.matched, violated, seconds, peak() - before]), flush=True)
+        print(json.dumps([name, unread, result.tally.matched, violated, seconds, peak() - before, peak()]), flush=True)
 
 
 if __name__ == "__main__":
