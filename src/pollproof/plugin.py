@@ -175,6 +175,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             for provider in providers_of(metafunc.config)
         ]
         metafunc.parametrize("pollproof_provider", pairs)
+    if "pollproof_meeting" in metafunc.fixturenames:
+        from pollproof.gate.items import spread
+
+        spread(metafunc)
 
 
 @pytest.fixture
@@ -225,6 +229,26 @@ def pollproof_record() -> Callable[..., Any]:
     from pollproof.recordings.vcr import recording
 
     return recording
+
+
+@pytest.fixture
+def pollproof_meeting(request: pytest.FixtureRequest) -> Any:
+    """One scenario that a function with the decorator `pollproof.gate.client` meets; the decorator asks for it."""
+    from pollproof.gate.items import Meeting
+
+    return Meeting(request.node, request.param)
+
+
+@pytest.fixture
+def pollproof_gate() -> Callable[..., Document]:
+    """Judge a client that is a command: `pollproof_gate("NAME", ["node", "client.mjs"])` fails the test with the rules
+    that it breaks.
+
+    Options: `scenarios`, `clock`, `timeout` and `budget` in seconds, `strict`, `require_all`. Gives the report.
+    """
+    from pollproof.gate.fixture import judge_command
+
+    return judge_command
 
 
 def judge_recordings(
