@@ -14,6 +14,12 @@ from pollproof.trace import UNKNOWN_TIME, Exchange
 MAXIMUM_SHARED = 1000
 """Shared results that are remembered: the first ones tell."""
 
+HURRY = 0.1
+"""Seconds between an answer and the next question below which nobody has paused."""
+
+AT_ONCE = 10
+"""Questions in a row, each within `HURRY` of the answer before, that are no hot loop yet."""
+
 _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -61,6 +67,32 @@ class TaskHistory(NamedTuple):
     first_number: int | None = None
     first_sent: float = UNKNOWN_TIME
     gaps: int = 0
+
+
+class Streak(NamedTuple):
+    """What was asked in vain, again and again: not answered, answered by an error, or found unfinished.
+
+    `failures` counts the last ones in a row that were errors or no answers, `hurried` those that came within `HURRY`
+    of the answer before. `first` and `number` are the first and the last exchange.
+    """
+
+    failures: int
+    hurried: int
+    first: int
+    number: int
+    received: float
+
+    def hurries(self, event: Event) -> bool:
+        """Whether one more question surely came without a pause."""
+        exchange = event.exchange
+        return exchange.sent + exchange.precision - self.received < HURRY
+
+
+def streak_key(event: Event) -> tuple[str, Any]:
+    """What makes two questions the same: their operation, and the task or the body."""
+    role = event.operation.role
+    asks = role is Role.POLL or role is Role.FETCH or role is Role.CANCEL
+    return event.operation.name, event.task if asks else event.exchange.request.body
 
 
 def age_least(history: TaskHistory, event: Event, limits: Limits) -> float:
@@ -256,6 +288,8 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
                 lost = event.number
         elif lost is None and effect is Effect.LOST and limits.polls is None and limits.lifetime is None:
             lost = event.number
+    elif answer is Answer.NONE:
+        last_final = True  # nothing was answered, so there is no answer to wait after
     if lost is None and answer is Answer.STATE and phase is not Phase.SUCCEEDED:
         if surely_outside(history, event, limits):
             lost = event.number
@@ -305,13 +339,28 @@ class Account:
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
     are left out: the same picture is read the same way twice. `twice` are ids that two creations gave.
     `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
+    `streaks` are the questions that were last asked in vain; with `watches` they are kept.
     `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
     """
 
-    __slots__ = ("_rounded", "last_batch", "last_created", "owners", "remember", "shared", "tasks", "twice", "whole")
+    __slots__ = (
+        "_rounded",
+        "last_batch",
+        "last_created",
+        "owners",
+        "remember",
+        "shared",
+        "streaks",
+        "tasks",
+        "twice",
+        "watches",
+        "whole",
+    )
 
-    def __init__(self, *, whole: bool = True, remember: int | None = None) -> None:
+    def __init__(self, *, whole: bool = True, remember: int | None = None, watches: bool = False) -> None:
         self.whole = whole
+        self.watches = watches
+        self.streaks: dict[tuple[str, Any], Streak] = {}
         self.remember = remember
         self.last_batch: Event | None = None
         self.last_created: int | None = None
@@ -340,6 +389,8 @@ class Account:
 
     def fold(self, event: Event, limits: Limits) -> Sequence[str]:
         """Take one more event in; the tasks that were forgotten for it, mostly none."""
+        if self.watches:
+            self._watch(event)
         if event.operation.role is Role.BATCH:
             self._fold_batch(event)
             return self._forget()
@@ -366,6 +417,30 @@ class Account:
             if owner != task and len(self.shared) < MAXIMUM_SHARED:
                 self.shared.append((after.result_number, task, owner))
         return self._forget()
+
+    def _watch(self, event: Event) -> None:
+        """Keep what was asked in vain; an answer that says something ends a streak."""
+        role = event.operation.role
+        if event.probe or role is Role.CALLBACK or role is Role.OUTCOME:
+            return
+        key = streak_key(event)
+        before = self.streaks.pop(key, None)
+        failed = event.answer is not Answer.STATE
+        if not failed and (role is not Role.POLL and role is not Role.FETCH):
+            return
+        if not failed and event.phase is not None and event.phase.terminal:
+            return
+        number, received = event.number, event.exchange.received
+        if before is None:
+            self.streaks[key] = Streak(int(failed), 0, number, number, received)
+        else:
+            hurried = before.hurried + 1 if before.hurries(event) else 0
+            if failed != (before.failures > 0):
+                hurried = 0  # a retry after an error is another thing than one more question
+            failures = before.failures + 1 if failed else 0
+            self.streaks[key] = Streak(failures, hurried, before.first, number, received)
+        if self.remember is not None and len(self.streaks) > self.remember:
+            del self.streaks[next(iter(self.streaks))]
 
     def _note_id(self, history: TaskHistory) -> None:
         self.last_created = history.created

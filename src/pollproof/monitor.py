@@ -50,7 +50,8 @@ class Monitor:
         self.reader = reader
         self.clauses = tuple(clauses)
         self.ledger = Ledger(self.clauses) if ledger is None else ledger
-        self.account = Account(whole=whole, remember=remember)
+        watches = any(KINDS[clause.kind].streaks for clause in self.clauses)
+        self.account = Account(whole=whole, remember=remember, watches=watches)
         self.trace: list[Exchange] = []
         self.skipped = 0
         self._keeps = remember is None
@@ -80,7 +81,8 @@ class Monitor:
 
     def reset(self) -> None:
         """Begin a new trace; the ledger keeps what the last one showed."""
-        self.account = Account(whole=self.account.whole, remember=self.account.remember)
+        old = self.account
+        self.account = Account(whole=old.whole, remember=old.remember, watches=old.watches)
         self.trace = []
         self._count = 0
         self._numbers = {}

@@ -11,6 +11,9 @@ from pollproof.trace import Exchange, Request, Response
 OUTCOME_PATH = "/@outcome"
 """The path under which a trace keeps what the client said at its end; no provider documents a path like it."""
 
+OUTCOME_ADDRESS = "http://outcome.invalid" + OUTCOME_PATH
+"""Where a recording says that an outcome went: nowhere."""
+
 OPERATION = Operation(
     name="@outcome",
     role=Role.OUTCOME,
@@ -36,8 +39,9 @@ OPERATION = Operation(
 class Outcome(NamedTuple):
     """How a client ended: whether it said that it succeeded, and what it returned (None: nothing that was served).
 
-    `task` is the id that it speaks of, None where it speaks of its only work. `promised` tells that what it was served
-    leaves a client no lawful way to fail. `ended` says in words how it ended, `alive` that it had to be ended.
+    `task` is the id that it speaks of: None where that is all of its work, empty where it got no task. `promised` tells
+    that what it was served leaves a client no lawful way to fail. `ended` says in words how it ended, `alive` that it
+    had to be ended, and `excused` that this follows from another rule that it broke.
     """
 
     succeeded: bool
@@ -46,11 +50,14 @@ class Outcome(NamedTuple):
     promised: bool = False
     ended: str = ""
     alive: bool = False
+    excused: bool = False
 
 
 def outcome_exchange(outcome: Outcome, moment: float) -> Exchange:
     """The exchange by which a trace keeps an outcome."""
-    words = {name: value for name, value in outcome._asdict().items() if value not in (None, "") or name == "result"}
+    said = outcome._asdict()
+    unsaid = {**Outcome._field_defaults, "result": ...}
+    words = {name: value for name, value in said.items() if name not in unsaid or value != unsaid[name]}
     request = Request("POST", OUTCOME_PATH, {"content-type": "application/json"}, write_json(words))
     return Exchange(request, Response(200, {}, b""), moment, moment)
 
@@ -67,4 +74,5 @@ def read_outcome(body: bytes) -> Outcome | None:
         words.get("promised") is True,
         str(words.get("ended", "")),
         words.get("alive") is True,
+        words.get("excused") is True,
     )

@@ -1,6 +1,6 @@
 """Record the bundled cassettes over real HTTP: good histories, and one bad history for each clause.
 
-    python -m tests.golden [PROVIDER ...] [--only CLAUSE]
+    python -m tests.golden [PROVIDER ...] [--only CLAUSE|NAME]
 
 Every cassette is judged before it is kept: a good one must be clean, a bad one must show its clause (and those that
 cannot be kept beside it) and no other of its subject.
@@ -23,7 +23,7 @@ from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Clause, Contract, Subject
 from pollproof.data import bundled, folder
 from pollproof.events import Reader
-from pollproof.explore.client import NEVER, ChangedSession, ReferenceClient
+from pollproof.explore.client import NEVER, ChangedSession, OverloadedTarget, ReferenceClient, meet_overload
 from pollproof.explore.clocks import HookedClock
 from pollproof.explore.receiver import HttpCallbacks
 from pollproof.explore.run import Plan, explore
@@ -82,7 +82,9 @@ def main() -> None:
     """Record, judge, keep."""
     parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
     parser.add_argument("providers", nargs="*", default=list(bundled()))
-    parser.add_argument("--only", help="this clause alone")
+    parser.add_argument(
+        "--only", help="the history of this clause alone, or this good one (reference, independent, walks)"
+    )
     asked = parser.parse_args()
     exploring.Monitor = Kept  # type: ignore[misc]
     failures = 0
@@ -90,9 +92,9 @@ def main() -> None:
         contract = load_contract(provider)
         home = folder("cassettes") / provider
         (home / "bad").mkdir(parents=True, exist_ok=True)
-        if not asked.only:
-            for take in good(contract):
-                failures += not keep(contract, home, take)
+        for name, make in GOOD.items():
+            if asked.only in (None, name):
+                failures += not keep(contract, home, make(contract))
         for clause in contract.clauses:
             if asked.only in (None, clause.id):
                 failures += not any(keep(contract, home, take) for take in bad(contract, clause))
@@ -135,20 +137,30 @@ def keep(contract: Contract, home: Path, take: Take) -> bool:
 # ------------------------------------------------------------------------------------------- good
 
 
-def good(contract: Contract) -> Iterator[Take]:
-    """What a lawful client saw, of the reference and of an implementation by other hands; and all the walks."""
+def from_reference(contract: Contract) -> Take:
+    """What a lawful client saw of the reference."""
     with reference(ReferenceProvider(contract, ShiftedClock())) as served:
         exchanges = client_session(contract, served.base_url, served.advance_url)
-        yield Take("reference.yaml", "the reference provider, asked by the reference client", exchanges, frozenset())
+    return Take("reference.yaml", "the reference provider, asked by the reference client", exchanges, frozenset())
+
+
+def from_independent(contract: Contract) -> Take:
+    """What a lawful client saw of an implementation by other hands."""
     with serving.serve(SERVICES[contract.name].create_application(KEY)) as base_url:
         exchanges = client_session(contract, base_url, base_url + "/advance")
-        yield Take(
-            "independent.yaml", "an independent implementation, asked by the reference client", exchanges, frozenset()
-        )
+    source = "an independent implementation, asked by the reference client"
+    return Take("independent.yaml", source, exchanges, frozenset())
+
+
+def from_walks(contract: Contract) -> Take:
+    """What all walks saw of the reference."""
     with reference(ReferenceProvider(contract, ShiftedClock())) as served:
         trace = walked(contract, served).trace
-        source = "the reference provider, explored by all walks"
-        yield Take("walks.yaml", source, trace, frozenset(), client=False)
+    source = "the reference provider, explored by all walks"
+    return Take("walks.yaml", source, trace, frozenset(), client=False)
+
+
+GOOD = {"reference": from_reference, "independent": from_independent, "walks": from_walks}
 
 
 @contextmanager
@@ -171,11 +183,13 @@ def client_session(
     client: type[ReferenceClient] = ReferenceClient,
     prepare: Callable[[ChangedSession], None] | None = None,
     rounds: int = 3,
+    overload: bool = True,
 ) -> list[Exchange]:
-    """All kinds of tasks and batches by a client over HTTP."""
+    """All kinds of tasks and batches by a client over HTTP, and at last an overloaded provider."""
     clock = HookedClock(advance_url)
     monitor = Monitor(Reader(contract), clauses_of(contract))
-    session = ChangedSession(contract, HttpTarget(base_url), clock, monitor)
+    target = OverloadedTarget(HttpTarget(base_url))
+    session = ChangedSession(contract, target, clock, monitor)
     session.credential = KEY
     if prepare is not None:
         prepare(session)
@@ -186,6 +200,8 @@ def client_session(
             for _ in range(rounds):
                 client(contract, session).run(kind)
         client(contract, session).run_batches()
+        if overload:
+            meet_overload(client(contract, session), target)
     finally:
         receiver.close()
         clock.close()
@@ -230,8 +246,12 @@ def client_histories(contract: Contract, clause: Clause, mutant: Mutant) -> Iter
     for solving in (None, NEVER):
         provider = ReferenceProvider(contract, ShiftedClock(), Settings(solving=solving))
         with reference(provider) as served:
-            rounds = 1 if solving is NEVER else 3
-            trace = client_session(contract, served.base_url, served.advance_url, mutant.client_type, prepare, rounds)
+            # The fifth task of the reference fails, which a client that takes failures for success must meet.
+            rounds = 1 if solving is NEVER else 5 if clause.kind == "failure-reported" else 3
+            overload = clause.kind == "bounded-retries"
+            trace = client_session(
+                contract, served.base_url, served.advance_url, mutant.client_type, prepare, rounds, overload
+            )
         monitor = Monitor(Reader(contract), clauses_of(contract))
         for exchange in trace:
             monitor.observe(exchange)

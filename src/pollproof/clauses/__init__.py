@@ -1,6 +1,6 @@
 """The rule book: one file for each family of kinds. Importing this package registers them all in `KINDS`."""
 
-from pollproof.clauses import batch, callbacks, client, fields, lifecycle, limits, results, shape
+from pollproof.clauses import batch, callbacks, client, fields, lifecycle, limits, outcome, results, shape
 from pollproof.clauses.kinds import HELD, KINDS, Finding, Kind, Violation
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "fields",
     "lifecycle",
     "limits",
+    "outcome",
     "results",
     "shape",
 ]

@@ -52,7 +52,8 @@ Finding = Held | Violation | None
 class Kind:
     """A registered kind. `scope` is `task` (judged on one history) or `account` (judged on all of them).
 
-    `ordered` kinds need to know in which order the answers about a task were given, `timed` ones when.
+    `ordered` kinds need to know in which order the answers about a task were given, `timed` ones when. Those with
+    `streaks` need to know what was asked again and again.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Kind:
     probes: bool
     ordered: bool
     timed: bool
+    streaks: bool
 
     @property
     def sentence(self) -> str:
@@ -95,12 +97,13 @@ def kind(
     probes: bool = False,
     ordered: bool = True,
     timed: bool = False,
+    streaks: bool = False,
 ) -> Callable[[Callable[[Any, Any, Any], Finding]], Callable[[Any, Any, Any], Finding]]:
     """Register a function as a kind. With `probes` it also sees requests that are deliberately wrong."""
 
     def register(function: Callable[[Any, Any, Any], Finding]) -> Callable[[Any, Any, Any], Finding]:
         subjects = subject if isinstance(subject, tuple) else (subject,)
-        KINDS[name] = Kind(name, function, parameters, subjects, scope, roles, probes, ordered, timed)
+        KINDS[name] = Kind(name, function, parameters, subjects, scope, roles, probes, ordered, timed, streaks)
         return function
 
     return register

@@ -5,22 +5,32 @@ It shows that the client clauses can be kept, and its mutants that they can be b
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pollproof.clauses.fields import seconds_of
 from pollproof.clock import VirtualClock
-from pollproof.contract.model import Break, Contract, Phase, Subject, TaskKind
+from pollproof.contract.model import Break, Contract, Effect, Phase, Subject, TaskKind
+from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event, Reader
 from pollproof.explore.session import Handle, Session
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
+from pollproof.outcomes import Outcome
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.templates import with_value, without
-from pollproof.trace import Request
-from pollproof.transport.target import InProcessTarget
+from pollproof.trace import Request, Response
+from pollproof.transport.target import InProcessTarget, Target
+from pollproof.transport.target import Outcome as Answered
 
 NEVER = 1_000_000.0
 """A solving time that no lifetime reaches: the task is never ready."""
+
+STAGE = 100_000.0
+"""Seconds between the beginnings of two sessions in one trace."""
+
+OVERLOADED = 2
+"""The session in which the provider is overloaded."""
 
 PATIENCE = 300
 """Polls of one task after which a client gives up where no budget is documented."""
@@ -29,10 +39,14 @@ PATIENCE = 300
 class ReferenceClient:
     """A lawful client. Its mutants override one method."""
 
+    retries = 3
+    """How often it asks once more in a row where nothing was answered, or that the provider is busy."""
+
     def __init__(self, contract: Contract, session: Session) -> None:
         self.contract = contract
         self.session = session
         self.last: Event | None = None
+        self.failures = 0
 
     def wait(self) -> float:
         """Seconds before the next poll: what the documents ask for, or the last answer if that is more."""
@@ -47,7 +61,17 @@ class ReferenceClient:
         """Whether an answer is the last that is needed."""
         if event.answer is Answer.STATE:
             return event.phase is not None and event.phase.terminal
-        return not (event.effect is not None and event.effect.value in ("busy", "blocked"))
+        return not self.tries_again(event)
+
+    def tries_again(self, event: Event) -> bool:
+        """Whether to ask once more after a request that was not answered, or that the provider is busy."""
+        if event.answer in (Answer.NONE, Answer.UNREADABLE):
+            return self.failures <= self.retries
+        return event.effect in (Effect.BUSY, Effect.BLOCKED)
+
+    def retry_wait(self) -> float:
+        """Seconds before a creation is tried once more: longer each time."""
+        return self.session.wait * self.failures
 
     def gives_up(self, polls: int, elapsed: float) -> bool:
         """Whether to stop before the next poll: the budget or the lifetime would be exceeded."""
@@ -71,22 +95,53 @@ class ReferenceClient:
                 self.session.advance(self.batch_wait())
                 self.session.batch()
 
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        """What it says at its end: the result, or that there is none."""
+        return Outcome(result is not None, result, task)
+
     def run(self, kind: TaskKind) -> Any:
-        """Create a task and poll it to its end; the result, or None."""
-        event, handle = self.session.create(kind)
-        if handle is None or self.keeps_inline(event):
-            return event.result
+        """Create a task, poll it to its end, and say how it ended; the result, or None."""
+        event, handle = self.create(kind)
+        result = None
+        if handle is not None:
+            result = event.result if self.keeps_inline(event) else self.follow(handle)
+        result = None if result is MISSING else result
+        self.session.say(self.outcome(result, "" if handle is None else handle.id))
+        return result
+
+    def create(self, kind: TaskKind) -> tuple[Event, Handle | None]:
+        """Create a task, and try again a few times where the provider cannot be reached."""
+        self.failures = 0
+        while True:
+            event, handle = self.session.create(kind, again=self.failures > 0)
+            if event.answer is Answer.STATE:
+                return event, handle
+            self.failures += 1
+            if self.failures > self.retries or not self.tries_again(event):
+                return event, handle
+            self.session.advance(self.retry_wait())
+
+    def follow(self, handle: Handle) -> Any:
+        """Poll a task to its end; its result, or None."""
         started = self.session.clock.now()
-        polls = 0
+        polls = self.failures = 0
         self.last = None
         while not self.gives_up(polls, self.session.clock.now() - started):
             self.session.advance(self.wait())
             polls += 1
             words = {"task_id": self.task_id(handle, self.last)}
             last = self.last = self.session.send(self.session.request(self.session.poll_operation, words))
+            self.failures = 0 if last.answer is Answer.STATE else self.failures + 1
             if self.is_done(last):
-                return last.result if last.phase is Phase.SUCCEEDED else None
+                return self.result(handle, last) if last.phase is Phase.SUCCEEDED else None
         return None
+
+    def result(self, handle: Handle, event: Event) -> Any:
+        """The result of a task that has succeeded, asked for where that is an operation of its own."""
+        fetched = self.session.fetch(handle)
+        if fetched is None:
+            return event.result
+        return fetched.result if fetched.phase is Phase.SUCCEEDED else None
 
 
 def judge_client(
@@ -102,20 +157,58 @@ def judge_client(
     """
     clauses = clauses_of(contract, Subject.CLIENT)
     monitor = Monitor(Reader(contract), clauses, Ledger(clauses) if ledger is None else ledger)
-    for solving in (None, NEVER) if settings is None else (settings.solving,):
+    base = settings or Settings()
+    for number, solving in enumerate((None, NEVER, None) if settings is None else (settings.solving,)):
         clock = VirtualClock()
-        base = settings or Settings()
+        clock.advance(number * STAGE)  # the trace goes on: a session begins later than the last one ended
         provider = ReferenceProvider(contract, clock, Settings(solving, base.lifetime, base.polls, token=base.token))
-        session = ChangedSession(contract, InProcessTarget("the reference provider", provider.handle), clock, monitor)
+        provider.skip_ids(number * 1000)
+        target = OverloadedTarget(InProcessTarget("the reference provider", provider.handle))
+        session = ChangedSession(contract, target, clock, monitor)
         session.changes = changes
-        if solving is NEVER:
-            clock.advance(1_000.0)  # the trace goes on: its second session begins later than the first ended
-            provider.skip_ids(1000)
+        if number == OVERLOADED:
+            meet_overload(client(contract, session), target)
+            break
         for kind in contract.kinds.values():
             for _ in range(1 if solving is NEVER else 5):
                 client(contract, session).run(kind)
         client(contract, session).run_batches()
     return monitor
+
+
+def meet_overload(client: ReferenceClient, target: OverloadedTarget) -> None:
+    """Let a client do a task whose first two creations and first poll fail, and one whose creations all do."""
+    session = client.session
+    session.maximum_transient = math.inf
+    target.refuse(1, 2, 4)
+    client.run(session.kinds[0])
+    target.down = True
+    client.run(session.kinds[0])
+
+
+class OverloadedTarget:
+    """A target that now and then answers like an overloaded server."""
+
+    def __init__(self, target: Target) -> None:
+        self.name = target.name
+        self.down = False
+        self._refused: frozenset[int] = frozenset()
+        self._target = target
+        self._count = 0
+
+    def refuse(self, *numbers: int) -> None:
+        """Be overloaded at these of the next requests, counted from 1."""
+        self._refused = frozenset(self._count + number for number in numbers)
+
+    def exchange(self, request: Request) -> Answered:
+        """The target's own answer, or that of the server before it."""
+        self._count += 1
+        if self.down or self._count in self._refused:
+            return Answered(Response(503, {"content-type": "text/html"}, b"<html>overloaded</html>"), None)
+        return self._target.exchange(request)
+
+    def close(self) -> None:
+        self._target.close()
 
 
 class ChangedSession(Session):

@@ -16,6 +16,7 @@ from pollproof.events import CALLBACK_PATH, Answer, Event
 from pollproof.explore.clocks import BudgetSpent
 from pollproof.histories import TaskHistory
 from pollproof.monitor import Monitor
+from pollproof.outcomes import Outcome, outcome_exchange
 from pollproof.templates import compile_template, steps_of, with_value, without
 from pollproof.trace import Exchange, Request, Response
 from pollproof.transport.target import Target
@@ -75,6 +76,7 @@ class Session:
         self.exchanges = 0
         self.latency = 0.0
         self.end = float("inf")
+        self.maximum_transient: float = MAXIMUM_TRANSIENT
         self.statuses: set[str] = set()
         self._observed = observed
         self._failures = 0
@@ -144,7 +146,7 @@ class Session:
                 self.latency = min(took, 1.0)
             if event.transient:
                 self._transient += 1
-                if self._transient >= MAXIMUM_TRANSIENT:
+                if self._transient >= self.maximum_transient:
                     raise TargetUnusable(
                         f"{self.target.name} answers nothing but HTTP {outcome.response.status}, as if overloaded"
                     )
@@ -219,6 +221,10 @@ class Session:
         return event, [
             Handle(member.raw_task, member.task, kind) for member in event.members if member.task is not None
         ]
+
+    def say(self, outcome: Outcome) -> None:
+        """Let the monitor know how a client has ended."""
+        self.monitor.observe(outcome_exchange(outcome, self.clock.now()))
 
     def hear(self) -> int:
         """Let the monitor judge the callbacks that have come; how many there were."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -329,10 +330,10 @@ def _bare(of: _Catalogue) -> Break | None:
 
 
 _AFTER: dict[Effect, tuple[Expects, float, str]] = {
-    Effect.FAILED: (Expects.FAILURE, float("inf"), "the task has failed; that is final"),
-    Effect.LOST: (Expects.FAILURE, float("inf"), "the task is gone; that is final"),
-    Effect.REFUSED: (Expects.FAILURE, float("inf"), "the call was wrong; asking again helps nothing"),
-    Effect.BLOCKED: (Expects.FAILURE, float("inf"), "the account is blocked; a client gives up or waits long"),
+    Effect.FAILED: (Expects.FAILURE, math.inf, "the task has failed; that is final"),
+    Effect.LOST: (Expects.FAILURE, math.inf, "the task is gone; that is final"),
+    Effect.REFUSED: (Expects.FAILURE, math.inf, "the call was wrong; asking again helps nothing"),
+    Effect.BLOCKED: (Expects.FAILURE, math.inf, "the account is blocked; a client gives up or waits long"),
     Effect.BUSY: (Expects.EITHER, 2, "the provider is busy; a client may wait and ask again, or give up"),
     Effect.RUNNING: (Expects.SUCCESS, 2, "the task merely goes on; a client waits and asks again"),
 }
@@ -475,6 +476,13 @@ def _damage(of: _Catalogue) -> Iterator[Scenario]:
         turn = replace(of.unfinished, first=2, last=2, manner=manner)
         yield of.asked(name, f"The second question {words}. {lawful}", Expects.EITHER, turn)
     yield of.asked(
+        "reset-for-ever",
+        "From the second question on every connection is reset. A client gives up in the end.",
+        Expects.FAILURE,
+        replace(of.unfinished, first=2, last=math.inf, manner=Manner.RESET),
+        seconds=of.contract.limits.lifetime or PATIENCE,
+    )
+    yield of.asked(
         "stale-connection",
         "After the first answer the connection ends without a word, as idle ones do. A client opens another one.",
         Expects.EITHER,
@@ -485,6 +493,13 @@ def _damage(of: _Catalogue) -> Iterator[Scenario]:
         "The creation is not answered: the connection is reset. A client tries again, or gives up and says so.",
         Expects.EITHER,
         turns=(Turn((Role.CREATE,), last=1, manner=Manner.RESET),),
+    )
+    yield of.scenario(
+        "creation-reset-for-ever",
+        "Whoever creates a task finds the connection reset. A client gives up in the end.",
+        Expects.FAILURE,
+        turns=(Turn((Role.CREATE,), manner=Manner.RESET),),
+        seconds=PATIENCE,
     )
     yield of.asked(
         "slow-answer",

@@ -177,6 +177,7 @@ class _Probe:
     exchanges: int
     elsewhere: list[str]
     answers: list[Answer]
+    guilty: bool
     obeys: bool
     words: str
 
@@ -184,7 +185,8 @@ class _Probe:
 def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
     ended, server, outcome, clock, _ = _perform(gate, smoke, leaps=leaps)
     reader = Reader(gate.contract)
-    events = [reader.read(exchange, 0) for exchange in server.trace()]
+    monitor = Monitor(reader, clauses_of(gate.contract, Subject.CLIENT))
+    events = [monitor.observe(exchange) for exchange in server.trace()]
     obeys, words = False, ""
     if isinstance(clock, LeapClock):
         found = clock.leaps
@@ -197,6 +199,7 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         server.count,
         server.elsewhere,
         [event.answer for event in events if event is not None],
+        monitor.ledger.violations > 0,
         obeys,
         words,
     )
@@ -204,8 +207,8 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
 
 def _check(gate: Gate, probe: _Probe) -> None:
     """Raise `GateError` where the smoke scenario shows that the command is no working client at all."""
-    if probe.outcome.succeeded and Answer.STATE in probe.answers:
-        return
+    if probe.guilty or (probe.outcome.succeeded and Answer.STATE in probe.answers):
+        return  # a client that breaks a rule may well fail by that
     printed = probe.ended.output.end()
     end = f"; it ended with {probe.ended.words} and " + (
         f"its output with: {printed}" if printed else "printed nothing"

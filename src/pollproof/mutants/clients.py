@@ -10,6 +10,7 @@ from pollproof.events import Event
 from pollproof.explore.client import ReferenceClient
 from pollproof.explore.session import Handle
 from pollproof.mutants.faults import Fault, mutates
+from pollproof.outcomes import Outcome
 
 
 class Hasty(ReferenceClient):
@@ -77,6 +78,80 @@ class HastyBatches(ReferenceClient):
 
     def batch_wait(self) -> float:
         return super().batch_wait() / 2
+
+
+class Forgetful(ReferenceClient):
+    """Says that it has succeeded, and returns nothing."""
+
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        return super().outcome(result, task)._replace(result=None)
+
+
+class Mistaken(ReferenceClient):
+    """Returns something else than it was served."""
+
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        outcome = super().outcome(result, task)
+        return outcome._replace(result="something else") if outcome.succeeded else outcome
+
+
+class Pessimist(ReferenceClient):
+    """Says that it has failed although it was served a solution."""
+
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        return Outcome(False, None, task)
+
+
+class Optimist(ReferenceClient):
+    """Says that it has succeeded, whatever it was served."""
+
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        return super().outcome(result, task)._replace(succeeded=True)
+
+
+class Stubborn(ReferenceClient):
+    """Tries again and again where the provider cannot be reached."""
+
+    retries = 310
+
+
+class Impatient(ReferenceClient):
+    """Tries again at once where the provider cannot be reached."""
+
+    retries = 20
+
+    def retry_wait(self) -> float:
+        return 0.0
+
+
+class Restless(ReferenceClient):
+    """Asks again at once while its task is unfinished."""
+
+    def wait(self) -> float:
+        return 0.0
+
+
+@mutates("solution-returned")
+def _solution_returned(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("success without the solution", client=Forgetful)
+    yield Fault("another solution", client=Mistaken)
+    yield Fault("a solution taken for a failure", client=Pessimist)
+
+
+@mutates("failure-reported")
+def _failure_reported(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a failure taken for success", client=Optimist)
+
+
+@mutates("bounded-retries")
+def _bounded_retries(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("retries without a pause", client=Impatient)
+    yield Fault("hundreds of retries", client=Stubborn)
+
+
+@mutates("no-hot-loop")
+def _no_hot_loop(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("polls without a pause", client=Restless)
 
 
 @mutates("retry-after-kept")

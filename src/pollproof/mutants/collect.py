@@ -54,7 +54,7 @@ def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
     if clause.kind == "result-own" and fetch is not None and fetch.echo is not None:
         # A result that names its task cannot be another's without naming another.
         companions = tuple(other.id for other in contract.clauses if other.kind == "echo")
-    if clause.kind == "retry-after-kept":
+    if clause.kind in ("retry-after-kept", "no-hot-loop"):
         companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
     if clause.kind == "poll-budget" and contract.budget_reachable is False:
         # More polls than the budget within the lifetime take less than the wait between two of them.

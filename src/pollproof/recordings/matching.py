@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pollproof.contract.model import REFUSED_KEY, Contract, Role
 from pollproof.events import CALLBACK_PATH
+from pollproof.outcomes import OUTCOME_PATH
 from pollproof.recordings.entry import Entry
 from pollproof.recordings.hosts import Address, address_of, domain, is_local
 from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
@@ -89,6 +90,8 @@ class Matcher:
         """The exchange that an entry is; None where it belongs to something else, which is counted."""
         tally = self.tally
         tally.entries += 1
+        if entry.inbound and entry.url.endswith(OUTCOME_PATH):
+            return self._take(entry, OUTCOME_PATH)
         if self._called_back and (entry.inbound or self._is_callback(entry)):
             return self._take(entry, CALLBACK_PATH)
         found = self._locate(entry.method, entry.url)

@@ -11,13 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import Phase, Role, TaskKind
-from pollproof.events import Event, Reader
+from pollproof.events import Reader
 from pollproof.explore.client import ReferenceClient
 from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
 from pollproof.explore.receiver import HttpCallbacks
 from pollproof.explore.run import Plan
-from pollproof.explore.session import Handle, Session, TargetUnusable
+from pollproof.explore.session import Session, TargetUnusable
 from pollproof.monitor import Monitor
+from pollproof.outcomes import Outcome
 from pollproof.trace import Exchange
 from pollproof.transport.http import HttpTarget
 
@@ -99,22 +100,8 @@ class CallbackSession(Session):
         task = super().task(kind)
         return task if self.callbacks is None else {**task, "callback_url": self.callbacks.address}
 
-
-class RecordingClient(ReferenceClient):
-    """The lawful client, which also asks for the result where that is an operation of its own."""
-
-    handle: Handle | None = None
-
-    def task_id(self, handle: Handle, event: Event | None) -> Any:
-        self.handle = handle
-        return super().task_id(handle, event)
-
-    def run(self, kind: TaskKind) -> Any:
-        """Create a task, poll it to its end, ask for its result."""
-        result = super().run(kind)
-        if self.handle is not None and self.last is not None and self.last.phase is Phase.SUCCEEDED:
-            self.session.fetch(self.handle)
-        return result
+    def say(self, outcome: Outcome) -> None:
+        """Keep nothing of how the client ended: it is the provider that is recorded."""
 
 
 def _steps(plan: Plan, session: Session, tasks: int) -> Iterator[str]:
@@ -122,7 +109,7 @@ def _steps(plan: Plan, session: Session, tasks: int) -> Iterator[str]:
     for number in range(tasks):
         for kind in plan.contract.kinds.values():
             yield f"task {number + 1} of kind {kind.name}"
-            RecordingClient(plan.contract, session).run(kind)
+            ReferenceClient(plan.contract, session).run(kind)
     for number in range(tasks if session.batch_operation is not None else 0):
         yield f"batch {number + 1}"
         session.advance(plan.contract.limits.batch_wait or 0.0)

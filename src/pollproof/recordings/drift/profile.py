@@ -74,7 +74,7 @@ class Profile:
         self.timing.begin()
         for number, recorded in enumerate(recording):
             event = self._reader.read(recorded.exchange, number)
-            if event is not None:
+            if event is not None and event.operation.role is not Role.OUTCOME:
                 self.exchanges += 1
                 self._add(event, Seen(recorded.file, recorded.number))
         self.files += 1

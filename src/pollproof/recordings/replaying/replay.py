@@ -58,6 +58,8 @@ class Replay:
             event = reader.read(exchange, position)
             if event is None:
                 continue
+            if event.operation.role is Role.OUTCOME:
+                continue
             if event.operation.role is Role.CALLBACK:
                 self.inbound += 1
                 continue

@@ -21,8 +21,10 @@ class Contents:
         """A body with its structure and none of its secrets."""
         if not body.strip():
             return body[:1]
-        if self._soap:
-            return self._markup(body)
+        return self._markup(body) if self._soap else self.outcome(body)
+
+    def outcome(self, body: bytes) -> bytes:
+        """A body in JSON, which what a client said at its end is in every contract."""
         value = read_json(body)
         if type(value) is Unreadable:
             return self._unreadable(body)

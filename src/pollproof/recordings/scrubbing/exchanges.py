@@ -13,6 +13,7 @@ from pollproof.contract.model import SILENCE, Contract, Role
 from pollproof.contract.places import View, compile_place
 from pollproof.events import CALLBACK_PATH, Answer, Event, Reader, task_key
 from pollproof.monitor import Monitor, clauses_of
+from pollproof.outcomes import OUTCOME_ADDRESS
 from pollproof.recordings.scrubbing.contents import Contents
 from pollproof.recordings.scrubbing.failures import words_of
 from pollproof.recordings.scrubbing.forms import EPOCH, is_short_number
@@ -136,11 +137,12 @@ class Scrubber:
     def _exchange(self, event: Event) -> Exchange:
         exchange = event.exchange
         request, response = exchange.request, exchange.response
+        scrub = self._contents.outcome if event.operation.role is Role.OUTCOME else self._contents.body
         asked = Request(
             request.method,
             self._path(event),
             self._headers.request(request.headers),
-            self._contents.body(request.body),
+            scrub(request.body),
         )
         told = None
         if response is not None:
@@ -172,6 +174,9 @@ class Scrubber:
         """For each event, where its callback went (None for what the client asked)."""
         wanted: dict[str | None, str] = {}
         for event in events:
+            if event.operation.role is Role.OUTCOME:
+                yield OUTCOME_ADDRESS
+                continue
             if event.operation.role is Role.CALLBACK:
                 yield wanted.get(event.task) or next(reversed(wanted.values()), NOWHERE)
                 continue

@@ -13,6 +13,7 @@ from typing import Any
 from pollproof.contract.conditions import Condition
 from pollproof.contract.model import Break, Contract
 from pollproof.data import folder
+from pollproof.outcomes import Outcome
 from pollproof.recordings.scrubbing.names import is_ordinary, parts
 
 _WORDS = """
@@ -142,6 +143,7 @@ class _Gathering:
                 self._values.add(value)
         for code, error in contract.errors.items():
             self._values |= {code, error.text}
+        self._names |= set(Outcome._fields)
         credential = contract.credential
         for key in (credential.sample, credential.wrong):
             self._values |= {key, credential.template.replace("{credential}", key)}
