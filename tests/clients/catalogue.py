@@ -25,7 +25,7 @@ class Fault:
     clause: str | None = None
     also: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
-    """Providers, languages or programs that have this fault; all where there are none."""
+    """Providers, languages or pairs of both that have this fault; all where there are none."""
     options: tuple[str, ...] = ()
     lawful: bool = False
     """Whether it only looks like a fault."""
@@ -72,8 +72,8 @@ CAPTCHA = [
     ),
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.wait"),
     Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error that is not final.", "client.wait"),
-    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries"),
-    Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries"),
+    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries", also=("client.failure",)),
+    Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries", also=("client.failure",)),
     Fault("polls-after-final", "A client does not poll a task again whose final answer it has.", "client.final"),
     Fault("over-budget", "A client polls a task at most 120 times.", "client.budget", also=("client.wait",)),
     Fault("over-lifetime", "A client does not poll a task whose lifetime is over.", "client.lifetime"),
@@ -125,8 +125,15 @@ CAPTCHA = [
     Fault("giving-up-as-success", "Giving up is reported as a failure.", "client.failure"),
     Fault("wrong-solution", "The solution that the client gives is the one that was served.", "client.solution"),
     Fault("empty-solution", "The solution that the client gives is not empty where one was served.", "client.solution"),
-    Fault("loses-http-errors", "The body of an answer with HTTP 4xx is read: it tells the error and whether to go on."),
-    Fault("needs-status", "The creation's answer need not have a status.", "client.solution", only=("python",)),
+    Fault(
+        "loses-http-errors",
+        "The body of an answer with HTTP 4xx is read: it tells whether to go on.",
+        "client.solution",
+        only=("capmonster",),
+    ),
+    Fault(
+        "needs-status", "The creation's answer need not have a status.", "client.solution", only=("capsolver-python",)
+    ),
     Fault("strict-fields", "Fields that no page names are let pass.", "client.solution", only=("python",)),
 ]
 
@@ -142,8 +149,8 @@ DECODO = [
     Fault("seconds", "A client does not poll in a hot loop: a wrong unit of time.", "client.pace", only=("node",)),
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.pace"),
     Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error.", "client.retries"),
-    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries"),
-    Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries"),
+    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries", also=("client.failure",)),
+    Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries", also=("client.failure",)),
     Fault("reads-again", "A task may be read again that is done: no page forbids it.", lawful=True),
     Fault("another-id", "Every poll carries the id that queueing gave.", "client.same-task-id"),
     Fault("id-rounded", "Every poll carries the id digit by digit, also beyond 2^53.", "client.same-task-id"),
@@ -179,8 +186,8 @@ CNODE = [
     Fault("seconds", "A client does not poll in a hot loop: a wrong unit of time.", "client.pace", only=("node",)),
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.pace"),
     Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error.", "client.retries"),
-    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries"),
-    Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries"),
+    Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries", also=("client.failure",)),
+    Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries", also=("client.failure",)),
     Fault("polls-after-final", "A client does not poll a task again whose final status it has.", "client.final"),
     Fault("failure-as-pending", "A client does not poll a task again that has failed.", "client.final"),
     Fault("polls-on-after-fault", "A client does not poll on after a Fault.", "client.final"),
@@ -228,7 +235,7 @@ def _of(provider: str, language: str, faults: list[Fault], program: str, *argume
     title = f"{provider}-{language}" if program in ("captcha", provider) else f"{provider}-{language}-{program}"
     clients = [Client(title, provider, language, command)]
     for fault in faults:
-        if not fault.only or {provider, language} & set(fault.only):
+        if not fault.only or {provider, language, f"{provider}-{language}"} & set(fault.only):
             clients.append(
                 Client(
                     f"{title}-{fault.name}",

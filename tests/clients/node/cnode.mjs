@@ -121,7 +121,8 @@ async function call(operation, parameters) {
 
 function pauseAfter(error, failures) {
   if (!(error instanceof Trouble)) throw error;
-  if (failures > RETRIES && fault !== `endless-${error.kind}`) {
+  const retries = fault === "hot-on-error" ? POLLS : RETRIES;
+  if (failures > retries && fault !== `endless-${error.kind}`) {
     throw new GaveUp(`${failures} requests came to nothing: ${error.message}`);
   }
   const pause = Math.max(WAIT * 2 ** Math.min(failures - 1, 4), error.retryAfter);

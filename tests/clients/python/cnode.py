@@ -126,7 +126,8 @@ class Client:
 
     def pause_after(self, trouble, failures):
         """How long to wait after an answer that came to nothing: longer each time, or as long as was asked for."""
-        if failures > RETRIES and self.fault != f"endless-{trouble.kind}":
+        retries = POLLS if self.fault == "hot-on-error" else RETRIES
+        if failures > retries and self.fault != f"endless-{trouble.kind}":
             raise GaveUp(f"{failures} requests came to nothing: {trouble}")
         if trouble.retry_after > 3600:
             raise GaveUp(f"asked to wait for {trouble.retry_after:g} s")

@@ -44,11 +44,11 @@ def ask(operation, **parameters):
             sys.exit(f"{operation}: HTTP {error.status_code}")
         trouble = f"HTTP {error.status_code}"
     except zeep.exceptions.Fault as fault:
-        if fault.code is not None and not any(busy in (fault.code, fault.message) for busy in BUSY):
+        if not any(busy in (fault.code, fault.message) for busy in BUSY):
             if arguments.fault == "polls-on-after-fault" and operation == "getTaskStatus":
                 return None
             sys.exit(f"{operation}: {fault.code} {fault.message}")
-        trouble = fault.message  # without a code: a page that is no SOAP
+        trouble = fault.message
     except (requests.RequestException, zeep.exceptions.Error, ValueError, TypeError, AttributeError) as error:
         trouble = f"{type(error).__name__}: {error}"
     else:

@@ -176,7 +176,8 @@ class Client:
 
     def pause_after(self, trouble, failures, sleep=True):
         """How long to wait after an answer that came to nothing: longer each time, or as long as was asked for."""
-        if failures > RETRIES and self.fault != f"endless-{trouble.kind}":
+        retries = POLLS if self.fault == "hot-on-error" else RETRIES
+        if failures > retries and self.fault != f"endless-{trouble.kind}":
             raise GaveUp(f"{failures} requests came to nothing: {trouble}")
         pause = max(WAIT * 2 ** min(failures - 1, 4), trouble.retry_after)
         if self.fault == "hot-on-error":

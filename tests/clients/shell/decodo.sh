@@ -19,6 +19,8 @@ wait=3
 polls_most=120
 retries=4 # requests in a row that may come to nothing
 
+[ "$fault" != hot-on-error ] || retries=$polls_most
+
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 answer=$folder/answer
