@@ -37,7 +37,7 @@ class LeapingLibrary(BuildHookInterface[Any]):
         if self.target_name != "wheel" or version == "editable":
             return
         compiling = load_compiling(Path(self.root))
-        if not compiling.is_linux_with_glibc():
+        if compiling.foreign_system() is not None:
             return
         self._folder = tempfile.TemporaryDirectory(prefix="pollproof-build-")
         library = Path(self._folder.name) / compiling.LIBRARY

@@ -125,7 +125,11 @@ class LeapClock:
         return float(self._functions.pollproof_leap_now(self._file)) / SECOND
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward at once, whatever the client does: its waits that end by then end now."""
+        """Move the clock forward at once, whatever the client does: its waits that end by then end now.
+
+        A client that has just sent a request may not have begun to wait yet, and then counts its timeout from after
+        the move. To answer late, sleep.
+        """
         self._functions.pollproof_leap_advance(self._file, nanoseconds(checked(seconds)))
 
     @contextmanager

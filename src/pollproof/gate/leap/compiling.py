@@ -26,6 +26,8 @@ OPTIONS = (
     "-ftls-model=initial-exec",
     # Callers give null pointers where the headers of libc promise that there are none.
     "-fno-delete-null-pointer-checks",
+    # Some distributions switch it on; it would put other functions before the ones that are defined here.
+    "-U_FORTIFY_SOURCE",
     "-Wall",
     "-Wextra",
     "-Wno-nonnull-compare",
@@ -47,14 +49,19 @@ def compiler() -> str | None:
     return None
 
 
-def is_linux_with_glibc() -> bool:
-    """Whether the library could work here at all."""
+def foreign_system() -> str | None:
+    """What is wrong with this system, as the end of a sentence; None where the library could work."""
     if not sys.platform.startswith("linux"):
-        return False
+        return f"on Linux only, and this is {sys.platform}"
     try:
-        return (os.confstr("CS_GNU_LIBC_VERSION") or "").startswith("glibc")
+        library = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (ValueError, OSError):
-        return False
+        library = ""
+    if not library.startswith("glibc"):
+        return "where glibc is the C library, and this Python uses another one"
+    if sys.maxsize < 2**32:
+        return "on 64-bit systems only"
+    return None
 
 
 def digest_of_sources() -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 import stat
-import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from pollproof.gate.leap.compiling import (
     CannotCompile,
     compile_library,
     digest_of_sources,
-    is_linux_with_glibc,
+    foreign_system,
 )
 
 BUILT = Path(__file__).resolve().parent / LIBRARY
@@ -39,18 +38,17 @@ def unavailable() -> str | None:
 @cache
 def library() -> tuple[Path, ctypes.CDLL]:
     """The compiled library: its path, for clients, and its functions, for us; raises CannotLeap."""
-    if not sys.platform.startswith("linux"):
-        raise CannotLeap(f"The clock leaps on Linux only, and this is {sys.platform}.")
-    if not is_linux_with_glibc():
-        raise CannotLeap("The clock leaps where glibc is the C library, and this Python uses another one.")
+    reason = foreign_system()
+    if reason is not None:
+        raise CannotLeap(f"The clock leaps {reason}.")
     if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
         raise CannotLeap("The clock cannot leap: this system does not tell the children of a process in /proc.")
     if BUILT.exists() and (functions := _load(BUILT)) is not None:
         return BUILT, functions
     try:
         path = _compiled()
-    except CannotCompile as reason:
-        raise CannotLeap(f"The clock cannot leap: the installed package has no library for it, and {reason}.") from None
+    except CannotCompile as error:
+        raise CannotLeap(f"The clock cannot leap: the installed package has no library for it, and {error}.") from None
     functions = _load(path)
     if functions is None:
         raise CannotLeap("The clock cannot leap: its library was compiled, but cannot be loaded.")

@@ -228,8 +228,8 @@ HOOK struct hostent *gethostbyname2(const char *name, int family) {
     LOOKS_UP(real.gethostbyname2(name, family));
 }
 
-HOOK int gethostbyname_r(const char *restrict name, struct hostent *restrict entry, char *restrict buffer, size_t length,
-                         struct hostent **restrict found, int *restrict error) {
+HOOK int gethostbyname_r(const char *restrict name, struct hostent *restrict entry, char *restrict buffer,
+                         size_t length, struct hostent **restrict found, int *restrict error) {
     LOOKS_UP(real.gethostbyname_r(name, entry, buffer, length, found, error));
 }
 

@@ -9,6 +9,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SYS_epoll_pwait2 /* headers before Linux 5.11 */
+#define SYS_epoll_pwait2 441
+#endif
+
 static int64_t deadline_in_milliseconds(struct shared *shared, int milliseconds) {
     return milliseconds < 0 ? NEVER : deadline_in(shared, milliseconds * MILLISECOND);
 }
@@ -101,7 +105,8 @@ static int epoll_until(struct shared *shared, int64_t deadline, int epoll, struc
 HOOK int epoll_pwait(int epoll, struct epoll_event *events, int size, int milliseconds, const sigset_t *mask) {
     struct shared *shared = attached();
     int64_t deadline = shared == NULL ? NEVER : deadline_in_milliseconds(shared, milliseconds);
-    if (!is_needed(shared, deadline, milliseconds == 0)) return real.epoll_pwait(epoll, events, size, milliseconds, mask);
+    if (!is_needed(shared, deadline, milliseconds == 0))
+        return real.epoll_pwait(epoll, events, size, milliseconds, mask);
     return epoll_until(shared, deadline, epoll, events, size, mask);
 }
 
@@ -391,7 +396,8 @@ static enum attempt try_futex(void *context, int64_t nanoseconds) {
     struct timespec until = machine_time_in(CLOCK_MONOTONIC, nanoseconds);
     bool is_bitset = (given[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
     long operation = given[1] & ~(long)FUTEX_CLOCK_REALTIME;
-    waiting->result = real.syscall(SYS_futex, given[0], operation, given[2], is_bitset ? &until : &moment, given[4], given[5]);
+    const struct timespec *time = is_bitset ? &until : &moment;
+    waiting->result = real.syscall(SYS_futex, given[0], operation, given[2], time, given[4], given[5]);
     return waiting->result != 0 && errno == ETIMEDOUT ? NOT_YET : OVER;
 }
 

@@ -101,9 +101,13 @@ static bool is_busy(char state) {
     return state == 'R' || state == 'D';
 }
 
+/* FNV-1a */
+#define NO_LETTERS UINT64_C(14695981039346656037)
+#define PRIME UINT64_C(1099511628211)
+
 static void add_to_fingerprint(uint64_t *fingerprint, const char *text, ssize_t length) {
     for (ssize_t index = 0; index < length; index++)
-        *fingerprint = (*fingerprint ^ (unsigned char)text[index]) * UINT64_C(1099511628211);
+        *fingerprint = (*fingerprint ^ (unsigned char)text[index]) * PRIME;
 }
 
 /* 0 for a name that is no number: "." and ".." */
@@ -194,7 +198,7 @@ static void look_at_process(struct look *look, pid_t pid) {
 bool client_is_quiet(struct shared *shared, uint64_t *fingerprint, bool *alone) {
     int before = errno;
     struct look look = {
-        .shared = shared, .self = own_thread(), .fingerprint = UINT64_C(14695981039346656037), .alone = true, .quiet = true};
+        .shared = shared, .self = own_thread(), .fingerprint = NO_LETTERS, .alone = true, .quiet = true};
     uint32_t used = atomic_load(&shared->processes_used);
     for (uint32_t index = 0; index < used && look.quiet; index++) {
         int32_t entry = atomic_load(&shared->processes[index]);

@@ -32,6 +32,13 @@
     X(int, pthread_cond_signal, (pthread_cond_t *)) \
     X(int, pthread_cond_broadcast, (pthread_cond_t *)) \
     X(int, sigtimedwait, (const sigset_t *, siginfo_t *, const struct timespec *)) \
+    X(int, pthread_mutex_timedlock, (pthread_mutex_t *, const struct timespec *)) \
+    X(int, pthread_mutex_clocklock, (pthread_mutex_t *, clockid_t, const struct timespec *)) \
+    X(int, pthread_rwlock_timedrdlock, (pthread_rwlock_t *, const struct timespec *)) \
+    X(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t *, const struct timespec *)) \
+    X(int, pthread_timedjoin_np, (pthread_t, void **, const struct timespec *)) \
+    X(ssize_t, mq_timedreceive, (int, char *, size_t, unsigned *, const struct timespec *)) \
+    X(int, timer_settime, (timer_t, int, const struct itimerspec *, struct itimerspec *)) \
     X(int, timerfd_settime, (int, int, const struct itimerspec *, struct itimerspec *)) \
     X(int, timerfd_gettime, (int, struct itimerspec *)) \
     X(int, setitimer, (int, const struct itimerval *, struct itimerval *)) \

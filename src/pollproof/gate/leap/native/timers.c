@@ -76,17 +76,24 @@ static int64_t timeval_nanoseconds(const struct timeval *time) {
     return time->tv_sec * SECOND + time->tv_usec * MICROSECOND;
 }
 
-static void fire(struct timer *timer, int fd, int64_t due) {
-    int64_t interval = atomic_load(&timer->interval);
+/* The kernel's timer may have fired already, where real time has passed: then it is not armed any more. */
+static void fire(int fd, int64_t interval) {
     if (fd == ALARM) {
-        struct itimerval next = {.it_value = as_timeval(interval), .it_interval = as_timeval(interval)};
-        real.setitimer(ITIMER_REAL, &next, NULL);
-        kill(getpid(), SIGALRM);
+        struct itimerval next = {.it_value = as_timeval(interval), .it_interval = as_timeval(interval)}, before = {0};
+        real.setitimer(ITIMER_REAL, &next, &before);
+        if (timeval_nanoseconds(&before.it_value) > 0) kill(getpid(), SIGALRM);
     } else {
-        struct itimerspec at_once = {.it_value = {.tv_nsec = 1}, .it_interval = as_timespec(interval)};
-        real.timerfd_settime(fd, 0, &at_once, NULL);
+        struct itimerspec at_once = {.it_value = {.tv_nsec = 1}, .it_interval = as_timespec(interval)}, before = {0};
+        real.timerfd_gettime(fd, &before);
+        if (as_nanoseconds(&before.it_value) > 0) real.timerfd_settime(fd, 0, &at_once, NULL);
     }
-    set(timer, interval > 0 ? due + interval : NEVER, interval);
+}
+
+/* For one of the threads that find it due. */
+static bool take(struct timer *timer, int64_t due, int64_t interval) {
+    if (!atomic_compare_exchange_strong(&timer->due, &due, interval > 0 ? due + interval : NEVER)) return false;
+    if (interval == 0) atomic_fetch_sub(&armed, 1);
+    return true;
 }
 
 /* Whether there were any. */
@@ -96,8 +103,9 @@ bool fire_due_timers(int64_t now) {
     for (int index = 0; index < TIMERS; index++) {
         int fd = atomic_load(&timers[index].fd);
         int64_t due = atomic_load(&timers[index].due);
-        if (fd == FREE || due > now) continue;
-        fire(&timers[index], fd, due);
+        int64_t interval = atomic_load(&timers[index].interval);
+        if (fd == FREE || due > now || !take(&timers[index], due, interval)) continue;
+        fire(fd, interval);
         fired = true;
     }
     return fired;

@@ -1,5 +1,5 @@
-/* A wait with a deadline, in virtual time: real waits of a moment each, and a leap as soon as nothing stands against it.
- */
+/* A wait with a deadline, in virtual time: real waits of a moment each, and a leap as soon as nothing stands against
+ * it. */
 #include "real.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 /* A waiter that is so late to look again, and is not about to run, does not look at all: its wait on a condition has
- * passed but cannot get its mutex back, or was left by longjmp. Nobody waits for such a one. A virtual machine may stall
- * one of its processors, and with it the timer that would wake the waiter, for a tenth of a second. */
+ * passed but cannot get its mutex back, or was left by longjmp. Nobody waits for such a one. A virtual machine may
+ * stall one of its processors, and with it the timer that would wake the waiter, for a tenth of a second. */
 #define LATE (SECOND / 2)
 
 static struct waiter *claim(struct shared *shared) {
