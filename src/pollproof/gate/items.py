@@ -70,8 +70,9 @@ def _check_arguments(definition: pytest.Function, declared: Declared) -> None:
     for name in declared.arguments:
         if name not in given:
             raise _refused(
-                f"{definition.name} asks for '{name}'{nearest(name, given) or '.'} A client is given {', '.join(GIVEN)} "
-                "and what parametrize says; fixtures do not reach it, for it runs in a process of its own"
+                f"{definition.name} asks for '{name}'{nearest(name, given) or '.'} A client is given "
+                f"{', '.join(GIVEN)} and what parametrize says; fixtures do not reach it, for it runs in a process of "
+                "its own"
             )
 
 
@@ -184,7 +185,7 @@ def told(played: Played) -> str:
     ends = {0: "it returned", GAVE_UP: "it gave up", UNUSABLE: "it could not be used"}
     end = ends.get(-1 if played.ended.status is None else played.ended.status, played.ended.words)
     requests = "1 request" if played.exchanges == 1 else f"{played.exchanges} requests"
-    return f"{end} after {requests} and {played.virtual:.3f} s of its clock"
+    return f"{end}, with {requests} in {played.virtual:.3f} s of its clock"
 
 
 def _name_of(item: pytest.Function) -> str:
