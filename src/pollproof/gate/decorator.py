@@ -66,9 +66,14 @@ def client(
         @functools.wraps(function)
         def test(*positional: Any, **named: Any) -> Any:
             meeting = named.pop(FIXTURE, None)
-            if meeting is None:
-                return function(*positional, **named)
-            return meeting.judge(named)
+            if meeting is not None:
+                return meeting.judge(named)
+            try:
+                called = inspect.signature(function).bind(*positional, **named)
+            except TypeError:
+                words = "pytest lets it meet the scenarios, which it cannot do in classes of unittest"
+                raise TypeError(f"{function.__qualname__} is a client: {words}") from None
+            return function(*called.args, **called.kwargs)
 
         names = arguments_of(function)
         kept = [name for name in names if name == "self" or name not in GIVEN]

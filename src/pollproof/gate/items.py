@@ -22,7 +22,7 @@ from pollproof.gate.child import GAVE_UP, UNUSABLE
 from pollproof.gate.command import LAST, CannotStart, Output
 from pollproof.gate.decorator import DECLARED, FIXTURE, GIVEN, Declared
 from pollproof.gate.leap import obeys, unavailable
-from pollproof.gate.run import Gate, Gating, Played, play
+from pollproof.gate.run import BEYOND, Gate, Gating, Played, play
 from pollproof.gate.scenarios import Scenario
 from pollproof.gate.selection import SelectionError, selected
 from pollproof.loading import ContractError, load_contract
@@ -153,6 +153,16 @@ class Client:
             self._smoke = played
         return played
 
+    def too_long(self, scenario: Scenario) -> str | None:
+        """Why a scenario cannot be met in real time; None where it can."""
+        if self.leaps or scenario is self.gate.smoke:
+            return None
+        if scenario.seconds > self.left:
+            return f"and {max(self.left, 0):.0f} s are left of the budget"
+        if scenario.seconds * BEYOND > self.gate.timeout:
+            return f"which is too long for a timeout of {self.gate.timeout:g} s"
+        return None
+
     def document(self, played: Played) -> Document:
         """The report of one scenario."""
         gating = Gating(self.gate, played.ledger, self.clock, self.leaps, [played])
@@ -224,11 +234,9 @@ class Meeting:
             scenario = client.scenarios[self._name]
             if problem is not None:
                 self._refuse(client, problem)
-            if not client.leaps and scenario is not client.gate.smoke and scenario.seconds > client.left:
-                pytest.skip(
-                    f"{scenario.name} takes {scenario.seconds:g} s of real waiting, and {client.left:.0f} s are left "
-                    f"of the budget; the clock is {client.clock}"
-                )
+            reason = client.too_long(scenario)
+            if reason is not None:
+                pytest.skip(f"{scenario.name} takes {scenario.seconds:g} s of {client.clock}, {reason}")
             played = client.play(scenario)
         except (CannotStart, NoClock) as error:
             pytest.fail(str(error), pytrace=False)
