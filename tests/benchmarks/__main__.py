@@ -20,6 +20,7 @@ GROUPS = {
     "exploring": "tests.benchmarks.exploring",
     "fuzz": "tests.benchmarks.fuzz",
     "gate_clock": "tests.benchmarks.gate_clock",
+    "gate_server": "tests.benchmarks.gate_server",
     "recordings": "tests.benchmarks.recordings",
     "replaying": "tests.benchmarks.replaying",
     "soap": "tests.benchmarks.soap",

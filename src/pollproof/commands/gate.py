@@ -89,38 +89,12 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
 
 def _chosen(known: Sequence[Scenario], names: Sequence[str], keyword: str | None) -> list[Scenario]:
     """The scenarios that are to be run."""
-    from pollproof.loading.errors import nearest
+    from pollproof.gate.selection import SelectionError, selected
 
-    chosen = list(known)
-    words = [scenario.name for scenario in known]
-    for name in names:
-        if name not in words:
-            raise click.UsageError(
-                f"'{name}' is no scenario{nearest(name, words)} (`pollproof gate PROVIDER --list -- x` lists them)"
-            )
-    if names:
-        chosen = [scenario for scenario in known if scenario.name in names]
-    if keyword is not None:
-        from _pytest.mark.expression import Expression
-
-        try:
-            expression = Expression.compile(keyword)
-            chosen = [scenario for scenario in chosen if expression.evaluate(_Words(scenario.name).contains)]
-        except Exception as error:  # the parser raises errors of its own, and SyntaxError in newer versions
-            raise click.UsageError(f"-k '{keyword}' is no expression ({error})") from None
-        if not chosen:
-            raise click.UsageError(f"no scenario matches -k '{keyword}'")
-    return chosen
-
-
-class _Words:
-    """Tells an expression whether a word is part of the name of a scenario."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def contains(self, word: str, /, **_: object) -> bool:
-        return word.lower() in self._name
+    try:
+        return selected(selected(known, names or None), keyword)
+    except SelectionError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _list(chosen: Sequence[Scenario]) -> None:

@@ -5,7 +5,6 @@ It shows that the client clauses can be kept, and its mutants that they can be b
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from pollproof.clauses.fields import seconds_of
@@ -179,7 +178,7 @@ def judge_client(
 def meet_overload(client: ReferenceClient, target: OverloadedTarget) -> None:
     """Let a client do a task whose first two creations and first poll fail, and one whose creations all do."""
     session = client.session
-    session.maximum_transient = math.inf
+    session.patient = True
     target.refuse(1, 2, 4)
     client.run(session.kinds[0])
     target.down = True

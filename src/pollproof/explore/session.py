@@ -51,7 +51,10 @@ class Handle:
 
 
 class Session:
-    """Creates and polls tasks on a target. `observed` is called after each exchange (for progress)."""
+    """Creates and polls tasks on a target. `observed` is called after each exchange (for progress).
+
+    A `patient` session goes on however often the target does not answer.
+    """
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class Session:
         self.exchanges = 0
         self.latency = 0.0
         self.end = float("inf")
-        self.maximum_transient: float = MAXIMUM_TRANSIENT
+        self.patient = False
         self.statuses: set[str] = set()
         self._observed = observed
         self._failures = 0
@@ -135,7 +138,7 @@ class Session:
             self.statuses.add(event.status)
         if outcome.response is None:
             self._failures += 1
-            if probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
+            if not self.patient and probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
                 when = f"after {self.exchanges} exchanges: " if self._answered else ""
                 raise TargetUnusable(f"{self.target.name} does not answer: {when}{outcome.failure}")
         else:
@@ -146,7 +149,7 @@ class Session:
                 self.latency = min(took, 1.0)
             if event.transient:
                 self._transient += 1
-                if self._transient >= self.maximum_transient:
+                if self._transient >= MAXIMUM_TRANSIENT and not self.patient:
                     raise TargetUnusable(
                         f"{self.target.name} answers nothing but HTTP {outcome.response.status}, as if overloaded"
                     )

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from pollproof.clock import VirtualClock
 from pollproof.codecs import codec_of
-from pollproof.contract.model import Break, Contract, Effect, ErrorCode, Operation, Phase, Role, TaskKind
+from pollproof.contract.model import Break, Contract, Effect, ErrorCode, Operation, Phase, Role
 from pollproof.events import Answer, Reader
 from pollproof.explore.client import NEVER
 from pollproof.explore.session import Builder
 from pollproof.gate.replies import Manner
-from pollproof.gate.scenarios import Expects, Scenario, Turn
+from pollproof.gate.scenarios import Callback, Expects, Scenario, Turn
 from pollproof.gate.staging import StagedProvider, task_of
 from pollproof.reference.provider import Settings
 from pollproof.trace import Exchange, Response
@@ -65,7 +65,17 @@ class _Catalogue:
         self.wait = contract.limits.wait or 1.0
         first = contract.statuses[contract.path[0]]
         self.unfinished = Turn(last=1, phase=first.phase, status=first.value)
+        self.life = tuple(self._life())
         self.codec = codec_of(contract.body, contract.namespace)
+
+    def _life(self) -> Iterator[Turn]:
+        """One question in each phase through which a task goes."""
+        seen: set[Phase] = set()
+        for word in self.contract.path:
+            phase = self.contract.statuses[word].phase
+            if not phase.terminal and phase not in seen:
+                seen.add(phase)
+                yield Turn(first=len(seen), last=len(seen), phase=phase, status=word)
 
     def scenario(self, name: str, text: str, expects: Expects, **more: Any) -> Scenario:
         """A scenario of an ordinary task, unless `more` says otherwise."""
@@ -83,30 +93,58 @@ class _Catalogue:
         more.setdefault("seconds", self.wait * (6 if last > 100 else last + 2))
         return self.scenario(name, text, expects, turns=(*turns, self.unfinished), **more)
 
-    def is_documented(self, *changes: Break, kind: TaskKind | None = None) -> bool:
-        """Whether answers that are changed in this way still have their documented shape and meaning."""
+    def is_documented(self, *changes: Break, writing: Mapping[str, Any] | None = None, solved: bool = True) -> bool:
+        """Whether answers that are changed in this way still say what the documents make of them.
+
+        The task must be accepted, found in each phase of its life, and its solution be there in the end (if `solved`).
+        """
+        settings = Settings(solving=0.0, writing=writing or {})
+        scenario = self.scenario("", "", Expects.EITHER, settings=settings, changes=changes, turns=self.life)
+        count = len(self.life) + 1
+        if self.fetch is None:
+            return self._is_passed(scenario, [self.poll] * count, solved=solved)
+        # Who asks how the task stands fetches its result in the end; others ask for nothing but the result.
+        ways: list[list[Operation]] = [[*[self.poll] * count, self.fetch], [self.fetch] * count]
+        return all(self._is_passed(scenario, way, solved=solved) for way in ways)
+
+    def _is_passed(self, scenario: Scenario, questions: Sequence[Operation], *, solved: bool) -> bool:
+        """Whether these questions, after a creation, are all answered as documented, and bring the token in the end."""
         contract = self.contract
-        scenario = self.scenario("", "", Expects.EITHER, settings=Settings(solving=0.0), changes=changes)
-        if kind is not None:
-            scenario = replace(scenario, kind=kind)
         provider = StagedProvider(contract, VirtualClock(), scenario)
         reader = Reader(contract)
+        text: str | None = None
         task: Any = None
-        for operation in (self.create, self.poll, self.fetch):
-            if operation is not None:
-                words = {"task": task_of(scenario), "task_id": task}
-                request = Builder(operation, contract, self.codec).build(contract.credential.sample, words)
-                event = reader.read(Exchange(request, provider.handle(request), 0.0, 0.0), 0)
-                if event is None or event.answer is not Answer.STATE or event.response_errors:
-                    return False
-                if operation is self.create:
-                    task = event.raw_task
-        return True
+        for operation in (self.create, *questions):
+            words = {"task": task_of(scenario), "task_id": task}
+            request = Builder(operation, contract, self.codec).build(contract.credential.sample, words)
+            event = reader.read(Exchange(request, provider.play(request).response, 0.0, 0.0), 0)
+            if event is None or event.answer is not Answer.STATE or event.response_errors or event.phase is Phase.OPEN:
+                return False
+            if operation is self.create:
+                task = event.raw_task
+            text = event.result_text
+        return not solved or (text is not None and any(token in text for token in provider.tokens))
+
+    def has_solution(self, *changes: Break) -> bool:
+        """Whether answers that are changed in this way still hold the token of the task."""
+        places = [self.poll.result, None if self.fetch is None else self.fetch.result]
+        pointers = [place.pointer for place in places if place is not None and place.area == "body"]
+        final = [change for change in changes if change.answer in ("", "succeeded")]
+        touched = [pointer for change in final for pointer in (*change.remove, *dict(change.set))]
+        return not any(pointer.startswith(touch) for pointer in pointers for touch in touched)
 
     def changed(self, name: str, text: str, *changes: Break) -> Scenario:
         """A scenario with changed answers: to be passed where they are still as documented."""
         known = self.is_documented(*changes)
-        return self.asked(name, text, Expects.SUCCESS if known else Expects.EITHER, changes=changes)
+        return self.scenario(
+            name,
+            text,
+            Expects.SUCCESS if known else Expects.EITHER,
+            changes=changes,
+            settings=Settings(solving=0.0),
+            turns=self.life,
+            seconds=self.wait * (len(self.life) + 1),
+        )
 
     def page(self, status: int, **headers: str) -> Response:
         """An answer in HTML, as gateways give it."""
@@ -229,14 +267,17 @@ def _forms(of: _Catalogue) -> Iterator[Scenario]:
         writing = variant.settings.get("writing")
         if not changes and not writing:
             continue
-        settings = Settings(solving=0.0, writing=writing or {})
-        known = writing or of.is_documented(*changes)
-        yield of.asked(
+        if not of.has_solution(*changes):
+            continue  # there would be no token to tell whether it was returned
+        known = of.is_documented(*changes, writing=writing)
+        yield of.scenario(
             f"variant-{variant.name}",
-            f"{variant.text} That is as lawful as any other way.",
+            f"{variant.text} That is as lawful as any other way." if known else f"{variant.text} A client may give up.",
             Expects.SUCCESS if known else Expects.EITHER,
             changes=changes,
-            settings=settings,
+            settings=Settings(solving=0.0, writing=writing or {}),
+            turns=of.life,
+            seconds=of.wait * (len(of.life) + 1),
         )
 
 
@@ -312,7 +353,7 @@ def _failures(of: _Catalogue) -> Iterator[Scenario]:
             Turn((Role.FETCH,), lost=True),
         )
     bare = _bare(of)
-    if bare is not None and not of.is_documented(bare):
+    if bare is not None and not of.is_documented(bare, solved=False):
         yield of.asked(
             "ready-without-a-solution",
             "The task is ready, and there is no solution. There is nothing to return, so it is no success.",
@@ -514,3 +555,41 @@ def _damage(of: _Catalogue) -> Iterator[Scenario]:
         Expects.EITHER,
         replace(of.unfinished, first=2, last=2, padding=HUGE),
     )
+
+
+# ------------------------------------------------------------------------------------- what comes by itself
+
+
+@_part
+def _callbacks(of: _Catalogue) -> Iterator[Scenario]:
+    """Callbacks, for clients whose task names an address; others ask, and see an ordinary task."""
+    if of.contract.operation_of(Role.CALLBACK) is None:
+        return
+    for name, callback, words in (
+        ("callback", Callback.ONCE, "when the task has ended"),
+        ("callback-before-the-creation-answer", Callback.EARLY, "before the creation is answered"),
+        ("callback-twice", Callback.TWICE, "twice"),
+        ("callback-misspelt", Callback.MISSPELT, "with a key misspelt as in the documented sample"),
+    ):
+        yield of.scenario(
+            name,
+            f"Where the task names an address, its callback comes {words}. Its results are returned, once.",
+            Expects.SUCCESS,
+            settings=Settings(solving=0.0 if callback is Callback.EARLY else SOLVING),
+            callback=callback,
+        )
+
+
+@_part
+def _batches(of: _Catalogue) -> Iterator[Scenario]:
+    """Batches, for clients that can send them: POLLPROOF_TASK is the body of one."""
+    operation = of.contract.operation_of(Role.BATCH)
+    if operation is None:
+        return
+    for number, body in enumerate((operation.request, *operation.alternatives), 1):
+        yield of.scenario(
+            "batch" if number == 1 else f"batch-{number}",
+            "POLLPROOF_TASK is a batch. A client that knows none says so.",
+            Expects.EITHER,
+            kind=replace(of.kind, sample=body),
+        )

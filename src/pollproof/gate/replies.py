@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
@@ -18,11 +19,12 @@ class Manner(Enum):
 
 
 class Reply(NamedTuple):
-    """What a request is answered with, `delay` seconds after it came."""
+    """What a request is answered with, `delay` seconds after it came, when `before` has been done."""
 
     response: Response
     manner: Manner = Manner.WHOLE
     delay: float = 0.0
+    before: Callable[[], None] | None = None
 
     @property
     def arrives(self) -> bool:

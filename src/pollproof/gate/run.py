@@ -7,12 +7,13 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import Clause, Contract, Subject
 from pollproof.events import Answer, Reader
+from pollproof.gate.calling import Caller
 from pollproof.gate.clocks import GateClock, RealClock
 from pollproof.gate.command import CannotStart, Ended, run
 from pollproof.gate.leap import LeapClock, unavailable
@@ -40,6 +41,10 @@ BEYOND = 1.5
 
 MARGIN = 600.0
 """Seconds of virtual time that are added to that."""
+
+
+AT_ONCE = 2.0
+"""Real seconds in which nobody has waited between two polls."""
 
 
 class GateError(Exception):
@@ -122,8 +127,8 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
     for number, scenario in enumerate(gate.scenarios):
         if progress is not None:
             progress(scenario.name, number, len(gate.scenarios))
-        if not result.leaps and scenario.seconds > left:
-            reason = f"it takes {scenario.seconds:g} s of real waiting, and {left:.0f} s are left of the budget"
+        reason = "" if result.leaps else _too_long(gate, scenario, left)
+        if reason:
             result.played.append(Played(scenario, Ledger(clauses), reason=reason))
             continue
         played = play(gate, scenario, clauses, leaps=result.leaps)
@@ -131,6 +136,15 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
             left -= played.ended.seconds
         result.played.append(played)
         _absorb(result, played)
+
+
+def _too_long(gate: Gate, scenario: Scenario, left: float) -> str:
+    """Why a scenario cannot be run in real time, empty where it can."""
+    if scenario.seconds > left:
+        return f"{scenario.seconds:g} s of real waiting do not fit into the {left:.0f} s left of the budget (--budget)"
+    if scenario.seconds * BEYOND > gate.timeout:
+        return f"{scenario.seconds:g} s of real waiting are too long for the time of one scenario (--timeout)"
+    return ""
 
 
 def _absorb(result: Gating, played: Played) -> None:
@@ -186,18 +200,25 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
     ended, server, outcome, clock, _ = _perform(gate, smoke, leaps=leaps)
     reader = Reader(gate.contract)
     monitor = Monitor(reader, clauses_of(gate.contract, Subject.CLIENT))
-    events = [monitor.observe(exchange) for exchange in server.trace()]
+    trace = server.trace()
+    events = [monitor.observe(exchange) for exchange in trace]
+    foreign = [
+        f"{exchange.request.method} {exchange.request.path}"[:80]
+        for exchange, event in zip(trace, events, strict=True)
+        if event is None
+    ]
     obeys, words = False, ""
     if isinstance(clock, LeapClock):
         found = clock.leaps
-        obeys = found.obeyed
+        # A client that ends at once has had nothing to wait for: it shows nothing against the clock.
+        obeys = found.obeyed or bool(found.attached and not found.hindered and ended.seconds < AT_ONCE)
         words = "it did not load the library" if not found.attached else "its waits were not leapt over"
     return _Probe(
         ended,
         outcome,
         server.contacts,
         server.count,
-        server.elsewhere,
+        [*server.elsewhere, *foreign],
         [event.answer for event in events if event is not None],
         monitor.ledger.violations > 0,
         obeys,
@@ -237,9 +258,9 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     trace = server.trace()
     for exchange in trace:
         monitor.observe(exchange)
-    if scenario.expects is Expects.SUCCESS and not monitor.ledger.violations:
-        # A client that has broken another rule may have lost its task by that, which is said there.
-        outcome = outcome._replace(promised=True)
+    # A client that has broken another rule may have lost its task by that, which is said there.
+    guilty = monitor.ledger.violations > 0
+    outcome = outcome._replace(promised=scenario.expects is Expects.SUCCESS and not guilty, excused=guilty)
     end = max((exchange.received for exchange in trace), default=0.0)
     monitor.observe(outcome_exchange(outcome, end))
     return Played(scenario, monitor.ledger, ended, outcome, len(trace), virtual)
@@ -250,7 +271,11 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> tuple[Ended, Gat
     opened: AbstractContextManager[GateClock] = LeapClock() if leaps else nullcontext(RealClock())
     with opened as clock:
         provider = StagedProvider(contract, clock, scenario)
-        with serving(provider.play, urlsplit(contract.base_url).path.rstrip("/"), clock) as server:
+        with (
+            serving(provider.play, urlsplit(contract.base_url).path.rstrip("/"), clock) as server,
+            closing(Caller(provider, clock, server.keep)) as caller,
+        ):
+            provider.created = caller.created
             base = {
                 **os.environ,
                 "POLLPROOF_BASE_URL": server.base_url,

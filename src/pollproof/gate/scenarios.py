@@ -75,5 +75,4 @@ class Scenario:
     turns: tuple[Turn, ...] = ()
     fails: bool = False
     identifier: Any = None
-    misspelt: tuple[str, str] | None = None
     callback: Callback = Callback.ONCE

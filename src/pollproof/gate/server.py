@@ -138,6 +138,8 @@ class GateServer:
 
     def _send(self, stream: socket.socket, port: int, asked: Asked, reply: Reply, hold: Hold) -> str | None:
         """Send the answer in its manner; why the client has none, or None."""
+        if reply.before is not None:
+            reply.before()
         if reply.delay and not hold.sleep(reply.delay, port, lambda: self._closed or is_gone(stream)):
             return GONE
         if reply.manner is Manner.RESET:

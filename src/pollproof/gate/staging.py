@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,11 +34,20 @@ class StagedProvider(ReferenceProvider):
         super().__init__(contract, clock, scenario.settings, scenario.changes)
         self.scenario = scenario
         self.tokens: list[str] = []
+        self.codec = self._codec
+        self.created: Callable[[Task], Callable[[], None] | None] | None = None
+        self._news: list[Task] = []
         self._counts: Counter[Role] = Counter()
         self._turn: Turn | None = None
 
     def play(self, request: Request) -> Reply:
         """The answer to one request, and how it goes over the wire."""
+        reply = self._play(request)
+        news, self._news = self._news, []
+        todo = [self.created(task) for task in news] if self.created is not None else []
+        return reply._replace(before=todo[0]) if todo else reply
+
+    def _play(self, request: Request) -> Reply:
         operation = self._operation(request)
         if operation is None:
             return Reply(self.handle(request))
@@ -100,6 +109,7 @@ class StagedProvider(ReferenceProvider):
     def add(self, view: View) -> Task:
         task = super().add(view)
         task.fails = self.scenario.fails and not task.kind.inline
+        self._news.append(task)
         return task
 
     def is_lost(self, task: Task, now: float) -> bool:

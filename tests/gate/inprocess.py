@@ -1,0 +1,45 @@
+"""The reference client in a scenario, in process and in virtual time: what the catalogue asks must be possible."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pollproof.clock import VirtualClock
+from pollproof.contract.model import Contract, Subject
+from pollproof.events import Reader
+from pollproof.explore.client import ReferenceClient
+from pollproof.explore.session import Session
+from pollproof.gate.scenarios import Scenario
+from pollproof.gate.staging import StagedProvider
+from pollproof.monitor import Monitor, clauses_of
+from pollproof.trace import Request
+from pollproof.transport.target import Outcome
+
+
+class StagedTarget:
+    """A scenario as a target; what goes wrong on the wire is no answer."""
+
+    name = "a scenario"
+
+    def __init__(self, provider: StagedProvider) -> None:
+        self._provider = provider
+
+    def exchange(self, request: Request) -> Outcome:
+        reply = self._provider.play(request)
+        self._provider.clock.advance(reply.delay)
+        return Outcome(reply.response, None) if reply.arrives else Outcome(None, reply.manner.value)
+
+    def close(self) -> None:
+        return None
+
+
+def meet(
+    contract: Contract, scenario: Scenario, client: type[ReferenceClient] = ReferenceClient
+) -> tuple[Any, Monitor, StagedProvider]:
+    """What the client returns, the monitor that has judged it, and the provider that it met."""
+    clock = VirtualClock()
+    provider = StagedProvider(contract, clock, scenario)
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.CLIENT))
+    session = Session(contract, StagedTarget(provider), clock, monitor)
+    session.patient = True
+    return client(contract, session).run(scenario.kind), monitor, provider

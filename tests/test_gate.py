@@ -1,0 +1,277 @@
+"""The gate: scenarios that a lawful client passes, commands that are judged, and nothing that survives them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+from pollproof.cli import cli
+from pollproof.contract.model import Contract
+from pollproof.data import bundled, folder
+from pollproof.gate.catalogue import scenarios
+from pollproof.gate.command import MAXIMUM_OUTPUT, CannotStart, Output, run
+from pollproof.gate.leap import unavailable
+from pollproof.gate.run import Gate, Gating, judge
+from pollproof.gate.scenarios import Expects, Scenario
+from pollproof.loading import load_contract
+from pollproof.report.gated import document_of_gate
+from tests.gate.inprocess import meet
+
+CONTRACTS = [load_contract(name) for name in bundled()]
+SCENARIOS = [(contract, scenario) for contract in CONTRACTS for scenario in scenarios(contract)]
+CLIENT = Path(__file__).parent / "gate" / "client.py"
+CAPSOLVER = next(contract for contract in CONTRACTS if contract.name == "capsolver")
+leaping = pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
+
+
+def judged(*command: str, names: tuple[str, ...], **more: Any) -> Gating:
+    known = scenarios(CAPSOLVER)
+    chosen = tuple(scenario for scenario in known if scenario.name in names)
+    assert len(chosen) == len(names)
+    return judge(Gate(CAPSOLVER, command, chosen, known[0], **more))
+
+
+def violated(gating: Gating) -> set[str]:
+    return {entry.clause.id.removeprefix("capsolver.client.") for entry in gating.ledger.violated()}
+
+
+# ----------------------------------------------------------------------------------------- scenarios
+
+
+@pytest.mark.parametrize(("contract", "scenario"), SCENARIOS, ids=[f"{c.name}: {s.name}" for c, s in SCENARIOS])
+def test_a_lawful_client_passes_every_scenario(contract: Contract, scenario: Scenario) -> None:
+    result, monitor, provider = meet(contract, scenario)
+    assert [entry.clause.id for entry in monitor.ledger.violated()] == []
+    if scenario.expects is Expects.SUCCESS:
+        assert any(token in json.dumps(result) for token in provider.tokens)
+    if scenario.expects is Expects.FAILURE:
+        assert result is None
+    assert provider.clock.now() <= max(scenario.seconds * 1.5, 400)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
+def test_a_catalogue_is_stable_and_says_what_it_asks(contract: Contract) -> None:
+    known = scenarios(contract)
+    assert known == scenarios(contract)
+    assert known[0].name == "smoke"
+    assert len({scenario.name for scenario in known}) == len(known) > 40
+    for scenario in known:
+        assert scenario.name == scenario.name.lower().replace("_", "-").replace(" ", "-")
+        assert scenario.text.endswith((".", ".)"))
+
+
+# ------------------------------------------------------------------------------------------- verdicts
+
+FAULTS = {
+    "": (),
+    "create-request": ("smoke",),
+    "poll-request": ("smoke",),
+    "same-task-id": ("smoke",),
+    "wait": ("ready-after-one-poll",),
+    "budget": ("never-ready",),
+    "final": ("task-failed",),
+    "lifetime": ("never-ready",),
+    "synchronous": ("result-in-the-creation",),
+    "solution": ("ready-at-once",),
+    "failure": ("task-failed", "creation-refused-error-zero-balance-200"),
+    "retries": ("creation-reset-for-ever",),
+}
+COMPANIONS = {"budget": {"wait"}, "same-task-id": {"poll-request"}}
+LAWFUL = ("smoke", "never-ready", "task-failed", "result-in-the-creation", "html-503-for-ever", "reset-connection",
+          "truncated-answer", "stale-connection", "slow-answer", "huge-answer", "creation-reset")  # fmt: skip
+
+
+@leaping
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_client_is_convicted_by_exactly_the_clause_it_breaks(fault: str) -> None:
+    names = FAULTS[fault] or LAWFUL
+    gating = judged(sys.executable, str(CLIENT), *([fault] if fault else []), names=names)
+    assert gating.error is None
+    assert gating.clock == "leaping"
+    guilty = violated(gating)
+    assert guilty == ({fault} | COMPANIONS.get(fault, set()) if fault else set())
+    if not fault:
+        assert all(played.as_expected for played in gating.played)
+
+
+@leaping
+def test_a_report_keeps_its_schema_and_shows_no_key() -> None:
+    validator = Draft202012Validator(
+        json.loads((folder("schemas") / "pollproof" / "report.schema.json").read_text(encoding="utf-8"))
+    )
+    document = document_of_gate(judged(sys.executable, str(CLIENT), "wait", names=("smoke", "task-failed")))
+    assert list(validator.iter_errors(json.loads(json.dumps(document)))) == []
+    assert CAPSOLVER.credential.sample not in json.dumps(document)
+    assert document["outcome"] == "violated"
+    clause = next(clause for clause in document["clauses"] if clause["verdict"] == "violated")
+    assert clause["violation"]["scenario"] == "smoke"
+    assert [each["clauses"]["capsolver.client.wait"] for each in document["scenarios"]] == ["violated", "violated"]
+
+
+def gate(*words: str) -> Any:
+    return CliRunner().invoke(cli, ["gate", "capsolver", *words])
+
+
+@leaping
+def test_the_command_shows_a_violation_with_its_scenario_and_how_to_see_it_again(tmp_path: Path) -> None:
+    files = tmp_path / "report.json", tmp_path / "junit.xml"
+    result = gate(
+        "-k", "smoke", "--json", str(files[0]), "--junit", str(files[1]), "--", sys.executable, str(CLIENT), "wait"
+    )
+    assert result.exit_code == 1, result.output
+    assert "capsolver.client.wait MUST violated" in result.output
+    assert "  scenario  smoke" in result.output
+    assert f"pollproof gate capsolver --scenario smoke -- {sys.executable} {CLIENT} wait" in result.output
+    assert json.loads(files[0].read_text(encoding="utf-8"))["mode"] == "gate"
+    assert 'name="capsolver.client.wait"' in files[1].read_text(encoding="utf-8")
+
+
+@leaping
+def test_a_violated_should_warns_and_fails_when_strict() -> None:
+    command = ("--scenario", "creation-reset-for-ever", "--", sys.executable, str(CLIENT), "retries")
+    assert gate(*command).exit_code == 0
+    assert gate("--strict", *command).exit_code == 1
+
+
+# ------------------------------------------------------------------------------------ broken harnesses
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("print('hello')", "never contacted the base URL (POLLPROOF_BASE_URL); it ended with exit status 0"),
+        ("1/0", "ZeroDivisionError"),
+        ("GET /other", "asked for GET /other"),
+        ("POST /createTask", "every request was refused"),
+    ],
+)
+def test_a_broken_harness_is_told_from_a_guilty_client(program: str, words: str) -> None:
+    if program.startswith(("GET", "POST")):
+        method, path = program.split()
+        program = (
+            "import http.client, os; c = http.client.HTTPConnection(os.environ['POLLPROOF_BASE_URL'][7:]);"
+            f'c.request(\'{method}\', \'{path}\', \'{{"clientKey": "wrong", "task": {{"type": "x"}}}}\');'
+            "c.getresponse()"
+        )
+    result = gate("--scenario", "smoke", "--", sys.executable, "-c", program)
+    assert result.exit_code == 4
+    assert words in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_a_command_that_does_not_exist_is_told() -> None:
+    result = gate("--", "no-such-command")
+    assert result.exit_code == 4
+    assert "the command could not be started: no-such-command" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--scenario", "smok", "--", "true"), "did you mean 'smoke'"),
+        (("-k", "nothing-like-it", "--", "true"), "no scenario matches"),
+        (("--timeout", "soon", "--", "true"), "is no duration"),
+        (("--clock", "sundial", "--", "true"), "sundial"),
+        ((), "Missing argument"),
+    ],
+)
+def test_bad_usage_is_one_sentence(words: tuple[str, ...], told: str) -> None:
+    result = gate(*words)
+    assert result.exit_code == 2
+    assert told in result.output
+
+
+def test_what_does_not_fit_the_budget_in_real_time_is_listed() -> None:
+    program = "import sys; exec(open(sys.argv[1]).read().replace('WAIT = 1.5 if', 'WAIT = 0.01 if 1 else 1.5 if'))"
+    gating = judged(
+        sys.executable,
+        "-c",
+        program,
+        str(CLIENT),
+        names=("ready-after-one-poll", "never-ready"),
+        clock="real",
+        budget=20.0,
+    )
+    assert gating.error is None
+    assert gating.clock == "real time"
+    ready, never = gating.played
+    assert ready.ended is not None
+    assert "do not fit" in never.reason
+    assert violated(gating) == {"wait"}
+
+
+# --------------------------------------------------------------------------------- nothing survives
+
+
+def shell(program: str, **more: Any) -> Any:
+    return run(["/bin/sh", "-c", program], dict(os.environ), **{"timeout": 20.0, **more})
+
+
+def processes(mark: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if mark in path.read_bytes().decode(errors="replace"):
+                found.append(path.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks into /proc")
+@pytest.mark.parametrize(
+    "program",
+    [
+        "sleep {}",
+        "setsid sleep {} &",
+        "(setsid sleep {} &) &",
+        "env -i setsid sleep {} & echo token-0",
+        "sleep {} & exec 1>&-",
+    ],
+)
+def test_no_process_survives(program: str) -> None:
+    seconds = f"4{abs(hash(program)) % 10**6:06d}.5"
+    began = time.monotonic()
+    ended = shell(program.format(seconds), timeout=0.5)
+    assert time.monotonic() - began < 10
+    assert processes(seconds) == []
+    assert (ended.status, ended.stopped) in ((0, None), (None, "still running after 0.5 real seconds"))
+
+
+def test_a_command_has_a_folder_of_its_own_that_goes_with_it() -> None:
+    ended = shell("echo hello > $TMPDIR/left-behind; printf %s $TMPDIR")
+    assert ended.status == 0
+    assert not Path(ended.output.head).exists()
+
+
+def test_output_is_bounded_and_searched_to_the_end() -> None:
+    output = Output()
+    output.add(b"begin" + b"x" * 40_000 + b"token-0123456789")
+    output.add(b"0123456789" + b"y" * 40_000 + b"end")
+    assert output.tokens == ["token-01234567890123456789"]
+    assert output.head.startswith("begin")
+    assert output.tail.endswith("end")
+    assert len(output.head) + len(output.tail) + output.left_out == output.total
+
+
+def test_a_command_that_prints_without_end_is_ended() -> None:
+    ended = shell("exec yes")
+    assert ended.stopped == f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
+    assert ended.status is None
+
+
+def test_a_signal_is_told_by_its_name() -> None:
+    assert shell("kill -SEGV $$").words == "ended by SIGSEGV"
+
+
+def test_what_cannot_be_started_is_said() -> None:
+    with pytest.raises(CannotStart, match="could not be started"):
+        run(["/no/such/file"], {}, timeout=1)
