@@ -275,3 +275,22 @@ def test_a_signal_is_told_by_its_name() -> None:
 def test_what_cannot_be_started_is_said() -> None:
     with pytest.raises(CannotStart, match="could not be started"):
         run(["/no/such/file"], {}, timeout=1)
+
+
+# ------------------------------------------------------------------------------------------- callbacks
+
+
+@leaping
+@pytest.mark.parametrize("suffix", ["", "-before-the-creation-answer", "-twice", "-misspelt"])
+def test_a_client_is_called_back(suffix: str) -> None:
+    contract = load_contract("decodo")
+    known = scenarios(contract)
+    chosen = tuple(scenario for scenario in known if scenario.name == f"callback{suffix}")
+    gating = judge(Gate(contract, (sys.executable, str(CLIENT.with_name("called_back.py"))), chosen, known[0]))
+    assert gating.error is None
+    (played,) = gating.played
+    assert played.ended is not None
+    assert played.as_expected, played.ended.output.tail
+    assert gating.ledger.violated() == []
+    assert ("passtrough" in played.ended.output.head) is (suffix == "-misspelt")
+    assert played.exchanges == (4 if suffix == "-twice" else 3)
