@@ -192,7 +192,7 @@ CNODE = [
     Fault("failure-as-pending", "A client does not poll a task again that has failed.", "client.final"),
     Fault("polls-on-after-fault", "A client does not poll on after a Fault.", "client.final"),
     Fault("another-id", "Every poll carries the id that the operation gave.", "client.same-task-id"),
-    Fault("no-task-id", "A poll carries the id of its task.", "client.poll-request"),
+    Fault("no-task-id", "A poll carries the id of its task.", "client.poll-request", also=("client.same-task-id",)),
     Fault("bad-callback", "callback is a boolean.", "client.poll-request"),
     Fault(
         "qualified-parameters",
