@@ -285,6 +285,21 @@ def test_an_answer_of_millions_of_lists_is_left_unjudged(tmp_path: Path) -> None
     assert found.grown < MEBIBYTES
 
 
+def test_the_id_of_a_task_that_was_forgotten_is_not_taken_for_a_foreign_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    creations = [created(float(number), f"task-{number}") for number in range(10)]
+    path = write(
+        tmp_path / "t.har", har([*creations, polled(20, "processing", "task-0"), polled(21, "idle", "task-9")])
+    )
+    as_whole = verdicts(judged(path, whole=True))
+    assert all(verdict != "violated" for verdict, _, _ in as_whole.values())
+    monkeypatch.setattr(judging, "REMEMBERED", 4)
+    forgetful = verdicts(judged(path, whole=True))
+    assert all(verdict != "violated" for verdict, _, _ in forgetful.values())
+    assert sum(exercised for _, exercised, _ in forgetful.values()) < sum(count for _, count, _ in as_whole.values())
+
+
 def test_a_violation_of_a_task_that_was_polled_for_ever_is_shown_by_its_ends(tmp_path: Path) -> None:
     polls = [polled(4.0 * n, "idle", identifier="B") for n in range(1, 2_000)]
     found = judged(write(tmp_path / "t.har", har([created(identifier="B"), *polls, polled(9_000, "odd", "B")])))

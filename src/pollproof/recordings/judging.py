@@ -21,8 +21,8 @@ from pollproof.recordings.order import OutOfOrder, by_time, nearly_sorted
 from pollproof.recordings.reading import NoRecording, exchanges
 from pollproof.trace import Slice
 
-REMEMBERED = 32_768
-"""Tasks that are kept in mind at a time; a longer recording forgets those that were silent longest."""
+REMEMBERED = 4_096
+"""Tasks that are kept in mind at a time, in 3 KB each; a longer recording forgets those that were silent longest."""
 
 MAXIMUM_SHOWN = 200
 """Exchanges that show one violation; of a task that was polled a million times, the first and the last are shown."""
@@ -135,6 +135,8 @@ class _Judge:
                 problem = f"the probe {recorded.exchange.probe!r:.40} is none of the contract"
                 raise RecordingError(recorded.file, f"interaction {recorded.number}", problem)
             event = monitor.observe(recorded.exchange)
+            if len(tasks) >= REMEMBERED:
+                monitor.account.whole = False  # an id that nobody gave may be one that was forgotten
             if event is not None:
                 role = event.operation.role
                 roles[role] += 1
