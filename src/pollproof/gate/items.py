@@ -170,15 +170,18 @@ class Client:
         return document_of_gate(gating)
 
     def problem(self) -> str | None:
-        """Why the function is no working client at all, from the smoke scenario; None where it is one."""
+        """Why the function is no working client at all, from the smoke scenario; None where it is one.
+
+        One that breaks a rule there is a client, and what it returns may follow from that: it is judged.
+        """
         played = self.play(self.gate.smoke)
         outcome, ended = played.outcome, played.ended
         assert outcome is not None
         assert ended is not None
-        if outcome.succeeded and outcome.result is not None:
-            return None
         if ended.status == UNUSABLE:
             return f"{self.name} cannot be judged: {_last_line(ended.output)}"
+        if not outcome.promised or (outcome.succeeded and outcome.result is not None):
+            return None
         if not played.exchanges:
             what = "sent no request that the contract knows to its base_url"
         elif ended.status == 0:
