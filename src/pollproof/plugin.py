@@ -48,9 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("pollproof", "conformance of create-then-poll task APIs")
 
     def add(name: str, **attributes: Any) -> None:
-        # Another plugin may have the option already (pytest-base-url has --base-url): then its value is used.
-        with contextlib.suppress(ValueError):
-            group.addoption(name, **attributes)
+        # pytest or another plugin may have the option already (pytest-base-url has --base-url, pytest has had several
+        # kinds of --strict): then its value is used.
+        if not is_taken(parser, name):
+            with contextlib.suppress(ValueError):
+                group.addoption(name, **attributes)
 
     add("--provider", action="append", default=None, help="a bundled provider or the path of a contract (repeatable)")
     add("--base-url", default=None, help="the implementation to judge; the embedded reference when left out")
@@ -64,6 +66,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--seed", type=int, default=0, help="seed of the state machine")
     add("--strict", action="store_true", help="a violated SHOULD fails")
     add("--require-all", action="store_true", help="an unexercised clause fails")
+
+
+def is_taken(parser: pytest.Parser, name: str) -> bool:
+    """Whether the parser has an option of that name, which pytest before 9.2 says only when it is too late."""
+    groups = [getattr(parser, "_anonymous", None), *getattr(parser, "_groups", ())]
+    return any(name in option.names() for group in groups for option in getattr(group, "options", ()))
 
 
 def pytest_configure(config: pytest.Config) -> None:
