@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -405,22 +404,6 @@ def test_many_threads_share_one_recording_fairly(capsolver: Contract) -> None:
     for thread in threads:
         thread.join()
     assert sorted(got) == list(range(count))
-
-
-def test_the_time_of_an_answer_does_not_grow_with_the_recording(capsolver: Contract) -> None:
-    def seconds(size: int, rounds: int) -> float:
-        replay = Replay(capsolver, [poll(f"task-{n % (size // 5)}", "processing") for n in range(size)])
-        requests = [poll(f"task-{n % (size // 5)}", "ready").exchange.request for n in range(size)]
-        best = float("inf")
-        for _ in range(rounds):
-            replay.rewind()
-            began = time.perf_counter()
-            for request in requests:
-                replay.handle(request)
-            best = min(best, (time.perf_counter() - began) / size)
-        return best
-
-    assert seconds(4000, 3) < 4 * seconds(40, 60)  # a search through the recording would take a hundred times as long
 
 
 def event_of(contract: Contract, exchange: Exchange) -> Event:

@@ -502,6 +502,7 @@ def test_planted_secrets_are_found_nowhere(name: str, known: bool, ending: str, 
 def test_no_planted_text_is_found(name: str, secret: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     if len(set(secret)) < 8:
         return
+    secret = f"Zq9!{secret}"  # not a word of the contract, which may stay
     path = tmp_path_factory.getbasetemp() / "planted.yaml"
     cassette(path, PLANTED[name](secret), name)
     text = path.read_text(encoding="utf-8").casefold()
