@@ -208,6 +208,25 @@ def test_what_does_not_fit_the_budget_in_real_time_is_listed() -> None:
     assert violated(gating) == {"wait"}
 
 
+@leaping
+def test_an_end_that_real_time_brought_is_not_held_against_a_client() -> None:
+    program = (
+        "import os, sys, http.client\n"
+        "if os.environ['POLLPROOF_SCENARIO'] != 'smoke': sys.argv = ['client.py', 'poll-request']\n"
+        "sys.exit = lambda *words: exec('while True: pass') if os.environ['POLLPROOF_SCENARIO'] != 'smoke' else None\n"
+        f"exec(open({str(CLIENT)!r}).read())"
+    )
+    gating = judged(sys.executable, "-c", program, names=("ready-at-once",), timeout=3.0)
+    (played,) = gating.played
+    assert played.undecided == "the command was still running after 3 real seconds (--timeout)"
+    assert played.as_expected
+    assert violated(gating) == {"poll-request"}  # what came before is judged
+    document = document_of_gate(gating)
+    assert document["notes"] == [f"ready-at-once: the end was not judged; {played.undecided}"]
+    assert document_of_gate(judged(sys.executable, "-c", program.replace("'poll-request'", "''"),
+                                   names=("ready-at-once",), timeout=3.0))["outcome"] == "inconclusive"  # fmt: skip
+
+
 # --------------------------------------------------------------------------------- nothing survives
 
 

@@ -59,7 +59,8 @@ class Ended:
     """How a command ended.
 
     `status` is its exit status (minus the number of the signal that ended it), None where it had to be ended; then
-    `stopped` says why. `tokens` are the one-time tokens in its output, in order.
+    `stopped` says why. `tokens` are the one-time tokens in its output, in order. `cut` tells that it was ended because
+    its real time was over, which proves nothing about it.
     """
 
     status: int | None
@@ -67,6 +68,7 @@ class Ended:
     seconds: float
     output: Output
     tokens: list[str] = field(default_factory=list)
+    cut: bool = False
 
     @property
     def words(self) -> str:
@@ -157,15 +159,17 @@ def run(
             reader = threading.Thread(target=_read, args=(process, output), daemon=True)
             reader.start()
             stopped: str | None = None
+            cut = False
             try:
                 stopped = _watch(process, mark, output, started + timeout, timeout, stop)
+                cut = stopped == _over(timeout)
             finally:
                 if stopped is None and process.returncode is not None:
                     reader.join(GRACE)
                 _end(process, mark, adopted)
                 reader.join()
         status = None if stopped is not None else process.returncode
-        return Ended(status, stopped, time.monotonic() - started, output, output.tokens)
+        return Ended(status, stopped, time.monotonic() - started, output, output.tokens, cut)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -192,7 +196,7 @@ def _watch(
             return None
         looks += 1
         if time.monotonic() > end:
-            return f"still running after {timeout:g} real seconds"
+            return _over(timeout)
         if output.total > MAXIMUM_OUTPUT:
             return f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
         if looks % COUNT_EVERY == 0 and len(_marked(mark)) > MAXIMUM_PROCESSES:
@@ -200,6 +204,10 @@ def _watch(
         reason = stop()
         if reason is not None:
             return reason
+
+
+def _over(timeout: float) -> str:
+    return f"still running after {timeout:g} real seconds"
 
 
 def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -66,7 +66,10 @@ class Gate:
 
 @dataclass(slots=True)
 class Played:
-    """One scenario that the command has met; `reason` says why it has not (then the rest is empty)."""
+    """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
+
+    `undecided` says why its end was not judged: only its requests were.
+    """
 
     scenario: Scenario
     ledger: Ledger
@@ -75,11 +78,12 @@ class Played:
     exchanges: int = 0
     virtual: float = 0.0
     reason: str = ""
+    undecided: str = ""
 
     @property
     def as_expected(self) -> bool:
         """Whether the end of the command is what the scenario asks for."""
-        if self.outcome is None or self.scenario.expects is Expects.EITHER:
+        if self.outcome is None or self.undecided or self.scenario.expects is Expects.EITHER:
             return True
         return self.outcome.succeeded is (self.scenario.expects is Expects.SUCCESS)
 
@@ -135,6 +139,9 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
         if not result.leaps and played.ended is not None:
             left -= played.ended.seconds
         result.played.append(played)
+        if played.undecided:
+            result.notes.append(f"{scenario.name}: the end was not judged; {played.undecided}")
+            result.complete = False
         _absorb(result, played)
 
 
@@ -255,9 +262,14 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     # A client that has broken another rule may have lost its task by that, which is said there.
     guilty = monitor.ledger.violations > 0
     outcome = outcome._replace(promised=scenario.expects is Expects.SUCCESS and not guilty, excused=guilty)
-    end = max((exchange.received for exchange in trace), default=0.0)
-    monitor.observe(outcome_exchange(outcome, end))
-    return Played(scenario, monitor.ledger, ended, outcome, len(trace), virtual)
+    undecided = ""
+    if ended.cut:
+        # How long that is for a client depends on the machine, so it does not show that the client never gives up.
+        undecided = f"the command was {ended.words} (--timeout)"
+    else:
+        end = max((exchange.received for exchange in trace), default=0.0)
+        monitor.observe(outcome_exchange(outcome, end))
+    return Played(scenario, monitor.ledger, ended, outcome, len(trace), virtual, undecided=undecided)
 
 
 def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> tuple[Ended, GateServer, Outcome, GateClock, float]:
