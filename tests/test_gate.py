@@ -227,6 +227,28 @@ def test_an_end_that_real_time_brought_is_not_held_against_a_client() -> None:
                                    names=("ready-at-once",), timeout=3.0))["outcome"] == "inconclusive"  # fmt: skip
 
 
+@leaping
+def test_a_client_that_waits_for_the_end_of_an_idle_connection_hears_of_it_as_from_any_server() -> None:
+    program = (
+        "import os, sys, http.client\n"
+        "if os.environ['POLLPROOF_SCENARIO'] == 'creation-html-503-for-ever':\n"
+        "    connection = http.client.HTTPConnection(os.environ['POLLPROOF_BASE_URL'][7:])\n"
+        '    body = \'{"clientKey": "%s", "task": %s}\'\n'
+        "    body %= os.environ['POLLPROOF_API_KEY'], os.environ['POLLPROOF_TASK']\n"
+        "    connection.request('POST', '/createTask', body)\n"
+        "    assert connection.getresponse().status == 503\n"
+        "    connection.sock.settimeout(None)\n"
+        "    while connection.sock.recv(4096): pass\n"
+        "    sys.exit('gave up')\n"
+        f"exec(open({str(CLIENT)!r}).read())"
+    )
+    gating = judged(sys.executable, "-c", program, names=("creation-html-503-for-ever", "ready-after-one-poll"))
+    assert [played.as_expected for played in gating.played] == [True, True]
+    (played,) = (played for played in gating.played if played.scenario.name.startswith("creation"))
+    assert 75 <= played.virtual < 77
+    assert violated(gating) == set()
+
+
 # --------------------------------------------------------------------------------- nothing survives
 
 

@@ -134,8 +134,8 @@ def _retries_ended(account: Account, outcome: Outcome) -> Finding:
     failing = _failing(account)
     if not failing:
         return None
-    if outcome.alive and not outcome.excused:
-        worst = max(failing, key=lambda streak: streak.failures)
+    worst = max(failing, key=lambda streak: streak.failures)
+    if outcome.alive and not outcome.excused and worst.failures > 1:
         return Violation(
             "that the client gives up in the end", f"{outcome.ended or 'no end'}", (worst.first, worst.number)
         )

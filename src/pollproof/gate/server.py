@@ -20,8 +20,11 @@ from pollproof.trace import Exchange, Request, Response
 
 GONE = "the client did not wait for the answer"
 
-IDLE = 600.0
-"""Real seconds after which a connection without requests is closed."""
+IDLE = 75.0
+"""Seconds of the clock after which a connection without requests is closed, as servers in use do."""
+
+STUCK = 600.0
+"""Real seconds after which a connection is closed whose client neither sends nor reads."""
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -41,6 +44,8 @@ class GateServer:
         self._lock = threading.Lock()
         self._kept: list[Exchange] = []
         self._connections: set[socket.socket] = set()
+        self._idle: dict[socket.socket, float] = {}
+        self._opened = threading.Event()
         self._closed = False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -74,9 +79,35 @@ class GateServer:
                 stream, (_, port) = self._listener.accept()
                 threading.Thread(target=self._converse, args=(stream, port), daemon=True).start()
 
+    def tidy(self) -> None:
+        """Close connections that have been idle for too long, until the server is closed."""
+        while not self._closed:
+            self._opened.wait()
+            # Held but for the sleeps: whoever waits for the end of a connection must hear of it before time goes on.
+            with self._clock.held() as hold:
+                while (left := self._close_idle()) is not None:
+                    if not hold.sleep(left, until=lambda: self._closed):
+                        return
+
+    def _close_idle(self) -> float | None:
+        """Close what has been idle for too long; the seconds to the next look, None while nobody is connected."""
+        with self._lock:
+            if not self._connections or self._closed:
+                self._opened.clear()
+                return None
+            now = self._clock.now()
+            for stream, since in list(self._idle.items()):
+                if now >= since + IDLE:
+                    del self._idle[stream]
+                    with suppress(OSError):
+                        stream.shutdown(socket.SHUT_RDWR)
+            # Who becomes idle later is looked at again before its time has come, and then to the moment.
+            return min([since + IDLE - now for since in self._idle.values()], default=IDLE)
+
     def close(self) -> None:
         """End all connections and take no more."""
         self._closed = True
+        self._opened.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -92,16 +123,19 @@ class GateServer:
         with self._lock:
             self.contacts += 1
             self._connections.add(stream)
+            self._idle[stream] = self._clock.now()
+            self._opened.set()
         try:
             with stream:
                 stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                stream.settimeout(IDLE)
+                stream.settimeout(STUCK)
                 self._requests(stream, port)
         except OSError:
             pass  # a client that goes away in the middle is no error of the server
         finally:
             with self._lock:
                 self._connections.discard(stream)
+                self._idle.pop(stream, None)
 
     def _requests(self, stream: socket.socket, port: int) -> None:
         connection = Connection(stream)
@@ -115,8 +149,12 @@ class GateServer:
             if asked is None:
                 return
             with self._clock.held() as hold:
+                with self._lock:
+                    self._idle.pop(stream, None)
                 if not self._answer(stream, port, asked, hold):
                     return
+                with self._lock:
+                    self._idle[stream] = self._clock.now()
 
     def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
         """Answer one request; whether the connection stays open."""
@@ -178,6 +216,7 @@ def serving(play: Play, prefix: str, clock: GateClock) -> Iterator[GateServer]:
     server = GateServer(play, prefix, clock)
     thread = threading.Thread(target=server.accept, daemon=True)
     thread.start()
+    threading.Thread(target=server.tidy, daemon=True).start()
     try:
         yield server
     finally:
