@@ -14,15 +14,19 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from pollproof.cli import cli
+from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract
 from pollproof.data import bundled, folder
+from pollproof.events import Answer, Reader
 from pollproof.gate.catalogue import scenarios
 from pollproof.gate.command import MAXIMUM_OUTPUT, CannotStart, Output, run
 from pollproof.gate.leap import unavailable
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenarios import Expects, Scenario
+from pollproof.gate.staging import StagedProvider
 from pollproof.loading import load_contract
 from pollproof.report.gated import document_of_gate
+from pollproof.trace import Exchange, Request
 from tests.gate.inprocess import meet
 
 CONTRACTS = [load_contract(name) for name in bundled()]
@@ -66,6 +70,30 @@ def test_a_catalogue_is_stable_and_says_what_it_asks(contract: Contract) -> None
     for scenario in known:
         assert scenario.name == scenario.name.lower().replace("_", "-").replace(" ", "-")
         assert scenario.text.endswith((".", ".)"))
+
+
+NULLS = [
+    ("capsolver", "/createTask", {"task": {"type": "x"}, "appId": None, "callbackUrl": None}, True),
+    ("capsolver", "/createTask", {"task": None}, False),
+    ("capmonster", "/createTask", {"task": {"type": "x"}, "callbackUrl": None, "softId": None}, True),
+    ("decodo", "/task", {"url": "https://example.com", "query": None, "parse": None, "callback_url": None}, True),
+    ("decodo", "/task", {"url": None, "query": None}, False),
+    ("decodo", "/task/batch", {"url": None, "query": ["one"], "passthrough": None}, True),
+    ("decodo", "/task/batch", {"url": None}, False),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "body", "accepted"), NULLS)
+def test_null_is_no_more_than_absence(name: str, path: str, body: dict[str, Any], accepted: bool) -> None:
+    contract = load_contract(name)
+    key = contract.credential.sample
+    headers = {"authorization": f"Basic {key}", "content-type": "application/json"}
+    request = Request("POST", path, headers, json.dumps({"clientKey": key, **body}).encode())
+    provider = StagedProvider(contract, VirtualClock(), scenarios(contract)[0])
+    event = Reader(contract).read(Exchange(request, provider.play(request).response, 0.0, 0.0), 0)
+    assert event is not None
+    assert (event.answer is Answer.STATE) is accepted
+    assert (event.request_errors == ()) is accepted
 
 
 # ------------------------------------------------------------------------------------------- verdicts
