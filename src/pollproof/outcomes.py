@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
     `task` is the id that it speaks of: None where that is all of its work, empty where it got no task. `promised` tells
     that what it was served leaves a client no lawful way to fail. `ended` says in words how it ended, `alive` that it
-    had to be ended, and `excused` that this follows from another rule that it broke.
+    had to be ended, and `excused` that this follows from a MUST that it broke.
     """
 
     succeeded: bool

@@ -12,14 +12,14 @@ KEY = os.environ["POLLPROOF_API_KEY"]
 TASK = json.loads(os.environ["POLLPROOF_TASK"])
 FAULT = sys.argv[1] if len(sys.argv) > 1 else ""
 WAIT = 1.5 if FAULT == "wait" else 3
-RETRIES = 1000 if FAULT == "retries" else 3
+RETRIES = {"retries": 400, "endless": 10**6}.get(FAULT, 3)
 
 
 def ask(path, **body):
     """One answer; retried a few times when nothing readable came."""
     for number in range(RETRIES + 1):
         if number:
-            time.sleep(WAIT * min(number, 4))
+            time.sleep(WAIT * min(number, 4) if RETRIES == 3 else 0.5)
         connection = http.client.HTTPConnection(BASE.netloc, timeout=30)
         try:
             connection.request("POST", BASE.path + path, json.dumps(body), {"Content-Type": "application/json"})

@@ -72,8 +72,8 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
         return None
     if not outcome.succeeded and not outcome.alive:
         return HELD
-    if outcome.alive and (outcome.excused or _failing(account)):
-        return None  # what went wrong before is another finding, and so are retries without end
+    if outcome.alive and outcome.excused:
+        return None  # what went wrong before is another finding
     last = max(meant, key=_heard, default=None)
     since = () if last is None or last.last_number is None else (last.last_number,)
     how = "success" if outcome.succeeded else outcome.ended or "no end"

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from pollproof.contract.model import Clause, Contract, Subject
+from pollproof.contract.model import Clause, Contract, Level, Subject
 from pollproof.events import Answer, Reader
 from pollproof.gate.calling import Caller
 from pollproof.gate.clocks import GateClock, RealClock
@@ -260,7 +260,7 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     for exchange in trace:
         monitor.observe(exchange)
     # A client that has broken another rule may have lost its task by that, which is said there.
-    guilty = monitor.ledger.violations > 0
+    guilty = bool(monitor.ledger.violated(Level.MUST))
     outcome = outcome._replace(promised=scenario.expects is Expects.SUCCESS and not guilty, excused=guilty)
     undecided = ""
     if ended.cut:
