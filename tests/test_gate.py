@@ -96,6 +96,16 @@ def test_null_is_no_more_than_absence(name: str, path: str, body: dict[str, Any]
     assert (event.request_errors == ()) is accepted
 
 
+def test_no_scenario_asks_for_more_than_the_documents_do() -> None:
+    known = {f"{contract.name} {scenario.name}": scenario for contract, scenario in SCENARIOS}
+    assert known["decodo variant-nothing-as-404"].expects is Expects.EITHER
+    assert [name for name in known if name.startswith("cnode") and name.endswith("-400")] == []
+    assert known["cnode fault-500"].expects is known["cnode creation-fault-500"].expects is Expects.FAILURE
+    assert known["cnode creation-fault-500"].turns[0].response is not None
+    assert b"Fault>" in known["cnode creation-fault-500"].turns[0].response.body
+    assert "cnode creation-reset-for-ever" in known
+
+
 # ------------------------------------------------------------------------------------------- verdicts
 
 FAULTS = {

@@ -269,7 +269,7 @@ def _forms(of: _Catalogue) -> Iterator[Scenario]:
             continue
         if not of.has_solution(*changes):
             continue  # there would be no token to tell whether it was returned
-        known = of.is_documented(*changes, writing=writing)
+        known = of.is_documented(*changes, writing=writing) and not any(_is_error(change) for change in changes)
         yield of.scenario(
             f"variant-{variant.name}",
             f"{variant.text} That is as lawful as any other way." if known else f"{variant.text} A client may give up.",
@@ -279,6 +279,11 @@ def _forms(of: _Catalogue) -> Iterator[Scenario]:
             turns=of.life,
             seconds=of.wait * (len(of.life) + 1),
         )
+
+
+def _is_error(change: Break) -> bool:
+    """Whether an answer that is no refusal looks like one by its HTTP status: who gives up there does not err."""
+    return change.http is not None and change.http >= 400
 
 
 @_part
@@ -386,13 +391,18 @@ def _codes(of: _Catalogue) -> Iterator[Scenario]:
         if error.operations and of.poll.name not in error.operations:
             continue
         expects, last, meaning = _AFTER[error.effect]
-        for http in (200, _refused_with(of.poll)):
+        for http in _statuses_of_errors(of.poll):
             yield of.asked(
                 f"error-{_kebab(error.code)}-{http}",
                 f"The second question is answered {error.code} with HTTP {http}: {meaning}.",
                 expects,
                 Turn(first=2, last=last, code=error.code, http=http),
             )
+
+
+def _statuses_of_errors(operation: Operation) -> tuple[int, ...]:
+    """The HTTP statuses with which an error code comes: in SOAP no other than 200, errors by HTTP are Faults there."""
+    return (200,) if operation.element else (200, _refused_with(operation))
 
 
 def _refused_with(operation: Operation) -> int:
@@ -408,7 +418,11 @@ def _refusals(of: _Catalogue) -> Iterator[Scenario]:
         if error.effect is Effect.REFUSED and (not error.operations or of.create.name in error.operations)
     ]
     own = _refused_with(of.create)
-    cases = [(error.code, http) for error in codes for http in (200, own)] or [("", own), ("", 401), ("", 403)]
+    cases = [(error.code, http) for error in codes for http in _statuses_of_errors(of.create)] or [
+        ("", own),
+        ("", 401),
+        ("", 403),
+    ]
     for code, http in cases:
         yield of.scenario(
             f"creation-refused-{_kebab(code) + '-' if code else ''}{http}",
@@ -418,6 +432,29 @@ def _refusals(of: _Catalogue) -> Iterator[Scenario]:
             turns=(Turn((Role.CREATE,), code=code, http=http),),
             seconds=of.wait,
         )
+
+
+@_part
+def _faults(of: _Catalogue) -> Iterator[Scenario]:
+    """Faults of SOAP, which come with HTTP 500 (SOAP 1.1, 6.2)."""
+    if not of.poll.element:
+        return
+    body = of.codec.write({"Fault": {"faultcode": "SOAP-ENV:Server", "faultstring": "Something went wrong"}})
+    fault = Response(500, {"Content-Type": of.codec.content_type}, body)
+    yield of.asked(
+        "fault-500",
+        "From the second question on the answer is a SOAP Fault, HTTP 500. A client gives up in the end.",
+        Expects.FAILURE,
+        Turn(first=2, response=fault),
+        seconds=of.contract.limits.lifetime or PATIENCE,
+    )
+    yield of.scenario(
+        "creation-fault-500",
+        "Every creation is answered with a SOAP Fault, HTTP 500. There is no task to ask for; a client says so.",
+        Expects.FAILURE,
+        turns=(Turn((Role.CREATE,), response=fault),),
+        seconds=PATIENCE,
+    )
 
 
 @_part
