@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
+from pollproof.clauses.gaps import in_words
 from pollproof.cli import cli
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract
@@ -25,9 +26,11 @@ from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenarios import Expects, Scenario
 from pollproof.gate.staging import StagedProvider
 from pollproof.loading import load_contract
+from pollproof.outcomes import Outcome, outcome_exchange
 from pollproof.report.gated import document_of_gate
 from pollproof.trace import Exchange, Request
 from tests.gate.inprocess import meet
+from tests.traces import HandWritten, running
 
 CONTRACTS = [load_contract(name) for name in bundled()]
 SCENARIOS = [(contract, scenario) for contract in CONTRACTS for scenario in scenarios(contract)]
@@ -289,6 +292,23 @@ def test_a_client_that_waits_for_the_end_of_an_idle_connection_hears_of_it_as_fr
     (played,) = (played for played in gating.played if played.scenario.name.startswith("creation"))
     assert 75 <= played.virtual < 77
     assert violated(gating) == set()
+
+
+def test_a_wait_that_is_known_with_a_doubt_is_told_with_it() -> None:
+    assert in_words(1.703, 1.703) == "1.703 s"
+    assert in_words(1.703, 1.723) == "at most 1.723 s"
+    assert in_words(1.0, 2.0) == "1 to 2 s"
+
+
+def test_a_solution_that_was_not_waited_for_is_shown_with_what_promised_it() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    trace.poll("a", running(), 3.0)
+    trace.monitor.observe(outcome_exchange(Outcome(False, promised=True, ended="exit status 1"), 4.0))
+    (entry,) = trace.ledger.violated()
+    assert entry.clause.id == "capsolver.client.solution"
+    assert entry.evidence is not None
+    assert entry.evidence.trace.numbers == (0, 1, 2)
 
 
 # --------------------------------------------------------------------------------- nothing survives

@@ -17,4 +17,6 @@ def gap(last_sent: float, last_precision: float, exchange: Exchange) -> tuple[fl
 
 def in_words(least: float, most: float) -> str:
     """A gap between two requests as people read it."""
-    return f"{most:.3f} s" if most - least < COARSE else f"{max(least, 0):g} to {most:g} s"
+    if most - least >= COARSE:
+        return f"{max(least, 0):g} to {most:g} s"
+    return f"{most:.3f} s" if most == least else f"at most {most:.3f} s"

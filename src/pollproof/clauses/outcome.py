@@ -56,9 +56,15 @@ def solution_returned(account: Account, event: Event, parameters: Nothing) -> Fi
         return None
     else:
         seen = f"no success ({outcome.ended})" if outcome.ended else "no success"
-    since = tuple(history.result_number for history in served if history.result_number is not None)
-    expected = "that the client returns the solution that was served" if served else "that the client gets the solution"
-    return Violation(expected, seen, since[:1], tasks=tuple(history.id for history in served[:1]))
+    if served:
+        since = tuple(history.result_number for history in served if history.result_number is not None)
+        expected = "that the client returns the solution that was served"
+        return Violation(expected, seen, since[:1], tasks=(served[0].id,))
+    # Nothing was served, and nothing stood in the way: what the client did instead of going on is to be seen.
+    last = max(_meant(account, outcome), key=_heard, default=None)
+    worst = tuple(number for streak in _failing(account) for number in (streak.first, streak.number))
+    expected = "that the client gets the solution"
+    return Violation(expected, seen, worst, tasks=() if last is None else (last.id,))
 
 
 @kind("failure-reported", subject=Subject.CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
