@@ -311,6 +311,15 @@ def test_a_solution_that_was_not_waited_for_is_shown_with_what_promised_it() -> 
     assert entry.evidence.trace.numbers == (0, 1, 2)
 
 
+@leaping
+def test_a_client_that_never_waits_is_judged_by_the_leaping_clock() -> None:
+    program = f"import sys; sys.argv = ['client.py', 'no-wait']; exec(open({str(CLIENT)!r}).read())"
+    gating = judged(sys.executable, "-c", program, names=("ready-after-one-poll",))
+    assert gating.error is None
+    assert gating.clock == "leaping"
+    assert "wait" in violated(gating)
+
+
 # --------------------------------------------------------------------------------- nothing survives
 
 

@@ -58,7 +58,8 @@ if made.get("solution") and FAULT != "synchronous":
 started = time.monotonic()
 polls = 0
 while time.monotonic() - started < 290:
-    time.sleep(2.2 if FAULT == "budget" else WAIT)
+    if FAULT != "no-wait":
+        time.sleep(2.2 if FAULT == "budget" else WAIT)
     polls += 1
     answer = poll(made["taskId"])
     if answer["errorId"]:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import Clause, Contract, Level, Subject
@@ -23,6 +25,7 @@ from pollproof.gate.staging import StagedProvider, task_of
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.outcomes import Outcome, outcome_exchange
+from pollproof.trace import Exchange
 
 TIMEOUT = 60.0
 """Real seconds that the command may take for one scenario."""
@@ -45,6 +48,9 @@ MARGIN = 600.0
 
 AT_ONCE = 2.0
 """Real seconds in which nobody has waited between two polls."""
+
+PAUSE = 0.5
+"""Real seconds from which on the time between two requests is a wait, and not the work of the client."""
 
 
 class GateError(Exception):
@@ -217,8 +223,9 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
     obeys, words = False, ""
     if isinstance(clock, LeapClock):
         found = clock.leaps
-        # A client that ends at once has had nothing to wait for: it shows nothing against the clock.
-        obeys = found.obeyed or bool(found.attached and not found.hindered and ended.seconds < AT_ONCE)
+        # A client that has not waited shows nothing against the clock: only waits that are not leapt over do.
+        idle = ended.seconds >= AT_ONCE and _waits(trace)
+        obeys = found.obeyed or bool(found.attached and not found.hindered and not idle)
         words = "it did not load the library" if not found.attached else "its waits were not leapt over"
     return _Probe(
         ended,
@@ -231,6 +238,12 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         obeys,
         words,
     )
+
+
+def _waits(trace: Sequence[Exchange]) -> bool:
+    """Whether a client let time pass between its requests, as a rule."""
+    gaps = [after.sent - before.received for before, after in pairwise(trace)]
+    return not gaps or median(gaps) >= PAUSE
 
 
 def _check(gate: Gate, probe: _Probe) -> None:
