@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from pollproof.clauses.gaps import in_words
 from pollproof.cli import cli
 from pollproof.clock import VirtualClock
-from pollproof.contract.model import Contract
+from pollproof.contract.model import Contract, Subject
 from pollproof.data import bundled, folder
 from pollproof.events import Answer, Reader
 from pollproof.gate.catalogue import scenarios
@@ -26,9 +26,10 @@ from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenarios import Expects, Scenario
 from pollproof.gate.staging import StagedProvider
 from pollproof.loading import load_contract
+from pollproof.monitor import Monitor, clauses_of
 from pollproof.outcomes import Outcome, outcome_exchange
 from pollproof.report.gated import document_of_gate
-from pollproof.trace import Exchange, Request
+from pollproof.trace import Exchange, Request, Response
 from tests.gate.inprocess import meet
 from tests.traces import HandWritten, running
 
@@ -318,6 +319,18 @@ def test_a_client_that_never_waits_is_judged_by_the_leaping_clock() -> None:
     assert gating.error is None
     assert gating.clock == "leaping"
     assert "wait" in violated(gating)
+
+
+@pytest.mark.parametrize(("asked", "guilty"), [("9007199254740993", False), ("9007199254740992", True)])
+def test_a_client_that_only_reads_results_is_judged_by_its_id_too(asked: str, guilty: bool) -> None:
+    contract = load_contract("decodo")
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.CLIENT))
+    made = Response(200, {}, b'{"id": "9007199254740993", "status": "pending"}')
+    monitor.observe(Exchange(Request("POST", "/task", {}, b'{"url": "https://example.com"}'), made, 0.0, 0.0))
+    request = Request("GET", f"/task/{asked}/results", {}, b"")
+    monitor.observe(Exchange(request, Response(204, {}, b""), 3.0, 3.0))
+    entry = monitor.ledger["decodo.client.same-task-id"]
+    assert (entry.exercised, entry.violations) == (1, int(guilty))
 
 
 # --------------------------------------------------------------------------------- nothing survives

@@ -34,9 +34,9 @@ class ClientLifetime:
     limits: Limits = from_limits("*")
 
 
-@kind("same-task-id", subject=Subject.CLIENT, scope="account", ordered=False)
+@kind("same-task-id", subject=Subject.CLIENT, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)
 def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding:
-    """Every poll carries an id that a creation gave, unchanged and of the same type."""
+    """Every poll, and every question for a result, carries an id that a creation gave, unchanged and of its type."""
     raw = event.raw_task
     known = account.tasks.get(event.task) if event.task is not None else None
     if known is not None and known.created is not None:
