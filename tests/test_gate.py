@@ -213,6 +213,28 @@ def test_a_broken_harness_is_told_from_a_guilty_client(program: str, words: str)
     assert result.output.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ("{}", "for none had the header Authorization: Basic POLLPROOF_API_KEY;"),
+        ("{'Authorization': 'Bearer ' + key}", "Basic POLLPROOF_API_KEY (they had Bearer);"),
+        ("{'Authorization': key}", "Basic POLLPROOF_API_KEY (they had the bare key);"),
+    ],
+)
+def test_a_client_that_shows_its_key_in_another_way_is_told_the_documented_one(headers: str, told: str) -> None:
+    program = (
+        "import http.client, os; c = http.client.HTTPConnection(os.environ['POLLPROOF_BASE_URL'][7:].split('/')[0]);"
+        f"key = os.environ['POLLPROOF_API_KEY']; c.request('POST', '/v3/task', '{{\"url\": \"http://x\"}}', {headers});"
+        "c.getresponse()"
+    )
+    command = ["gate", "decodo", "--scenario", "smoke", "--", sys.executable, "-c", program]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 4
+    assert "but every request was refused, for none had the header Authorization: " in result.output
+    assert told in result.output
+    assert load_contract("decodo").credential.sample not in result.output.replace("POLLPROOF_API_KEY", "")
+
+
 def test_a_command_that_does_not_exist_is_told() -> None:
     result = gate("--", "no-such-command")
     assert result.exit_code == 4

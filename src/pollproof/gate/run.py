@@ -25,7 +25,7 @@ from pollproof.gate.staging import StagedProvider, task_of
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.outcomes import Outcome, outcome_exchange
-from pollproof.trace import Exchange
+from pollproof.trace import Exchange, Request
 
 TIMEOUT = 60.0
 """Real seconds that the command may take for one scenario."""
@@ -204,6 +204,7 @@ class _Probe:
     exchanges: int
     elsewhere: list[str]
     answers: list[Answer]
+    key: str
     guilty: bool
     obeys: bool
     words: str
@@ -234,6 +235,7 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         server.count,
         [*server.elsewhere, *foreign],
         [event.answer for event in events if event is not None],
+        _wrong_key(gate.contract, trace),
         monitor.ledger.violations > 0,
         obeys,
         words,
@@ -259,7 +261,27 @@ def _check(gate: Gate, probe: _Probe) -> None:
     if not probe.answers:
         what = f"asked for {probe.elsewhere[0]}" if probe.elsewhere else "sent no request of the contract"
         raise GateError(f"the command contacted the base URL, but {what}{end}")
-    raise GateError(f"the command contacted the base URL, but every request was refused{end}")
+    raise GateError(f"the command contacted the base URL, but every request was refused{probe.key}{end}")
+
+
+def _wrong_key(contract: Contract, trace: Sequence[Exchange]) -> str:
+    """What no request had of the key as the documents want it, as the rest of a sentence; empty where one had it."""
+    place, template = contract.credential.at, contract.credential.template
+    if place is None or place.area != "header" or not trace:
+        return ""
+    header = place.text.rpartition(".")[2]
+    told = {_header(exchange.request, header.lower()) for exchange in trace}
+    if template.replace("{credential}", contract.credential.sample) in told:
+        return ""
+    wanted = template.replace("{credential}", "POLLPROOF_API_KEY")
+    if told == {""}:
+        return f", for none had the header {header}: {wanted}"
+    schemes = sorted({words.partition(" ")[0] if " " in words else "the bare key" for words in told if words})
+    return f", for none had the header {header}: {wanted} (they had {', '.join(schemes)})"
+
+
+def _header(request: Request, name: str) -> str:
+    return next((value for key, value in request.headers.items() if key.lower() == name), "")
 
 
 # -------------------------------------------------------------------------------------------- one scenario
