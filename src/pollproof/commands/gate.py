@@ -24,8 +24,8 @@ EPILOG = (
     "The command is started once for each scenario with POLLPROOF_BASE_URL, POLLPROOF_API_KEY, POLLPROOF_TASK (the "
     "JSON of the task to create) and POLLPROOF_SCENARIO. A client that succeeds prints the solution and exits 0; one "
     "that gives up exits otherwise. Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "
-    "3 inconclusive (a run cut by --timeout, --require-all and a clause unexercised, or interrupted); 4 the command cannot be judged: it does "
-    "not start, never asks, or does not solve an ordinary task."
+    "3 inconclusive (a run cut by --timeout, --require-all and a clause unexercised, or interrupted); 4 the command "
+    "cannot be judged: it does not start, never asks, or does not solve an ordinary task."
 )
 
 
