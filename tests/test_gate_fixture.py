@@ -239,7 +239,7 @@ MISTAKES = {
         '@client("cnode", clock="fast")\ndef test_it(): pass',
         "the clock is 'auto', 'leap' or 'real', not 'fast'",
     ),
-    "bare": ("@client\ndef test_it(): pass", 'client needs the provider: @client("capsolver")'),
+    "bare": ("@client\ndef test_it(): pass", 'client needs the provider: @client("PROVIDER")'),
     "order": (
         "import functools\n\ndef other(function):\n    return functools.wraps(function)(lambda **named: None)\n\n"
         '@other\n@client("cnode")\ndef test_it(): pass',

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pollproof.commands.common import console_for, contract_or_exit, writable, write
+from pollproof.expressions import ExpressionError, matching
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,28 +110,13 @@ def _matching(contract: Contract, keyword: str | None) -> frozenset[str] | None:
     """The ids of the clauses that an expression of pytest's -k means; None for all."""
     if keyword is None:
         return None
-    from _pytest.mark.expression import Expression
-
     try:
-        expression = Expression.compile(keyword)
-        found = frozenset(
-            clause.id for clause in contract.clauses if expression.evaluate(_Words(clause.id.lower()).contains)
-        )
-    except Exception as error:  # the parser raises errors of its own, and SyntaxError in newer versions
-        raise click.UsageError(f"-k '{keyword}' is no expression ({error})") from None
+        found = frozenset(matching([clause.id for clause in contract.clauses], keyword))
+    except ExpressionError as error:
+        raise click.UsageError(f"-k {error}") from None
     if not found:
         raise click.UsageError(f"no clause matches -k '{keyword}'")
     return found
-
-
-class _Words:
-    """Tells an expression whether a word is part of a clause id."""
-
-    def __init__(self, identifier: str) -> None:
-        self._identifier = identifier
-
-    def contains(self, word: str, /, **_: object) -> bool:
-        return word.lower() in self._identifier
 
 
 def _flags(options: dict[str, Any]) -> list[str]:

@@ -57,7 +57,7 @@ def client(
     the names of some, or an expression as for `pytest -k`. With `strict` a violated SHOULD fails too.
     """
     if callable(provider):
-        raise TypeError('client needs the provider: @client("capsolver")')
+        raise TypeError('client needs the provider: @client("PROVIDER")')
     if clock not in ("auto", "leap", "real"):
         raise ValueError(f"the clock is 'auto', 'leap' or 'real', not {clock!r}")
     chosen = scenarios if scenarios is None or isinstance(scenarios, str) else tuple(scenarios)

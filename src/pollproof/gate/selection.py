@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pollproof.expressions import ExpressionError, matching
 from pollproof.gate.scenarios import Scenario
 from pollproof.loading.errors import nearest
 
@@ -17,7 +18,11 @@ def selected(known: Sequence[Scenario], wanted: str | Iterable[str] | None) -> l
     if wanted is None:
         return list(known)
     if isinstance(wanted, str):
-        found = _matching(known, wanted)
+        try:
+            names = matching([scenario.name for scenario in known], wanted)
+        except ExpressionError as error:
+            raise SelectionError(str(error)) from None
+        found = [scenario for scenario in known if scenario.name in names]
     else:
         names, words = list(wanted), [scenario.name for scenario in known]
         for name in names:
@@ -27,23 +32,3 @@ def selected(known: Sequence[Scenario], wanted: str | Iterable[str] | None) -> l
     if not found:
         raise SelectionError(f"no scenario matches '{wanted}'")
     return found
-
-
-def _matching(known: Sequence[Scenario], expression: str) -> list[Scenario]:
-    from _pytest.mark.expression import Expression
-
-    try:
-        compiled = Expression.compile(expression)
-        return [scenario for scenario in known if compiled.evaluate(_Contains(scenario.name))]
-    except Exception as error:  # the parser raises errors of its own, and SyntaxError in newer versions
-        raise SelectionError(f"'{expression}' is no expression ({error})") from None
-
-
-class _Contains:
-    """Tells an expression whether a word is part of a name."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __call__(self, word: str, /, **_: object) -> bool:
-        return word.lower() in self._name
