@@ -13,7 +13,7 @@ from pollproof.explore.run import Exploring, Plan, explore
 from pollproof.ledger import Ledger, Verdict
 from pollproof.loading import load_contract
 from pollproof.mutants import Mutant, mutants, mutants_of, variant_provider, variant_settings, variants_of
-from pollproof.report.document import document_of
+from pollproof.report.document import document_of, with_again
 from pollproof.report.terminal import violation_lines
 
 CONTRACTS = [load_contract(name) for name in bundled()]
@@ -107,10 +107,12 @@ def test_the_state_machine_shows_a_violation_in_its_shortest_form(
 def test_a_failure_explains_itself(contract: Contract) -> None:
     mutant = next(mutant for mutant in mutants(contract) if mutant.clause.kind == "budget-served")
     document = document_of(explore(Plan(contract, examples=0), provider=mutant.provider()))
+    document = with_again(document, "pollproof verify NAME")
     clause = next(clause for clause in document["clauses"] if clause["verdict"] == "violated")
-    text = "\n".join(violation_lines(clause, "pollproof verify NAME"))
+    text = "\n".join(violation_lines(clause))
     assert clause["id"] in text
     assert clause["source"] in text
+    assert f"again     pollproof verify NAME -k {clause['id']}" in text
     assert "expected  that the task answers its first 120 polls" in text
     assert "more of the same" in text, "a hundred like polls are folded into one line"
     assert text.count("\n") < 40

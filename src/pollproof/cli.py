@@ -17,10 +17,11 @@ import click
 
 from pollproof import __version__
 from pollproof.commands.check import check
-from pollproof.commands.common import console_for, contract_or_exit, writable, write
+from pollproof.commands.common import console_for, contract_or_exit
 from pollproof.commands.drift import drift
 from pollproof.commands.gate import gate
 from pollproof.commands.record import record
+from pollproof.commands.reporting import Reports, report_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,10 +62,7 @@ def cli() -> None:
 )
 @click.option("--examples", type=int, metavar="N", help="Examples of the state machine; 0 for the walks alone.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the state machine.")
-@click.option("--strict", is_flag=True, help="A violated SHOULD fails the run too.")
-@click.option("--require-all", is_flag=True, help="An unexercised clause makes the run inconclusive (exit status 3).")
-@click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON (- for standard output).")
-@click.option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+@report_options
 @click.option("-n", "workers", metavar="WORKERS", help="Worker processes (pytest-xdist); providers are shared out.")
 @click.option("-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.")
 @click.option("-x", "stop", is_flag=True, help="Stop at the first failing clause, as in pytest.")
@@ -92,16 +90,15 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         plans = {name: plan_from(name, **picked) for name in names}
     except OptionError as error:
         raise click.UsageError(str(error)) from None
-    writable(options["json_file"], options["junit"])
-    stream = sys.stderr if options["json_file"] == "-" else sys.stdout
-    console = console_for(stream)
+    reports = Reports.asked(options)
+    console = console_for(reports.stream)
     try:
         documents = _run(names, picked, options, console)
     except KeyboardInterrupt:
         click.echo("interrupted: the run was cut short", err=True)
         raise SystemExit(3) from None
     again = {name: command(plan, name) for name, plan in plans.items()}
-    raise SystemExit(_report(documents, names, again, options, console))
+    raise SystemExit(_report(documents, names, again, options, console, reports))
 
 
 def _run(
@@ -131,8 +128,6 @@ def _run(
         if value is not None:
             arguments.append(f"--{key.replace('_', '-')}={value}")
     arguments += [f"--{flag.replace('_', '-')}" for flag in ("strict", "require_all") if options[flag]]
-    if options["junit"]:
-        arguments.append(f"--junitxml={Path(options['junit']).resolve()}")
     if options["workers"]:
         arguments += ["-p", "xdist.plugin", "-n", options["workers"], "--dist", "loadgroup"]
     if options["keyword"]:
@@ -215,8 +210,9 @@ def _report(
     again: dict[str, str],
     options: dict[str, Any],
     console: Console,
+    reports: Reports,
 ) -> int:
-    from pollproof.report.document import merge, outcome_of
+    from pollproof.report.document import merge, outcome_of, with_again
     from pollproof.report.terminal import print_document, print_summary
 
     ordered = [
@@ -225,17 +221,12 @@ def _report(
     if not ordered:
         click.echo("error: nothing was explored", err=True)
         return ERROR
+    ordered = [with_again(document, again[_key(names, document)]) for document in ordered]
     for document in ordered:
-        command = again[_key(names, document)]
-        print_document(console, document, strict=options["strict"], again=command, quiet=options["quiet"])
+        print_document(console, document, strict=options["strict"], quiet=options["quiet"])
     whole = merge(ordered)
     print_summary(console, whole, strict=options["strict"])
-    if options["json_file"]:
-        text = json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
-        if options["json_file"] == "-":
-            sys.stdout.write(text)
-        else:
-            write(Path(options["json_file"]), text)
+    reports.write(whole)
     return outcome_of(whole).status
 
 

@@ -115,16 +115,19 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
 
 def explored(config: pytest.Config, provider: str) -> Explored:
     """The explored provider: explored when first asked for, once in a run."""
+    from pollproof.explore.options import command
     from pollproof.explore.run import explore
-    from pollproof.report.document import document_of
+    from pollproof.report.document import document_of, with_again
 
     known = config.stash[EXPLORED]
     if provider not in known:
         runner = config.pluginmanager.get_plugin(RUNNER)
-        exploring = explore(plan_of(config, provider), runner.progress if isinstance(runner, Runner) else None)
+        plan = plan_of(config, provider)
+        exploring = explore(plan, runner.progress if isinstance(runner, Runner) else None)
         document = document_of(
             exploring, strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all"))
         )
+        document = with_again(document, command(plan, provider))
         known[provider] = Explored(exploring, document)
         if isinstance(runner, Runner):
             runner.documents[provider] = document
@@ -141,7 +144,6 @@ class ClauseCheck:
 
     def judge(self) -> None:
         """Pass when the clause held, fail with its trace when it is violated, skip when nothing exercised it."""
-        from pollproof.explore.options import command
         from pollproof.report.terminal import violation_lines
 
         config = self._config
@@ -153,7 +155,7 @@ class ClauseCheck:
         entry = next(entry for entry in found.document["clauses"] if entry["id"] == self.clause)
         plan = found.exploring.plan
         if entry["verdict"] == "violated":
-            words = "\n".join(violation_lines(entry, command(plan, self._provider)))
+            words = "\n".join(violation_lines(entry))
             if entry["level"] == "MUST" or option(config, "--strict"):
                 pytest.fail(words, pytrace=False)
             import warnings
@@ -269,17 +271,17 @@ def judge_recordings(
     from pollproof.recordings.files import find
     from pollproof.recordings.judging import check
     from pollproof.report.checked import document_of_check
-    from pollproof.report.document import failing
+    from pollproof.report.document import failing, with_again
     from pollproof.report.terminal import violation_lines
 
     __tracebackhide__ = True
     names = [str(file) for file in files]
     checking = check(load_contract(provider), find(names), named=frozenset(map(Path, names)), **options)
     document = document_of_check(checking, strict=strict, required=require)
-    again = shlex.join(["pollproof", "check", provider, *names])
+    document = with_again(document, shlex.join(["pollproof", "check", provider, *names]))
     broken = failing(document, strict=strict)
     if broken:
-        pytest.fail("\n\n".join("\n".join(violation_lines(clause, again)) for clause in broken), pytrace=False)
+        pytest.fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken), pytrace=False)
     if document["error"]:
         pytest.fail(document["error"], pytrace=False)
     if document["outcome"] != "passed":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof.commands.common import console_for, contract_or_exit, writable, write
+from pollproof.commands.common import console_for, contract_or_exit
+from pollproof.commands.reporting import Reports, report_options
 from pollproof.expressions import ExpressionError, matching
 
 if TYPE_CHECKING:
@@ -37,10 +37,7 @@ EPILOG = (
 @click.option("--together", is_flag=True, help="Take all files as one trace. [each file is one of its own]")
 @click.option("--whole", is_flag=True, help="The recordings hold all traffic of the client: foreign ids are its fault.")
 @click.option("--require", "required", multiple=True, metavar="CLAUSE", help="A clause that must be exercised.")
-@click.option("--require-all", is_flag=True, help="Every clause must be exercised (exit status 3).")
-@click.option("--strict", is_flag=True, help="A violated SHOULD fails too.")
-@click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON (- for standard output).")
-@click.option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+@report_options
 @click.option("-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.")
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
@@ -52,19 +49,20 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     from pollproof.recordings.files import find, shown
     from pollproof.recordings.judging import check as judge
     from pollproof.report.checked import document_of_check
+    from pollproof.report.document import with_again
     from pollproof.report.terminal import print_document, print_summary
 
     contract = contract_or_exit(provider)
     _known(contract, options["required"])
     _address(options["base_url"])
     chosen = _matching(contract, options["keyword"])
-    writable(options["json_file"], options["junit"])
+    reports = Reports.asked(options)
     try:
         paths = find(files)
     except RecordingError as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
-    console = console_for(sys.stderr if options["json_file"] == "-" else sys.stdout)
+    console = console_for(reports.stream)
     with _progress(quiet=options["quiet"]) as progress:
         checking = judge(
             contract,
@@ -78,11 +76,11 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     flags = {"strict": options["strict"], "require_all": options["require_all"]}
     document = document_of_check(checking, required=options["required"], clauses=chosen, **flags)
     names = [shown(Path(name)) for name in files]
-    again = shlex.join(["pollproof", "check", provider, *names, *_flags(options)])
+    document = with_again(document, shlex.join(["pollproof", "check", provider, *names, *_flags(options)]))
     if document["exchanges"]:
-        print_document(console, document, strict=options["strict"], again=again, quiet=options["quiet"])
+        print_document(console, document, strict=options["strict"], quiet=options["quiet"])
         print_summary(console, document, strict=options["strict"])
-    _write(document, options["json_file"], options["junit"])
+    reports.write(document)
     raise SystemExit(_status(document, paths))
 
 
@@ -136,19 +134,6 @@ def _progress(*, quiet: bool) -> Iterator[Any]:
 
     with console.status("reading") as status:
         yield lambda file, count: status.update(escape(f"{file}: {count} exchanges"))
-
-
-def _write(document: Document, json_file: str | None, junit: str | None) -> None:
-    if json_file is not None:
-        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-        if json_file == "-":
-            sys.stdout.write(text)
-        else:
-            write(Path(json_file), text)
-    if junit is not None:
-        from pollproof.report.junit import junit_of
-
-        write(Path(junit), junit_of(document))
 
 
 def _status(document: Document, paths: Sequence[Path]) -> int:

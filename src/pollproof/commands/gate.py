@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof.commands.common import console_for, contract_or_exit, writable, write
+from pollproof.commands.common import console_for, contract_or_exit
+from pollproof.commands.reporting import Reports, report_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pollproof.gate.scenarios import Scenario
-    from pollproof.report.document import Document
 
 EPILOG = (
     "The command is started once for each scenario with POLLPROOF_BASE_URL, POLLPROOF_API_KEY, POLLPROOF_TASK (the "
@@ -46,17 +44,14 @@ EPILOG = (
 @click.option(
     "--budget", default="2m", show_default=True, metavar="TIME", help="Real time for all scenarios without leaping."
 )
-@click.option("--strict", is_flag=True, help="A violated SHOULD fails too.")
-@click.option("--require-all", is_flag=True, help="Every clause must be exercised (exit status 3).")
-@click.option("--json", "json_file", metavar="FILE", help="Write the report as JSON (- for standard output).")
-@click.option("--junit", metavar="FILE", help="Write the report as JUnit XML.")
+@report_options
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Judge a client: run it against the reference provider through every scenario of the contract."""
     from pollproof.explore.options import OptionError, seconds_of
     from pollproof.gate.catalogue import scenarios
     from pollproof.gate.run import Gate, judge
-    from pollproof.report.document import outcome_of
+    from pollproof.report.document import outcome_of, with_again
     from pollproof.report.gated import document_of_gate, print_scenarios
     from pollproof.report.terminal import print_document, print_summary
 
@@ -70,20 +65,20 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         timeout, budget = seconds_of(options["timeout"]), seconds_of(options["budget"])
     except OptionError as error:
         raise click.UsageError(str(error)) from None
-    writable(options["json_file"], options["junit"])
-    console = console_for(sys.stderr if options["json_file"] == "-" else sys.stdout)
+    reports = Reports.asked(options)
+    console = console_for(reports.stream)
     asked = Gate(contract, command, tuple(chosen), known[0], options["clock"], timeout, budget)
     with _progress(quiet=options["quiet"]) as progress:
         gating = judge(asked, progress)
     document = document_of_gate(gating, strict=options["strict"], require_all=options["require_all"])
-    again = shlex.join(["pollproof", "gate", provider, *_flags(options), "--", *command])
+    document = with_again(document, shlex.join(["pollproof", "gate", provider, *_flags(options), "--", *command]))
     if document["error"] is None:
-        print_document(console, document, strict=options["strict"], again=again, quiet=options["quiet"])
+        print_document(console, document, strict=options["strict"], quiet=options["quiet"])
         print_scenarios(console, document, quiet=options["quiet"])
         print_summary(console, document, strict=options["strict"])
     else:
         click.echo(f"error: {document['error']}", err=True)
-    _write(document, options["json_file"], options["junit"], again, strict=options["strict"])
+    reports.write(document)
     raise SystemExit(outcome_of(document).status)
 
 
@@ -125,16 +120,3 @@ def _progress(*, quiet: bool) -> Iterator[Any]:
 
     with console.status("starting") as status:
         yield lambda name, number, count: status.update(escape(f"{name} ({number + 1} of {count})"))
-
-
-def _write(document: Document, json_file: str | None, junit: str | None, again: str, *, strict: bool) -> None:
-    if json_file is not None:
-        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-        if json_file == "-":
-            sys.stdout.write(text)
-        else:
-            write(Path(json_file), text)
-    if junit is not None:
-        from pollproof.report.junit import junit_of
-
-        write(Path(junit), junit_of(document, again=again, strict=strict))

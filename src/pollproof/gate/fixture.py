@@ -13,7 +13,7 @@ from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
 from pollproof.gate.selection import selected
 from pollproof.loading import load_contract
 from pollproof.plugin import ClauseWarning
-from pollproof.report.document import Document, failing
+from pollproof.report.document import Document, failing, with_again
 from pollproof.report.gated import document_of_gate
 from pollproof.report.terminal import violation_lines
 
@@ -36,13 +36,13 @@ def judge_command(
     chosen = tuple(selected(known, scenarios))
     gating = judge(Gate(contract, tuple(command), chosen, known[0], clock, timeout, budget))
     document = document_of_gate(gating, strict=strict, require_all=require_all)
-    again = shlex.join(["pollproof", "gate", provider, "--", *command])
+    document = with_again(document, shlex.join(["pollproof", "gate", provider, "--", *command]))
     broken = failing(document, strict=strict)
     for clause in failing(document, strict=True):
         if clause not in broken:
-            warnings.warn(ClauseWarning("\n".join(violation_lines(clause, again))), stacklevel=2)
+            warnings.warn(ClauseWarning("\n".join(violation_lines(clause))), stacklevel=2)
     if broken:
-        pytest.fail("\n\n".join("\n".join(violation_lines(clause, again)) for clause in broken), pytrace=False)
+        pytest.fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken), pytrace=False)
     if document["error"]:
         pytest.fail(document["error"], pytrace=False)
     if not document["complete"]:

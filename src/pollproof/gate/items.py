@@ -296,8 +296,8 @@ class Meeting:
         item = self._item
         _, mark, names = item.nodeid.partition("::")
         node = os.path.relpath(item.path, item.config.invocation_params.dir) + mark + names
-        *lines, _ = violation_lines(clause, "")
-        return "\n".join([*lines, f"  again     {shlex.join(['pytest', node])}"])
+        again = shlex.join(["pytest", node])
+        return "\n".join(violation_lines({**clause, "violation": {**clause["violation"], "again": again}}))
 
     def _show_output(self, played: Played) -> None:
         assert played.ended is not None

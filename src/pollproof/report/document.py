@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pollproof import __version__
 from pollproof.bodies import Unreadable, excerpt, read_json
-from pollproof.contract.model import Contract, Level, Observation, Role
+from pollproof.contract.model import Clause, Contract, Level, Observation, Role
 from pollproof.events import CALLBACK_PATH
 from pollproof.ledger import Entry, Evidence, Ledger, Outcome, Verdict
 from pollproof.report.redact import Redactor
@@ -72,7 +72,24 @@ def decided(document: Document, *, strict: bool, require_all: bool) -> Document:
         outcome = Outcome.INCONCLUSIVE
     else:
         outcome = Outcome.PASSED
-    return {**document, "outcome": outcome.value}
+    return {**document, "outcome": outcome.value, "strict": strict, "require_all": require_all}
+
+
+def with_again(document: Document, command: str) -> Document:
+    """The document with the command that shows each violation again, given the one that shows all of them."""
+    clauses = document["clauses"]
+    return {**document, "clauses": [_with_again(clause, command) for clause in clauses]}
+
+
+def _with_again(clause: Document, command: str) -> Document:
+    violation = clause["violation"]
+    if violation is None:
+        return clause
+    again = f"{command} -k {clause['id']}"
+    if "scenario" in violation:
+        before, mark, after = command.partition(" -- ")
+        again = f"{before} --scenario {violation['scenario']}{mark}{after}"
+    return {**clause, "violation": {**violation, "again": again}}
 
 
 def only(document: Document, identifiers: set[str]) -> Document:
@@ -115,11 +132,17 @@ def _entry(contract: Contract, entry: Entry, redactor: Redactor) -> Document:
     clause = entry.clause
     document: Document = {
         "id": clause.id,
+        "provider": contract.name,
         "level": clause.level.value,
         "subject": clause.subject.value,
         "kind": clause.kind,
         "source": "; ".join(str(citation) for citation in clause.citations),
+        "sources": [
+            {"document": citation.source.document, "place": str(citation), "basis": citation.source.basis}
+            for citation in clause.citations
+        ],
         "text": clause.text,
+        "proof": _proof(contract, clause),
         "verdict": entry.verdict.value,
         "exercised": entry.exercised,
         "violation": None,
@@ -127,6 +150,16 @@ def _entry(contract: Contract, entry: Entry, redactor: Redactor) -> Document:
     if entry.evidence is not None:
         document["violation"] = _evidence(contract, entry.evidence, redactor) | {"times": entry.violations}
     return document
+
+
+def _proof(contract: Contract, clause: Clause) -> Document:
+    """The mutants that show that a clause can fail, and the lawful variants that it lets pass, by name."""
+    from pollproof.mutants import mutants_of, variants_of
+
+    return {
+        "mutants": [mutant.name for mutant in mutants_of(contract, clause)],
+        "variants": [variant.name for variant in variants_of(contract, clause)],
+    }
 
 
 def _evidence(contract: Contract, evidence: Evidence, redactor: Redactor) -> Document:

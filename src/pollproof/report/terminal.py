@@ -14,10 +14,8 @@ from pollproof.report.timeline import lines
 _STYLE = {"held": "green", "violated": "bold red", "unexercised": "yellow"}
 
 
-def print_document(
-    console: Console, document: Mapping[str, Any], *, strict: bool, again: str, quiet: bool = False
-) -> None:
-    """Print one provider's part of a run. `again` is the command that shows a violation again."""
+def print_document(console: Console, document: Mapping[str, Any], *, strict: bool, quiet: bool = False) -> None:
+    """Print one provider's part of a run."""
     console.print()
     console.print(Text(f"{document['provider']}", style="bold") + Text(f"  against {document['target']}"))
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
@@ -37,7 +35,7 @@ def print_document(
         console.print(table)
     for clause in document["clauses"]:
         if clause["verdict"] == "violated":
-            _print_violation(console, clause, strict=strict, again=again)
+            _print_violation(console, clause, strict=strict)
     for observation in [] if idle else document["observations"]:
         seen = observation["seen"]
         told = "nothing seen" if seen is None else f"seen {seen[0]:g} to {seen[1]:g} s in {observation['count']} tasks"
@@ -62,11 +60,11 @@ def _print_unexercised(console: Console, document: Mapping[str, Any]) -> None:
         console.print(f"not exercised{why} ({len(names)}): " + ", ".join(names), style="yellow", highlight=False)
 
 
-def violation_lines(clause: Mapping[str, Any], again: str) -> list[str]:
+def violation_lines(clause: Mapping[str, Any]) -> list[str]:
     """One violation as plain lines."""
     violation = clause["violation"]
     times = "" if violation["times"] == 1 else f" ({violation['times']} times)"
-    scenario = violation.get("scenario")
+    scenario, again = violation.get("scenario"), violation.get("again")
     return [
         f"{clause['id']} {clause['level']} violated{times}",
         f"  rule      {clause['text']}",
@@ -76,22 +74,14 @@ def violation_lines(clause: Mapping[str, Any], again: str) -> list[str]:
         f"  seen      {violation['seen']}",
         "  trace",
         *("    " + line for line in lines(violation["trace"])),
-        f"  again     {_again(again, clause['id'], scenario)}",
+        *([] if again is None else [f"  again     {again}"]),
     ]
 
 
-def _again(command: str, clause: str, scenario: str | None) -> str:
-    """The command that shows a violation once more."""
-    if scenario is None:
-        return f"{command} -k {clause}"
-    before, mark, after = command.partition(" -- ")
-    return f"{before} --scenario {scenario}{mark}{after}"
-
-
-def _print_violation(console: Console, clause: Mapping[str, Any], *, strict: bool, again: str) -> None:
+def _print_violation(console: Console, clause: Mapping[str, Any], *, strict: bool) -> None:
     warning = clause["level"] == "SHOULD" and not strict
     console.print()
-    for number, line in enumerate(violation_lines(clause, again)):
+    for number, line in enumerate(violation_lines(clause)):
         style = ("bold yellow" if warning else "bold red") if number == 0 else ""
         console.print(Text(line, style=style), soft_wrap=True)
     console.print()
