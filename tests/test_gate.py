@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.data import bundled, folder
 from pollproof.events import Answer, Reader
+from pollproof.gate import run as gate_run
 from pollproof.gate.catalogue import scenarios
 from pollproof.gate.command import MAXIMUM_OUTPUT, CannotStart, Output, run
 from pollproof.gate.leap import unavailable
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenarios import Expects, Scenario
-from pollproof.gate.staging import StagedProvider
+from pollproof.gate.staging import StagedProvider, task_of
+from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.outcomes import Outcome, outcome_exchange
@@ -343,6 +346,44 @@ def test_a_client_that_never_waits_is_judged_by_the_leaping_clock() -> None:
     assert "wait" in violated(gating)
 
 
+UNHEARD = """
+import os, subprocess, sys
+environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+sys.exit(subprocess.call([sys.executable, "-c", sys.argv[1], *sys.argv[2:]], env=environment))
+"""
+HURRIED = "import sys; exec(open(sys.argv[1]).read().replace('WAIT = 1.5 if', 'WAIT = 0.2 if 1 else 1.5 if'))"
+
+
+@leaping
+@pytest.mark.parametrize("clock", ["auto", "leap"])
+def test_waits_that_are_not_leapt_over_are_found_out(clock: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_run, "AT_ONCE", 0.3)
+    monkeypatch.setattr(gate_run, "PAUSE", 0.1)
+    smoke = scenarios(CAPSOLVER)[0]
+    short = replace(smoke, settings=replace(smoke.settings, solving=0.5), seconds=1.0)
+    command = (sys.executable, "-c", UNHEARD, HURRIED, str(CLIENT))
+    gating = judge(Gate(CAPSOLVER, command, (short,), short, clock, budget=0.0))
+    reason = "the command does not obey the leaping clock: its waits were not leapt over"
+    if clock == "leap":
+        assert gating.error == reason
+        return
+    assert gating.error is None
+    assert gating.clock == f"real time ({reason})"
+    assert "do not fit" in gating.played[0].reason
+
+
+@leaping
+def test_a_client_that_is_refused_before_it_could_wait_is_judged_by_the_leaping_clock() -> None:
+    program = f"{UNHEARD.replace('LD_PRELOAD', 'NO_SUCH_VARIABLE')}"
+    gating = judged(
+        sys.executable, "-c", program, CLIENT.read_text(encoding="utf-8").replace("sys.argv[1]", "'create-request'")
+        .replace("len(sys.argv)", "2"), names=("smoke",)
+    )  # fmt: skip
+    assert gating.error is None
+    assert gating.clock == "leaping"
+    assert violated(gating) == {"create-request"}
+
+
 @pytest.mark.parametrize(("asked", "guilty"), [("9007199254740993", False), ("9007199254740992", True)])
 def test_a_client_that_only_reads_results_is_judged_by_its_id_too(asked: str, guilty: bool) -> None:
     contract = load_contract("decodo")
@@ -353,6 +394,52 @@ def test_a_client_that_only_reads_results_is_judged_by_its_id_too(asked: str, gu
     monitor.observe(Exchange(request, Response(204, {}, b""), 3.0, 3.0))
     entry = monitor.ledger["decodo.client.same-task-id"]
     assert (entry.exercised, entry.violations) == (1, int(guilty))
+
+
+# ------------------------------------------------------------------------------------------ the task
+
+
+TASK = {"type": "AntiTurnstileTaskProxyLess", "websiteURL": "https://example.com/login", "websiteKey": "KEY"}
+
+
+def test_a_task_of_ones_own_stands_in_for_the_sample_and_for_nothing_else() -> None:
+    known = scenarios(CAPSOLVER)
+    own = {scenario.name: task_of(scenario) for scenario in with_task(CAPSOLVER, known, TASK)}
+    assert own.pop("result-in-the-creation")["type"] == "ImageToTextTask"
+    assert list(own.values()) == [TASK] * (len(known) - 1)
+    assert with_task(CAPSOLVER, known, None) == known
+    decodo = load_contract("decodo")
+    kept = {each.name: task_of(each) for each in with_task(decodo, scenarios(decodo), {"query": "shoes"})}
+    assert kept["lost"] == {"query": "shoes"}
+    assert isinstance(kept["batch"]["url"], list)
+
+
+@leaping
+def test_the_command_is_told_the_task_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "task.json"
+    file.write_text(json.dumps(TASK), encoding="utf-8")
+    result = gate("--task", str(file), "--json", "-", "--scenario", "smoke", "--", sys.executable, str(CLIENT), "wait")
+    clause = next(clause for clause in json.loads(result.stdout)["clauses"] if clause["verdict"] == "violated")
+    assert clause["violation"]["trace"][0]["request"]["body"]["task"] == TASK
+    assert f"--task {file} --scenario smoke -- " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "task.json: cannot be read (No such file or directory)"),
+        ("{", "task.json: is no JSON"),
+        ("[]", "task.json: expected a JSON object, the task to create"),
+        ("{}", "task.json: the task does not have the documented form of createTask: at /task: 'type' is a required"),
+        ('{"type": "ImageToTextTask"}', "task.json: the task is answered in its creation, so there is nothing to poll"),
+    ],
+)
+def test_a_task_that_cannot_be_created_is_told(text: str | None, told: str, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "task.json").write_text(text, encoding="utf-8")
+    result = gate("--task", str(tmp_path / "task.json"), "--", "true")
+    assert result.exit_code == 2
+    assert told in result.output.replace("\n", " ")
 
 
 # --------------------------------------------------------------------------------- nothing survives
@@ -409,8 +496,29 @@ def test_output_is_bounded_and_searched_to_the_end() -> None:
     assert len(output.head) + len(output.tail) + output.left_out == output.total
 
 
+@leaping
+def test_a_solution_counts_where_it_is_printed_and_not_in_a_log() -> None:
+    program = f"import sys; sys.argv = ['client.py']; {{}}; exec(open({str(CLIENT)!r}).read())"
+    logged = judged(sys.executable, "-c", program.format("sys.stdout = sys.stderr"), names=("smoke",))
+    assert violated(logged) == {"solution"}
+    ended = document_of_gate(logged)["scenarios"][0]
+    assert ended["output"] == {"bytes": 0, "head": "", "tail": ""}
+    assert "token-" in ended["errors"]["head"]
+    assert (
+        violated(judged(sys.executable, "-c", program.format("print('x', file=sys.stderr)"), names=("smoke",))) == set()
+    )
+
+
+def test_each_stream_is_kept_for_itself() -> None:
+    ended = shell("echo token-01234567890123456789 >&2; echo hello; yes why | head -c 50000 >&2")
+    assert (ended.output.head, ended.output.tokens) == ("hello\n", [])
+    assert ended.errors.total == 50_000 + len("token-01234567890123456789\n")
+    assert ended.errors.left_out > 0
+    assert ended.last_words.endswith("why / why")
+
+
 def test_a_command_that_prints_without_end_is_ended() -> None:
-    ended = shell("exec yes")
+    ended = shell("yes & exec yes >&2")
     assert ended.stopped == f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
     assert ended.status is None
 

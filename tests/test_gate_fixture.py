@@ -149,7 +149,7 @@ def test_a_fault_is_convicted_by_its_clause_alone(pytester: pytest.Pytester) -> 
 
 
 BROKEN = """
-import sys, unittest
+import json, os, subprocess, sys, unittest
 from pollproof.gate import client
 from solver import solve
 
@@ -167,7 +167,10 @@ def test_forgets(base_url, api_key, task):
 
 @client("capsolver", scenarios=["smoke"])
 def test_prints(base_url, api_key, task):
-    print(solve(base_url, api_key, task))
+    text = json.dumps(solve(base_url, api_key, task))
+    print(text)
+    subprocess.run(["echo", text], check=True)
+    os.write(1, text.encode())
     return "printed"
 
 @client("capsolver", scenarios=["smoke"])
@@ -235,6 +238,15 @@ MISTAKES = {
     "scenario": ('@client("cnode", scenarios=["never-redy"])\ndef test_it(): pass', "did you mean 'never-ready'?"),
     "expression": ('@client("cnode", scenarios="lost and")\ndef test_it(): pass', "'lost and' is no expression"),
     "none": ('@client("cnode", scenarios="xyz")\ndef test_it(): pass', "no scenario matches 'xyz'"),
+    "task": ('@client("cnode", task=[])\ndef test_it(): pass', "the task is a dict, not []"),
+    "object": (
+        '@client("cnode", task={"a": object()})\ndef test_it(): pass',
+        "the task holds what JSON does not have (Object of type object is not JSON serializable)",
+    ),
+    "inline": (
+        '@client("capsolver", task={"type": "ImageToTextTask"})\ndef test_it(): pass',
+        "the task is answered in its creation, so there is nothing to poll for",
+    ),
     "clock": (
         '@client("cnode", clock="fast")\ndef test_it(): pass',
         "the clock is 'auto', 'leap' or 'real', not 'fast'",
@@ -272,9 +284,9 @@ class TestClient:
 
     class TestInner:
         @pytest.mark.parametrize("polls", [90])
-        @client("capsolver", scenarios=["smoke"])
+        @client("capsolver", scenarios=["smoke"], task={"type": "own", "n": 1})
         async def test_inner(self, base_url, api_key, scenario, task, polls, more=1):
-            assert scenario == "smoke"
+            assert (scenario, task) == ("smoke", {"type": "own", "n": 1})
             return solver.solve(base_url, api_key, task, 3, polls)
 """
 
@@ -349,6 +361,9 @@ def test_faulty(pollproof_gate):
 def test_absent(pollproof_gate):
     pollproof_gate("capsolver", ["no-such-command"])
 
+def test_own_task(pollproof_gate):
+    pollproof_gate("capsolver", COMMAND, scenarios=["smoke"], task={{"type": "ImageToTextTask"}})
+
 def test_more(pollproof_gate):
     pollproof_gate("capsolver", COMMAND, scenarios=["lost"], require_all=True)
 """
@@ -357,12 +372,13 @@ def test_more(pollproof_gate):
 def test_commands_are_judged_in_a_test(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(COMMANDS)
     done = run(pytester)
-    done.assert_outcomes(passed=1, failed=3)
+    done.assert_outcomes(passed=1, failed=4)
     text = done.stdout.str()
     assert text.count(" MUST violated") == text.count("capsolver.client.wait MUST violated") == 1
     assert "--scenario lost -- " in text
     assert "the command could not be started: no-such-command" in text
     assert "no scenario exercised " in text
+    assert "the task is answered in its creation, so there is nothing to poll for" in text
 
 
 LOADED = (

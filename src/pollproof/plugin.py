@@ -254,7 +254,8 @@ def pollproof_gate() -> Callable[..., Document]:
     """Judge a client that is a command: `pollproof_gate("NAME", ["node", "client.mjs"])` fails the test with the rules
     that it breaks.
 
-    Options: `scenarios`, `clock`, `timeout` and `budget` in seconds, `strict`, `require_all`. Gives the report.
+    Options: `scenarios`, `task` (the one to create), `clock`, `timeout` and `budget` in seconds, `strict`,
+    `require_all`. Gives the report.
     """
     from pollproof.gate.fixture import judge_command
 

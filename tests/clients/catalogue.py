@@ -29,6 +29,13 @@ class Fault:
     options: tuple[str, ...] = ()
     lawful: bool = False
     """Whether it only looks like a fault."""
+    refused: bool = False
+    """Whether the provider refuses every request, so that there is no working client to judge."""
+
+    @property
+    def occasions(self) -> tuple[str, ...]:
+        """Scenarios in which it shows (each provider has some of them)."""
+        return OCCASIONS.get(self.name, ("smoke",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +54,61 @@ class Client:
         return None if self.fault is None or self.fault.clause is None else f"{self.provider}.{self.fault.clause}"
 
     @property
+    def is_lawful(self) -> bool:
+        """Whether it keeps every rule."""
+        return self.fault is None or self.fault.lawful
+
+    @property
     def also(self) -> frozenset[str]:
         """Clauses that may convict it besides."""
         return frozenset() if self.fault is None else frozenset(f"{self.provider}.{one}" for one in self.fault.also)
 
+
+OCCASIONS = {
+    "half-wait": ("ready-after-one-poll",),
+    "milliseconds": ("slow-but-usual", "never-ready"),
+    "seconds": ("slow-but-usual", "never-ready"),
+    "hot": ("slow-but-usual", "never-ready"),
+    "hot-on-unknown": ("unknown-status", "unknown-status-for-ever"),
+    "hot-on-error": (
+        "error-error-rate-limit-200",
+        "error-error-too-much-requests-400",
+        "html-503-for-ever",
+        "rate-limited-for-ever",
+        "creation-html-503-for-ever",
+    ),
+    "endless-5xx": ("html-503-for-ever", "creation-html-503-for-ever"),
+    "endless-reset": ("reset-for-ever", "creation-reset-for-ever"),
+    "polls-after-final": ("ready-at-once",),
+    "over-budget": ("never-ready",),
+    "over-lifetime": ("never-ready",),
+    "id-rounded": ("id-2-to-the-53", "id-2-to-the-63"),
+    "id-from-answer": ("id-not-echoed",),
+    "polls-inline": ("result-in-the-creation",),
+    "polls-on-after-error": ("lost", "error-error-bad-request-400", "error-error-captcha-unsolvable-200"),
+    "polls-on-after-fault": ("lost", "error-err-task-does-not-exist-200"),
+    "failure-as-pending": ("task-failed", "status-finished-err-timeout"),
+    "pending-as-final": ("error-captcha-not-ready-200",),
+    "loses-http-errors": ("error-captcha-not-ready-400", "task-failed"),
+    "loses-faults": ("fault-500", "lost"),
+    "unknown-as-success": ("unknown-status", "status-series-finished"),
+    "idle-as-success": ("smoke", "status-idle-in-the-creation"),
+    "ready-without-solution": ("ready-without-a-solution",),
+    "done-without-results": ("result-gone", "ready-without-a-solution"),
+    "failure-as-success": ("task-failed", "lost", "creation-refused-error-zero-balance-200", "creation-refused-401"),
+    "faulted-as-done": ("task-failed", "status-faulted"),
+    "ignores-faulted": ("task-failed",),
+    "giving-up-as-success": ("never-ready",),
+    "strict-fields": ("variant-extra-fields",),
+    "hasty-batches": ("batch", "batch-2"),
+    "urls-and-queries": ("batch", "batch-2"),
+    "empty-as-failure": ("ready-after-one-poll",),
+    "empty-as-success": ("ready-after-one-poll",),
+    "matches-text": ("variant-another-prefix", "variant-older-form"),
+    "substring": ("task-failed", "status-finished-err-timeout"),
+    "error-as-success": ("task-failed", "status-finished-err-timeout"),
+}
+"""The scenarios that give a fault an occasion, by its name; an ordinary task is enough for the others."""
 
 REPORTED = "A failure is reported as a failure: the client does not end as if all were well."
 UNLAWFUL_WAIT = "After an answer that is not final a client waits before it polls again"
@@ -154,9 +212,9 @@ DECODO = [
     Fault("reads-again", "A task may be read again that is done: no page forbids it.", lawful=True),
     Fault("another-id", "Every poll carries the id that queueing gave.", "client.same-task-id"),
     Fault("id-rounded", "Every poll carries the id digit by digit, also beyond 2^53.", "client.same-task-id"),
-    Fault("bearer", "The token follows the word Basic."),
-    Fault("no-token", "Every request carries the token."),
-    Fault("token-in-address", "The token is sent in a header, never in an address."),
+    Fault("bearer", "The token follows the word Basic.", refused=True),
+    Fault("no-token", "Every request carries the token.", refused=True),
+    Fault("token-in-address", "The token is sent in a header, never in an address.", refused=True),
     Fault("no-url", "A task is asked for with a url or a query.", "client.task-request"),
     Fault("hasty-batches", "A client sends at most one batch a second.", "client.batch-rate", options=BATCHES),
     Fault("urls-and-queries", "A batch has urls or queries, not both.", "client.batch-request"),
@@ -261,5 +319,5 @@ CLIENTS = [
 ] + _of("cnode", "python", ZEEP, "cnode_zeep", str(WSDL))
 """All clients, the lawful ones among them."""
 
-LAWFUL = [client for client in CLIENTS if client.fault is None or client.fault.lawful]
-FAULTY = [client for client in CLIENTS if client not in LAWFUL]
+LAWFUL = [client for client in CLIENTS if client.is_lawful]
+FAULTY = [client for client in CLIENTS if not client.is_lawful]

@@ -16,6 +16,7 @@ from pollproof.commands.reporting import Reports, report_options
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pollproof.contract.model import Contract
     from pollproof.gate.scenarios import Scenario
 
 EPILOG = (
@@ -32,6 +33,9 @@ EPILOG = (
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...", type=click.UNPROCESSED)
 @click.option("--scenario", "names", multiple=True, metavar="NAME", help="Run this scenario alone (repeatable).")
 @click.option("-k", "keyword", metavar="EXPRESSION", help="Run only scenarios whose name matches, as in pytest.")
+@click.option(
+    "--task", metavar="FILE", help="JSON file with the task to create, where the contract's sample does not suit."
+)
 @click.option("--list", "listing", is_flag=True, help="List the scenarios instead (the command is not run).")
 @click.option(
     "--clock",
@@ -49,14 +53,13 @@ EPILOG = (
 def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Judge a client: run it against the reference provider through every scenario of the contract."""
     from pollproof.explore.options import OptionError, seconds_of
-    from pollproof.gate.catalogue import scenarios
     from pollproof.gate.run import Gate, judge
     from pollproof.report.document import outcome_of, with_again
     from pollproof.report.gated import document_of_gate, print_scenarios
     from pollproof.report.terminal import print_document, print_summary
 
     contract = contract_or_exit(provider)
-    known = scenarios(contract)
+    known = _known(contract, options["task"])
     chosen = _chosen(known, options["names"], options["keyword"])
     if options["listing"]:
         _list(chosen)
@@ -80,6 +83,20 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         click.echo(f"error: {document['error']}", err=True)
     reports.write(document)
     raise SystemExit(outcome_of(document).status)
+
+
+def _known(contract: Contract, task: str | None) -> list[Scenario]:
+    """All scenarios, with the task of a file where one is named."""
+    from pollproof.explore.options import OptionError, sample_of
+    from pollproof.gate.catalogue import scenarios
+    from pollproof.gate.tasks import TaskError, with_task
+
+    try:
+        return with_task(contract, scenarios(contract), None if task is None else sample_of(task))
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+    except TaskError as error:
+        raise click.UsageError(f"{task}: {error}") from None
 
 
 def _chosen(known: Sequence[Scenario], names: Sequence[str], keyword: str | None) -> list[Scenario]:
@@ -106,6 +123,7 @@ def _list(chosen: Sequence[Scenario]) -> None:
 def _flags(options: dict[str, Any]) -> list[str]:
     """The options that decide how the command is judged, for the command that shows a violation again."""
     words = ["--clock", options["clock"]] if options["clock"] != "auto" else []
+    words += ["--task", options["task"]] if options["task"] is not None else []
     return [*words, *(["--strict"] if options["strict"] else [])]
 
 

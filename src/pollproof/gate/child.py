@@ -1,28 +1,25 @@
 """The process in which a test function is the client: python -m pollproof.gate.child FILE FUNCTION [SETUP].
 
 It imports FILE as pytest has done, calls FUNCTION with what the environment says of the scenario, and prints what it
-returns. SETUP is JSON: the `module` as which pytest has imported the file, the `path` of modules, and `arguments` that
-tests are parametrized with.
+returns, and nothing else: what the function prints goes to standard error. SETUP is JSON: the `module` as which pytest
+has imported the file, the `path` of modules, and `arguments` that tests are parametrized with.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import io
 import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pollproof.gate import decorator, importing
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 GAVE_UP = 1
 """The exit status of a function that gave up."""
@@ -33,38 +30,16 @@ UNUSABLE = 97
 _ABOVE = ("__main__", "pollproof", "asyncio", "importlib")
 """The packages whose frames stand above the function in a traceback."""
 
-_TOKEN = re.compile(rb"(token-[0-9a-f]{12})[0-9a-f]{8}")
-
 
 class Unusable(Exception):
     """The function cannot be judged; the message is for people."""
-
-
-class Masking(io.RawIOBase):
-    """Output of the function: what counts is what it returns, so one-time tokens lose their ends in what it prints."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        count = memoryview(data).nbytes
-        left = _TOKEN.sub(rb"\1...", bytes(data))
-        while left:
-            left = left[os.write(self._descriptor, left) :]
-        return count
 
 
 def main(words: list[str]) -> int:
     """Call the function, print what it returns, and give the exit status."""
     file, name = words[:2]
     setup = json.loads(words[2]) if len(words) > 2 else {}
-    solution, sys.stdout, sys.stderr = sys.stdout, _masked(1), _masked(2)
+    solution = _reserved_output()
     sys.argv = [file]
     sys.path[:] = setup.get("path") or [os.path.dirname(os.path.abspath(file)), *sys.path]
     try:
@@ -85,16 +60,21 @@ def main(words: list[str]) -> int:
         print(error, file=sys.stderr)
         return UNUSABLE
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    solution.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
-    solution.flush()
+        with contextlib.suppress(ValueError):  # the function may have closed it
+            sys.stdout.flush()
+    with open(solution, "wb") as stream:
+        stream.write(text.encode("utf-8", "backslashreplace") + b"\n")
     return 0
 
 
-def _masked(descriptor: int) -> io.TextIOWrapper:
-    stream = io.BufferedWriter(Masking(descriptor))
-    return io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+def _reserved_output() -> int:
+    """A descriptor of standard output for what the function returns; all that it prints goes to standard error."""
+    reserved = os.dup(1)
+    os.dup2(2, 1)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    return reserved
 
 
 def _given() -> dict[str, Any]:

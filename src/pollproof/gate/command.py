@@ -14,21 +14,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 MARK = "POLLPROOF_RUN"
 """The variable by which the processes of one run are known, whatever group they are in."""
 
 KEPT = 16 * 1024
-"""Bytes that are kept of the beginning of the output, and as many of its end."""
+"""Bytes that are kept of the beginning of each output, and as many of its end."""
 
 LAST = 300
 """Characters of the output that a message shows."""
 
 MAXIMUM_OUTPUT = 32 * 1024 * 1024
-"""Bytes of output after which a command is ended."""
+"""Bytes of both outputs together after which a command is ended."""
 
 MAXIMUM_PROCESSES = 256
 """Processes of one command at a time after which it is ended."""
@@ -59,15 +60,15 @@ class Ended:
     """How a command ended.
 
     `status` is its exit status (minus the number of the signal that ended it), None where it had to be ended; then
-    `stopped` says why. `tokens` are the one-time tokens in its output, in order. `cut` tells that it was ended because
-    its real time was over, which proves nothing about it.
+    `stopped` says why. `output` is what it printed, in which the solution is looked for, `errors` what it wrote to its
+    standard error. `cut` tells that it was ended because its real time was over, which proves nothing about it.
     """
 
     status: int | None
     stopped: str | None
     seconds: float
     output: Output
-    tokens: list[str] = field(default_factory=list)
+    errors: Output
     cut: bool = False
 
     @property
@@ -80,9 +81,14 @@ class Ended:
                 return f"ended by {signal.Signals(-self.status).name}"
         return f"exit status {self.status}"
 
+    @property
+    def last_words(self) -> str:
+        """The last of what it wrote, on one line: of its standard error, where people look for what went wrong."""
+        return self.errors.end() or self.output.end()
+
 
 class Output:
-    """What a command printed: its beginning and its end, and the tokens in all of it."""
+    """What a command wrote to one stream: its beginning and its end, and the one-time tokens in all of it."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -104,6 +110,7 @@ class Output:
 
     @property
     def tokens(self) -> list[str]:
+        """The one-time tokens, each once, in the order in which they were first written."""
         return list(self._found)
 
     @property
@@ -149,42 +156,50 @@ def run(
                     env=own,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
+                    stderr=subprocess.PIPE,
                     start_new_session=True,
                 )
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
-            output = Output()
-            reader = threading.Thread(target=_read, args=(process, output), daemon=True)
-            reader.start()
+            output, errors = Output(), Output()
+            streams = (process.stdout, output), (process.stderr, errors)
+            readers = [threading.Thread(target=_read, args=each, daemon=True) for each in streams]
+            for reader in readers:
+                reader.start()
             stopped: str | None = None
             cut = False
             try:
-                stopped = _watch(process, mark, output, started + timeout, timeout, stop)
+                stopped = _watch(process, mark, (output, errors), started + timeout, timeout, stop)
                 cut = stopped == _over(timeout)
             finally:
                 if stopped is None and process.returncode is not None:
-                    reader.join(GRACE)
+                    _join(readers, GRACE)
                 _end(process, mark, adopted)
-                reader.join()
+                _join(readers)
         status = None if stopped is not None else process.returncode
-        return Ended(status, stopped, time.monotonic() - started, output, output.tokens, cut)
+        return Ended(status, stopped, time.monotonic() - started, output, errors, cut)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(process: subprocess.Popen[bytes], output: Output) -> None:
-    assert process.stdout is not None
-    with process.stdout as stream, contextlib.suppress(OSError, ValueError):
+def _read(source: IO[bytes], output: Output) -> None:
+    with source as stream, contextlib.suppress(OSError, ValueError):
         while data := os.read(stream.fileno(), 65536):
             output.add(data)
+
+
+def _join(threads: Iterable[threading.Thread], seconds: float | None = None) -> None:
+    """Wait for the end of all threads, no longer than some seconds together."""
+    end = None if seconds is None else time.monotonic() + seconds
+    for thread in threads:
+        thread.join(None if end is None else max(end - time.monotonic(), 0.0))
 
 
 def _watch(
     process: subprocess.Popen[bytes],
     mark: str,
-    output: Output,
+    outputs: Sequence[Output],
     end: float,
     timeout: float,
     stop: Callable[[], str | None],
@@ -197,7 +212,7 @@ def _watch(
         looks += 1
         if time.monotonic() > end:
             return _over(timeout)
-        if output.total > MAXIMUM_OUTPUT:
+        if sum(output.total for output in outputs) > MAXIMUM_OUTPUT:
             return f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
         if looks % COUNT_EVERY == 0 and len(_marked(mark)) > MAXIMUM_PROCESSES:
             return f"started more than {MAXIMUM_PROCESSES} processes"

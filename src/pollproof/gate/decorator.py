@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ class Declared:
     timeout: float
     budget: float
     scenarios: str | tuple[str, ...] | None
+    task: Mapping[str, Any] | None
     strict: bool
     arguments: tuple[str, ...]
     test: Callable[..., Any]
@@ -44,6 +45,7 @@ def client(
     timeout: float = 60.0,
     budget: float = 120.0,
     scenarios: str | Iterable[str] | None = None,
+    task: Mapping[str, Any] | None = None,
     strict: bool = False,
 ) -> Callable[[Function], Function]:
     """Make a test function the client under test: pytest then shows one item for each scenario of the contract.
@@ -54,12 +56,15 @@ def client(
 
     `provider` is a bundled name or the path of a contract, `clock` one of auto, leap and real, `timeout` the real
     seconds that one scenario may take, `budget` those of all together where the clock does not leap. `scenarios` are
-    the names of some, or an expression as for `pytest -k`. With `strict` a violated SHOULD fails too.
+    the names of some, or an expression as for `pytest -k`. `task` is the one to create, where the sample of the
+    contract does not suit the client. With `strict` a violated SHOULD fails too.
     """
     if callable(provider):
         raise TypeError('client needs the provider: @client("PROVIDER")')
     if clock not in ("auto", "leap", "real"):
         raise ValueError(f"the clock is 'auto', 'leap' or 'real', not {clock!r}")
+    if task is not None and not isinstance(task, Mapping):
+        raise TypeError(f"the task is a dict, not {task!r}")
     chosen = scenarios if scenarios is None or isinstance(scenarios, str) else tuple(scenarios)
 
     def decorate(function: Function) -> Function:
@@ -80,7 +85,7 @@ def client(
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         signature = inspect.Signature([inspect.Parameter(name, kind) for name in (*kept, FIXTURE)])
         asked = tuple(name for name in names if name != "self")
-        declared = Declared(str(provider), clock, timeout, budget, chosen, strict, asked, test)
+        declared = Declared(str(provider), clock, timeout, budget, chosen, task, strict, asked, test)
         vars(test).update({"__signature__": signature, DECLARED: declared})
         return test  # type: ignore[return-value]
 

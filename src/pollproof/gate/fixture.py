@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from pollproof.gate.catalogue import scenarios as scenarios_of
 from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
 from pollproof.gate.selection import selected
+from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
 from pollproof.plugin import ClauseWarning
 from pollproof.report.document import Document, failing, with_again
@@ -23,6 +25,7 @@ def judge_command(
     command: Sequence[str],
     *,
     scenarios: str | Iterable[str] | None = None,
+    task: Mapping[str, Any] | None = None,
     clock: str = "auto",
     timeout: float = TIMEOUT,
     budget: float = BUDGET,
@@ -32,7 +35,7 @@ def judge_command(
     """Let a command meet the scenarios, and fail the running test where it breaks a rule or cannot be judged."""
     __tracebackhide__ = True
     contract = load_contract(provider)
-    known = scenarios_of(contract)
+    known = with_task(contract, scenarios_of(contract), task)
     chosen = tuple(selected(known, scenarios))
     gating = judge(Gate(contract, tuple(command), chosen, known[0], clock, timeout, budget))
     document = document_of_gate(gating, strict=strict, require_all=require_all)

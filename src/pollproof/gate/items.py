@@ -25,6 +25,7 @@ from pollproof.gate.leap import obeys, unavailable
 from pollproof.gate.run import BEYOND, Gate, Gating, Played, play
 from pollproof.gate.scenarios import Scenario
 from pollproof.gate.selection import SelectionError, selected
+from pollproof.gate.tasks import TaskError, with_task
 from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
 from pollproof.monitor import clauses_of
@@ -34,7 +35,7 @@ from pollproof.report.gated import document_of_gate
 from pollproof.report.terminal import violation_lines
 
 SHARED = pytest.StashKey[dict[Any, "Client"]]()
-KNOWN = pytest.StashKey[dict[str, tuple[Contract, list[Scenario]]]]()
+KNOWN = pytest.StashKey[dict[tuple[str, str], tuple[Contract, list[Scenario]]]]()
 
 WAITING = "import time; time.sleep(3)"
 """A program that only waits, by which it is found out whether this Python obeys the leaping clock."""
@@ -53,7 +54,7 @@ def spread(metafunc: pytest.Metafunc) -> None:
     if declared.test is not getattr(function, "__func__", function):
         raise _refused(f"{name}: the decorator client stands above all others that are not marks")
     _check_arguments(metafunc.definition, declared)
-    known = _known(metafunc.config, declared.provider)[1]
+    known = _known(metafunc.config, declared)[1]
     try:
         chosen = selected(known, declared.scenarios)
     except SelectionError as error:
@@ -80,18 +81,21 @@ def _refused(words: str) -> Exception:
     return pytest.Collector.CollectError(words)
 
 
-def _known(config: pytest.Config, provider: str) -> tuple[Contract, list[Scenario]]:
+def _known(config: pytest.Config, declared: Declared) -> tuple[Contract, list[Scenario]]:
     """The contract and its scenarios, the smoke scenario first; loaded once in a run."""
     from pollproof.gate.catalogue import scenarios
 
     loaded = config.stash.setdefault(KNOWN, {})
-    if provider not in loaded:
-        try:
-            contract = load_contract(provider)
-        except ContractError as error:
-            raise _refused(str(error)) from None
-        loaded[provider] = contract, scenarios(contract)
-    return loaded[provider]
+    try:
+        key = declared.provider, json.dumps(declared.task)
+        if key not in loaded:
+            contract = load_contract(declared.provider)
+            loaded[key] = contract, with_task(contract, scenarios(contract), declared.task)
+    except (ContractError, TaskError) as error:
+        raise _refused(str(error)) from None
+    except (TypeError, ValueError) as error:
+        raise _refused(f"the task holds what JSON does not have ({error})") from None
+    return loaded[key]
 
 
 # --------------------------------------------------------------------------------------------------- clock
@@ -129,7 +133,7 @@ class Client:
     """A function under test, with what its scenarios share in one process: the clock, the smoke check, the budget."""
 
     def __init__(self, item: pytest.Function, declared: Declared, arguments: Mapping[str, Any]) -> None:
-        self.contract, known = _known(item.config, declared.provider)
+        self.contract, known = _known(item.config, declared)
         self.name = _name_of(item)
         self.scenarios = {scenario.name: scenario for scenario in known}
         self.clauses: Sequence[Clause] = clauses_of(self.contract, Subject.CLIENT)
@@ -179,7 +183,7 @@ class Client:
         assert outcome is not None
         assert ended is not None
         if ended.status == UNUSABLE:
-            return f"{self.name} cannot be judged: {_last_line(ended.output)}"
+            return f"{self.name} cannot be judged: {_last_line(ended.errors)}"
         if not outcome.promised or (outcome.succeeded and outcome.result is not None):
             return None
         if not played.exchanges:
@@ -188,7 +192,7 @@ class Client:
             what = "did not return the solution of an ordinary task: its one-time token is not in what it returned"
         else:
             what = "did not solve an ordinary task"
-        last = _last_line(ended.output)
+        last = _last_line(ended.errors)
         return f"{self.name} cannot be judged: it {what}; {told(played)}" + (f"; it ended with: {last}" if last else "")
 
 
@@ -301,9 +305,10 @@ class Meeting:
 
     def _show_output(self, played: Played) -> None:
         assert played.ended is not None
-        text = text_of(played.ended.output)
-        if text:
-            self._item.add_report_section("call", f"output of {self._item.originalname}", text)
+        for title, output in (("output of", played.ended.errors), ("what was returned by", played.ended.output)):
+            text = text_of(output)
+            if text:
+                self._item.add_report_section("call", f"{title} {self._item.originalname}", text)
 
 
 def text_of(output: Output) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import median
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import Clause, Contract, Level, Subject
@@ -45,12 +44,14 @@ BEYOND = 1.5
 MARGIN = 600.0
 """Seconds of virtual time that are added to that."""
 
-
 AT_ONCE = 2.0
-"""Real seconds in which nobody has waited between two polls."""
+"""Seconds that a client must have waited before it shows whether its waits are leapt over."""
 
 PAUSE = 0.5
-"""Real seconds from which on the time between two requests is a wait, and not the work of the client."""
+"""Seconds from which on the time between two requests is a wait, and not the work of the client."""
+
+LEAPT = 0.5
+"""The part of a client's waits that a clock which it obeys has leapt over at least."""
 
 
 class GateError(Exception):
@@ -225,8 +226,9 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
     if isinstance(clock, LeapClock):
         found = clock.leaps
         # A client that has not waited shows nothing against the clock: only waits that are not leapt over do.
-        idle = ended.seconds >= AT_ONCE and _waits(trace)
-        obeys = found.obeyed or bool(found.attached and not found.hindered and not idle)
+        waited = _waited(trace)
+        waits = (waited >= AT_ONCE and found.seconds < waited * LEAPT) or (ended.cut and not found.count)
+        obeys = found.attached > 0 and not waits
         words = "it did not load the library" if not found.attached else "its waits were not leapt over"
     return _Probe(
         ended,
@@ -242,20 +244,18 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
     )
 
 
-def _waits(trace: Sequence[Exchange]) -> bool:
-    """Whether a client let time pass between its requests, as a rule."""
-    gaps = [after.sent - before.received for before, after in pairwise(trace)]
-    return not gaps or median(gaps) >= PAUSE
+def _waited(trace: Sequence[Exchange]) -> float:
+    """Seconds of the clock that a client let pass between its requests, without those that it merely took."""
+    gaps = (after.sent - before.received for before, after in pairwise(trace))
+    return sum(gap for gap in gaps if gap >= PAUSE)
 
 
 def _check(gate: Gate, probe: _Probe) -> None:
     """Raise `GateError` where the smoke scenario shows that the command is no working client at all."""
     if probe.guilty or Answer.STATE in probe.answers:
         return  # it speaks with the provider: how it ends is its own doing, and is judged
-    printed = probe.ended.output.end()
-    end = f"; it ended with {probe.ended.words} and " + (
-        f"its output with: {printed}" if printed else "printed nothing"
-    )
+    words = probe.ended.last_words
+    end = f"; it ended with {probe.ended.words} and " + (f"its output with: {words}" if words else "printed nothing")
     if not probe.contacts:
         raise GateError(f"the command never contacted the base URL (POLLPROOF_BASE_URL){end}")
     if not probe.answers:
@@ -335,7 +335,7 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> tuple[Ended, Gat
                 stop=lambda: _reason(server, clock, began, horizon),
             )
             virtual = clock.now() - began
-        returned = [token for token in ended.tokens if token in provider.tokens]
+        returned = [token for token in ended.output.tokens if token in provider.tokens]
         outcome = Outcome(
             succeeded=ended.status == 0,
             result=returned[-1] if returned else None,

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pollproof import __version__
+from pollproof.gate.command import Output
 from pollproof.gate.run import Gating, Played
 from pollproof.ledger import Verdict
 from pollproof.report.document import Document, clauses_of, decided
@@ -60,7 +61,7 @@ def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool 
 
 def _scenario(played: Played, redactor: Redactor) -> Document:
     ended, scenario = played.ended, played.scenario
-    document: Document = {
+    return {
         "name": scenario.name,
         "text": scenario.text,
         "expects": scenario.expects.value,
@@ -72,23 +73,26 @@ def _scenario(played: Played, redactor: Redactor) -> Document:
         "exchanges": played.exchanges,
         "virtual_seconds": round(played.virtual, 3),
         "real_seconds": 0.0 if ended is None else round(ended.seconds, 3),
-        "output": None,
+        "output": None if ended is None else _output(ended.output, redactor),
+        "errors": None if ended is None else _output(ended.errors, redactor),
         "clauses": {
             name: entry.verdict.value
             for name, entry in played.ledger.entries.items()
             if entry.verdict is not Verdict.UNEXERCISED
         },
     }
-    if ended is not None:
-        head, tail = redactor.text(ended.output.head), redactor.text(ended.output.tail)
-        if not tail and len(head) > 2 * MAXIMUM_OUTPUT:
-            head, tail = head[:MAXIMUM_OUTPUT], head[-MAXIMUM_OUTPUT:]
-        document["output"] = {
-            "bytes": ended.output.total,
-            "head": head[: 2 * MAXIMUM_OUTPUT if not tail else MAXIMUM_OUTPUT],
-            "tail": tail[-MAXIMUM_OUTPUT:],
-        }
-    return document
+
+
+def _output(output: Output, redactor: Redactor) -> Document:
+    """One stream of a command, without secrets and cut to a bearable length."""
+    head, tail = redactor.text(output.head), redactor.text(output.tail)
+    if not tail and len(head) > 2 * MAXIMUM_OUTPUT:
+        head, tail = head[:MAXIMUM_OUTPUT], head[-MAXIMUM_OUTPUT:]
+    return {
+        "bytes": output.total,
+        "head": head[: 2 * MAXIMUM_OUTPUT if not tail else MAXIMUM_OUTPUT],
+        "tail": tail[-MAXIMUM_OUTPUT:],
+    }
 
 
 def print_scenarios(console: Console, document: Mapping[str, Any], *, quiet: bool = False) -> None:
