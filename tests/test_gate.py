@@ -298,6 +298,38 @@ def test_an_end_that_real_time_brought_is_not_held_against_a_client() -> None:
                                    names=("ready-at-once",), timeout=3.0))["outcome"] == "inconclusive"  # fmt: skip
 
 
+PATIENT = """
+import http.client, json, os, time
+host, path = os.environ["POLLPROOF_BASE_URL"].removeprefix("http://").split("/")
+connection, headers = http.client.HTTPConnection(host), {"Authorization": "Basic " + os.environ["POLLPROOF_API_KEY"]}
+def ask(method, address, body=None):
+    connection.request(method, f"/{path}/{address}", body, headers)
+    return json.loads(connection.getresponse().read())
+task = ask("POST", "task", os.environ["POLLPROOF_TASK"])["id"]
+while (status := ask("GET", f"task/{task}")["status"]) == "pending":
+    time.sleep(PAUSE)
+print(ask("GET", f"task/{task}/results") if status == "done" else 1 / 0)
+"""
+
+
+@leaping
+@pytest.mark.parametrize(("pause", "guilty"), [(0.5, set()), (0.0, {"decodo.client.pace", "decodo.client.failure"})])
+def test_a_client_with_much_patience_is_no_more_than_not_judged_to_its_end(
+    pause: float, guilty: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate_run, "MAXIMUM_REQUESTS", 30)
+    contract = load_contract("decodo")
+    known = scenarios(contract)
+    never = next(scenario for scenario in known if scenario.name == "never-ready")
+    command = (sys.executable, "-c", PATIENT.replace("PAUSE", str(pause)))
+    gating = judge(Gate(contract, command, (never,), known[0]))
+    assert {entry.clause.id for entry in gating.ledger.violated()} == guilty
+    assert [note.partition(" requests")[2] for note in gating.notes] == (
+        [] if guilty else [", at a pace that breaks no rule"]
+    )
+    assert gating.complete is bool(guilty)
+
+
 @leaping
 def test_a_client_that_waits_for_the_end_of_an_idle_connection_hears_of_it_as_from_any_server() -> None:
     program = (

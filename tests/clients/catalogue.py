@@ -66,9 +66,9 @@ class Client:
 
 OCCASIONS = {
     "half-wait": ("ready-after-one-poll",),
-    "milliseconds": ("slow-but-usual", "never-ready"),
-    "seconds": ("slow-but-usual", "never-ready"),
-    "hot": ("slow-but-usual", "never-ready"),
+    "milliseconds": ("never-ready",),
+    "seconds": ("never-ready",),
+    "hot": ("never-ready",),
     "hot-on-unknown": ("unknown-status", "unknown-status-for-ever"),
     "hot-on-error": (
         "error-error-rate-limit-200",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +32,10 @@ BUDGET = 120.0
 """Real seconds that may be waited in all scenarios together where the command does not obey the leaping clock."""
 
 MAXIMUM_REQUESTS = 5_000
-"""Requests of one scenario after which the command is ended: it asks without end."""
+"""Requests of one scenario, besides one in each second of its clock, after which the command is ended."""
+
+MAXIMUM_IN_VAIN = 1_000
+"""Requests in a row that got errors or nothing after which the command is ended: it asks without end."""
 
 DAY = 86_400.0
 """Seconds of a scenario after which the command is ended where no document limits the life of a task."""
@@ -212,7 +214,8 @@ class _Probe:
 
 
 def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
-    ended, server, outcome, clock, _ = _perform(gate, smoke, leaps=leaps)
+    performed = _perform(gate, smoke, leaps=leaps)
+    ended, server, clock = performed.ended, performed.server, performed.clock
     reader = Reader(gate.contract)
     monitor = Monitor(reader, clauses_of(gate.contract, Subject.CLIENT))
     trace = server.trace()
@@ -232,7 +235,7 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         words = "it did not load the library" if not found.attached else "its waits were not leapt over"
     return _Probe(
         ended,
-        outcome,
+        performed.outcome,
         server.contacts,
         server.count,
         [*server.elsewhere, *foreign],
@@ -289,9 +292,10 @@ def _header(request: Request, name: str) -> str:
 
 def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bool) -> Played:
     """Let the command meet one scenario, and judge what it did. Raises `CannotStart`."""
-    ended, server, outcome, _, virtual = _perform(gate, scenario, leaps=leaps)
+    performed = _perform(gate, scenario, leaps=leaps)
+    ended, outcome = performed.ended, performed.outcome
     monitor = Monitor(Reader(gate.contract), clauses)
-    trace = server.trace()
+    trace = performed.server.trace()
     for exchange in trace:
         monitor.observe(exchange)
     # A client that has broken another rule may have lost its task by that, which is said there.
@@ -301,13 +305,27 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     if ended.cut:
         # How long that is for a client depends on the machine, so it does not show that the client never gives up.
         undecided = f"the command was {ended.words} (--timeout)"
+    elif performed.excessive and not monitor.ledger.violations:
+        undecided = f"the command was {ended.words}, at a pace that breaks no rule"
     else:
         end = max((exchange.received for exchange in trace), default=0.0)
         monitor.observe(outcome_exchange(outcome, end))
-    return Played(scenario, monitor.ledger, ended, outcome, len(trace), virtual, undecided=undecided)
+    return Played(scenario, monitor.ledger, ended, outcome, len(trace), performed.virtual, undecided=undecided)
 
 
-def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> tuple[Ended, GateServer, Outcome, GateClock, float]:
+@dataclass(frozen=True, slots=True)
+class _Performed:
+    """One run of the command. `excessive` tells that it was ended because of the number of its requests."""
+
+    ended: Ended
+    server: GateServer
+    outcome: Outcome
+    clock: GateClock
+    virtual: float
+    excessive: bool
+
+
+def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
     contract = gate.contract
     opened: AbstractContextManager[GateClock] = LeapClock() if leaps else nullcontext(RealClock())
     with opened as clock:
@@ -326,15 +344,14 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> tuple[Ended, Gat
                 "NO_PROXY": "*",
                 "no_proxy": "*",
             }
-            began = clock.now()
-            horizon = began + longest(contract, scenario)
+            bounds = _Bounds(server, clock, longest(contract, scenario))
             ended = run(
                 gate.command,
                 clock.environment(base),
                 timeout=gate.timeout,
-                stop=lambda: _reason(server, clock, began, horizon),
+                stop=bounds.reason,
             )
-            virtual = clock.now() - began
+            virtual = bounds.elapsed
         returned = [token for token in ended.output.tokens if token in provider.tokens]
         outcome = Outcome(
             succeeded=ended.status == 0,
@@ -342,7 +359,7 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> tuple[Ended, Gat
             ended=ended.words,
             alive=ended.stopped is not None,
         )
-    return ended, server, outcome, clock, virtual
+    return _Performed(ended, server, outcome, clock, virtual, bounds.excessive)
 
 
 def longest(contract: Contract, scenario: Scenario) -> float:
@@ -350,9 +367,29 @@ def longest(contract: Contract, scenario: Scenario) -> float:
     return max((contract.limits.lifetime or DAY) * BEYOND, scenario.seconds * BEYOND) + MARGIN
 
 
-def _reason(server: GateServer, clock: GateClock, began: float, horizon: float) -> str | None:
-    if server.count > MAXIMUM_REQUESTS:
-        return f"still asking after {MAXIMUM_REQUESTS} requests"
-    if math.isfinite(horizon) and clock.now() > horizon:
-        return f"still running after {clock.now() - began:.0f} s"
-    return None
+class _Bounds:
+    """When a command is ended that does not end by itself."""
+
+    def __init__(self, server: GateServer, clock: GateClock, seconds: float) -> None:
+        self._server = server
+        self._clock = clock
+        self._seconds = seconds
+        self._began = clock.now()
+        self.excessive = False
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the clock since the command was started."""
+        return self._clock.now() - self._began
+
+    def reason(self) -> str | None:
+        """Why the command is to be ended now; None where it is not."""
+        elapsed = self.elapsed
+        if elapsed > self._seconds:
+            return f"still running after {elapsed:.0f} s"
+        if self._server.in_vain > MAXIMUM_IN_VAIN:
+            return f"still asking after {MAXIMUM_IN_VAIN} requests in vain"
+        if self._server.count > MAXIMUM_REQUESTS + elapsed:
+            self.excessive = True
+            return f"still asking after {self._server.count} requests"
+        return None

@@ -50,6 +50,8 @@ class GateServer:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.contacts = 0
+        self.in_vain = 0
+        """How many of the last requests in a row got an HTTP error or no answer."""
         self.elsewhere: list[str] = []
 
     @property
@@ -172,6 +174,7 @@ class GateServer:
         exchange = Exchange(request, response, arrived - DOUBT, self._clock.now(), failure, None, DOUBT)
         with self._lock:
             self._kept.append(exchange)
+            self.in_vain = self.in_vain + 1 if response is None or response.status >= 400 else 0
         return asked.keeps and failure is None and reply.manner is Manner.WHOLE
 
     def _send(self, stream: socket.socket, port: int, asked: Asked, reply: Reply, hold: Hold) -> str | None:

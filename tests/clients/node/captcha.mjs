@@ -15,6 +15,7 @@ const PROVIDERS = {
 };
 const POLLS = 120;
 const LIFETIME = 290_000; // a task lives for five minutes; the last poll leaves in good time before their end
+const OFTEN = 2050; // between more polls than are allowed, within the lifetime
 const RETRIES = 4; // requests in a row that may come to nothing
 const TIMEOUT = 30_000;
 
@@ -130,7 +131,7 @@ function read(answer) {
 function pauseFor(state) {
   if (fault === "half-wait") return wait / 2;
   if (fault === "seconds") return wait / 1000; // setTimeout takes milliseconds
-  if (fault === "over-budget") return LIFETIME / (POLLS + 2);
+  if (fault === "over-budget") return OFTEN;
   if (fault === "hot-on-unknown" && state === "unknown") return 0;
   if (fault === "hot-on-error" && state === "busy") return 0;
   return slower;
