@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import select
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
-MARK = "POLLPROOF_RUN"
-"""The variable by which the processes of one run are known, whatever group they are in."""
+from pollproof.gate.processes import MARK, adopting, end_all, marked
 
 KEPT = 16 * 1024
 """Bytes that are kept of the beginning of each output, and as many of its end."""
@@ -43,12 +39,7 @@ COUNT_EVERY = 10
 GRACE = 0.2
 """Real seconds for the rest of the output when the command has ended and a child of its still holds the pipe."""
 
-ATTEMPTS, PAUSE = 200, 0.01
-"""How often processes are looked for that must be ended, and the real seconds between."""
-
 TOKEN = re.compile(rb"token-[0-9a-f]{20}")
-
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 
 
 class CannotStart(Exception):
@@ -149,7 +140,7 @@ def run(
     own = {**environment, "TMPDIR": folder, MARK: mark}
     started = time.monotonic()
     try:
-        with _adopting() as adopted:
+        with adopting() as adopted:
             try:
                 process = subprocess.Popen(
                     command,
@@ -164,7 +155,7 @@ def run(
                 raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
             output, errors = Output(), Output()
             streams = (process.stdout, output), (process.stderr, errors)
-            readers = [threading.Thread(target=_read, args=each, daemon=True) for each in streams]
+            readers = [threading.Thread(target=read, args=each, daemon=True) for each in streams]
             for reader in readers:
                 reader.start()
             stopped: str | None = None
@@ -175,7 +166,7 @@ def run(
             finally:
                 if stopped is None and process.returncode is not None:
                     _join(readers, GRACE)
-                _end(process, mark, adopted)
+                end_all(process, mark, adopted)
                 _join(readers)
         status = None if stopped is not None else process.returncode
         return Ended(status, stopped, time.monotonic() - started, output, errors, cut)
@@ -183,7 +174,8 @@ def run(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(source: IO[bytes], output: Output) -> None:
+def read(source: IO[bytes], output: Output) -> None:
+    """Take in all that is written to a pipe, and close it."""
     with source as stream, contextlib.suppress(OSError, ValueError):
         while data := os.read(stream.fileno(), 65536):
             output.add(data)
@@ -214,7 +206,7 @@ def _watch(
             return _over(timeout)
         if sum(output.total for output in outputs) > MAXIMUM_OUTPUT:
             return f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
-        if looks % COUNT_EVERY == 0 and len(_marked(mark)) > MAXIMUM_PROCESSES:
+        if looks % COUNT_EVERY == 0 and len(marked(mark)) > MAXIMUM_PROCESSES:
             return f"started more than {MAXIMUM_PROCESSES} processes"
         reason = stop()
         if reason is not None:
@@ -241,80 +233,3 @@ def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
     finally:
         os.close(descriptor)
     return process.poll() is not None
-
-
-# ------------------------------------------------------------------------------------- nothing survives
-
-
-def _end(process: subprocess.Popen[bytes], mark: str, adopted: Callable[[], set[int]]) -> None:
-    """End every process of the command: its group, those that carry its mark, and orphans that came to us."""
-    for _ in range(ATTEMPTS):
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-        if process.poll() is None:
-            with contextlib.suppress(OSError):
-                process.kill()
-            process.wait()
-        left = _marked(mark) | adopted()
-        for number in left:
-            with contextlib.suppress(OSError):
-                os.kill(number, signal.SIGKILL)
-        for number in left:
-            with contextlib.suppress(OSError):
-                os.waitpid(number, os.WNOHANG)
-        if not left:
-            return
-        time.sleep(PAUSE)
-
-
-def _marked(mark: str) -> set[int]:
-    """The processes that carry the mark of a run in their environment (none where the system does not tell)."""
-    found: set[int] = set()
-    wanted = f"{MARK}={mark}".encode()
-    with contextlib.suppress(OSError):
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                with contextlib.suppress(OSError):
-                    if wanted in Path("/proc", name, "environ").read_bytes().split(b"\0"):
-                        found.add(int(name))
-    return found
-
-
-@contextlib.contextmanager
-def _adopting() -> Iterator[Callable[[], set[int]]]:
-    """Let orphans of the command become children of this process, so that none can hide; which those are."""
-    if not sys.platform.startswith("linux"):
-        yield set
-        return
-    before = _children()
-    library = ctypes.CDLL(None)
-    old = ctypes.c_int()
-    library.prctl(_SUBREAPER + 1, ctypes.byref(old), 0, 0, 0)
-    library.prctl(_SUBREAPER, 1, 0, 0, 0)
-
-    def orphans() -> set[int]:
-        return {number for number in _children() - before if _session(number) != os.getsid(0)}
-
-    try:
-        yield orphans
-    finally:
-        library.prctl(_SUBREAPER, old.value, 0, 0, 0)
-
-
-def _children() -> set[int]:
-    """The children of this process."""
-    found: set[int] = set()
-    own = os.getpid()
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{own}/task"):
-            with contextlib.suppress(OSError):
-                found |= {int(word) for word in Path(f"/proc/{own}/task/{thread}/children").read_text().split()}
-    return found
-
-
-def _session(number: int) -> int:
-    try:
-        return os.getsid(number)
-    except OSError:
-        return -1
