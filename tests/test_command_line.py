@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -219,7 +220,7 @@ def test_the_key_is_printed_nowhere(faulty: Run) -> None:
         assert KEY not in text
         assert KEY.swapcase() not in text
         assert KEY[:-1] not in text
-    assert "--api-key KEY" in faulty.done.stdout
+    assert '--api-key "$POLLPROOF_API_KEY"' in faulty.done.stdout
 
 
 def test_the_json_report_of_a_violated_run_is_valid(faulty: Run) -> None:
@@ -255,9 +256,13 @@ def test_a_violated_should_warns(faulty: Run) -> None:
 def test_a_violated_should_fails_a_strict_run_and_quiet_prints_no_table() -> None:
     with mutant("capsolver.malformed") as where:
         done = pollproof("verify", "capsolver", "--examples", "0", "-q", "--strict", *where, NO_PROXY="*")
+        again = next(line for line in done.stdout.splitlines() if line.startswith("  again "))
+        repeated = pollproof(*shlex.split(again)[2:], NO_PROXY="*")
     assert done.returncode == 1
     assert "capsolver.malformed SHOULD violated" in done.stdout
     assert "capsolver.poll.terminal" not in done.stdout
+    assert repeated.returncode == 1, "the command that shows it again does"
+    assert "capsolver.malformed SHOULD violated" in repeated.stdout
     assert "exchanges so far" not in done.stdout
 
 

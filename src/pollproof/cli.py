@@ -97,7 +97,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     except KeyboardInterrupt:
         click.echo("interrupted: the run was cut short", err=True)
         raise SystemExit(3) from None
-    again = {name: command(plan, name) for name, plan in plans.items()}
+    again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
     raise SystemExit(_report(documents, names, again, options, console, reports))
 
 

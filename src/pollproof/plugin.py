@@ -117,6 +117,7 @@ def explored(config: pytest.Config, provider: str) -> Explored:
     """The explored provider: explored when first asked for, once in a run."""
     from pollproof.explore.options import command
     from pollproof.explore.run import explore
+    from pollproof.report.again import named
     from pollproof.report.document import document_of, with_again
 
     known = config.stash[EXPLORED]
@@ -127,7 +128,7 @@ def explored(config: pytest.Config, provider: str) -> Explored:
         document = document_of(
             exploring, strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all"))
         )
-        document = with_again(document, command(plan, provider))
+        document = with_again(document, command(plan, named(provider), strict=bool(option(config, "--strict"))))
         known[provider] = Explored(exploring, document)
         if isinstance(runner, Runner):
             runner.documents[provider] = document
@@ -266,11 +267,10 @@ def judge_recordings(
     provider: str, *files: str | Path, strict: bool = False, require: Sequence[str] = (), **options: Any
 ) -> Document:
     """Judge recordings and fail the running test where they break a rule, cannot be read, or show nothing."""
-    import shlex
-
     from pollproof.loading import load_contract
     from pollproof.recordings.files import find
     from pollproof.recordings.judging import check
+    from pollproof.report.again import check_command
     from pollproof.report.checked import document_of_check
     from pollproof.report.document import failing, with_again
     from pollproof.report.terminal import violation_lines
@@ -279,7 +279,7 @@ def judge_recordings(
     names = [str(file) for file in files]
     checking = check(load_contract(provider), find(names), named=frozenset(map(Path, names)), **options)
     document = document_of_check(checking, strict=strict, required=require)
-    document = with_again(document, shlex.join(["pollproof", "check", provider, *names]))
+    document = with_again(document, check_command(provider, names, strict=strict, **options))
     broken = failing(document, strict=strict)
     if broken:
         pytest.fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken), pytrace=False)

@@ -6,6 +6,7 @@ innermost `x-rule` above it (the empty name where there is none), so that each c
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -77,7 +78,7 @@ class Shape:
 
     def _word(self, error: ValidationError) -> ShapeError:
         pointer = "".join(f"/{step}" for step in error.absolute_path)
-        message = error.message
+        message = _words(error)
         if len(message) > 200:
             message = message[:120] + " ... " + message[-60:]
         place = f"at {pointer}: " if pointer else ""
@@ -116,6 +117,36 @@ class Shape:
 
         visit(self.schema)
         return frozenset(found)
+
+
+_PLAIN = {"type": "is not of type", "const": "is not", "enum": "is not one of"}
+
+
+def _words(error: ValidationError) -> str:
+    """A failure in words of JSON, where jsonschema has those of Python."""
+    keyword, wanted = str(error.validator), error.validator_value
+    try:
+        if keyword == "required" and isinstance(wanted, list) and isinstance(error.instance, dict):
+            missing = next(name for name in wanted if name not in error.instance and repr(name) in error.message)
+            return f"'{missing}' is missing"
+        if keyword in _PLAIN:
+            names: list[Any] = list(wanted) if isinstance(wanted, list) else [wanted]
+            listed = ", ".join(str(name) if keyword == "type" else _json(name) for name in names)
+            return f"{_json(error.instance)} {_PLAIN[keyword]} {listed}"
+        if keyword == "not" and isinstance(wanted, dict):
+            if set(wanted) == {"const"}:
+                return f"{_json(error.instance)} is not allowed here"
+            if set(wanted) == {"required"}:
+                return f"{', '.join(wanted['required'])}: not allowed here"
+    except (ValueError, TypeError, StopIteration, RecursionError):
+        pass
+    return error.message
+
+
+def _json(value: Any) -> str:
+    """A value as JSON, without the middle of a long one."""
+    text = "".join(c if c.isprintable() else "?" for c in json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= 100 else f"{text[:70]} ... {text[-20:]}"
 
 
 def _reason(error: Exception) -> str:

@@ -221,7 +221,10 @@ class XsdShape:
             place = error.path or ""
             name = place.rpartition("/")[2].rpartition(":")[2].partition("[")[0]
             words = " ".join((error.reason or error.message).split())
-            errors.append(ShapeError(self._rules.get(name, ""), place, f"at {name or 'the envelope'}: {words[:200]}"))
+            text = getattr(error.elem, "text", None) if not len(error.elem if error.elem is not None else ()) else None
+            value = f"{text.strip()[:60]!r}, " if isinstance(text, str) and text.strip() else ""
+            words = f"at {name or 'the envelope'}: {value}{words[:200]}{'...' if len(words) > 200 else ''}"
+            errors.append(ShapeError(self._rules.get(name, ""), place, words))
             if len(errors) >= MAXIMUM_ERRORS:
                 break
         return (*errors, *self._failed(root))
@@ -230,7 +233,7 @@ class XsdShape:
         for tag, test, message, rule in self._asserts:
             for element in root.iter(tag):
                 if not test(element):
-                    yield ShapeError(rule, root.getroottree().getpath(element), f"expected that {message}")
+                    yield ShapeError(rule, root.getroottree().getpath(element), f"it is not so that {message}")
 
     def _lighten(self, root: etree._Element) -> None:
         """Drop what says nothing about the shape, and hints that a validator might follow to other schemas."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from pollproof.clauses.gaps import gap, in_words
 from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
+from pollproof.clauses.moments import wait_over
 from pollproof.contract.model import Role, Subject
 from pollproof.events import Answer, Event
 from pollproof.histories import Account
@@ -39,7 +40,7 @@ def batch_entries(account: Account, event: Event, parameters: Entries) -> Findin
     name, wanted = asked
     given = event.members
     if len(given) != len(wanted):
-        return Violation(f"{len(wanted)} tasks, one for each entry", f"{len(given)}")
+        return Violation(f"{len(wanted)} tasks, one for each entry", f"{len(given)} tasks")
     seen: set[str] = set()
     for number, (want, member) in enumerate(zip(wanted, given, strict=True)):
         if member.task is None:
@@ -77,5 +78,6 @@ def batch_rate(account: Account, event: Event, parameters: Pace) -> Finding:
     least, most = gap(last.exchange.sent, last.exchange.precision, event.exchange)
     if most < parameters.seconds:
         expected = f"at least {parameters.seconds:g} s between two batches"
-        return Violation(expected, in_words(least, most), (last.number,))
+        moments = wait_over(last.exchange.sent, parameters.seconds, "the last batch")
+        return Violation(expected, f"a batch after {in_words(least, most)}", (last.number,), deadlines=moments)
     return HELD if least >= parameters.seconds else None

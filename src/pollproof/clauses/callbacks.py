@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pollproof.bodies import canonical
-from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.clauses.kinds import HELD, Deadline, Finding, Nothing, Violation, kind
 from pollproof.contract.model import SILENCE, Role, Subject
 from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event
@@ -40,7 +40,8 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
     if not account.whole and event.raw_task is not MISSING:
         return None  # it may have been created before the trace began
     return Violation(
-        "the id of a task that was created", f"{'no id' if event.raw_task is MISSING else event.raw_task!r}"
+        "a callback with the id of a task that was created",
+        f"a callback with {'no id' if event.raw_task is MISSING else f'the id {event.raw_task!r}'}",
     )
 
 
@@ -53,7 +54,10 @@ def callback_sent(history: TaskHistory, event: Event, parameters: Nothing) -> Fi
         return HELD
     since = () if history.terminal_number is None else (history.terminal_number,)
     return Violation(
-        "a callback at the end of the task", event.exchange.failure or "none", (*_created(history), *since)
+        "a callback at the end of the task",
+        event.exchange.failure or "none",
+        (*_created(history), *since),
+        deadlines=(Deadline(event.exchange.received, "the wait for a callback ends", history.ended_received),),
     )
 
 
@@ -78,4 +82,4 @@ def passthrough(history: TaskHistory, event: Event, parameters: Nothing) -> Find
         return Violation(f"passthrough {asked['passthrough']!r}", "a callback without it", _created(history))
     if canonical(back) == canonical(asked["passthrough"]):
         return HELD
-    return Violation(f"passthrough {asked['passthrough']!r}", f"{back!r}", _created(history))
+    return Violation(f"passthrough {asked['passthrough']!r}", f"passthrough {back!r}", _created(history))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pollproof.clauses.fields import seconds_of
 from pollproof.clauses.gaps import COARSE, gap, in_words
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
+from pollproof.clauses.moments import end_of_life, last_poll, wait_over
 from pollproof.contract.model import Limits, Phase, Role, Subject
 from pollproof.events import Event
 from pollproof.histories import Account, TaskHistory, surely_inside, surely_outside
@@ -43,13 +44,18 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
         if type(known.raw_id) is type(raw) or event.operation.task_id is None or event.operation.task_id.area == "path":
             return HELD
         return Violation(
-            f"the task id {known.raw_id!r} as the creation gave it", f"{raw!r}, of another type", (known.created,)
+            f"the task id {known.raw_id!r} as the creation gave it",
+            f"a question for {raw!r}, of another type",
+            (known.created,),
         )
     twin = account.rounded_like(raw)
     if twin is not None and twin.created is not None:
-        return Violation(f"the task id {twin.raw_id!r} that the creation gave", f"{raw!r}", (twin.created,))
+        return Violation(
+            f"the task id {twin.raw_id!r} that the creation gave", f"a question for {raw!r}", (twin.created,)
+        )
     if account.whole and account.last_created is not None:
-        return Violation("a task id that a creation gave", f"{raw!r}", (account.last_created,))
+        seen = f"a question for {raw!r}, which none gave"
+        return Violation("a task id that a creation gave", seen, (account.last_created,))
     return None  # nothing was created, or not within what the trace holds
 
 
@@ -61,14 +67,17 @@ def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Findin
     least, most = gap(history.last_sent, history.last_precision, event.exchange)
     if most < parameters.seconds:
         expected = f"at least {parameters.seconds:g} s between two polls"
-        return Violation(expected, in_words(least, most), (history.last_number,))
+        moments = wait_over(history.last_sent, parameters.seconds, "the last poll")
+        return Violation(expected, f"a poll after {in_words(least, most)}", (history.last_number,), deadlines=moments)
     waits = history.gaps + 1
     if event.exchange.precision >= COARSE and waits > 1 and history.first_number is not None:
         # Times that leave each wait in doubt may still leave none about several of them.
         least, most = gap(history.first_sent, event.exchange.precision, event.exchange)
         if most < waits * parameters.seconds:
             expected = f"at least {waits * parameters.seconds:g} s for {waits} waits of {parameters.seconds:g} s"
-            return Violation(expected, in_words(least, most), (history.first_number, history.last_number))
+            since = (history.first_number, history.last_number)
+            moments = wait_over(history.first_sent, waits * parameters.seconds, "the first poll")
+            return Violation(expected, in_words(least, most), since, deadlines=moments)
         return None
     return HELD if least >= parameters.seconds else None  # neither where the times are not known well enough
 
@@ -81,8 +90,9 @@ def retry_after_kept(history: TaskHistory, event: Event, parameters: Nothing) ->
         return None
     least, most = gap(history.last_sent, history.last_precision, event.exchange)
     if most < asked:
-        expected = f"at least {asked:g} s, as Retry-After said"
-        return Violation(expected, in_words(least, most), (history.last_number,))
+        expected = f"at least {asked:g} s between two polls, as Retry-After said"
+        moments = wait_over(history.last_sent, asked, "the answer with Retry-After")
+        return Violation(expected, f"a poll after {in_words(least, most)}", (history.last_number,), deadlines=moments)
     return HELD if least >= asked else None
 
 
@@ -93,7 +103,8 @@ def poll_budget(history: TaskHistory, event: Event, parameters: ClientBudget) ->
     if count <= parameters.limit:
         return HELD
     since = () if history.created is None else (history.created,)
-    return Violation(f"at most {parameters.limit} polls of a task", f"poll {count}", since)
+    moments = last_poll(history, parameters.limit)
+    return Violation(f"at most {parameters.limit} polls of a task", f"poll {count}", since, deadlines=moments)
 
 
 @kind("no-poll-after-final", subject=Subject.CLIENT)
@@ -115,6 +126,7 @@ def no_poll_after_lifetime(history: TaskHistory, event: Event, parameters: Clien
             f"no poll later than {parameters.seconds:g} s after the {parameters.limits.lifetime_from}",
             f"a poll {elapsed:.3f} s after the creation",
             since,
+            deadlines=end_of_life(history, parameters.limits),
         )
     return HELD if surely_inside(history, event, parameters.limits) else None
 

@@ -32,10 +32,13 @@ def timestamps(history: TaskHistory, event: Event, parameters: Nothing) -> Findi
     if updated < created:
         return Violation("a time of change not before the creation", f"created {created}, changed {updated}")
     if isinstance(before.get("created_at"), str) and before["created_at"] != created:
-        return Violation(f"the time of creation {before['created_at']} as before", created, since)
+        return Violation(
+            f"the time of creation {before['created_at']} as before", f"the time of creation {created}", since
+        )
     if isinstance(before.get("updated_at"), str) and len(before["updated_at"]) == len(updated):
         if updated < before["updated_at"]:
-            return Violation(f"a time of change not before {before['updated_at']}", updated, since)
+            expected = f"a time of change not before {before['updated_at']}"
+            return Violation(expected, f"the time of change {updated}", since)
     return HELD
 
 
@@ -60,7 +63,7 @@ def progress(history: TaskHistory, event: Event, parameters: Nothing) -> Finding
     if now >= before:
         return HELD
     since = () if history.last_number is None else (history.last_number,)
-    return Violation(f"a progress of {before:g} or more", f"{now:g}", since)
+    return Violation(f"a progress of {before:g} or more", f"a progress of {now:g}", since)
 
 
 def _number(value: Any) -> float | None:
@@ -91,8 +94,9 @@ def json_text(history: TaskHistory, event: Event, parameters: At) -> Finding:
     value = read_json(text.encode())
     if isinstance(value, dict):
         return HELD
-    seen = value.problem if isinstance(value, Unreadable) else f"{text[:60]!r}"
-    return Violation(f"a JSON object in {parameters.at}, or nothing", seen)
+    what = "no JSON" if isinstance(value, Unreadable) else "no JSON object"
+    name = parameters.at.rpartition("/")[2]
+    return Violation(f"a JSON object in {name}, or nothing", f"a text that is {what}: {text[:60]!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ def parameters_echoed(history: TaskHistory, event: Event, parameters: Echoed) ->
                 return Violation(f"the parameter {name!r} that was sent", "an answer without it")
             continue
         if not _alike(value, back):
-            return Violation(f"{name} = {value!r} as it was sent", f"{back!r}")
+            return Violation(f"{name} = {value!r} as it was sent", f"{name} = {back!r}")
     return HELD
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pollproof.contract.model import Limits, Role, Subject
 
@@ -26,12 +26,24 @@ class Held:
 HELD: Final = Held()
 
 
+class Deadline(NamedTuple):
+    """A moment that a rule speaks of: `at`, in seconds on the clock of the trace, with what begins or ends there.
+
+    `start` is when that which ends there began, where it is known.
+    """
+
+    at: float
+    text: str
+    start: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A broken rule: what was expected, what was seen, and the exchanges that show it.
 
     `number` is the exchange that breaks the rule (the one just judged unless said otherwise); `since` are earlier
-    ones that it is held against; `tasks` are the ids of other tasks that belong to the story.
+    ones that it is held against; `tasks` are the ids of other tasks that belong to the story. `deadlines` are the
+    moments that were crossed, or not reached.
     """
 
     expected: str
@@ -39,6 +51,7 @@ class Violation:
     since: tuple[int, ...] = ()
     number: int | None = None
     tasks: tuple[str, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
 
     @property
     def message(self) -> str:

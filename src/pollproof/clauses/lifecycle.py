@@ -28,7 +28,7 @@ class WithinLimits:
 def describe(event: Event) -> str:
     """The gist of an answer, for messages."""
     if event.answer is Answer.REFUSED:
-        return f"the error {event.error_code or '(no code)'}"
+        return "an error without a code" if event.error_code is None else f"the error {event.error_code}"
     if event.answer is Answer.STATE:
         return "no status" if event.status is MISSING else f"status {event.status!r}"
     return "no readable answer"
@@ -45,7 +45,8 @@ def status_order(history: TaskHistory, event: Event, parameters: WithinLimits) -
     if now.rank >= before.rank:
         return HELD
     since = () if history.phase_number is None else (history.phase_number,)
-    return Violation(f"no status before {before.value} once the task is {before.value}", describe(event), since)
+    expected = f"no status before '{before.value}' in the life of the task once it is {before.value}"
+    return Violation(expected, f"{describe(event)}, which is {now.value}", since)
 
 
 @kind(
@@ -111,7 +112,20 @@ def result_stable(account: Account, event: Event, parameters: Nothing) -> Findin
     if account.owners.get(now, history.id) != history.id:
         return None  # another task's result: that is another clause's finding
     since = () if history.result_number is None else (history.result_number,)
-    return Violation("the result that the task had before", "another result", since)
+    before, seen = _difference(history.result, now)
+    return Violation(f"the result that the task had before, {before}", f"another result, {seen}", since)
+
+
+def _difference(before: str, now: str) -> tuple[str, str]:
+    """The part of two results in which they differ, each in few characters."""
+    place = next((n for n, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), 0)
+    begin = max(place - 20, 0)
+    return _part(before, begin), _part(now, begin)
+
+
+def _part(text: str, begin: int) -> str:
+    end = begin + 50
+    return ("..." if begin else "") + text[begin:end] + ("..." if len(text) > end else "")
 
 
 @kind("result-own", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)

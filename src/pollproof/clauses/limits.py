@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pollproof.clauses.blame import Blame, blame
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.clauses.lifecycle import describe
+from pollproof.clauses.moments import end_of_life, kept_until, last_poll
 from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
 from pollproof.events import Answer, Event
 from pollproof.histories import TaskHistory, age_least, says_gone, surely_inside, surely_outside
@@ -65,6 +66,7 @@ def budget_served(history: TaskHistory, event: Event, parameters: Budget) -> Fin
             f"that the task answers its first {parameters.limit} polls",
             f"{describe(event)} {_after(history, event)}",
             _created(history),
+            deadlines=kept_until(history, parameters.limits),
         )
     return HELD if history.polls_most + 1 == parameters.limit and event.answer is Answer.STATE else None
 
@@ -81,6 +83,7 @@ def budget_ended(history: TaskHistory, event: Event, parameters: Budget) -> Find
             f"no result at poll {parameters.limit + 1} and later",
             f"{describe(event)} {_after(history, event)}",
             _created(history),
+            deadlines=last_poll(history, parameters.limit),
         )
     return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
 
@@ -102,6 +105,7 @@ def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) ->
             f"that the task lives for {parameters.seconds:g} s",
             f"{describe(event)} {_after(history, event)}",
             _created(history),
+            deadlines=kept_until(history, limits),
         )
     elapsed = age_least(history, event, limits)
     return (
@@ -123,6 +127,7 @@ def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> 
             f"no result later than {parameters.seconds:g} s after the {parameters.limits.lifetime_from}",
             f"{describe(event)} {_after(history, event)}",
             _created(history),
+            deadlines=end_of_life(history, parameters.limits),
         )
     return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
 

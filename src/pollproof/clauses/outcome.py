@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.clauses.moments import wait_over
 from pollproof.contract.model import Phase, Role, Subject
 from pollproof.events import Event, task_key
 from pollproof.histories import AT_ONCE, HURRY, Account, Streak, TaskHistory, streak_key
@@ -81,7 +82,9 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
     if outcome.alive and outcome.excused:
         return None  # what went wrong before is another finding
     last = max(meant, key=_heard, default=None)
-    since = () if last is None or last.last_number is None else (last.last_number,)
+    since: tuple[int, ...] = () if last is None or last.last_number is None else (last.last_number,)
+    if last is None:  # what was asked for in vain shows why there is no task
+        since = tuple(streak.number for streak in _failing(account))
     how = "success" if outcome.succeeded else outcome.ended or "no end"
     return Violation(
         f"that the client ends and reports a failure, since {_why(last)}",
@@ -127,7 +130,9 @@ def bounded_retries(account: Account, event: Event, parameters: Retries) -> Find
         return Violation(expected, f"retry {streak.failures}", (streak.first, streak.number))
     if streak.hurried >= AT_ONCE and streak.hurries(event):
         expected = f"a pause in {AT_ONCE} retries of a request"
-        return Violation(expected, f"{streak.hurried + 1} retries at once", (streak.first, streak.number))
+        since = (streak.first, streak.number)
+        moments = wait_over(streak.received, HURRY, "the last answer", "pause")
+        return Violation(expected, f"{streak.hurried + 1} retries at once", since, deadlines=moments)
     return HELD
 
 
@@ -171,4 +176,5 @@ def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
         f"{streak.hurried + 1} questions without one",
         (streak.first, streak.number),
         tasks=() if event.task is None else (event.task,),
+        deadlines=wait_over(streak.received, HURRY, "the last answer", "pause"),
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pollproof.clauses.blame import Blame, blame
 from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
 from pollproof.clauses.lifecycle import describe
+from pollproof.clauses.moments import kept_until
 from pollproof.contract.model import Limits, Phase, Role, Subject
-from pollproof.events import Event
+from pollproof.events import Answer, Event
 from pollproof.histories import TaskHistory, says_gone, surely_within_limits
 
 
@@ -33,4 +34,6 @@ def result_available(history: TaskHistory, event: Event, parameters: Kept) -> Fi
     response = event.exchange.response
     http = "" if response is None else f" (HTTP {response.status})"
     since = () if history.terminal_number is None else (history.terminal_number,)
-    return Violation("the result of a task that has succeeded", describe(event) + http, since)
+    moments = kept_until(history, parameters.limits)
+    seen = describe(event) if event.answer is Answer.REFUSED else "no result"
+    return Violation("the result of a task that has succeeded", seen + http, since, deadlines=moments)

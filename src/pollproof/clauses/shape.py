@@ -127,14 +127,16 @@ def refused(history: TaskHistory | None, event: Event, parameters: Probe) -> Fin
         "wrong-credential": "the key is wrong",
         "missing-field": "a required field is missing",
         "malformed": "the body is malformed",
-    }.get(parameters.probe, parameters.probe)
-    expected = f"an error, since {what}"
+    }.get(parameters.probe, parameters.probe.replace("-", " "))
+    why = f"since the request is wrong on purpose: {what}"
+    below = " below HTTP 500" if event.probe == "malformed" and response.status >= 500 else ""
+    expected = f"an error{below}, {why}"
     if event.answer is Answer.REFUSED:
         fault = bool(event.operation.element)  # of SOAP, whose faults come with HTTP 500 (SOAP 1.1, 6.2)
         if event.probe == "malformed" and response.status >= 500 and not fault:
-            return Violation(expected + ", below HTTP 500", f"HTTP {response.status}")
+            return Violation(expected, f"HTTP {response.status}")
         if event.operation.role is Role.CREATE and event.task not in (None, "0", "0.0"):
-            return Violation(expected + ", and no task", f"an error together with the task id {event.raw_task!r}")
+            return Violation(f"an error and no task, {why}", f"an error together with the task id {event.raw_task!r}")
         return HELD
     if 400 <= response.status < 500:
         return HELD
@@ -205,7 +207,7 @@ def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Find
         return None
     if str(told) == event.task:
         return HELD
-    return Violation(f"the task id {event.raw_task!r} that was asked for", f"{told!r}")
+    return Violation(f"the task id {event.raw_task!r} that was asked for", f"the task id {told!r}")
 
 
 @kind("inline-result", subject=Subject.PROVIDER, roles=(Role.CREATE,), ordered=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,6 +47,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     from pollproof.recordings.errors import RecordingError
     from pollproof.recordings.files import find, shown
     from pollproof.recordings.judging import check as judge
+    from pollproof.report.again import check_command
     from pollproof.report.checked import document_of_check
     from pollproof.report.document import with_again
     from pollproof.report.terminal import print_document, print_summary
@@ -76,7 +76,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     flags = {"strict": options["strict"], "require_all": options["require_all"]}
     document = document_of_check(checking, required=options["required"], clauses=chosen, **flags)
     names = [shown(Path(name)) for name in files]
-    document = with_again(document, shlex.join(["pollproof", "check", provider, *names, *_flags(options)]))
+    document = with_again(document, check_command(provider, names, **options))
     if document["exchanges"]:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
         print_summary(console, document, strict=options["strict"])
@@ -115,12 +115,6 @@ def _matching(contract: Contract, keyword: str | None) -> frozenset[str] | None:
     if not found:
         raise click.UsageError(f"no clause matches -k '{keyword}'")
     return found
-
-
-def _flags(options: dict[str, Any]) -> list[str]:
-    """The options that decide what is judged, for the command that shows a violation again."""
-    words = [f"--{flag}" for flag in ("together", "whole", "strict") if options[flag]]
-    return [*words, *(["--base-url", options["base_url"]] if options["base_url"] else [])]
 
 
 @contextlib.contextmanager

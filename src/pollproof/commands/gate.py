@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -53,7 +52,8 @@ EPILOG = (
 def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Judge a client: run it against the reference provider through every scenario of the contract."""
     from pollproof.explore.options import OptionError, seconds_of
-    from pollproof.gate.run import Gate, judge
+    from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
+    from pollproof.report.again import gate_command
     from pollproof.report.document import outcome_of, with_again
     from pollproof.report.gated import document_of_gate, print_scenarios
     from pollproof.report.terminal import print_document, print_summary
@@ -74,7 +74,16 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     with _progress(quiet=options["quiet"]) as progress:
         gating = judge(asked, progress)
     document = document_of_gate(gating, strict=options["strict"], require_all=options["require_all"])
-    document = with_again(document, shlex.join(["pollproof", "gate", provider, *_flags(options), "--", *command]))
+    again = gate_command(
+        provider,
+        command,
+        clock=options["clock"],
+        timeout=None if timeout == TIMEOUT else timeout,
+        budget=None if budget == BUDGET else budget,
+        task=options["task"],
+        strict=options["strict"],
+    )
+    document = with_again(document, again)
     if document["error"] is None:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
         print_scenarios(console, document, quiet=options["quiet"])
@@ -118,13 +127,6 @@ def _list(chosen: Sequence[Scenario]) -> None:
     for scenario in chosen:
         table.add_row(scenario.name, scenario.expects.value, scenario.text)
     console_for(sys.stdout).print(table)
-
-
-def _flags(options: dict[str, Any]) -> list[str]:
-    """The options that decide how the command is judged, for the command that shows a violation again."""
-    words = ["--clock", options["clock"]] if options["clock"] != "auto" else []
-    words += ["--task", options["task"]] if options["task"] is not None else []
-    return [*words, *(["--strict"] if options["strict"] else [])]
 
 
 @contextlib.contextmanager

@@ -89,6 +89,7 @@ def plan_from(
         credential=api_key,
         advance_url=advance_url,
         sample=None if task is None else sample_of(task),
+        task=task,
         callback_url=callback_url,
         profile=profile,
         examples=examples,
@@ -97,19 +98,26 @@ def plan_from(
     )
 
 
-def command(plan: Plan, provider: str) -> str:
-    """The command that explores a plan again; the key is left for people to fill in."""
+def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
+    """The command that explores a plan again; the key is a variable of the environment."""
     words = ["pollproof", "verify", provider]
     if plan.base_url is not None:
         words += ["--base-url", plan.base_url]
-    if plan.credential is not None:
-        words += ["--api-key", "KEY"]
     if plan.advance_url is not None:
         words += ["--advance-url", plan.advance_url]
+    if plan.task is not None:
+        words += ["--task", plan.task]
     if plan.callback_url is not None:
         words += ["--callback-url", plan.callback_url]
+    if plan.budget != BUDGET:
+        words += ["--budget", f"{plan.budget:g}s"]
     if plan.profile != "ci":
         words += ["--profile", plan.profile]
     if plan.examples is not None:
         words += ["--examples", str(plan.examples)]
-    return shlex.join([*words, "--seed", str(plan.seed)])
+    words += ["--strict"] if strict else []
+    text, key = shlex.join(words), ""
+    if plan.credential:
+        text = text.replace(plan.credential, "KEY")
+        key = ' --api-key "$POLLPROOF_API_KEY"'  # not quoted: the shell of whoever pastes the command fills it in
+    return f"{text}{key} --seed {plan.seed}"

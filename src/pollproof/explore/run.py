@@ -37,13 +37,14 @@ BUDGET = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to explore, and how thoroughly."""
+    """What to explore, and how thoroughly. `task` is the file that `sample` was read from."""
 
     contract: Contract
     base_url: str | None = None
     credential: str | None = None
     advance_url: str | None = None
     sample: Mapping[str, Any] | None = None
+    task: str | None = None
     callback_url: str | None = None
     profile: str = "ci"
     examples: int | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from pollproof.gate.selection import selected
 from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
 from pollproof.plugin import ClauseWarning
+from pollproof.report.again import gate_command
 from pollproof.report.document import Document, failing, with_again
 from pollproof.report.gated import document_of_gate
 from pollproof.report.terminal import violation_lines
@@ -39,7 +39,15 @@ def judge_command(
     chosen = tuple(selected(known, scenarios))
     gating = judge(Gate(contract, tuple(command), chosen, known[0], clock, timeout, budget))
     document = document_of_gate(gating, strict=strict, require_all=require_all)
-    document = with_again(document, shlex.join(["pollproof", "gate", provider, "--", *command]))
+    again = gate_command(
+        provider,
+        command,
+        clock=clock,
+        timeout=None if timeout == TIMEOUT else timeout,
+        budget=None if budget == BUDGET else budget,
+        strict=strict,
+    )
+    document = with_again(document, again)
     broken = failing(document, strict=strict)
     for clause in failing(document, strict=True):
         if clause not in broken:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pollproof import __version__
-from pollproof.bodies import Unreadable, excerpt, read_json
-from pollproof.contract.model import Clause, Contract, Level, Observation, Role
-from pollproof.events import CALLBACK_PATH
+from pollproof.bodies import Unreadable, read_json
+from pollproof.contract.model import Clause, Contract, Level, Observation
+from pollproof.events import Reader
 from pollproof.ledger import Entry, Evidence, Ledger, Outcome, Verdict
+from pollproof.report.gists import said
 from pollproof.report.redact import Redactor
-from pollproof.trace import Exchange, Request
+from pollproof.trace import Exchange
 
 if TYPE_CHECKING:
     from pollproof.explore.run import Exploring
@@ -125,10 +125,12 @@ def _severity(outcome: Outcome) -> int:
 
 def clauses_of(contract: Contract, ledger: Ledger, redactor: Redactor) -> list[Document]:
     """What a ledger says of every clause."""
-    return [_entry(contract, entry, redactor) for entry in ledger.entries.values()]
+    violated = any(entry.evidence is not None for entry in ledger.entries.values())
+    reader = Reader(contract) if violated else None
+    return [_entry(contract, reader, entry, redactor) for entry in ledger.entries.values()]
 
 
-def _entry(contract: Contract, entry: Entry, redactor: Redactor) -> Document:
+def _entry(contract: Contract, reader: Reader | None, entry: Entry, redactor: Redactor) -> Document:
     clause = entry.clause
     document: Document = {
         "id": clause.id,
@@ -147,8 +149,8 @@ def _entry(contract: Contract, entry: Entry, redactor: Redactor) -> Document:
         "exercised": entry.exercised,
         "violation": None,
     }
-    if entry.evidence is not None:
-        document["violation"] = _evidence(contract, entry.evidence, redactor) | {"times": entry.violations}
+    if entry.evidence is not None and reader is not None:
+        document["violation"] = _evidence(reader, entry.evidence, redactor) | {"times": entry.violations}
     return document
 
 
@@ -162,7 +164,7 @@ def _proof(contract: Contract, clause: Clause) -> Document:
     }
 
 
-def _evidence(contract: Contract, evidence: Evidence, redactor: Redactor) -> Document:
+def _evidence(reader: Reader, evidence: Evidence, redactor: Redactor) -> Document:
     violation = evidence.violation
     trace = evidence.trace
     first = trace.exchanges[0].sent if trace.exchanges else 0.0
@@ -172,17 +174,33 @@ def _evidence(contract: Contract, evidence: Evidence, redactor: Redactor) -> Doc
         "expected": redactor.text(violation.expected),
         "seen": redactor.text(violation.seen),
         "trace": [
-            _exchange(contract, number, exchange, first, redactor) | ({} if place is None else {"place": place})
+            _exchange(reader, number, exchange, first, redactor) | ({} if place is None else {"place": place})
             for number, exchange, place in zip(trace.numbers, trace.exchanges, places, strict=True)
+        ],
+        "deadlines": [
+            {
+                "at": _time(deadline.at - first),
+                "text": redactor.text(deadline.text),
+                "start": None if deadline.start is None else _time(deadline.start - first),
+            }
+            for deadline in sorted(violation.deadlines)
+            if math.isfinite(deadline.at - first)
         ],
     }
 
 
-def _exchange(contract: Contract, number: int, exchange: Exchange, first: float, redactor: Redactor) -> Document:
+def _exchange(reader: Reader, number: int, exchange: Exchange, first: float, redactor: Redactor) -> Document:
     request, response = exchange.request, exchange.response
+    event = reader.read(exchange, number)
+    answer: Document | None = None
+    if response is not None:
+        answer = {"status": response.status, "body": _body(response.body, redactor)}
+        told = said(event)
+        if told is not None:
+            answer["said"] = redactor.text(told)
     return {
         "number": number,
-        "operation": operation_name(contract, request),
+        "operation": request.path if event is None else event.operation.name,
         "probe": exchange.probe,
         "sent": _time(exchange.sent - first),
         "received": _time(exchange.received - first),
@@ -191,23 +209,9 @@ def _exchange(contract: Contract, number: int, exchange: Exchange, first: float,
             "path": redactor.text(request.path),
             "body": _body(request.body, redactor),
         },
-        "response": None if response is None else {"status": response.status, "body": _body(response.body, redactor)},
+        "response": answer,
         "failure": exchange.failure,
     }
-
-
-def operation_name(contract: Contract, request: Request) -> str:
-    """The name of the operation that a request is, its path where it is none."""
-    if request.path == CALLBACK_PATH:
-        callback = contract.operation_of(Role.CALLBACK)
-        return request.path if callback is None else callback.name
-    path = request.path.partition("?")[0].rstrip("/")
-    for operation in contract.operations.values():
-        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path.rstrip("/")))
-        if operation.method == request.method and re.fullmatch(pattern, path):
-            if not operation.element or operation.element.encode() in request.body:
-                return operation.name
-    return request.path
 
 
 def _time(seconds: float) -> float | None:
@@ -219,8 +223,15 @@ def _body(body: bytes, redactor: Redactor) -> Any:
         return None
     value = read_json(body)
     if type(value) is Unreadable:
-        return redactor.text(excerpt(body))
-    return redactor.value(value) if len(body) <= MAXIMUM_TEXT else redactor.text(excerpt(body))
+        return redactor.text(_beginning(body))
+    return redactor.value(value) if len(body) <= MAXIMUM_TEXT else redactor.text(_beginning(body))
+
+
+def _beginning(body: bytes) -> str:
+    """The beginning of a body in printable form, in one line."""
+    text = body[: 4 * MAXIMUM_TEXT].decode("utf-8", "replace")
+    text = "".join(character if character.isprintable() else " " for character in text).strip()
+    return text if len(text) <= MAXIMUM_TEXT else text[:MAXIMUM_TEXT] + "..."
 
 
 def observe(observation: Observation, times: list[tuple[float, float]]) -> Document:

@@ -73,7 +73,7 @@ def violation_lines(clause: Mapping[str, Any]) -> list[str]:
         f"  expected  {violation['expected']}",
         f"  seen      {violation['seen']}",
         "  trace",
-        *("    " + line for line in lines(violation["trace"])),
+        *("    " + line for line in lines(violation["trace"], violation.get("deadlines", ()))),
         *([] if again is None else [f"  again     {again}"]),
     ]
 

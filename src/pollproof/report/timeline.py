@@ -1,63 +1,100 @@
-"""A trace as a few lines that a reader understands without the code: like neighbours are folded into one."""
+"""A trace as a few lines that a reader understands without the code: like neighbours are folded into one.
+
+Deadlines stand between the exchanges, as lines of their own.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-MAXIMUM_GIST = 96
-"""Characters of one body on a line of the timeline."""
+from pollproof.outcomes import OUTCOME_PATH
+from pollproof.report.gists import gist
+
+Shown = Mapping[str, Any]
+"""An exchange, or a deadline, as the document has it."""
 
 
-def gist(body: Any, limit: int = MAXIMUM_GIST) -> str:
-    """A body in one short line."""
-    if body is None:
-        return "(no body)"
-    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+MINIMUM_RUN = 2
+"""Exchanges that may be the two ends of a run whose middle was left out of the evidence."""
 
 
-def _answer(exchange: Mapping[str, Any]) -> str:
+def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = ()) -> list[str]:
+    """The lines of a trace; runs of the same request with the same answer become one line with their number."""
+    written: list[str] = []
+    ahead = list(deadlines)
+    index = 0
+    while index < len(trace):
+        first = trace[index]
+        while ahead and _crossed(ahead[0], first):
+            written.append(_moment(ahead.pop(0)))
+        end = index + 1
+        while end < len(trace) and _same(first, trace[end]) and not (ahead and _crossed(ahead[0], trace[end])):
+            end += 1
+        # The last exchange is what breaks the rule: it never disappears in a run of others.
+        if end == len(trace) and end - index > 1:
+            end -= 1
+        written += _exchange(first)
+        count = end - index
+        if count > 1:
+            last = trace[end - 1]
+            place = f"  (until {last['place']})" if "place" in last else ""
+            between = last["number"] - first["number"] - count + 1
+            among = f", {between} exchanges between them are not shown" if between and count == MINIMUM_RUN else ""
+            written.append(
+                f"{_clock(last['sent'])}  ... {count - 1} more of the same, with the same answer{among}{place}"
+            )
+        index = end
+    return written + [_moment(deadline) for deadline in ahead]
+
+
+def _crossed(deadline: Shown, exchange: Shown) -> bool:
+    """Whether a deadline was over when a request was sent."""
+    return exchange["sent"] is not None and bool(deadline["at"] < exchange["sent"])
+
+
+def _moment(deadline: Shown) -> str:
+    return f"{_clock(deadline['at'])}  -- {deadline['text']} --"
+
+
+def _exchange(exchange: Shown) -> list[str]:
+    request = exchange["request"]
+    place = f"  ({exchange['place']})" if "place" in exchange else ""
+    if request["path"] == OUTCOME_PATH:
+        return [f"{_clock(exchange['sent'])}  the client ended: {_ending(request['body'])}{place}"]
+    probe = f" [wrong on purpose: {exchange['probe']}]" if exchange["probe"] else ""
+    asked = f"{request['method']} {request['path']}" if request["body"] is None else gist(request["body"])
+    return [
+        f"{_clock(exchange['sent'])}  {exchange['operation']}{probe} {asked}{place}",
+        f"{_INDENT}-> {_answer(exchange)}",
+    ]
+
+
+_INDENT = " " * 13
+
+
+def _ending(body: Any) -> str:
+    """What a client said at its end, in words."""
+    if not isinstance(body, Mapping):
+        return gist(body)
+    said = "success" if body.get("succeeded") else "no success"
+    ended = f" ({body['ended']})" if body.get("ended") else ""
+    result = f", with {gist(body['result'])}" if body.get("result") is not None else ", without a result"
+    return said + ended + result
+
+
+def _answer(exchange: Shown) -> str:
     response = exchange["response"]
     if response is None:
         return exchange["failure"] or "no answer"
     status = "" if response["status"] == 200 else f"HTTP {response['status']} "
-    return status + gist(response["body"])
+    told = response.get("said")
+    return status + (f"{told}: " if told else "") + gist(response["body"])
 
 
 def _clock(seconds: float | None) -> str:
     return "    ?     " if seconds is None else f"{seconds:9.3f} s"
 
 
-def lines(trace: list[Mapping[str, Any]]) -> list[str]:
-    """The lines of a trace; runs of the same request with the same answer become one line with their number."""
-    written: list[str] = []
-    index = 0
-    while index < len(trace):
-        first = trace[index]
-        end = index + 1
-        while end < len(trace) and _same(first, trace[end]):
-            end += 1
-        # The last exchange is what breaks the rule: it never disappears in a run of others.
-        if end == len(trace) and end - index > 1:
-            end -= 1
-        probe = f" [{first['probe']}]" if first["probe"] else ""
-        request = f"{first['operation']}{probe} {gist(first['request']['body'])}"
-        if "place" in first:
-            request += f"  ({first['place']})"
-        written.append(f"{_clock(first['sent'])}  {request}")
-        count = end - index
-        if count > 1:
-            last = trace[end - 1]
-            written.append(f"              -> {_answer(first)}")
-            place = f"  (until {last['place']})" if "place" in last else ""
-            written.append(f"{_clock(last['sent'])}  ... {count - 1} more of the same, with the same answer{place}")
-        else:
-            written.append(f"              -> {_answer(first)}")
-        index = end
-    return written
-
-
-def _same(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+def _same(left: Shown, right: Shown) -> bool:
     return all(left[key] == right[key] for key in ("operation", "probe", "request", "response", "failure"))

@@ -1,0 +1,95 @@
+"""Gists: a request or an answer in one short line, without what every body of its kind has."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from pollproof.contract.model import Phase, Role
+from pollproof.contract.places import MISSING
+from pollproof.events import Answer, Event
+
+MAXIMUM_GIST = 120
+"""Characters of one body on a line of the timeline."""
+
+WORDS = (44, 28, 16, 8)
+"""Characters of one text in a gist: as many as leave room for all fields. An id fits, a result does not."""
+
+ENTRIES = 3
+"""Entries of an array that are shown; the rest is counted."""
+
+_OUTER = re.compile(
+    r"<\?xml[^>]*\?>|</?(?:[\w.-]+:)?(?:Envelope|Body)\b[^>]*>|<(?:[\w.-]+:)?Header\b[^>]*/>"
+    r"|<(?:[\w.-]+:)?Header\b.*?</(?:[\w.-]+:)?Header>",
+    re.DOTALL,
+)
+_LEAF = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)(?:\s[^<>]*)?(?:/>|>([^<]*)</)")
+
+
+def gist(body: Any, limit: int = MAXIMUM_GIST) -> str:
+    """A body in one short line."""
+    if body is None:
+        return "(no body)"
+    if isinstance(body, str):
+        return _cut(_of_markup(body, limit) if body.lstrip().startswith("<") else body, limit)
+    text = ""
+    for room in WORDS:
+        text = json.dumps(_short(body, room, 0), ensure_ascii=False)
+        if len(text) <= limit:
+            break
+    return _cut(text, limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _short(value: Any, room: int, depth: int) -> Any:
+    """A value with its texts cut to `room` characters, and without what is long and deep in it."""
+    if isinstance(value, str):
+        return _cut(value, room)
+    if isinstance(value, dict):
+        if depth > 1 and len(json.dumps(value)) > room:
+            return "{...}"
+        return {_cut(key, room): _short(item, room, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        shown = [_short(item, room, depth) for item in value[:ENTRIES]]
+        return [*shown, f"{len(value) - ENTRIES} more"] if len(value) > ENTRIES else shown
+    return value
+
+
+def _of_markup(text: str, limit: int) -> str:
+    """XML as the fields that hold a text, without envelope, namespaces and what is around them; HTML as it is."""
+    bare = _OUTER.sub("", text).strip()
+    leaves = [(name, words.strip()) for name, words in _LEAF.findall(bare)]
+    if bare == text.strip() or not leaves:
+        return bare or text
+    for room in WORDS:
+        fields = ", ".join(f"{name}={_cut(words, room)}" for name, words in leaves)
+        if len(fields) <= limit:
+            return fields
+    return fields
+
+
+def said(event: Event | None) -> str | None:
+    """What an answer says of a task, as the contract reads it; None where that is nothing."""
+    if event is None or event.operation.role in (Role.CALLBACK, Role.OUTCOME):
+        return None
+    if event.answer is Answer.REFUSED:
+        return "an error" if event.error_code is None else f"error {event.error_code}"
+    if event.answer is not Answer.STATE:
+        return None
+    role = event.operation.role
+    if role is Role.BATCH:
+        return f"{len(event.members)} tasks" if event.members else None
+    words = []
+    if role is Role.CREATE and event.task is not None:
+        words.append(f"task {event.raw_task}")
+    if isinstance(event.status, str) and event.status:
+        words.append(f"status {event.status!r}")
+    if event.phase is Phase.SUCCEEDED and event.result is not MISSING and event.result is not None:
+        words.append("a result")
+    elif role is Role.FETCH:
+        words.append("no result")
+    return ", ".join(words) or None

@@ -1,0 +1,144 @@
+"""What a failure shows: deadlines between the exchanges, gists that say what matters, commands without keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pollproof.clauses import KINDS
+from pollproof.contract.model import Clause, Contract
+from pollproof.data import bundled, folder
+from pollproof.explore.options import command
+from pollproof.explore.run import Plan
+from pollproof.loading import load_contract
+from pollproof.recordings.judging import check
+from pollproof.report.again import check_command, gate_command
+from pollproof.report.checked import document_of_check
+from pollproof.report.document import Document
+from pollproof.report.gists import MAXIMUM_GIST, gist
+from pollproof.report.terminal import violation_lines
+from pollproof.report.timeline import lines
+from pollproof.shapes import Shape
+
+CONTRACTS = [load_contract(name) for name in bundled()]
+LIMITED = ("budget-ended", "poll-budget")
+TIMED = [
+    (contract, clause)
+    for contract in CONTRACTS
+    for clause in contract.clauses
+    if KINDS[clause.kind].timed or clause.kind in LIMITED
+]
+
+
+def golden(contract: Contract, clause: Clause) -> Document:
+    path = folder("cassettes") / contract.name / "bad" / f"{clause.id}.yaml"
+    document = document_of_check(check(contract, [path]))
+    return next(entry for entry in document["clauses"] if entry["id"] == clause.id)
+
+
+@pytest.mark.parametrize(("contract", "clause"), TIMED, ids=[clause.id for _, clause in TIMED])
+def test_a_broken_limit_shows_its_deadline_as_a_line_of_its_own(contract: Contract, clause: Clause) -> None:
+    shown = golden(contract, clause)
+    violation = shown["violation"]
+    assert violation["deadlines"]
+    text = violation_lines(shown)
+    for deadline in violation["deadlines"]:
+        assert any(line.endswith(f"-- {deadline['text']} --") for line in text)
+    last = violation["trace"][-1]["sent"]
+    crossed = any(deadline["at"] <= last for deadline in violation["deadlines"])
+    early = clause.kind in ("lifetime-served", "minimum-wait", "batch-rate", "no-hot-loop")
+    assert crossed is not early, "what came too late crossed its deadline, what came too early did not"
+
+
+def exchange(sent: float, **more: Any) -> dict[str, Any]:
+    return {
+        "number": int(sent),
+        "operation": "poll",
+        "probe": None,
+        "sent": sent,
+        "received": sent,
+        "request": {"method": "POST", "path": "/poll", "body": {"id": 1}},
+        "response": {"status": 200, "body": {"status": "ready"}, "said": "status 'ready'"},
+        "failure": None,
+        **more,
+    }
+
+
+def test_a_deadline_parts_a_run_of_like_exchanges() -> None:
+    trace = [exchange(float(second)) for second in range(6)]
+    shown = lines(trace, [{"at": 2.5, "text": "half time", "start": 0.0}])
+    assert shown == [
+        '    0.000 s  poll {"id": 1}',
+        '             -> status \'ready\': {"status": "ready"}',
+        "    2.000 s  ... 2 more of the same, with the same answer",
+        "    2.500 s  -- half time --",
+        '    3.000 s  poll {"id": 1}',
+        '             -> status \'ready\': {"status": "ready"}',
+        "    4.000 s  ... 1 more of the same, with the same answer",
+        '    5.000 s  poll {"id": 1}',
+        '             -> status \'ready\': {"status": "ready"}',
+    ]
+
+
+def test_exchanges_that_are_left_out_between_two_like_ones_are_counted() -> None:
+    trace = [exchange(0.0), exchange(9.0), exchange(10.0, failure="none", response=None)]
+    assert "1 more of the same, with the same answer, 8 exchanges between them are not shown" in lines(trace)[2]
+
+
+def test_a_deadline_that_is_not_reached_comes_last() -> None:
+    assert (
+        lines([exchange(1.0)], [{"at": 3.0, "text": "wait ends", "start": 0.0}])[-1] == "    3.000 s  -- wait ends --"
+    )
+
+
+def test_a_gist_shows_every_field_of_a_long_body() -> None:
+    body = {"first": "x" * 300, "second": {"inner": "y" * 300}, "status": "ready", "last": 7}
+    shown = gist(body)
+    assert len(shown) <= MAXIMUM_GIST
+    for word in ("first", "second", "inner", '"status": "ready"', '"last": 7'):
+        assert word in shown
+
+
+def test_a_gist_of_xml_is_its_fields_without_envelope_and_namespaces() -> None:
+    text = (
+        '<?xml version="1.0"?><s:Envelope xmlns:s="urn:e"><s:Header/><s:Body><n:poll xmlns:n="urn:n">'
+        "<task-id>7</task-id><more/></n:poll></s:Body></s:Envelope>"
+    )
+    assert gist(text) == "task-id=7, more="
+    assert gist("<html>overloaded</html>") == "<html>overloaded</html>"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "words"),
+    [
+        ({"required": ["a"]}, {"b": None}, "'a' is missing"),
+        ({"properties": {"a": {"type": "integer"}}}, {"a": False}, "at /a: false is not of type integer"),
+        ({"properties": {"a": {"enum": [None, ""]}}}, {"a": "x"}, 'at /a: "x" is not one of null, ""'),
+        ({"properties": {"a": {"not": {"const": "ready"}}}}, {"a": "ready"}, 'at /a: "ready" is not allowed here'),
+    ],
+    ids=["required", "type", "enum", "not"],
+)
+def test_a_wrong_shape_is_told_in_words_of_json(schema: dict[str, Any], value: Any, words: str) -> None:
+    assert [error.message for error in Shape(schema).check(value)] == [words]
+
+
+def test_no_command_that_shows_a_violation_again_holds_a_key() -> None:
+    plan = Plan(CONTRACTS[0], "http://127.0.0.1:9", credential="SECRET-SECRET", advance_url="http://127.0.0.1:9/a?t=1")
+    text = command(plan, "capsolver", strict=True)
+    assert "SECRET" not in text
+    assert text == (
+        "pollproof verify capsolver --base-url http://127.0.0.1:9 --advance-url 'http://127.0.0.1:9/a?t=1' --strict"
+        ' --api-key "$POLLPROOF_API_KEY" --seed 0'
+    )
+    hidden = Plan(CONTRACTS[0], "http://127.0.0.1:9/SECRET-SECRET", credential="SECRET-SECRET")
+    assert "SECRET" not in command(hidden, "capsolver")
+
+
+def test_the_commands_of_check_and_gate_hold_every_option_that_decides_what_is_judged() -> None:
+    assert check_command("p", ["a b.yaml"], together=True, base_url="http://x", require_all=True, keyword="k") == (
+        "pollproof check p 'a b.yaml' --together --base-url http://x"
+    )
+    assert gate_command("p", ["node", "a b"], clock="real", timeout=5.0, task="t.json", strict=True) == (
+        "pollproof gate p --clock real --timeout 5s --task t.json --strict -- node 'a b'"
+    )
