@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -31,6 +32,7 @@ from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.outcomes import Outcome, outcome_exchange
+from pollproof.reference.provider import Settings
 from pollproof.report.gated import document_of_gate
 from pollproof.trace import Exchange, Request, Response
 from tests.gate.inprocess import meet
@@ -299,35 +301,58 @@ def test_an_end_that_real_time_brought_is_not_held_against_a_client() -> None:
 
 
 PATIENT = """
-import http.client, json, os, time
+import http.client, json, os, sys, time
 host, path = os.environ["POLLPROOF_BASE_URL"].removeprefix("http://").split("/")
 connection, headers = http.client.HTTPConnection(host), {"Authorization": "Basic " + os.environ["POLLPROOF_API_KEY"]}
 def ask(method, address, body=None):
     connection.request(method, f"/{path}/{address}", body, headers)
     return json.loads(connection.getresponse().read())
+pause, patience = map(float, sys.argv[1:])
 task = ask("POST", "task", os.environ["POLLPROOF_TASK"])["id"]
-while (status := ask("GET", f"task/{task}")["status"]) == "pending":
-    time.sleep(PAUSE)
+end = time.monotonic() + patience
+while (status := ask("GET", f"task/{task}").get("status")) != "done" and time.monotonic() < end:
+    time.sleep(pause)
 print(ask("GET", f"task/{task}/results") if status == "done" else 1 / 0)
 """
+DECODO = load_contract("decodo")
+
+
+def patient(pause: float, patience: float, name: str, **more: Any) -> Gating:
+    known = {scenario.name: scenario for scenario in scenarios(DECODO)}
+    command = (sys.executable, "-c", PATIENT, str(pause), str(patience))
+    return judge(Gate(DECODO, command, (known[name],), known["smoke"], **more))
 
 
 @leaping
-@pytest.mark.parametrize(("pause", "guilty"), [(0.5, set()), (0.0, {"decodo.client.pace", "decodo.client.failure"})])
-def test_a_client_with_much_patience_is_no_more_than_not_judged_to_its_end(
-    pause: float, guilty: set[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("pause", "patience", "name", "guilty"),
+    [
+        (3, 86_400, "never-ready", set()),
+        (3, math.inf, "never-ready", {"failure"}),
+        (0, math.inf, "never-ready", {"pace", "failure"}),
+        (3, 86_400, "longest-solving-time", set()),
+    ],
+)
+def test_a_client_with_much_patience_is_told_from_one_that_never_ends(
+    pause: float, patience: float, name: str, guilty: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gate_run, "MAXIMUM_REQUESTS", 30)
-    contract = load_contract("decodo")
-    known = scenarios(contract)
-    never = next(scenario for scenario in known if scenario.name == "never-ready")
-    command = (sys.executable, "-c", PATIENT.replace("PAUSE", str(pause)))
-    gating = judge(Gate(contract, command, (never,), known[0]))
-    assert {entry.clause.id for entry in gating.ledger.violated()} == guilty
-    assert [note.partition(" requests")[2] for note in gating.notes] == (
-        [] if guilty else [", at a pace that breaks no rule"]
-    )
-    assert gating.complete is bool(guilty)
+    monkeypatch.setattr(gate_run, "MAXIMUM_AFTERWARDS", 30)
+    gating = patient(pause, patience, name)
+    assert {entry.clause.id for entry in gating.ledger.violated()} == {f"decodo.client.{word}" for word in guilty}
+    assert gating.complete
+    assert gating.notes == []
+
+
+def test_a_client_with_much_patience_is_no_more_than_not_judged_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_run, "MAXIMUM_REQUESTS", 6)
+    short = replace(scenarios(DECODO)[0], settings=Settings(solving=0.3))
+    never = replace(next(each for each in scenarios(DECODO) if each.name == "never-ready"), seconds=1.0)
+    command = (sys.executable, "-c", PATIENT, "0.12", "inf")
+    gating = judge(Gate(DECODO, command, (never,), short, "real"))
+    assert gating.ledger.violated() == []
+    assert not gating.complete
+    assert ", and its time cannot be put forward" in gating.notes[0]
 
 
 @leaping
@@ -414,6 +439,24 @@ def test_a_client_that_is_refused_before_it_could_wait_is_judged_by_the_leaping_
     assert gating.error is None
     assert gating.clock == "leaping"
     assert violated(gating) == {"create-request"}
+
+
+@pytest.mark.parametrize(
+    ("between", "leapt", "guilty"),
+    [(0.01, math.nan, True), (0.3, math.nan, False), (0.3, 0.0, True), (0.3, 0.2, False), (1.5, 0.0, False)],
+)
+def test_who_is_slow_to_ask_again_has_not_paused_where_the_clock_tells(
+    between: float, leapt: float, guilty: bool
+) -> None:
+    contract = load_contract("decodo")
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.CLIENT))
+    made = Response(200, {}, b'{"id": "7", "status": "pending"}')
+    monitor.observe(Exchange(Request("POST", "/task", {}, b'{"url": "https://example.com"}'), made, 0.0, 0.0))
+    for number in range(1, 13):
+        moment = number * between
+        request = Request("GET", "/task/7", {}, b"")
+        monitor.observe(Exchange(request, made, moment, moment, leapt=number * leapt))
+    assert bool(monitor.ledger["decodo.client.pace"].violations) is guilty
 
 
 @pytest.mark.parametrize(("asked", "guilty"), [("9007199254740993", False), ("9007199254740992", True)])

@@ -17,6 +17,12 @@ MAXIMUM_SHARED = 1000
 HURRY = 0.1
 """Seconds between an answer and the next question below which nobody has paused."""
 
+SLOW = 1.0
+"""Seconds that a client may take to ask again, without a pause, on a machine that is busy."""
+
+HARDLY = 0.02
+"""Seconds of waiting over which a clock leaps that are no pause."""
+
 AT_ONCE = 10
 """Questions in a row, each within `HURRY` of the answer before, that are no hot loop yet."""
 
@@ -81,11 +87,16 @@ class Streak(NamedTuple):
     first: int
     number: int
     received: float
+    leapt: float = UNKNOWN_TIME
 
     def hurries(self, event: Event) -> bool:
         """Whether one more question surely came without a pause."""
         exchange = event.exchange
-        return exchange.sent + exchange.precision - self.received < HURRY
+        between = exchange.sent + exchange.precision - self.received
+        if between < HURRY:
+            return True
+        # A clock that leaps over waits tells them from work: who was merely slow has not paused.
+        return between < SLOW and exchange.leapt - self.leapt < HARDLY
 
 
 def streak_key(event: Event) -> tuple[str, Any]:
@@ -430,15 +441,15 @@ class Account:
             return
         if not failed and event.phase is not None and event.phase.terminal:
             return
-        number, received = event.number, event.exchange.received
+        number, received, leapt = event.number, event.exchange.received, event.exchange.leapt
         if before is None:
-            self.streaks[key] = Streak(int(failed), 0, number, number, received)
+            self.streaks[key] = Streak(int(failed), 0, number, number, received, leapt)
         else:
             hurried = before.hurried + 1 if before.hurries(event) else 0
             if failed != (before.failures > 0):
                 hurried = 0  # a retry after an error is another thing than one more question
             failures = before.failures + 1 if failed else 0
-            self.streaks[key] = Streak(failures, hurried, before.first, number, received)
+            self.streaks[key] = Streak(failures, hurried, before.first, number, received, leapt)
         if self.remember is not None and len(self.streaks) > self.remember:
             del self.streaks[next(iter(self.streaks))]
 

@@ -34,6 +34,8 @@ class Exchange(NamedTuple):
     left between `sent` and `sent + precision`, the answer was there at `received` at the latest.
     `failure` says why there is no response. `probe` names what is deliberately wrong with the request
     (`unknown-task`, `wrong-credential`, `missing-field`, `malformed`); None for a request that means it.
+    `leapt` is over how many seconds of waiting the clock of the client had leapt when the request came, since the trace
+    began (UNKNOWN_TIME where it does not leap).
     """
 
     request: Request
@@ -43,6 +45,7 @@ class Exchange(NamedTuple):
     failure: str | None = None
     probe: str | None = None
     precision: float = 0.0
+    leapt: float = UNKNOWN_TIME
 
 
 Trace = Sequence[Exchange]

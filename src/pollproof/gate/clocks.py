@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -29,6 +30,9 @@ class GateClock(Protocol):
     def now(self) -> float:
         """Seconds since an arbitrary moment."""
 
+    def leapt(self) -> float:
+        """Over how many seconds of the client's waits the clock has leapt (NaN for one that does not leap)."""
+
     def advance(self, seconds: float) -> None:
         """Let that many seconds pass."""
 
@@ -44,6 +48,9 @@ class RealClock:
 
     def now(self) -> float:
         return time.monotonic()
+
+    def leapt(self) -> float:
+        return math.nan
 
     def advance(self, seconds: float) -> None:
         time.sleep(seconds)

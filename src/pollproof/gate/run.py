@@ -32,7 +32,10 @@ BUDGET = 120.0
 """Real seconds that may be waited in all scenarios together where the command does not obey the leaping clock."""
 
 MAXIMUM_REQUESTS = 5_000
-"""Requests of one scenario, besides one in each second of its clock, after which the command is ended."""
+"""Requests of one scenario after which its time is put forward, to see whether the command ever ends."""
+
+MAXIMUM_AFTERWARDS = 500
+"""Further requests after which it does not: no task that was ever made is there any more."""
 
 MAXIMUM_IN_VAIN = 1_000
 """Requests in a row that got errors or nothing after which the command is ended: it asks without end."""
@@ -218,7 +221,7 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
     ended, server, clock = performed.ended, performed.server, performed.clock
     reader = Reader(gate.contract)
     monitor = Monitor(reader, clauses_of(gate.contract, Subject.CLIENT))
-    trace = server.trace()
+    trace = performed.trace()
     events = [monitor.observe(exchange) for exchange in trace]
     foreign = [
         f"{exchange.request.method} {exchange.request.path}"[:80]
@@ -295,19 +298,20 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     performed = _perform(gate, scenario, leaps=leaps)
     ended, outcome = performed.ended, performed.outcome
     monitor = Monitor(Reader(gate.contract), clauses)
-    trace = performed.server.trace()
+    trace = performed.trace()
     for exchange in trace:
         monitor.observe(exchange)
     # A client that has broken another rule may have lost its task by that, which is said there.
     guilty = bool(monitor.ledger.violated(Level.MUST))
-    outcome = outcome._replace(promised=scenario.expects is Expects.SUCCESS and not guilty, excused=guilty)
+    promised = scenario.expects is Expects.SUCCESS and performed.moment is None and not guilty
+    outcome = outcome._replace(promised=promised, excused=guilty)
     undecided = ""
     if ended.cut:
         # How long that is for a client depends on the machine, so it does not show that the client never gives up.
         undecided = f"the command was {ended.words} (--timeout)"
     elif performed.excessive and not monitor.ledger.violations:
-        undecided = f"the command was {ended.words}, at a pace that breaks no rule"
-    else:
+        undecided = f"the command was {ended.words}, and its time cannot be put forward"
+    elif performed.moment is None or not outcome.succeeded:
         end = max((exchange.received for exchange in trace), default=0.0)
         monitor.observe(outcome_exchange(outcome, end))
     return Played(scenario, monitor.ledger, ended, outcome, len(trace), performed.virtual, undecided=undecided)
@@ -315,14 +319,24 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
 
 @dataclass(frozen=True, slots=True)
 class _Performed:
-    """One run of the command. `excessive` tells that it was ended because of the number of its requests."""
+    """One run of the command.
+
+    `moment` is when its time was put forward, what came later shows no more than whether it ends. `excessive` tells
+    that it was ended because of the number of its requests, for its time could not be put forward.
+    """
 
     ended: Ended
     server: GateServer
     outcome: Outcome
     clock: GateClock
     virtual: float
+    moment: float | None
     excessive: bool
+
+    def trace(self) -> list[Exchange]:
+        """What is to be judged."""
+        trace = self.server.trace()
+        return trace if self.moment is None else [each for each in trace if each.received <= self.moment]
 
 
 def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
@@ -344,7 +358,7 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
                 "NO_PROXY": "*",
                 "no_proxy": "*",
             }
-            bounds = _Bounds(server, clock, longest(contract, scenario))
+            bounds = _Bounds(server, clock, longest(contract, scenario), leaps=leaps)
             ended = run(
                 gate.command,
                 clock.environment(base),
@@ -359,7 +373,7 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
             ended=ended.words,
             alive=ended.stopped is not None,
         )
-    return _Performed(ended, server, outcome, clock, virtual, bounds.excessive)
+    return _Performed(ended, server, outcome, clock, virtual, bounds.moment, bounds.excessive)
 
 
 def longest(contract: Contract, scenario: Scenario) -> float:
@@ -370,11 +384,14 @@ def longest(contract: Contract, scenario: Scenario) -> float:
 class _Bounds:
     """When a command is ended that does not end by itself."""
 
-    def __init__(self, server: GateServer, clock: GateClock, seconds: float) -> None:
+    def __init__(self, server: GateServer, clock: GateClock, seconds: float, *, leaps: bool) -> None:
         self._server = server
         self._clock = clock
         self._seconds = seconds
+        self._leaps = leaps
         self._began = clock.now()
+        self._most = MAXIMUM_REQUESTS
+        self.moment: float | None = None
         self.excessive = False
 
     @property
@@ -389,7 +406,17 @@ class _Bounds:
             return f"still running after {elapsed:.0f} s"
         if self._server.in_vain > MAXIMUM_IN_VAIN:
             return f"still asking after {MAXIMUM_IN_VAIN} requests in vain"
-        if self._server.count > MAXIMUM_REQUESTS + elapsed:
-            self.excessive = True
-            return f"still asking after {self._server.count} requests"
-        return None
+        if self._server.count <= self._most:
+            return None
+        if self._leaps and self.moment is None:
+            self._put_forward(elapsed)
+            return None
+        self.excessive = self.moment is None
+        return f"still asking after {self._server.count} requests and {elapsed:.0f} s"
+
+    def _put_forward(self, elapsed: float) -> None:
+        """Let the time go by in which any client gives up: one that only counts its requests has few left."""
+        self._most = self._server.count + MAXIMUM_AFTERWARDS
+        self.moment = self._clock.now()
+        self._server.put_forward(self._seconds - elapsed)
+        self._seconds *= 2

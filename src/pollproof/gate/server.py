@@ -106,6 +106,12 @@ class GateServer:
             # Who becomes idle later is looked at again before its time has come, and then to the moment.
             return min([since + IDLE - now for since in self._idle.values()], default=IDLE)
 
+    def put_forward(self, seconds: float) -> None:
+        """Let that much time pass at once, in which no connection is taken for an idle one."""
+        with self._lock:
+            self._clock.advance(seconds)
+            self._idle = dict.fromkeys(self._idle, self._clock.now())
+
     def close(self) -> None:
         """End all connections and take no more."""
         self._closed = True
@@ -160,7 +166,7 @@ class GateServer:
 
     def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
         """Answer one request; whether the connection stays open."""
-        arrived = self._clock.now()
+        arrived, leapt = self._clock.now(), self._clock.leapt()
         request = asked.request
         with self._lock:
             if not request.path.startswith(self._prefix) or "/@" in request.path:
@@ -171,7 +177,7 @@ class GateServer:
             reply = self._play(request)
         failure = self._send(stream, port, asked, reply, hold)
         response = reply.response if failure is None else None
-        exchange = Exchange(request, response, arrived - DOUBT, self._clock.now(), failure, None, DOUBT)
+        exchange = Exchange(request, response, arrived - DOUBT, self._clock.now(), failure, None, DOUBT, leapt)
         with self._lock:
             self._kept.append(exchange)
             self.in_vain = self.in_vain + 1 if response is None or response.status >= 400 else 0

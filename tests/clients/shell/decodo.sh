@@ -57,6 +57,7 @@ call() {
         5??) came_to_nothing 5xx "${retry_after:-0}" "HTTP $http"; return 1 ;;
         4??)
             [ "$fault" != loses-http-errors ] || give_up "HTTP $http"
+            [ "$fault" != ignores-faulted ] || return 1
             refused "HTTP $http: $(jq -r '.message? // "no message"' "$answer" 2>/dev/null || echo 'no message')" ;;
         204) echo null >"$answer" ;;
     esac

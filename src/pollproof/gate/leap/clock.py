@@ -124,6 +124,10 @@ class LeapClock:
         """Seconds since an arbitrary moment: what the client reads from CLOCK_MONOTONIC."""
         return float(self._functions.pollproof_leap_now(self._file)) / SECOND
 
+    def leapt(self) -> float:
+        """Over how many seconds of the client's waits the clock has leapt so far."""
+        return float(self._functions.pollproof_leap_leapt(self._file)) / SECOND
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward at once, whatever the client does: its waits that end by then end now.
 
