@@ -121,12 +121,14 @@ CAPTCHA = [
         f"{UNLAWFUL_WAIT}: seconds were written where milliseconds were meant.",
         "client.wait",
         only=("python", "shell"),
+        also=("client.solution",),
     ),
     Fault(
         "seconds",
         f"{UNLAWFUL_WAIT}: the seconds were handed to a timer that counts milliseconds.",
         "client.wait",
         only=("node",),
+        also=("client.solution",),
     ),
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.wait"),
     Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error that is not final.", "client.wait"),
@@ -197,14 +199,21 @@ CAPTCHA = [
 
 BATCHES = ("--batch-size", "1")
 DECODO = [
-    Fault("hot", "A client does not poll in a hot loop.", "client.pace"),
+    Fault("hot", "A client does not poll in a hot loop.", "client.pace", also=("client.solution",)),
     Fault(
         "milliseconds",
         "A client does not poll in a hot loop: a wrong unit of time.",
         "client.pace",
         only=("python", "shell"),
+        also=("client.solution",),
     ),
-    Fault("seconds", "A client does not poll in a hot loop: a wrong unit of time.", "client.pace", only=("node",)),
+    Fault(
+        "seconds",
+        "A client does not poll in a hot loop: a wrong unit of time.",
+        "client.pace",
+        only=("node",),
+        also=("client.solution",),
+    ),
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.pace"),
     Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error.", "client.retries"),
     Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries", also=("client.failure",)),
@@ -219,7 +228,12 @@ DECODO = [
     Fault("hasty-batches", "A client sends at most one batch a second.", "client.batch-rate", options=BATCHES),
     Fault("urls-and-queries", "A batch has urls or queries, not both.", "client.batch-request"),
     Fault("empty-as-success", "HTTP 204 says that there are no results yet: it is no result.", "client.failure"),
-    Fault("empty-as-failure", "HTTP 204 says that there are no results yet: it is no failure.", "client.solution"),
+    Fault(
+        "empty-as-failure",
+        "HTTP 204 says that there are no results yet: it is no failure.",
+        "client.solution",
+        also=("client.failure",),
+    ),
     Fault("ignores-faulted", "A task that is faulted has no results to wait for: the client ends.", "client.failure"),
     Fault("faulted-as-done", REPORTED, "client.failure"),
     Fault("unknown-as-success", "A status that nobody documented is not a result.", "client.failure"),
@@ -234,14 +248,21 @@ DECODO = [
 ]
 
 CNODE = [
-    Fault("hot", "A client does not poll in a hot loop.", "client.pace"),
+    Fault("hot", "A client does not poll in a hot loop.", "client.pace", also=("client.solution",)),
     Fault(
         "milliseconds",
         "A client does not poll in a hot loop: a wrong unit of time.",
         "client.pace",
         only=("python", "shell"),
+        also=("client.solution",),
     ),
-    Fault("seconds", "A client does not poll in a hot loop: a wrong unit of time.", "client.pace", only=("node",)),
+    Fault(
+        "seconds",
+        "A client does not poll in a hot loop: a wrong unit of time.",
+        "client.pace",
+        only=("node",),
+        also=("client.solution",),
+    ),
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.pace"),
     Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error.", "client.retries"),
     Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries", also=("client.failure",)),
@@ -262,6 +283,7 @@ CNODE = [
         "matches-text",
         "XML is read by names, not as text: prefixes, attributes and order do not matter.",
         "client.solution",
+        also=("client.final",),
     ),
     Fault("substring", "Only FINISHED_OK is a success, not every status that has FINISHED in it.", "client.failure"),
     Fault(

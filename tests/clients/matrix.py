@@ -15,6 +15,9 @@ from pollproof.gate.scenarios import Scenario
 from pollproof.loading import load_contract
 from tests.clients.catalogue import Client
 
+TIMEOUT = 300.0
+"""Real seconds for one scenario: a thousand requests of a shell take a while on a machine that is busy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
@@ -87,7 +90,7 @@ def judged(client: Client, names: Iterable[str]) -> Judged:
     """Let a client meet the scenarios with these names."""
     contract, known = catalogue_of(client.provider)
     chosen = tuple(scenario for scenario in known if scenario.name in set(names))
-    gating = judge(Gate(contract, client.command, chosen, known[0], "leap"))
+    gating = judge(Gate(contract, client.command, chosen, known[0], "leap", TIMEOUT))
     return Judged(client, gating.error, gating.clock, list(_meetings(gating)))
 
 
