@@ -576,7 +576,10 @@ def test_a_solution_counts_where_it_is_printed_and_not_in_a_log() -> None:
     program = f"import sys; sys.argv = ['client.py']; {{}}; exec(open({str(CLIENT)!r}).read())"
     logged = judged(sys.executable, "-c", program.format("sys.stdout = sys.stderr"), names=("smoke",))
     assert violated(logged) == {"solution"}
-    ended = document_of_gate(logged)["scenarios"][0]
+    document = document_of_gate(logged)
+    told = "smoke: the solution stands in standard error alone, and is looked for in standard output"
+    assert document["notes"] == [told]
+    ended = document["scenarios"][0]
     assert ended["output"] == {"bytes": 0, "head": "", "tail": ""}
     assert "token-" in ended["errors"]["head"]
     assert (

@@ -37,6 +37,9 @@ def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool 
             clause["violation"]["scenario"] = gating.evidence[clause["id"]]
     left_out = [played for played in gating.played if played.reason]
     notes = [f"{len(left_out)} scenarios were not run; {left_out[0].reason}"] if left_out else []
+    astray = [played.scenario.name for played in gating.played if _is_astray(played)]
+    if astray:
+        notes.append(f"{astray[0]}: the solution stands in standard error alone, and is looked for in standard output")
     document: Document = {
         "pollproof": __version__,
         "mode": "gate",
@@ -81,6 +84,14 @@ def _scenario(played: Played, redactor: Redactor) -> Document:
             if entry.verdict is not Verdict.UNEXERCISED
         },
     }
+
+
+def _is_astray(played: Played) -> bool:
+    """Whether a client wrote its solution to the wrong stream."""
+    ended, outcome = played.ended, played.outcome
+    if ended is None or outcome is None:
+        return False
+    return outcome.succeeded and outcome.result is None and bool(ended.errors.tokens)
 
 
 def _output(output: Output, redactor: Redactor) -> Document:
