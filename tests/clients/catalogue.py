@@ -92,7 +92,7 @@ OCCASIONS = {
     "loses-http-errors": ("error-captcha-not-ready-400", "task-failed"),
     "loses-faults": ("fault-500", "lost"),
     "unknown-as-success": ("unknown-status", "status-series-finished"),
-    "idle-as-success": ("smoke", "status-idle-in-the-creation"),
+    "idle-as-success": ("status-idle-in-the-creation",),
     "ready-without-solution": ("ready-without-a-solution",),
     "done-without-results": ("result-gone", "ready-without-a-solution"),
     "failure-as-success": ("task-failed", "lost", "creation-refused-error-zero-balance-200", "creation-refused-401"),
