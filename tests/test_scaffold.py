@@ -13,13 +13,13 @@ from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import parameter_names
 from pollproof.clock import ShiftedClock
 from pollproof.contract.conditions import COMPARISONS
-from pollproof.contract.model import Effect, Phase, Role, Subject
+from pollproof.contract.model import Effect, Phase, Role
 from pollproof.data import bundled
-from pollproof.explore.client import judge_client
 from pollproof.explore.run import Plan, explore
 from pollproof.loading import load_contract
 from pollproof.loading.grammar import ANSWERS, MARKS, PROBES
-from pollproof.mutants import mutant_named, mutants, mutants_of, variant_provider, variant_settings, variants_of
+from pollproof.mutants import mutant_named
+from pollproof.proof import prove
 from pollproof.reference.server import serve
 from pollproof.scaffold import SCHEMAS
 from pollproof.shapes import Shape
@@ -68,23 +68,7 @@ def test_what_it_writes_is_held_and_leaves_nothing_unexercised(begun: Path) -> N
 
 
 def test_every_clause_of_it_has_a_mutant_that_only_it_kills_and_a_variant_that_it_lets_pass(begun: Path) -> None:
-    contract = load_contract(begun / "my-api.toml")
-    for mutant in mutants(contract):
-        if mutant.subject is Subject.CLIENT:
-            ledger = judge_client(contract, client=mutant.client_type, changes=mutant.changes).ledger
-        else:
-            ledger = explore(Plan(contract, examples=0), provider=mutant.provider()).ledger
-        assert {entry.clause.id for entry in ledger.violated()} == {mutant.clause.id, *mutant.companions}, mutant.name
-    held: dict[str, set[str]] = {}
-    for variant in contract.variants:
-        exploring = explore(Plan(contract, examples=3), provider=variant_provider(contract, variant))
-        assert exploring.error is None
-        assert exploring.ledger.violated() == []
-        assert judge_client(contract, settings=variant_settings(variant)).ledger.violated() == []
-        held[variant.name] = {name for name, entry in exploring.ledger.entries.items() if entry.exercised}
-    for clause in contract.clauses:
-        assert mutants_of(contract, clause)
-        assert any(clause.id in held[variant.name] for variant in variants_of(contract, clause)), clause.id
+    assert prove(load_contract(begun / "my-api.toml")).problems() == []
 
 
 def test_its_samples_have_their_shapes_and_its_corruptions_break_their_clauses(begun: Path) -> None:

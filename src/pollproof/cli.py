@@ -20,6 +20,7 @@ from pollproof.commands.check import check
 from pollproof.commands.common import console_for, contract_or_exit
 from pollproof.commands.drift import drift
 from pollproof.commands.gate import gate
+from pollproof.commands.mutants import mutants
 from pollproof.commands.record import record
 from pollproof.commands.reporting import Reports, report_options
 
@@ -396,7 +397,7 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-for command in (check, gate, record, drift):
+for command in (check, gate, record, drift, mutants):
     cli.add_command(command)
 
 

@@ -42,12 +42,16 @@ class Evidence:
 
 @dataclass(slots=True)
 class Entry:
-    """What is known about one clause: how often it was exercised, how often broken, and the shortest evidence."""
+    """What is known about one clause: how often it was exercised, how often broken, and the shortest evidence.
+
+    `first` counts the exchanges that had been judged when it was first broken, that one included.
+    """
 
     clause: Clause
     exercised: int = 0
     violations: int = 0
     evidence: Evidence | None = None
+    first: int | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -57,11 +61,12 @@ class Entry:
 
 
 class Ledger:
-    """The entries of all clauses that a run judges, in the order of the contract."""
+    """The entries of all clauses that a run judges, in the order of the contract; `exchanges` were judged so far."""
 
     def __init__(self, clauses: Iterable[Clause]) -> None:
         self.entries = {clause.id: Entry(clause) for clause in clauses}
         self.violations = 0
+        self.exchanges = 0
 
     def __getitem__(self, identifier: str) -> Entry:
         return self.entries[identifier]
@@ -72,14 +77,16 @@ class Ledger:
         entry.exercised += 1
         entry.violations += 1
         self.violations += 1
+        if entry.first is None:
+            entry.first = self.exchanges
         if entry.evidence is None or len(evidence.trace) < len(entry.evidence.trace):
             entry.evidence = evidence
 
     def clear(self) -> None:
         """Forget everything that was said of the clauses."""
         for entry in self.entries.values():
-            entry.exercised, entry.violations, entry.evidence = 0, 0, None
-        self.violations = 0
+            entry.exercised, entry.violations, entry.evidence, entry.first = 0, 0, None, None
+        self.violations = self.exchanges = 0
 
     def absorb(self, other: Ledger) -> None:
         """Add what another ledger of the same clauses says; of evidence the shorter stays."""
@@ -91,7 +98,10 @@ class Ledger:
                 own.evidence is None or len(entry.evidence.trace) < len(own.evidence.trace)
             ):
                 own.evidence = entry.evidence
+            if own.first is None and entry.first is not None:
+                own.first = self.exchanges + entry.first
         self.violations += other.violations
+        self.exchanges += other.exchanges
 
     def violated(self, *levels: Level) -> list[Entry]:
         """The violated entries of these levels (all levels when none is given)."""

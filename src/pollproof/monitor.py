@@ -91,6 +91,7 @@ class Monitor:
         """Judge one more exchange; its event, or None where it belongs to no operation (`skipped` counts those)."""
         number = self._count
         self._count = number + 1
+        self.ledger.exchanges += 1
         if self._keeps:
             self.trace.append(exchange)
         event = self.reader.read(exchange, number)

@@ -5,11 +5,12 @@ It shows that the client clauses can be kept, and its mutants that they can be b
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pollproof.clauses.fields import seconds_of
 from pollproof.clock import VirtualClock
-from pollproof.contract.model import Break, Contract, Effect, Phase, Subject, TaskKind
+from pollproof.contract.model import Break, Contract, Effect, Phase, Subject, TaskKind, Variant
 from pollproof.contract.places import MISSING
 from pollproof.events import Answer, Event, Reader
 from pollproof.explore.session import Handle, Session
@@ -148,19 +149,21 @@ def judge_client(
     ledger: Ledger | None = None,
     client: type[ReferenceClient] = ReferenceClient,
     changes: tuple[Break, ...] = (),
-    settings: Settings | None = None,
+    variant: Variant | None = None,
 ) -> Monitor:
     """Let a client do all kinds of tasks, and one that is never ready, against the reference; the monitor judged it.
 
-    `changes` are departures of the client's request bodies, by operation.
+    `changes` are departures of the client's request bodies, by operation. `variant` is the legal variant of the
+    reference that the client meets.
     """
     clauses = clauses_of(contract, Subject.CLIENT)
     monitor = Monitor(Reader(contract), clauses, Ledger(clauses) if ledger is None else ledger)
-    base = settings or Settings()
-    for number, solving in enumerate((None, NEVER, None) if settings is None else (settings.solving,)):
+    base = Settings() if variant is None else Settings(**variant.settings)
+    for number, solving in enumerate((base.solving, NEVER, base.solving)):
         clock = VirtualClock()
         clock.advance(number * STAGE)  # the trace goes on: a session begins later than the last one ended
-        provider = ReferenceProvider(contract, clock, Settings(solving, base.lifetime, base.polls, token=base.token))
+        settings = replace(base, solving=solving)
+        provider = ReferenceProvider(contract, clock, settings, () if variant is None else variant.changes)
         provider.skip_ids(number * 1000)
         target = OverloadedTarget(InProcessTarget("the reference provider", provider.handle))
         session = ChangedSession(contract, target, clock, monitor)

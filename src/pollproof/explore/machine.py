@@ -193,6 +193,7 @@ class Exploration:
 
     `fresh` prepares the session of each example. Violations go into the ledger; the first failing trace of a target
     that does not repeat itself is kept there as well, so nothing is lost when Hypothesis cannot reproduce it.
+    With `until` it ends as soon as those clauses are violated, and makes nothing shorter.
     """
 
     def __init__(
@@ -205,6 +206,7 @@ class Exploration:
         seed: int,
         steps: int = STEPS,
         database: ExampleDatabase | None = None,
+        until: frozenset[str] = frozenset(),
     ) -> None:
         self._fresh = fresh
         self._ledger = ledger
@@ -213,6 +215,7 @@ class Exploration:
         self._seed = seed
         self._steps = steps
         self._database = database
+        self._until = until
         self._known: set[str] = set()
         self._shrinks = 0
         self.examples = 0
@@ -243,15 +246,23 @@ class Exploration:
         """Called after each move: raises for Hypothesis when the move showed a violation of a further clause."""
         now = self._ledger.violations
         if now != before:
+            if self._has_enough():
+                raise StopExploring
             found = {name for name, entry in self._ledger.entries.items() if entry.verdict is Verdict.VIOLATED}
             if found - self._known:
                 self._shrinks += 1
                 raise ClauseViolated(", ".join(sorted(found - self._known)))
         return now
 
+    def _has_enough(self) -> bool:
+        """Whether all that is looked for was found; never where nothing particular is."""
+        return bool(self._until) and all(self._ledger[name].verdict is Verdict.VIOLATED for name in self._until)
+
     def run(self) -> None:
         """Explore until the examples or the time are used up."""
         for round_ in range(MAXIMUM_FINDINGS):
+            if self._has_enough():
+                return
             self._known = {name for name, entry in self._ledger.entries.items() if entry.verdict is Verdict.VIOLATED}
             self._shrinks = 0
             remaining = self._examples - self.examples

@@ -80,14 +80,21 @@ Progress = Callable[[str, int, int], None]
 """Called with the stage in words, exchanges so far, and clauses exercised."""
 
 
-def explore(plan: Plan, progress: Progress | None = None, provider: ReferenceProvider | None = None) -> Exploring:
+def explore(
+    plan: Plan,
+    progress: Progress | None = None,
+    provider: ReferenceProvider | None = None,
+    until: frozenset[str] | None = None,
+) -> Exploring:
     """Explore the target of a plan. Raises TargetError for a URL that is none; all else is told in the result.
 
-    `provider` replaces the embedded reference (a mutant or a legal variant of it).
+    `provider` replaces the embedded reference (a mutant or a legal variant of it): then it alone is judged, and no
+    reference client. With `until` the state machine comes after all walks, and only until those clauses are violated.
     """
     contract = plan.contract
     embedded = plan.base_url is None
-    clauses: tuple[Clause, ...] = clauses_of(contract) if embedded else clauses_of(contract, Subject.PROVIDER)
+    judges_client = embedded and provider is None
+    clauses: tuple[Clause, ...] = clauses_of(contract) if judges_client else clauses_of(contract, Subject.PROVIDER)
     ledger = Ledger(clauses)
     result = Exploring(plan, ledger)
     started = time.monotonic()
@@ -133,10 +140,14 @@ def explore(plan: Plan, progress: Progress | None = None, provider: ReferencePro
             else:
                 receiver = HttpCallbacks(clock, plan.callback_url)
             session.callbacks = receiver
+        explored = provider if embedded else None
         _walk(session, result, stage, last=False)
-        _explore(session, result, stage, provider if embedded else None, clock)
+        if until is None:
+            _explore(session, result, stage, explored, clock)
         _walk(session, result, stage, last=True)
-        if embedded:
+        if until is not None:
+            _explore(session, result, stage, explored, clock, until)
+        if judges_client:
             stage[0] = "reference client"
             judge_client(contract, ledger)
     except OSError as error:  # the port of the receiver of callbacks
@@ -185,7 +196,12 @@ def _walk(session: Session, result: Exploring, stage: list[str], *, last: bool) 
 
 
 def _explore(
-    session: Session, result: Exploring, stage: list[str], provider: ReferenceProvider | None, clock: Clock
+    session: Session,
+    result: Exploring,
+    stage: list[str],
+    provider: ReferenceProvider | None,
+    clock: Clock,
+    until: frozenset[str] = frozenset(),
 ) -> None:
     from pollproof.explore.machine import Exploration  # Hypothesis takes its time to import
 
@@ -204,7 +220,7 @@ def _explore(
         return session
 
     exploration = Exploration(
-        fresh, result.ledger, examples=examples, seconds=MACHINE_SECONDS[plan.profile], seed=plan.seed
+        fresh, result.ledger, examples=examples, seconds=MACHINE_SECONDS[plan.profile], seed=plan.seed, until=until
     )
     try:
         exploration.run()

@@ -1,0 +1,100 @@
+"""Trials: one mutant, or one legal variant, explored and judged.
+
+A mutant provider is taken through all walks to their end, though its clause may have been broken long before: what
+comes after shows whether other clauses complain too. Only a mutant that the walks let live meets the state machine,
+and that ends at the first violation of its clause. A mutant client does all the work of the reference client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pollproof.contract.model import Contract, Subject, Variant
+from pollproof.explore.client import judge_client
+from pollproof.explore.run import Plan, explore
+from pollproof.ledger import Ledger, Verdict
+from pollproof.mutants import Mutant, variant_provider
+
+MUTANT_EXAMPLES = 60
+"""Examples of the state machine for a mutant that the walks let live."""
+
+VARIANT_EXAMPLES = 5
+"""Examples of the state machine for a legal variant, after all walks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of one mutant or one legal variant.
+
+    `clauses` are the clause that a mutant breaks, or those whose freedom a variant shows; `companions` may be violated
+    beside it. `violated` counts, for each violated clause, the exchanges up to the first one that broke it; `held` are
+    the clauses that were exercised and not broken. `error` says why it could not be carried out.
+    """
+
+    name: str
+    subject: Subject
+    clauses: tuple[str, ...]
+    companions: tuple[str, ...]
+    violated: Mapping[str, int]
+    held: frozenset[str]
+    exchanges: int
+    is_mutant: bool
+    error: str | None = None
+
+    @property
+    def killed(self) -> bool:
+        """Whether its own clause found the mutant."""
+        return self.clauses[0] in self.violated
+
+    @property
+    def exchanges_to_kill(self) -> int | None:
+        """Exchanges up to the first that its own clause held against the mutant; None where it survived."""
+        return self.violated.get(self.clauses[0]) if self.is_mutant else None
+
+    @property
+    def bystanders(self) -> tuple[str, ...]:
+        """Clauses that complained though neither they nor their companion is broken: of a variant, any."""
+        own = {*self.clauses, *self.companions} if self.is_mutant else set[str]()
+        return tuple(name for name in self.violated if name not in own)
+
+
+def try_mutant(mutant: Mutant, seed: int = 0, examples: int = MUTANT_EXAMPLES) -> Trial:
+    """Explore a mutant provider, or let a mutant client work."""
+    error = None
+    if mutant.subject is Subject.CLIENT:
+        ledger = judge_client(mutant.contract, client=mutant.client_type, changes=mutant.changes).ledger
+    else:
+        plan = Plan(mutant.contract, examples=examples, seed=seed)
+        exploring = explore(plan, provider=mutant.provider(), until=frozenset([mutant.clause.id]))
+        ledger, error = exploring.ledger, exploring.error
+    return _trial(mutant.name, mutant.subject, (mutant.clause.id,), mutant.companions, ledger, error, is_mutant=True)
+
+
+def try_variant(contract: Contract, variant: Variant, seed: int = 0, examples: int = VARIANT_EXAMPLES) -> Trial:
+    """Explore a legal variant, and let the reference client work with it."""
+    plan = Plan(contract, examples=examples, seed=seed)
+    exploring = explore(plan, provider=variant_provider(contract, variant))
+    ledger = Ledger(contract.clauses)
+    ledger.absorb(exploring.ledger)
+    judge_client(contract, ledger, variant=variant)
+    return _trial(variant.name, Subject.PROVIDER, variant.clauses, (), ledger, exploring.error, is_mutant=False)
+
+
+def _trial(
+    name: str,
+    subject: Subject,
+    clauses: tuple[str, ...],
+    companions: tuple[str, ...],
+    ledger: Ledger,
+    error: str | None,
+    *,
+    is_mutant: bool,
+) -> Trial:
+    violated = {
+        identifier: entry.first or 0
+        for identifier, entry in ledger.entries.items()
+        if entry.verdict is Verdict.VIOLATED
+    }
+    held = frozenset(name for name, entry in ledger.entries.items() if entry.verdict is Verdict.HELD)
+    return Trial(name, subject, clauses, companions, violated, held, ledger.exchanges, is_mutant, error)
