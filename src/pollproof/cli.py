@@ -17,7 +17,7 @@ import click
 
 from pollproof import __version__
 from pollproof.commands.check import check
-from pollproof.commands.common import console_for, contract_or_exit
+from pollproof.commands.common import console_for, contract_or_exit, todays
 from pollproof.commands.drift import drift
 from pollproof.commands.gate import gate
 from pollproof.commands.mutants import mutants
@@ -65,7 +65,9 @@ def cli() -> None:
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the state machine.")
 @report_options
 @click.option("-n", "workers", metavar="WORKERS", help="Worker processes (pytest-xdist); providers are shared out.")
-@click.option("-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.")
+@click.option(
+    "-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.", callback=todays
+)
 @click.option("-x", "stop", is_flag=True, help="Stop at the first failing clause, as in pytest.")
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def verify(providers: tuple[str, ...], **options: Any) -> None:
@@ -276,7 +278,7 @@ def clauses(providers: tuple[str, ...], kinds: bool, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("clause_id", metavar="CLAUSE")
+@click.argument("clause_id", metavar="CLAUSE", callback=todays)
 @click.option("--contract", metavar="CONTRACT.toml", help="A contract file, where the clause is not in a bundled one.")
 def explain(clause_id: str, contract: str | None) -> None:
     """Explain one clause: its rule, where it is documented, how it is judged, what breaks it, what is left open."""
@@ -294,7 +296,9 @@ def explain(clause_id: str, contract: str | None) -> None:
 @cli.command()
 @click.argument("provider")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one.")
-@click.option("--mutant", metavar="NAME", help="Serve a mutant: a clause id, or the name that `explain` shows.")
+@click.option(
+    "--mutant", metavar="NAME", callback=todays, help="Serve a mutant: a clause id, or the name that `explain` shows."
+)
 @click.option(
     "--cassette", "cassettes", multiple=True, metavar="FILE", help="Answer from this recording instead (repeatable)."
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof.commands.common import console_for, contract_or_exit
+from pollproof.commands.common import console_for, contract_or_exit, todays
 from pollproof.commands.reporting import Reports, report_options
 from pollproof.expressions import ExpressionError, matching
 
@@ -35,9 +35,13 @@ EPILOG = (
 )
 @click.option("--together", is_flag=True, help="Take all files as one trace. [each file is one of its own]")
 @click.option("--whole", is_flag=True, help="The recordings hold all traffic of the client: foreign ids are its fault.")
-@click.option("--require", "required", multiple=True, metavar="CLAUSE", help="A clause that must be exercised.")
+@click.option(
+    "--require", "required", multiple=True, metavar="CLAUSE", callback=todays, help="A clause that must be exercised."
+)
 @report_options
-@click.option("-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.")
+@click.option(
+    "-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.", callback=todays
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     """Judge recordings: cassettes of vcrpy (YAML, JSON) and HAR files, plain or gzip, provider and client alike.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -32,6 +32,15 @@ def contract_or_exit(name: str) -> Contract:
         return load_contract(name)
     except ContractError as error:
         raise click.UsageError(str(error)) from None
+
+
+def todays(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """An option that names clauses: ids that were renamed are taken as those that took their place."""
+    if not value:
+        return value
+    from pollproof.loading.identifiers import current
+
+    return current(value) if isinstance(value, str) else tuple(current(each) for each in value)
 
 
 def writable(*files: str | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pollproof.commands.common import console_for, contract_or_exit, writable, write
+from pollproof.commands.common import console_for, contract_or_exit, todays, writable, write
 
 EPILOG = (
     "Exit status: 0 every mutant is killed by its own clause and no legal variant is accused; 1 a mutant survived, a "
@@ -21,7 +21,13 @@ EPILOG = (
 
 @click.command(epilog=EPILOG)
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|CONTRACT.toml ...]")
-@click.option("-k", "keyword", metavar="EXPRESSION", help="Only clauses and mutants whose names match, as in pytest.")
+@click.option(
+    "-k",
+    "keyword",
+    metavar="EXPRESSION",
+    help="Only clauses and mutants whose names match, as in pytest.",
+    callback=todays,
+)
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the state machine.")
 @click.option("-n", "workers", type=click.IntRange(1, 64), default=1, metavar="WORKERS", help="Worker processes. [1]")
 @click.option("--json", "json_file", metavar="FILE", help="Write the matrix as JSON (- for standard output).")
