@@ -136,15 +136,6 @@ def test_the_json_report_of_a_passed_run_is_valid(embedded: Run) -> None:
 # --------------------------------------------------------------------------- verify, options
 
 
-def test_two_workers_say_the_same_as_one_and_json_to_standard_output_is_nothing_but_json(embedded: Run) -> None:
-    done = pollproof("verify", "capsolver", "capmonster", "--examples", "0", "-n", "2", "--json", "-")
-    shared = json.loads(done.stdout)
-    told = [[(clause["id"], clause["verdict"]) for clause in report["clauses"]] for report in (embedded.report, shared)]
-    assert told[0] == told[1]
-    assert (done.returncode, shared["outcome"]) == (0, "passed")
-    assert "PASSED: " in done.stderr
-
-
 def test_no_color_is_kept_where_colour_is_forced() -> None:
     done = pollproof("clauses", "capsolver", NO_COLOR="1", FORCE_COLOR="1")
     assert not re.search(r"\x1b\[(3|4|9)\d", done.stdout), "no colour, whatever else"

@@ -84,7 +84,7 @@ def test_the_state_machine_shows_a_violation_in_its_shortest_form(
 ) -> None:
     monkeypatch.setattr("pollproof.explore.run.WALKS", [])
     mutant = next(mutant for mutant in mutants(contract) if mutant.clause.kind == "result-stable")
-    exploring = explore(Plan(contract, examples=60), provider=mutant.provider())
+    exploring = explore(Plan(contract, examples=25), provider=mutant.provider())
     evidence = exploring.ledger[mutant.clause.id].evidence
     assert evidence is not None
     assert len(evidence.trace) <= 5  # created, read, read again, and hardly anything else

@@ -9,7 +9,8 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +21,19 @@ from pollproof.commands.check import check
 from pollproof.commands.common import console_for, contract_or_exit, todays
 from pollproof.commands.drift import drift
 from pollproof.commands.gate import gate
+from pollproof.commands.merge import merge
 from pollproof.commands.mutants import mutants
 from pollproof.commands.record import record
 from pollproof.commands.reporting import Reports, report_options
+from pollproof.commands.sharing import asked, explore_shared, shard_option, workers_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pollproof.contract.model import Contract
     from pollproof.report.document import Document
+
+    Label = Callable[[Document], Document]
 
 ERROR = 4
 
@@ -64,7 +69,8 @@ def cli() -> None:
 @click.option("--examples", type=int, metavar="N", help="Examples of the state machine; 0 for the walks alone.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the state machine.")
 @report_options
-@click.option("-n", "workers", metavar="WORKERS", help="Worker processes (pytest-xdist); providers are shared out.")
+@workers_option
+@shard_option
 @click.option(
     "-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.", callback=todays
 )
@@ -77,6 +83,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     """
     from pollproof.data import bundled
     from pollproof.explore.options import OptionError, command, plan_from
+    from pollproof.report.merging import as_shard
 
     names = list(dict.fromkeys(providers or bundled()))
     for name in names:
@@ -93,21 +100,48 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         plans = {name: plan_from(name, **picked) for name in names}
     except OptionError as error:
         raise click.UsageError(str(error)) from None
+    workers, shard = asked(options)
+    if shard is not None and options["stop"]:
+        raise click.UsageError("-x does not go with --shard: all shards of a run judge the same clauses")
+    if shard is not None and options["base_url"]:
+        raise click.UsageError(
+            "--shard shares out the embedded references; what is at --base-url is explored in one go"
+        )
     reports = Reports.asked(options)
     console = console_for(reports.stream)
+    given: dict[str, Document] = {}
+    parts: list[str] = []
     try:
-        documents = _run(names, picked, options, console)
+        if (workers is not None or shard is not None) and not options["base_url"]:
+            keys = {_argument(name): plan for name, plan in plans.items()}
+            with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
+                given, parts = explore_shared(keys, workers, shard, progress)
+        documents = _run(names, picked, options, console, given)
     except KeyboardInterrupt:
         click.echo("interrupted: the run was cut short", err=True)
         raise SystemExit(3) from None
     again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
-    raise SystemExit(_report(documents, names, again, options, console, reports))
+    label: Label | None = None
+    if shard is not None:
+        settings = ("profile", "examples", "seed", "strict", "require_all", "keyword")
+        wishes = {"contracts": names, **{name: options[name] for name in settings}}
+        label = partial(as_shard, number=shard.number, of=shard.of, parts=parts, asked=wishes)
+    raise SystemExit(_report(documents, names, again, options, console, reports, label))
+
+
+def _argument(name: str) -> str:
+    """A provider as the suite is told it: a contract file by its whole path."""
+    return str(Path(name).resolve()) if name.endswith(".toml") else name
 
 
 def _run(
-    names: Sequence[str], picked: dict[str, Any], options: dict[str, Any], console: Console
+    names: Sequence[str],
+    picked: dict[str, Any],
+    options: dict[str, Any],
+    console: Console,
+    given: dict[str, Document],
 ) -> dict[str, Document]:
-    """Run the compliance suite with pytest; the documents of the providers that were explored."""
+    """Run the compliance suite with pytest; the documents of the providers that were explored, or are given."""
     import pytest
 
     from pollproof.data import folder
@@ -126,13 +160,11 @@ def _run(
     ]
     arguments += ["-c", str(suite / "suite.ini"), "-q", "--no-header", "--no-summary", "--tb=no"]
     for name in names:
-        arguments += ["--provider", str(Path(name).resolve()) if name.endswith(".toml") else name]
+        arguments += ["--provider", _argument(name)]
     for key, value in picked.items():
         if value is not None:
             arguments.append(f"--{key.replace('_', '-')}={value}")
     arguments += [f"--{flag.replace('_', '-')}" for flag in ("strict", "require_all") if options[flag]]
-    if options["workers"]:
-        arguments += ["-p", "xdist.plugin", "-n", options["workers"], "--dist", "loadgroup"]
     if options["keyword"]:
         arguments += ["-k", options["keyword"]]
     if options["stop"]:
@@ -140,7 +172,7 @@ def _run(
     # The plugins of the environment are none of the suite's business, and loading them costs seconds.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
-        runner = Runner(progress)
+        runner = Runner(progress, given)
         sink = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed below, after pytest has let go of it
         with sink, contextlib.redirect_stdout(sink):
             status = pytest.main(arguments, plugins=[_Named(RUNNER, runner)])
@@ -151,9 +183,9 @@ def _run(
         raise SystemExit(ERROR)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         raise click.UsageError(f"no clause matches -k '{options['keyword']}'")
-    documents = runner.documents
+    flags = {flag: options[flag] for flag in ("strict", "require_all")}
+    documents = {key: decided(document, **flags) for key, document in runner.documents.items()}
     if options["keyword"] or options["stop"]:  # what was not asked about has no say in the outcome
-        flags = {flag: options[flag] for flag in ("strict", "require_all")}
         documents = {key: decided(only(document, runner.judged), **flags) for key, document in documents.items()}
         documents = {key: document for key, document in documents.items() if document["clauses"]}
     return {Path(key).stem if key.endswith(".toml") else key: document for key, document in documents.items()}
@@ -214,8 +246,9 @@ def _report(
     options: dict[str, Any],
     console: Console,
     reports: Reports,
+    label: Label | None,
 ) -> int:
-    from pollproof.report.document import merge, outcome_of, with_again
+    from pollproof.report.document import decided, merge, outcome_of, with_again
     from pollproof.report.terminal import print_document, print_summary
 
     ordered = [
@@ -228,6 +261,8 @@ def _report(
     for document in ordered:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
     whole = merge(ordered)
+    if label is not None:  # that clauses were not exercised is for the report of all shards to say
+        whole = label(decided(whole, strict=options["strict"], require_all=False))
     print_summary(console, whole, strict=options["strict"])
     reports.write(whole)
     return outcome_of(whole).status
@@ -401,7 +436,7 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-for command in (check, gate, record, drift, mutants):
+for command in (check, gate, merge, record, drift, mutants):
     cli.add_command(command)
 
 

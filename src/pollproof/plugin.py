@@ -7,7 +7,6 @@ test asks for it.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from pollproof.report.document import Document
 
 EXPLORED = pytest.StashKey["dict[str, Explored]"]()
-JUDGED: pytest.StashKey[set[str]] = pytest.StashKey()
 RUNNER = "pollproof-runner"
 
 
@@ -28,19 +26,23 @@ class ClauseWarning(UserWarning):
 
 
 class Explored:
-    """One explored provider: the result and its document."""
+    """One explored provider: the plan, the document, and the result where it was explored in this process."""
 
-    def __init__(self, exploring: Exploring, document: Document) -> None:
-        self.exploring = exploring
+    def __init__(self, plan: Plan, document: Document, exploring: Exploring | None = None) -> None:
+        self.plan = plan
         self.document = document
+        self.exploring = exploring
 
 
 class Runner:
-    """What the command line hands to the plugin, and gets back: progress out, documents in."""
+    """What the command line hands to the plugin, and gets back: progress out, documents in.
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    `documents` may hold those of providers that were explored already, by worker processes or as a shard.
+    """
+
+    def __init__(self, progress: Progress | None = None, documents: dict[str, Document] | None = None) -> None:
         self.progress = progress
-        self.documents: dict[str, Document] = {}
+        self.documents: dict[str, Document] = documents or {}
         self.judged: set[str] = set()
 
 
@@ -76,7 +78,6 @@ def is_taken(parser: pytest.Parser, name: str) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[EXPLORED] = {}
-    config.stash[JUDGED] = set()
     config.addinivalue_line("markers", "xdist_group(name): tests of one provider run on one worker")
 
 
@@ -124,12 +125,15 @@ def explored(config: pytest.Config, provider: str) -> Explored:
     if provider not in known:
         runner = config.pluginmanager.get_plugin(RUNNER)
         plan = plan_of(config, provider)
+        if isinstance(runner, Runner) and provider in runner.documents:
+            known[provider] = Explored(plan, runner.documents[provider])
+            return known[provider]
         exploring = explore(plan, runner.progress if isinstance(runner, Runner) else None)
         document = document_of(
             exploring, strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all"))
         )
         document = with_again(document, command(plan, named(provider), strict=bool(option(config, "--strict"))))
-        known[provider] = Explored(exploring, document)
+        known[provider] = Explored(plan, document, exploring)
         if isinstance(runner, Runner):
             runner.documents[provider] = document
     return known[provider]
@@ -149,12 +153,11 @@ class ClauseCheck:
 
         config = self._config
         found = explored(config, self._provider)
-        config.stash[JUDGED].add(self.clause)
         runner = config.pluginmanager.get_plugin(RUNNER)
         if isinstance(runner, Runner):
             runner.judged.add(self.clause)
         entry = next(entry for entry in found.document["clauses"] if entry["id"] == self.clause)
-        plan = found.exploring.plan
+        plan = found.plan
         if entry["verdict"] == "violated":
             words = "\n".join(violation_lines(entry))
             if entry["level"] == "MUST" or option(config, "--strict"):
@@ -290,23 +293,3 @@ def judge_recordings(
         missing = sorted(set(require).intersection(idle)) or ["every clause"]
         pytest.fail(f"{', '.join(names)}: nothing recorded exercises {', '.join(missing)}", pytrace=False)
     return document
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None:  # a worker of pytest-xdist hands its documents to the controller
-        known = session.config.stash[EXPLORED]
-        documents = {name: found.document for name, found in known.items()}
-        judged: set[str] = session.config.stash[JUDGED]
-        output["pollproof"] = json.dumps([documents, sorted(judged)])
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    runner = node.config.pluginmanager.get_plugin(RUNNER)
-    words = (getattr(node, "workeroutput", None) or {}).get("pollproof")
-    if words and isinstance(runner, Runner):
-        documents, judged = json.loads(words)
-        runner.documents |= documents
-        runner.judged |= set(judged)

@@ -12,6 +12,8 @@ import click
 
 from pollproof.commands.common import console_for, contract_or_exit, todays
 from pollproof.commands.reporting import Reports, report_options
+from pollproof.commands.sharing import asked as asked_to_share
+from pollproof.commands.sharing import picked, shard_option
 from pollproof.expressions import ExpressionError, matching
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ EPILOG = (
     "--require", "required", multiple=True, metavar="CLAUSE", callback=todays, help="A clause that must be exercised."
 )
 @report_options
+@shard_option
 @click.option(
     "-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.", callback=todays
 )
@@ -54,18 +57,23 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     from pollproof.report.again import check_command
     from pollproof.report.checked import document_of_check
     from pollproof.report.document import with_again
+    from pollproof.report.merging import as_shard, with_parts
     from pollproof.report.terminal import print_document, print_summary
 
     contract = contract_or_exit(provider)
     _known(contract, options["required"])
     _address(options["base_url"])
     chosen = _matching(contract, options["keyword"])
+    shard = asked_to_share(options)[1]
+    if shard is not None and options["together"]:
+        raise click.UsageError("--shard shares out files, and --together makes one trace of them")
     reports = Reports.asked(options)
     try:
-        paths = find(files)
+        found = find(files)
     except RecordingError as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
+    paths = found if shard is None else picked(shard, found, "file")
     console = console_for(reports.stream)
     with _progress(quiet=options["quiet"]) as progress:
         checking = judge(
@@ -77,8 +85,13 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
             named=frozenset(Path(name) for name in files),
             progress=progress,
         )
-    flags = {"strict": options["strict"], "require_all": options["require_all"]}
-    document = document_of_check(checking, required=options["required"], clauses=chosen, **flags)
+    asked = {"require_all": options["require_all"], "required": options["required"]} if shard is None else {}
+    document = document_of_check(checking, strict=options["strict"], clauses=chosen, **asked)
+    if shard is not None:
+        document = with_parts(document, lambda violation: str(violation["trace"][0]["place"]).rpartition(", entry ")[0])
+        wishes = {name: options[name] for name in ("base_url", "whole", "strict", "require_all", "keyword")}
+        wishes |= {"contracts": [provider], "required": list(options["required"])}
+        document = as_shard(document, shard.number, shard.of, [shown(path) for path in found], wishes)
     names = [shown(Path(name)) for name in files]
     document = with_again(document, check_command(provider, names, **options))
     if document["exchanges"]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pollproof.commands.common import console_for, contract_or_exit
 from pollproof.commands.reporting import Reports, report_options
+from pollproof.commands.sharing import asked as asked_to_share
+from pollproof.commands.sharing import gate_shared, picked, shard_option, workers_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,14 +50,17 @@ EPILOG = (
     "--budget", default="2m", show_default=True, metavar="TIME", help="Real time for all scenarios without leaping."
 )
 @report_options
+@workers_option
+@shard_option
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Judge a client: run it against the reference provider through every scenario of the contract."""
     from pollproof.explore.options import OptionError, seconds_of
     from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
     from pollproof.report.again import gate_command
-    from pollproof.report.document import outcome_of, with_again
+    from pollproof.report.document import decided, outcome_of, with_again
     from pollproof.report.gated import document_of_gate, print_scenarios
+    from pollproof.report.merging import as_shard, with_parts
     from pollproof.report.terminal import print_document, print_summary
 
     contract = contract_or_exit(provider)
@@ -68,12 +73,21 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         timeout, budget = seconds_of(options["timeout"]), seconds_of(options["budget"])
     except OptionError as error:
         raise click.UsageError(str(error)) from None
+    workers, shard = asked_to_share(options)
+    own = chosen if shard is None else picked(shard, chosen, "scenario")
     reports = Reports.asked(options)
     console = console_for(reports.stream)
-    asked = Gate(contract, command, tuple(chosen), known[0], options["clock"], timeout, budget)
+    asked = Gate(contract, command, tuple(own), known[0], options["clock"], timeout, budget)
     with _progress(quiet=options["quiet"]) as progress:
-        gating = judge(asked, progress)
-    document = document_of_gate(gating, strict=options["strict"], require_all=options["require_all"])
+        if workers is None:
+            document = document_of_gate(judge(asked, progress))
+        else:
+            document = gate_shared(asked, provider, options["task"], workers, progress)
+    document = decided(document, strict=options["strict"], require_all=options["require_all"] and shard is None)
+    if shard is not None:
+        names = [each.name for each in chosen]
+        document = with_parts(document, lambda violation: str(violation["scenario"]))
+        document = as_shard(document, shard.number, shard.of, names, _wishes(provider, document["target"], options))
     again = gate_command(
         provider,
         command,
@@ -92,6 +106,12 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         click.echo(f"error: {document['error']}", err=True)
     reports.write(document)
     raise SystemExit(outcome_of(document).status)
+
+
+def _wishes(provider: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run was asked for, which all of its shards have in common."""
+    names = ("task", "clock", "timeout", "budget", "strict", "require_all")
+    return {"contracts": [provider], "command": target, **{name: options[name] for name in names}}
 
 
 def _known(contract: Contract, task: str | None) -> list[Scenario]:

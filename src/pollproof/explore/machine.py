@@ -191,7 +191,8 @@ class Mover:
 class Exploration:
     """One exploration of a target by the machine: `examples` examples within `seconds` of real time.
 
-    `fresh` prepares the session of each example. Violations go into the ledger; the first failing trace of a target
+    `fresh` prepares the session of each example, `known` gives the clauses whose violation was shown
+    elsewhere. Violations go into the ledger; the first failing trace of a target
     that does not repeat itself is kept there as well, so nothing is lost when Hypothesis cannot reproduce it.
     With `until` it ends as soon as those clauses are violated, and makes nothing shorter.
     """
@@ -207,8 +208,11 @@ class Exploration:
         steps: int = STEPS,
         database: ExampleDatabase | None = None,
         until: frozenset[str] = frozenset(),
+        known: Callable[[], frozenset[str]] | None = None,
     ) -> None:
         self._fresh = fresh
+        self._elsewhere = known
+        self._walked: frozenset[str] = frozenset()
         self._ledger = ledger
         self._examples = examples
         self._end = time.monotonic() + seconds
@@ -249,6 +253,9 @@ class Exploration:
             if self._has_enough():
                 raise StopExploring
             found = {name for name, entry in self._ledger.entries.items() if entry.verdict is Verdict.VIOLATED}
+            if found - self._known and self._elsewhere is not None:
+                self._walked, self._elsewhere = self._elsewhere(), None
+                self._known |= self._walked
             if found - self._known:
                 self._shrinks += 1
                 raise ClauseViolated(", ".join(sorted(found - self._known)))
@@ -263,7 +270,8 @@ class Exploration:
         for round_ in range(MAXIMUM_FINDINGS):
             if self._has_enough():
                 return
-            self._known = {name for name, entry in self._ledger.entries.items() if entry.verdict is Verdict.VIOLATED}
+            broken = {name for name, entry in self._ledger.entries.items() if entry.verdict is Verdict.VIOLATED}
+            self._known = broken | self._walked
             self._shrinks = 0
             remaining = self._examples - self.examples
             if remaining <= 0:

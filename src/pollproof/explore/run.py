@@ -1,17 +1,20 @@
-"""Exploring one target from end to end: the directed walks, then the state machine, into one ledger."""
+"""Exploring one target from end to end: the directed walks and the state machine, into one ledger."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pollproof.clock import Clock, VirtualClock
-from pollproof.contract.model import Clause, Contract, Subject
+from pollproof.contract.model import Contract, Subject
 from pollproof.events import Reader
 from pollproof.explore.client import judge_client
 from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
+from pollproof.explore.parts import WALKS as WALKS_PART
+from pollproof.explore.parts import Part, parts, whole
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
 from pollproof.explore.session import Session, TargetUnusable, TimeOver
 from pollproof.explore.walks import WALKS
@@ -56,6 +59,16 @@ class Plan:
         """The target in words."""
         return self.base_url or "the embedded reference provider"
 
+    @property
+    def count(self) -> int:
+        """Examples of the state machine."""
+        return PROFILES[self.profile] if self.examples is None else self.examples
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the run: of a target that somebody else runs there is one, and it cannot be made anew."""
+        return parts(self.count) if self.base_url is None else whole(self.count)
+
 
 @dataclass(slots=True)
 class Exploring:
@@ -80,22 +93,96 @@ Progress = Callable[[str, int, int], None]
 """Called with the stage in words, exchanges so far, and clauses exercised."""
 
 
+Known = Callable[[], frozenset[str]]
+"""Gives the clauses that are known to be violated."""
+
+
 def explore(
     plan: Plan,
     progress: Progress | None = None,
     provider: ReferenceProvider | None = None,
-    until: frozenset[str] | None = None,
+    until: frozenset[str] = frozenset(),
 ) -> Exploring:
     """Explore the target of a plan. Raises TargetError for a URL that is none; all else is told in the result.
 
     `provider` replaces the embedded reference (a mutant or a legal variant of it): then it alone is judged, and no
-    reference client. With `until` the state machine comes after all walks, and only until those clauses are violated.
+    reference client. With `until` it goes on only until those clauses are violated.
+    """
+    ledger = ledger_of(plan, client=provider is None)
+    result = Exploring(plan, ledger)
+    known: frozenset[str] = frozenset()
+
+    def onward(stage: str, exchanges: int, exercised: int) -> None:
+        assert progress is not None
+        earlier = sum(1 for entry in ledger.entries.values() if entry.exercised)
+        progress(stage, result.exchanges + exchanges, max(earlier, exercised))
+
+    for part in plan.parts:
+        if until and until <= violated(result):
+            break
+        found = explore_part(
+            plan,
+            part,
+            None if progress is None else onward,
+            provider,
+            lambda: known,  # noqa: B023 - called before the loop goes on
+            until,
+        )
+        join(result, found)
+        if part is WALKS_PART:
+            known = violated(found)
+        if found.error is not None:
+            break
+    return result
+
+
+def ledger_of(plan: Plan, *, client: bool = True) -> Ledger:
+    """An empty ledger of all clauses that exploring a plan can say anything of, with or without a reference client."""
+    contract = plan.contract
+    judges_client = client and plan.base_url is None
+    return Ledger(clauses_of(contract) if judges_client else clauses_of(contract, Subject.PROVIDER))
+
+
+def join(result: Exploring, part: Exploring) -> None:
+    """Add what came of a part to what came of those before it; of equally short evidence the earlier stays."""
+    result.ledger.absorb(part.ledger)
+    for name in ("exchanges", "examples", "moves", "seconds"):
+        setattr(result, name, getattr(result, name) + getattr(part, name))
+    for name in ("walks", "notes", "solving"):
+        getattr(result, name).extend(getattr(part, name))
+    result.statuses |= part.statuses
+    result.error = result.error or part.error
+    result.complete = result.complete and part.complete
+    result.clock = part.clock
+
+
+def violated(result: Exploring) -> frozenset[str]:
+    """The ids of the clauses that a result shows to be violated."""
+    return frozenset(entry.clause.id for entry in result.ledger.violated())
+
+
+def walks_find(plan: Plan) -> frozenset[str]:
+    """The clauses of which the walks show a violation, by walking."""
+    return violated(explore_part(plan, WALKS_PART))
+
+
+def explore_part(
+    plan: Plan,
+    part: Part,
+    progress: Progress | None = None,
+    provider: ReferenceProvider | None = None,
+    known: Known | None = None,
+    until: frozenset[str] = frozenset(),
+) -> Exploring:
+    """Explore one part of a plan, as `explore` does all of them.
+
+    `known` gives the clauses that the walks find violated, which examples need not show once more; it is called when
+    one is about to be shown, and walks where nothing is given.
     """
     contract = plan.contract
     embedded = plan.base_url is None
     judges_client = embedded and provider is None
-    clauses: tuple[Clause, ...] = clauses_of(contract) if judges_client else clauses_of(contract, Subject.PROVIDER)
-    ledger = Ledger(clauses)
+    ledger = ledger_of(plan, client=judges_client)
     result = Exploring(plan, ledger)
     started = time.monotonic()
     own = clauses_of(contract, Subject.PROVIDER)
@@ -140,14 +227,13 @@ def explore(
             else:
                 receiver = HttpCallbacks(clock, plan.callback_url)
             session.callbacks = receiver
-        explored = provider if embedded else None
-        _walk(session, result, stage, last=False)
-        if until is None:
-            _explore(session, result, stage, explored, clock)
-        _walk(session, result, stage, last=True)
-        if until is not None:
-            _explore(session, result, stage, explored, clock, until)
-        if judges_client:
+        if part.walks:
+            _walk(session, result, stage, last=False)
+        if part.examples:
+            _explore(session, result, stage, part, provider if embedded else None, clock, known, until)
+        if part.walks:
+            _walk(session, result, stage, last=True)
+        if part.walks and judges_client:
             stage[0] = "reference client"
             judge_client(contract, ledger)
     except OSError as error:  # the port of the receiver of callbacks
@@ -199,18 +285,19 @@ def _explore(
     session: Session,
     result: Exploring,
     stage: list[str],
+    part: Part,
     provider: ReferenceProvider | None,
     clock: Clock,
-    until: frozenset[str] = frozenset(),
+    known: Known | None,
+    until: frozenset[str],
 ) -> None:
     from pollproof.explore.machine import Exploration  # Hypothesis takes its time to import
 
     session.end = float("inf")  # the state machine keeps its own time
     stage[0] = "state machine"
     plan = result.plan
-    examples = PROFILES[plan.profile] if plan.examples is None else plan.examples
-    if examples == 0:
-        return
+    if known is None and not part.walks:
+        known = partial(walks_find, plan)
 
     def fresh() -> Session:
         if provider is not None and isinstance(clock, VirtualClock):
@@ -220,7 +307,13 @@ def _explore(
         return session
 
     exploration = Exploration(
-        fresh, result.ledger, examples=examples, seconds=MACHINE_SECONDS[plan.profile], seed=plan.seed, until=until
+        fresh,
+        result.ledger,
+        examples=part.examples,
+        seconds=MACHINE_SECONDS[plan.profile] * part.examples / plan.count,
+        seed=part.seed(plan.seed),
+        known=known,
+        until=until,
     )
     try:
         exploration.run()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -122,19 +122,38 @@ Progress = Callable[[str, int, int], None]
 
 def judge(gate: Gate, progress: Progress | None = None) -> Gating:
     """Let the command meet all scenarios; an interruption leaves what was judged so far."""
-    started = time.monotonic()
-    clauses = clauses_of(gate.contract, Subject.CLIENT)
-    result = Gating(gate, Ledger(clauses))
-    try:
+    result = begin(gate)
+    if result.error is None and result.complete:
+        play_all(result, progress)
+    return result
+
+
+def begin(gate: Gate) -> Gating:
+    """Find out which clock the command obeys, and whether it can be judged; no scenario is met."""
+    result = Gating(gate, Ledger(clauses_of(gate.contract, Subject.CLIENT)))
+    with _told(result):
         _choose_clock(result)
-        _play_all(result, clauses, progress)
+    return result
+
+
+def play_all(result: Gating, progress: Progress | None = None) -> None:
+    """Let the command meet the scenarios of its gate under the clock of the result, and add what comes of it."""
+    with _told(result):
+        _play_all(result, clauses_of(result.gate.contract, Subject.CLIENT), progress)
+
+
+@contextmanager
+def _told(result: Gating) -> Iterator[None]:
+    """Note in the result what ends a run early, and the time that it took."""
+    started = time.monotonic()
+    try:
+        yield
     except (GateError, CannotStart) as error:
         result.error = str(error)
         result.complete = False
     except KeyboardInterrupt:
         result.complete = False
-    result.seconds = time.monotonic() - started
-    return result
+    result.seconds += time.monotonic() - started
 
 
 def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | None) -> None:

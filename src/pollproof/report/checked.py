@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pollproof import __version__
 from pollproof.clauses import KINDS
@@ -31,24 +31,20 @@ def document_of_check(
     contract, tally, ledger = checking.contract, checking.tally, checking.ledger
     redactor = Redactor(secrets_of(contract, ledger))
     told = clauses_of(contract, ledger, redactor)
-    told = [clause for clause in told if clauses is None or clause["id"] in clauses]
-    for clause in told:
-        if clause["verdict"] == "unexercised":
-            clause["reason"] = reason(contract.clause(clause["id"]), checking)
     document: Document = {
         "pollproof": __version__,
         "mode": "check",
         "provider": contract.name,
-        "target": _several(checking.files, "recordings") or "no recording",
+        "target": "",
         "outcome": "",
-        "error": "; ".join(str(error) for error in checking.unread) or None,
+        "error": None,
         "seed": None,
-        "clock": clock_of(tally.times),
+        "clock": "",
         "exchanges": tally.matched,
         "examples": 0,
         "seconds": round(checking.seconds, 3),
-        "notes": [redactor.text(note) for note in notes(checking)],
-        "clauses": told,
+        "notes": [],
+        "clauses": [clause for clause in told if clauses is None or clause["id"] in clauses],
         "observations": [observe(observation, checking.solving) for observation in contract.observations],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
         "complete": checking.complete and not checking.unread,
@@ -63,20 +59,50 @@ def document_of_check(
             "other_paths": dict(tally.unknown),
             "not_recorded": dict(tally.unrecorded),
             "times": dict(tally.times),
+            "roles": {role.value: count for role, count in checking.roles.items()},
             "polls_without_creation": checking.orphans,
+            "requests_without_key": tally.keyless,
+            "requests_refused_for_key": tally.refused_keys,
         },
     }
+    document = explained(document, contract)
+    document["notes"] = [redactor.text(note) for note in document["notes"]]
+    return decided_of_check(document, strict=strict, require_all=require_all, required=required)
+
+
+def explained(document: Mapping[str, Any], contract: Contract) -> Document:
+    """The document with what follows from the figures of its recordings: target, clock, notes, reasons."""
+    recordings = document["recordings"]
+    return {
+        **document,
+        "target": _several(recordings["files"], "recordings") or "no recording",
+        "error": "; ".join(recordings["unread"]) or None,
+        "clock": clock_of(recordings["times"]),
+        "notes": notes(contract, recordings),
+        "clauses": [
+            {**clause, "reason": reason(contract.clause(clause["id"]), contract, recordings)}
+            if clause["verdict"] == "unexercised"
+            else clause
+            for clause in document["clauses"]
+        ],
+    }
+
+
+def decided_of_check(document: Document, *, strict: bool, require_all: bool, required: Iterable[str]) -> Document:
+    """The document with its outcome; `required` are the clauses that must have been exercised."""
     decision = decided(document, strict=strict, require_all=require_all)
-    missing = {clause["id"] for clause in told if clause["verdict"] == "unexercised"}.intersection(required)
-    if missing and decision["outcome"] == "passed":
+    idle = {clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"}
+    if idle.intersection(required) and decision["outcome"] == "passed":
         decision["outcome"] = "inconclusive"
     return decision
 
 
-def clock_of(times: Counter[str]) -> str:
+def clock_of(times: Mapping[str, int]) -> str:
     """Which clock judged, in words."""
     words = {"exact": "recorded times", "date": "Date headers, to the second", "none": "no times, order alone"}
-    return ", ".join(f"{words[key]} ({times[key]})" if len(times) > 1 else words[key] for key in words if times[key])
+    return ", ".join(
+        f"{words[key]} ({times[key]})" if len(times) > 1 else words[key] for key in words if times.get(key)
+    )
 
 
 def secrets_of(contract: Contract, ledger: Ledger) -> set[str]:
@@ -97,21 +123,21 @@ def secrets_of(contract: Contract, ledger: Ledger) -> set[str]:
     return found
 
 
-def reason(clause: Clause, checking: Checking) -> str:
+def reason(clause: Clause, contract: Contract, recordings: Mapping[str, Any]) -> str:
     """Why nothing in the recordings exercised a clause, as far as it can be told."""
     kind = KINDS[clause.kind]
-    tally = checking.tally
+    times = recordings["times"]
     probe = getattr(clause.parameters, "probe", None)
     if probe is not None:
         return f"it needs a request that is wrong on purpose ({probe}); only recordings of pollproof's own mark those"
-    wanted = checking.contract.operations.get(getattr(clause.parameters, "operation", ""))
+    wanted = contract.operations.get(getattr(clause.parameters, "operation", ""))
     roles = kind.roles if wanted is None else (wanted.role,)
-    if not any(checking.roles[role] for role in roles):
+    if not any(recordings["roles"].get(role.value) for role in roles):
         what = " or ".join(_NAMES.get(role, role.value) for role in roles)
         return f"no {what} was recorded"
-    if kind.timed and not (tally.times["exact"] or tally.times["date"]):
+    if kind.timed and not (times.get("exact") or times.get("date")):
         return "it needs times, and the recording has none"
-    if kind.timed and not tally.times["exact"]:
+    if kind.timed and not times.get("exact"):
         return "it needs times that are nearer to its limit; Date headers count in seconds"
     return "nothing recorded could have broken it"
 
@@ -126,45 +152,52 @@ _NAMES = {
 }
 
 
-def notes(checking: Checking) -> list[str]:
+def notes(contract: Contract, recordings: Mapping[str, Any]) -> list[str]:
     """What people should know of how the recordings were read."""
-    contract, tally = checking.contract, checking.tally
+    bases, times, judged = recordings["base_urls"], recordings["times"], recordings["judged"]
     told = []
-    if list(tally.bases) != [contract.base_url.rstrip("/")] and tally.bases:
-        told.append(f"judged as this API: {_counted(tally.bases)}")
-    if tally.elsewhere:
-        told.append(f"skipped, to other hosts: {_counted(tally.elsewhere)}; --base-url names the one to judge")
-    if tally.unknown:
-        told.append(f"skipped, no operation of the contract: {_counted(tally.unknown)}")
-    for why, count in tally.unrecorded.items():
+    if list(bases) != [contract.base_url.rstrip("/")] and bases:
+        told.append(f"judged as this API: {_counted(bases)}")
+    if recordings["other_hosts"]:
+        told.append(
+            f"skipped, to other hosts: {_counted(recordings['other_hosts'])}; --base-url names the one to judge"
+        )
+    if recordings["other_paths"]:
+        told.append(f"skipped, no operation of the contract: {_counted(recordings['other_paths'])}")
+    for why, count in sorted(recordings["not_recorded"].items()):
         told.append(f"skipped, {why}: {count}")
-    if checking.ignored:
-        told.append(f"no recordings: {_several(checking.ignored, 'files')}")
-    if tally.times["none"] and tally.matched:
-        every = "no exchange" if tally.times["none"] == tally.matched else f"{tally.times['none']} exchanges"
+    if recordings["ignored"]:
+        told.append(f"no recordings: {_several(recordings['ignored'], 'files')}")
+    timeless = times.get("none", 0)
+    if timeless and judged:
+        every = "no exchange" if timeless == judged else f"{timeless} exchanges"
         without = f"{every} has a time" if every == "no exchange" else f"{every} have no time"
         timed = [clause.id for clause in contract.clauses if KINDS[clause.kind].timed]
         told.append(f"{without}, so clauses that need times are not judged by them: {', '.join(timed)}")
-    if tally.times["date"]:
+    if times.get("date"):
         told.append("times come from Date headers, which count in seconds: nothing closer than that is judged")
-    if tally.keyless:
+    if recordings["requests_without_key"]:
         told.append(
-            f"without a key, as if it was removed: {tally.keyless} requests; whether one was sent is not judged"
+            f"without a key, as if it was removed: {recordings['requests_without_key']} requests; whether one was sent "
+            "is not judged"
         )
-    if tally.refused_keys:
-        told.append(f"refused for the key: {tally.refused_keys} requests; what else they show is not judged")
-    if checking.orphans:
+    if recordings["requests_refused_for_key"]:
+        refused = recordings["requests_refused_for_key"]
+        told.append(f"refused for the key: {refused} requests; what else they show is not judged")
+    if recordings["polls_without_creation"]:
         told.append(
-            f"of tasks whose creation was not recorded: {checking.orphans} polls; neither the limits of these tasks "
-            "nor their ids are judged (--whole says that the recordings hold everything)"
+            f"of tasks whose creation was not recorded: {recordings['polls_without_creation']} polls; neither the "
+            "limits of these tasks nor their ids are judged (--whole says that the recordings hold everything)"
         )
-    if tally.matched > REMEMBERED:
+    if judged > REMEMBERED:
         told.append(f"at most {REMEMBERED:,} tasks are kept in mind at a time")
     return told
 
 
-def _counted(counts: Counter[str]) -> str:
-    shown = ", ".join(f"{name} ({count})" for name, count in counts.most_common(SHOWN))
+def _counted(counts: Mapping[str, int]) -> str:
+    """The most frequent first; of equally frequent ones, in the order of the alphabet."""
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown = ", ".join(f"{name} ({count})" for name, count in ordered[:SHOWN])
     more = len(counts) - SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 

@@ -15,6 +15,7 @@ from pollproof.gate.command import Output
 from pollproof.gate.run import Gating, Played
 from pollproof.ledger import Verdict
 from pollproof.report.document import Document, clauses_of, decided
+from pollproof.report.merging import ASTRAY, left_out
 from pollproof.report.redact import Redactor
 
 MAXIMUM_OUTPUT = 2000
@@ -35,11 +36,8 @@ def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool 
     for clause in clauses:
         if clause["violation"] is not None:
             clause["violation"]["scenario"] = gating.evidence[clause["id"]]
-    left_out = [played for played in gating.played if played.reason]
-    notes = [f"{len(left_out)} scenarios were not run; {left_out[0].reason}"] if left_out else []
-    astray = [played.scenario.name for played in gating.played if _is_astray(played)]
-    if astray:
-        notes.append(f"{astray[0]}: the solution stands in standard error alone, and is looked for in standard output")
+    scenarios = [_scenario(played, redactor) for played in gating.played]
+    astray = [f"{played.scenario.name}{ASTRAY}" for played in gating.played if _is_astray(played)][:1]
     document: Document = {
         "pollproof": __version__,
         "mode": "gate",
@@ -52,12 +50,12 @@ def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool 
         "exchanges": sum(played.exchanges for played in gating.played),
         "examples": 0,
         "seconds": round(gating.seconds, 3),
-        "notes": [redactor.text(note) for note in (*gating.notes, *notes)],
+        "notes": [redactor.text(note) for note in (*gating.notes, *left_out(scenarios), *astray)],
         "clauses": clauses,
         "observations": [],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
         "complete": gating.complete,
-        "scenarios": [_scenario(played, redactor) for played in gating.played],
+        "scenarios": scenarios,
     }
     return decided(document, strict=strict, require_all=require_all)
 

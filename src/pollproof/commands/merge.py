@@ -1,0 +1,84 @@
+"""`pollproof merge`: one report of the shards of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pollproof.commands.common import console_for, contract_or_exit
+from pollproof.commands.reporting import Reports, output_options
+
+if TYPE_CHECKING:
+    from pollproof.report.document import Document
+
+EPILOG = (
+    "Exit status: that of the run, had it not been run in shards; 2 for files that are no shards of one run; "
+    "3 where a shard is missing or was given twice."
+)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("files", nargs=-1, required=True, metavar="SHARD.json...")
+@output_options
+@click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
+def merge(files: tuple[str, ...], **options: Any) -> None:
+    """Make one report of the JSON reports of all shards of a run: what it would have been without shards."""
+    from pollproof.report.document import outcome_of
+    from pollproof.report.gated import print_scenarios
+    from pollproof.report.terminal import print_document, print_summary
+
+    reports = Reports.asked(options)
+    document, strict = merged([read_report(file) for file in files])
+    console = console_for(reports.stream)
+    print_document(console, document, strict=strict, quiet=options["quiet"])
+    if "scenarios" in document:
+        print_scenarios(console, document, quiet=options["quiet"])
+    print_summary(console, document, strict=strict)
+    reports.write(document)
+    if document.get("recordings", {}).get("unread"):
+        raise SystemExit(1 if document["outcome"] == "violated" else 2)
+    raise SystemExit(outcome_of(document).status)
+
+
+def merged(documents: list[Document]) -> tuple[Document, bool]:
+    """The report of the whole run, and whether a violated SHOULD fails it; exit status 2 for no shards of one run."""
+    from pollproof.report.checked import decided_of_check, explained
+    from pollproof.report.merging import MergeError, whole
+
+    try:
+        document = whole(documents)
+    except MergeError as error:
+        raise click.UsageError(str(error)) from None
+    wishes = documents[0]["shard"]["asked"]
+    if document["mode"] == "check":
+        told = document["notes"]
+        document = explained(document, contract_or_exit(wishes["contracts"][0]))
+        document["notes"] = [*(note for note in told if note.startswith("shard ")), *document["notes"]]
+    strict = bool(wishes.get("strict"))
+    required = wishes.get("required") or ()
+    return (
+        decided_of_check(document, strict=strict, require_all=bool(wishes.get("require_all")), required=required),
+        strict,
+    )
+
+
+def read_report(file: str) -> Document:
+    """A JSON report; one sentence and exit status 2 for a file that is none."""
+    import jsonschema_rs
+
+    from pollproof.data import folder
+
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    schema = json.loads((folder("schemas") / "pollproof" / "report.schema.json").read_text(encoding="utf-8"))
+    try:
+        document: Document = json.loads(text)
+        jsonschema_rs.validator_for(schema).validate(document)
+    except (ValueError, RecursionError) as error:
+        raise click.UsageError(f"{file}: no report of pollproof ({str(error).splitlines()[0]:.200})") from None
+    return document

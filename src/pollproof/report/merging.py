@@ -1,0 +1,201 @@
+"""Merging: documents of parts of one run to the document that the whole run would have given. Pure: no file, no clock.
+
+Parts come in their order, which says what stays where two are equal: of equally short evidence the earlier. A shard
+is a document of every n-th part; it says which shard it is, and of every evidence from which part it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pollproof.report.document import Document
+
+Each = Mapping[str, Any]
+"""A document, or an entry of one, that is only read."""
+
+VERDICTS = ("unexercised", "held", "violated")
+"""Verdicts from best known to worst: the worst wins."""
+
+
+def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -> Document:
+    """One document of the parts of one run, without its outcome; the clauses are those of the first.
+
+    Every part has every clause and every observation of its run. `places` are those of the parts that evidence names,
+    where they decide which evidence stays.
+    """
+    first = documents[0]
+    whole: Document = {
+        **first,
+        "outcome": "",
+        "error": next((each["error"] for each in documents if each["error"]), None),
+        "clock": ", ".join(dict.fromkeys(each["clock"] for each in documents if each["clock"])),
+        "exchanges": sum(each["exchanges"] for each in documents),
+        "examples": sum(each["examples"] for each in documents),
+        "seconds": round(sum(each["seconds"] for each in documents), 3),
+        "clauses": _clauses(documents, places or {}),
+        "observations": _observations(documents),
+        "notes": _notes(documents),
+        "complete": all(each["complete"] for each in documents),
+    }
+    if "scenarios" in first:
+        whole["scenarios"] = [scenario for each in documents for scenario in each["scenarios"]]
+    if "recordings" in first:
+        whole["recordings"] = _recordings([each["recordings"] for each in documents])
+    return whole
+
+
+ASTRAY = ": the solution stands in standard error alone, and is looked for in standard output"
+"""The end of a note that is told of the first scenario alone."""
+
+
+def _notes(documents: Sequence[Each]) -> list[str]:
+    """All notes, each once; what is told of all scenarios together, or of the first of several, is told so again."""
+    told = dict.fromkeys(
+        note for each in documents for note in each["notes"] if note not in left_out(each.get("scenarios", ()))
+    )
+    astray = [note for note in told if note.endswith(ASTRAY)]
+    others = [note for note in told if note not in astray]
+    return [*others, *left_out([scenario for each in documents for scenario in each.get("scenarios", ())]), *astray[:1]]
+
+
+def _clauses(documents: Sequence[Each], places: Mapping[str, int]) -> list[Document]:
+    told: dict[str, list[Each]] = {clause["id"]: [] for clause in documents[0]["clauses"]}
+    for document in documents:
+        for clause in document["clauses"]:
+            told[clause["id"]].append(clause)
+    return [_clause(entries, places) for entries in told.values()]
+
+
+def _clause(entries: Sequence[Each], places: Mapping[str, int]) -> Document:
+    clause = {
+        **entries[0],
+        "verdict": max((entry["verdict"] for entry in entries), key=VERDICTS.index),
+        "exercised": sum(entry["exercised"] for entry in entries),
+    }
+    shown = [entry["violation"] for entry in entries if entry["violation"] is not None]
+    if shown:
+        shortest = min(shown, key=lambda shown: (len(shown["trace"]), places.get(shown.get("part", ""), 0)))
+        clause["violation"] = {**shortest, "times": sum(violation["times"] for violation in shown)}
+    if clause["verdict"] != VERDICTS[0]:
+        clause.pop("reason", None)
+    return clause
+
+
+def _observations(documents: Sequence[Each]) -> list[Document]:
+    told: dict[str, list[Each]] = {entry["id"]: [] for entry in documents[0]["observations"]}
+    for document in documents:
+        for entry in document["observations"]:
+            told[entry["id"]].append(entry)
+    return [_observation(entries) for entries in told.values()]
+
+
+def _observation(entries: Sequence[Each]) -> Document:
+    seen = [entry["seen"] for entry in entries if entry["seen"] is not None]
+    return {
+        **entries[0],
+        "count": sum(entry["count"] for entry in entries),
+        "seen": [min(low for low, _ in seen), max(high for _, high in seen)] if seen else None,
+    }
+
+
+def _recordings(entries: Sequence[Each]) -> Document:
+    whole: Document = {}
+    for name, value in entries[0].items():
+        values = [entry[name] for entry in entries]
+        if isinstance(value, list):
+            whole[name] = [each for entry in values for each in entry]
+        elif isinstance(value, dict):
+            whole[name] = dict(sum((Counter(entry) for entry in values), Counter()))
+        else:
+            whole[name] = sum(values)
+    return whole
+
+
+class MergeError(ValueError):
+    """Documents that are no shards of one run; the text is one sentence."""
+
+
+def as_shard(document: Each, number: int, of: int, parts: Sequence[str], asked: Each) -> Document:
+    """A document that says which shard of its run it is; `parts` are all of the run, in their order."""
+    return {**document, "shard": {"number": number, "of": of, "parts": list(parts), "asked": dict(asked)}}
+
+
+def with_parts(document: Each, part_of: Callable[[Each], str]) -> Document:
+    """The document with the part named wherever it shows a violation; `part_of` tells it from the violation."""
+    clauses = [
+        clause if clause["violation"] is None else _from_part(clause, part_of(clause["violation"]))
+        for clause in document["clauses"]
+    ]
+    return {**document, "clauses": clauses}
+
+
+def _from_part(clause: Each, part: str) -> Document:
+    return {**clause, "violation": {**clause["violation"], "part": part}}
+
+
+def whole(documents: Sequence[Each]) -> Document:
+    """The document, without its outcome, that the run had given had it not been run in shards.
+
+    Raises `MergeError` for documents of different runs. Where a shard is missing or was given twice, a note says so,
+    and the document is not complete.
+    """
+    for document in documents:
+        if "shard" not in document:
+            raise MergeError(f"the report of {document['target']} is no shard; expected reports of runs with --shard")
+        _same_run(documents[0], document)
+    first = documents[0]["shard"]
+    given = Counter(document["shard"]["number"] for document in documents)
+    by_number = {document["shard"]["number"]: document for document in documents}
+    places = {name: place for place, name in enumerate(first["parts"])}
+    result = merged([by_number[number] for number in sorted(by_number)], places)
+    del result["shard"]
+    for clause in result["clauses"]:
+        if clause["violation"] is not None:
+            clause["violation"].pop("part", None)
+    _sort(result, places)
+    problems = []
+    for number in range(1, first["of"] + 1):
+        if given[number] != 1:
+            what = f"was given {given[number]} times" if given[number] else "is missing"
+            problems.append(f"shard {number} of {first['of']} {what}")
+    result["complete"] = result["complete"] and not problems
+    result["notes"] = [*problems, *result["notes"]]
+    return result
+
+
+def _same_run(one: Each, other: Each) -> None:
+    """Raise `MergeError` where two shards are of different runs."""
+    for name in ("pollproof", "mode", "provider"):
+        if one[name] != other[name]:
+            raise MergeError(
+                f"shards of different runs: '{name}' is {one[name]!r} in one and {other[name]!r} in another"
+            )
+    first, second = one["shard"], other["shard"]
+    wishes = {
+        name: (first["asked"].get(name), second["asked"].get(name)) for name in {**first["asked"], **second["asked"]}
+    }
+    for name, (asked, also) in {"of": (first["of"], second["of"]), **wishes}.items():
+        if asked != also:
+            raise MergeError(f"shards of different runs: '{name}' is {asked!r} in one and {also!r} in another")
+    if first["parts"] != second["parts"]:
+        odd = sorted(set(first["parts"]).symmetric_difference(second["parts"]))
+        raise MergeError(f"shards of different runs: not all of them know of {', '.join(odd[:3]) or 'the same order'}")
+    clauses = [{clause["id"] for clause in each["clauses"]} for each in (one, other)]
+    if clauses[0] != clauses[1]:
+        raise MergeError("shards of different runs: they judge different clauses")
+
+
+def _sort(document: Document, places: Mapping[str, int]) -> None:
+    """Put what stands in the order of the parts into that order again."""
+    if "scenarios" in document:
+        document["scenarios"].sort(key=lambda scenario: places.get(scenario["name"], len(places)))
+    for name in ("files", "ignored", "unread") if "recordings" in document else ():
+        document["recordings"][name].sort(key=lambda file: places.get(file.partition(": ")[0], len(places)))
+
+
+def left_out(scenarios: Sequence[Each]) -> list[str]:
+    """What people should know of scenarios that were not run."""
+    reasons = [each["reason"] for each in scenarios if each["reason"]]
+    return [f"{len(reasons)} scenarios were not run; {reasons[0]}"] if reasons else []

@@ -1,0 +1,58 @@
+"""The jobs that a worker process can do: each takes a JSON object and gives a document."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pollproof.explore.run import Plan
+    from pollproof.report.document import Document
+
+Arguments = Mapping[str, Any]
+
+
+def part(arguments: Arguments) -> Document:
+    """Explore one part of an embedded reference provider."""
+    from pollproof.explore.run import explore_part
+    from pollproof.report.document import document_of
+
+    plan = _plan(arguments["provider"], arguments["profile"], arguments["examples"], arguments["seed"])
+    return document_of(explore_part(plan, plan.parts[arguments["part"]]))
+
+
+@cache
+def _plan(provider: str, profile: str, examples: int | None, seed: int) -> Plan:
+    from pollproof.explore.options import plan_from
+
+    return plan_from(provider, profile=profile, examples=examples, seed=seed)
+
+
+def scenario(arguments: Arguments) -> Document:
+    """Let a command meet one scenario of a contract under the leaping clock."""
+    from pollproof.contract.model import Subject
+    from pollproof.explore.options import sample_of
+    from pollproof.gate.catalogue import scenarios
+    from pollproof.gate.run import Gate, Gating, play_all
+    from pollproof.gate.tasks import with_task
+    from pollproof.ledger import Ledger
+    from pollproof.loading import load_contract
+    from pollproof.monitor import clauses_of
+    from pollproof.report.gated import document_of_gate
+
+    for name in set(os.environ).difference(arguments["environment"]):
+        del os.environ[name]  # the command sees what it would see without workers
+    contract = load_contract(arguments["provider"])
+    task = arguments["task"]
+    known = with_task(contract, scenarios(contract), None if task is None else sample_of(task))
+    met = tuple(each for each in known if each.name == arguments["scenario"])
+    gate = Gate(contract, tuple(arguments["command"]), met, known[0], timeout=arguments["timeout"])
+    result = Gating(gate, Ledger(clauses_of(contract, Subject.CLIENT)), clock=arguments["clock"], leaps=True)
+    play_all(result)
+    return document_of_gate(result)
+
+
+JOBS: Mapping[str, Callable[[Arguments], Document]] = {"part": part, "scenario": scenario}
+"""What can be shared out, by name."""
