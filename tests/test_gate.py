@@ -394,6 +394,35 @@ def test_a_solution_that_was_not_waited_for_is_shown_with_what_promised_it() -> 
     assert entry.evidence.trace.numbers == (0, 1, 2)
 
 
+BUSY = """
+import http.client, json, os, time
+connection = http.client.HTTPConnection(os.environ["POLLPROOF_BASE_URL"].removeprefix("http://"))
+def ask(path, **body):
+    connection.request("POST", path, json.dumps({"clientKey": os.environ["POLLPROOF_API_KEY"], **body}))
+    return json.loads(connection.getresponse().read())
+task = ask("/createTask", task=json.loads(os.environ["POLLPROOF_TASK"]))["taskId"]
+tick, status, work = time.monotonic(), "", 0.15
+while status != "ready":
+    tick += PACE
+    time.sleep(tick - time.monotonic())
+    end, work = time.perf_counter() + work, 0
+    while time.perf_counter() < end:
+        pass
+    answer = ask("/getTaskResult", taskId=task)
+    status = answer["status"]
+print(answer["solution"])
+"""
+
+
+@leaping
+@pytest.mark.parametrize(("pace", "guilty"), [("3", set()), ("2.5", {"wait"})])
+def test_a_client_that_asks_at_a_steady_pace_is_not_accused_of_what_a_busy_machine_does(
+    pace: str, guilty: set[str]
+) -> None:
+    gating = judged(sys.executable, "-c", BUSY.replace("PACE", pace), names=("ready-after-one-poll",))
+    assert violated(gating) == guilty
+
+
 @leaping
 def test_a_client_that_never_waits_is_judged_by_the_leaping_clock() -> None:
     program = f"import sys; sys.argv = ['client.py', 'no-wait']; exec(open({str(CLIENT)!r}).read())"

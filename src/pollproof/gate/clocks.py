@@ -12,7 +12,17 @@ LOOK = 0.02
 """Real seconds between two looks at whether a sleep is to end early."""
 
 DOUBT = 0.02
-"""Seconds by which the time of a request may be off: it is taken when the request is read, not when it was sent."""
+"""Seconds by which the time of a request may always be off."""
+
+MOST = 0.25
+"""Seconds that a client may have been at work, on a busy machine, between the end of a wait and its next request."""
+
+
+def span(sent: float, awake: float) -> tuple[float, float]:
+    """From when on a request may have been meant to leave, and the doubt about that."""
+    precision = DOUBT if awake == math.inf else min(max(awake, DOUBT), MOST)
+    return sent - precision, precision
+
 
 Until = Callable[[], bool]
 
@@ -29,6 +39,12 @@ class GateClock(Protocol):
 
     def now(self) -> float:
         """Seconds since an arbitrary moment."""
+
+    def sent(self, port: int) -> tuple[float, float]:
+        """When the client, at its `port`, sent the request that is being answered, and for how long it had been awake.
+
+        The seconds are infinite where nobody knows.
+        """
 
     def leapt(self) -> float:
         """Over how many seconds of the client's waits the clock has leapt (NaN for one that does not leap)."""
@@ -48,6 +64,9 @@ class RealClock:
 
     def now(self) -> float:
         return time.monotonic()
+
+    def sent(self, port: int) -> tuple[float, float]:
+        return time.monotonic(), math.inf
 
     def leapt(self) -> float:
         return math.nan

@@ -55,7 +55,7 @@ AT_ONCE = 2.0
 PAUSE = 0.5
 """Seconds from which on the time between two requests is a wait, and not the work of the client."""
 
-LEAPT = 0.5
+LEAPT = 0.1
 """The part of a client's waits that a clock which it obeys has leapt over at least."""
 
 

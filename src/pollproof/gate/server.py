@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from pollproof.gate.clocks import DOUBT, GateClock, Hold
+from pollproof.gate.clocks import GateClock, Hold, span
 from pollproof.gate.replies import Manner, Reply
 from pollproof.gate.wire import Asked, Connection, Malformed, written
 from pollproof.trace import Exchange, Request, Response
@@ -166,7 +166,8 @@ class GateServer:
 
     def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
         """Answer one request; whether the connection stays open."""
-        arrived, leapt = self._clock.now(), self._clock.leapt()
+        sent, precision = span(*self._clock.sent(port))
+        leapt = self._clock.leapt()
         request = asked.request
         with self._lock:
             if not request.path.startswith(self._prefix) or "/@" in request.path:
@@ -177,7 +178,7 @@ class GateServer:
             reply = self._play(request)
         failure = self._send(stream, port, asked, reply, hold)
         response = reply.response if failure is None else None
-        exchange = Exchange(request, response, arrived - DOUBT, self._clock.now(), failure, None, DOUBT, leapt)
+        exchange = Exchange(request, response, sent, self._clock.now(), failure, None, precision, leapt)
         with self._lock:
             self._kept.append(exchange)
             self.in_vain = self.in_vain + 1 if response is None or response.status >= 400 else 0

@@ -117,11 +117,11 @@ asked="<${prefix}taskId>$id</${prefix}taskId><${prefix}callback>$callback</${pre
 [ "$fault" != no-task-id ] || asked="<callback>$callback</callback>"
 status=
 for ((polls = 0; polls < polls_most; polls++)); do
-    case $fault/$status in
-        hot/?*) ;;
-        hot-on-unknown/ | hot-on-unknown/PREP* | hot-on-unknown/SE* | hot-on-unknown/WAIT* | hot-on-unknown/TRANS*) sleep $wait ;;
+    case $fault/$((failures > 0))/$status in
+        hot/?/?* | hot-on-error/1/*) ;;
+        hot-on-unknown/?/ | hot-on-unknown/?/PREP* | hot-on-unknown/?/[SWT]*) sleep $wait ;;
         hot-on-unknown/*) ;;
-        milliseconds/?*) sleep 0.003 ;;
+        milliseconds/?/?*) sleep 0.003 ;;
         *) sleep $wait ;;
     esac
     call getTaskStatus "$asked" || continue

@@ -88,8 +88,8 @@ wait_for() { # id
     local polls
     status=pending
     for ((polls = 0; polls < polls_most; polls++)); do
-        case $fault/$status in
-            hot/* | hot-on-unknown/[!p]*) ;;
+        case $fault/$((failures > 0))/$status in
+            hot/* | hot-on-unknown/?/[!p]* | hot-on-error/1/*) ;;
             milliseconds/*) sleep 0.003 ;;
             *) sleep $wait ;;
         esac

@@ -128,6 +128,19 @@ class LeapClock:
         """Over how many seconds of the client's waits the clock has leapt so far."""
         return float(self._functions.pollproof_leap_leapt(self._file)) / SECOND
 
+    def sent(self, port: int) -> tuple[float, float]:
+        """When the client, at its `port`, sent the request that is being answered, and for how long it had been awake.
+
+        The second counts from the end of the last wait over which the clock leapt, and is infinite without one. What
+        the client had to do since then it would have done without any time passing on a machine that is not busy.
+        """
+        file, functions = self._file, self._functions
+        moment = functions.pollproof_leap_sent(file, port)
+        if moment == FOREVER:
+            moment = functions.pollproof_leap_now(file)
+        landed = functions.pollproof_leap_landed(file)
+        return moment / SECOND, (moment - landed) / SECOND if 0 < landed <= moment else math.inf
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward at once, whatever the client does: its waits that end by then end now.
 

@@ -114,6 +114,8 @@ def _declare(functions: ctypes.CDLL) -> None:
         "attached": (number, [file]),
         "leaps": (number, [file]),
         "leapt": (number, [file]),
+        "landed": (number, [file]),
+        "sent": (number, [file, ctypes.c_uint32]),
         "strangers": (number, [file]),
         "appoint": (appointment, [file, number, ctypes.c_uint32]),
         "await": (ctypes.c_int, [file, appointment, number]),

@@ -26,6 +26,7 @@ static bool leap_to(struct shared *shared, int64_t deadline) {
         if (target <= offset) return true;
         if (target > atomic_load(&shared->limit)) return false;
     } while (!atomic_compare_exchange_weak(&shared->offset, &offset, target));
+    atomic_store(&shared->landed, deadline);
     atomic_fetch_add(&shared->leapt, target - offset);
     atomic_fetch_add(&shared->leaps, 1);
     return true;

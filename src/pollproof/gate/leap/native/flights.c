@@ -286,6 +286,17 @@ static bool is_over(const struct flight *flight, pid_t owner) {
     return !is_still_open(flight);
 }
 
+int64_t last_sent(struct shared *shared, uint32_t port) {
+    int64_t last = NEVER;
+    uint32_t used = atomic_load(&shared->flights_used);
+    for (uint32_t index = 0; index < used; index++) {
+        struct flight *flight = &shared->flights[index];
+        if (atomic_load(&flight->pid) <= 0 || atomic_load(&flight->port) != port) continue;
+        if (atomic_load(&flight->kind) == FLIGHT_SENT) last = atomic_load(&flight->since);
+    }
+    return last;
+}
+
 bool something_is_under_way(struct shared *shared) {
     bool found = false;
     int before = errno;

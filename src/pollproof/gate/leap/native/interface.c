@@ -52,6 +52,17 @@ INTERFACE int64_t pollproof_leap_leapt(struct shared *shared) {
     return atomic_load(&shared->leapt);
 }
 
+INTERFACE int64_t pollproof_leap_landed(struct shared *shared) {
+    return atomic_load(&shared->landed);
+}
+
+/* When the client has last sent something through this port of its own; NEVER where that is not known. The clock does
+ * not leap before the answer, so its offset is still what it was. */
+INTERFACE int64_t pollproof_leap_sent(struct shared *shared, uint32_t port) {
+    int64_t sent = last_sent(shared, port);
+    return sent == NEVER ? NEVER : sent + atomic_load(&shared->offset);
+}
+
 INTERFACE int64_t pollproof_leap_strangers(struct shared *shared) {
     return atomic_load(&shared->strangers);
 }

@@ -61,6 +61,7 @@ struct shared {
     _Atomic int64_t limit;    /* no leap takes the offset beyond it */
     _Atomic int64_t leapt;    /* the part of the offset that leaps made */
     _Atomic int64_t leaps;
+    _Atomic int64_t landed;   /* where the last leap led to, by the virtual clock */
     _Atomic int64_t attached; /* processes that have ever loaded the library */
     _Atomic int64_t holds;    /* reasons of the judging process not to leap now */
     _Atomic int64_t strangers; /* how often a child process without the library kept the clock from leaping */
@@ -102,6 +103,7 @@ char thread_state(pid_t pid, pid_t tid);
 
 /* flights.c: requests under way */
 bool something_is_under_way(struct shared *shared);
+int64_t last_sent(struct shared *shared, uint32_t port); /* by the machine's clock; NEVER where that is not known */
 struct flight *lookup_begins(void);
 void lookup_ends(struct flight *flight);
 
