@@ -534,7 +534,7 @@ def test_the_command_is_told_the_task_of_a_file(tmp_path: Path) -> None:
         (None, "task.json: cannot be read (No such file or directory)"),
         ("{", "task.json: is no JSON"),
         ("[]", "task.json: expected a JSON object, the task to create"),
-        ("{}", "task.json: the task does not have the documented form of createTask: at /task: 'type' is a required"),
+        ("{}", "task.json: the task does not have the documented form of createTask: at /task: 'type' is missing"),
         ('{"type": "ImageToTextTask"}', "task.json: the task is answered in its creation, so there is nothing to poll"),
     ],
 )
