@@ -209,6 +209,8 @@ def _choose_clock(result: Gating) -> None:
         _check(gate, _probe(gate, smoke, leaps=False))
         return
     probe = _probe(gate, smoke, leaps=True)
+    if probe.attached and not probe.obeys:
+        probe = _probe(gate, smoke, leaps=True)  # a machine that was very busy for a while may have leapt late
     if probe.obeys:
         result.clock, result.leaps = "leaping", True
         _check(gate, probe)
@@ -231,6 +233,7 @@ class _Probe:
     answers: list[Answer]
     key: str
     guilty: bool
+    attached: bool
     obeys: bool
     words: str
 
@@ -247,14 +250,15 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         for exchange, event in zip(trace, events, strict=True)
         if event is None
     ]
-    obeys, words = False, ""
+    attached, obeys, words = False, False, ""
     if isinstance(clock, LeapClock):
         found = clock.leaps
         # A client that has not waited shows nothing against the clock: only waits that are not leapt over do.
         waited = _waited(trace)
         waits = (waited >= AT_ONCE and found.seconds < waited * LEAPT) or (ended.cut and not found.count)
-        obeys = found.attached > 0 and not waits
-        words = "it did not load the library" if not found.attached else "its waits were not leapt over"
+        attached = found.attached > 0
+        obeys = attached and not waits
+        words = "its waits were not leapt over" if attached else "it did not load the library"
     return _Probe(
         ended,
         performed.outcome,
@@ -264,6 +268,7 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         [event.answer for event in events if event is not None],
         _wrong_key(gate.contract, trace),
         monitor.ledger.violations > 0,
+        attached,
         obeys,
         words,
     )

@@ -57,7 +57,6 @@ call() {
         5??) came_to_nothing 5xx "${retry_after:-0}" "HTTP $http"; return 1 ;;
         4??)
             [ "$fault" != loses-http-errors ] || give_up "HTTP $http"
-            [ "$fault" != ignores-faulted ] || return 1
             refused "HTTP $http: $(jq -r '.message? // "no message"' "$answer" 2>/dev/null || echo 'no message')" ;;
         204) echo null >"$answer" ;;
     esac
@@ -124,8 +123,6 @@ show() { # id
         id-rounded) id=$(jq -n "$id") ;;
     esac
     case $fault in
-        ignores-faulted) # a task that is faulted never has any results
-            until sleep $wait && call "task/$id/results" && there; do :; done ;;
         empty-as-success | empty-as-failure)
             sleep $wait
             call "task/$id/results"
