@@ -2,56 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from pollproof.report.document import Document, failing
+from pollproof.report.matrix import provider_of
 from pollproof.report.terminal import violation_lines
+from pollproof.report.visible import one_line, tidy, visible
+from pollproof.report.wording import headline, incomplete
+
+MAXIMUM_WORDS = 20_000
+"""Characters of one failure."""
 
 
-def junit_of(document: Document) -> str:
-    """One test suite: a violated MUST is a failure (a SHOULD too in a strict run), an unexercised clause is skipped."""
-    clauses, strict = document["clauses"], bool(document.get("strict"))
-    failed = {clause["id"] for clause in failing(document, strict=strict)}
-    skipped = [clause for clause in clauses if clause["verdict"] == "unexercised"]
+def junit_of(documents: Sequence[Document]) -> str:
+    """A test suite for each report.
+
+    A violated MUST is a failure (a SHOULD too in a strict run), an unexercised clause is skipped, and a run that is
+    inconclusive, cut short or failed itself has an error: a suite is red whenever the exit status is not 0.
+    """
     suites = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(
-        suites,
-        "testsuite",
-        name=f"pollproof {document['mode']} {document['provider']}",
-        tests=str(len(clauses) + bool(document["error"])),
-        failures=str(len(failed)),
-        errors=str(int(bool(document["error"]))),
-        skipped=str(len(skipped)),
-        time=str(document["seconds"]),
-    )
-    for clause in clauses:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=_class(document, clause), name=clause["id"], time="0"
-        )
-        if clause["verdict"] == "unexercised":
-            ElementTree.SubElement(case, "skipped", message=_clean(clause.get("reason", "not exercised")))
-        elif clause["verdict"] == "violated":
-            words = _clean("\n".join(violation_lines(clause)))
-            if clause["id"] in failed:
-                failure = ElementTree.SubElement(case, "failure", message=_clean(clause["violation"]["message"]))
-                failure.text = words
-            else:
-                ElementTree.SubElement(case, "system-out").text = words
-    if document["error"]:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname=document["provider"], name="the suite itself", time="0"
-        )
-        ElementTree.SubElement(case, "error", message=_clean(document["error"]))
+    for document in documents:
+        suites.append(_suite(tidy(document)))
     ElementTree.indent(suites)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
 
 
-def _class(document: Document, clause: Document) -> str:
-    return str(clause.get("provider", document["provider"]))
-
-
-def _clean(text: str) -> str:
-    """The text without characters that XML cannot hold."""
-    return "".join(
-        c if c in "\t\n" or (c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and c < "\ufffe") else "?" for c in text
+def _suite(document: Document) -> ElementTree.Element:
+    clauses = document["clauses"]
+    broken = {id(clause) for clause in failing(document, strict=bool(document.get("strict")))}
+    problem = _problem(document)
+    suite = ElementTree.Element(
+        "testsuite",
+        name=f"pollproof {document['mode']} {document['provider']}",
+        tests=str(len(clauses) + bool(problem)),
+        failures=str(len(broken)),
+        errors=str(int(bool(problem))),
+        skipped=str(sum(clause["verdict"] == "unexercised" for clause in clauses)),
+        time=f"{document['seconds']:.3f}",
     )
+    for clause in clauses:
+        case = _case(suite, provider_of(document, clause), clause["id"])
+        if clause["verdict"] == "unexercised":
+            ElementTree.SubElement(case, "skipped", message=clause.get("reason", "not exercised"))
+        elif clause["verdict"] == "violated":
+            words = visible("\n".join(violation_lines(clause)), MAXIMUM_WORDS)
+            if id(clause) in broken:
+                message = one_line(clause["violation"]["message"])
+                ElementTree.SubElement(case, "failure", message=message, type=clause["level"]).text = words
+            else:
+                ElementTree.SubElement(case, "system-out").text = words
+    if problem:
+        case = _case(suite, document["provider"], "the run itself")
+        ElementTree.SubElement(case, "error", message=one_line(problem), type=document["outcome"])
+    return suite
+
+
+def _case(suite: ElementTree.Element, of: str, name: str) -> ElementTree.Element:
+    return ElementTree.SubElement(suite, "testcase", classname=of, name=name, time="0")
+
+
+def _problem(document: Document) -> str:
+    """Why the run itself says too little, empty where it does not."""
+    words = document["error"] or incomplete(document)
+    if not words and document["outcome"] in ("inconclusive", "error"):
+        words = headline(document)
+    return str(words or "")

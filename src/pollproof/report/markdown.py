@@ -1,0 +1,141 @@
+"""The report as a Markdown summary: short enough for a comment on a pull request, and for a job's summary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pollproof.report.document import Document
+from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
+from pollproof.report.terminal import violation_lines
+from pollproof.report.visible import one_line, tidy, visible
+from pollproof.report.wording import SIGNS, headline, incomplete
+
+LIMIT = 60_000
+"""Characters of a summary; a comment on GitHub may have 65,536."""
+
+ROWS = 40
+"""Rules that the table names."""
+
+NAMES = 30
+"""Unexercised rules that are named."""
+
+COLUMNS = 8
+"""Runs that stand side by side."""
+
+GIST = 200
+"""Characters of what was seen, in the table."""
+
+TRACE = 4_000
+"""Characters of one violation in full."""
+
+_ICONS = {"passed": "✅", "violated": "❌", "inconclusive": "⚠️", "error": "💥"}
+
+_SPECIAL = re.compile(r"[&<>|`*_\[\]~@#\\$!]|(?<=:)//|(?<=www)\.")
+"""What Markdown, HTML or GitHub (mentions, issues, formulas, bare links) would read as more than a character."""
+
+
+def markdown_of(documents: Sequence[Document]) -> str:
+    """The summary of one or several reports."""
+    documents = [tidy(document) for document in documents]
+    matrix = matrix_of(documents)
+    head = "\n".join([*_heads(documents), "", *_table(matrix), *_unexercised(matrix)]).rstrip() + "\n"
+    written = [head]
+    length = len(head)
+    failed = [cell for cell in matrix.cells if cell.clause["violation"]]
+    for number, cell in enumerate(failed):
+        text = _details(cell, several=len(matrix.columns) > 1)
+        if length + len(text) > LIMIT - 200:
+            written.append(f"\n{len(failed) - number} more are shown in the other reports.\n")
+            break
+        written.append(text)
+        length += len(text)
+    return "".join(written)
+
+
+def escaped(text: str, limit: int = GIST) -> str:
+    """Foreign text on one line, of which nothing is read as Markdown, HTML, a mention or a link."""
+    return _SPECIAL.sub(lambda found: "".join(f"&#{ord(sign)};" for sign in found[0]), one_line(text, limit))
+
+
+def fenced(text: str) -> str:
+    """Foreign text as a block of code that it cannot end."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def _heads(documents: Sequence[Document]) -> Iterator[str]:
+    for document in documents:
+        icon = "⚠️" if not document["complete"] and document["outcome"] == "passed" else _ICONS[document["outcome"]]
+        where = f"{escaped(document['provider'])} against {escaped(short(document['target']))}"
+        yield f"### {icon} pollproof {document['mode']}: {where}"
+        yield ""
+        yield f"**{headline(document)}** {_figures(document)}"
+        for words in filter(None, [incomplete(document), document["error"] and f"Error: {document['error']}"]):
+            yield ""
+            yield f"> {escaped(words, 1_000)}"
+        yield ""
+
+
+def _figures(document: Document) -> str:
+    seed = "" if document["seed"] is None else f", seed {document['seed']}"
+    return f"{document['exchanges']:,} exchanges{seed}, {document['seconds']:.1f} s."
+
+
+def _table(matrix: Matrix) -> Iterator[str]:
+    rows = [row for row in matrix.rows if row.verdict == "violated"]
+    if not rows:
+        return
+    if len(matrix.columns) == 1:
+        yield "| broken rule | level | expected | seen |"
+        yield "|---|---|---|---|"
+        for row in rows[:ROWS]:
+            (clause,) = row.clauses
+            violation = clause["violation"]
+            words = [clause["id"], clause["level"], violation["expected"], violation["seen"]]
+            yield f"| {' | '.join(map(escaped, words))} |"
+    else:
+        columns = matrix.columns[:COLUMNS]
+        yield f"| broken rule | level | {' | '.join(escaped(column.name, 60) for column in columns)} |"
+        yield "|---|---" + "|---" * len(columns) + "|"
+        for row in rows[:ROWS]:
+            signs = [_sign(row, column.name) for column in columns]
+            yield f"| {escaped(row.name)} | {', '.join(row.levels)} | {' | '.join(signs)} |"
+        if len(matrix.columns) > COLUMNS:
+            yield ""
+            yield f"{len(matrix.columns) - COLUMNS} more runs are shown in the other reports."
+    if len(rows) > ROWS:
+        yield ""
+        yield f"{len(rows) - ROWS} more rules are broken."
+    yield ""
+
+
+def _sign(row: Row, column: str) -> str:
+    if column not in row.cells:
+        return " "
+    verdict = row.cells[column].clause["verdict"]
+    return f"{SIGNS[verdict]} {verdict}"
+
+
+def _unexercised(matrix: Matrix) -> Iterator[str]:
+    idle = [row.name for row in matrix.rows if row.verdict == "unexercised"]
+    if not idle:
+        return
+    held = counted([clause for row in matrix.rows for clause in row.clauses])["held"]
+    yield f"<details><summary>{len(idle)} unexercised: nothing is said of them</summary>"
+    yield ""
+    if held:
+        yield ", ".join(escaped(name) for name in idle[:NAMES]) + (", …" if len(idle) > NAMES else "")
+    else:
+        yield "Nothing was exercised at all."
+    yield ""
+    yield "</details>"
+    yield ""
+
+
+def _details(cell: Cell, *, several: bool) -> str:
+    clause = cell.clause
+    where = f" ({escaped(cell.column.name, 60)})" if several else ""
+    words = visible("\n".join(violation_lines(clause)), TRACE)
+    return f"\n<details><summary>{escaped(clause['id'])}{where}</summary>\n\n{fenced(words)}\n\n</details>\n"

@@ -1,0 +1,161 @@
+"""The report as SARIF 2.1.0, for code scanning: each clause is a rule, each violation a result with its trace."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from pollproof import __version__
+from pollproof.report.document import Document, outcome_of
+from pollproof.report.matrix import provider_of
+from pollproof.report.visible import MAXIMUM_SHOWN, gist, one_line, tidy
+from pollproof.report.wording import failed, incomplete
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+BUNDLED = "POLLPROOF"
+"""What the addresses of bundled contracts are relative to."""
+
+STEPS = 200
+"""Exchanges of one trace that a result has: the last ones of a longer trace, which break the rule."""
+
+
+def sarif_of(documents: Sequence[Document]) -> str:
+    """One run for each report."""
+    runs = [_run(tidy(document), number) for number, document in enumerate(documents, 1)]
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _run(document: Document, number: int) -> Any:
+    clauses = document["clauses"]
+    return {
+        "tool": {
+            "driver": {
+                "name": "pollproof",
+                "version": __version__,
+                "rules": [_rule(clause) for clause in clauses],
+            }
+        },
+        "automationDetails": {"id": f"pollproof/{document['mode']}/{document['provider']}/{number}"},
+        "originalUriBaseIds": {BUNDLED: {"description": {"text": "The installed pollproof, with its contracts."}}},
+        "invocations": [_invocation(document)],
+        "results": [
+            _result(document, clause, index) for index, clause in enumerate(clauses) if clause["violation"] is not None
+        ],
+        "columnKind": "unicodeCodePoints",
+        "properties": {key: document[key] for key in ("mode", "provider", "target", "outcome", "complete", "seed")},
+    }
+
+
+def _rule(clause: Document) -> Any:
+    proof = clause.get("proof", {"mutants": [], "variants": []})
+    about = [f"{clause['level']}, about the {clause['subject']}.", f"Documented in: {clause['source']}."]
+    if proof["mutants"]:
+        about.append(f"Proved by the mutants: {', '.join(proof['mutants'])}.")
+    if proof["variants"]:
+        about.append(f"Lets pass: {', '.join(proof['variants'])}.")
+    return {
+        "id": clause["id"],
+        "shortDescription": {"text": _plain(clause["text"], 500)},
+        "fullDescription": {"text": _plain(clause["text"])},
+        "help": {"text": _plain(" ".join([clause["text"], *about]))},
+        "defaultConfiguration": {"level": "error" if clause["level"] == "MUST" else "warning"},
+        "properties": {"tags": [clause["level"], clause["subject"], clause["kind"]], "source": clause["source"]},
+    }
+
+
+def _invocation(document: Document) -> Any:
+    notices = [("error", document["error"])] if document["error"] else []
+    notices += [("error", incomplete(document))] if incomplete(document) else []
+    notices += [("note", note) for note in document["notes"]]
+    return {
+        "executionSuccessful": document["complete"] and not document["error"],
+        "exitCode": outcome_of(document).status,
+        "toolExecutionNotifications": [{"level": level, "message": {"text": _plain(text)}} for level, text in notices],
+    }
+
+
+def _result(document: Document, clause: Document, index: int) -> Any:
+    violation = clause["violation"]
+    words = [f"{clause['text']} Expected {violation['expected']}; seen: {violation['seen']}."]
+    if violation.get("again"):
+        words.append(f"See it again: {violation['again']}")
+    result = {
+        "ruleId": clause["id"],
+        "ruleIndex": index,
+        "kind": "fail",
+        "level": "error" if failed(document, clause) or clause["level"] == "MUST" else "warning",
+        "message": {"text": _plain("\n".join(words))},
+        "locations": [_location(document, clause)],
+        "codeFlows": [{"threadFlows": [{"locations": list(_steps(document, clause))}]}],
+        "partialFingerprints": {"pollproofClause/v1": _fingerprint(document, clause)},
+        "occurrenceCount": violation["times"],
+        "properties": {
+            "expected": violation["expected"],
+            "seen": violation["seen"],
+            "exercised": clause["exercised"],
+            **({"scenario": violation["scenario"]} if "scenario" in violation else {}),
+            **({"deadlines": violation["deadlines"]} if "deadlines" in violation else {}),
+        },
+    }
+    known = clause.get("known")
+    if known:
+        why = known.get("reason", "") if isinstance(known, dict) else str(known)
+        result["suppressions"] = [{"kind": "external", "justification": _plain(why or "a known violation")}]
+    return result
+
+
+def _location(document: Document, clause: Document) -> Any:
+    """The recording that shows the violation, else the contract that states the rule; always the operation."""
+    last = clause["violation"]["trace"][-1]
+    location: dict[str, Any] = {
+        "logicalLocations": [
+            {"fullyQualifiedName": f"{provider_of(document, clause)}/{last['operation']}", "name": last["operation"]}
+        ]
+    }
+    if "place" in last:
+        location["physicalLocation"] = {"artifactLocation": {"uri": quote(_file(last["place"]))}}
+    elif "defined" in clause:
+        defined = clause["defined"]
+        base = {"uriBaseId": BUNDLED} if defined["bundled"] else {}
+        location["physicalLocation"] = {
+            "artifactLocation": {"uri": quote(defined["file"]), **base},
+            "region": {"startLine": defined["line"]},
+        }
+    return location
+
+
+def _file(place: str) -> str:
+    """The file of a place such as `tape.yaml, entry 3`."""
+    return place.rpartition(", entry ")[0] or place
+
+
+def _steps(document: Document, clause: Document) -> Iterator[Any]:
+    trace = clause["violation"]["trace"]
+    for number, exchange in enumerate(trace[-STEPS:], max(len(trace) - STEPS, 0)):
+        response = exchange["response"]
+        answer = exchange["failure"] or "no answer"
+        if response is not None:
+            answer = f"HTTP {response['status']} {gist(response['body'])}"
+        sent = "" if exchange["sent"] is None else f"{exchange['sent']:.3f} s: "
+        text = f"{sent}{exchange['operation']} {gist(exchange['request']['body'])} -> {answer}"
+        location: dict[str, Any] = {"message": {"text": _plain(text, 500)}}
+        if "place" in exchange:
+            location["physicalLocation"] = {"artifactLocation": {"uri": quote(_file(exchange["place"]))}}
+        yield {
+            "location": location,
+            "executionOrder": number + 1,
+            "importance": "essential" if number == len(trace) - 1 else "important",
+        }
+
+
+def _fingerprint(document: Document, clause: Document) -> str:
+    return hashlib.sha256(f"{document['mode']} {document['provider']} {clause['id']}".encode()).hexdigest()
+
+
+def _plain(text: str, limit: int = MAXIMUM_SHOWN) -> str:
+    """Text of which nothing is read as a link."""
+    return "\n".join(one_line(line, limit) for line in text.splitlines()).replace("](", "] (")

@@ -1,0 +1,52 @@
+"""The views of the JSON report. Each is a function of documents alone; what it needs is imported when it is used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from pollproof.report.document import Document
+
+View = Callable[[Sequence[Document]], str]
+"""From one or several documents to the text of a file."""
+
+
+def json_of(documents: Sequence[Document]) -> str:
+    """The document itself; of several one that merges them."""
+    from pollproof.report.document import merge
+
+    return json.dumps(merge(list(documents)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _html(documents: Sequence[Document]) -> str:
+    from pollproof.report.html import html_of
+
+    return html_of(documents)
+
+
+def _markdown(documents: Sequence[Document]) -> str:
+    from pollproof.report.markdown import markdown_of
+
+    return markdown_of(documents)
+
+
+def _junit(documents: Sequence[Document]) -> str:
+    from pollproof.report.junit import junit_of
+
+    return junit_of(documents)
+
+
+def _sarif(documents: Sequence[Document]) -> str:
+    from pollproof.report.sarif import sarif_of
+
+    return sarif_of(documents)
+
+
+VIEWS: Mapping[str, View] = {
+    "json": json_of,
+    "html": _html,
+    "markdown": _markdown,
+    "junit": _junit,
+    "sarif": _sarif,
+}
+"""The formats by name."""

@@ -1,0 +1,50 @@
+"""What every view says in the same words: the outcome of a run, and that it was cut short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pollproof.report.document import Document
+from pollproof.report.matrix import counted
+
+SIGNS = {"held": "✓", "violated": "✗", "unexercised": "–"}
+"""A sign for each verdict; views always add the word."""
+
+INCOMPLETE = "Incomplete: the run was cut short, so what it did not exercise or break by then says nothing."
+
+
+def headline(document: Document) -> str:
+    """The outcome in one sentence."""
+    counts = counted(document["clauses"])
+    held, violated, idle = counts["held"], counts["violated"], counts["unexercised"]
+    outcome = document["outcome"]
+    if outcome == "violated":
+        warnings = counts["warnings"]
+        some = f" ({warnings} as {'warning' if warnings == 1 else 'warnings'})" if warnings and not _strict(document) else ""
+        return f"Violated: {_rules(violated)} broken{some}, {held} held, {idle} unexercised."
+    if outcome == "error":
+        return "The suite itself failed; nothing it did not judge counts as held."
+    if outcome == "passed":
+        broken = f", {violated} violated (warnings)" if violated else ""
+        return f"Passed: every exercised MUST held; {held} held{broken}, {idle} unexercised."
+    if not document["complete"]:
+        return f"Inconclusive: {held} held, {idle} unexercised by the time the run was cut short."
+    return f"Inconclusive: {held} held, {idle} unexercised."
+
+
+def incomplete(document: Document) -> str:
+    """That a run was cut short, empty where it was not."""
+    return "" if document["complete"] else INCOMPLETE
+
+
+def _strict(document: Document) -> bool:
+    return bool(document.get("strict"))
+
+
+def _rules(count: int) -> str:
+    return "one rule is" if count == 1 else f"{count} rules are"
+
+
+def failed(document: Document, clause: Any) -> bool:
+    """Whether a violated clause fails the run, and is no mere warning."""
+    return clause["verdict"] == "violated" and (clause["level"] == "MUST" or _strict(document))
