@@ -58,8 +58,20 @@ def test_the_help_of_verify_names_each_option_and_the_exit_status() -> None:
     words = pollproof("verify", "--help").stdout
     for option in ("base-url", "api-key", "advance-url", "task", "budget", "profile", "examples", "seed", "strict"):
         assert f"--{option}" in words
-    for option in ("--require-all", "--json", "--junit", "-n", "-k", "-x", "--quiet", "Exit status: 0"):
-        assert option in words
+    for option in (
+        "--require-all",
+        "--json",
+        "--html",
+        "--markdown",
+        "--junit",
+        "--sarif",
+        "-n",
+        "-k",
+        "-x",
+        "--quiet",
+        "Exit status: 0",
+    ):
+        assert option in words, option
 
 
 def test_version() -> None:

@@ -193,7 +193,7 @@ def test_shards_of_recordings_merge_to_the_report_of_all_of_them(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "no report of pollproof"),
+        ("{", "is truncated"),
         ("{}", "no report of pollproof"),
         ("[" * 9999, "no report"),
         (None, "cannot be read"),

@@ -24,13 +24,17 @@ from pollproof.commands.gate import gate
 from pollproof.commands.merge import merge
 from pollproof.commands.mutants import mutants
 from pollproof.commands.record import record
-from pollproof.commands.reporting import Reports, report_options
+from pollproof.commands.report import report
+from pollproof.commands.reporting import Reports, report_options, told
 from pollproof.commands.sharing import asked, explore_shared, shard_option, workers_option
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pollproof.commands.reporting import Unfinished
     from pollproof.contract.model import Contract
+    from pollproof.explore.run import Plan
+    from pollproof.plugin import Runner
     from pollproof.report.document import Document
 
     Label = Callable[[Document], Document]
@@ -83,6 +87,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     """
     from pollproof.data import bundled
     from pollproof.explore.options import OptionError, command, plan_from
+    from pollproof.plugin import Runner
     from pollproof.report.merging import as_shard
 
     names = list(dict.fromkeys(providers or bundled()))
@@ -109,18 +114,20 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         )
     reports = Reports.asked(options)
     console = console_for(reports.stream)
-    given: dict[str, Document] = {}
+    again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
     parts: list[str] = []
+    runner = Runner()
+    unfinished = reports.unfinished(lambda: _so_far(runner, plans, again, options))
     try:
         if (workers is not None or shard is not None) and not options["base_url"]:
             keys = {_argument(name): plan for name, plan in plans.items()}
             with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
-                given, parts = explore_shared(keys, workers, shard, progress)
-        documents = _run(names, picked, options, console, given)
+                runner.documents, parts = explore_shared(keys, workers, shard, progress)
+        documents = _run(names, picked, options, console, runner, unfinished)
     except KeyboardInterrupt:
+        unfinished.write()
         click.echo("interrupted: the run was cut short", err=True)
         raise SystemExit(3) from None
-    again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
     label: Label | None = None
     if shard is not None:
         settings = ("profile", "examples", "seed", "strict", "require_all", "keyword")
@@ -134,18 +141,34 @@ def _argument(name: str) -> str:
     return str(Path(name).resolve()) if name.endswith(".toml") else name
 
 
+def _so_far(runner: Runner, plans: dict[str, Plan], again: dict[str, str], options: dict[str, Any]) -> Document:
+    """What is known while the run goes on: providers that are explored, the one that is being, those that will be."""
+    from pollproof.explore.run import beginning
+    from pollproof.report.document import document_of, merge, with_again
+
+    flags = {flag: options[flag] for flag in ("strict", "require_all")}
+    documents = []
+    for name, plan in plans.items():
+        known = runner.documents.get(_argument(name))
+        if known is None:
+            known = document_of(runner.begun.get(_argument(name)) or beginning(plan), **flags)
+        documents.append(with_again(known, again[name]))
+    return merge(documents)
+
+
 def _run(
     names: Sequence[str],
     picked: dict[str, Any],
     options: dict[str, Any],
     console: Console,
-    given: dict[str, Document],
+    runner: Runner,
+    unfinished: Unfinished,
 ) -> dict[str, Document]:
     """Run the compliance suite with pytest; the documents of the providers that were explored, or are given."""
     import pytest
 
     from pollproof.data import folder
-    from pollproof.plugin import RUNNER, Runner
+    from pollproof.plugin import RUNNER
     from pollproof.report.document import decided, only
 
     suite = folder("contracts")
@@ -172,7 +195,7 @@ def _run(
     # The plugins of the environment are none of the suite's business, and loading them costs seconds.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
-        runner = Runner(progress, given)
+        runner.progress = told(progress, lambda *_: unfinished.refresh())
         sink = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed below, after pytest has let go of it
         with sink, contextlib.redirect_stdout(sink):
             status = pytest.main(arguments, plugins=[_Named(RUNNER, runner)])
@@ -436,7 +459,7 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-for command in (check, gate, merge, record, drift, mutants):
+for command in (check, gate, report, merge, record, drift, mutants):
     cli.add_command(command)
 
 

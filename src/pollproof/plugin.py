@@ -42,6 +42,7 @@ class Runner:
 
     def __init__(self, progress: Progress | None = None, documents: dict[str, Document] | None = None) -> None:
         self.progress = progress
+        self.begun: dict[str, Exploring] = {}
         self.documents: dict[str, Document] = documents or {}
         self.judged: set[str] = set()
 
@@ -117,7 +118,7 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
 def explored(config: pytest.Config, provider: str) -> Explored:
     """The explored provider: explored when first asked for, once in a run."""
     from pollproof.explore.options import command
-    from pollproof.explore.run import explore
+    from pollproof.explore.run import beginning, explore
     from pollproof.report.again import named
     from pollproof.report.document import document_of, with_again
 
@@ -128,7 +129,12 @@ def explored(config: pytest.Config, provider: str) -> Explored:
         if isinstance(runner, Runner) and provider in runner.documents:
             known[provider] = Explored(plan, runner.documents[provider])
             return known[provider]
-        exploring = explore(plan, runner.progress if isinstance(runner, Runner) else None)
+        exploring = beginning(plan)
+        progress = None
+        if isinstance(runner, Runner):
+            runner.begun[provider] = exploring
+            progress = runner.progress
+        explore(plan, progress, result=exploring)
         document = document_of(
             exploring, strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all"))
         )

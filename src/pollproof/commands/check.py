@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pollproof.commands.common import console_for, contract_or_exit, todays
-from pollproof.commands.reporting import Reports, report_options
+from pollproof.commands.reporting import Reports, report_options, told
 from pollproof.commands.sharing import asked as asked_to_share
 from pollproof.commands.sharing import picked, shard_option
 from pollproof.expressions import ExpressionError, matching
@@ -53,6 +53,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     """
     from pollproof.recordings.errors import RecordingError
     from pollproof.recordings.files import find, shown
+    from pollproof.recordings.judging import beginning
     from pollproof.recordings.judging import check as judge
     from pollproof.report.again import check_command
     from pollproof.report.checked import document_of_check
@@ -75,25 +76,31 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         raise SystemExit(2) from None
     paths = found if shard is None else picked(shard, found, "file")
     console = console_for(reports.stream)
+    checking = beginning(contract)
+    asked = {"require_all": options["require_all"], "required": options["required"]} if shard is None else {}
+    again = check_command(provider, [shown(Path(name)) for name in files], **options)
+
+    def so_far() -> Document:
+        return with_again(document_of_check(checking, strict=options["strict"], clauses=chosen, **asked), again)
+
+    unfinished = reports.unfinished(so_far)
     with _progress(quiet=options["quiet"]) as progress:
-        checking = judge(
+        judge(
             contract,
             paths,
             base_url=options["base_url"],
             together=options["together"],
             whole=options["whole"],
             named=frozenset(Path(name) for name in files),
-            progress=progress,
+            progress=told(progress, lambda *_: unfinished.refresh()),
+            result=checking,
         )
-    asked = {"require_all": options["require_all"], "required": options["required"]} if shard is None else {}
-    document = document_of_check(checking, strict=options["strict"], clauses=chosen, **asked)
+    document = so_far()
     if shard is not None:
         document = with_parts(document, lambda violation: str(violation["trace"][0]["place"]).rpartition(", entry ")[0])
         wishes = {name: options[name] for name in ("base_url", "whole", "strict", "require_all", "keyword")}
         wishes |= {"contracts": [provider], "required": list(options["required"])}
         document = as_shard(document, shard.number, shard.of, [shown(path) for path in found], wishes)
-    names = [shown(Path(name)) for name in files]
-    document = with_again(document, check_command(provider, names, **options))
     if document["exchanges"]:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
         print_summary(console, document, strict=options["strict"])

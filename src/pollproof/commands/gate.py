@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pollproof.commands.common import console_for, contract_or_exit
-from pollproof.commands.reporting import Reports, report_options
+from pollproof.commands.reporting import Reports, report_options, told
 from pollproof.commands.sharing import asked as asked_to_share
 from pollproof.commands.sharing import gate_shared, picked, shard_option, workers_option
 
@@ -56,7 +56,7 @@ EPILOG = (
 def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Judge a client: run it against the reference provider through every scenario of the contract."""
     from pollproof.explore.options import OptionError, seconds_of
-    from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
+    from pollproof.gate.run import BUDGET, TIMEOUT, Gate, beginning, judge
     from pollproof.report.again import gate_command
     from pollproof.report.document import decided, outcome_of, with_again
     from pollproof.report.gated import document_of_gate, print_scenarios
@@ -78,16 +78,6 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     reports = Reports.asked(options)
     console = console_for(reports.stream)
     asked = Gate(contract, command, tuple(own), known[0], options["clock"], timeout, budget)
-    with _progress(quiet=options["quiet"]) as progress:
-        if workers is None:
-            document = document_of_gate(judge(asked, progress))
-        else:
-            document = gate_shared(asked, provider, options["task"], workers, progress)
-    document = decided(document, strict=options["strict"], require_all=options["require_all"] and shard is None)
-    if shard is not None:
-        names = [each.name for each in chosen]
-        document = with_parts(document, lambda violation: str(violation["scenario"]))
-        document = as_shard(document, shard.number, shard.of, names, _wishes(provider, document["target"], options))
     again = gate_command(
         provider,
         command,
@@ -97,6 +87,18 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         task=options["task"],
         strict=options["strict"],
     )
+    gating = beginning(asked)
+    unfinished = reports.unfinished(lambda: with_again(document_of_gate(gating, strict=options["strict"]), again))
+    with _progress(quiet=options["quiet"]) as progress:
+        if workers is None:
+            document = document_of_gate(judge(asked, told(progress, lambda *_: unfinished.refresh()), gating))
+        else:
+            document = gate_shared(asked, provider, options["task"], workers, progress)
+    document = decided(document, strict=options["strict"], require_all=options["require_all"] and shard is None)
+    if shard is not None:
+        names = [each.name for each in chosen]
+        document = with_parts(document, lambda violation: str(violation["scenario"]))
+        document = as_shard(document, shard.number, shard.of, names, _wishes(provider, document["target"], options))
     document = with_again(document, again)
     if document["error"] is None:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pollproof.commands.common import console_for, contract_or_exit
-from pollproof.commands.reporting import Reports, output_options
+from pollproof.commands.reporting import Reports, output_options, overwriting
 
 if TYPE_CHECKING:
     from pollproof.report.document import Document
@@ -22,16 +20,21 @@ EPILOG = (
 
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="SHARD.json...")
-@output_options
+@output_options()
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def merge(files: tuple[str, ...], **options: Any) -> None:
     """Make one report of the JSON reports of all shards of a run: what it would have been without shards."""
     from pollproof.report.document import outcome_of
     from pollproof.report.gated import print_scenarios
+    from pollproof.report.reading import ReportError, read_report
     from pollproof.report.terminal import print_document, print_summary
 
     reports = Reports.asked(options)
-    document, strict = merged([read_report(file) for file in files])
+    overwriting(reports, files)
+    try:
+        document, strict = merged([read_report(file) for file in files])
+    except ReportError as error:
+        raise click.UsageError(str(error)) from None
     console = console_for(reports.stream)
     print_document(console, document, strict=strict, quiet=options["quiet"])
     if "scenarios" in document:
@@ -63,22 +66,3 @@ def merged(documents: list[Document]) -> tuple[Document, bool]:
         decided_of_check(document, strict=strict, require_all=bool(wishes.get("require_all")), required=required),
         strict,
     )
-
-
-def read_report(file: str) -> Document:
-    """A JSON report; one sentence and exit status 2 for a file that is none."""
-    import jsonschema_rs
-
-    from pollproof.data import folder
-
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    schema = json.loads((folder("schemas") / "pollproof" / "report.schema.json").read_text(encoding="utf-8"))
-    try:
-        document: Document = json.loads(text)
-        jsonschema_rs.validator_for(schema).validate(document)
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"{file}: no report of pollproof ({str(error).splitlines()[0]:.200})") from None
-    return document

@@ -102,14 +102,16 @@ def explore(
     progress: Progress | None = None,
     provider: ReferenceProvider | None = None,
     until: frozenset[str] = frozenset(),
+    result: Exploring | None = None,
 ) -> Exploring:
     """Explore the target of a plan. Raises TargetError for a URL that is none; all else is told in the result.
 
     `provider` replaces the embedded reference (a mutant or a legal variant of it): then it alone is judged, and no
-    reference client. With `until` it goes on only until those clauses are violated.
+    reference client. With `until` it goes on only until those clauses are violated. `result` is a `beginning` that
+    somebody watches while it grows, part by part.
     """
-    ledger = ledger_of(plan, client=provider is None)
-    result = Exploring(plan, ledger)
+    result = Exploring(plan, ledger_of(plan, client=provider is None)) if result is None else result
+    ledger = result.ledger
     known: frozenset[str] = frozenset()
 
     def onward(stage: str, exchanges: int, exercised: int) -> None:
@@ -134,6 +136,11 @@ def explore(
         if found.error is not None:
             break
     return result
+
+
+def beginning(plan: Plan) -> Exploring:
+    """The result of exploring before anything has happened: every clause that will be judged, none exercised."""
+    return Exploring(plan, ledger_of(plan))
 
 
 def ledger_of(plan: Plan, *, client: bool = True) -> Ledger:

@@ -120,17 +120,28 @@ Progress = Callable[[str, int, int], None]
 """Called with the scenario that begins, its number, and how many there are."""
 
 
-def judge(gate: Gate, progress: Progress | None = None) -> Gating:
-    """Let the command meet all scenarios; an interruption leaves what was judged so far."""
-    result = begin(gate)
+def judge(gate: Gate, progress: Progress | None = None, result: Gating | None = None) -> Gating:
+    """Let the command meet all scenarios; an interruption leaves what was judged so far.
+
+    `result` is a `beginning` that somebody watches while it grows.
+    """
+    result = begin(gate, result)
     if result.error is None and result.complete:
         play_all(result, progress)
     return result
 
 
-def begin(gate: Gate) -> Gating:
-    """Find out which clock the command obeys, and whether it can be judged; no scenario is met."""
-    result = Gating(gate, Ledger(clauses_of(gate.contract, Subject.CLIENT)))
+def beginning(gate: Gate) -> Gating:
+    """The result of the gate before the command was run: every client clause, none exercised."""
+    return Gating(gate, Ledger(clauses_of(gate.contract, Subject.CLIENT)))
+
+
+def begin(gate: Gate, result: Gating | None = None) -> Gating:
+    """Find out which clock the command obeys, and whether it can be judged; no scenario is met.
+
+    `result` is a `beginning` that somebody watches while it grows.
+    """
+    result = beginning(gate) if result is None else result
     with _told(result):
         _choose_clock(result)
     return result

@@ -58,6 +58,11 @@ class Checking:
     complete: bool = True
 
 
+def beginning(contract: Contract) -> Checking:
+    """The result of judging before anything was read: every clause, none exercised."""
+    return Checking(contract, Ledger(clauses_of(contract)))
+
+
 def check(
     contract: Contract,
     paths: Sequence[Path],
@@ -67,15 +72,17 @@ def check(
     whole: bool = False,
     named: frozenset[Path] = frozenset(),
     progress: Progress | None = None,
+    result: Checking | None = None,
 ) -> Checking:
     """Judge recordings: each file is a trace of its own, or with `together` all are one.
 
     `whole` says that the recordings hold all traffic of the client. `named` are the paths that people named
     themselves: of these, one that is no recording is an error. An interruption leaves what was judged so far.
+    `result` is a `beginning` that somebody watches while it grows.
     """
     started = time.monotonic()
     clauses = clauses_of(contract)
-    result = Checking(contract, Ledger(clauses))
+    result = beginning(contract) if result is None else result
     judge = _Judge(result, Monitor(Reader(contract), clauses, remember=REMEMBERED), base_url, whole, progress)
     try:
         with _rare_collections():

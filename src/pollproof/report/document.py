@@ -11,6 +11,7 @@ from pollproof.bodies import Unreadable, read_json
 from pollproof.contract.model import Clause, Contract, Level, Observation
 from pollproof.events import Reader
 from pollproof.ledger import Entry, Evidence, Ledger, Outcome, Verdict
+from pollproof.report.defined import defined_in
 from pollproof.report.gists import said
 from pollproof.report.redact import Redactor
 from pollproof.trace import Exchange
@@ -75,6 +76,12 @@ def decided(document: Document, *, strict: bool, require_all: bool) -> Document:
     return {**document, "outcome": outcome.value, "strict": strict, "require_all": require_all}
 
 
+def unfinished(document: Document) -> Document:
+    """The document of a run that still goes on, or was killed: incomplete, and passed by no means."""
+    flags = {flag: bool(document.get(flag)) for flag in ("strict", "require_all")}
+    return decided({**document, "complete": False}, **flags)
+
+
 def with_again(document: Document, command: str) -> Document:
     """The document with the command that shows each violation again, given the one that shows all of them."""
     clauses = document["clauses"]
@@ -101,7 +108,7 @@ def merge(documents: list[Document]) -> Document:
     """One document of several providers: the figures added up, the worst outcome, the clauses in one list."""
     if len(documents) == 1:
         return documents[0]
-    worst = max((outcome_of(document) for document in documents), key=_severity)
+    worst = max((outcome_of(document) for document in documents), key=severity)
     return {
         **documents[0],
         "provider": ", ".join(document["provider"] for document in documents),
@@ -119,7 +126,8 @@ def merge(documents: list[Document]) -> Document:
     }
 
 
-def _severity(outcome: Outcome) -> int:
+def severity(outcome: Outcome) -> int:
+    """How bad an outcome is: that of several is the worst."""
     return [Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.ERROR, Outcome.VIOLATED].index(outcome)
 
 
@@ -127,7 +135,9 @@ def clauses_of(contract: Contract, ledger: Ledger, redactor: Redactor) -> list[D
     """What a ledger says of every clause."""
     violated = any(entry.evidence is not None for entry in ledger.entries.values())
     reader = Reader(contract) if violated else None
-    return [_entry(contract, reader, entry, redactor) for entry in ledger.entries.values()]
+    defined = defined_in(contract)
+    told = [_entry(contract, reader, entry, redactor) for entry in ledger.entries.values()]
+    return [{**clause, "defined": defined[clause["id"]]} if clause["id"] in defined else clause for clause in told]
 
 
 def _entry(contract: Contract, reader: Reader | None, entry: Entry, redactor: Redactor) -> Document:

@@ -39,7 +39,7 @@ def markdown_of(documents: Sequence[Document]) -> str:
     """The summary of one or several reports."""
     documents = [tidy(document) for document in documents]
     matrix = matrix_of(documents)
-    head = "\n".join([*_heads(documents), "", *_table(matrix), *_unexercised(matrix)]).rstrip() + "\n"
+    head = "\n".join([*_heads(documents), *_table(matrix), *_unexercised(matrix)]).rstrip() + "\n"
     written = [head]
     length = len(head)
     failed = [cell for cell in matrix.cells if cell.clause["violation"]]

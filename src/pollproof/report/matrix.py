@@ -45,7 +45,8 @@ class Row:
     @property
     def verdict(self) -> str:
         """The worst verdict."""
-        return max((clause["verdict"] for clause in self.clauses), key=SEVERITY.index)
+        verdicts: list[str] = [clause["verdict"] for clause in self.clauses]
+        return max(verdicts, key=SEVERITY.index)
 
     @property
     def levels(self) -> list[str]:

@@ -117,7 +117,7 @@ def _location(document: Document, clause: Document) -> Any:
         ]
     }
     if "place" in last:
-        location["physicalLocation"] = {"artifactLocation": {"uri": quote(_file(last["place"]))}}
+        location["physicalLocation"] = {"artifactLocation": {"uri": _uri(last["place"])}}
     elif "defined" in clause:
         defined = clause["defined"]
         base = {"uriBaseId": BUNDLED} if defined["bundled"] else {}
@@ -128,9 +128,10 @@ def _location(document: Document, clause: Document) -> Any:
     return location
 
 
-def _file(place: str) -> str:
-    """The file of a place such as `tape.yaml, entry 3`."""
-    return place.rpartition(", entry ")[0] or place
+def _uri(place: str) -> str:
+    """The address of the file of a place such as `tape.yaml, entry 3`."""
+    file = place.rpartition(", entry ")[0] or place
+    return ("file://" if file.startswith("/") else "") + quote(file)
 
 
 def _steps(document: Document, clause: Document) -> Iterator[Any]:
@@ -139,12 +140,12 @@ def _steps(document: Document, clause: Document) -> Iterator[Any]:
         response = exchange["response"]
         answer = exchange["failure"] or "no answer"
         if response is not None:
-            answer = f"HTTP {response['status']} {gist(response['body'])}"
+            answer = f"HTTP {response['status']} {response.get('said') or gist(response['body'])}"
         sent = "" if exchange["sent"] is None else f"{exchange['sent']:.3f} s: "
         text = f"{sent}{exchange['operation']} {gist(exchange['request']['body'])} -> {answer}"
         location: dict[str, Any] = {"message": {"text": _plain(text, 500)}}
         if "place" in exchange:
-            location["physicalLocation"] = {"artifactLocation": {"uri": quote(_file(exchange["place"]))}}
+            location["physicalLocation"] = {"artifactLocation": {"uri": _uri(exchange["place"])}}
         yield {
             "location": location,
             "executionOrder": number + 1,

@@ -70,9 +70,7 @@ def tidy(value: Any, depth: int = 0) -> Any:
     if isinstance(value, dict):
         if depth > DEEPEST:
             return "…"
-        return {
-            visible(str(key), 200): item if key == "body" else tidy(item, depth + 1) for key, item in value.items()
-        }
+        return {visible(str(key), 200): item if key == "body" else tidy(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
         return [tidy(item, depth + 1) for item in value] if depth <= DEEPEST else "…"
     return value

@@ -7,7 +7,7 @@ from typing import Any
 from pollproof.report.document import Document
 from pollproof.report.matrix import counted
 
-SIGNS = {"held": "✓", "violated": "✗", "unexercised": "–"}
+SIGNS = {"held": "✓", "violated": "✗", "unexercised": "○"}
 """A sign for each verdict; views always add the word."""
 
 INCOMPLETE = "Incomplete: the run was cut short, so what it did not exercise or break by then says nothing."
@@ -19,8 +19,8 @@ def headline(document: Document) -> str:
     held, violated, idle = counts["held"], counts["violated"], counts["unexercised"]
     outcome = document["outcome"]
     if outcome == "violated":
-        warnings = counts["warnings"]
-        some = f" ({warnings} as {'warning' if warnings == 1 else 'warnings'})" if warnings and not _strict(document) else ""
+        warnings = 0 if _strict(document) else counts["warnings"]
+        some = f" ({warnings} as {'a warning' if warnings == 1 else 'warnings'})" if warnings else ""
         return f"Violated: {_rules(violated)} broken{some}, {held} held, {idle} unexercised."
     if outcome == "error":
         return "The suite itself failed; nothing it did not judge counts as held."

@@ -143,7 +143,7 @@ def _request(exchange: Mapping[str, Any], *, broken: bool) -> Place:
         answer = exchange["failure"] or "no answer"
     else:
         status = "" if response["status"] == 200 else f"HTTP {response['status']} "
-        answer = (status + gist(response["body"])).strip() or "HTTP 200"
+        answer = (status + (response.get("said") or gist(response["body"]))).strip() or "HTTP 200"
     sent, received = exchange["sent"], exchange["received"]
     late = f" (after {_rounded(received - sent)})" if None not in (sent, received) and received - sent >= 0.5 else ""
     words = [*_wrapped(exchange["operation"] + probe, 2), *_wrapped(f"→ {answer}{late}")]

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pollproof import __version__
-from pollproof.report.document import Document
+from pollproof.report.document import Document, outcome_of, severity
 from pollproof.report.html.drawing import drawing_of, seconds
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
 from pollproof.report.visible import body_text, one_line, tidy, visible
@@ -48,17 +48,12 @@ def html_of(documents: Sequence[Document]) -> str:
             ],
             failures=[(row, cell) for row in matrix.rows for cell in row.cells.values() if cell.clause["violation"]],
             headlines=[headline(document) for document in documents],
-            worst=_worst(documents),
+            worst=max((outcome_of(document) for document in documents), key=severity).value,
             style=style,
             script=script,
             hashes={"style": _digest(style), "script": _digest(script)},
         )
     )
-
-
-def _worst(documents: Sequence[Document]) -> str:
-    words = ("passed", "inconclusive", "error", "violated")
-    return max((document["outcome"] for document in documents), key=words.index)
 
 
 def _anchors(matrix: Matrix) -> dict[int, str]:
