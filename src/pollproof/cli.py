@@ -57,6 +57,11 @@ def cli() -> None:
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|CONTRACT.toml ...]")
 @click.option("--base-url", metavar="URL", help="The implementation to judge; without it the embedded reference.")
 @click.option(
+    "--launch",
+    metavar="COMMAND",
+    help="Start the implementation with this command, in which {port} is its port; its clock is moved without a hook.",
+)
+@click.option(
     "--api-key", metavar="KEY", envvar="POLLPROOF_API_KEY", help="A key that it accepts (or POLLPROOF_API_KEY)."
 )
 @click.option("--advance-url", metavar="URL", help='Test hook that moves its clock: POST {"seconds": N}.')
@@ -94,11 +99,24 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     for name in names:
         if name.startswith("-"):
             raise click.UsageError(f"no such option: {name}")
-    if options["base_url"] and len(names) != 1:
-        raise click.UsageError(f"--base-url goes with one provider; expected one of {', '.join(bundled())}")
-    chosen = ("base_url", "api_key", "advance_url", "task", "callback_url", "budget", "profile", "examples", "seed")
+    foreign = options["base_url"] or options["launch"] is not None
+    if foreign and len(names) != 1:
+        name = "--base-url" if options["base_url"] else "--launch"
+        raise click.UsageError(f"{name} goes with one provider; expected one of {', '.join(bundled())}")
+    chosen = (
+        "base_url",
+        "launch",
+        "api_key",
+        "advance_url",
+        "task",
+        "callback_url",
+        "budget",
+        "profile",
+        "examples",
+        "seed",
+    )
     picked = {key: options[key] for key in chosen}
-    if not options["base_url"]:
+    if not foreign:
         if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
             picked["api_key"] = None  # the variable may be set for other commands; the reference needs no key
     try:
@@ -108,9 +126,9 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     workers, shard = asked(options)
     if shard is not None and options["stop"]:
         raise click.UsageError("-x does not go with --shard: all shards of a run judge the same clauses")
-    if shard is not None and options["base_url"]:
+    if shard is not None and foreign:
         raise click.UsageError(
-            "--shard shares out the embedded references; what is at --base-url is explored in one go"
+            "--shard shares out the embedded references; what is at --base-url, or launched, is explored in one go"
         )
     reports = Reports.asked(options)
     console = console_for(reports.stream)
@@ -119,7 +137,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     runner = Runner()
     unfinished = reports.unfinished(lambda: _so_far(runner, plans, again, options))
     try:
-        if (workers is not None or shard is not None) and not options["base_url"]:
+        if (workers is not None or shard is not None) and not foreign:
             keys = {_argument(name): plan for name, plan in plans.items()}
             with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
                 runner.documents, parts = explore_shared(keys, workers, shard, progress)

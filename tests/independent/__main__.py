@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
-    with serving.serve(SERVICES[options.service](options.api_key), options.port) as base_url:
+    with serving.serve(SERVICES[options.service](options.api_key), options.port, 0.5) as base_url:
         print(base_url, flush=True)
         stop.wait(options.duration)
     return 0

@@ -148,11 +148,11 @@ def path_of(target: str) -> str:
 
 
 @contextmanager
-def serve(application: Application, port: int = 0) -> Iterator[str]:
+def serve(application: Application, port: int = 0, poll_interval: float = 0.05) -> Iterator[str]:
     """Serve the application in a thread of its own; yields the base URL and stops everything on exit."""
     server = _Server((HOST, port), _Handler)
     server.application = application
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": poll_interval}, daemon=True)
     thread.start()
     try:
         with application.background():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pollproof.bodies import Unreadable, read_json, write_json
 from pollproof.explore.run import BUDGET, PROFILES, Plan
@@ -13,6 +14,10 @@ from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
 from pollproof.transport.addresses import TargetError
 from pollproof.transport.http import HttpTarget
+
+if TYPE_CHECKING:
+    from pollproof.contract.model import Contract
+    from pollproof.launch.launching import Launch
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -61,12 +66,15 @@ def plan_from(
     examples: int | None = None,
     profile: str = "ci",
     seed: int = 0,
+    launch: str | None = None,
 ) -> Plan:
     """The plan that these options mean; raises `OptionError` with one sentence."""
     needing = {"--advance-url": advance_url, "--api-key": api_key, "--task": task, "--callback-url": callback_url}
     name = next((name for name, given in needing.items() if given), None)
-    if base_url is None and name is not None:
-        raise OptionError(f"{name} goes with --base-url: the embedded reference needs none")
+    if base_url is None and launch is None and name is not None:
+        raise OptionError(f"{name} goes with --base-url or --launch: the embedded reference needs none")
+    if launch is not None and advance_url is not None:
+        raise OptionError("--launch and --advance-url exclude each other: a launched server needs no hook")
     if profile not in PROFILES:
         raise OptionError(
             f"'{profile}' is no profile; expected one of {', '.join(PROFILES)}{nearest(profile, PROFILES)}"
@@ -75,8 +83,11 @@ def plan_from(
         raise OptionError(f"--examples {examples}: expected 0 or more")
     try:
         contract = load_contract(provider)
+        started = None if launch is None else _launch(launch, base_url, contract, api_key)
+        if started is not None:
+            base_url = started.base_url
         if base_url is not None:
-            HttpTarget(base_url, query=False)
+            HttpTarget(base_url if started is None else started.at(1)[1], query=False)
         if advance_url is not None:
             HttpTarget(advance_url, named="clock hook")
         if callback_url is not None:
@@ -95,13 +106,27 @@ def plan_from(
         examples=examples,
         seed=seed,
         budget=BUDGET if budget is None else seconds_of(budget),
+        launch=started,
     )
+
+
+def _launch(command: str, base_url: str | None, contract: Contract, api_key: str | None) -> Launch:
+    from pollproof.launch.launching import launch_of
+
+    prefix = urlsplit(contract.base_url).path.rstrip("/")
+    key = contract.credential.sample if api_key is None else api_key
+    try:
+        return launch_of(command, base_url, prefix, key)
+    except ValueError as error:
+        raise OptionError(str(error)) from None
 
 
 def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
     """The command that explores a plan again; the key is a variable of the environment."""
     words = ["pollproof", "verify", provider]
-    if plan.base_url is not None:
+    if plan.launch is not None:
+        words += ["--launch", plan.launch.without_key()]
+    if plan.base_url is not None and not (plan.launch and plan.launch.is_usual):
         words += ["--base-url", plan.base_url]
     if plan.advance_url is not None:
         words += ["--advance-url", plan.advance_url]

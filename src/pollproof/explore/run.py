@@ -6,24 +6,26 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.events import Reader
 from pollproof.explore.client import judge_client
-from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
+from pollproof.explore.clocks import BudgetSpent, ClockError
 from pollproof.explore.parts import WALKS as WALKS_PART
 from pollproof.explore.parts import Part, parts, whole
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
 from pollproof.explore.session import Session, TargetUnusable, TimeOver
+from pollproof.explore.targets import NotOpened, Opened, opened
 from pollproof.explore.walks import WALKS
 from pollproof.histories import solving_times
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.transport.http import HttpTarget
-from pollproof.transport.target import InProcessTarget, Target
+
+if TYPE_CHECKING:
+    from pollproof.launch.launching import Launch
 
 PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
 """Examples of the state machine in each profile; `ci` is what a run takes when nothing is said."""
@@ -40,7 +42,10 @@ BUDGET = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to explore, and how thoroughly. `task` is the file that `sample` was read from."""
+    """What to explore, and how thoroughly.
+
+    `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`.
+    """
 
     contract: Contract
     base_url: str | None = None
@@ -53,10 +58,13 @@ class Plan:
     examples: int | None = None
     seed: int = 0
     budget: float = BUDGET
+    launch: Launch | None = None
 
     @property
     def target(self) -> str:
         """The target in words."""
+        if self.launch is not None:
+            return f"launched: {self.launch.without_key()}"
         return self.base_url or "the embedded reference provider"
 
     @property
@@ -186,30 +194,32 @@ def explore_part(
     `known` gives the clauses that the walks find violated, which examples need not show once more; it is called when
     one is about to be shown, and walks where nothing is given.
     """
-    contract = plan.contract
-    embedded = plan.base_url is None
-    judges_client = embedded and provider is None
-    ledger = ledger_of(plan, client=judges_client)
-    result = Exploring(plan, ledger)
+    result = Exploring(plan, ledger_of(plan, client=provider is None))
     started = time.monotonic()
-    own = clauses_of(contract, Subject.PROVIDER)
-    monitor = Monitor(Reader(contract), own, ledger)
-    clock: Clock
-    target: Target
-    hook: HookedClock | None = None
-    if plan.base_url is None:
-        clock = VirtualClock()
-        provider = ReferenceProvider(contract, clock) if provider is None else provider
-        provider.clock = clock
-        target = InProcessTarget(plan.target, provider.handle)
-    else:
-        target = HttpTarget(plan.base_url)
-        if plan.advance_url is not None:
-            clock = hook = HookedClock(plan.advance_url)
-            result.clock = "moved through its hook"
-        else:
-            clock = RealClock(plan.budget)
-            result.clock = f"real, {plan.budget:g} s granted"
+    try:
+        with opened(plan, provider) as found:
+            _explore_opened(found, result, part, progress, known, until, judges_client=provider is None)
+    except NotOpened as error:
+        result.error = str(error)
+        result.complete = False
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _explore_opened(
+    opened: Opened,
+    result: Exploring,
+    part: Part,
+    progress: Progress | None,
+    known: Known | None,
+    until: frozenset[str],
+    *,
+    judges_client: bool,
+) -> None:
+    plan, ledger, clock, provider = result.plan, result.ledger, opened.clock, opened.provider
+    contract = plan.contract
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger)
+    result.clock = opened.words
     stage = ["walk"]
 
     def observed() -> None:
@@ -219,51 +229,48 @@ def explore_part(
 
     session = Session(
         contract,
-        target,
+        opened.target,
         clock,
         monitor,
         credential=plan.credential,
         sample=plan.sample,
         observed=observed,
     )
+    granted = 0.0 if opened.moved else plan.budget
     receiver: EmbeddedCallbacks | HttpCallbacks | None = None
     try:
         if session.callback_operation is not None:
-            if provider is not None and embedded:
+            if provider is not None:
                 receiver = EmbeddedCallbacks(provider, clock)
             else:
                 receiver = HttpCallbacks(clock, plan.callback_url)
             session.callbacks = receiver
         if part.walks:
-            _walk(session, result, stage, last=False)
+            _walk(session, result, stage, granted, last=False)
         if part.examples:
-            _explore(session, result, stage, part, provider if embedded else None, clock, known, until)
+            _explore(session, result, stage, part, provider, clock, known, until)
         if part.walks:
-            _walk(session, result, stage, last=True)
-        if part.walks and judges_client:
+            _walk(session, result, stage, granted, last=True)
+        if part.walks and judges_client and provider is not None:
             stage[0] = "reference client"
             judge_client(contract, ledger)
     except OSError as error:  # the port of the receiver of callbacks
         result.error = f"callbacks cannot be received at {plan.callback_url}: {error.strerror or error}"
         result.complete = False
     except (TargetUnusable, ClockError) as error:
-        result.error = str(error)
+        result.error = f"{error}{opened.last_words()}"
         result.complete = False
     finally:
-        target.close()
         if receiver is not None:
             receiver.close()
-        if hook is not None:
-            hook.close()
+    result.notes += opened.notes()
     result.exchanges = session.exchanges
     result.statuses = session.statuses
     result.solving += solving_times(monitor.account)
-    result.seconds = time.monotonic() - started
-    return result
 
 
-def _walk(session: Session, result: Exploring, stage: list[str], *, last: bool) -> None:
-    session.end = time.monotonic() + WALK_SECONDS + (0.0 if result.plan.advance_url else result.plan.budget)
+def _walk(session: Session, result: Exploring, stage: list[str], granted: float, *, last: bool) -> None:
+    session.end = time.monotonic() + WALK_SECONDS + granted
     unfinished: list[str] = []
     for walk in WALKS:
         if walk.last is not last or not walk.applies(session.contract):
@@ -284,7 +291,7 @@ def _walk(session: Session, result: Exploring, stage: list[str], *, last: bool) 
         names = ", ".join(unfinished)
         result.notes.append(
             f"these walks need more real time than the granted {result.plan.budget:g} s to end: {names}; "
-            "a clock hook (--advance-url) or a larger --budget would let them"
+            "a clock hook (--advance-url), a launched server (--launch) or a larger --budget would let them"
         )
 
 

@@ -96,6 +96,13 @@ class LeapClock:
         self._folder = None
 
     @property
+    def file(self) -> Path:
+        """The file that the processes under this clock share, in a folder of its own."""
+        if self._folder is None:
+            raise RuntimeError("the clock is not open: use it in a with statement")
+        return self._folder / "clock"
+
+    @property
     def _file(self) -> int:
         if self._shared is None:
             raise RuntimeError("the clock is not open: use it in a with statement")
@@ -103,11 +110,10 @@ class LeapClock:
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment of a client under this clock: `base`, or this process's own, and what the library needs."""
-        if self._folder is None:
-            raise RuntimeError("the clock is not open: use it in a with statement")
+        file = self.file
         path = self._path
         if not can_be_preloaded(path):
-            path = self._folder / LIBRARY
+            path = file.with_name(LIBRARY)
             if not path.exists():
                 shutil.copyfile(self._path, path)
             if not can_be_preloaded(path):
@@ -115,7 +121,7 @@ class LeapClock:
         environment = dict(os.environ if base is None else base)
         others = environment.get("LD_PRELOAD")
         environment["LD_PRELOAD"] = f"{path}:{others}" if others else str(path)
-        environment["POLLPROOF_LEAP_FILE"] = str(self._folder / "clock")
+        environment["POLLPROOF_LEAP_FILE"] = str(file)
         # Node would wait by rings in memory that it shares with the kernel, where no call is to be seen.
         environment["UV_USE_IO_URING"] = "0"
         return environment
