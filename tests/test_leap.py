@@ -874,3 +874,15 @@ def test_stopped_processes_do_not_hold_up_the_others(clock: LeapClock) -> None:
     finally:
         stopped.kill()
         stopped.wait()
+
+
+def test_threads_may_look_at_the_clock_while_the_interpreter_ends() -> None:
+    program = """
+        import threading
+        from pollproof.gate.leap import LeapClock
+        with LeapClock() as clock:
+            for _ in range(4):
+                threading.Thread(target=lambda: [clock.now() for _ in iter(int, 1)], daemon=True).start()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], timeout=LONGEST, check=False)
+    assert done.returncode == 0

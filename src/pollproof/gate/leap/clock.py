@@ -84,8 +84,9 @@ class LeapClock:
             error = ctypes.get_errno()
             shutil.rmtree(self._folder, ignore_errors=True)
             raise OSError(error, f"the file of the clock could not be made: {os.strerror(error)}")
-        # Threads of the provider may still look at it after it was closed.
-        weakref.finalize(self, self._functions.pollproof_leap_release, self._shared)
+        # Threads of the provider may still look at it after it was closed, and while the interpreter ends: the system
+        # takes back what is held then.
+        weakref.finalize(self, self._functions.pollproof_leap_release, self._shared).atexit = False
         return self
 
     def __exit__(
