@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from pollproof.clock import Clock
+
 LOOK = 0.02
 """Real seconds between two looks at whether a sleep is to end early."""
 
@@ -25,6 +27,11 @@ def span(sent: float, awake: float) -> tuple[float, float]:
 
 
 Until = Callable[[], bool]
+
+
+def wall_time(clock: Clock) -> float:
+    """What a client under a clock reads as the time of day, in seconds since 1970."""
+    return time.time() + clock.now() - time.monotonic()
 
 
 class Hold(Protocol):

@@ -248,6 +248,8 @@ class Meeting:
         except (CannotStart, NoClock) as error:
             pytest.fail(str(error), pytrace=False)
         self._show_output(played)
+        if played.unused:
+            pytest.skip(f"{client.name} is not judged by {scenario.name}: {played.unused}")
         self._conclude(client, played)
 
     def _client(self, arguments: Mapping[str, Any]) -> Client:

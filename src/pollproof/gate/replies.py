@@ -15,6 +15,7 @@ class Manner(Enum):
     WHOLE = ""
     RESET = "the connection was reset before the answer"
     CUT = "the connection ended in the middle of the answer"
+    SILENT = "no answer came, and the connection ended in the end"
     STALE = "-"  # the whole answer, and then the connection ends without a word, as idle ones do
 
 

@@ -80,7 +80,8 @@ class Gate:
 class Played:
     """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
 
-    `undecided` says why its end was not judged: only its requests were.
+    `undecided` says why its end was not judged: only its requests were. `unused` says that the scenario is about what
+    the command does not know, so that nothing was judged.
     """
 
     scenario: Scenario
@@ -91,6 +92,7 @@ class Played:
     virtual: float = 0.0
     reason: str = ""
     undecided: str = ""
+    unused: str = ""
 
     @property
     def as_expected(self) -> bool:
@@ -334,8 +336,10 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     ended, outcome = performed.ended, performed.outcome
     monitor = Monitor(Reader(gate.contract), clauses)
     trace = performed.trace()
-    for exchange in trace:
-        monitor.observe(exchange)
+    events = [monitor.observe(exchange) for exchange in trace]
+    if scenario.needs is not None and not any(event and event.operation.role is scenario.needs for event in events):
+        unused = f"the command never used the operation that they are about ({scenario.needs.value})"
+        return Played(scenario, Ledger(clauses), ended, None, len(trace), performed.virtual, unused=unused)
     # A client that has broken another rule may have lost its task by that, which is said there.
     guilty = bool(monitor.ledger.violated(Level.MUST))
     promised = scenario.expects is Expects.SUCCESS and performed.moment is None and not guilty

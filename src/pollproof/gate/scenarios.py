@@ -31,7 +31,8 @@ class Turn:
     It is about the requests of these `roles` from number `first` to number `last`, counted together from 1.
     `response` is answered as it stands; `code` is refused with (empty: the refusal that has none); `lost` makes the
     task one that is gone, `phase` and `status` one that stands so. `http` is another HTTP status for the answer,
-    `padding` characters of a field more. `manner` and `delay` say how it goes over the wire.
+    `padding` characters of a field more, `retry_date` the seconds after which Retry-After asks to come again, as a
+    date. `manner` and `delay` say how it goes over the wire.
     """
 
     roles: tuple[Role, ...] = ASKING
@@ -44,6 +45,7 @@ class Turn:
     status: str = ""
     http: int | None = None
     padding: int = 0
+    retry_date: float | None = None
     manner: Manner = Manner.WHOLE
     delay: float = 0.0
 
@@ -63,6 +65,7 @@ class Scenario:
 
     `text` says what happens and what a lawful client does. `kind` is the task that the client is to create, `fails`
     whether it fails, `identifier` its id (None: an ordinary one). `seconds` is how long a lawful client has to wait.
+    `needs` is an operation that not every client knows: one that does not use it is not judged.
     """
 
     name: str
@@ -76,3 +79,4 @@ class Scenario:
     fails: bool = False
     identifier: Any = None
     callback: Callback = Callback.ONCE
+    needs: Role | None = None

@@ -190,6 +190,8 @@ class GateServer:
             reply.before()
         if reply.delay and not hold.sleep(reply.delay, port, lambda: self._closed or is_gone(stream)):
             return GONE
+        if reply.manner is Manner.SILENT:
+            return str(reply.manner.value)
         if reply.manner is Manner.RESET:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             return str(reply.manner.value)

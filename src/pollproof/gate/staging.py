@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from typing import Any
 
 from pollproof.bodies import Unreadable
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View
+from pollproof.gate.clocks import wall_time
 from pollproof.gate.replies import Reply
 from pollproof.gate.scenarios import Scenario, Turn
 from pollproof.reference.provider import ReferenceProvider, Task
@@ -56,7 +59,7 @@ class StagedProvider(ReferenceProvider):
         if turn is None:
             return Reply(self.handle(request))
         if turn.response is not None:
-            return Reply(turn.response, turn.manner, turn.delay)
+            return Reply(self._dated(turn.response, turn), turn.manner, turn.delay)
         with self._playing(turn):
             response = self.handle(request) if turn.code is None else self.refuse(operation, turn.code)
         if turn.http is not None:
@@ -96,6 +99,13 @@ class StagedProvider(ReferenceProvider):
             yield
         finally:
             self._turn = None
+
+    def _dated(self, response: Response, turn: Turn) -> Response:
+        """The answer with the date after which to come again; rounded up, for dates have whole seconds."""
+        if turn.retry_date is None:
+            return response
+        date = formatdate(math.ceil(wall_time(self.clock) + turn.retry_date), usegmt=True)
+        return response._replace(headers={**response.headers, "Retry-After": date})
 
     def _padded(self, response: Response, count: int) -> Response:
         """The answer with a long field that no document names, or with as many blanks where it has no fields."""

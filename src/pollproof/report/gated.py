@@ -67,7 +67,7 @@ def _scenario(played: Played, redactor: Redactor) -> Document:
         "text": scenario.text,
         "expects": scenario.expects.value,
         "run": ended is not None,
-        "reason": played.reason or None,
+        "reason": played.reason or played.unused or None,
         "ended": None if ended is None else ended.words,
         "status": None if ended is None else ended.status,
         "as_expected": played.as_expected,

@@ -197,5 +197,8 @@ def _sort(document: Document, places: Mapping[str, int]) -> None:
 
 def left_out(scenarios: Sequence[Each]) -> list[str]:
     """What people should know of scenarios that were not run."""
-    reasons = [each["reason"] for each in scenarios if each["reason"]]
-    return [f"{len(reasons)} scenarios were not run; {reasons[0]}"] if reasons else []
+    notes = []
+    for was_run, words in ((False, "run"), (True, "judged")):
+        reasons = [each["reason"] for each in scenarios if each["reason"] and each["run"] is was_run]
+        notes += [f"{len(reasons)} scenarios were not {words}; {reasons[0]}"] if reasons else []
+    return notes
