@@ -218,26 +218,55 @@ def test_a_broken_harness_is_told_from_a_guilty_client(program: str, words: str)
     assert result.output.count("\n") == 1
 
 
+def posting(provider: str, body: dict[str, Any], headers: str) -> list[str]:
+    """A run of the gate for a program that sends one request and gives up; `headers` are of its own language."""
+    path = {"decodo": "/v3/task", "capsolver": "/createTask"}[provider]
+    program = (
+        "import http.client, os; key = os.environ['POLLPROOF_API_KEY'];"
+        "c = http.client.HTTPConnection(os.environ['POLLPROOF_BASE_URL'][7:].split('/')[0]);"
+        f"c.request('POST', '{path}', {json.dumps(body)!r}, {headers}); c.getresponse(); exit(1)"
+    )
+    return ["gate", provider, "--scenario", "smoke", "--", sys.executable, "-c", program]
+
+
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("provider", "body", "headers", "told"),
     [
-        ("{}", "for none had the header Authorization: Basic POLLPROOF_API_KEY;"),
-        ("{'Authorization': 'Bearer ' + key}", "Basic POLLPROOF_API_KEY (they had Bearer);"),
-        ("{'Authorization': key}", "Basic POLLPROOF_API_KEY (they had the bare key);"),
+        (
+            "decodo",
+            {"url": "http://x"},
+            "{'Authorization': 'Basic ' + key[1:]}",
+            "Authorization: Basic POLLPROOF_API_KEY",
+        ),
+        ("capsolver", {"clientKey": "mine", "task": {"type": "x"}}, "{}", "clientKey: POLLPROOF_API_KEY"),
     ],
 )
-def test_a_client_that_shows_its_key_in_another_way_is_told_the_documented_one(headers: str, told: str) -> None:
-    program = (
-        "import http.client, os; c = http.client.HTTPConnection(os.environ['POLLPROOF_BASE_URL'][7:].split('/')[0]);"
-        f"key = os.environ['POLLPROOF_API_KEY']; c.request('POST', '/v3/task', '{{\"url\": \"http://x\"}}', {headers});"
-        "c.getresponse()"
-    )
-    command = ["gate", "decodo", "--scenario", "smoke", "--", sys.executable, "-c", program]
-    result = CliRunner().invoke(cli, command)
-    assert result.exit_code == 4
-    assert "but every request was refused, for none had the header Authorization: " in result.output
-    assert told in result.output
-    assert load_contract("decodo").credential.sample not in result.output.replace("POLLPROOF_API_KEY", "")
+def test_a_command_that_shows_another_key_is_no_working_client(
+    provider: str, body: dict[str, Any], headers: str, told: str
+) -> None:
+    result = CliRunner().invoke(cli, posting(provider, body, headers))
+    assert result.exit_code == 4, result.output
+    assert "but every request was refused, for none had " in result.output
+    assert f"{told} (they had another key)" in result.output
+    assert load_contract(provider).credential.sample not in result.output.replace("POLLPROOF_API_KEY", "")
+
+
+@leaping
+@pytest.mark.parametrize(
+    ("headers", "seen"),
+    [
+        ("{}", "no Authorization"),
+        ("{'Authorization': 'Bearer ' + key}", "Authorization with 'Bearer'"),
+        ("{'Authorization': key}", "Authorization of one word"),
+    ],
+)
+def test_a_client_that_shows_its_key_in_another_way_is_convicted(headers: str, seen: str) -> None:
+    result = CliRunner().invoke(cli, posting("decodo", {"url": "http://x"}, headers))
+    assert result.exit_code == 1, result.output
+    assert result.output.count(" violated\n") == 1
+    assert "decodo.client.authorization MUST violated" in result.output
+    assert "expected  the header Authorization: Basic, and the key" in result.output
+    assert f"seen      {seen}" in result.output
 
 
 def test_a_command_that_does_not_exist_is_told() -> None:

@@ -8,8 +8,9 @@ from pollproof.clauses.fields import seconds_of
 from pollproof.clauses.gaps import COARSE, gap, in_words
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.clauses.moments import end_of_life, last_poll, wait_over
+from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.contract.model import Limits, Phase, Role, Subject
-from pollproof.events import Event
+from pollproof.events import Answer, Event
 from pollproof.histories import Account, TaskHistory, surely_inside, surely_outside
 
 
@@ -57,6 +58,39 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
         seen = f"a question for {raw!r}, which none gave"
         return Violation("a task id that a creation gave", seen, (account.last_created,))
     return None  # nothing was created, or not within what the trace holds
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """`header`: where a client shows its key; `scheme`: the word before it."""
+
+    header: str
+    scheme: str
+
+
+@kind(
+    "key-shown",
+    subject=Subject.CLIENT,
+    roles=(Role.CREATE, Role.POLL, Role.FETCH, Role.BATCH, Role.CANCEL),
+    parameters=Key,
+    scope="account",
+    ordered=False,
+)
+def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
+    """A client shows its key in the documented header, after the documented word."""
+    wanted = parameters.header.lower()
+    headers = event.exchange.request.headers
+    told = next((value for name, value in headers.items() if name.lower() == wanted), "")
+    scheme, _, key = told.strip().partition(" ")
+    if scheme.lower() == parameters.scheme.lower() and key.strip():
+        return HELD
+    response = event.exchange.response
+    if event.answer is not Answer.REFUSED or response is None or response.status not in ABOUT_THE_KEY:
+        return None  # it was taken all the same, or what came of it is not known
+    seen = f"no {parameters.header}"
+    if told:
+        seen = f"{parameters.header} with {scheme!r}" if key else f"{parameters.header} of one word"
+    return Violation(f"the header {parameters.header}: {parameters.scheme}, and the key", seen)
 
 
 @kind("minimum-wait", subject=Subject.CLIENT, parameters=Wait, ordered=False, timed=True)

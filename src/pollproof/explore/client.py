@@ -5,7 +5,9 @@ It shows that the client clauses can be kept, and its mutants that they can be b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from pollproof.clauses.fields import seconds_of
@@ -217,6 +219,8 @@ class ChangedSession(Session):
     """A session whose request bodies are changed before they are sent, as a faulty client's would be."""
 
     changes: tuple[Break, ...] = ()
+    headers: Mapping[str, str | None] = MappingProxyType({})
+    """Headers that are sent in place of the right ones; None: not at all."""
 
     def send(self, request: Request, probe: str | None = None) -> Event:
         return super().send(self.rewrite(request), probe)
@@ -235,4 +239,8 @@ class ChangedSession(Session):
             for pointer, value in change.set:
                 body = with_value(body, pointer, value)
             request = request._replace(body=self.codec.write(body))
+        if self.headers:
+            kept = {name: value for name, value in request.headers.items() if name.lower() not in self.headers}
+            own = {name: value for name, value in self.headers.items() if value is not None}
+            request = request._replace(headers={**kept, **own})
         return request

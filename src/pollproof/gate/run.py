@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+from pollproof.codecs import codec_of
 from pollproof.contract.model import Clause, Contract, Level, Subject
+from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.events import Answer, Reader
 from pollproof.gate.calling import Caller
 from pollproof.gate.clocks import GateClock, RealClock
@@ -23,7 +25,7 @@ from pollproof.gate.staging import StagedProvider, task_of
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.outcomes import Outcome, outcome_exchange
-from pollproof.trace import Exchange, Request
+from pollproof.trace import Exchange
 
 TIMEOUT = 60.0
 """Real seconds that the command may take for one scenario."""
@@ -309,22 +311,27 @@ def _check(gate: Gate, probe: _Probe) -> None:
 
 def _wrong_key(contract: Contract, trace: Sequence[Exchange]) -> str:
     """What no request had of the key as the documents want it, as the rest of a sentence; empty where one had it."""
-    place, template = contract.credential.at, contract.credential.template
-    if place is None or place.area != "header" or not trace:
+    credential = contract.credential
+    place = credential.at
+    if place is None or place.area not in ("header", "body") or not trace:
         return ""
-    header = place.text.rpartition(".")[2]
-    told = {_header(exchange.request, header.lower()) for exchange in trace}
-    if template.replace("{credential}", contract.credential.sample) in told:
+    shown, codec = compile_place(place), codec_of(contract.body, contract.namespace)
+    views = [View(codec.read(each.request.body), MISSING, {}, each.request.headers, {}, None) for each in trace]
+    told = {value for value in map(shown, views) if isinstance(value, str) and value}
+    if credential.template.replace("{credential}", credential.sample) in told:
         return ""
-    wanted = template.replace("{credential}", "POLLPROOF_API_KEY")
-    if told == {""}:
-        return f", for none had the header {header}: {wanted}"
-    schemes = sorted({words.partition(" ")[0] if " " in words else "the bare key" for words in told if words})
-    return f", for none had the header {header}: {wanted} (they had {', '.join(schemes)})"
+    wanted = credential.template.replace("{credential}", "POLLPROOF_API_KEY")
+    name = f"the header {place.text.rpartition('.')[2]}" if place.area == "header" else place.pointer[1:]
+    had = sorted({_form(words, credential.template) for words in told})
+    return f", for none had {name}: {wanted}" + (f" (they had {', '.join(had)})" if had else "")
 
 
-def _header(request: Request, name: str) -> str:
-    return next((value for key, value in request.headers.items() if key.lower() == name), "")
+def _form(shown: str, template: str) -> str:
+    """In which form a wrong key was shown; never the key itself."""
+    word, blank, _ = shown.partition(" ")
+    if blank and word.isalpha() and word.lower() != template.partition(" ")[0].lower():
+        return word[:20]
+    return "another key" if bool(blank) is (" " in template) else "the bare key"
 
 
 # -------------------------------------------------------------------------------------------- one scenario

@@ -126,6 +126,14 @@ class StagedProvider(ReferenceProvider):
         self.tokens.append(token)
         return token
 
+    def knows(self, credential: Any) -> bool:
+        """Whether the key is right; the word before it has no case (RFC 9110, 11.1)."""
+        if super().knows(credential) or not isinstance(credential, str) or " " not in self._expected:
+            return super().knows(credential)
+        word, _, key = credential.strip().partition(" ")
+        wanted, _, right = self._expected.partition(" ")
+        return word.lower() == wanted.lower() and key.strip() == right
+
     def add(self, view: View) -> Task:
         task = super().add(view)
         task.fails = self.scenario.fails and not task.kind.inline

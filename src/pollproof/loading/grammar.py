@@ -157,6 +157,8 @@ def contract_schema() -> dict[str, Any]:
         "holding": _list(
             _words("Parameter"), "Parameters one of which the request has, for the clause to speak of it."
         ),
+        "header": _words("The header in which a client shows its key."),
+        "scheme": _words("The word before the key in that header."),
         "always": _list(_words("Parameter"), "Parameters that are always repeated."),
         "names": _list(_words("Parameter"), "Parameters that hold the entries of a batch."),
     }

@@ -7,10 +7,31 @@ from typing import Any
 
 from pollproof.contract.model import Clause, Contract
 from pollproof.events import Event
-from pollproof.explore.client import ReferenceClient
-from pollproof.explore.session import Handle
+from pollproof.explore.client import ChangedSession, ReferenceClient
+from pollproof.explore.session import Handle, Session
 from pollproof.mutants.faults import Fault, mutates
 from pollproof.outcomes import Outcome
+
+
+class Anonymous(ReferenceClient):
+    """Does not show its key."""
+
+    def __init__(self, contract: Contract, session: Session) -> None:
+        super().__init__(contract, session)
+        place = contract.credential.at
+        if isinstance(session, ChangedSession) and place is not None:
+            session.headers = {place.steps[0].lower(): self.shown(session.credential)}
+
+    def shown(self, key: str) -> str | None:
+        """What stands where the key should stand."""
+        return None
+
+
+class Bearer(Anonymous):
+    """Shows its key after another word."""
+
+    def shown(self, key: str) -> str | None:
+        return f"Bearer {key}"
 
 
 class Hasty(ReferenceClient):
@@ -152,6 +173,12 @@ def _bounded_retries(contract: Contract, clause: Clause) -> Iterator[Fault]:
 @mutates("no-hot-loop")
 def _no_hot_loop(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("polls without a pause", client=Restless)
+
+
+@mutates("key-shown")
+def _key_shown(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("the key is not shown", client=Anonymous)
+    yield Fault("the key after another word", client=Bearer)
 
 
 @mutates("retry-after-kept")
