@@ -32,6 +32,7 @@ GUILTY = {
     "decodo-shell-no-url": "smoke",
     "decodo-node-hot": "never-ready",
     "decodo-python-hasty-batches": "batch",
+    "decodo-shell-bearer": "smoke",
 }
 INNOCENT = {
     "capsolver-shell": ("truncated-answer", "error-error-rate-limit-400"),

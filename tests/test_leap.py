@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -886,3 +888,23 @@ def test_threads_may_look_at_the_clock_while_the_interpreter_ends() -> None:
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], timeout=LONGEST, check=False)
     assert done.returncode == 0
+
+
+CLOSE = {"x86_64": 3, "aarch64": 57}
+"""The number of the system call close(2), which some runtimes make themselves."""
+
+
+@pytest.mark.skipif(platform.machine() not in CLOSE, reason="the number of close(2) is not known here")
+def test_a_connection_that_is_closed_behind_the_hooks_keeps_no_other_waiting(clock: LeapClock) -> None:
+    program = """
+        import ctypes, socket, sys, time
+        connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+        connection.sendall(b"a question")
+        ctypes.CDLL(None).syscall(int(sys.argv[2]), connection.detach())
+        time.sleep(600)
+        print("slept")
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=clock.sleep, args=(300.0,), daemon=True).start()
+        port, number = listener.getsockname()[1], CLOSE[platform.machine()]
+        assert run(clock, sys.executable, "-c", textwrap.dedent(program), str(port), str(number)) == "slept"

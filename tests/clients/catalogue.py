@@ -29,8 +29,6 @@ class Fault:
     options: tuple[str, ...] = ()
     lawful: bool = False
     """Whether it only looks like a fault."""
-    refused: bool = False
-    """Whether the provider refuses every request, so that there is no working client to judge."""
 
     @property
     def occasions(self) -> tuple[str, ...]:
@@ -78,7 +76,10 @@ OCCASIONS = {
         "creation-html-503-for-ever",
     ),
     "endless-5xx": ("html-503-for-ever", "creation-html-503-for-ever"),
-    "endless-reset": ("reset-for-ever", "creation-reset-for-ever"),
+    "endless-reset": ("reset-for-ever", "creation-reset-for-ever", "creation-no-answer-for-ever"),
+    "endless-broken": ("malformed-for-ever", "empty-for-ever", "creation-malformed-for-ever"),
+    "no-time-limit": ("no-answer", "no-answer-for-ever", "creation-no-answer"),
+    "polls-without-id": ("creation-without-an-id",),
     "polls-after-final": ("ready-at-once",),
     "over-budget": ("never-ready",),
     "over-lifetime": ("never-ready",),
@@ -93,8 +94,8 @@ OCCASIONS = {
     "loses-faults": ("fault-500", "lost"),
     "unknown-as-success": ("unknown-status", "status-series-finished"),
     "idle-as-success": ("status-idle-in-the-creation",),
-    "ready-without-solution": ("ready-without-a-solution",),
-    "done-without-results": ("result-gone", "ready-without-a-solution"),
+    "ready-without-solution": ("ready-without-a-solution", "ready-with-a-null-solution"),
+    "done-without-results": ("ready-without-a-solution", "ready-with-an-empty-list"),
     "failure-as-success": ("task-failed", "lost", "creation-refused-error-zero-balance-200", "creation-refused-401"),
     "faulted-as-done": ("task-failed", "status-faulted"),
     "ignores-faulted": ("task-failed",),
@@ -197,8 +198,18 @@ CAPTCHA = [
     Fault("strict-fields", "Fields that no page names are let pass.", "client.solution", only=("python",)),
 ]
 
+ENDLESS = Fault(
+    "endless-broken", f"{BOUNDED}: answers that cannot be read.", "client.retries", also=("client.failure",)
+)
+CAPTCHA += [
+    ENDLESS,
+    Fault("no-time-limit", "How long to wait for an answer is nowhere said.", lawful=True, only=("capsolver-python",)),
+    Fault("polls-without-id", "A poll carries the id of a task.", "client.poll-request", only=("capsolver-python",)),
+]
+
 BATCHES = ("--batch-size", "1")
 DECODO = [
+    ENDLESS,
     Fault("hot", "A client does not poll in a hot loop.", "client.pace", also=("client.solution",)),
     Fault(
         "milliseconds",
@@ -253,6 +264,7 @@ DECODO = [
 ]
 
 CNODE = [
+    ENDLESS,
     Fault("hot", "A client does not poll in a hot loop.", "client.pace", also=("client.solution",)),
     Fault(
         "milliseconds",

@@ -50,14 +50,8 @@ class Judged:
     def disagreements(self) -> Iterator[str]:
         """In what the gate said something else of the client than the catalogue does."""
         client = self.client
-        fault = client.fault
-        refused = fault is not None and fault.refused
-        if self.error is not None and not refused:
+        if self.error is not None:
             yield f"cannot be judged: {self.error}"
-            return
-        if refused:
-            if self.error is None:
-                yield "is judged, and should be told that it is no working client"
             return
         if client.clause is not None and client.clause not in self.violated:
             yield f"is not convicted by {client.clause}"

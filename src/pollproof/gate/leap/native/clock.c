@@ -58,6 +58,8 @@ int64_t leap_or_wait(struct shared *shared, struct waiter *own, int64_t deadline
     if (own == NULL || deadline == NEVER) return MILLISECOND;
     if (someone_is_due_earlier(shared, own, deadline)) {
         *decision = (struct decision){0};
+        /* Whose turn it is may be of another process, and cannot see which connections this one has closed. */
+        something_is_under_way(shared);
         return patience(shared);
     }
     int64_t pace;
