@@ -110,7 +110,7 @@ def _in_other_words(of: Catalogue) -> Iterator[Scenario]:
                 continue
             end = "is gone" if answer == "lost" else "has failed"
             yield of.asked(
-                f"{answer}-{variant.name}",
+                f"{'gone' if answer == 'lost' else answer}-{variant.name}",
                 f"The second question finds that the task {end}, in another form: {variant.text} That is final.",
                 Expects.FAILURE,
                 turn,
