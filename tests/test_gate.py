@@ -373,6 +373,27 @@ def test_a_client_with_much_patience_is_told_from_one_that_never_ends(
     assert gating.notes == []
 
 
+@leaping
+def test_a_client_may_try_for_hours_to_create_a_task() -> None:
+    program = (
+        "import http.client, os, sys, time\n"
+        "smoke = os.environ['POLLPROOF_SCENARIO'] == 'smoke'\n"
+        f"smoke and (exec(open({str(CLIENT)!r}).read()), sys.exit())\n"
+        "for attempt in range(12):\n"
+        "    connection = http.client.HTTPConnection(os.environ['POLLPROOF_BASE_URL'][7:])\n"
+        '    body = \'{"clientKey": "%s", "task": %s}\'\n'
+        "    body %= os.environ['POLLPROOF_API_KEY'], os.environ['POLLPROOF_TASK']\n"
+        "    connection.request('POST', '/createTask', body)\n"
+        "    assert connection.getresponse().status == 503\n"
+        "    time.sleep(2 ** attempt)\n"
+        "sys.exit('gave up')\n"
+    )
+    gating = judged(sys.executable, "-c", program, names=("creation-html-503-for-ever",))
+    assert gating.played[0].virtual > 4_000
+    assert violated(gating) == set()
+    assert gating.complete
+
+
 def test_a_client_with_much_patience_is_no_more_than_not_judged_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate_run, "MAXIMUM_REQUESTS", 6)
     short = replace(scenarios(DECODO)[0], settings=Settings(solving=0.3))

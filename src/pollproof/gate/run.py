@@ -43,7 +43,7 @@ MAXIMUM_IN_VAIN = 1_000
 """Requests in a row that got errors or nothing after which the command is ended: it asks without end."""
 
 DAY = 86_400.0
-"""Seconds of a scenario after which the command is ended where no document limits the life of a task."""
+"""Seconds of a scenario after which the command is ended where there is no task, or nothing limits its life."""
 
 BEYOND = 1.5
 """How much longer than a task lives, and than a scenario takes, the command may go on in virtual time."""
@@ -404,7 +404,7 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
                 "NO_PROXY": "*",
                 "no_proxy": "*",
             }
-            bounds = _Bounds(server, clock, longest(contract, scenario), leaps=leaps)
+            bounds = _Bounds(server, clock, provider, leaps=leaps)
             ended = run(
                 gate.command,
                 clock.environment(base),
@@ -422,21 +422,26 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
     return _Performed(ended, server, outcome, clock, virtual, bounds.moment, bounds.excessive)
 
 
-def longest(contract: Contract, scenario: Scenario) -> float:
-    """Seconds of virtual time after which the command is ended: any lawful client has long ended by itself."""
-    return max((contract.limits.lifetime or DAY) * BEYOND, scenario.seconds * BEYOND) + MARGIN
+def longest(provider: StagedProvider) -> float:
+    """Seconds of virtual time after which the command is ended: any lawful client has long ended by itself.
+
+    No document says for how long a client may try to create a task, so before there is one it has longer.
+    """
+    lifetime = provider.contract.limits.lifetime if provider.order else None
+    return max(lifetime or DAY, provider.scenario.seconds) * BEYOND + MARGIN
 
 
 class _Bounds:
     """When a command is ended that does not end by itself."""
 
-    def __init__(self, server: GateServer, clock: GateClock, seconds: float, *, leaps: bool) -> None:
+    def __init__(self, server: GateServer, clock: GateClock, provider: StagedProvider, *, leaps: bool) -> None:
         self._server = server
         self._clock = clock
-        self._seconds = seconds
+        self._provider = provider
         self._leaps = leaps
         self._began = clock.now()
         self._most = MAXIMUM_REQUESTS
+        self._forward = 0.0
         self.moment: float | None = None
         self.excessive = False
 
@@ -448,21 +453,21 @@ class _Bounds:
     def reason(self) -> str | None:
         """Why the command is to be ended now; None where it is not."""
         elapsed = self.elapsed
-        if elapsed > self._seconds:
+        if elapsed > longest(self._provider) + self._forward:
             return f"still running after {elapsed:.0f} s"
         if self._server.in_vain > MAXIMUM_IN_VAIN:
             return f"still asking after {MAXIMUM_IN_VAIN} requests in vain"
         if self._server.count <= self._most:
             return None
         if self._leaps and self.moment is None:
-            self._put_forward(elapsed)
+            self._put_forward()
             return None
         self.excessive = self.moment is None
         return f"still asking after {self._server.count} requests and {elapsed:.0f} s"
 
-    def _put_forward(self, elapsed: float) -> None:
+    def _put_forward(self) -> None:
         """Let the time go by in which any client gives up: one that only counts its requests has few left."""
         self._most = self._server.count + MAXIMUM_AFTERWARDS
         self.moment = self._clock.now()
-        self._server.put_forward(self._seconds - elapsed)
-        self._seconds *= 2
+        self._forward = longest(self._provider)
+        self._server.put_forward(self._forward)
