@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ import click
 
 from pollproof import __version__
 from pollproof.commands.check import check
+from pollproof.commands.clauses import clauses, explain
 from pollproof.commands.common import console_for, contract_or_exit, todays
 from pollproof.commands.drift import drift
 from pollproof.commands.gate import gate
@@ -315,61 +315,6 @@ def _key(names: Sequence[str], document: Document) -> str:
 
 
 @cli.command()
-@click.argument("providers", nargs=-1, metavar="[PROVIDER ...]")
-@click.option("--kinds", is_flag=True, help="List the kinds of clauses instead, with the sentence each enforces.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def clauses(providers: tuple[str, ...], kinds: bool, as_json: bool) -> None:
-    """List the clauses of the contracts: id, level, subject and text."""
-    from pollproof.clauses import KINDS
-    from pollproof.data import bundled
-
-    if kinds:
-        rows = [
-            {"kind": kind.name, "subject": kind.subjects[0].value, "text": kind.sentence} for kind in KINDS.values()
-        ]
-    else:
-        rows = [
-            {
-                "id": clause.id,
-                "level": clause.level.value,
-                "subject": clause.subject.value,
-                "kind": clause.kind,
-                "text": clause.text,
-                "source": "; ".join(str(citation) for citation in clause.citations),
-            }
-            for name in providers or bundled()
-            for clause in contract_or_exit(name).clauses
-        ]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in [key for key in rows[0] if key != "source"]:
-        table.add_column(column, no_wrap=column != "text")
-    for row in rows:
-        table.add_row(*[row[key] for key in row if key != "source"])
-    console_for(sys.stdout).print(table)
-
-
-@cli.command()
-@click.argument("clause_id", metavar="CLAUSE", callback=todays)
-@click.option("--contract", metavar="CONTRACT.toml", help="A contract file, where the clause is not in a bundled one.")
-def explain(clause_id: str, contract: str | None) -> None:
-    """Explain one clause: its rule, where it is documented, how it is judged, what breaks it, what is left open."""
-    from pollproof.data import bundled
-    from pollproof.report.explain import explanation, unknown_clause
-
-    contracts = [contract_or_exit(name) for name in ([contract] if contract else bundled())]
-    for found in contracts:
-        with contextlib.suppress(LookupError):
-            click.echo(explanation(found, found.clause(clause_id)))
-            return
-    raise click.UsageError(unknown_clause(clause_id, contracts))
-
-
-@cli.command()
 @click.argument("provider")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one.")
 @click.option(
@@ -477,7 +422,7 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-for command in (check, gate, report, merge, record, drift, mutants):
+for command in (check, clauses, explain, gate, report, merge, record, drift, mutants):
     cli.add_command(command)
 
 

@@ -80,13 +80,18 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document that rules come from. `basis` is `primary` (the provider's own page at hand) or `adjacent`."""
+    """A document that rules come from. `basis` is `primary` (the provider's own page at hand) or `adjacent`.
+
+    Where its passages are listed, `lines` counts its lines and `digest` is the SHA-256 of the file they were read from.
+    """
 
     key: str
     title: str
     document: str
     basis: str
     address: str = ""
+    lines: int | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,12 @@ class Citation:
     source: Source
     lines: str
     place: str
+
+    @property
+    def span(self) -> range:
+        """The numbers of the lines; empty where the document has none."""
+        first, _, last = self.lines.partition("-")
+        return range(int(first), int(last or first) + 1) if first else range(0)
 
     def __str__(self) -> str:
         words = [f"{self.source.title} ({self.source.document})"]
@@ -284,10 +295,27 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Unspecified:
-    """Something the documents leave open, with the reason why nothing is asserted."""
+    """Something the documents leave open, with the reason why nothing is asserted. Passages refer to it by `name`."""
 
     about: str
     reason: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Lines of a document, what they say in words of our own, and what was made of them.
+
+    They are judged by clauses, measured by observations, or leave open what is listed as unspecified; where `aside`
+    is given they state no rule, and it says what they are instead.
+    """
+
+    citation: Citation
+    gist: str
+    clauses: tuple[str, ...] = ()
+    unspecified: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
+    aside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +364,7 @@ class Contract:
     observations: tuple[Observation, ...]
     unspecified: tuple[Unspecified, ...]
     slips: tuple[Slip, ...]
+    passages: tuple[Passage, ...]
     origin: str
     schemas: Mapping[str, Any]
 

@@ -228,6 +228,16 @@ def contract_schema() -> dict[str, Any]:
                             "document": _words("The file or path of the document."),
                             "address": _words("Its address."),
                             "basis": _choice(["primary", "adjacent"], "A document at hand, or a page next to it."),
+                            "lines": {
+                                "type": "integer",
+                                "minimum": 1,
+                                "description": "Its lines, where [[passages]] list all of them.",
+                            },
+                            "digest": {
+                                "type": "string",
+                                "pattern": "^[0-9a-f]{64}$",
+                                "description": "SHA-256 of the file whose lines were counted.",
+                            },
                         },
                         "A document.",
                     ),
@@ -395,7 +405,15 @@ def contract_schema() -> dict[str, Any]:
                 "unspecified": _list(
                     _table(
                         ("about", "reason"),
-                        {"about": _words("What is left open."), "reason": _words("Why nothing is asserted.")},
+                        {
+                            "name": {
+                                "type": "string",
+                                "pattern": RULE_NAME,
+                                "description": "By which [[passages]] refer to it.",
+                            },
+                            "about": _words("What is left open."),
+                            "reason": _words("Why nothing is asserted."),
+                        },
                         "Something the documents leave open.",
                     ),
                     "What is never asserted.",
@@ -407,6 +425,21 @@ def contract_schema() -> dict[str, Any]:
                         "A slip of the documents.",
                     ),
                     "Slips and contradictions of the documents.",
+                ),
+                "passages": _list(
+                    _table(
+                        ("source",),
+                        {
+                            "source": _words("SOURCE:LINES, PLACE"),
+                            "gist": _words("What the lines say, in words of our own."),
+                            "clauses": _list(_words("Clause id"), "The clauses that judge it."),
+                            "unspecified": _list(_words("Name"), "What it leaves open: names of [[unspecified]]."),
+                            "observations": _list(_words("Observation id"), "The figures that measure it."),
+                            "aside": _words("What the lines are instead of a rule; then there is nothing to judge."),
+                        },
+                        "Lines of a document, and what was made of them.",
+                    ),
+                    "All lines of the documents at hand: what judges each rule, and which lines state none.",
                 ),
             },
             "What one provider of a create-then-poll API documents, as data.",

@@ -30,6 +30,7 @@ from pollproof.contract.model import (
     Limits,
     Observation,
     Operation,
+    Passage,
     Phase,
     Probe,
     Refusals,
@@ -131,7 +132,15 @@ class _Builder:
         self.path, self.text, self.data = path, text, data
         self.schemas: dict[str, Any] = {}
         self.sources: dict[str, Source] = {
-            key: Source(key, entry["title"], entry["document"], entry["basis"], entry.get("address", ""))
+            key: Source(
+                key,
+                entry["title"],
+                entry["document"],
+                entry["basis"],
+                entry.get("address", ""),
+                entry.get("lines"),
+                entry.get("digest", ""),
+            )
             for key, entry in data["sources"].items()
         }
 
@@ -343,6 +352,35 @@ class _Builder:
                 raise self.fault(["refusals", key], f"'{code}' is not in [errors]{hint}")
         return Refusals(**table)
 
+    def passage(self, index: int, table: dict[str, Any], clauses: set[str]) -> Passage:
+        path: list[str | int] = ["passages", index]
+        [citation] = self.citations([table["source"]], path)
+        if not citation.span or citation.span[-1] > (citation.source.lines or 0):
+            lines = citation.source.lines
+            problem = f"'{table['source']}' is no passage; expected 'SOURCE:LINES', the lines within the {lines} of it"
+            if lines is None:
+                problem = f"the source '{citation.source.key}' has no `lines`, which count those of the document"
+            raise self.fault([*path, "source"], problem)
+        known = {
+            "clauses": clauses,
+            "unspecified": {entry.get("name", "") for entry in self.data.get("unspecified", ())} - {""},
+            "observations": {entry["id"] for entry in self.data.get("observations", ())},
+        }
+        for key, names in known.items():
+            for number, name in enumerate(table.get(key, ())):
+                if name not in names:
+                    raise self.fault([*path, key, number], f"'{name}' is not in [[{key}]]{nearest(name, names)}")
+        if ("aside" in table) == any(table.get(key) for key in known):
+            raise self.fault(path, f"expected either `aside` or at least one of {', '.join(known)}")
+        return Passage(
+            citation,
+            table["gist"] if "gist" in table else table["aside"],
+            tuple(table.get("clauses", ())),
+            tuple(table.get("unspecified", ())),
+            tuple(table.get("observations", ())),
+            table.get("aside", ""),
+        )
+
     def build(self) -> Contract:
         data = self.data
         provider = data["provider"]
@@ -394,6 +432,7 @@ class _Builder:
                 if identifier not in identifiers:
                     problem = f"'{identifier}' is no clause{nearest(identifier, identifiers)}"
                     raise self.fault(["variants", index, "clauses", number], problem)
+        self.unique("unspecified", "name", [entry["name"] for entry in data.get("unspecified", ()) if "name" in entry])
         return Contract(
             name=provider["name"],
             title=provider["title"],
@@ -440,10 +479,16 @@ class _Builder:
                 )
                 for index, entry in enumerate(data.get("observations", ()))
             ),
-            unspecified=tuple(Unspecified(entry["about"], entry["reason"]) for entry in data.get("unspecified", ())),
+            unspecified=tuple(
+                Unspecified(entry["about"], entry["reason"], entry.get("name", ""))
+                for entry in data.get("unspecified", ())
+            ),
             slips=tuple(
                 Slip(entry["what"], entry["treatment"], self.citations(entry["source"], ["slips", index, "source"]))
                 for index, entry in enumerate(data.get("slips", ()))
+            ),
+            passages=tuple(
+                self.passage(index, entry, identifiers) for index, entry in enumerate(data.get("passages", ()))
             ),
             origin=str(self.path),
             schemas=MappingProxyType(self.schemas),
