@@ -176,12 +176,19 @@ def test_the_guide_adds_a_clause_and_sees_it_fail(begun: Path) -> None:
     rename_status(begun)
     rename_in_schemas(begun)
     contract = begun / "my-api.toml"
-    place, answer, clause = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[3:]
+    place, answer, clause, passage = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[3:]
     replace(contract, "echo =", f"{place}echo =")
     replace(contract, 'running = { body = { id = "$task_id", status = "$status" } }\n', answer)
     replace(contract, "# What a client owes.\n", clause)
     replace(contract, '"my-api.poll.order",', '"my-api.poll.order", "my-api.poll.progress",')
     assert violated(begun) == []
+    replace(contract, 'basis = "primary"\n', 'basis = "primary"\nlines = 14\n')
+    replace(contract, "[[unspecified]]\n", '[[unspecified]]\nname = "final-progress"\n')
+    contract.write_text(contract.read_text(encoding="utf-8") + "\n" + passage, encoding="utf-8")
+    covered = pollproof("clauses", "--coverage", str(contract))
+    assert covered.returncode == 1
+    assert "open: final-progress" in covered.stdout
+    assert covered.stderr.count("no passage speaks of it") == 11, "all lines but the three"
     explained = pollproof("explain", "my-api.poll.progress", "--contract", str(contract))
     assert explained.returncode == 0
     assert "the progress falls" in explained.stdout
