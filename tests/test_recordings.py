@@ -76,7 +76,7 @@ def test_date_headers_count_in_seconds(tmp_path: Path, apart: int, verdict: Verd
     entry = judged(path).ledger["capsolver.client.wait"]
     assert entry.verdict is verdict
     if entry.evidence is not None:
-        assert entry.evidence.violation.seen == "0 to 2 s"
+        assert entry.evidence.violation.seen == "a poll after 0 to 2 s"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from enum import Enum
 
 from pollproof.clauses import Violation
 from pollproof.contract.model import Clause, Level
+from pollproof.coverage import Seen
 from pollproof.trace import Slice
 
 
@@ -61,12 +62,16 @@ class Entry:
 
 
 class Ledger:
-    """The entries of all clauses that a run judges, in the order of the contract; `exchanges` were judged so far."""
+    """The entries of all clauses that a run judges, in the order of the contract.
+
+    `exchanges` were judged so far, and `seen` is what they have shown.
+    """
 
     def __init__(self, clauses: Iterable[Clause]) -> None:
         self.entries = {clause.id: Entry(clause) for clause in clauses}
         self.violations = 0
         self.exchanges = 0
+        self.seen = Seen()
 
     def __getitem__(self, identifier: str) -> Entry:
         return self.entries[identifier]
@@ -87,6 +92,7 @@ class Ledger:
         for entry in self.entries.values():
             entry.exercised, entry.violations, entry.evidence, entry.first = 0, 0, None, None
         self.violations = self.exchanges = 0
+        self.seen.clear()
 
     def absorb(self, other: Ledger) -> None:
         """Add what another ledger of the same clauses says; of evidence the shorter stays."""
@@ -102,6 +108,7 @@ class Ledger:
                 own.first = self.exchanges + entry.first
         self.violations += other.violations
         self.exchanges += other.exchanges
+        self.seen.add(other.seen)
 
     def violated(self, *levels: Level) -> list[Entry]:
         """The violated entries of these levels (all levels when none is given)."""

@@ -8,6 +8,7 @@ from typing import Any
 from pollproof.clauses import HELD, KINDS, Violation
 from pollproof.clauses.kinds import Finding
 from pollproof.contract.model import Clause, Contract, Operation, Role, Subject
+from pollproof.coverage import Watch
 from pollproof.events import Event, Reader
 from pollproof.histories import Account, TaskHistory
 from pollproof.ledger import Entry, Evidence, Ledger
@@ -54,6 +55,7 @@ class Monitor:
         self.account = Account(whole=whole, remember=remember, watches=watches)
         self.trace: list[Exchange] = []
         self.skipped = 0
+        self._note = Watch(reader.contract, self.clauses, self.ledger.seen).note
         self._keeps = remember is None
         self._count = 0
         self._numbers: dict[str, list[int]] = {}
@@ -109,6 +111,7 @@ class Monitor:
                 self._numbers[task] = [number]
             else:
                 numbers.append(number)
+        self._note(history, event, account)
         twice = task in account.twice
         # Of answers that were on their way at the same time nobody knows which was given first.
         unordered = exchange.sent < history.answered

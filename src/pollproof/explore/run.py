@@ -17,12 +17,15 @@ from pollproof.explore.parts import WALKS as WALKS_PART
 from pollproof.explore.parts import Part, parts, whole
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
 from pollproof.explore.session import Session, TargetUnusable, TimeOver
+from pollproof.explore.showing import scripts_for, show
 from pollproof.explore.targets import NotOpened, Opened, opened
 from pollproof.explore.walks import WALKS
 from pollproof.histories import solving_times
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
+from pollproof.reference.scripted import ScriptedProvider
+from pollproof.transport.target import InProcessTarget
 
 if TYPE_CHECKING:
     from pollproof.launch.launching import Launch
@@ -252,6 +255,8 @@ def _explore_opened(
         if part.walks:
             _walk(session, result, stage, granted, last=True)
         if part.walks and judges_client and provider is not None:
+            stage[0] = "every status"
+            result.exchanges += _show(contract, clock, ledger)
             stage[0] = "reference client"
             judge_client(contract, ledger)
     except OSError as error:  # the port of the receiver of callbacks
@@ -264,9 +269,21 @@ def _explore_opened(
         if receiver is not None:
             receiver.close()
     result.notes += opened.notes()
-    result.exchanges = session.exchanges
+    result.exchanges += session.exchanges
     result.statuses = session.statuses
     result.solving += solving_times(monitor.account)
+
+
+def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:
+    """Show what the reference's own tasks have not come to, by one that is told what to do; how many exchanges."""
+    scripts = scripts_for(contract, ledger.seen)
+    if not scripts:
+        return 0
+    provider = ScriptedProvider(contract, clock, scripts)
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger)
+    session = Session(contract, InProcessTarget("the scripted reference", provider.handle), clock, monitor)
+    show(session, scripts)
+    return session.exchanges
 
 
 def _walk(session: Session, result: Exploring, stage: list[str], granted: float, *, last: bool) -> None:

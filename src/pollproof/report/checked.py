@@ -12,7 +12,8 @@ from pollproof.contract.model import Clause, Contract, Role
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.ledger import Ledger
 from pollproof.recordings.judging import REMEMBERED, Checking
-from pollproof.report.document import Document, clauses_of, decided, observe
+from pollproof.report.coverage import coverage_of
+from pollproof.report.document import Document, clauses_of, decided, observe, only
 from pollproof.report.redact import Redactor
 
 SHOWN = 5
@@ -44,7 +45,8 @@ def document_of_check(
         "examples": 0,
         "seconds": round(checking.seconds, 3),
         "notes": [],
-        "clauses": [clause for clause in told if clauses is None or clause["id"] in clauses],
+        "clauses": told,
+        "coverage": coverage_of(contract, ledger),
         "observations": [observe(observation, checking.solving) for observation in contract.observations],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
         "complete": checking.complete and not checking.unread,
@@ -65,7 +67,7 @@ def document_of_check(
             "requests_refused_for_key": tally.refused_keys,
         },
     }
-    document = explained(document, contract)
+    document = explained(document if clauses is None else only(document, clauses), contract)
     document["notes"] = [redactor.text(note) for note in document["notes"]]
     return decided_of_check(document, strict=strict, require_all=require_all, required=required)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from pollproof import __version__
@@ -11,6 +11,7 @@ from pollproof.bodies import Unreadable, read_json
 from pollproof.contract.model import Clause, Contract, Level, Observation
 from pollproof.events import Reader
 from pollproof.ledger import Entry, Evidence, Ledger, Outcome, Verdict
+from pollproof.report.coverage import SORTS, coverage_of, exercising, unseen
 from pollproof.report.defined import defined_in
 from pollproof.report.gists import said
 from pollproof.report.redact import Redactor
@@ -49,7 +50,8 @@ def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool
         "examples": exploring.examples,
         "seconds": round(exploring.seconds, 3),
         "notes": [redactor.text(note) for note in exploring.notes],
-        "clauses": clauses_of(contract, ledger, redactor),
+        "clauses": [_with_reason(contract, clause) for clause in clauses_of(contract, ledger, redactor)],
+        "coverage": coverage_of(contract, ledger),
         "observations": [observe(observation, exploring.solving) for observation in contract.observations],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
         "complete": exploring.complete,
@@ -68,7 +70,7 @@ def decided(document: Document, *, strict: bool, require_all: bool) -> Document:
     elif (
         not document["complete"]
         or all(verdict == Verdict.UNEXERCISED.value for verdict in verdicts)
-        or (require_all and Verdict.UNEXERCISED.value in verdicts)
+        or (require_all and (Verdict.UNEXERCISED.value in verdicts or any(True for _ in unseen(document))))
     ):
         outcome = Outcome.INCONCLUSIVE
     else:
@@ -99,9 +101,13 @@ def _with_again(clause: Document, command: str) -> Document:
     return {**clause, "violation": {**violation, "again": again}}
 
 
-def only(document: Document, identifiers: set[str]) -> Document:
-    """The document with these clauses alone."""
-    return {**document, "clauses": [clause for clause in document["clauses"] if clause["id"] in identifiers]}
+def only(document: Document, identifiers: Set[str]) -> Document:
+    """The document with these clauses alone, and what it says of their deadlines."""
+    clauses = [clause for clause in document["clauses"] if clause["id"] in identifiers]
+    if "coverage" not in document:
+        return {**document, "clauses": clauses}
+    deadlines = [entry for entry in document["coverage"]["deadlines"] if entry["clause"] in identifiers]
+    return {**document, "clauses": clauses, "coverage": {"statuses": [], "transitions": [], "deadlines": deadlines}}
 
 
 def merge(documents: list[Document]) -> Document:
@@ -122,6 +128,10 @@ def merge(documents: list[Document]) -> Document:
             key: [entry for document in documents for entry in document[key]]
             for key in ("notes", "clauses", "observations", "unspecified")
         },
+        "coverage": {
+            sort: [entry for document in documents for entry in document.get("coverage", {}).get(sort, [])]
+            for sort in SORTS
+        },
         "complete": all(document["complete"] for document in documents),
     }
 
@@ -129,6 +139,13 @@ def merge(documents: list[Document]) -> Document:
 def severity(outcome: Outcome) -> int:
     """How bad an outcome is: that of several is the worst."""
     return [Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.ERROR, Outcome.VIOLATED].index(outcome)
+
+
+def _with_reason(contract: Contract, clause: Document) -> Document:
+    """A clause that nothing exercised, with what would have."""
+    if clause["verdict"] != Verdict.UNEXERCISED.value:
+        return clause
+    return {**clause, "reason": f"it needs {exercising(contract, contract.clause(clause['id']))}"}
 
 
 def clauses_of(contract: Contract, ledger: Ledger, redactor: Redactor) -> list[Document]:

@@ -14,6 +14,7 @@ from pollproof import __version__
 from pollproof.gate.command import Output
 from pollproof.gate.run import Gating, Played
 from pollproof.ledger import Verdict
+from pollproof.report.coverage import coverage_of
 from pollproof.report.document import Document, clauses_of, decided
 from pollproof.report.merging import ASTRAY, left_out
 from pollproof.report.redact import Redactor
@@ -52,12 +53,24 @@ def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool 
         "seconds": round(gating.seconds, 3),
         "notes": [redactor.text(note) for note in (*gating.notes, *left_out(scenarios), *astray)],
         "clauses": clauses,
+        "coverage": _coverage(gating),
         "observations": [],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
         "complete": gating.complete,
         "scenarios": scenarios,
     }
     return decided(document, strict=strict, require_all=require_all)
+
+
+def _coverage(gating: Gating) -> Document:
+    """What the client was shown and how near it came to its limits; none of it is asked of a client."""
+    coverage = coverage_of(gating.gate.contract, gating.ledger)
+    reason = "what a client meets depends on the scenarios, and on its own pace"
+    for entries in coverage.values():
+        for entry in entries:
+            if not entry["seen"]:
+                entry.setdefault("excluded", reason)
+    return coverage
 
 
 def _scenario(played: Played, redactor: Redactor) -> Document:

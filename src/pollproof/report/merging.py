@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pollproof.report.coverage import SORTS
 from pollproof.report.document import Document
 
 Each = Mapping[str, Any]
@@ -39,6 +40,8 @@ def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -
         "notes": _notes(documents),
         "complete": all(each["complete"] for each in documents),
     }
+    if "coverage" in first:
+        whole["coverage"] = _coverage([each["coverage"] for each in documents if "coverage" in each])
     if "scenarios" in first:
         whole["scenarios"] = [scenario for each in documents for scenario in each["scenarios"]]
     if "recordings" in first:
@@ -98,6 +101,19 @@ def _observation(entries: Sequence[Each]) -> Document:
         "count": sum(entry["count"] for entry in entries),
         "seen": [min(low for low, _ in seen), max(high for _, high in seen)] if seen else None,
     }
+
+
+def _coverage(entries: Sequence[Each]) -> Document:
+    """What the parts have seen, added up: all of them list the same in the same order."""
+    return {sort: [_seen(same) for same in zip(*(entry[sort] for entry in entries), strict=False)] for sort in SORTS}
+
+
+def _seen(entries: Sequence[Each]) -> Document:
+    whole = {**entries[0], "seen": sum(entry["seen"] for entry in entries)}
+    if whole["seen"]:
+        whole.pop("would", None)
+        whole.pop("excluded", None)
+    return whole
 
 
 def _recordings(entries: Sequence[Each]) -> Document:

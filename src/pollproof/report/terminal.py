@@ -9,7 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pollproof.report.coverage import SORTS, name_of, unseen
 from pollproof.report.timeline import lines
+
+MISSING_SHOWN = 12
+"""Things of one sort that were not seen, as a terminal lists them; the report has them all."""
 
 _STYLE = {"held": "green", "violated": "bold red", "unexercised": "yellow"}
 
@@ -44,10 +48,33 @@ def print_document(console: Console, document: Mapping[str, Any], *, strict: boo
         console.print(f"note: {note}", style="yellow")
     if document["error"]:
         console.print(f"error: {document['error']}", style="bold red", markup=False, highlight=False)
+    if not idle and (not quiet or document.get("require_all")):
+        _print_coverage(console, document)
     if idle:
         console.print("nothing was exercised, so nothing is said of any clause", style="yellow")
     else:
         _print_unexercised(console, document)
+
+
+def _print_coverage(console: Console, document: Mapping[str, Any]) -> None:
+    """One line of what was seen, and one for each sort of what was not, with what would show it."""
+    coverage = document.get("coverage")
+    if coverage is None or not any(coverage.values()):
+        return
+    words = []
+    for sort, name in SORTS.items():
+        entries = [entry for entry in coverage[sort] if "excluded" not in entry]
+        if entries:
+            words.append(f"{sum(1 for entry in entries if entry['seen'])} of {len(entries)} {name}")
+    console.print(f"coverage: {', '.join(words)}", highlight=False, markup=False)
+    missing: dict[str, list[Mapping[str, Any]]] = {}
+    for sort, entry in unseen(document):
+        missing.setdefault(sort, []).append(entry)
+    for sort, entries in missing.items():
+        told = [f"{name_of(sort, entry)}: {entry['would']}" for entry in entries[:MISSING_SHOWN]]
+        more = f"; and {len(entries) - MISSING_SHOWN} more" if len(entries) > MISSING_SHOWN else ""
+        line = f"{SORTS[sort]} not seen ({len(entries)}): {'; '.join(told)}{more}"
+        console.print(line, style="yellow", highlight=False, markup=False)
 
 
 def _print_unexercised(console: Console, document: Mapping[str, Any]) -> None:

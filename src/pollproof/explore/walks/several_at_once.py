@@ -104,3 +104,10 @@ def given_up(session: Session) -> None:
     for handle in handles:
         session.cancel(handle)
     read_again(session, handles, 2)
+    late, pause = several(session, 8), session.wait
+    for handle in late:  # looked at for the first time ever later, and cancelled at once
+        session.advance(pause)
+        pause *= 0.5 if handle is late[0] else 1.5
+        session.poll(handle)
+        session.cancel(handle)
+    read_again(session, late)

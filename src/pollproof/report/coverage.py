@@ -1,0 +1,108 @@
+"""What a run has seen of what a contract lets it see: statuses, changes of phase, sides of deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pollproof.clauses import KINDS
+from pollproof.contract.model import Clause, Contract, Role
+from pollproof.coverage import CREATED, expected
+from pollproof.ledger import Ledger
+
+SORTS = {"statuses": "statuses", "transitions": "changes of phase", "deadlines": "sides of deadlines"}
+"""The three sorts of coverage, and what they are called."""
+
+_ROLES = {
+    Role.CREATE: "a creation",
+    Role.POLL: "a poll",
+    Role.FETCH: "a question for a result",
+    Role.BATCH: "a batch",
+    Role.CALLBACK: "a callback",
+    Role.CANCEL: "a cancellation",
+    Role.OUTCOME: "the end of a client",
+}
+
+_KINDS = {
+    "terminal": "a poll after the final answer of a task",
+    "result-stable": "a second read of a result",
+    "result-own": "results of several tasks that are read again",
+    "result-available": "a question for the result of a task that has succeeded",
+    "status-order": "several polls of an unfinished task",
+    "lost-stays-lost": "a poll of a task that is lost",
+    "error-is-final": "a poll after the error of a task",
+    "unique-id": "a second creation",
+    "callback-sent": "a task with an address for its callback",
+    "inline-result": "the creation of a task that is answered at once",
+    "no-poll-after-inline": "the creation of a task that is answered at once",
+    "no-poll-after-final": "a client that polls a task to its end",
+    "bounded-retries": "a request that fails, and is tried again",
+}
+
+
+def coverage_of(contract: Contract, ledger: Ledger) -> dict[str, Any]:
+    """What was seen of each status, change and side; `would` tells what shows one that was not."""
+    seen = ledger.seen
+    wanted = expected(contract, [entry.clause for entry in ledger.entries.values()])
+    owner = {"provider": contract.name}
+    statuses = [
+        _told(owner | {"name": name, "phase": phase}, seen.statuses[name], f"a task that is polled while it is {name}")
+        for name, phase in wanted.statuses
+    ]
+    transitions = [
+        _told(owner | {"from": before, "to": after}, seen.transitions[before, after], _change(before, after))
+        for before, after in wanted.transitions
+    ]
+    deadlines = []
+    for side in wanted.sides:
+        words = owner | {"clause": side.clause, "limit": side.limit, "side": side.side}
+        told = _told(words, seen.sides[side.clause, side.side], side.would)
+        deadlines.append(told | ({"excluded": side.excluded} if side.excluded and not told["seen"] else {}))
+    return {"statuses": statuses, "transitions": transitions, "deadlines": deadlines}
+
+
+def _told(words: dict[str, Any], seen: int, would: str) -> dict[str, Any]:
+    return words | {"seen": seen} | ({} if seen else {"would": would})
+
+
+def _change(before: str, after: str) -> str:
+    if before == CREATED:
+        return f"a task that is {after} at its first poll"
+    return (
+        f"a task that is polled on when it is {after}"
+        if before == after
+        else f"polls of a task that is {before}, then {after}"
+    )
+
+
+def unseen(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What is missing in the coverage of a document, each with its sort; what was left out with a reason is not."""
+    for sort in SORTS:
+        for entry in document.get("coverage", {}).get(sort, ()):
+            if not entry["seen"] and "excluded" not in entry:
+                yield sort, entry
+
+
+def name_of(sort: str, entry: Mapping[str, Any]) -> str:
+    """One thing of the coverage in words."""
+    if sort == "statuses":
+        return str(entry["name"])
+    if sort == "transitions":
+        return f"{entry['from']} to {entry['to']}"
+    return f"{entry['side']} the end of {entry['limit']} ({entry['clause']})"
+
+
+def exercising(contract: Contract, clause: Clause) -> str:
+    """What would exercise a clause, in a phrase."""
+    side = next(iter(expected(contract, [clause]).sides), None)
+    if side is not None:
+        return side.would
+    probe = getattr(clause.parameters, "probe", None)
+    if probe is not None:
+        return f"a request that is wrong on purpose ({probe})"
+    if clause.kind in _KINDS:
+        return _KINDS[clause.kind]
+    operation = contract.operations.get(getattr(clause.parameters, "operation", ""))
+    if operation is not None:
+        return f"{operation.name} with an answer"
+    return " or ".join(dict.fromkeys(_ROLES[role] for role in KINDS[clause.kind].roles))
