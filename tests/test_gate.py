@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -23,10 +24,12 @@ from pollproof.data import bundled, folder
 from pollproof.events import Answer, Reader
 from pollproof.gate import run as gate_run
 from pollproof.gate.catalogue import scenarios
+from pollproof.gate.clocks import RealClock
 from pollproof.gate.command import MAXIMUM_OUTPUT, CannotStart, Output, run
 from pollproof.gate.leap import unavailable
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenarios import Expects, Scenario
+from pollproof.gate.server import serving
 from pollproof.gate.staging import StagedProvider, task_of
 from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
@@ -706,3 +709,66 @@ def test_a_client_is_called_back(suffix: str) -> None:
     assert gating.ledger.violated() == []
     assert ("passtrough" in played.ended.output.head) is (suffix == "-misspelt")
     assert played.exchanges == (4 if suffix == "-twice" else 3)
+
+
+# ----------------------------------------------------------------------- what real clients send
+
+BODY = b'{"clientKey": "YOUR_API_KEY", "task": {"type": "x"}}'
+LENGTH = b"Content-Length: %d\r\n" % len(BODY)
+CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
+WAYS = {
+    "no content type": b"POST /createTask HTTP/1.1\r\nHost: x\r\n" + LENGTH + b"\r\n" + BODY,
+    "text": b"POST /createTask HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n" + LENGTH + b"\r\n" + BODY,
+    "a slash at the end": b"POST /createTask/ HTTP/1.1\r\nHost: x\r\n" + LENGTH + b"\r\n" + BODY,
+    "two slashes": b"POST //createTask HTTP/1.1\r\nHost: x\r\n" + LENGTH + b"\r\n" + BODY,
+    "a query": b"POST /createTask?soft=1 HTTP/1.1\r\nHost: x\r\n" + LENGTH + b"\r\n" + BODY,
+    "a whole address": b"POST http://x/createTask HTTP/1.1\r\nHost: x\r\n" + LENGTH + b"\r\n" + BODY,
+    "HTTP/1.0": b"POST /createTask HTTP/1.0\r\n" + LENGTH + b"\r\n" + BODY,
+    "chunks": b"POST /createTask HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+    "a wish to go on": b"POST /createTask HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n" + LENGTH + b"\r\n" + BODY,
+    "after OPTIONS": b"OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\nPOST /createTask HTTP/1.1\r\n" + LENGTH + b"\r\n" + BODY,
+    "after a balance": b"POST /getBalance HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}POST /createTask HTTP/1.1\r\n"
+    + LENGTH
+    + b"\r\n"
+    + BODY,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_provider_takes_what_real_clients_send(way: str) -> None:
+    provider = StagedProvider(CAPSOLVER, VirtualClock(), scenarios(CAPSOLVER)[0])
+    with serving(provider.play, "", RealClock()) as server:
+        with socket.create_connection(("127.0.0.1", int(server.address.rpartition(":")[2])), timeout=10) as stream:
+            stream.sendall(WAYS[way])
+            stream.shutdown(socket.SHUT_WR)
+            with stream.makefile("rb") as answers:
+                told = answers.read()
+        assert told.rpartition(b"HTTP/1.1 ")[2].startswith(b"200 OK")
+        assert b'"taskId"' in told
+        created = Reader(CAPSOLVER).read(server.trace()[-1], 0)
+    assert created is not None
+    assert (created.answer, created.request_errors) == (Answer.STATE, ())
+
+
+NIL = """<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:i="http://www.w3.org/2001/XMLSchema-instance">
+<e:Body><n:{0} xmlns:n="ns1">{1}</n:{0}></e:Body></e:Envelope>"""
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "lawful"),
+    [
+        ("startLogin", '<uniqueTransferId i:nil="true"/><seriesId i:nil="1"></seriesId>', True),
+        ("getTaskStatus", '<taskId>A1</taskId><callback i:nil="true"/><uniqueTransferId i:nil="true"/>', True),
+        ("getTaskStatus", '<taskId i:nil="true"/>', False),
+        ("getTaskStatus", "<taskId>A1</taskId><callback>soon</callback>", False),
+    ],
+)
+def test_nil_is_no_more_than_absence(operation: str, parameters: str, lawful: bool) -> None:
+    contract = load_contract("cnode")
+    request = Request("POST", "", {"content-type": "text/xml"}, NIL.format(operation, parameters).encode())
+    provider = StagedProvider(contract, VirtualClock(), scenarios(contract)[0])
+    response = provider.play(request).response
+    event = Reader(contract).read(Exchange(request, response, 0.0, 0.0), 0)
+    assert event is not None
+    assert (event.request_errors == ()) is lawful
+    assert (b"ERR_INVALID_TASK_ID" in response.body) is not lawful

@@ -328,6 +328,19 @@ class Slip:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """A request that is about no task, which clients make besides (a balance, say); `answer` is what it is answered.
+
+    Nothing is judged by it, and a client that makes it is not turned away.
+    """
+
+    method: str
+    path: str
+    answer: Any
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusals:
     """The error codes with which the reference provider answers what it refuses; empty where there are no codes."""
 
@@ -367,6 +380,7 @@ class Contract:
     passages: tuple[Passage, ...]
     origin: str
     schemas: Mapping[str, Any]
+    asides: tuple[Aside, ...] = ()
 
     def operation(self, role: Role) -> Operation:
         """The operation of a role; raises LookupError where the contract has none."""

@@ -6,6 +6,7 @@ silent, end an idle connection without a word.
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import struct
@@ -27,6 +28,9 @@ STUCK = 600.0
 """Real seconds after which a connection is closed whose client neither sends nor reads."""
 
 _RESET = struct.pack("ii", 1, 0)
+
+_SLASHES = re.compile("^//+")
+"""A base URL with a slash at its end and a path with one at its beginning: servers in use take the two for one."""
 
 _NOT_FOUND = Response(404, {"Content-Type": "text/plain"}, b"not found")
 
@@ -174,7 +178,7 @@ class GateServer:
                 self.elsewhere.append(f"{request.method} {request.path}"[:80])
                 stream.sendall(written(_NOT_FOUND, keeps=asked.keeps))
                 return asked.keeps
-            request = request._replace(path=request.path.removeprefix(self._prefix))
+            request = request._replace(path=_SLASHES.sub("/", request.path.removeprefix(self._prefix), count=1))
             reply = self._play(request)
         failure = self._send(stream, port, asked, reply, hold)
         response = reply.response if failure is None else None

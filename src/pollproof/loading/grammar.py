@@ -351,6 +351,19 @@ def contract_schema() -> dict[str, Any]:
                     ),
                     "Wrong requests beside those that every API can be asked.",
                 ),
+                "asides": _list(
+                    _table(
+                        ("path", "answer", "text"),
+                        {
+                            "method": {"enum": ["GET", "POST"], "description": "POST when left out."},
+                            "path": {"type": "string", "pattern": "^/", "description": "Below the base URL."},
+                            "answer": {"type": "object", "description": "The body of the answer."},
+                            "text": _words("What it is for."),
+                        },
+                        "A request about no task, which is answered so that clients that make it go on.",
+                    ),
+                    "Requests that clients make besides. Nothing is judged by them.",
+                ),
                 "clauses": {**_list(clause, "The rules."), "minItems": 1},
                 "variants": _list(
                     _table(

@@ -19,6 +19,7 @@ from pollproof.contract.conditions import COMPARISONS, Condition
 from pollproof.contract.model import (
     PROBES,
     Answer,
+    Aside,
     Break,
     Citation,
     Clause,
@@ -465,6 +466,10 @@ class _Builder:
             },
             task_id=data["task_id"],
             probes=tuple(self.probe(index, entry) for index, entry in enumerate(data.get("probes", ()))),
+            asides=tuple(
+                Aside(entry.get("method", "POST"), entry["path"], _null(entry["answer"]), entry["text"])
+                for entry in data.get("asides", ())
+            ),
             limits=limits,
             clauses=clauses,
             variants=variants,

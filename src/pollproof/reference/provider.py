@@ -116,6 +116,12 @@ class ReferenceProvider:
         # Dates, progress and parameters cost time at every answer, so they are made only where a template asks.
         words = repr([answer.body for answer in templates.values()])
         self._detailed = any(word in words for word in ("_at", "$progress", "$asked", "{asked"))
+        self._asides = {
+            (aside.method, aside.path): Response(
+                200, {"content-type": self._codec.content_type}, self._codec.write(aside.answer)
+            )
+            for aside in contract.asides
+        }
         self._probes = [(probe, recognises(probe, contract.operations[probe.operation])) for probe in contract.probes]
         self._kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values()]
         self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
@@ -274,6 +280,9 @@ class ReferenceProvider:
                 unreadable = route
         if unreadable is not None:  # a body that names none of the operations of this path
             return (unreadable, {}) if type(body) is Unreadable else self.malformed(unreadable.operation)
+        aside = self._asides.get((method, path))
+        if aside is not None:
+            return aside
         return _plain(405 if known else 404, "method not allowed" if known else "no such path")
 
     def _refusal(self, operation: Operation, name: str) -> str:
