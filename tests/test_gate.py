@@ -205,6 +205,15 @@ def test_a_violated_should_warns_and_fails_when_strict() -> None:
         ("1/0", "ZeroDivisionError"),
         ("GET /other", "asked for GET /other"),
         ("POST /createTask", "every request was refused"),
+        (
+            "import os, urllib.request as r; r.urlopen(os.environ['POLLPROOF_BASE_URL'].replace('http', 'https'))",
+            "contacted the base URL, but sent what is TLS, and the base URL begins with http; it ended with exit",
+        ),
+        (
+            "import os, socket; s = socket.create_connection(os.environ['POLLPROOF_BASE_URL'][7:].split(':'));"
+            "s.sendall(b'EHLO me\\r\\n\\r\\n'); print(s.recv(99)); exit(1)",
+            "contacted the base URL, but sent what is no HTTP/1 request; it ended with exit status 1",
+        ),
     ],
 )
 def test_a_broken_harness_is_told_from_a_guilty_client(program: str, words: str) -> None:

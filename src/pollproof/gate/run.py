@@ -261,7 +261,7 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
     trace = performed.trace()
     events = [monitor.observe(exchange) for exchange in trace]
     foreign = [
-        f"{exchange.request.method} {exchange.request.path}"[:80]
+        f"asked for {exchange.request.method} {exchange.request.path}"[:80]
         for exchange, event in zip(trace, events, strict=True)
         if event is None
     ]
@@ -304,7 +304,7 @@ def _check(gate: Gate, probe: _Probe) -> None:
     if not probe.contacts:
         raise GateError(f"the command never contacted the base URL (POLLPROOF_BASE_URL){end}")
     if not probe.answers:
-        what = f"asked for {probe.elsewhere[0]}" if probe.elsewhere else "sent no request of the contract"
+        what = probe.elsewhere[0] if probe.elsewhere else "sent no request of the contract"
         raise GateError(f"the command contacted the base URL, but {what}{end}")
     raise GateError(f"the command contacted the base URL, but every request was refused{probe.key}{end}")
 

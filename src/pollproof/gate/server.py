@@ -57,6 +57,7 @@ class GateServer:
         self.in_vain = 0
         """How many of the last requests in a row got an HTTP error or no answer."""
         self.elsewhere: list[str] = []
+        """What came besides, in words: other paths, and what is no HTTP."""
 
     @property
     def base_url(self) -> str:
@@ -156,6 +157,8 @@ class GateServer:
                 asked = connection.read()
             except Malformed as error:
                 words = str(error).encode()
+                with self._lock:
+                    self.elsewhere.append(f"sent {error}")
                 stream.sendall(written(Response(error.status, {"Content-Type": "text/plain"}, words), keeps=False))
                 return
             if asked is None:
@@ -175,7 +178,7 @@ class GateServer:
         request = asked.request
         with self._lock:
             if not request.path.startswith(self._prefix) or "/@" in request.path:
-                self.elsewhere.append(f"{request.method} {request.path}"[:80])
+                self.elsewhere.append(f"asked for {request.method} {request.path}"[:80])
                 stream.sendall(written(_NOT_FOUND, keeps=asked.keeps))
                 return asked.keeps
             request = request._replace(path=_SLASHES.sub("/", request.path.removeprefix(self._prefix), count=1))

@@ -18,12 +18,15 @@ MAXIMUM_BODY = 16 * 1024 * 1024
 CHUNK = 256 * 1024
 """Bytes that are read at a time."""
 
+TLS = b"\x16"
+"""The first byte of a TLS connection (RFC 8446, 5.1): such a client would wait for an answer in kind."""
+
 _LINE = re.compile(r"([A-Z]{1,16}) (\S+) HTTP/1\.([01])")
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
 
 
 class Malformed(Exception):
-    """What came is no HTTP request; `status` is the answer to it."""
+    """What came is no HTTP request: the message says what it was instead; `status` is the answer to it."""
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
@@ -47,15 +50,17 @@ class Connection:
     def read(self) -> Asked | None:
         """The next request; None where the client has ended. Raises `Malformed` and OSError."""
         while (end := self._received.find(b"\r\n\r\n")) < 0:
+            if self._received[:1] == TLS:
+                raise Malformed(400, "what is TLS, and the base URL begins with http")
             if len(self._received) > MAXIMUM_HEAD:
-                raise Malformed(431, "the headers are too long")
+                raise Malformed(431, "headers that are too long")
             if not self._more():
                 return None
         head, self._received = self._received[:end], self._received[end + 4 :]
         first, *lines = head.decode("latin-1").lstrip("\r\n").split("\r\n")
         match = _LINE.fullmatch(first)
         if match is None:
-            raise Malformed(400, "the first line is no HTTP/1 request")
+            raise Malformed(400, "what is no HTTP/1 request")
         headers: dict[str, str] = {}
         for line in lines:
             name, _, value = line.partition(":")
@@ -74,9 +79,9 @@ class Connection:
             return self._chunks()
         length = headers.get("content-length", "0")
         if not length.isascii() or not length.isdigit():
-            raise Malformed(400, "the Content-Length is no number")
+            raise Malformed(400, "a Content-Length that is no number")
         if len(length) > 12 or int(length) > MAXIMUM_BODY:
-            raise Malformed(413, "the body is too large")
+            raise Malformed(413, "a body that is too large")
         return self._take(int(length))
 
     def _chunks(self) -> bytes | None:
@@ -88,11 +93,11 @@ class Connection:
             if size is None:
                 if line is None:
                     return None
-                raise Malformed(400, "a chunk has no size")
+                raise Malformed(400, "a chunk without a size")
             count = int(size[0], 16)
             total += count
             if total > MAXIMUM_BODY:
-                raise Malformed(413, "the body is too large")
+                raise Malformed(413, "a body that is too large")
             if count == 0:
                 while line := self._line():
                     pass  # trailers say nothing that is needed
@@ -105,7 +110,7 @@ class Connection:
     def _line(self) -> bytes | None:
         while (end := self._received.find(b"\r\n")) < 0:
             if len(self._received) > MAXIMUM_HEAD:
-                raise Malformed(400, "a line is too long")
+                raise Malformed(400, "a line that is too long")
             if not self._more():
                 return None
         line, self._received = self._received[:end], self._received[end + 2 :]
