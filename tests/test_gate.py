@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
+from rich.console import Console
 
 from pollproof.clauses.gaps import in_words
 from pollproof.cli import cli
@@ -36,7 +38,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.outcomes import Outcome, outcome_exchange
 from pollproof.reference.provider import Settings
-from pollproof.report.gated import document_of_gate
+from pollproof.report.gated import document_of_gate, print_scenarios
 from pollproof.trace import Exchange, Request, Response
 from tests.gate.inprocess import meet
 from tests.traces import HandWritten, running
@@ -781,3 +783,30 @@ def test_nil_is_no_more_than_absence(operation: str, parameters: str, lawful: bo
     assert event is not None
     assert (event.request_errors == ()) is lawful
     assert (b"ERR_INVALID_TASK_ID" in response.body) is not lawful
+
+
+def test_a_terminal_shows_the_worst_scenarios_first_with_the_last_words_of_the_command() -> None:
+    levels = {"x.wait": "SHOULD", "x.failure": "MUST"}
+    scenario = {"run": True, "expects": "either", "as_expected": True, "status": 1, "ended": "exit status 1"}
+    quiet = {"errors": None, "output": {"head": "", "tail": ""}}
+    scenarios_ = [
+        *({**scenario, **quiet, "name": f"warned-{number}", "clauses": {"x.wait": "violated"}} for number in range(30)),
+        {**scenario, **quiet, "name": "guilty", "clauses": {"x.failure": "violated"}},
+        {
+            **scenario,
+            "name": "unsolved",
+            "as_expected": False,
+            "clauses": {},
+            "output": {"head": "log\n", "tail": ""},
+            "errors": {"head": "Traceback\nKeyError: 'status'\n\n", "tail": ""},
+        },
+    ]
+    document = {"scenarios": scenarios_, "clauses": [{"id": name, "level": level} for name, level in levels.items()]}
+    written = io.StringIO()
+    print_scenarios(Console(file=written, width=120), document)
+    lines = written.getvalue().splitlines()
+    assert lines[0].endswith("0 without a finding")
+    assert lines[2].split() == ["a", "unsolved", "either", "exit", "status", "1:", "KeyError:", "'status'"]
+    assert lines[3].split()[:2] == ["b", "guilty"]
+    assert lines[4].split()[:2] == ["c", "warned-0"]
+    assert "... and 12 more with findings; --json FILE has them all" in lines
