@@ -59,7 +59,7 @@ def violated(exploring: Exploring) -> set[str]:
 
 
 @leaping
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", ["asgi", "node", "perl"])  # with threads: the days below
 def test_a_lawful_server_passes_with_lifetimes_that_nobody_waited_for(runtime: str) -> None:
     exploring = explored("capsolver", starting(runtime))
     assert (exploring.error, exploring.clock) == (None, "leaping, launched")

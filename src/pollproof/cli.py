@@ -20,6 +20,7 @@ from pollproof.commands.check import check
 from pollproof.commands.clauses import clauses, explain
 from pollproof.commands.common import console_for, contract_or_exit, todays
 from pollproof.commands.drift import drift
+from pollproof.commands.export import export
 from pollproof.commands.gate import gate
 from pollproof.commands.merge import merge
 from pollproof.commands.mutants import mutants
@@ -422,7 +423,7 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-for command in (check, clauses, explain, gate, report, merge, record, drift, mutants):
+for command in (check, clauses, explain, gate, report, merge, record, drift, mutants, export):
     cli.add_command(command)
 
 

@@ -1,0 +1,81 @@
+"""`verify` against mock servers that others wrote, which know of pollproof nothing but what it exports for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pollproof.explore.options import plan_from
+from pollproof.explore.run import Exploring, explore
+from pollproof.export.openapi import openapi_of
+from pollproof.export.wiremock import wiremock_of
+from pollproof.launch.server import free_port, launched
+from pollproof.ledger import Verdict
+from pollproof.loading import load_contract
+
+MODULES = Path(__file__).parent / "mocks" / "node_modules"
+CONTRACT = load_contract("capsolver")
+
+
+def installed(program: str, path: Path) -> str:
+    found = shutil.which(program)
+    if found is None or not path.exists():
+        pytest.skip(f"FOREIGN MOCK NOT TESTED: it needs {program}, and `npm install --prefix tests/mocks`")
+    return found
+
+
+@contextmanager
+def verified(command: list[str]) -> Iterator[Exploring]:
+    """What comes of verifying a mock without any wait: with `{port}` for its port."""
+    port = str(free_port("127.0.0.1"))
+    url = f"http://127.0.0.1:{port}"
+    with launched([word.replace("{port}", port) for word in command], url, os.environ):
+        yield explore(plan_from("capsolver", base_url=url, budget="0.1s", examples=0))
+
+
+def verdicts(exploring: Exploring) -> dict[str, Verdict]:
+    return {entry.clause.id.removeprefix("capsolver."): entry.verdict for entry in exploring.ledger.entries.values()}
+
+
+def violated(exploring: Exploring) -> set[str]:
+    return {name for name, verdict in verdicts(exploring).items() if verdict is Verdict.VIOLATED}
+
+
+def test_prism_keeps_the_shapes_and_has_no_memory(tmp_path: Path) -> None:
+    """It answers each request with an example of the OpenAPI document, whatever was asked before."""
+    prism = MODULES / "@stoplight" / "prism-cli" / "dist" / "index.js"
+    node = installed("node", prism)
+    document = tmp_path / "openapi.json"
+    document.write_text(json.dumps(openapi_of(CONTRACT)))
+    with verified([node, str(prism), "mock", str(document), "--port", "{port}", "--verboseLevel", "silent"]) as found:
+        assert found.error is None
+        assert violated(found) == {"create.unique-id", "poll.unknown-task", "wrong-key"}
+        seen = verdicts(found)
+    assert {seen[name] for name in ("create.response-shape", "poll.response-shape", "missing-field")} == {Verdict.HELD}
+    beyond = ("poll.budget-ended", "poll.lifetime-ended", "poll.terminal", "poll.result-stable")
+    assert {seen[name] for name in beyond} == {Verdict.UNEXERCISED}
+
+
+def test_wiremock_remembers_one_task_and_forgets_none(tmp_path: Path) -> None:
+    """It plays the exported scenario: statuses in their order, wrong keys refused, and always the same task."""
+    jar = next((MODULES / "wiremock" / "build").glob("*.jar"), MODULES / "wiremock")
+    java = installed("java", jar)
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "mappings" / "capsolver.json").write_text(json.dumps(wiremock_of(CONTRACT)))
+    quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+    options = ["--port", "{port}", "--root-dir", str(tmp_path), "--disable-banner", "--no-request-journal"]
+    with verified([java, *quick, "-jar", str(jar), *options]) as found:
+        assert found.error is None
+        assert violated(found) == {"create.unique-id"}
+        seen = verdicts(found)
+        assert found.statuses == {"idle", "processing", "ready"}
+    held = ("poll.order", "poll.unknown-task", "wrong-key", "missing-field", "create.synchronous", "poll.result-stable")
+    assert {seen[name] for name in held} == {Verdict.HELD}
+    beyond = ("poll.budget-ended", "poll.lifetime-ended", "poll.lost-stays-lost")
+    assert {seen[name] for name in beyond} == {Verdict.UNEXERCISED}
