@@ -26,7 +26,7 @@ from pollproof.data import bundled, folder
 from pollproof.events import Answer, Reader
 from pollproof.gate import run as gate_run
 from pollproof.gate.catalogue import scenarios
-from pollproof.gate.clocks import RealClock
+from pollproof.gate.clocks import DOUBT, MOST, RealClock, span
 from pollproof.gate.command import MAXIMUM_OUTPUT, CannotStart, Output, run
 from pollproof.gate.leap import unavailable
 from pollproof.gate.run import Gate, Gating, judge
@@ -485,6 +485,35 @@ def test_a_client_that_asks_at_a_steady_pace_is_not_accused_of_what_a_busy_machi
 ) -> None:
     gating = judged(sys.executable, "-c", BUSY.replace("PACE", pace), names=("ready-after-one-poll",))
     assert violated(gating) == guilty
+
+
+def test_the_doubt_about_a_request_is_what_the_client_had_to_do_since_its_wait() -> None:
+    assert span(100.0, math.inf, -math.inf) == (100.0 - DOUBT, DOUBT)
+    assert span(100.0, 0.001, -math.inf) == (100.0 - DOUBT, DOUBT)
+    assert span(100.0, 0.125, 97.0) == (99.875, 0.125)
+    assert span(100.0, 9.0, 90.0) == (100.0 - MOST, MOST)
+    assert span(100.0, 0.125, 99.9375) == (99.9375, 0.0625)  # it had an answer meanwhile
+    assert span(100.0, 0.125, 100.5) == (99.875, 0.125)  # an answer to another request, sent side by side
+
+
+ONCE_MORE = """
+import http.client, json, os
+connection = http.client.HTTPConnection(os.environ["POLLPROOF_BASE_URL"].removeprefix("http://"))
+def ask(path, **body):
+    connection.request("POST", path, json.dumps({"clientKey": os.environ["POLLPROOF_API_KEY"], **body}))
+    return json.loads(connection.getresponse().read())
+import time
+task = ask("/createTask", task=json.loads(os.environ["POLLPROOF_TASK"]))["taskId"]
+time.sleep(3)
+ask("/getTaskResult", taskId=task)
+print(ask("/getTaskResult", taskId=task)["solution"])
+"""
+
+
+@leaping
+def test_a_question_right_after_the_final_answer_is_one_after_it() -> None:
+    gating = judged(sys.executable, "-c", ONCE_MORE, names=("ready-at-once",))
+    assert violated(gating) == {"final"}
 
 
 @leaping

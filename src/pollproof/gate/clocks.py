@@ -20,10 +20,16 @@ MOST = 0.25
 """Seconds that a client may have been at work, on a busy machine, between the end of a wait and its next request."""
 
 
-def span(sent: float, awake: float) -> tuple[float, float]:
-    """From when on a request may have been meant to leave, and the doubt about that."""
-    precision = DOUBT if awake == math.inf else min(max(awake, DOUBT), MOST)
-    return sent - precision, precision
+def span(sent: float, awake: float, answered: float) -> tuple[float, float]:
+    """From when on a request may have been meant to leave, and the doubt about that.
+
+    `answered` is when the last answer was given: what was sent later was meant to leave later, too.
+    """
+    doubt = 0.0 if awake == math.inf else min(awake, MOST)
+    if sent >= answered:
+        doubt = min(doubt, sent - answered)
+    doubt = max(doubt, DOUBT)
+    return sent - doubt, doubt
 
 
 Until = Callable[[], bool]

@@ -6,6 +6,7 @@ silent, end an idle connection without a word.
 
 from __future__ import annotations
 
+import math
 import re
 import select
 import socket
@@ -26,6 +27,9 @@ IDLE = 75.0
 
 STUCK = 600.0
 """Real seconds after which a connection is closed whose client neither sends nor reads."""
+
+SETTLING = 10.0
+"""Real seconds in which answers under way are ended when the server is closed."""
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -53,6 +57,9 @@ class GateServer:
         self._closed = False
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._answered = -math.inf
+        self._answering = 0
+        self._settled = threading.Condition(self._lock)
         self.contacts = 0
         self.in_vain = 0
         """How many of the last requests in a row got an HTTP error or no answer."""
@@ -129,6 +136,9 @@ class GateServer:
         for stream in connections:
             with suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            # A client may have ended at its last answer, before the thread that gave it has kept the exchange.
+            self._settled.wait_for(lambda: not self._answering, SETTLING)
 
     # ----------------------------------------------------------------------------------- one connection
 
@@ -166,14 +176,20 @@ class GateServer:
             with self._clock.held() as hold:
                 with self._lock:
                     self._idle.pop(stream, None)
-                if not self._answer(stream, port, asked, hold):
-                    return
+                    self._answering += 1
+                try:
+                    if not self._answer(stream, port, asked, hold):
+                        return
+                finally:
+                    with self._lock:
+                        self._answering -= 1
+                        self._settled.notify_all()
                 with self._lock:
                     self._idle[stream] = self._clock.now()
 
     def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
         """Answer one request; whether the connection stays open."""
-        sent, precision = span(*self._clock.sent(port))
+        sent, precision = span(*self._clock.sent(port), self._answered)
         leapt = self._clock.leapt()
         request = asked.request
         with self._lock:
@@ -183,20 +199,26 @@ class GateServer:
                 return asked.keeps
             request = request._replace(path=_SLASHES.sub("/", request.path.removeprefix(self._prefix), count=1))
             reply = self._play(request)
-        failure = self._send(stream, port, asked, reply, hold)
+        waited = self._delay(stream, port, reply, hold)
+        # The client may have the answer, and ask again, before this thread runs on: the answer is there from now on.
+        received = self._clock.now()
+        failure = self._send(stream, asked, reply) if waited else GONE
         response = reply.response if failure is None else None
-        exchange = Exchange(request, response, sent, self._clock.now(), failure, None, precision, leapt)
+        exchange = Exchange(request, response, sent, received, failure, None, precision, leapt)
         with self._lock:
+            self._answered = received
             self._kept.append(exchange)
             self.in_vain = self.in_vain + 1 if response is None or response.status >= 400 else 0
         return asked.keeps and failure is None and reply.manner is Manner.WHOLE
 
-    def _send(self, stream: socket.socket, port: int, asked: Asked, reply: Reply, hold: Hold) -> str | None:
-        """Send the answer in its manner; why the client has none, or None."""
+    def _delay(self, stream: socket.socket, port: int, reply: Reply, hold: Hold) -> bool:
+        """Do what comes before an answer; whether the client has waited for it."""
         if reply.before is not None:
             reply.before()
-        if reply.delay and not hold.sleep(reply.delay, port, lambda: self._closed or is_gone(stream)):
-            return GONE
+        return not reply.delay or hold.sleep(reply.delay, port, lambda: self._closed or is_gone(stream))
+
+    def _send(self, stream: socket.socket, asked: Asked, reply: Reply) -> str | None:
+        """Send the answer in its manner; why the client has none, or None."""
         if reply.manner is Manner.SILENT:
             return str(reply.manner.value)
         if reply.manner is Manner.RESET:
