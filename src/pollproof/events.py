@@ -371,3 +371,17 @@ def _unspecified(probe: str | None, errors: tuple[ShapeError, ...], http: int) -
 def _has_state(reader: _OperationReader, view: View) -> bool:
     """Whether an answer with an HTTP error status states a task all the same."""
     return type(reader.status(view)) is str or any(test(view) for test, _ in reader.phases)
+
+
+_READERS: dict[int, Reader] = {}
+_KEPT = 8
+
+
+def reader_of(contract: Contract) -> Reader:
+    """The reader of a contract, made once: its schemas take some tenths of a second to compile."""
+    reader = _READERS.get(id(contract))
+    if reader is None or reader.contract is not contract:
+        while len(_READERS) >= _KEPT:
+            del _READERS[next(iter(_READERS))]
+        reader = _READERS[id(contract)] = Reader(contract)
+    return reader

@@ -464,16 +464,22 @@ class Account:
             return ()
         forgotten = []
         while len(self.tasks) > self.remember:
-            task, history = next(iter(self.tasks.items()))
-            del self.tasks[task]
-            self.twice.discard(task)
-            rounded = _rounded(task)
-            if rounded is not None and self._rounded.get(rounded) == task:
-                del self._rounded[rounded]
-            if history.result is not None and self.owners.get(history.result) == task:
-                del self.owners[history.result]
+            task = next(iter(self.tasks))
+            self.forget(task)
             forgotten.append(task)
         return forgotten
+
+    def forget(self, task: str) -> None:
+        """Forget all that is known of a task."""
+        history = self.tasks.pop(task, None)
+        if history is None:
+            return
+        self.twice.discard(task)
+        rounded = _rounded(task)
+        if rounded is not None and self._rounded.get(rounded) == task:
+            del self._rounded[rounded]
+        if history.result is not None and self.owners.get(history.result) == task:
+            del self.owners[history.result]
 
     def _fold_batch(self, event: Event) -> None:
         if not event.probe and not event.request_errors:

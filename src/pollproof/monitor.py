@@ -36,7 +36,8 @@ class Monitor:
 
     `whole` tells whether the trace holds all that was said about its tasks. With `remember` the monitor keeps no
     exchange and knows only that many tasks at a time, so that a trace of any length takes the same memory; evidence
-    then consists of numbers, for which the source of the trace can be read again.
+    then consists of numbers, for which the source of the trace can be read again. `watched` are the clauses of whose
+    deadlines it is counted which sides were seen (those that are judged when none are given).
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Monitor:
         *,
         whole: bool = True,
         remember: int | None = None,
+        watched: Iterable[Clause] | None = None,
     ) -> None:
         self.reader = reader
         self.clauses = tuple(clauses)
@@ -55,7 +57,8 @@ class Monitor:
         self.account = Account(whole=whole, remember=remember, watches=watches)
         self.trace: list[Exchange] = []
         self.skipped = 0
-        self._note = Watch(reader.contract, self.clauses, self.ledger.seen).note
+        self._note = Watch(reader.contract, self.clauses if watched is None else watched, self.ledger.seen).note
+        self.forgets: Callable[[int, str], None] | None = None
         self._keeps = remember is None
         self._count = 0
         self._numbers: dict[str, list[int]] = {}
@@ -89,9 +92,13 @@ class Monitor:
         self._count = 0
         self._numbers = {}
 
-    def observe(self, exchange: Exchange) -> Event | None:
-        """Judge one more exchange; its event, or None where it belongs to no operation (`skipped` counts those)."""
-        number = self._count
+    def observe(self, exchange: Exchange, number: int | None = None, *, judged: bool = True) -> Event | None:
+        """Judge one more exchange; its event, or None where it belongs to no operation (`skipped` counts those).
+
+        `number` is its place in the trace where not all of it is observed. One that is not `judged` is only taken in.
+        """
+        if number is None:
+            number = self._count
         self._count = number + 1
         self.ledger.exchanges += 1
         if self._keeps:
@@ -115,7 +122,9 @@ class Monitor:
         twice = task in account.twice
         # Of answers that were on their way at the same time nobody knows which was given first.
         unordered = exchange.sent < history.answered
-        for judge, parameters, entry, ordered, of_account in self._checks[event.operation.name, exchange.probe]:
+        for judge, parameters, entry, ordered, of_account in (
+            self._checks[event.operation.name, exchange.probe] if judged else ()
+        ):
             if (twice and not of_account) or (unordered and ordered):
                 continue  # with two tasks of this id, nothing that is said of one of them can be held against it
             finding = judge(account if of_account else history, event, parameters)
@@ -127,12 +136,20 @@ class Monitor:
                 self._violate(entry, event, finding)
         for forgotten in account.fold(event, self._limits):
             self._numbers.pop(forgotten, None)
+            if self.forgets is not None:
+                self.forgets(number, forgotten)
         if not self._keeps and task is not None and task not in account.tasks:
             self._numbers.pop(task, None)  # of a task that is not known nothing can be told later
         return event
 
+    def forget(self, task: str) -> None:
+        """Forget a task, as if too many others had been heard of since."""
+        self.account.forget(task)
+        self._numbers.pop(task, None)
+
     def _violate(self, entry: Entry, event: Event, violation: Violation) -> None:
         if entry.violations >= MAXIMUM_VIOLATIONS:
+            entry.exercised += 1
             entry.violations += 1
             self.ledger.violations += 1
             return

@@ -279,7 +279,7 @@ def judge_recordings(
 ) -> Document:
     """Judge recordings and fail the running test where they break a rule, cannot be read, or show nothing."""
     from pollproof.loading import load_contract
-    from pollproof.recordings.files import find
+    from pollproof.recordings.files import find, located
     from pollproof.recordings.judging import check
     from pollproof.report.again import check_command
     from pollproof.report.checked import document_of_check
@@ -288,7 +288,7 @@ def judge_recordings(
 
     __tracebackhide__ = True
     names = [str(file) for file in files]
-    checking = check(load_contract(provider), find(names), named=frozenset(map(Path, names)), **options)
+    checking = check(load_contract(provider), find(names), named=frozenset(map(located, names)), **options)
     document = document_of_check(checking, strict=strict, required=require)
     document = with_again(document, check_command(provider, names, strict=strict, **options))
     broken = failing(document, strict=strict)

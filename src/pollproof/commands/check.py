@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pollproof.contract.model import Contract
+    from pollproof.recordings.files import Recording
     from pollproof.report.document import Document
 
 EPILOG = (
@@ -31,7 +31,7 @@ EPILOG = (
 
 @click.command(epilog=EPILOG)
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
-@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|PATTERN...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|PATTERN|URL...")
 @click.option(
     "--base-url", metavar="URL", help="Judge traffic below this URL alone. [the provider's hosts, and local ones]"
 )
@@ -39,6 +39,11 @@ EPILOG = (
 @click.option("--whole", is_flag=True, help="The recordings hold all traffic of the client: foreign ids are its fault.")
 @click.option(
     "--require", "required", multiple=True, metavar="CLAUSE", callback=todays, help="A clause that must be exercised."
+)
+@click.option(
+    "--dask",
+    metavar="ADDRESS|WORKERS",
+    help="Judge on the Dask cluster there, or in that many processes of this machine.",
 )
 @report_options
 @shard_option
@@ -52,9 +57,8 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     It needs no network, and nothing in a recording is executed or fetched.
     """
     from pollproof.recordings.errors import RecordingError
-    from pollproof.recordings.files import find, shown
+    from pollproof.recordings.files import find, located, shown
     from pollproof.recordings.judging import beginning
-    from pollproof.recordings.judging import check as judge
     from pollproof.report.again import check_command
     from pollproof.report.checked import document_of_check
     from pollproof.report.document import with_again
@@ -78,20 +82,21 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     console = console_for(reports.stream)
     checking = beginning(contract)
     asked = {"require_all": options["require_all"], "required": options["required"]} if shard is None else {}
-    again = check_command(provider, [shown(Path(name)) for name in files], **options)
+    again = check_command(provider, [shown(located(name)) for name in files], **options)
 
     def so_far() -> Document:
         return with_again(document_of_check(checking, strict=options["strict"], clauses=chosen, **asked), again)
 
     unfinished = reports.unfinished(so_far)
     with _progress(quiet=options["quiet"]) as progress:
-        judge(
+        _judge(
             contract,
             paths,
+            options["dask"],
             base_url=options["base_url"],
             together=options["together"],
             whole=options["whole"],
-            named=frozenset(Path(name) for name in files),
+            named=frozenset(located(name) for name in files),
             progress=told(progress, lambda *_: unfinished.refresh()),
             result=checking,
         )
@@ -106,6 +111,29 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         print_summary(console, document, strict=options["strict"])
     reports.write(document)
     raise SystemExit(_status(document, paths))
+
+
+def _judge(contract: Contract, paths: Sequence[Recording], dask: str | None, **options: Any) -> None:
+    """Judge in this process or on a cluster; one sentence where there is none."""
+    from pollproof.recordings.judging import check as judge
+
+    if dask is None:
+        judge(contract, paths, **options)
+        return
+    if dask.isdigit() and not 1 <= int(dask) <= 1000:
+        raise click.UsageError(
+            f"--dask {dask}: expected the address of a scheduler, or a number of processes from 1 on"
+        )
+    from pollproof.recordings.cluster import ClusterError, NoDask, check_on, connected
+
+    try:
+        with connected(dask) as client:
+            check_on(client, contract, paths, **options)
+    except NoDask as error:
+        raise click.UsageError(str(error)) from None
+    except ClusterError as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(4) from None
 
 
 def _known(contract: Contract, required: Sequence[str]) -> None:
@@ -154,7 +182,7 @@ def _progress(*, quiet: bool) -> Iterator[Any]:
         yield lambda file, count: status.update(escape(f"{file}: {count} exchanges"))
 
 
-def _status(document: Document, paths: Sequence[Path]) -> int:
+def _status(document: Document, paths: Sequence[Recording]) -> int:
     """The exit status; what people must know first is told on standard error."""
     from pollproof.report.document import outcome_of
 

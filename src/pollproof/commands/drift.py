@@ -14,6 +14,7 @@ from pollproof.commands.common import console_for, contract_or_exit, writable, w
 if TYPE_CHECKING:
     from pollproof.contract.model import Contract
     from pollproof.recordings.drift import Profile
+    from pollproof.recordings.files import Recording
 
 EPILOG = (
     "Exit status: 0 no drift (warnings allowed); 1 drift of severity error (with --strict: a warning too); "
@@ -67,7 +68,7 @@ def drift(old: str, new: str, provider: str | None, base_url: str | None, **opti
     raise SystemExit(STATUS[document["outcome"]])
 
 
-def _contract(provider: str | None, old: list[Path], new: list[Path], base_url: str | None) -> Contract:
+def _contract(provider: str | None, old: list[Recording], new: list[Recording], base_url: str | None) -> Contract:
     """The contract that was given, or the one that the recordings belong to."""
     from pollproof.recordings.drift.choosing import Undecided, candidates_of, check_names, choose
 
@@ -81,7 +82,7 @@ def _contract(provider: str | None, old: list[Path], new: list[Path], base_url: 
     return contract
 
 
-def _profile(side: str, name: str, files: list[Path], contract: Contract, base_url: str | None) -> Profile:
+def _profile(side: str, name: str, files: list[Recording], contract: Contract, base_url: str | None) -> Profile:
     """The profile of one side; nothing of the contract in it is bad input."""
     from pollproof.recordings.drift import Profile
     from pollproof.recordings.reading import NoRecording, recorded

@@ -13,6 +13,10 @@ from pathlib import Path
 from typing import IO
 
 from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.remote import Remote, find_remote, is_url, open_remote
+
+Recording = Path | Remote
+"""Where a recording is: a file of this machine, or one that is read through a URL."""
 
 ENDINGS = (".yaml", ".yml", ".json", ".har")
 """What the names of recordings end in, before `.gz`; in folders, other files are left alone."""
@@ -20,13 +24,21 @@ ENDINGS = (".yaml", ".yml", ".json", ".har")
 GZIP = b"\x1f\x8b"
 
 
-def find(names: Iterable[str]) -> list[Path]:
-    """The files that names of files and folders and patterns mean, sorted within each name.
+def located(name: str) -> Recording:
+    """The place that a name means."""
+    return Remote(name) if is_url(name) and not os.path.exists(name) else Path(name)
+
+
+def find(names: Iterable[str]) -> list[Recording]:
+    """The files that names of files and folders and patterns, and URLs of such, mean, sorted within each name.
 
     Raises `RecordingError` for one that means none. Links to folders are not followed, so that no loop is.
     """
-    found: dict[Path, None] = {}
+    found: dict[Recording, None] = {}
     for name in names:
+        if isinstance(located(name), Remote):
+            found.update(dict.fromkeys(find_remote(name, _is_named_so)))
+            continue
         path = Path(name)
         there = os.path.exists(name)  # unlike a Path, it has no error for names that no file can have
         matches = [path] if there else [Path(each) for each in sorted(glob.glob(name, recursive=True))]
@@ -51,9 +63,13 @@ def _inside(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(files):
             path = Path(parent, name)
-            if name.removesuffix(".gz").endswith(ENDINGS) and not name.startswith(".") and _may_be_file(path):
+            if _is_named_so(name) and not name.startswith(".") and _may_be_file(path):
                 yield path
     yield from closed
+
+
+def _is_named_so(name: str) -> bool:
+    return name.removesuffix(".gz").endswith(ENDINGS)
 
 
 def _may_be_file(path: Path) -> bool:
@@ -64,23 +80,19 @@ def _may_be_file(path: Path) -> bool:
         return True
 
 
-def shown(path: Path) -> str:
+def shown(path: Recording) -> str:
     """The name of a file as messages show it: printable, in one line."""
-    text = os.fsencode(path).decode("utf-8", "replace")
+    text = path.name if isinstance(path, Remote) else os.fsencode(path).decode("utf-8", "replace")
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Recording) -> Iterator[IO[bytes]]:
     """The file's content, unpacked where it is gzip. Raises `RecordingError`, also for what fails while it is read."""
     name = shown(path)
     try:
-        # Without blocking: the other end of a pipe might never come.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise RecordingError(name, "", "no regular file")
-            if file.peek(2)[:2] == GZIP:
+        with open_remote(path) if isinstance(path, Remote) else _open_local(path, name) as file:
+            if _peek(file)[:2] == GZIP:
                 with gzip.GzipFile(fileobj=file) as unpacked:
                     try:
                         yield unpacked  # type: ignore[misc] # it reads as any other binary file does
@@ -93,13 +105,27 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         raise RecordingError(name, "", f"cannot be read ({error.strerror or type(error).__name__})") from None
 
 
+def _open_local(path: Path, name: str) -> IO[bytes]:
+    # Without blocking: the other end of a pipe might never come.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    file = open(descriptor, "rb")  # noqa: SIM115 - whoever asked for it closes it
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise RecordingError(name, "", "no regular file")
+    return file
+
+
+def _peek(file: IO[bytes]) -> bytes:
+    peek = getattr(file, "peek")  # noqa: B009 - GzipFile and BufferedReader have it, IO does not declare it
+    return bytes(peek(4096)[:4096])
+
+
 def is_json(stream: IO[bytes], name: str) -> bool:
     """Whether a file begins as JSON does, and not as YAML; nothing is read past its beginning.
 
     Raises `RecordingError` for an empty file and for one that is no text of UTF-8.
     """
-    peek = getattr(stream, "peek")  # noqa: B009 - GzipFile and BufferedReader have it, IO does not declare it
-    while start := bytes(peek(4096)[:4096]):
+    while start := _peek(stream):
         if start.removeprefix(b"\xef\xbb\xbf").strip():
             break
         stream.read(len(start))  # nothing but blanks

@@ -53,11 +53,14 @@ class Tally:
 class Matcher:
     """Finds the exchanges of one contract among the entries of one recording.
 
-    `base_url` narrows to one implementation. Without it, traffic with the provider's own domain is taken, and traffic
-    with test set-ups (loopback, private addresses, names reserved for tests), by the paths of the operations.
+    `callbacks` are the addresses for callbacks that are known. `base_url` narrows to one implementation. Without it,
+    traffic with the provider's own domain is taken, and traffic with test set-ups (loopback, private addresses, names
+    reserved for tests), by the paths of the operations.
     """
 
-    def __init__(self, contract: Contract, tally: Tally, base_url: str | None = None) -> None:
+    def __init__(
+        self, contract: Contract, tally: Tally, base_url: str | None = None, callbacks: set[str] | None = None
+    ) -> None:
         self.contract = contract
         self.tally = tally
         self._base = None if base_url is None else address_of(base_url)
@@ -66,7 +69,7 @@ class Matcher:
         self._own = own
         self._domain = None if is_local(own.host) else domain(own.host)
         self._prefix = own.path.rstrip("/")
-        self._callbacks: set[str] = set()
+        self._callbacks: set[str] = set() if callbacks is None else callbacks
         self._called_back = contract.operation_of(Role.CALLBACK) is not None
         self._elements: dict[str, list[bytes]] = {}
         self._paths: list[tuple[str, re.Pattern[str]]] = []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
-from pathlib import Path
 from typing import IO, Any
 
 from pollproof.contract.model import Contract
 from pollproof.recordings.cassettes import CassetteReader, own_of, rows_of
 from pollproof.recordings.entry import OWN, Entry, Recorded
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.files import is_json, opened, shown
+from pollproof.recordings.files import Recording, is_json, opened, shown
 from pollproof.recordings.har import HarReader, Unrecorded
 from pollproof.recordings.json_entries import JsonEntries
 from pollproof.recordings.matching import Matcher, Tally
@@ -23,7 +22,7 @@ class NoRecording(RecordingError):
     """A file that is well-formed and no recording: in a folder there may be such files."""
 
 
-def entries(path: Path, tally: Tally | None = None) -> Iterator[Entry]:
+def entries(path: Recording, tally: Tally | None = None) -> Iterator[Entry]:
     """All entries of a recording in the order of the file; `tally` counts those that hold too little to be one.
 
     Raises `RecordingError`.
@@ -75,7 +74,7 @@ def _cassette_entries(nodes: Iterable[Any], name: str, metadata: Any) -> Iterato
         yield cassette.entry(node, number, row)
 
 
-def _late_metadata(path: Path, name: str) -> Any:
+def _late_metadata(path: Recording, name: str) -> Any:
     """The metadata of a cassette that has it after its interactions, as vcrpy itself writes it: read once more."""
     word, kept, mentioned = OWN.encode(), b"", False
     with opened(path) as stream:
@@ -91,7 +90,7 @@ def _late_metadata(path: Path, name: str) -> Any:
         return source.metadata
 
 
-def label_of(path: Path) -> Mapping[str, Any]:
+def label_of(path: Recording) -> Mapping[str, Any]:
     """What pollproof noted about a cassette of its own (contract, suite, clock...); nothing for other recordings.
 
     Raises `RecordingError`.
@@ -106,7 +105,7 @@ def label_of(path: Path) -> Mapping[str, Any]:
     return own_of(metadata)
 
 
-def contract_named(path: Path) -> str | None:
+def contract_named(path: Recording) -> str | None:
     """The name of the contract that a cassette of pollproof's own was recorded with; None for other recordings.
 
     Raises `RecordingError`.
@@ -116,7 +115,12 @@ def contract_named(path: Path) -> str | None:
 
 
 def recorded(
-    path: Path, contract: Contract, *, base_url: str | None = None, tally: Tally | None = None, streaming: bool = False
+    path: Recording,
+    contract: Contract,
+    *,
+    base_url: str | None = None,
+    tally: Tally | None = None,
+    streaming: bool = False,
 ) -> Iterator[Recorded]:
     """The exchanges of one file that belong to the contract, in order of time. Raises `RecordingError`.
 
@@ -126,9 +130,18 @@ def recorded(
     return nearly_sorted(matched) if streaming else by_time(matched)
 
 
-def exchanges(paths: Iterable[Path], contract: Contract, tally: Tally, base_url: str | None) -> Iterator[Recorded]:
-    """The exchanges of files that belong to the contract, in the order of the files."""
-    matcher = Matcher(contract, tally, base_url)
+def exchanges(
+    paths: Iterable[Recording],
+    contract: Contract,
+    tally: Tally,
+    base_url: str | None,
+    callbacks: set[str] | None = None,
+) -> Iterator[Recorded]:
+    """The exchanges of files that belong to the contract, in the order of the files.
+
+    `callbacks` are addresses for callbacks that are known already, to which those in the files are added.
+    """
+    matcher = Matcher(contract, tally, base_url, callbacks)
     for path in paths:
         name = shown(path)
         for entry in entries(path, tally):

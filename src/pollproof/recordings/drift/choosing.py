@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import Contract
 from pollproof.data import bundled
 from pollproof.loading import load_contract
+from pollproof.recordings.files import Recording
 from pollproof.recordings.hosts import is_local
 from pollproof.recordings.matching import Matcher, Tally
 from pollproof.recordings.reading import NoRecording, contract_named, entries
@@ -37,12 +37,12 @@ class Candidates:
         return self.named or self.hosted or self.matching
 
 
-def names_of(files: Iterable[Path]) -> frozenset[str]:
+def names_of(files: Iterable[Recording]) -> frozenset[str]:
     """The contracts that files say they were recorded with. Raises `RecordingError`."""
     return frozenset(name for name in map(contract_named, files) if name is not None)
 
 
-def candidates_of(files: list[Path], base_url: str | None = None) -> Candidates:
+def candidates_of(files: list[Recording], base_url: str | None = None) -> Candidates:
     """What the contract of a recording may be. Raises `RecordingError`."""
     named = names_of(files)
     if named:
@@ -81,7 +81,7 @@ def choose(old: Candidates, new: Candidates) -> str:
     return next(iter(both))
 
 
-def check_names(contract: Contract, old: list[Path], new: list[Path]) -> None:
+def check_names(contract: Contract, old: list[Recording], new: list[Recording]) -> None:
     """Raises `Undecided` where a recording says that it was made with another contract than the one given."""
     for side, files in (("OLD", old), ("NEW", new)):
         others = names_of(files) - {contract.name}
