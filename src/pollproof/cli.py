@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pollproof import __version__
+from pollproof.commands.baselines import Baselines, baseline_options
 from pollproof.commands.check import check
 from pollproof.commands.clauses import clauses, explain
 from pollproof.commands.common import console_for, contract_or_exit, todays
@@ -79,6 +80,7 @@ def cli() -> None:
 @click.option("--examples", type=int, metavar="N", help="Examples of the state machine; 0 for the walks alone.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the state machine.")
 @report_options
+@baseline_options
 @workers_option
 @shard_option
 @click.option(
@@ -131,8 +133,8 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         raise click.UsageError(
             "--shard shares out the embedded references; what is at --base-url, or launched, is explored in one go"
         )
-    reports = Reports.asked(options)
-    console = console_for(reports.stream)
+    reports, baselines = Reports.asked(options), Baselines(options)
+    console = baselines.stream(console_for(reports.stream))
     again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
     parts: list[str] = []
     runner = Runner()
@@ -152,7 +154,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         settings = ("profile", "examples", "seed", "strict", "require_all", "keyword")
         wishes = {"contracts": names, **{name: options[name] for name in settings}}
         label = partial(as_shard, number=shard.number, of=shard.of, parts=parts, asked=wishes)
-    raise SystemExit(_report(documents, names, again, options, console, reports, label))
+    raise SystemExit(_report(documents, names, again, options, console, reports, baselines, label))
 
 
 def _argument(name: str) -> str:
@@ -288,10 +290,11 @@ def _report(
     options: dict[str, Any],
     console: Console,
     reports: Reports,
+    baselines: Baselines,
     label: Label | None,
 ) -> int:
     from pollproof.report.document import decided, merge, outcome_of, with_again
-    from pollproof.report.terminal import print_document, print_summary
+    from pollproof.report.terminal import print_baseline, print_document, print_summary
 
     ordered = [
         documents[key] for name in names if (key := Path(name).stem if name.endswith(".toml") else name) in documents
@@ -300,13 +303,17 @@ def _report(
         click.echo("error: nothing was explored", err=True)
         return ERROR
     ordered = [with_again(document, again[_key(names, document)]) for document in ordered]
+    flags = {flag: options[flag] for flag in ("strict", "require_all")}
+    ordered = baselines.marked(ordered, lambda document: decided(document, **flags))
     for document in ordered:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
-    whole = merge(ordered)
+    whole = baselines.concluded(merge(ordered), ordered, partial=bool(options["keyword"] or options["stop"]))
     if label is not None:  # that clauses were not exercised is for the report of all shards to say
         whole = label(decided(whole, strict=options["strict"], require_all=False))
+    print_baseline(console, whole)
     print_summary(console, whole, strict=options["strict"])
     reports.write(whole)
+    baselines.write(ordered)
     return outcome_of(whole).status
 
 

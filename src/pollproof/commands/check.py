@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pollproof.commands.baselines import Baselines, baseline_options
 from pollproof.commands.common import console_for, contract_or_exit, todays
 from pollproof.commands.reporting import Reports, report_options, told
 from pollproof.commands.sharing import asked as asked_to_share
@@ -46,6 +47,7 @@ EPILOG = (
     help="Judge on the Dask cluster there, or in that many processes of this machine.",
 )
 @report_options
+@baseline_options
 @shard_option
 @click.option(
     "-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.", callback=todays
@@ -60,10 +62,10 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     from pollproof.recordings.files import find, located, shown
     from pollproof.recordings.judging import beginning
     from pollproof.report.again import check_command
-    from pollproof.report.checked import document_of_check
+    from pollproof.report.checked import decided_of_check, document_of_check
     from pollproof.report.document import with_again
     from pollproof.report.merging import as_shard, with_parts
-    from pollproof.report.terminal import print_document, print_summary
+    from pollproof.report.terminal import print_baseline, print_document, print_summary
 
     contract = contract_or_exit(provider)
     _known(contract, options["required"])
@@ -72,14 +74,14 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     shard = asked_to_share(options)[1]
     if shard is not None and options["together"]:
         raise click.UsageError("--shard shares out files, and --together makes one trace of them")
-    reports = Reports.asked(options)
+    reports, baselines = Reports.asked(options), Baselines(options)
     try:
         found = find(files)
     except RecordingError as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
     paths = found if shard is None else picked(shard, found, "file")
-    console = console_for(reports.stream)
+    console = baselines.stream(console_for(reports.stream))
     checking = beginning(contract)
     asked = {"require_all": options["require_all"], "required": options["required"]} if shard is None else {}
     again = check_command(provider, [shown(located(name)) for name in files], **options)
@@ -106,10 +108,15 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         wishes = {name: options[name] for name in ("base_url", "whole", "strict", "require_all", "keyword")}
         wishes |= {"contracts": [provider], "required": list(options["required"])}
         document = as_shard(document, shard.number, shard.of, [shown(path) for path in found], wishes)
+    decide = {"strict": options["strict"], "require_all": options["require_all"], "required": options["required"]}
+    (document,) = marked = baselines.marked([document], lambda each: decided_of_check(each, **decide))
+    document = baselines.concluded(document, marked, partial=chosen is not None)
     if document["exchanges"]:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
+        print_baseline(console, document)
         print_summary(console, document, strict=options["strict"])
     reports.write(document)
+    baselines.write([document])
     raise SystemExit(_status(document, paths))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pollproof.commands.baselines import Baselines, baseline_options
 from pollproof.commands.common import console_for, contract_or_exit
 from pollproof.commands.reporting import Reports, report_options, told
 from pollproof.commands.sharing import asked as asked_to_share
@@ -50,6 +51,7 @@ EPILOG = (
     "--budget", default="2m", show_default=True, metavar="TIME", help="Real time for all scenarios without leaping."
 )
 @report_options
+@baseline_options
 @workers_option
 @shard_option
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
@@ -61,7 +63,7 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     from pollproof.report.document import decided, outcome_of, with_again
     from pollproof.report.gated import document_of_gate, print_scenarios
     from pollproof.report.merging import as_shard, with_parts
-    from pollproof.report.terminal import print_document, print_summary
+    from pollproof.report.terminal import print_baseline, print_document, print_summary
 
     contract = contract_or_exit(provider)
     known = _known(contract, options["task"])
@@ -75,8 +77,8 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         raise click.UsageError(str(error)) from None
     workers, shard = asked_to_share(options)
     own = chosen if shard is None else picked(shard, chosen, "scenario")
-    reports = Reports.asked(options)
-    console = console_for(reports.stream)
+    reports, baselines = Reports.asked(options), Baselines(options)
+    console = baselines.stream(console_for(reports.stream))
     asked = Gate(contract, command, tuple(own), known[0], options["clock"], timeout, budget)
     again = gate_command(
         provider,
@@ -100,13 +102,18 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         document = with_parts(document, lambda violation: str(violation["scenario"]))
         document = as_shard(document, shard.number, shard.of, names, _wishes(provider, document["target"], options))
     document = with_again(document, again)
+    flags = {flag: options[flag] for flag in ("strict", "require_all")}
+    (document,) = marked = baselines.marked([document], lambda each: decided(each, **flags))
+    document = baselines.concluded(document, marked, partial=len(chosen) < len(known))
     if document["error"] is None:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
         print_scenarios(console, document, quiet=options["quiet"])
+        print_baseline(console, document)
         print_summary(console, document, strict=options["strict"])
     else:
         click.echo(f"error: {document['error']}", err=True)
     reports.write(document)
+    baselines.write([document])
     raise SystemExit(outcome_of(document).status)
 
 

@@ -32,13 +32,15 @@ def print_document(console: Console, document: Mapping[str, Any], *, strict: boo
         style = _STYLE[verdict]
         if verdict == "violated" and clause["level"] == "SHOULD" and not strict:
             style, verdict = "yellow", "violated (warning)"
+        if "known" in clause:
+            style, verdict = "yellow", "violated (known)"
         count = str(clause["exercised"]) if clause["exercised"] else "-"
         table.add_row(clause["id"], clause["level"], Text(verdict, style=style), count)
     idle = all(clause["verdict"] == "unexercised" for clause in document["clauses"])
     if not quiet and not idle:
         console.print(table)
     for clause in document["clauses"]:
-        if clause["verdict"] == "violated":
+        if clause["verdict"] == "violated" and "known" not in clause:
             _print_violation(console, clause, strict=strict)
     for observation in [] if idle else document["observations"]:
         seen = observation["seen"]
@@ -121,12 +123,38 @@ def _how(document: Mapping[str, Any]) -> str:
     return f"{document['examples']} examples, seed {document['seed']}"
 
 
+def print_baseline(console: Console, document: Mapping[str, Any]) -> None:
+    """What became of the entries of a baseline: those that fail the run first, flaky ones apart."""
+    baseline = document.get("baseline")
+    if baseline is None:
+        return
+    entries = baseline["entries"]
+    counted: dict[str, int] = {}
+    for entry in entries:
+        counted[entry["state"]] = counted.get(entry["state"], 0) + 1
+    console.print()
+    told = ", ".join(f"{count} {state}" for state, count in counted.items()) or "no entry"
+    console.print(f"baseline {baseline['file']}: {told}", highlight=False, markup=False)
+    for entry in entries:
+        if "problem" in entry:
+            console.print(f"  {entry['problem']}", style="bold red", highlight=False, markup=False, soft_wrap=True)
+    for entry in sorted(entries, key=lambda entry: bool(entry["flaky"])):
+        if "problem" not in entry:
+            link = f" ({entry['link']})" if entry["link"] else ""
+            line = f"  {entry['state']}: {entry['clause']}, until {entry['expires']}: {entry['reason']}{link}"
+            console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
 def print_summary(console: Console, document: Mapping[str, Any], *, strict: bool) -> None:
     """The last line of a run."""
     clauses = document["clauses"]
     count = {word: sum(1 for clause in clauses if clause["verdict"] == word) for word in _STYLE}
-    warnings = sum(1 for clause in clauses if clause["verdict"] == "violated" and clause["level"] == "SHOULD")
+    broken = [clause for clause in clauses if clause["verdict"] == "violated" and "known" not in clause]
+    warnings = sum(1 for clause in broken if clause["level"] == "SHOULD")
     words = [f"{count['held']} held", f"{count['violated']} violated", f"{count['unexercised']} unexercised"]
+    known = sum(1 for clause in clauses if "known" in clause)
+    if known:
+        words[1] += f" ({known} known)"
     if warnings and not strict:
         words[1] += f" ({warnings} as warning)"
     style = {"passed": "bold green", "violated": "bold red"}.get(document["outcome"], "bold yellow")
