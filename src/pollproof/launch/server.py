@@ -26,8 +26,11 @@ READY = 30.0
 LOOK = 0.01
 """Real seconds between two looks at whether it does."""
 
-ENDING = 0.2
+ENDING = 2.0
 """Real seconds that a command may take to end after it has closed its connections."""
+
+LAST_WORDS = 5.0
+"""Real seconds in which what an ended command has printed is read, at the latest."""
 
 FAREWELL = 1.0
 """Real seconds that a command may take to end itself when it is told to (SIGTERM)."""
@@ -63,10 +66,10 @@ class Server:
     def has_ended(self) -> bool:
         return self._process.poll() is not None and not self.processes
 
-    def words(self) -> str:
+    def words(self, patience: float = ENDING) -> str:
         """How the command ended, if it has or is about to, and what it printed last, as the rest of a sentence."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(ENDING)
+            self._process.wait(patience)
         status = self._process.returncode
         if not self.has_ended or status is None:
             how = "the command still runs"
@@ -74,7 +77,7 @@ class Server:
             how = f"the command ended with status {status}"
             with contextlib.suppress(ValueError):
                 how = f"the command was ended by {signal.Signals(-status).name}" if status < 0 else how
-            self._reader.join(ENDING)
+            self._reader.join(LAST_WORDS)
         printed = self._output.end()
         return f"{how}; its output ends with: {printed}" if printed else f"{how} and printed nothing"
 
@@ -86,7 +89,7 @@ class Server:
             if self.has_ended:
                 raise LaunchError(f"nothing listened on {host}:{port}: {self.words()}")
             if time.monotonic() > latest:
-                raise LaunchError(f"nothing listened on {host}:{port} within {seconds:g} s: {self.words()}")
+                raise LaunchError(f"nothing listened on {host}:{port} within {seconds:g} s: {self.words(0)}")
             time.sleep(LOOK)
 
     def dismiss(self) -> None:
