@@ -203,6 +203,7 @@ def _run(
         str(suite),
     ]
     arguments += ["-c", str(suite / "suite.ini"), "-q", "--no-header", "--no-summary", "--tb=no"]
+    arguments.append("--capture=no")  # which would swallow the progress
     for name in names:
         arguments += ["--provider", _argument(name)]
     for key, value in picked.items():

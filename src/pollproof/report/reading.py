@@ -64,7 +64,7 @@ def _no_json(name: str, text: str, error: json.JSONDecodeError) -> str:
     if not text.strip():
         return f"{name}: is empty; a run that was killed before it could write anything leaves that"
     where = f"line {error.lineno}, column {error.colno}"
-    ended = error.pos >= len(text.rstrip()) or "Unterminated" in error.msg
+    ended = error.pos >= len(text.rstrip()) - len("false") or "Unterminated" in error.msg
     if text.lstrip().startswith("{") and ended:
         return f"{name}: is truncated: it ends in the middle of the report, at line {text.count(chr(10)) + 1}"
     return f"{name}: is no JSON ({where}: {error.msg})"
