@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from pollproof.mutants import mutant_named
 from pollproof.recordings.judging import Checking, check
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve
+from tests.browsers import CHROMIUM, QUIET
 from tests.tapes import TASK
 
 CAPSOLVER = load_contract("capsolver")
@@ -160,8 +160,6 @@ def test_a_basic_token_may_be_filtered(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------ a browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
 PAGE = """<!doctype html><title>working</title><script>
 const headers = {"Content-Type": "application/json"};
 const post = async (path, body) =>
@@ -212,12 +210,6 @@ def site(target: Served) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: no chromium on this machine, so no HAR of a real browser")

@@ -226,6 +226,12 @@ def test_like_exchanges_are_folded_and_the_last_one_never_is() -> None:
     assert places[2].broken
 
 
+def test_times_are_exact_where_a_deadline_is_nearer_than_a_thousandth_of_a_second() -> None:
+    deadline = {"at": 300.0, "text": "the task is lost", "start": None}
+    drawing = drawing_of({"trace": trace((0.000163, 0.1), (300.0002, 300.1)), "deadlines": [deadline]})
+    assert [place.time for place in drawing.places] == ["0 s", "300 s", "300.0002 s"]
+
+
 def test_a_trace_without_times_keeps_its_order() -> None:
     places = drawing_of({"trace": trace((None, None), (None, None))}).places
     assert [place.time for place in places] == ["?", "?"]

@@ -44,7 +44,7 @@ class Place:
 
     @property
     def time(self) -> str:
-        """Its moment: to the thousandth, and exactly where a deadline is nearer than that."""
+        """Its moment: to the thousandth, and exactly where a deadline and an exchange are nearer than that."""
         if self.kind == "more":
             return ""
         return seconds(self.at if self.at is None or self.exact else round(self.at, 3))
@@ -101,12 +101,12 @@ def drawing_of(violation: Mapping[str, Any]) -> Drawing:
     for deadline in deadlines:
         _insert(places, Place("deadline", deadline["at"], _wrapped(deadline["text"])))
     for place in places:
-        place.exact = any(place.at is not None and abs(place.at - each["at"]) < 0.001 for each in deadlines)
+        place.exact = any(_near(place, other) for other in places)
     drawing = Drawing(_shortened(places))
     _lay_out(drawing)
     for number, deadline in enumerate(deadlines):
         if deadline["start"] is not None:
-            top, bottom = _y(drawing, deadline["start"]), _y(drawing, deadline["at"])
+            top, bottom = _above(drawing, deadline["start"]), _above(drawing, deadline["at"])
             if bottom > top:
                 drawing.spans.append(Span(RAIL - LANE * (number % 3), top, bottom))
     return drawing
@@ -182,12 +182,14 @@ def _lay_out(drawing: Drawing) -> None:
     drawing.height = y + MARGIN - ROW
 
 
-def _y(drawing: Drawing, moment: float) -> int:
-    """Where a moment is on the line: at its place, or between its neighbours."""
-    known = [place for place in drawing.places if place.at is not None]
-    above = max((place.y for place in known if place.at is not None and place.at <= moment), default=MARGIN)
-    exact = [place.y for place in known if place.at == moment]
-    if exact:
-        return exact[0]
-    below = min((place.y for place in known if place.at is not None and place.at > moment), default=drawing.height)
-    return (above + below) // 2
+def _near(one: Place, other: Place) -> bool:
+    """Whether two places, one of them a deadline, would show the same time and have not."""
+    if one.at is None or other.at is None or (one.kind == "deadline") is (other.kind == "deadline"):
+        return False
+    return 0 < abs(one.at - other.at) < 0.001
+
+
+def _above(drawing: Drawing, moment: float) -> int:
+    """Where the last place is that is no later than a moment."""
+    earlier = [place.y for place in drawing.places if place.at is not None and place.at <= moment]
+    return earlier[-1] if earlier else MARGIN
