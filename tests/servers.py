@@ -145,7 +145,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def pollproof(*words: str, timeout: float = 30.0, **environment: str) -> subprocess.CompletedProcess[str]:
+def pollproof(*words: str, timeout: float = 90.0, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as people do."""
     return subprocess.run(
         [sys.executable, "-m", "pollproof", *words],

@@ -82,6 +82,15 @@ def test_version() -> None:
 # --------------------------------------------------------------- verify, embedded: one shared run
 
 
+VIEWS = {
+    "json": "report.json",
+    "html": "report.html",
+    "markdown": "report.md",
+    "junit": "junit.xml",
+    "sarif": "report.sarif",
+}
+
+
 class Run:
     """One run with all reports."""
 
@@ -89,11 +98,13 @@ class Run:
         self.done = done
         self.report: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         self.junit = (folder / "junit.xml").read_text(encoding="utf-8")
-        self.texts = [done.stdout, done.stderr, json.dumps(self.report), self.junit]
+        views = [path.read_text(encoding="utf-8") for path in folder.iterdir()]
+        assert len(views) == len(VIEWS)
+        self.texts = [done.stdout, done.stderr, json.dumps(self.report), *views]
 
 
 def run_with_reports(folder: Path, *words: str, **environment: str) -> Run:
-    reports = ("--json", str(folder / "report.json"), "--junit", str(folder / "junit.xml"))
+    reports = [word for name, file in VIEWS.items() for word in (f"--{name}", str(folder / file))]
     return Run(pollproof("verify", *words, *reports, NO_PROXY="*", **environment), folder)
 
 
