@@ -305,3 +305,9 @@ def test_no_bytes_can_crash_the_reading(sample: Any, data: st.DataObject) -> Non
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     read_envelope(bytes(body), "ns1")
     assert shape_of(sample).check_body(bytes(body)) == shape_of(sample).explain(bytes(body))
+
+
+def test_tables_are_written_with_their_types_where_these_are_given() -> None:
+    body = write_envelope({"op": {"return": {"a": 1}}}, "ns1", prefix="ns1", typed=True, types={"op": "Kind"})
+    assert b'<return xsi:type="ns1:Kind"><a xsi:type="xsd:unsignedInt">1</a></return>' in body
+    assert read_envelope(body, "ns1") == {"op": {"return": {"a": "1"}}}

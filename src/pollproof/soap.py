@@ -36,6 +36,7 @@ OPEN = "https://pollproof.dev/open"
 
 SCHEMATRON = "http://purl.oclc.org/dsdl/schematron"
 
+_NO_TYPES: Mapping[str, str] = {}
 _NIL = f"{{{INSTANCE}}}nil"
 _DOCTYPE = re.compile(r"\ufeff?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _DOCTYPE_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
@@ -119,10 +120,18 @@ def _value(element: etree._Element, depth: int) -> Any:
 
 
 def write_envelope(
-    value: Any, namespace: str, *, prefix: str = "ns", typed: bool = False, reverse: bool = False, on_body: bool = True
+    value: Any,
+    namespace: str,
+    *,
+    prefix: str = "ns",
+    typed: bool = False,
+    reverse: bool = False,
+    on_body: bool = True,
+    types: Mapping[str, str] = _NO_TYPES,
 ) -> bytes:
     """An envelope around a value. `typed` adds xsi:type, `reverse` turns the order of elements round,
-    `on_body` puts encodingStyle on the Body rather than on the operation."""
+    `on_body` puts encodingStyle on the Body rather than on the operation. `types` are the types of the namespace that
+    tables have, by the element in which they stand."""
     soap = "SOAP-ENV" if prefix == "ns" else "soapenv"
     style = f' {soap}:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"'
     parts = [
@@ -135,22 +144,24 @@ def write_envelope(
         tag = f"{soap}:Fault" if name == "Fault" else f"{prefix}:{name}"
         attributes = "" if on_body or name == "Fault" else style
         parts.append(f"<{tag}{attributes}>")
-        _write(parts, content, typed and name != "Fault", reverse, prefix)
+        kind = f' xsi:type="{prefix}:{types[name]}"' if name in types else ""
+        _write(parts, content, typed and name != "Fault", reverse, kind)
         parts.append(f"</{tag}>")
     parts.append(f"</{soap}:Body></{soap}:Envelope>")
     return "".join(parts).encode("utf-8")
 
 
-def _write(parts: list[str], value: Any, typed: bool, reverse: bool, prefix: str) -> None:
+def _write(parts: list[str], value: Any, typed: bool, reverse: bool, of_tables: str = "") -> None:
+    """Write a value; `of_tables` is what stands in the tags of the tables that it holds."""
     if isinstance(value, Mapping):
         items = list(value.items())
         for name, item in reversed(items) if reverse else items:
             for one in item if isinstance(item, list) else [item]:
-                kind = ""
+                kind = of_tables if isinstance(one, Mapping) else ""
                 if typed and not isinstance(one, Mapping):
                     kind = f' xsi:type="xsd:{"unsignedInt" if isinstance(one, int) else "string"}"'
                 parts.append(f"<{name}{kind}>")
-                _write(parts, one, typed, reverse, prefix)
+                _write(parts, one, typed, reverse)
                 parts.append(f"</{name}>")
     elif value is not None:
         text = {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
