@@ -839,3 +839,16 @@ def test_a_terminal_shows_the_worst_scenarios_first_with_the_last_words_of_the_c
     assert lines[3].split()[:2] == ["b", "guilty"]
     assert lines[4].split()[:2] == ["c", "warned-0"]
     assert "... and 12 more with findings; --json FILE has them all" in lines
+
+
+def test_ordinary_answers_look_as_the_documents_show_them() -> None:
+    contract = load_contract("capmonster")
+    known = {scenario.name: scenario for scenario in scenarios(contract)}
+    for name, echoes in (("ready-at-once", False), ("variant-extra-fields", False), ("variant-task-id-echoed", True)):
+        provider = StagedProvider(contract, VirtualClock(), known[name])
+        for path, body in (("/createTask", {"task": {"type": "x"}}), *[("/getTaskResult", {"taskId": 100000007})] * 2):
+            request = {"clientKey": contract.credential.sample, **body}
+            response = provider.play(Request("POST", path, {}, json.dumps(request).encode())).response
+        told = json.loads(response.body)
+        assert told["status"] == "ready"
+        assert ("taskId" in told) is echoes

@@ -272,13 +272,17 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A legal variant: what the documents leave open, done differently. `clauses` are those whose freedom it shows."""
+    """A legal variant: what the documents leave open, done differently. `clauses` are those whose freedom it shows.
+
+    `sample` tells that the documented samples look so: clients meet it in all scenarios of the gate.
+    """
 
     name: str
     text: str
     clauses: tuple[str, ...]
     changes: tuple[Break, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    sample: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -373,6 +373,10 @@ def contract_schema() -> dict[str, Any]:
                             "text": _words("What is done otherwise."),
                             "clauses": _list(_words("Clause id"), "Whose freedom it shows."),
                             "changes": _list(_table((), change, "A change of an answer."), "Changed answers."),
+                            "sample": {
+                                "type": "boolean",
+                                "description": "The documented samples look so: clients meet it in the gate.",
+                            },
                             "settings": _table(
                                 (),
                                 {

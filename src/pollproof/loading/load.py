@@ -424,6 +424,7 @@ class _Builder:
                     for number, change in enumerate(entry.get("changes", ()))
                 ),
                 MappingProxyType(entry.get("settings", {})),
+                entry.get("sample", False),
             )
             for index, entry in enumerate(data.get("variants", ()))
         )

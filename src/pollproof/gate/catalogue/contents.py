@@ -42,6 +42,7 @@ class Catalogue:
         self.unfinished = Turn(last=1, phase=first.phase, status=first.value)
         self.life = tuple(self._life())
         self.codec = codec_of(contract.body, contract.namespace)
+        self.samples = tuple(change for each in contract.variants if each.sample for change in each.changes)
         self.patience = contract.limits.lifetime or PATIENCE
 
     def _life(self) -> Iterator[Turn]:
@@ -54,10 +55,11 @@ class Catalogue:
                 yield Turn(first=len(seen), last=len(seen), phase=phase, status=word)
 
     def scenario(self, name: str, text: str, expects: Expects, **more: Any) -> Scenario:
-        """A scenario of an ordinary task, unless `more` says otherwise."""
+        """A scenario of an ordinary task, unless `more` says otherwise; its answers look as the documents show them."""
         settings = more.pop("settings", Settings(solving=SOLVING))
         seconds = more.pop("seconds", (settings.solving or 0.0) + 2 * self.wait)
-        return Scenario(name, text, expects, more.pop("kind", self.kind), seconds, settings, **more)
+        changes = (*self.samples, *more.pop("changes", ()))
+        return Scenario(name, text, expects, more.pop("kind", self.kind), seconds, settings, changes, **more)
 
     def asked(self, name: str, text: str, expects: Expects, *turns: Turn, **more: Any) -> Scenario:
         """A scenario in which the first question finds the task unfinished, and then these turns happen.
