@@ -290,7 +290,7 @@ def test_a_worker_that_dies_loses_its_scenario_alone_and_the_run_is_inconclusive
 
 
 def test_a_job_that_fails_is_told_and_the_others_are_done() -> None:
-    good = {"provider": "decodo", "part": 0, "profile": "ci", "examples": 0, "seed": 0}
+    good = {"provider": "decodo", "part": 0, "profile": "ci", "examples": 0, "seed": 0, "example_db": None}
     spread_ = spread([("part", good | {"part": 7}), ("part", good)], "0")
     assert [result is None for result in spread_.results] == [True, False]
     assert "IndexError" in spread_.failures[0]

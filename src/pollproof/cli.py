@@ -79,6 +79,11 @@ def cli() -> None:
 )
 @click.option("--examples", type=int, metavar="N", help="Examples of the state machine; 0 for the walks alone.")
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Seed of the state machine.")
+@click.option(
+    "--example-db",
+    metavar="FOLDER|URL",
+    help="Share failing examples with other runs: a folder, or redis://... What one finds, all replay first.",
+)
 @report_options
 @baseline_options
 @workers_option
@@ -109,6 +114,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     chosen = (
         "base_url",
         "launch",
+        "example_db",
         "api_key",
         "advance_url",
         "task",

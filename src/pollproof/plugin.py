@@ -59,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     add("--provider", action="append", default=None, help="a bundled provider or the path of a contract (repeatable)")
     add("--base-url", default=None, help="the implementation to judge; the embedded reference when left out")
+    add("--example-db", default=None, help="a folder or redis://... where failing examples are shared with other runs")
     add("--launch", default=None, help="a command that starts the implementation, such as 'node server.js {port}'")
     add("--api-key", default=None, help="a key that the implementation accepts")
     add("--advance-url", default=None, help='test hook that moves its clock: POST {"seconds": N}')
@@ -112,6 +113,7 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
             profile=option(config, "--profile") or "ci",
             seed=option(config, "--seed") or 0,
             launch=option(config, "--launch"),
+            example_db=option(config, "--example-db"),
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from None

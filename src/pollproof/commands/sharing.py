@@ -95,7 +95,12 @@ def explore_shared(
     jobs: list[Job] = []
     for name, number in chosen:
         plan = plans[name]
-        settings = {"profile": plan.profile, "examples": plan.examples, "seed": plan.seed}
+        settings = {
+            "profile": plan.profile,
+            "examples": plan.examples,
+            "seed": plan.seed,
+            "example_db": plan.example_db,
+        }
         jobs.append(("part", {"provider": name, "part": number, **settings}))
     exchanges, exercised = 0, set[str]()
 

@@ -194,6 +194,7 @@ class Exploration:
     `fresh` prepares the session of each example, `known` gives the clauses whose violation was shown
     elsewhere. Violations go into the ledger; the first failing trace of a target
     that does not repeat itself is kept there as well, so nothing is lost when Hypothesis cannot reproduce it.
+    What the `database` has is tried first where it `replays`.
     With `until` it ends as soon as those clauses are violated, and makes nothing shorter.
     """
 
@@ -207,6 +208,7 @@ class Exploration:
         seed: int,
         steps: int = STEPS,
         database: ExampleDatabase | None = None,
+        replays: bool = True,
         until: frozenset[str] = frozenset(),
         known: Callable[[], frozenset[str]] | None = None,
     ) -> None:
@@ -219,6 +221,7 @@ class Exploration:
         self._seed = seed
         self._steps = steps
         self._database = database
+        self._replays = replays
         self._until = until
         self._known: set[str] = set()
         self._shrinks = 0
@@ -286,7 +289,7 @@ class Exploration:
                 verbosity=Verbosity.quiet,
                 suppress_health_check=list(HealthCheck),
                 phases=[Phase.reuse, Phase.generate, Phase.shrink]
-                if self._database
+                if self._database is not None and self._replays
                 else [Phase.generate, Phase.shrink],
             )
             machine = hypothesis.seed(self._seed + round_)(self._machine())

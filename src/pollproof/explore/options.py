@@ -67,6 +67,7 @@ def plan_from(
     profile: str = "ci",
     seed: int = 0,
     launch: str | None = None,
+    example_db: str | None = None,
 ) -> Plan:
     """The plan that these options mean; raises `OptionError` with one sentence."""
     needing = {"--advance-url": advance_url, "--api-key": api_key, "--task": task, "--callback-url": callback_url}
@@ -107,7 +108,18 @@ def plan_from(
         seed=seed,
         budget=BUDGET if budget is None else seconds_of(budget),
         launch=started,
+        example_db=None if example_db is None else _database(example_db),
     )
+
+
+def _database(url: str) -> str:
+    from pollproof.explore.examples import NoDatabase, database_at
+
+    try:
+        database_at(url)
+    except NoDatabase as error:
+        raise OptionError(str(error)) from None
+    return url
 
 
 def _launch(command: str, base_url: str | None, contract: Contract, api_key: str | None) -> Launch:
@@ -140,6 +152,10 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
         words += ["--profile", plan.profile]
     if plan.examples is not None:
         words += ["--examples", str(plan.examples)]
+    if plan.example_db is not None:
+        from pollproof.explore.examples import named
+
+        words += ["--example-db", named(plan.example_db)]
     words += ["--strict"] if strict else []
     text, key = shlex.join(words), ""
     if plan.credential:

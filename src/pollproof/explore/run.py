@@ -47,7 +47,8 @@ BUDGET = 60.0
 class Plan:
     """What to explore, and how thoroughly.
 
-    `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`.
+    `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`, `example_db`
+    the URL of an example database that is shared with other runs.
     """
 
     contract: Contract
@@ -62,6 +63,7 @@ class Plan:
     seed: int = 0
     budget: float = BUDGET
     launch: Launch | None = None
+    example_db: str | None = None
 
     @property
     def target(self) -> str:
@@ -322,7 +324,8 @@ def _explore(
     known: Known | None,
     until: frozenset[str],
 ) -> None:
-    from pollproof.explore.machine import Exploration  # Hypothesis takes its time to import
+    from pollproof.explore.examples import NoDatabase, Shared, shared_at  # Hypothesis takes its time to import
+    from pollproof.explore.machine import Exploration
 
     session.end = float("inf")  # the state machine keeps its own time
     stage[0] = "state machine"
@@ -337,6 +340,13 @@ def _explore(
             session.reset()
         return session
 
+    database: Shared | None = None
+    if plan.example_db is not None:
+        try:
+            database = shared_at(plan.example_db, plan.contract.name, lambda: bool(result.ledger.violations))
+        except NoDatabase as error:
+            result.error, result.complete = str(error), False
+            return
     exploration = Exploration(
         fresh,
         result.ledger,
@@ -345,6 +355,8 @@ def _explore(
         seed=part.seed(plan.seed),
         known=known,
         until=until,
+        database=database,
+        replays=part.first == 0,  # in one part of a run, and not in each
     )
     try:
         exploration.run()
@@ -352,3 +364,5 @@ def _explore(
         result.examples, result.moves = exploration.examples, exploration.moves
         if exploration.cut_short:
             result.notes.append(f"the state machine stopped early: {exploration.cut_short}")
+        if database is not None and database.problem:
+            result.notes.append(f"the example database stopped answering ({database.problem})")

@@ -19,15 +19,16 @@ def part(arguments: Arguments) -> Document:
     from pollproof.explore.run import explore_part
     from pollproof.report.document import document_of
 
-    plan = _plan(arguments["provider"], arguments["profile"], arguments["examples"], arguments["seed"])
+    settings = ("provider", "profile", "examples", "seed", "example_db")
+    plan = _plan(*[arguments[name] for name in settings])
     return document_of(explore_part(plan, plan.parts[arguments["part"]]))
 
 
 @cache
-def _plan(provider: str, profile: str, examples: int | None, seed: int) -> Plan:
+def _plan(provider: str, profile: str, examples: int | None, seed: int, example_db: str | None) -> Plan:
     from pollproof.explore.options import plan_from
 
-    return plan_from(provider, profile=profile, examples=examples, seed=seed)
+    return plan_from(provider, profile=profile, examples=examples, seed=seed, example_db=example_db)
 
 
 def scenario(arguments: Arguments) -> Document:
