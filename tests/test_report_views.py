@@ -282,3 +282,27 @@ def test_a_page_of_thousands_of_cells_is_made_in_one_go() -> None:
     page = html_of([gated([f"scenario-{number}" for number in range(400)], broken="scenario-7")])
     assert page.count('<tr class="scenario"') == 400
     assert page.index("scenario-7<") < page.index("scenario-0<"), "those with a finding come first"
+
+
+# ------------------------------------------------------------------------------ coverage and baselines
+
+
+def test_what_was_not_seen_is_told_with_what_would_show_it() -> None:
+    document = violated()
+    document["coverage"]["deadlines"][0] |= {"seen": 0, "would": "a task that is polled 120 times"}
+    page = html_of([valid(document)])
+    assert "1 missing" in page
+    assert "a task that is polled 120 times" in page
+
+
+def test_a_report_of_an_older_version_is_shown_without_what_it_lacks() -> None:
+    document = violated()
+    for name in ("strict", "require_all", "coverage"):
+        document.pop(name, None)
+    for clause in document["clauses"]:
+        for name in ("provider", "sources", "proof", "defined"):
+            clause.pop(name, None)
+        for name in ("again", "deadlines"):
+            (clause["violation"] or {}).pop(name, None)
+    for view in (html_of, markdown_of, junit_of, sarif_of):
+        assert CLAUSE in view([valid(document)])

@@ -9,7 +9,7 @@ from pollproof.report.document import Document, failing
 from pollproof.report.matrix import provider_of
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import one_line, tidy, visible
-from pollproof.report.wording import headline, incomplete
+from pollproof.report.wording import headline, incomplete, problems_of
 
 MAXIMUM_WORDS = 20_000
 """Characters of one failure."""
@@ -66,7 +66,7 @@ def _case(suite: ElementTree.Element, of: str, name: str) -> ElementTree.Element
 
 def _problem(document: Document) -> str:
     """Why the run itself says too little, empty where it does not."""
-    words = document["error"] or incomplete(document)
+    words = document["error"] or incomplete(document) or "; ".join(problems_of(document))
     if not words and document["outcome"] in ("inconclusive", "error"):
         words = headline(document)
     return str(words or "")

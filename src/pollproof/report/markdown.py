@@ -9,7 +9,7 @@ from pollproof.report.document import Document
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import one_line, tidy, visible
-from pollproof.report.wording import SIGNS, headline, incomplete
+from pollproof.report.wording import SIGNS, headline, incomplete, problems_of
 
 LIMIT = 60_000
 """Characters of a summary; a comment on GitHub may have 65,536."""
@@ -72,7 +72,8 @@ def _heads(documents: Sequence[Document]) -> Iterator[str]:
         yield f"### {icon} pollproof {document['mode']}: {where}"
         yield ""
         yield f"**{headline(document)}** {_figures(document)}"
-        for words in filter(None, [incomplete(document), document["error"] and f"Error: {document['error']}"]):
+        error = document["error"] and f"Error: {document['error']}"
+        for words in filter(None, [incomplete(document), error, *problems_of(document)[:ROWS]]):
             yield ""
             yield f"> {escaped(words, 1_000)}"
         yield ""
@@ -93,7 +94,8 @@ def _table(matrix: Matrix) -> Iterator[str]:
         for row in rows[:ROWS]:
             (clause,) = row.clauses
             violation = clause["violation"]
-            words = [clause["id"], clause["level"], violation["expected"], violation["seen"]]
+            level = clause["level"] + (", known" if "known" in clause else "")
+            words = [clause["id"], level, violation["expected"], violation["seen"]]
             yield f"| {' | '.join(map(escaped, words))} |"
     else:
         columns = matrix.columns[:COLUMNS]

@@ -14,7 +14,7 @@ from pollproof.report.document import Document, outcome_of, severity
 from pollproof.report.html.drawing import drawing_of, seconds
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
 from pollproof.report.visible import body_text, one_line, tidy, visible
-from pollproof.report.wording import SIGNS, headline, incomplete
+from pollproof.report.wording import SIGNS, failed, headline, incomplete
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,7 +28,7 @@ OUTPUT = 2_000
 
 def html_of(documents: Sequence[Document]) -> str:
     """One page of one or several reports; several stand side by side."""
-    documents = [tidy(document) for document in documents]
+    documents = [{"strict": False, **tidy(document)} for document in documents]
     matrix = matrix_of(documents)
     anchors = _anchors(matrix)
     style, script = _part("report.css"), _part("report.js")
@@ -106,6 +106,7 @@ def _environment() -> Environment:
         "SIGNS": SIGNS,
         "incomplete": incomplete,
         "counted": counted,
+        "fails": failed,
         "scenario_matrix": _scenario_matrix,
     }
     return environment
