@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,7 +48,7 @@ def merge(files: tuple[str, ...], **options: Any) -> None:
     raise SystemExit(outcome_of(document).status)
 
 
-def merged(documents: list[Document]) -> tuple[Document, bool]:
+def merged(documents: Sequence[Document]) -> tuple[Document, bool]:
     """The report of the whole run, and whether a violated SHOULD fails it; exit status 2 for no shards of one run."""
     from pollproof.report.checked import decided_of_check, explained
     from pollproof.report.merging import MergeError, whole
@@ -66,3 +68,14 @@ def merged(documents: list[Document]) -> tuple[Document, bool]:
         decided_of_check(document, strict=strict, require_all=bool(wishes.get("require_all")), required=required),
         strict,
     )
+
+
+def together(documents: Sequence[Document]) -> list[Document]:
+    """The documents, with one in place of all shards of a run."""
+    runs: dict[str, list[Document]] = {}
+    for number, document in enumerate(documents):
+        shard = document.get("shard")
+        words = [document[name] for name in ("pollproof", "mode", "provider")]
+        run = number if shard is None else [*words, shard["of"], shard["asked"]]
+        runs.setdefault(json.dumps(run, sort_keys=True), []).append(document)
+    return [merged(own)[0] if "shard" in own[0] else own[0] for own in runs.values()]

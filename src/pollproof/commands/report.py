@@ -1,4 +1,4 @@
-"""`pollproof report`: render JSON reports later, several of them side by side."""
+"""`pollproof report`: render JSON reports later, several of them side by side, all shards of a run as one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pollproof.commands.common import console_for
+from pollproof.commands.merge import together
 from pollproof.commands.reporting import Reports, output_options, overwriting
 
 EPILOG = (
@@ -20,7 +21,10 @@ EPILOG = (
 @output_options("json")
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def report(files: tuple[str, ...], **options: Any) -> None:
-    """Show JSON reports again, and write views of them; several stand side by side in one matrix."""
+    """Show JSON reports again, and write views of them; several stand side by side in one matrix.
+
+    The reports of all shards of a run are one report.
+    """
     from pollproof.report.document import outcome_of, severity
     from pollproof.report.reading import ReportError, read_report
     from pollproof.report.terminal import print_document, print_summary
@@ -32,13 +36,15 @@ def report(files: tuple[str, ...], **options: Any) -> None:
         documents = [read_report(file) for file in files]
     except ReportError as error:
         raise click.UsageError(str(error)) from None
+    documents = together(documents)
     console = console_for(reports.stream)
     for document in documents:
         strict = bool(document.get("strict"))
         print_document(console, document, strict=strict, quiet=options["quiet"])
         print_summary(console, document, strict=strict)
     reports.write(*documents)
-    for file, document in zip(files, documents, strict=True):
+    alone = len(documents) == len(files)  # of shards there are several files
+    for file, document in zip(files if alone else [each["target"] for each in documents], documents, strict=True):
         if incomplete(document):
             click.echo(f"{file}: {incomplete(document)}", err=True)
     raise SystemExit(max((outcome_of(document) for document in documents), key=severity).status)
