@@ -79,7 +79,6 @@ OCCASIONS = {
     "endless-reset": ("reset-for-ever", "creation-reset-for-ever", "creation-no-answer-for-ever"),
     "endless-broken": ("malformed-for-ever", "empty-for-ever", "creation-malformed-for-ever"),
     "no-time-limit": ("no-answer", "no-answer-for-ever", "creation-no-answer"),
-    "polls-without-id": ("creation-without-an-id",),
     "polls-after-final": ("ready-at-once",),
     "over-budget": ("never-ready",),
     "over-lifetime": ("never-ready",),
@@ -204,7 +203,6 @@ ENDLESS = Fault(
 CAPTCHA += [
     ENDLESS,
     Fault("no-time-limit", "How long to wait for an answer is nowhere said.", lawful=True, only=("capsolver-python",)),
-    Fault("polls-without-id", "A poll carries the id of a task.", "client.poll-request", only=("capsolver-python",)),
 ]
 
 BATCHES = ("--batch-size", "1")

@@ -74,7 +74,7 @@ class Client:
             return created
         if self.fault == "needs-status" and created["status"] == "ready":
             return self.solution(created)
-        return self.wait_for(created.get("taskId"), started)
+        return self.wait_for(created["taskId"], started)
 
     def create(self):
         """The answer of createTask, and when it was asked for."""
@@ -99,8 +99,7 @@ class Client:
                 self.pause_after(trouble, failures)
         if answer["errorId"] > 0:
             raise Refused(answer)
-        nameless = answer.get("status") != "ready" and answer.get("taskId") in (None, "", 0)
-        if nameless and self.fault != "polls-without-id":
+        if answer.get("status") != "ready" and answer.get("taskId") in (None, "", 0):
             raise GaveUp("createTask gave no taskId")
         return answer, started
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pollproof.contract.model import Break, Effect, ErrorCode, Operation, Role
 from pollproof.gate.catalogue.contents import IN_THE_END, LAWFUL, PATIENCE, Catalogue, kebab, refused_with
 from pollproof.gate.scenarios import Expects, Scenario, Turn
-from pollproof.reference.provider import Settings
 from pollproof.trace import Response
 
 AFTER: dict[Effect, tuple[Expects, float, str]] = {
@@ -106,16 +105,6 @@ def _refused_creations(of: Catalogue) -> Iterator[Scenario]:
             Expects.FAILURE,
             turns=(Turn((Role.CREATE,), code=code, http=http),),
             seconds=of.wait,
-        )
-    place = of.create.task_id
-    if place is not None and place.area == "body":
-        yield of.scenario(
-            "creation-without-an-id",
-            "The creation is answered as ever, but without the id of the task. There is nothing to ask for.",
-            Expects.FAILURE,
-            changes=(Break("", of.create.name, "created", remove=(place.pointer,)),),
-            settings=Settings(solving=0.0),
-            seconds=PATIENCE,
         )
 
 
