@@ -57,6 +57,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
         "The task is gone after three seconds, before it was ready. A client does not go on asking, and says so.",
         Expects.FAILURE,
         settings=Settings(solving=NEVER, lifetime=3.0),
+        seconds=3.0 + 2 * of.wait,
     )
     if of.fetch is not None:
         yield of.asked(
