@@ -44,6 +44,8 @@ def main() -> int:
             wanted = [name for name in wanted if name in matching(known, arguments.scenarios)]
         if wanted:
             tasks += [(client, tuple(wanted))] * arguments.times
+    if not tasks:
+        parser.error("no client has such scenarios")
     started, met, agreed, disagreed = time.monotonic(), 0, Counter(), Counter()
     with open(arguments.json or os.devnull, "a", encoding="utf-8") as file:
         for verdict in run(tasks, arguments.workers):
