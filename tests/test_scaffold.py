@@ -24,9 +24,9 @@ from pollproof.reference.server import serve
 from pollproof.scaffold import SCHEMAS
 from pollproof.shapes import Shape
 from pollproof.templates import with_value, without
-from tests.servers import ROOT, pollproof
+from tests.documented.guide import GUIDE, add_clause, add_passage, rename_in_schemas, rename_status
+from tests.servers import pollproof
 
-GUIDE = (ROOT / "docs" / "adding-an-api.md").read_text(encoding="utf-8")
 FILES = ["my-api.toml", *(f"schemas/my-api/{file}" for file in SCHEMAS)]
 
 
@@ -141,24 +141,6 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------ the guide
 
 
-def replace(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text, old
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def rename_status(begun: Path) -> None:
-    contract = begun / "my-api.toml"
-    replace(contract, 'running = "running"', 'working = "running"')
-    replace(contract, 'path = ["queued", "running", "done"]', 'path = ["queued", "working", "done"]')
-    replace(contract, '"/status" = "running"', '"/status" = "working"')
-
-
-def rename_in_schemas(begun: Path) -> None:
-    for name in ("create", "poll"):
-        replace(begun / "schemas" / "my-api" / f"{name}.response.schema.json", '"running"', '"working"')
-
-
 def violated(begun: Path) -> list[str]:
     exploring = explore(Plan(load_contract(begun / "my-api.toml"), examples=0))
     assert exploring.ledger.unexercised() == []
@@ -176,15 +158,9 @@ def test_the_guide_adds_a_clause_and_sees_it_fail(begun: Path) -> None:
     rename_status(begun)
     rename_in_schemas(begun)
     contract = begun / "my-api.toml"
-    place, answer, clause, passage = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[3:]
-    replace(contract, "echo =", f"{place}echo =")
-    replace(contract, 'running = { body = { id = "$task_id", status = "$status" } }\n', answer)
-    replace(contract, "# What a client owes.\n", clause)
-    replace(contract, '"my-api.poll.order",', '"my-api.poll.order", "my-api.poll.progress",')
+    passage = add_clause(begun)
     assert violated(begun) == []
-    replace(contract, 'basis = "primary"\n', 'basis = "primary"\nlines = 14\n')
-    replace(contract, "[[unspecified]]\n", '[[unspecified]]\nname = "final-progress"\n')
-    contract.write_text(contract.read_text(encoding="utf-8") + "\n" + passage, encoding="utf-8")
+    add_passage(begun, passage)
     covered = pollproof("clauses", "--coverage", str(contract))
     assert covered.returncode == 1
     assert "open: final-progress" in covered.stdout

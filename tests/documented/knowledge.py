@@ -1,0 +1,197 @@
+"""How each documented command is run. To document a new one: add to PLACEHOLDERS what stands in for a reader's own
+things, to STATUS what a command ends with where that is not 0, and to PROGRAMS a program that was not used before.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+from click.testing import CliRunner
+
+import pollproof.explore.run
+from pollproof.cli import cli
+from pollproof.loading import load_contract
+from tests.documented.blocks import Command
+from tests.documented.guide import add_clause, rename_in_schemas, rename_status
+from tests.documented.workshop import KEY, Workshop
+from tests.servers import ROOT, clean_environment
+
+PYTHON = shlex.quote(sys.executable)
+SERVER = f"{PYTHON} {shlex.quote(str(ROOT / 'tests' / 'launched' / 'threads.py'))} {{port}}"
+
+PLACEHOLDERS = {
+    "node server.js {port}": SERVER,
+    "python -m uvicorn my_app:app --port {port}": SERVER,
+    "http://127.0.0.1:{port}/v2": "http://127.0.0.1:{port}",
+    "YOUR_KEY": KEY,
+    "YOUR_TOKEN": KEY,
+    "--out tape.yaml": "--out recorded.yaml",
+    "$GITHUB_STEP_SUMMARY": "summary.md",
+}
+"""What a reader would put in, and what is put in here."""
+
+STATUS: dict[str, int] = {
+    r"verify ./my-api.toml --base-url": 1,  # the guide has started a mutant there
+    r"--launch .* --require-all": 3,  # the small server that stands in has no error that passes
+}
+"""Exit statuses of commands that do not end with 0, by a pattern of the command."""
+
+ELSEWHERE: dict[str, str] = {
+    r"(python3|python) -m venv |(\S*/)?pip install ": "setting up is what .ci/run does on every change",
+    r"\.venv/bin/pytest -n 2$": "this is the test command itself",
+    r"npm install |.*tests/mocks/node_modules": "foreign mocks are installed and judged by tests/test_mocks.py",
+}
+"""Commands that are run, though not here; with the reason."""
+
+
+class UnknownCommand(AssertionError):
+    """A documented command that nothing here knows how to run."""
+
+
+def run(command: Command, workshop: Workshop) -> None:
+    """Run one command as its document has it; raises `UnknownCommand`, or fails where it does not end as it should."""
+    if any(re.match(pattern, command.text) for pattern in ELSEWHERE):
+        return
+    background = command.text.endswith("&")
+    words = shlex.split(_put_in(command.text.removesuffix("&").strip(), workshop))
+    program = os.path.basename(words[0])
+    if program not in PROGRAMS:
+        raise UnknownCommand(f"{command.place}: nobody knows how to run '{command.text}'; tell {__name__}")
+    text = shlex.join(words)
+    done = _LAUNCHED if "--launch" in words else workshop.done
+    if text in done and program != "export":
+        return
+    status = PROGRAMS[program](words, workshop, background)
+    expected = next((number for pattern, number in STATUS.items() if re.search(pattern, command.text)), 0)
+    assert status == expected, f"{command.place}: '{command.text}' ended with {status}, expected {expected}"
+    done.add(text)
+
+
+_LAUNCHED: set[str] = set()
+"""Commands that launch a server of their own: what one document shows needs no second start for another."""
+
+
+def _put_in(text: str, workshop: Workshop) -> str:
+    """The command with what stands in for a reader's own things."""
+    for old, new in PLACEHOLDERS.items():
+        text = text.replace(old, new)
+
+    def url(match: re.Match[str]) -> str:
+        served = workshop.served(match["port"])
+        return served.advance_url if match["path"] and "advance" in match["path"] else served.base_url
+
+    return re.sub(r"http://127\.0\.0\.1:(?P<port>\d+)(?P<path>(?:/[\w/]*)?)", url, text)
+
+
+# ------------------------------------------------------------------------------------------ programs
+
+
+def _pollproof(words: list[str], workshop: Workshop, background: bool) -> int:
+    """Run in this process, with as little work as shows that the options do what is said."""
+    own, mark, theirs = words[1:], "", []
+    if "--" in own:
+        cut = own.index("--")
+        own, mark, theirs = own[:cut], "--", own[cut + 1 :]
+    out = ""
+    if ">" in own:
+        own, out = own[: own.index(">")], own[own.index(">") + 1]
+    name = own[0]
+    if theirs and shutil.which(theirs[0]) is None and theirs[0] != "x":
+        return 0  # a runtime that is not installed here
+    theirs = [sys.executable if word == "python" else word for word in theirs]
+    if name == "serve":
+        if background:
+            _serve(own, workshop)
+        own = [*_without(_without(own, "--for"), "--port"), "--for", "10ms"]
+    if "my-api.poll.progress" in own and not workshop.guided:  # the guide has changed the contract meanwhile
+        rename_status(workshop.home)
+        rename_in_schemas(workshop.home)
+        add_clause(workshop.home)
+        workshop.guided = True
+    if name == "verify" and "--examples" not in own and "--profile" not in own:
+        own += ["--examples", "0"]
+    if name == "verify" and "--base-url" in own and "--advance-url" not in own and "--launch" not in own:
+        own = [*_without(own, "--budget"), "--budget", "10ms"]  # nothing here waits in real time
+    if name == "mutants" and "-k" not in own:
+        own += ["-k", "client.final"]
+    if name == "gate" and "real" in own:
+        own += ["--list"]  # nothing here waits in real time
+    elif name == "gate" and not {"--scenario", "-k", "--list"}.intersection(own):
+        own += ["--scenario", "smoke"]
+    if name == "record":
+        own += ["--overwrite"]
+    if name == "export" and "--out" in own:
+        (workshop.home / own[own.index("--out") + 1]).parent.mkdir(exist_ok=True)
+    walks = pollproof.explore.run.WALKS
+    if "-k" not in own and "--base-url" not in own:
+        pollproof.explore.run.WALKS = walks[:1]  # what the options do shows in the first as in all
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        result = CliRunner().invoke(cli, [*own, *([mark, *theirs] if mark else [])], env=dict(workshop.environment))
+    finally:
+        pollproof.explore.run.WALKS = walks
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    print(result.output[-2000:])
+    if out:
+        (workshop.home / out).write_text(result.stdout, encoding="utf-8")
+    return result.exit_code
+
+
+def _without(words: list[str], option: str) -> list[str]:
+    """The words without an option and its value."""
+    if option not in words:
+        return words
+    at = words.index(option)
+    return [*words[:at], *words[at + 2 :]]
+
+
+def _serve(words: list[str], workshop: Workshop) -> None:
+    port = words[words.index("--port") + 1]
+    mutant = words[words.index("--mutant") + 1] if "--mutant" in words else None
+    workshop.served(port, load_contract(words[1]), mutant)
+
+
+def _export(words: list[str], workshop: Workshop, background: bool) -> int:
+    for word in words[1:]:
+        name, _, value = word.partition("=")
+        workshop.environment[name] = value
+    return 0
+
+
+def _python(words: list[str], workshop: Workshop, background: bool) -> int:
+    environment = clean_environment(**workshop.environment, MY_LIBRARY_WAIT="0")
+    return _process([sys.executable, *words[1:]], workshop, environment)
+
+
+def _pytest(words: list[str], workshop: Workshop, background: bool) -> int:
+    words = [str(ROOT / "contracts" / "test_clauses.py") if word == "contracts" else word for word in words[1:]]
+    folder = ["--rootdir", str(ROOT / "contracts"), "-c", str(ROOT / "contracts" / "suite.ini")]
+    more = ["-q", "-p", "no:cacheprovider", "--examples", "0", *folder]
+    return _process([sys.executable, "-m", "pytest", *words, *more], workshop, clean_environment())
+
+
+def _process(words: list[str], workshop: Workshop, environment: dict[str, str]) -> int:
+    done = subprocess.run(
+        words, cwd=workshop.home, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    print(done.stdout[-2000:], done.stderr[-2000:])
+    return done.returncode
+
+
+PROGRAMS: dict[str, Callable[[list[str], Workshop, bool], int]] = {
+    "pollproof": _pollproof,
+    "python": _python,
+    "pytest": _pytest,
+    "export": _export,
+}
+"""Who runs a program: given its words, the workshop, and whether it goes on in the background; its exit status."""
