@@ -345,7 +345,7 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     trace = performed.trace()
     events = [monitor.observe(exchange) for exchange in trace]
     if scenario.needs is not None and not any(event and event.operation.role is scenario.needs for event in events):
-        unused = f"the command never used the operation that they are about ({scenario.needs.value})"
+        unused = f"the command never used what this is about ({scenario.needs.value})"
         return Played(scenario, Ledger(clauses), ended, None, len(trace), performed.virtual, unused=unused)
     # A client that has broken another rule may have lost its task by that, which is said there.
     guilty = bool(monitor.ledger.violated(Level.MUST))

@@ -216,5 +216,6 @@ def left_out(scenarios: Sequence[Each]) -> list[str]:
     notes = []
     for was_run, words in ((False, "run"), (True, "judged")):
         reasons = [each["reason"] for each in scenarios if each["reason"] and each["run"] is was_run]
-        notes += [f"{len(reasons)} scenarios were not {words}; {reasons[0]}"] if reasons else []
+        count = "1 scenario was" if len(reasons) == 1 else f"{len(reasons)} scenarios were"
+        notes += [f"{count} not {words}; {reasons[0]}"] if reasons else []
     return notes
