@@ -52,18 +52,31 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("THERE IS NO redis-server: example databases in Redis are not tested")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(tmp_path)]
-    with subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True) as server:
+    server, port = None, 0
+    for _ in range(5):  # between the look for a free port and the start somebody else may take it
+        server, port = redis_server(program, tmp_path)
+        if server is not None:
+            break
+    assert server is not None, "redis-server does not start"
+    with server:
         try:
-            assert server.stdout is not None
-            for line in server.stdout:
-                if "eady to accept connections" in line:
-                    break
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             server.kill()
+
+
+def redis_server(program: str, folder: Path) -> tuple[subprocess.Popen[str] | None, int]:
+    """A server that accepts connections, None where it has ended instead; and its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    server = subprocess.Popen([program, *words], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    for line in server.stdout:
+        if "eady to accept connections" in line:
+            return server, port
+    with server:
+        return None, port
 
 
 def test_what_one_process_finds_is_replayed_first_by_another_through_redis(redis_url: str) -> None:
