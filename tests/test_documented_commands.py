@@ -86,6 +86,11 @@ def test_every_document_shows_commands_that_are_found() -> None:
             assert block.language in SHOWN, f"{block.file}:{block.line}: a block of '{block.language}'"
 
 
+def test_the_readme_leads_to_every_guide() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in FILES if name != "README.md" and f"]({name})" not in text] == []
+
+
 @pytest.mark.parametrize("pattern", ELSEWHERE)
 def test_every_exception_is_one_that_a_document_needs(pattern: str) -> None:
     import re
