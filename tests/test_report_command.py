@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -121,28 +119,6 @@ def test_files_that_cannot_be_used_are_told(tmp_path: Path) -> None:
         done = report(*words)
         assert done.exit_code == 2, words
         assert reason in done.output
-
-
-def commands_of(name: str) -> list[str]:
-    """The commands that a guide shows."""
-    blocks = re.findall(r"```(?:sh|yaml)\n(.*?)```", (ROOT / "docs" / name).read_text(encoding="utf-8"), re.DOTALL)
-    return [line.removeprefix("- run: ") for block in blocks for line in block.splitlines() if "pollproof " in line]
-
-
-def test_every_command_of_the_guide_to_reports_can_be_run_as_it_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("report", "mine", "theirs"):
-        written(tmp_path / f"{name}.json", passed())
-    monkeypatch.chdir(tmp_path)
-    shown = commands_of("reports.md")
-    assert len(shown) >= 5
-    for line in shown:
-        _, command, *words = shlex.split(line)
-        if command == "report":
-            assert CliRunner().invoke(cli, [command, *words]).exit_code == 0, line
-        else:
-            cli.commands[command].make_context(command, words)
 
 
 # ------------------------------------------------------------------------------------------ killed
