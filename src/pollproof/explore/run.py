@@ -18,6 +18,7 @@ from pollproof.explore.parts import Part, parts, whole
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
 from pollproof.explore.session import Session, TargetUnusable, TimeOver
 from pollproof.explore.showing import scripts_for, show
+from pollproof.explore.shrinking import Bench, shrink
 from pollproof.explore.targets import NotOpened, Opened, opened
 from pollproof.explore.walks import WALKS
 from pollproof.histories import solving_times
@@ -25,6 +26,7 @@ from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.scripted import ScriptedProvider
+from pollproof.trace import Request
 from pollproof.transport.target import InProcessTarget
 
 if TYPE_CHECKING:
@@ -256,6 +258,9 @@ def _explore_opened(
             _explore(session, result, stage, part, provider, clock, known, until)
         if part.walks:
             _walk(session, result, stage, granted, last=True)
+        if opened.moved and not until and ledger.violations:
+            stage[0] = "shorter traces"
+            _shrink(session, opened)
         if part.walks and judges_client and provider is not None:
             stage[0] = "every status"
             result.exchanges += _show(contract, clock, ledger)
@@ -274,6 +279,32 @@ def _explore_opened(
     result.exchanges += session.exchanges
     result.statuses = session.statuses
     result.solving += solving_times(monitor.account)
+
+
+def _shrink(session: Session, opened: Opened) -> None:
+    """Make what was found shorter, on a target whose clock can be moved."""
+    contract, provider = session.contract, opened.provider
+
+    numbers: dict[str, int] = {}
+
+    def fresh(first: str) -> Bench:
+        if provider is None:
+            return Bench(opened.target, opened.clock)
+        if first not in numbers:
+            numbers[first] = provider.number_of(first)
+        provider.restart(VirtualClock(), numbers[first])
+        return Bench(opened.target, provider.clock)
+
+    def creation() -> Request:
+        return session.request(session.create_operation, {"task": session.task(session.kinds[0])})
+
+    try:
+        shrink(contract, session.monitor.ledger, fresh, creation, probes=provider is not None)
+    except (BudgetSpent, ClockError):
+        pass  # what was found stays as it was found
+    finally:
+        if provider is not None:
+            provider.restart(opened.clock)
 
 
 def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:

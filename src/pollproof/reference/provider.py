@@ -25,6 +25,9 @@ from pollproof.trace import Request, Response
 SOLVING_SECONDS = (5.0, 2.0, 9.0, 0.0, 14.0, 3.5, 27.0)
 """Solving times that the tasks of the reference take in turn: within the documented 1 to 30 s, and one at once."""
 
+SEARCHED = 2_000
+"""Task numbers among which that of an id is looked for."""
+
 FAILING = 5
 """Every task of this number (and its multiples) fails, so that failures are seen too."""
 
@@ -132,6 +135,16 @@ class ReferenceProvider:
         self.tasks.clear()
         self.order.clear()
         self.polls = 0
+
+    def restart(self, clock: Clock, first: int = 1) -> None:
+        """Forget all tasks, live by that clock, and give the next task that number."""
+        self.reset()
+        self.clock = clock
+        self._first = first
+
+    def number_of(self, identifier: str) -> int:
+        """The number of the task that is given this id; 1 where none is."""
+        return next((number for number in range(1, SEARCHED) if str(self.new_id(number)) == identifier), 1)
 
     def skip_ids(self, count: int) -> None:
         """Leave out that many task numbers, so that two providers of one trace give no id twice."""

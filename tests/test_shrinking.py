@@ -1,0 +1,120 @@
+"""Shrinking: what was found is shown by few exchanges, next to the limit it is about, and nothing is lost by it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pollproof.clock import ShiftedClock, VirtualClock
+from pollproof.contract.model import Contract
+from pollproof.explore.run import Exploring, Plan, explore
+from pollproof.explore.shrinking import MAXIMUM_REPLAYS, Bench, Shrinker
+from pollproof.ledger import Evidence
+from pollproof.loading import load_contract
+from pollproof.mutants import mutant_named
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.reference.server import serve
+from pollproof.trace import Request
+from pollproof.transport.target import InProcessTarget
+
+CAPSOLVER = load_contract("capsolver")
+
+
+def explored(name: str, contract: Contract = CAPSOLVER) -> Exploring:
+    return explore(Plan(contract, examples=0), provider=mutant_named(contract, name).provider())
+
+
+def evidence(name: str, contract: Contract = CAPSOLVER) -> Evidence:
+    mutant = mutant_named(contract, name)
+    found = explored(name, contract).ledger[mutant.clause.id].evidence
+    assert found is not None
+    return found
+
+
+def times(found: Evidence) -> list[float]:
+    exchanges = found.trace.exchanges
+    return [round(exchange.sent - exchanges[0].sent, 6) for exchange in exchanges]
+
+
+def test_a_lifetime_that_is_too_long_is_shown_by_a_poll_just_after_its_end() -> None:
+    assert times(evidence("capsolver.poll.lifetime-ended")) == [0.0, 305.001]
+
+
+def test_a_lifetime_that_is_too_short_is_shown_by_a_poll_just_before_its_end() -> None:
+    assert times(evidence("capsolver.poll.lifetime-served")) == [0.0, 295.0]
+
+
+def test_a_poll_too_many_is_shown_by_as_many_polls_as_it_takes_in_one_moment() -> None:
+    found = evidence("capsolver.poll.budget-ended")
+    assert len(found.trace) == 122
+    assert len(set(times(found))) <= 3
+
+
+def test_an_end_that_is_taken_back_is_shown_by_the_reads_that_it_takes() -> None:
+    assert len(evidence("running again after the end").trace) == 4, "this mutant forgets at the third read"
+    assert len(evidence("succeeded after it had failed").trace) == 3
+
+
+def test_a_task_whose_creation_the_evidence_lacks_is_created_for_it() -> None:
+    decodo = load_contract("decodo")
+    found = evidence("decodo.results.available", decodo)
+    assert len(found.trace) <= 5
+    assert found.trace.exchanges[0].request.method == "POST"
+
+
+@pytest.mark.parametrize("name", ["capsolver.poll.lifetime-ended", "capsolver.poll.order"])
+def test_nothing_but_the_evidence_is_changed_by_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shrunk = explored(name)
+    monkeypatch.setattr("pollproof.explore.run._shrink", lambda session, opened: None)
+    plain = explored(name)
+
+    def told(exploring: Exploring) -> list[tuple[str, int, int]]:
+        return [(key, entry.exercised, entry.violations) for key, entry in exploring.ledger.entries.items()]
+
+    assert told(shrunk) == told(plain)
+    assert shrunk.exchanges == plain.exchanges
+    long, short = plain.ledger[name].evidence, shrunk.ledger[name].evidence
+    assert long is not None
+    assert short is not None
+    assert len(short.trace) <= len(long.trace)
+
+
+def test_the_same_run_shows_the_same() -> None:
+    one, other = evidence("capsolver.poll.order"), evidence("capsolver.poll.order")
+    assert times(one) == times(other)
+    assert one.violation == other.violation
+
+
+def test_a_lawful_target_is_not_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("there is nothing to replay")
+
+    monkeypatch.setattr("pollproof.explore.run._shrink", never)
+    assert explore(Plan(load_contract("capmonster"), examples=0)).ledger.violated() == []
+
+
+def test_what_no_replay_shows_keeps_the_evidence_it_had_and_replays_are_counted() -> None:
+    found = evidence("capsolver.poll.lifetime-ended")
+    benches: list[str] = []
+
+    def lawful(first: str) -> Bench:
+        benches.append(first)
+        clock = VirtualClock()
+        return Bench(InProcessTarget("lawful", ReferenceProvider(CAPSOLVER, clock).handle), clock)
+
+    def creation() -> Request:
+        return found.trace.exchanges[0].request
+
+    shrinker = Shrinker(CAPSOLVER, CAPSOLVER.clause("capsolver.poll.lifetime-ended"), lawful, creation)
+    assert shrinker.shrunk(found) is None
+    assert 0 < len(benches) <= MAXIMUM_REPLAYS
+
+
+def test_a_target_behind_a_clock_hook_is_replayed_with_fresh_tasks() -> None:
+    contract = load_contract("capmonster")
+    clock = ShiftedClock()
+    with serve(mutant_named(contract, "capmonster.poll.lifetime-ended").provider(clock), clock) as served:
+        plan = Plan(contract, served.base_url, advance_url=served.advance_url, examples=0)
+        found = explore(plan).ledger["capmonster.poll.lifetime-ended"].evidence
+    assert found is not None
+    created, last = found.trace.exchanges
+    assert 360.0 < last.sent - created.received < 361.0
