@@ -32,6 +32,7 @@ PLACEHOLDERS = {
     "python -m uvicorn my_app:app --port {port}": SERVER,
     "http://127.0.0.1:{port}/v2": "http://127.0.0.1:{port}",
     "--base-url URL --api-key KEY": f"--base-url http://127.0.0.1:8080 --api-key {KEY}",
+    "verify --shard 2/8": "verify capsolver --examples 0 --shard 1/1",
     "verify --profile deep --shard 2/8": "verify capsolver --examples 0 --shard 1/1",
     "verify --profile deep --shard ${{ matrix.shard }}/4": "verify capsolver --examples 0 --shard 1/1",
     "${{ matrix.shard }}": "1",
@@ -51,7 +52,7 @@ STATUS: dict[str, int] = {
 ELSEWHERE: dict[str, str] = {
     r"(python3|python) -m venv |(\S*/)?pip install ": "setting up is what .ci/run does on every change",
     r"\.venv/bin/pytest -n 2$": "this is the test command itself",
-    r".*redis://": "a database that machines share is a server of its own; what is kept in one is tested without it",
+    r".*redis://": "Redis is a server of its own; tests/test_example_databases.py starts one",
     r"npm install |.*tests/mocks/node_modules": "foreign mocks are installed and judged by tests/test_mocks.py",
 }
 """Commands that are run, though not here; with the reason."""
