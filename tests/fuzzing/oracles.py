@@ -11,7 +11,10 @@ from pathlib import Path
 from pollproof.contract.model import Contract
 from pollproof.recordings.judging import Checking, check
 from pollproof.report.checked import document_of_check
+from pollproof.report.html import html_of
 from pollproof.report.junit import junit_of
+from pollproof.report.markdown import markdown_of
+from pollproof.report.sarif import sarif_of
 from tests import tapes
 from tests.fuzzing import mutations
 from tests.fuzzing.hostile import json_of, yaml_of
@@ -72,7 +75,8 @@ def judge(contract: Contract, one: Input, folder: Path, *, report: bool) -> tupl
         document = document_of_check(found)
         try:
             json.dumps(document, ensure_ascii=False).encode("utf-8")
-            junit_of(document).encode("utf-8")
+            for view in (html_of, junit_of, markdown_of, sarif_of):
+                view([document]).encode("utf-8")
         except Exception as error:
             raise Broken(f"no report: {type(error).__name__}: {error!s:.200}") from error
     path.unlink()
