@@ -36,7 +36,7 @@ def address_of(url: str) -> Address | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not parts.hostname.isprintable():
         return None
     return Address(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.path)
 

@@ -13,8 +13,14 @@ from pollproof.events import Answer, Event
 MAXIMUM_GIST = 120
 """Characters of one body on a line of the timeline."""
 
-WORDS = (44, 28, 16, 8)
+WORDS = (44, 28, 16)
 """Characters of one text in a gist: as many as leave room for all fields. An id fits, a result does not."""
+
+NAMES = 32
+"""Characters of the name of a field; names tell more than values, and real ones fit."""
+
+NESTED = 28
+"""With less room than this for a text, an object within a body shows its first field alone."""
 
 ENTRIES = 3
 """Entries of an array that are shown; the rest is counted."""
@@ -52,7 +58,9 @@ def _short(value: Any, room: int, depth: int) -> Any:
     if isinstance(value, dict):
         if depth > 1 and len(json.dumps(value)) > room:
             return "{...}"
-        return {_cut(key, room): _short(item, room, depth + 1) for key, item in value.items()}
+        fields = [(_cut(key, NAMES), _short(item, room, depth + 1)) for key, item in value.items()]
+        hidden = len(fields) - 1 if depth and room < NESTED else 0
+        return dict([*fields[:1], ("...", f"{hidden} more")] if hidden > 0 else fields)
     if isinstance(value, list):
         shown = [_short(item, room, depth) for item in value[:ENTRIES]]
         return [*shown, f"{len(value) - ENTRIES} more"] if len(value) > ENTRIES else shown
