@@ -1,5 +1,6 @@
-"""The tests see no variable that a CI system, a terminal or a user's shell has set to change what commands print."""
+"""The tests see nothing that a CI system, a terminal or a user's shell has set to change what commands do."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -23,4 +24,7 @@ def plain_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in FOREIGN:
             patch.delenv(name, raising=False)
+        # A shell that starts the tests in the background has SIGINT ignored, and so would every command they start.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         yield

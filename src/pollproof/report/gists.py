@@ -13,7 +13,7 @@ from pollproof.events import Answer, Event
 MAXIMUM_GIST = 120
 """Characters of one body on a line of the timeline."""
 
-WORDS = (44, 28, 16)
+WORDS = (44, 28, 16, 12)
 """Characters of one text in a gist: as many as leave room for all fields. An id fits, a result does not."""
 
 NAMES = 32
