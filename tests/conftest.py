@@ -13,10 +13,14 @@ FOREIGN = (
     "LINES",
     "NO_COLOR",
     "PYTEST_ADDOPTS",
+    "PYTHONDONTWRITEBYTECODE",
     "PYTHONWARNINGS",
     "PY_COLORS",
 )
-"""pytest alone writes whole messages in its summary where CI or BUILD_NUMBER is set, and shortened ones elsewhere."""
+"""pytest alone writes whole messages in its summary where CI or BUILD_NUMBER is set, and shortened ones elsewhere.
+
+Without bytecode every command that the tests start would compile all of the suite anew, for seconds each.
+"""
 
 
 @pytest.fixture(scope="session", autouse=True)
