@@ -6,7 +6,9 @@ import io
 import json
 import math
 import os
+import select
 import socket
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -675,6 +677,22 @@ def test_no_process_survives(program: str) -> None:
     assert time.monotonic() - began < 10
     assert processes(seconds) == []
     assert (ended.status, ended.stopped) in ((0, None), (None, "still running after 0.5 real seconds"))
+
+
+@leaping
+def test_a_command_ends_when_pollproof_is_killed(tmp_path: Path) -> None:
+    """The command writes to a pipe when it runs, and would then sleep on in a session of its own."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    words = ["setsid", "sh", "-c", f"echo $$ > {pipe}; while :; do :; done"]
+    gate = [sys.executable, "-m", "pollproof", "gate", "capsolver", "--clock", "leap", "--scenario", "smoke", "--"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([*gate, *words], env=environment, stdout=subprocess.DEVNULL) as process:
+        command = os.pidfd_open(int(pipe.read_text()))
+        process.kill()
+    ended, _, _ = select.select([command], [], [], 60)
+    os.close(command)
+    assert ended, "the command is still there"
 
 
 def test_a_command_has_a_folder_of_its_own_that_goes_with_it() -> None:

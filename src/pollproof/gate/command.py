@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from pollproof.gate.guarding import OWNER, owner
 from pollproof.gate.processes import MARK, adopting, end_all, marked
 
 KEPT = 16 * 1024
@@ -135,9 +136,9 @@ def run(
 
     Raises `CannotStart`.
     """
-    folder = tempfile.mkdtemp(prefix="pollproof-gate-")
+    folder = tempfile.mkdtemp(prefix=f"{owner()}-")
     mark = os.path.basename(folder)
-    own = {**environment, "TMPDIR": folder, MARK: mark}
+    own = {**environment, "TMPDIR": folder, MARK: mark, OWNER: owner()}
     started = time.monotonic()
     try:
         with adopting() as adopted:

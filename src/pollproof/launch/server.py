@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -18,6 +18,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from pollproof.gate.command import Output, read
+from pollproof.gate.guarding import dismiss, guardian
 from pollproof.gate.processes import MARK, adopting, end_all, marked
 
 READY = 30.0
@@ -34,8 +35,6 @@ LAST_WORDS = 5.0
 
 FAREWELL = 1.0
 """Real seconds that a command may take to end itself when it is told to (SIGTERM)."""
-
-GUARDIAN = Path(__file__).with_name("guardian.py")
 
 
 class LaunchError(Exception):
@@ -126,18 +125,12 @@ def free_port(host: str) -> int:
 @contextlib.contextmanager
 def _guarded(mark: str, folders: Sequence[str]) -> Iterator[IO[bytes]]:
     """A process that outlives this one if need be, and then ends what carries the mark; tell it the process group."""
-    command = [sys.executable, "-I", "-S", str(GUARDIAN), f"{MARK}={mark}", *folders]
-    guardian = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    assert guardian.stdin is not None
+    watching = guardian(f"{MARK}={mark}", [glob.escape(folder) for folder in folders])
+    assert watching.stdin is not None
     try:
-        yield guardian.stdin
+        yield watching.stdin
     finally:
-        with contextlib.suppress(OSError):
-            guardian.stdin.write(b"done\n")
-            guardian.stdin.close()
-        guardian.wait()
+        dismiss(watching)
 
 
 @contextlib.contextmanager

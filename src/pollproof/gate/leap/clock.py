@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from pollproof.clock import checked
+from pollproof.gate.guarding import owner
 from pollproof.gate.leap.compiling import LIBRARY
 from pollproof.gate.leap.library import CannotLeap, can_be_preloaded, library
 
@@ -227,7 +228,7 @@ def _new_folder() -> Path:
     """A private folder for the file of a clock, in memory where the system has such a place."""
     memory = "/dev/shm"
     is_there = os.path.isdir(memory) and os.access(memory, os.W_OK | os.X_OK)
-    return Path(tempfile.mkdtemp(prefix="pollproof-clock-", dir=memory if is_there else None))
+    return Path(tempfile.mkdtemp(prefix=f"{owner()}-clock-", dir=memory if is_there else None))
 
 
 def obeys(command: Sequence[str], timeout: float = 10.0) -> bool:

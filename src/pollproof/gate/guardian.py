@@ -1,4 +1,4 @@
-"""Ends a launched command when pollproof itself was killed: python guardian.py MARK FOLDER ...
+"""Ends a launched command when pollproof itself was killed: python guardian.py NAME=VALUE FOLDER ...
 
 It waits for the end of its standard input. A line there is the process group of the command, or `done`: then nothing is
 left to do. It is a program of its own, and imports nothing of the project, so that it starts in a moment.
@@ -7,6 +7,7 @@ left to do. It is a program of its own, and imports nothing of the project, so t
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import shutil
 import signal
@@ -34,7 +35,8 @@ def main(mark: str, folders: list[str]) -> None:
             break
         time.sleep(PAUSE)
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        for found in glob.glob(folder):
+            shutil.rmtree(found, ignore_errors=True)
 
 
 def marked(mark: bytes) -> list[int]:
