@@ -13,6 +13,7 @@ import pytest
 
 from pollproof.explore.options import plan_from
 from pollproof.explore.run import Exploring, explore
+from pollproof.explore.session import Session
 from pollproof.export.openapi import openapi_of
 from pollproof.export.wiremock import wiremock_of
 from pollproof.launch.server import free_port, launched
@@ -47,8 +48,13 @@ def violated(exploring: Exploring) -> set[str]:
     return {name for name, verdict in verdicts(exploring).items() if verdict is Verdict.VIOLATED}
 
 
-def test_prism_keeps_the_shapes_and_has_no_memory(tmp_path: Path) -> None:
-    """It answers each request with an example of the OpenAPI document, whatever was asked before."""
+def test_prism_keeps_the_shapes_and_has_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers each request with an example of the OpenAPI document, whatever was asked before.
+
+    A body that is no JSON gets no answer from Prism 5.16, which verify takes ten seconds each to find out (a SHOULD):
+    such bodies are left out here.
+    """
+    monkeypatch.setattr(Session, "probe_malformed", lambda *_: None)
     prism = MODULES / "@stoplight" / "prism-cli" / "dist" / "index.js"
     node = installed("node", prism)
     document = tmp_path / "openapi.json"
