@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -55,3 +58,19 @@ def write(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+@contextlib.contextmanager
+def status_line(words: str, told: Callable[..., str], *, quiet: bool) -> Iterator[Callable[..., None] | None]:
+    """A live line on a terminal, which begins with `words`: what shows there what `told` makes of its arguments.
+
+    None elsewhere and when `quiet`.
+    """
+    console = console_for(sys.stderr)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.markup import escape
+
+    with console.status(words) as status:
+        yield lambda *figures: status.update(escape(told(*figures)))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pollproof.commands.common import console_for, contract_or_exit, todays, writable, write
+from pollproof.commands.common import console_for, contract_or_exit, status_line, todays, writable, write
 
 EPILOG = (
     "Exit status: 0 every mutant is killed by its own clause and no legal variant is accused; 1 a mutant survived, a "
     "clause is unproved, or a clause complains without cause; 2 usage or bad input; 3 interrupted."
 )
+
+TRIED = "{}: {} of {} mutants and variants"
 
 
 @click.command(epilog=EPILOG)
@@ -59,7 +59,7 @@ def mutants(providers: tuple[str, ...], **options: Any) -> None:
     console = console_for(sys.stderr if json_file == "-" else sys.stdout)
     matrices = []
     try:
-        with _progress(quiet=options["quiet"]) as progress:
+        with status_line("trying mutants", TRIED.format, quiet=options["quiet"]) as progress:
             for contract in contracts:
                 matrix = prove(contract, keyword, seed=options["seed"], workers=options["workers"], progress=progress)
                 matrices.append(matrix)
@@ -74,14 +74,3 @@ def mutants(providers: tuple[str, ...], **options: Any) -> None:
     elif json_file:
         write(Path(json_file), text)
     raise SystemExit(0 if document["outcome"] == "proved" else 1)
-
-
-@contextlib.contextmanager
-def _progress(*, quiet: bool) -> Iterator[Any]:
-    """A live line on a terminal; nothing elsewhere."""
-    console = console_for(sys.stderr)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    with console.status("trying mutants") as status:
-        yield lambda name, done, total: status.update(f"{name}: {done} of {total} mutants and variants")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof.commands.common import console_for
+from pollproof.commands.common import status_line
 
 if TYPE_CHECKING:
     from pollproof.explore.run import Plan
@@ -111,7 +111,7 @@ def _path(options: Mapping[str, Any]) -> Path:
 def _record(plan: Plan, path: Path, options: dict[str, Any]) -> Written:
     from pollproof.recordings.recorder import record as recorded
 
-    with _interruptible(), _progress(quiet=options["quiet"]) as progress:
+    with _interruptible(), status_line("recording", "{}: {} exchanges".format, quiet=options["quiet"]) as progress:
         recording = recorded(plan, options["tasks"], progress)
     if not recording.answered:
         click.echo(f"error: nothing was recorded: {recording.problem or 'no exchange was answered'}", err=True)
@@ -157,19 +157,6 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def _progress(*, quiet: bool) -> Iterator[Any]:
-    """A live line on a terminal; nothing elsewhere."""
-    console = console_for(sys.stderr)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    from rich.markup import escape
-
-    with console.status("recording") as status:
-        yield lambda stage, exchanges: status.update(escape(f"{stage}: {exchanges} exchanges"))
 
 
 # --------------------------------------------------------------------------------- recording a client
