@@ -23,6 +23,7 @@ from pollproof.commands.common import console_for, contract_or_exit, todays
 from pollproof.commands.drift import drift
 from pollproof.commands.export import export
 from pollproof.commands.gate import gate
+from pollproof.commands.live import check_live, go_on, live_options
 from pollproof.commands.merge import merge
 from pollproof.commands.mutants import mutants
 from pollproof.commands.record import record
@@ -84,6 +85,7 @@ def cli() -> None:
     metavar="FOLDER|URL",
     help="Share failing examples with other runs: a folder, or redis://... What one finds, all replay first.",
 )
+@live_options
 @report_options
 @baseline_options
 @workers_option
@@ -100,6 +102,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     """
     from pollproof.data import bundled
     from pollproof.explore.options import OptionError, command, plan_from
+    from pollproof.live.settings import LIMITS
     from pollproof.plugin import Runner
     from pollproof.report.merging import as_shard
 
@@ -123,8 +126,11 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         "profile",
         "examples",
         "seed",
+        "live",
+        *LIMITS,
     )
     picked = {key: options[key] for key in chosen}
+    check_live(options)
     if not foreign:
         if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
             picked["api_key"] = None  # the variable may be set for other commands; the reference needs no key
@@ -141,6 +147,12 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         )
     reports, baselines = Reports.asked(options), Baselines(options)
     console = baselines.stream(console_for(reports.stream))
+    for plan in plans.values():
+        if plan.live is not None:
+            if not go_on(console, plan, options):
+                click.echo("nothing was sent", err=True)
+                return
+            picked["resume" if plan.live.resume else "record"] = plan.live.record
     again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
     parts: list[str] = []
     runner = Runner()
@@ -154,6 +166,9 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     except KeyboardInterrupt:
         unfinished.write()
         click.echo("interrupted: the run was cut short", err=True)
+        for plan in plans.values():
+            if plan.live is not None:
+                click.echo(f"all that was done is kept in {plan.live.record}; --resume goes on with it", err=True)
         raise SystemExit(3) from None
     label: Label | None = None
     if shard is not None:
@@ -213,7 +228,9 @@ def _run(
     for name in names:
         arguments += ["--provider", _argument(name)]
     for key, value in picked.items():
-        if value is not None:
+        if value is True:
+            arguments.append(f"--{key.replace('_', '-')}")
+        elif value is not None and value is not False:
             arguments.append(f"--{key.replace('_', '-')}={value}")
     arguments += [f"--{flag.replace('_', '-')}" for flag in ("strict", "require_all") if options[flag]]
     if options["keyword"]:

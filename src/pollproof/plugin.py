@@ -69,6 +69,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--examples", type=int, default=None, help="examples of the state machine")
     add("--profile", default="ci", help="quick, ci or deep")
     add("--seed", type=int, default=0, help="seed of the state machine")
+    add("--live", action="store_true", help="a real provider may be asked, at a lawful pace")
+    add("--destructive", action="store_true", help="with --live: also do what providers forbid")
+    add("--max-requests", type=int, default=None, help="with --live: requests at most")
+    add("--max-tasks", type=int, default=None, help="with --live: tasks created at most")
+    add("--price", type=float, default=None, help="with --live: what one task costs, for the plan")
+    add("--clock-skew", default=None, help="with --live: how far the provider's clocks may differ, such as 2s")
+    add("--record", default=None, help="with --live: the cassette that keeps all that is done")
+    add("--resume", default=None, help="with --live: go on with the run that left this record")
     add("--strict", action="store_true", help="a violated SHOULD fails")
     add("--require-all", action="store_true", help="an unexercised clause fails")
 
@@ -99,6 +107,7 @@ def providers_of(config: pytest.Config) -> list[str]:
 def plan_of(config: pytest.Config, provider: str) -> Plan:
     """The plan for one provider from the options; raises `pytest.UsageError` for what cannot be used."""
     from pollproof.explore.options import OptionError, plan_from
+    from pollproof.live.settings import LIMITS
 
     try:
         return plan_from(
@@ -114,6 +123,8 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
             seed=option(config, "--seed") or 0,
             launch=option(config, "--launch"),
             example_db=option(config, "--example-db"),
+            live=bool(option(config, "--live")),
+            **{name: option(config, name) for name in LIMITS},
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from None
@@ -138,7 +149,12 @@ def explored(config: pytest.Config, provider: str) -> Explored:
         if isinstance(runner, Runner):
             runner.begun[provider] = exploring
             progress = runner.progress
-        explore(plan, progress, result=exploring)
+        if plan.live is None:
+            explore(plan, progress, result=exploring)
+        else:
+            from pollproof.live.run import explore_live
+
+            explore_live(plan, progress, exploring)
         document = document_of(
             exploring, strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all"))
         )
@@ -180,7 +196,11 @@ class ClauseCheck:
                 pytest.fail(f"{self.clause} could not be judged: {found.document['error']}", pytrace=False)
             if plan.base_url is None or option(config, "--require-all"):
                 pytest.fail(f"{self.clause} was not exercised", pytrace=False)
-            pytest.skip(f"{self.clause}: nothing that happened could have broken it")
+            pytest.skip(
+                entry["reason"]
+                if entry.get("not_run")
+                else f"{self.clause}: nothing that happened could have broken it"
+            )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -20,7 +20,7 @@ def end_of_life(history: TaskHistory, limits: Limits) -> tuple[Deadline, ...]:
     end = began + limits.lifetime
     moments = [Deadline(end, f"lifetime of {limits.lifetime:g} s since {since} ends", began)]
     if limits.lifetime_slack:
-        open_ = f"the {limits.lifetime_slack:g} s after the lifetime that the documents leave open end"
+        open_ = f"the {limits.lifetime_slack:g} s after the lifetime {_left_open(limits)} end"
         moments.append(Deadline(end + limits.lifetime_slack, open_, end))
     return tuple(moments)
 
@@ -35,7 +35,7 @@ def kept_until(history: TaskHistory, limits: Limits) -> tuple[Deadline, ...]:
     end = began + limits.lifetime
     moments = [Deadline(end, f"lifetime of {limits.lifetime:g} s since {since} ends", began)]
     if limits.lifetime_slack:
-        open_ = f"the last {limits.lifetime_slack:g} s of the lifetime, which the documents leave open, begin"
+        open_ = f"the last {limits.lifetime_slack:g} s of the lifetime {_left_open(limits)} begin"
         moments.insert(0, Deadline(end - limits.lifetime_slack, open_))
     return tuple(moments)
 
@@ -48,3 +48,11 @@ def last_poll(history: TaskHistory, limit: int) -> tuple[Deadline, ...]:
 def wait_over(began: float, seconds: float, since: str, what: str = "wait") -> tuple[Deadline, ...]:
     """When a wait that began with an earlier exchange is over."""
     return (Deadline(began + seconds, f"{what} of {seconds:g} s since {since} ends", began),)
+
+
+def _left_open(limits: Limits) -> str:
+    """Who leaves the slack of a lifetime open."""
+    if not limits.clock_skew:
+        return "that the documents leave open"
+    documents = "the documents and " if limits.lifetime_slack > limits.clock_skew else ""
+    return f"that {documents}the declared clock skew leave{'' if documents else 's'} open"

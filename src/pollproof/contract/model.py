@@ -210,6 +210,7 @@ class Limits:
 
     `lifetime_from`: `creation` of the task, or its `completion`.
     `lifetime_slack`: how far before and after the end of the lifetime the documents leave the answer open.
+    `clock_skew`: how much of the slack is not the documents' but that of clocks which differ, by a user's word.
     `beyond_polls`: `lost` where the documents say that polls beyond the budget get nothing, else `open`.
     """
 
@@ -217,6 +218,7 @@ class Limits:
     beyond_polls: str = "open"
     lifetime: float | None = None
     lifetime_slack: float = 0.0
+    clock_skew: float = 0.0
     lifetime_from: str = "creation"
     wait: float | None = None
     solving: float | None = None

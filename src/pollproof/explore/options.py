@@ -18,6 +18,7 @@ from pollproof.transport.http import HttpTarget
 if TYPE_CHECKING:
     from pollproof.contract.model import Contract
     from pollproof.launch.launching import Launch
+    from pollproof.live.settings import Live
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
@@ -68,8 +69,13 @@ def plan_from(
     seed: int = 0,
     launch: str | None = None,
     example_db: str | None = None,
+    live: bool | None = None,
+    **limits: Any,
 ) -> Plan:
-    """The plan that these options mean; raises `OptionError` with one sentence."""
+    """The plan that these options mean; raises `OptionError` with one sentence.
+
+    `limits` are the further options of live runs. With `live` None it does not matter whether a provider is a real one.
+    """
     needing = {"--advance-url": advance_url, "--api-key": api_key, "--task": task, "--callback-url": callback_url}
     name = next((name for name, given in needing.items() if given), None)
     if base_url is None and launch is None and name is not None:
@@ -95,6 +101,11 @@ def plan_from(
             HttpTarget(callback_url, named="URL for callbacks", query=False)
     except (ContractError, TargetError) as error:
         raise OptionError(str(error)) from None
+    wished = None if live is None else _live(contract, base_url, started, live, limits, examples, example_db)
+    if wished is not None:
+        from pollproof.live.settings import LIVE_BUDGET, with_skew
+
+        contract, budget = with_skew(contract, wished.clock_skew), budget or f"{LIVE_BUDGET:g}s"
     return Plan(
         contract=contract,
         base_url=base_url,
@@ -109,7 +120,29 @@ def plan_from(
         budget=BUDGET if budget is None else seconds_of(budget),
         launch=started,
         example_db=None if example_db is None else _database(example_db),
+        live=wished,
     )
+
+
+def _live(
+    contract: Contract,
+    base_url: str | None,
+    started: Launch | None,
+    live: bool,
+    limits: dict[str, Any],
+    examples: int | None,
+    example_db: str | None,
+) -> Live | None:
+    from pollproof.live.options import check_target, live_of
+
+    others = {"--launch": started, "--examples": examples, "--example-db": example_db}
+    skew = limits.get("clock_skew")
+    seconds = {} if skew is None else {"clock_skew": seconds_of(skew)}
+    try:
+        check_target(None if started is not None else base_url, live=live)
+        return live_of(contract, base_url, live=live, seconds=seconds, others=others, given=limits)
+    except ValueError as error:
+        raise OptionError(str(error)) from None
 
 
 def _database(url: str) -> str:
@@ -146,6 +179,8 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
         words += ["--task", plan.task]
     if plan.callback_url is not None:
         words += ["--callback-url", plan.callback_url]
+    if plan.live is not None:
+        words += _live_words(plan.live)
     if plan.budget != BUDGET:
         words += ["--budget", f"{plan.budget:g}s"]
     if plan.profile != "ci":
@@ -162,3 +197,13 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
         text = text.replace(plan.credential, "KEY")
         key = ' --api-key "$POLLPROOF_API_KEY"'  # not quoted: the shell of whoever pastes the command fills it in
     return f"{text}{key} --seed {plan.seed}"
+
+
+def _live_words(live: Live) -> list[str]:
+    """The options that make a live run once more: with a record of its own, and no more allowed."""
+    from pollproof.live.settings import MAXIMUM_REQUESTS, MAXIMUM_TASKS
+
+    words = ["--live"] + (["--destructive"] if live.destructive else [])
+    words += ["--max-requests", str(live.max_requests)] if live.max_requests != MAXIMUM_REQUESTS else []
+    words += ["--max-tasks", str(live.max_tasks)] if live.max_tasks != MAXIMUM_TASKS else []
+    return words + (["--clock-skew", f"{live.clock_skew:g}s"] if live.clock_skew else [])

@@ -31,6 +31,7 @@ from pollproof.transport.target import InProcessTarget
 
 if TYPE_CHECKING:
     from pollproof.launch.launching import Launch
+    from pollproof.live.settings import Live
 
 PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
 """Examples of the state machine in each profile; `ci` is what a run takes when nothing is said."""
@@ -50,7 +51,7 @@ class Plan:
     """What to explore, and how thoroughly.
 
     `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`, `example_db`
-    the URL of an example database that is shared with other runs.
+    the URL of an example database that is shared with other runs. `live` limits a run against a real provider.
     """
 
     contract: Contract
@@ -66,6 +67,7 @@ class Plan:
     budget: float = BUDGET
     launch: Launch | None = None
     example_db: str | None = None
+    live: Live | None = None
 
     @property
     def target(self) -> str:
@@ -87,7 +89,10 @@ class Plan:
 
 @dataclass(slots=True)
 class Exploring:
-    """What came of exploring: the ledger, figures, and why it ended early if it did."""
+    """What came of exploring: the ledger, figures, and why it ended early if it did.
+
+    `not_run` has the clauses that were left out by intent, each with the reason.
+    """
 
     plan: Plan
     ledger: Ledger
@@ -102,6 +107,7 @@ class Exploring:
     error: str | None = None
     complete: bool = True
     clock: str = "virtual"
+    not_run: dict[str, str] = field(default_factory=dict)
 
 
 Progress = Callable[[str, int, int], None]

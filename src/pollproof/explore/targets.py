@@ -52,7 +52,7 @@ def opened(plan: Plan, provider: ReferenceProvider | None = None) -> Iterator[Op
         target = InProcessTarget(plan.target, provider.handle)
         yield Opened(target, clock, "virtual", provider=provider)
     else:
-        with contextlib.closing(HttpTarget(plan.base_url)) as server:
+        with contextlib.closing(HttpTarget(plan.base_url, again=plan.live is None)) as server:
             if plan.advance_url is None:
                 yield _real(server, plan.budget)
             else:

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import IO, Any
 
 from pollproof.contract.model import Contract
-from pollproof.recordings.cassettes import CassetteReader, own_of, rows_of
+from pollproof.recordings.cassettes import CassetteReader, own_of, own_row, rows_of
 from pollproof.recordings.entry import OWN, Entry, Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, is_json, opened, shown
@@ -61,16 +61,13 @@ def _har_entries(nodes: Iterable[Any], name: str, tally: Tally) -> Iterator[Entr
         yield entry
 
 
-_NO_ROW: Mapping[str, Any] = {}
-
-
 def _cassette_entries(nodes: Iterable[Any], name: str, metadata: Any) -> Iterator[Entry]:
     rows = rows_of(metadata, name)
     cassette = CassetteReader(name, whole=own_of(metadata).get("whole") not in (False, "false"))
     for number, node in enumerate(nodes, 1):
         row = None
         if rows is not None:  # interactions that vcrpy appended later have no row
-            row = rows[number - 1] if number <= len(rows) else _NO_ROW
+            row = rows[number - 1] if number <= len(rows) else own_row(node)
         yield cassette.entry(node, number, row)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from pollproof.contract.model import Phase, Role, TaskKind
 from pollproof.events import Reader
@@ -20,13 +19,11 @@ from pollproof.explore.session import Session, TargetUnusable
 from pollproof.monitor import Monitor
 from pollproof.outcomes import Outcome
 from pollproof.trace import Exchange
+from pollproof.transport.addresses import is_loopback
 from pollproof.transport.http import HttpTarget
 
 PATIENCE = 600.0
 """Seconds that a task of a batch may take where no lifetime is documented."""
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-"""Hosts whose callbacks reach a receiver on loopback."""
 
 Progress = Callable[[str, int], None]
 """Told what is being done, and how many exchanges were recorded so far."""
@@ -122,7 +119,7 @@ def _steps(plan: Plan, session: Session, tasks: int) -> Iterator[str]:
 @contextlib.contextmanager
 def _receiving(plan: Plan, session: Session) -> Iterator[None]:
     """Receive callbacks, where the API sends them and the target can reach us."""
-    local = plan.callback_url is not None or urlsplit(plan.base_url or "").hostname in LOOPBACK
+    local = plan.callback_url is not None or is_loopback(plan.base_url or "")
     if plan.contract.operation_of(Role.CALLBACK) is None or not local:
         yield
         return

@@ -71,40 +71,59 @@ def as_yaml(metadata: Mapping[str, Any], interactions: Sequence[Interaction]) ->
 def _yaml(metadata: Mapping[str, Any], interactions: Sequence[Interaction]) -> Iterator[str]:
     yield "version: 1\nmetadata:\n  pollproof:\n"
     for name, value in metadata.items():
-        yield f"    {name}: {_flow(value)}\n"
+        yield f"    {name}: {flow(value)}\n"
     yield "    exchanges:\n" if interactions else "    exchanges: []\n"
     for row in rows(interactions):
-        yield f"    - {_flow(row)}\n"
+        yield f"    - {flow(row)}\n"
     yield "interactions:\n" if interactions else "interactions: []\n"
     for one in interactions:
         request, response = one.exchange.request, one.exchange.response
-        yield f"- request:\n    method: {_flow(request.method)}\n    uri: {_flow(one.uri)}\n    headers:"
+        yield f"- request:\n    method: {flow(request.method)}\n    uri: {flow(one.uri)}\n    headers:"
         yield from _headers(request.headers)
         yield f"    body: {_body(request.body) if request.body else 'null'}\n"
         code, message = one.status
-        yield f"  response:\n    status: {{code: {code}, message: {_flow(message)}}}\n    headers:"
+        yield f"  response:\n    status: {{code: {code}, message: {flow(message)}}}\n    headers:"
         yield from _headers({} if response is None else response.headers)
         yield f"    body:\n      string: {_body(b'' if response is None else response.body)}\n"
+
+
+def as_line(one: Interaction, own: Mapping[str, Any]) -> str:
+    """One interaction as one line of YAML, with its times and `own` in it: to be appended to a cassette."""
+    request, response = one.exchange.request, one.exchange.response
+    code, message = one.status
+    asked = f"method: {flow(request.method)}, uri: {flow(one.uri)}, headers: {_lists(request.headers)}"
+    told = (
+        f"status: {{code: {code}, message: {flow(message)}}}, headers: {_lists(response.headers if response else {})}"
+    )
+    return (
+        f"- {{request: {{{asked}, body: {_body(request.body) if request.body else 'null'}}}, "
+        f"response: {{{told}, body: {{string: {_body(b'' if response is None else response.body)}}}}}, "
+        f"pollproof: {flow({**one.row(0.0), **own})}}}\n"
+    )
+
+
+def _lists(headers: Mapping[str, str]) -> str:
+    return flow({name: [value] for name, value in headers.items()})
 
 
 def _headers(headers: Mapping[str, str]) -> Iterator[str]:
     yield "\n" if headers else " {}\n"
     for name, value in headers.items():
-        yield f"      {_key(name)}: [{_flow(value)}]\n"
+        yield f"      {_key(name)}: [{flow(value)}]\n"
 
 
 def _key(name: str) -> str:
-    return name if _PLAIN_KEY.fullmatch(name) and name not in _RESERVED else _flow(name)
+    return name if _PLAIN_KEY.fullmatch(name) and name not in _RESERVED else flow(name)
 
 
 def _body(body: bytes) -> str:
     try:
-        return _flow(body.decode("utf-8"))
+        return flow(body.decode("utf-8"))
     except UnicodeDecodeError:
         return f"!!binary '{base64.b64encode(body).decode()}'"
 
 
-def _flow(value: Any) -> str:
+def flow(value: Any) -> str:
     """A value on one line."""
     if isinstance(value, str):
         return _quoted(value)
@@ -113,9 +132,9 @@ def _flow(value: Any) -> str:
     if isinstance(value, float):
         return _seconds(value)
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(str(name))}: {_flow(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(str(name))}: {flow(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow, value)) + "]"
     return str(value)
 
 

@@ -88,7 +88,9 @@ def write_cassette(
     )
     scrubbed = scrubber.scrub(before)
     interactions = [
-        Interaction(_uri(address, one.request.path), one) if inbound is None else Interaction(inbound, one, True)
+        Interaction(interaction_url(address, one.request.path), one)
+        if inbound is None
+        else Interaction(inbound, one, True)
         for one, inbound in zip(scrubbed.exchanges, scrubbed.addresses, strict=True)
     ]
     metadata: dict[str, Any] = {
@@ -123,7 +125,7 @@ def _bare(base_url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _uri(base_url: str, path: str) -> str:
+def interaction_url(base_url: str, path: str) -> str:
     """The whole URL of a request, as clients send it: never without a path."""
     uri = base_url.rstrip("/") + path if path else base_url
     return uri if urlsplit(uri).path else uri + "/"

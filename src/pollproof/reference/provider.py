@@ -49,7 +49,7 @@ class Settings:
 
     `solving`: seconds until a task is finished (None: in turn). `token`: one token for all results (empty: one each).
     `busy_every`: every Nth poll is answered with `busy_code` (0: none). `lifetime` and `polls` replace the limits,
-    `writing` is handed to the codec.
+    `writing` is handed to the codec. Without `failing` no task fails.
     """
 
     solving: float | None = None
@@ -60,6 +60,7 @@ class Settings:
     busy_every: int = 0
     busy_code: str = ""
     writing: Mapping[str, Any] = field(default_factory=dict)
+    failing: bool = True
 
 
 @dataclass(slots=True)
@@ -326,7 +327,7 @@ class ReferenceProvider:
             kind=kind,
             created=now,
             solving=solving,
-            fails=number % FAILING == 0 and not kind.inline,
+            fails=self.settings.failing and number % FAILING == 0 and not kind.inline,
             asked=view.request,
         )
         task.result = self.make_result(task, self.token(number))

@@ -50,7 +50,9 @@ def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool
         "examples": exploring.examples,
         "seconds": round(exploring.seconds, 3),
         "notes": [redactor.text(note) for note in exploring.notes],
-        "clauses": [_with_reason(contract, clause) for clause in clauses_of(contract, ledger, redactor)],
+        "clauses": [
+            _with_reason(contract, clause, exploring.not_run) for clause in clauses_of(contract, ledger, redactor)
+        ],
         "coverage": coverage_of(contract, ledger),
         "observations": [observe(observation, exploring.solving) for observation in contract.observations],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
@@ -141,10 +143,12 @@ def severity(outcome: Outcome) -> int:
     return [Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.ERROR, Outcome.VIOLATED].index(outcome)
 
 
-def _with_reason(contract: Contract, clause: Document) -> Document:
-    """A clause that nothing exercised, with what would have."""
+def _with_reason(contract: Contract, clause: Document, not_run: Mapping[str, str]) -> Document:
+    """A clause that nothing exercised, with what would have, or why nothing was to."""
     if clause["verdict"] != Verdict.UNEXERCISED.value:
         return clause
+    if clause["id"] in not_run:
+        return {**clause, "reason": not_run[clause["id"]], "not_run": True}
     return {**clause, "reason": f"it needs {exercising(contract, contract.clause(clause['id']))}"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -39,3 +39,11 @@ class Redactor:
         if isinstance(value, list):
             return [self.value(item) for item in value]
         return value
+
+    def bytes(self, body: bytes) -> bytes:
+        """A body as it went over the wire, without secrets."""
+        return self.text(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+    def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Header fields without secrets."""
+        return {name: self.text(value) for name, value in headers.items()}

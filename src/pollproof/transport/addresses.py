@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import urllib.request
 from base64 import b64encode
@@ -43,6 +44,15 @@ _CREDENTIALS = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
 """What stands before the last @ of a URL, after its scheme."""
 
 
+def is_loopback(url: str) -> bool:
+    """Whether a URL is one of this machine alone: a loopback address, or a name of it (RFC 6761, 6.3)."""
+    host = (urlsplit(url).hostname or "").removesuffix(".")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 class Proxy(NamedTuple):
     """A proxy of the `*_PROXY` variables, and the headers that open it."""
 
@@ -72,6 +82,3 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Proxy-Authorization"] = "Basic " + b64encode(pair.encode()).decode()
     return Proxy(name, number or 80, headers)
-
-
-# --------------------------------------------------------------------------------- answers

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from pollproof import __version__
 from pollproof.trace import Request, Response
 from pollproof.transport.addresses import proxy_for, split
 from pollproof.transport.target import Outcome
@@ -26,15 +27,23 @@ class HttpTarget:
 
     An answer must be there within `timeout` seconds of its request, however slowly its pieces come.
     A request with an empty path asks the URL as it is written, and a query of the URL goes with every request;
-    `query=False` refuses one. `named` is what errors call the URL.
+    `query=False` refuses one. `named` is what errors call the URL. Without `again` no request is ever sent twice, which
+    otherwise happens where a connection that has served before is closed under a request.
     """
 
     def __init__(
-        self, base_url: str, timeout: float | None = None, *, named: str = "base URL", query: bool = True
+        self,
+        base_url: str,
+        timeout: float | None = None,
+        *,
+        named: str = "base URL",
+        query: bool = True,
+        again: bool = True,
     ) -> None:
         parts = split(base_url, named, query)
         self.name = base_url
         self._timeout = TIMEOUT if timeout is None else timeout
+        self._again = again
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._secure else 80)
@@ -56,7 +65,7 @@ class HttpTarget:
         if not authority:
             host = f"[{self._host.partition('%')[0]}]" if ":" in self._host else self._host
             authority = host if self._port == (443 if self._secure else 80) else f"{host}:{self._port}"
-        fixed = {"Host": authority, "Accept-Encoding": "identity"}
+        fixed = {"Host": authority, "Accept-Encoding": "identity", "User-Agent": f"pollproof/{__version__}"}
         return fixed if self._proxy is None or self._secure else {**fixed, **self._proxy.headers}
 
     # --------------------------------------------------------------------- requests
@@ -69,7 +78,7 @@ class HttpTarget:
         if self._connection is not None and self._stirs():
             self.close()
         for attempt in (1, 2):
-            reused = self._connection is not None and self._used
+            reused = self._again and self._connection is not None and self._used
             try:
                 connection = self._connection or self._connect()
                 connection.sock.sendall(message)

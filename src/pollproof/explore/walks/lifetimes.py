@@ -70,7 +70,7 @@ def to_the_end_after_completion(session: Session) -> None:
         if handle is not None and settle_closely(session, handle):
             handles.append(handle)
     for handle in handles:
-        until_age(session, handle, lifetime - slack - edge(session) - _doubt(session, handle))
+        until_age(session, handle, lifetime - slack - edge(session) - doubt(session, handle))
         session.look(handle)
     for handle in handles:
         until_age(session, handle, lifetime + slack + edge(session))
@@ -91,7 +91,7 @@ def settle_closely(session: Session, handle: Handle) -> bool:
     return session.settle(handle, patience(session)) is not None
 
 
-def _doubt(session: Session, handle: Handle) -> float:
+def doubt(session: Session, handle: Handle) -> float:
     """Seconds between the last poll that found a task unfinished and the first that told its end."""
     history = session.history(handle)
     if history is None:

@@ -1,0 +1,145 @@
+"""Planning a live run: each walk is rehearsed on the embedded reference, and the limits say which are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pollproof.clock import VirtualClock
+from pollproof.contract.model import Contract, Subject
+from pollproof.events import reader_of
+from pollproof.explore.receiver import EmbeddedCallbacks
+from pollproof.ledger import Ledger, Verdict
+from pollproof.live.allowance import Allowance
+from pollproof.live.session import LiveSession
+from pollproof.live.walks import WALKS, LiveWalk
+from pollproof.monitor import Monitor, clauses_of
+from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.transport.target import InProcessTarget
+
+if TYPE_CHECKING:
+    from pollproof.explore.run import Plan
+    from pollproof.live.settings import Live
+
+SOLVING = 10.0
+"""Seconds that a task takes in a rehearsal: CapSolver documents 1 to 30 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A walk of a live run: requests, tasks and seconds that it takes about, and the clauses that it exercises.
+
+    `skipped` says why it is not made, empty where it is.
+    """
+
+    walk: LiveWalk
+    requests: int
+    tasks: int
+    seconds: float
+    clauses: frozenset[str]
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePlan:
+    """What a live run does, in order, and what it leaves out."""
+
+    steps: tuple[Step, ...]
+    left_out: tuple[Step, ...]
+
+    @property
+    def requests(self) -> int:
+        """Requests of all walks that are made, about."""
+        return sum(step.requests for step in self.steps)
+
+    @property
+    def tasks(self) -> int:
+        """Tasks of all walks that are made, about."""
+        return sum(step.tasks for step in self.steps)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all walks that are made, about."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def clauses(self) -> frozenset[str]:
+        """The clauses that are exercised."""
+        return frozenset().union(*(step.clauses for step in self.steps))
+
+    def not_run(self, contract: Contract) -> dict[str, str]:
+        """The clauses that are not exercised, each with the reason."""
+        reasons: dict[str, str] = {}
+        for clause in clauses_of(contract, Subject.PROVIDER):
+            if clause.id not in self.clauses:
+                found = next((step.skipped for step in self.left_out if clause.id in step.clauses), NEVER)
+                reasons[clause.id] = found
+        return reasons
+
+
+NEVER = "not part of a live run: it takes more requests than one makes, or an answer that cannot be asked for"
+
+
+def planned(plan: Plan) -> LivePlan:
+    """The plan of a live run: the walks that its limits allow, in order."""
+    live = plan.live
+    assert live is not None
+    steps = list(_rehearsed(plan.contract))
+    covered = {step.walk.covers for step in steps} if live.destructive else set()
+    chosen: list[Step] = []
+    left: list[Step] = []
+    # What another walk does as well comes after it: it is made where that one is not.
+    for step in sorted(steps, key=lambda step: step.walk.name in covered):
+        if any(step.walk.name == other.walk.covers for other in chosen):
+            continue
+        why = _why_not(step, plan, live, chosen)
+        if why:
+            left.append(replace(step, skipped=why))
+        else:
+            chosen.append(step)
+    return LivePlan(tuple(chosen), tuple(left))
+
+
+def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> str:
+    """Why a walk is not made; empty where it is."""
+    name = f"'{step.walk.name}'"
+    if step.walk.called_back and plan.callback_url is None:
+        return f"not run: {name} needs --callback-url, an address under which the provider reaches this machine"
+    if step.walk.breaks and not live.destructive:
+        return f"not run without --destructive: {name} {step.walk.breaks}"
+    limits = {"requests": live.max_requests, "tasks": live.max_tasks, "seconds": plan.budget}
+    for what, limit in limits.items():
+        needed = sum(getattr(each, what) for each in (*chosen, step))
+        if needed > limit:
+            option = f"--budget {needed:.0f}s" if what == "seconds" else f"--max-{what} {needed:.0f}"
+            return f"not run: {name} goes beyond the limits; {option} would let it"
+    return ""
+
+
+def _rehearsed(contract: Contract) -> Iterator[Step]:
+    """All walks of a contract, rehearsed one after another in one trace in virtual time."""
+    clock = VirtualClock()
+    provider = ReferenceProvider(contract, clock, Settings(solving=SOLVING, failing=False))
+    clauses = clauses_of(contract, Subject.PROVIDER)
+    ledger = Ledger(clauses)
+    monitor = Monitor(reader_of(contract), clauses, ledger)
+    target = InProcessTarget("the reference provider", provider.handle)
+    allowance = Allowance()
+    session = LiveSession(contract, target, clock, monitor, allowance=allowance, destructive=True)
+    if session.callback_operation is not None:
+        session.callbacks = EmbeddedCallbacks(provider, clock)
+    for walk in WALKS:
+        if not walk.applies(contract):
+            continue
+        before = (allowance.requests, allowance.tasks, clock.now())
+        counts = {name: entry.exercised for name, entry in ledger.entries.items()}
+        walk.run(session)
+        exercised = frozenset(
+            name
+            for name, entry in ledger.entries.items()
+            if entry.exercised > counts[name] and entry.verdict is not Verdict.UNEXERCISED
+        )
+        yield Step(
+            walk, allowance.requests - before[0], allowance.tasks - before[1], clock.now() - before[2], exercised
+        )
