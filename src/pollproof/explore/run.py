@@ -91,7 +91,8 @@ class Plan:
 class Exploring:
     """What came of exploring: the ledger, figures, and why it ended early if it did.
 
-    `not_run` has the clauses that were left out by intent, each with the reason.
+    `not_run` has the clauses that were left out by intent, each with the reason; `live` is what a report says of a live
+    run, empty for others.
     """
 
     plan: Plan
@@ -108,6 +109,7 @@ class Exploring:
     complete: bool = True
     clock: str = "virtual"
     not_run: dict[str, str] = field(default_factory=dict)
+    live: dict[str, Any] = field(default_factory=dict)
 
 
 Progress = Callable[[str, int, int], None]

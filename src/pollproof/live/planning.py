@@ -85,7 +85,7 @@ def planned(plan: Plan) -> LivePlan:
     """The plan of a live run: the walks that its limits allow, in order."""
     live = plan.live
     assert live is not None
-    steps = list(_rehearsed(plan.contract))
+    steps = list(rehearsed(ReferenceProvider(plan.contract, VirtualClock(), Settings(solving=SOLVING, failing=False))))
     covered = {step.walk.covers for step in steps} if live.destructive else set()
     chosen: list[Step] = []
     left: list[Step] = []
@@ -117,12 +117,11 @@ def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> str:
     return ""
 
 
-def _rehearsed(contract: Contract) -> Iterator[Step]:
-    """All walks of a contract, rehearsed one after another in one trace in virtual time."""
-    clock = VirtualClock()
-    provider = ReferenceProvider(contract, clock, Settings(solving=SOLVING, failing=False))
+def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iterator[Step]:
+    """Make all walks on an embedded provider, one after another in one trace in virtual time, into a ledger."""
+    contract, clock = provider.contract, provider.clock
     clauses = clauses_of(contract, Subject.PROVIDER)
-    ledger = Ledger(clauses)
+    ledger = Ledger(clauses) if ledger is None else ledger
     monitor = Monitor(reader_of(contract), clauses, ledger)
     target = InProcessTarget("the reference provider", provider.handle)
     allowance = Allowance()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from pollproof.clock import Clock
 from pollproof.contract.model import Subject
@@ -20,6 +21,7 @@ from pollproof.live.pace import TurnedAway
 from pollproof.live.planning import LivePlan, planned
 from pollproof.live.record import Earlier, Record, RecordLost, creates, earlier
 from pollproof.live.session import LiveSession
+from pollproof.live.settings import Live
 from pollproof.live.telling import counted
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.recordings.errors import RecordingError
@@ -73,12 +75,14 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploring) -> Ex
             allowance = Allowance(live.max_requests, live.max_tasks)
             monitor = Monitor(Reader(plan.contract), clauses_of(plan.contract, Subject.PROVIDER), result.ledger)
             if before is not None:
+                result.walks += sorted(before.walks)
                 _take_in(before, monitor, allowance, result)
             stage = [""]
 
             def told(waiting: float = 0.0) -> None:
                 result.exchanges = len(monitor.trace)
                 result.seconds = time.monotonic() - started
+                result.live = _facts(live, allowance, result)
                 if progress is not None:
                     exercised = sum(1 for entry in result.ledger.entries.values() if entry.exercised)
                     words = f"{stage[0]}, waiting {waiting:.0f} s" if waiting else stage[0]
@@ -108,6 +112,20 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploring) -> Ex
     finally:
         result.seconds = time.monotonic() - started
     return result
+
+
+def _facts(live: Live, allowance: Allowance, result: Exploring) -> dict[str, Any]:
+    """What a report says of a live run."""
+    return {
+        "record": live.record,
+        "destructive": live.destructive,
+        "requests": allowance.requests,
+        "tasks": allowance.tasks,
+        "max_requests": live.max_requests,
+        "max_tasks": live.max_tasks,
+        "clock_skew": live.clock_skew,
+        "walks": list(result.walks),
+    }
 
 
 def _take_in(before: Earlier, monitor: Monitor, allowance: Allowance, result: Exploring) -> None:

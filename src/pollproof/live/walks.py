@@ -132,26 +132,32 @@ def called_back(session: LiveSession) -> None:
     if history is None or history.terminal is None:
         return
     since, waited = session.clock.now(), 0.0
-    while waited < source.patience:
-        session.hear()
-        history = session.history(handle)
-        if session.nameless_callbacks or (history is not None and history.callbacks):
+    while not _was_called_back(session, handle):
+        if waited >= source.patience:
+            session.miss(handle, since, f"none came within {source.patience:g} s of real time")
             break
         source.wait(source.patience / 10)
         waited += source.patience / 10
-    else:
-        session.miss(handle, since, f"none came within {source.patience:g} s of real time")
     session.look(handle)
+
+
+def _was_called_back(session: LiveSession, handle: Handle) -> bool:
+    """Whether a callback has come of a task, or one that names none."""
+    session.hear()
+    history = session.history(handle)
+    return session.nameless_callbacks > 0 or (history is not None and history.callbacks > 0)
 
 
 @_walk(lambda contract: contract.operation_of(Role.CANCEL) is not None)
 def given_up(session: LiveSession) -> None:
-    """One task that is cancelled, and polled to its end."""
-    handle = session.begin()
-    if handle is not None:
-        session.poll(handle)
-        session.cancel(handle)
-        _settle(session, handle)
+    """Two tasks that are cancelled, at once and after a poll, and polled to their ends."""
+    for polls in (0, 1):
+        handle = session.begin()
+        if handle is not None:
+            for _ in range(polls):
+                session.poll(handle)
+            session.cancel(handle)
+            _settle(session, handle)
 
 
 def _reachable(contract: Contract) -> bool:

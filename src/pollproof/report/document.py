@@ -58,6 +58,8 @@ def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
         "complete": exploring.complete,
     }
+    if exploring.live:
+        document["live"] = exploring.live
     return decided(document, strict=strict, require_all=require_all)
 
 
