@@ -2,7 +2,8 @@
 
 It shows that no file of those that were made crashes or hangs the reader, is counted although it could not be read, or
 is judged otherwise in another format, in another order or among foreign traffic. It shows nothing about files that
-nobody thought of making. The environment sets the number of inputs (FUZZ_INPUTS), the dice (FUZZ_SEED).
+nobody thought of making. They are the same however often it is repeated, so it is done once. The environment sets the
+number of inputs (FUZZ_INPUTS) and the dice (FUZZ_SEED).
 """
 
 from __future__ import annotations
@@ -12,17 +13,23 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 from pollproof.contract.model import Contract
 from pollproof.data import bundled
 from pollproof.loading import load_contract
-from tests.benchmarks.figures import Figure, Goal
+from tests.benchmarks.figures import Ratio, Sample, at_most
+from tests.benchmarks.plan import Plan
 from tests.fuzzing.inputs import Input, inputs
 from tests.fuzzing.oracles import Broken, judge, same
 
-INPUTS = int(os.environ.get("FUZZ_INPUTS", "100000"))
+BROKEN = Ratio("damaged recordings that crash, hang or mislead the reader", at_most(0))
+WORST = Ratio("processor seconds of the slowest damaged recording", at_most(2))
+RATE = Ratio("damaged recordings judged and reported in a second of processor time")
+RATIOS = (BROKEN, WORST, RATE)
+
+INPUTS, QUICK_INPUTS = 5_000, 300
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 
 SAME_EVERY = 100
@@ -30,6 +37,9 @@ SAME_EVERY = 100
 
 REPORT_EVERY = 20
 """One of so many inputs is reported too, as JSON and as JUnit."""
+
+TOLD = 20
+"""Broken expectations that are told in words."""
 
 
 class _Count:
@@ -59,29 +69,24 @@ class _Count:
             self.broken.append(f"conversation after input {number}: {error}")
 
 
-def measure(repeat: int, say: Callable[[str], None]) -> list[Figure]:
-    """The figures of this group; they are the same however often it is repeated, so it is done once."""
+def measure(plan: Plan) -> Iterator[Sample]:
+    """All inputs, once."""
+    total = int(os.environ.get("FUZZ_INPUTS") or plan.size(INPUTS, QUICK_INPUTS))
     contracts = {name: load_contract(name) for name in bundled()}
     dice, others = random.Random(SEED), random.Random(SEED + 1)
     count = _Count()
     started = time.process_time()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for number, one in enumerate(inputs(INPUTS, dice), 1):
+        for number, one in enumerate(inputs(total, dice), 1):
             count.one(contracts[one.contract], one, folder, number)
             if number % SAME_EVERY == 0:
                 count.same(contracts["capsolver"], folder, others, number)
-            if number % 5_000 == 0:
-                say(f"fuzz, {number} of {INPUTS}: {dict(count.kinds)}, worst {count.worst[0]:.2f} s")
+                plan.say(f"{number:,} of {total:,} damaged recordings")
     seconds = time.process_time() - started
-    for problem in count.broken[:20]:
-        say(f"BROKEN: {problem}")
-    say(f"worst: {count.worst[1]}")
-    total = sum(count.kinds.values())
-    return [
-        Figure(
-            "inputs that broke an expectation", [float(len(count.broken))], Goal(0, at_least=False), {**count.kinds}
-        ),
-        Figure("worst processor seconds of one input", [count.worst[0]], Goal(2, at_least=False)),
-        Figure("inputs a second of processor time", [total / seconds], None, {"judged alone": INPUTS / count.judging}),
-    ]
+    for problem in count.broken[:TOLD]:
+        plan.say(f"BROKEN: {problem}")
+    plan.say(f"slowest: {count.worst[1]}")
+    yield BROKEN.of(len(count.broken), **count.kinds)
+    yield WORST.of(count.worst[0])
+    yield RATE.of(sum(count.kinds.values()) / seconds, judged_alone=total / count.judging)

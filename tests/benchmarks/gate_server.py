@@ -14,7 +14,7 @@ import re
 import socket
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -26,9 +26,15 @@ from pollproof.gate.staging import StagedProvider
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import werkzeug_handler
-from tests.benchmarks.figures import Figure, Goal, medians
+from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
+from tests.benchmarks.plan import Plan
 
-REQUESTS = 2_000
+RATE = Ratio("requests/s of the gate's server: multiple of those of pytest-httpserver", at_least(5))
+TAIL = Ratio("its slowest request of a hundred: multiple of the median one", at_most(5))
+GROWTH = Ratio("its request with 10,000 tasks and as many logged requests: multiple of one with none", at_most(1.3))
+RATIOS = (RATE, TAIL, GROWTH)
+
+REQUESTS, QUICK_REQUESTS = 2_000, 500
 MANY = 10_000
 KEY = "YOUR_API_KEY"
 
@@ -110,41 +116,24 @@ def poll(client: RawClient, count: int) -> list[float]:
     return seconds
 
 
-def measure(repeat: int, say: Callable[[str], None]) -> list[Figure]:
-    """The figures."""
-    rates: list[dict[str, float]] = []
-    tails: list[dict[str, float]] = []
-    growth: list[dict[str, float]] = []
-    for number in range(repeat):
-        say(f"{number + 1} of {repeat}")
+def measure(plan: Plan) -> Iterator[Sample]:
+    """Both servers by turns, then the growth of the gate's."""
+    requests = plan.size(REQUESTS, QUICK_REQUESTS)
+    for _ in plan.rounds():
         with gate_server() as (base_url, server), pytest_httpserver() as other_url:
             client, other = RawClient(base_url), RawClient(other_url)
             poll(client, 200)
             poll(other, 20)
-            own = poll(client, REQUESTS)
-            theirs = poll(other, REQUESTS // 10)
-            rates.append({"gate, requests/s": len(own) / sum(own), "pytest-httpserver": len(theirs) / sum(theirs)})
-            tails.append(
-                {"p99, us": 1e6 * statistics.quantiles(own, n=100)[98], "median, us": 1e6 * statistics.median(own)}
-            )
+            own = poll(client, requests)
+            theirs = poll(other, requests // 10)
+            rate, other_rate = len(own) / sum(own), len(theirs) / sum(theirs)
+            yield RATE.of(rate / other_rate, gate_per_s=rate, pytest_httpserver_per_s=other_rate)
+            slowest, median = statistics.quantiles(own, n=100)[98], statistics.median(own)
+            yield TAIL.of(slowest / median, p99_us=slowest * 1e6, median_us=median * 1e6)
             other.close()
             for _ in range(MANY):
                 create(client)
             assert server.count > MANY
-            later = poll(client, REQUESTS)
-            growth.append({"then, us": 1e6 * statistics.median(later), "at first, us": 1e6 * statistics.median(own)})
+            later = statistics.median(poll(client, requests))
+            yield GROWTH.of(later / median, then_us=later * 1e6, at_first_us=median * 1e6)
             client.close()
-
-    def figure(name: str, samples: list[dict[str, float]], goal: Goal) -> Figure:
-        return Figure(name, [_ratio(sample) for sample in samples], goal, medians(samples))
-
-    return [
-        figure("requests/s of the gate over pytest-httpserver", rates, Goal(5)),
-        figure("p99 over the median", tails, Goal(5, at_least=False)),
-        figure("with 10,000 tasks and 10,000 logged requests over none", growth, Goal(1.3, at_least=False)),
-    ]
-
-
-def _ratio(sample: dict[str, float]) -> float:
-    first, second = sample.values()
-    return first / second

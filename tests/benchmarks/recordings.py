@@ -1,9 +1,10 @@
-"""Judging recordings: YAML against its parser, HAR against vcrpy's replay, many exchanges against a thousand.
+"""Judging recordings: YAML against its parser, HAR against vcrpy's replay, many exchanges against few.
 
 It shows what `check` costs, reading included, on CapSolver's traffic: tasks that are created, polled and solved, twenty
 at a time. Seconds are of the processor, so that waiting for a disk is not counted. Replaying means that http.client,
-the cheapest client that vcrpy stands in for, asks for every recorded answer in order; loading is not counted.
-The environment sets how many exchanges are many (RECORDINGS_EXCHANGES, 200,000 by itself).
+the cheapest client that vcrpy stands in for, asks for every recorded answer in order; loading is not counted, and since
+vcrpy's look-up is quadratic, a longer recording would flatter us more. Peaks of memory are those of a process of its
+own. The environment sets how many exchanges are many (RECORDINGS_EXCHANGES).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -24,22 +25,53 @@ import yaml
 from pollproof.loading import load_contract
 from pollproof.recordings.files import find
 from pollproof.recordings.judging import Checking, check
-from tests.benchmarks.figures import Figure, Goal, medians
+from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
+from tests.benchmarks.plan import Plan
 from tests.fuzzing.measured import measured
 from tests.fuzzing.traffic import stream, write_archive, write_cassette, write_har
 
-MANY = int(os.environ.get("RECORDINGS_EXCHANGES", "200000"))
+LAWFUL = Ratio("judging a lawful YAML cassette: multiple of the time that PyYAML takes to parse it", at_most(1.25))
+FAULTY = Ratio("judging a YAML cassette of which a tenth breaks a rule: the same multiple", at_most(1.25))
+REPLAY = Ratio("judging a HAR file: how many times faster than vcrpy replays the same", at_least(50))
+LONG = Ratio("an exchange of a long HAR file: multiple of one of a short file", at_most(1.1))
+LONG_MEMORY = Ratio("peak memory of a long HAR file: multiple of that of one of 10,000 exchanges", at_most(1.1))
+ARCHIVE = Ratio("an exchange of an archive of many files: multiple of one of an archive of few", at_most(1.1))
+ARCHIVE_MEMORY = Ratio("peak memory of an archive: multiple of that of one of 10,000 exchanges", at_most(1.1))
+UNSORTED = Ratio("an exchange of a file in no order: multiple of one of the same file in order")
+UNSORTED_MEMORY = Ratio("peak memory of a file in no order: multiple of that of the same file in order", at_most(1.1))
+RATIOS = (LAWFUL, FAULTY, REPLAY, LONG, LONG_MEMORY, ARCHIVE, ARCHIVE_MEMORY, UNSORTED, UNSORTED_MEMORY)
+
+MANY, QUICK_MANY = 100_000, 10_000
+SOME, QUICK_SOME = 10_000, 5_000
 FEW = 1_000
-SOME = 10_000
-UNSORTED = 100_000
+REPLAYED, QUICK_REPLAYED = 1_000, 100
 EACH = 50
 """Exchanges of one file of an archive."""
 
-REPLAYS = 3
+REPLAYS = 2
 """Repeats of vcrpy's replay at most: each takes a quarter of a minute."""
 
+LONGEST = 2
+"""Repeats of what is long, at most."""
+
+AROUND = 5
+"""Measurements of what is short before what is long, and as many after it."""
+
 CONTRACT = load_contract("capsolver")
-Say = Callable[[str], None]
+
+
+def measure(plan: Plan) -> Iterator[Sample]:
+    """One ratio after the other, since each has files of its own."""
+    many = int(os.environ.get("RECORDINGS_EXCHANGES") or plan.size(MANY, QUICK_MANY))
+    some = plan.size(SOME, QUICK_SOME)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yield from against_parser(folder, plan, LAWFUL, 0.0)
+        yield from against_parser(folder, plan, FAULTY, 0.1)
+        yield from against_replay(folder, plan)
+        yield from many_against_few(folder, plan, many, some)
+        yield from archive_against_few(folder, plan, many, some)
+        yield from unsorted_against_sorted(folder, plan, many)
 
 
 def seconds(act: Callable[[], object]) -> float:
@@ -56,23 +88,11 @@ def judged(*paths: Path) -> Checking:
     return found
 
 
-def measure(repeat: int, say: Say) -> list[Figure]:
-    """The figures of this group."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        figures = [against_parser(folder, repeat, say, faults) for faults in (0.0, 0.1)]
-        figures.append(against_replay(folder, min(repeat, REPLAYS), say))
-        figures += many_against_few(folder, repeat, say)
-        figures += archive_against_few(folder, repeat, say)
-        figures += unsorted_against_sorted(folder, repeat, say)
-    return figures
-
-
 # ------------------------------------------------------------------------------- YAML and its parser
 
 
-def against_parser(folder: Path, repeat: int, say: Say, faults: float) -> Figure:
-    """Judging a YAML cassette as a share of what PyYAML's C loader takes for it."""
+def against_parser(folder: Path, plan: Plan, ratio: Ratio, faults: float) -> Iterator[Sample]:
+    """Judging a YAML cassette as a multiple of what PyYAML's C loader takes for it."""
     path = write_cassette(folder / "t.yaml", islice(stream(faults=faults), 2 * FEW))
     found = judged(path)
     assert found.tally.matched == 2 * FEW
@@ -82,30 +102,25 @@ def against_parser(folder: Path, repeat: int, say: Say, faults: float) -> Figure
         with path.open("rb") as file:
             yaml.load(file, Loader=yaml.CSafeLoader)
 
-    samples = []
-    for number in range(repeat):
-        samples.append({"check s": seconds(lambda: judged(path)), "parse s": seconds(parse)})
-        say(f"recordings, YAML, {number + 1} of {repeat}")
-    what = f"{found.ledger.violations} violations" if faults else "lawful"
-    ratios = [sample["check s"] / sample["parse s"] for sample in samples]
-    return Figure(f"YAML, {2 * FEW:,} interactions, {what}: check / parse", ratios, Goal(1.25, False), medians(samples))
+    for _ in plan.rounds("YAML"):
+        check_s, parse_s = seconds(lambda: judged(path)), seconds(parse)
+        parts = {"exchanges": 2 * FEW, "violations": found.ledger.violations}
+        yield ratio.of(check_s / parse_s, check_s=check_s, parse_s=parse_s, **parts)
 
 
 # --------------------------------------------------------------------------------- HAR and a replay
 
 
-def against_replay(folder: Path, repeat: int, say: Say) -> Figure:
-    """Judging a HAR file as a multiple of the speed at which vcrpy replays the same exchanges."""
-    said = list(islice(stream(), FEW))
+def against_replay(folder: Path, plan: Plan) -> Iterator[Sample]:
+    """Judging a HAR file, and the speed at which vcrpy replays the same exchanges."""
+    count = plan.size(REPLAYED, QUICK_REPLAYED)
+    said = list(islice(stream(), count))
     path = write_har(folder / "t.har", said)
     cassette = write_cassette(folder / "t.yaml", said)
     requests = [(one.path, json.dumps(one.asked).encode()) for one in said]
-    samples = []
-    for number in range(repeat):
-        samples.append({"check s": seconds(lambda: judged(path)), "replay s": replay(cassette, requests)})
-        say(f"recordings, replay, {number + 1} of {repeat}")
-    ratios = [sample["replay s"] / sample["check s"] for sample in samples]
-    return Figure(f"HAR, {FEW:,} exchanges: vcrpy's replay / check", ratios, Goal(50), medians(samples))
+    for _ in plan.rounds("replay by vcrpy", REPLAYS):
+        check_s, replay_s = seconds(lambda: judged(path)), replay(cassette, requests)
+        yield REPLAY.of(replay_s / check_s, check_s=check_s, replay_s=replay_s, exchanges=count)
 
 
 def replay(cassette: Path, requests: Sequence[tuple[str, bytes]]) -> float:
@@ -127,59 +142,50 @@ def replay(cassette: Path, requests: Sequence[tuple[str, bytes]]) -> float:
 
 def each(path: Path, count: int) -> float:
     """Processor seconds of one exchange of a recording or of an archive of so many."""
-    paths = find([str(path)])
+    paths = [Path(str(found)) for found in find([str(path)])]
     return seconds(lambda: judged(*paths)) / count
 
 
-def _against_few(name: str, many: Path, few: Path, counts: tuple[int, int], repeat: int, say: Say) -> Figure:
-    samples = []
-    rounds = 5
-    for number in range(max(1, min(repeat, FEW * 1000 // counts[0]))):
-        before = [each(few, counts[1]) for _ in range(rounds)]
-        cost = each(many, counts[0])
-        after = [each(few, counts[1]) for _ in range(rounds)]
-        samples.append({"many us": cost * 1e6, "few us": sum(before + after) / (2 * rounds) * 1e6})
-        say(f"recordings, {name}, {number + 1}")
-    ratios = [sample["many us"] / sample["few us"] for sample in samples]
-    words = f"{name}, an exchange of {counts[0]:,} / of {counts[1]:,}"
-    return Figure(words, ratios, Goal(1.1, False), medians(samples))
+def against_few(ratio: Ratio, plan: Plan, many: tuple[Path, int], few: tuple[Path, int]) -> Iterator[Sample]:
+    """Seconds of one exchange of what is long over those of what is short, which is measured before and after it."""
+    for _ in plan.rounds("many against few exchanges", LONGEST):
+        before = [each(*few) for _ in range(AROUND)]
+        cost = each(*many)
+        after = [each(*few) for _ in range(AROUND)]
+        least = sum(before + after) / (2 * AROUND)
+        yield ratio.of(cost / least, of_many_us=cost * 1e6, of_few_us=least * 1e6, many=many[1], few=few[1])
 
 
-def _memory(name: str, many: Path, some: Path) -> Figure:
-    peaks = [measured("capsolver", [path], 3600)[path.name].peak for path in (many, some)]
-    return Figure(
-        f"{name}: peak memory", [peaks[0] / peaks[1]], Goal(1.1, False), {"MiB": peaks[0], "of few": peaks[1]}
-    )
+def memory(ratio: Ratio, plan: Plan, first: Path, second: Path) -> Iterator[Sample]:
+    """Peak memory of judging the first over that of judging the second."""
+    plan.say("memory")
+    peaks = [measured("capsolver", [path], 3600)[path.name].peak for path in (first, second)]
+    yield ratio.of(peaks[0] / peaks[1], MiB=peaks[0], of_the_other=peaks[1])
 
 
-def many_against_few(folder: Path, repeat: int, say: Say) -> list[Figure]:
+def many_against_few(folder: Path, plan: Plan, many: int, some: int) -> Iterator[Sample]:
     """One file of many exchanges, in order of time: seconds of one exchange and memory."""
-    paths = {count: write_har(folder / f"{count}.har", islice(stream(), count)) for count in (MANY, SOME, FEW)}
-    cost = _against_few("HAR", paths[MANY], paths[FEW], (MANY, FEW), repeat, say)
-    memory = _memory(f"HAR, {MANY:,} / {SOME:,}", paths[MANY], paths[SOME])
-    paths[MANY].unlink()
-    return [cost, memory]
+    paths = {count: write_har(folder / f"{count}.har", islice(stream(), count)) for count in (many, some, FEW)}
+    yield from against_few(LONG, plan, (paths[many], many), (paths[FEW], FEW))
+    yield from memory(LONG_MEMORY, plan, paths[many], paths[some])
 
 
-def archive_against_few(folder: Path, repeat: int, say: Say) -> list[Figure]:
+def archive_against_few(folder: Path, plan: Plan, many: int, some: int) -> Iterator[Sample]:
     """The same in many files in folders."""
     paths = {}
-    for count in (MANY, SOME, FEW):
+    for count in (many, some, FEW):
         paths[count] = write_archive(folder / f"archive-{count}", count // EACH, EACH)
-    cost = _against_few("archive", paths[MANY], paths[FEW], (MANY, FEW), repeat, say)
-    return [cost, _memory(f"archive, {MANY // EACH:,} / {SOME // EACH:,} files", paths[MANY], paths[SOME])]
+    yield from against_few(ARCHIVE, plan, (paths[many], many), (paths[FEW], FEW))
+    yield from memory(ARCHIVE_MEMORY, plan, paths[many], paths[some])
 
 
-def unsorted_against_sorted(folder: Path, repeat: int, say: Say) -> list[Figure]:
+def unsorted_against_sorted(folder: Path, plan: Plan, count: int) -> Iterator[Sample]:
     """A file whose entries are in no order."""
-    said = list(islice(stream(), UNSORTED))
+    said = list(islice(stream(), count))
     straight = write_har(folder / "sorted.har", said)
     random.Random(0).shuffle(said)
     mixed = write_har(folder / "unsorted.har", said)
-    samples = []
-    for number in range(min(repeat, 3)):
-        samples.append({"unsorted us": each(mixed, UNSORTED) * 1e6, "sorted us": each(straight, UNSORTED) * 1e6})
-        say(f"recordings, unsorted, {number + 1}")
-    ratios = [sample["unsorted us"] / sample["sorted us"] for sample in samples]
-    cost = Figure(f"HAR, {UNSORTED:,} exchanges: unsorted / sorted", ratios, None, medians(samples))
-    return [cost, _memory(f"HAR, {UNSORTED:,} unsorted / sorted", mixed, straight)]
+    for _ in plan.rounds("entries in no order", LONGEST):
+        unsorted, ordered = each(mixed, count), each(straight, count)
+        yield UNSORTED.of(unsorted / ordered, in_no_order_us=unsorted * 1e6, in_order_us=ordered * 1e6)
+    yield from memory(UNSORTED_MEMORY, plan, mixed, straight)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
@@ -19,7 +20,13 @@ from pollproof.recordings.replaying import Replay
 from pollproof.reference.server import serve_handler
 from pollproof.trace import Exchange, Request, Response
 from pollproof.transport.http import HttpTarget
-from tests.benchmarks.figures import Figure, Goal, medians
+from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
+from tests.benchmarks.plan import Plan
+
+SERVED = Ratio("answers/s over HTTP from 10,000 recorded interactions: share of those from 10", at_least(0.8))
+ALONE = Ratio("the look-up alone, from 10,000 recorded interactions: share of the speed from 10", at_least(0.8))
+LOADING = Ratio("loading an interaction of 10,000: multiple of loading one of 1,000", at_most(1.5))
+RATIOS = (SERVED, ALONE, LOADING)
 
 POLLS = 4
 """Polls of each task; a creation comes before them."""
@@ -52,6 +59,9 @@ def recording(interactions: int) -> Iterator[Recorded]:
         yield Recorded("made by hand", place + 1, Exchange(request, answer, float(place), float(place)))
 
 
+Ask = Callable[[Request], object]
+
+
 class Asked:
     """A recording that is asked in its own order, over and over."""
 
@@ -63,7 +73,7 @@ class Asked:
         self.requests = [entry.exchange.request for entry in entries]
         self._next = 0
 
-    def seconds(self, ask: Callable[[Request], object]) -> float:
+    def seconds(self, ask: Ask) -> float:
         """Seconds that one request took in a block of them."""
         spent = 0.0
         for _ in range(BLOCK // SMALL):
@@ -79,44 +89,30 @@ class Asked:
         return spent / BLOCK
 
 
-def rates(small: Asked, large: Asked, of: Callable[[Asked], Callable[[Request], object]]) -> dict[str, float]:
-    """Requests per second of both, asked by turns until the large one is used up."""
-    spent = {"small": 0.0, "large": 0.0}
-    blocks = LARGE // BLOCK
+def compare(ratio: Ratio, small: tuple[Asked, Ask], large: tuple[Asked, Ask], blocks: int) -> Sample:
+    """Requests per second of the large one in shares of the small one's, asked by turns in so many blocks."""
+    short = long = 0.0
     for _ in range(blocks):
-        spent["small"] += small.seconds(of(small)) / blocks
-        spent["large"] += large.seconds(of(large)) / blocks
-    return {f"{SMALL} per s": 1 / spent["small"], f"{LARGE} per s": 1 / spent["large"]}
+        short += small[0].seconds(small[1]) / blocks
+        long += large[0].seconds(large[1]) / blocks
+    return ratio.of(short / long, short_per_s=1 / short, long_per_s=1 / long)
 
 
-def measure(repeat: int, say: Callable[[str], None]) -> list[Figure]:
-    """The figures of this group."""
+def measure(plan: Plan) -> Iterator[Sample]:
+    """The look-up alone, then over HTTP, then loading, in each round."""
     contract = load_contract("capsolver")
-    alone, served, loading = [], [], []
-    for number in range(repeat):
-        small, large = Asked(contract, SMALL), Asked(contract, LARGE)
-        middle = Asked(contract, LARGE // 10)
-        loading.append({f"{LARGE // 10} us": middle.loading * 1e6, f"{LARGE} us": large.loading * 1e6})
-        alone.append(rates(small, large, lambda asked: asked.replay.handle))
-        with serve_handler(small.replay.handle) as first, serve_handler(large.replay.handle) as second:
-            targets = {id(small): HttpTarget(first), id(large): HttpTarget(second)}
-            served.append(rates(small, large, lambda asked, found=targets: found[id(asked)].exchange))  # type: ignore[misc]
-            for target in targets.values():
-                target.close()
+    blocks = plan.size(LARGE // BLOCK, 4)
+    for _ in plan.rounds():
+        small, middle, large = (Asked(contract, size) for size in (SMALL, LARGE // 10, LARGE))
+        yield compare(ALONE, (small, small.replay.handle), (large, large.replay.handle), blocks)
+        with (
+            serve_handler(small.replay.handle) as first,
+            serve_handler(large.replay.handle) as second,
+            closing(HttpTarget(first)) as short,
+            closing(HttpTarget(second)) as long,
+        ):
+            yield compare(SERVED, (small, short.exchange), (large, long.exchange), blocks)
         assert small.replay.misses == large.replay.misses == 0
-        say(f"replaying, {number + 1} of {repeat}")
-    return [
-        Figure("serve --cassette: speed at 10,000 against 10, HTTP", _ratios(served), Goal(0.8), medians(served)),
-        Figure("look-up alone: speed at 10,000 against 10", _ratios(alone), Goal(0.8), medians(alone)),
-        Figure(
-            "loading: cost of an interaction at 10,000 against 1,000",
-            _ratios(loading),
-            Goal(1.5, at_least=False),
-            medians(loading),
-        ),
-    ]
-
-
-def _ratios(samples: list[dict[str, float]]) -> list[float]:
-    """The second part of each sample in shares of the first."""
-    return [second / first for first, second in (sample.values() for sample in samples)]
+        yield LOADING.of(
+            large.loading / middle.loading, of_1000_us=middle.loading * 1e6, of_10000_us=large.loading * 1e6
+        )

@@ -7,14 +7,18 @@ of an unlawful answer: xmlschema words every one of those, once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import xmlschema
 
 from pollproof.loading import load_contract
 from pollproof.soap import XsdShape
-from tests.benchmarks.figures import Figure, Goal
+from tests.benchmarks.figures import Ratio, Sample, at_most
+from tests.benchmarks.plan import Plan
+
+CHECK = Ratio("check of a lawful SOAP answer: share of the time that xmlschema takes", at_most(0.1))
+RATIOS = (CHECK,)
 
 ANSWER = b"""<?xml version="1.0" encoding="UTF-8"?>
 <SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/" xmlns:ns="ns1"><SOAP-ENV:Body>
@@ -23,30 +27,26 @@ ANSWER = b"""<?xml version="1.0" encoding="UTF-8"?>
 <requestStatus>SUCCESS</requestStatus><requestStatusDescription>Request succeeded.</requestStatusDescription>
 </return></ns:getTaskStatusResponse></SOAP-ENV:Body></SOAP-ENV:Envelope>"""
 
-ROUNDS = 300
+CHECKS = 300
 """Checks of each kind in one measurement."""
 
 
-def seconds(check: Callable[[], object]) -> float:
-    """Processor seconds of one check."""
-    started = time.process_time()
-    for _ in range(ROUNDS):
-        check()
-    return (time.process_time() - started) / ROUNDS
-
-
-def measure(repeat: int, say: Callable[[str], None]) -> list[Figure]:
-    """The figure of this group."""
+def measure(plan: Plan) -> Iterator[Sample]:
+    """Both by turns."""
     path = load_contract("cnode").schemas["cnode/getTaskStatus.response.xsd"]
     fast, worded = XsdShape(Path(path)), xmlschema.XMLSchema10(path)
     text = ANSWER.decode()
     assert fast.check_body(ANSWER) == ()
     assert worded.is_valid(text)
-    own, theirs = [], []
-    for number in range(repeat):
-        own.append(seconds(lambda: fast.check_body(ANSWER)))
-        theirs.append(seconds(lambda: worded.is_valid(text)))
-        say(f"soap, {number + 1} of {repeat}")
-    ratios = [left / right for left, right in zip(own, theirs, strict=True)]
-    parts = {"check us": min(own) * 1e6, "xmlschema us": min(theirs) * 1e6}
-    return [Figure("SOAP shape check: share of xmlschema's time", ratios, Goal(0.1, at_least=False), parts)]
+    for _ in plan.rounds():
+        own = seconds(lambda: fast.check_body(ANSWER))
+        theirs = seconds(lambda: worded.is_valid(text))
+        yield CHECK.of(own / theirs, check_us=own * 1e6, xmlschema_us=theirs * 1e6)
+
+
+def seconds(check: Callable[[], object]) -> float:
+    """Processor seconds of one check."""
+    started = time.process_time()
+    for _ in range(CHECKS):
+        check()
+    return (time.process_time() - started) / CHECKS

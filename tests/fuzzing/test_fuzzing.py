@@ -1,4 +1,4 @@
-"""A sample of fuzzed recordings; `python -m tests.benchmarks fuzz` tries a hundred thousand."""
+"""A sample of fuzzed recordings; `python -m tests.benchmarks fuzz` tries thousands."""
 
 from __future__ import annotations
 
