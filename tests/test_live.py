@@ -461,6 +461,20 @@ def test_pytest_on_the_contracts_makes_live_runs_too() -> None:
     assert "# walk two-at-once ended" in Path("run.yaml").read_text()
 
 
+def test_workers_do_not_share_an_account() -> None:
+    words = ["--provider", "cnode", "--base-url", "http://127.0.0.1:9", "--live"]
+    for own in (
+        ["pytest", str(Path(__file__).parents[1] / "contracts"), *words],
+        ["pollproof", "verify", "cnode", *words[2:]],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", *own, "-n", "2"], capture_output=True, text=True, timeout=90,
+            env=clean_environment(), check=False,
+        )  # fmt: skip
+        assert done.returncode in (2, 4)
+        assert "-n does not go with --live: an account has one pace" in done.stderr
+
+
 def advance(clock: ShiftedClock, request: Request) -> Response:
     clock.advance(json.loads(request.body)["seconds"])
     return Response(200, {}, b"")

@@ -88,6 +88,8 @@ def is_taken(parser: pytest.Parser, name: str) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if option(config, "--live") and option(config, "--numprocesses"):
+        raise pytest.UsageError("-n does not go with --live: an account has one pace")
     config.stash[EXPLORED] = {}
     config.addinivalue_line("markers", "xdist_group(name): tests of one provider run on one worker")
 
