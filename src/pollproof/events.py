@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pollproof.bodies import Unreadable, canonical
 from pollproof.codecs import Check, check_of, codec_of
-from pollproof.contract.conditions import compile_any, compile_condition
+from pollproof.contract.conditions import Condition, compile_any, compile_condition
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
-from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.contract.places import MISSING, Place, View, compile_place
 from pollproof.outcomes import OPERATION, OUTCOME_PATH, read_outcome
 from pollproof.shapes import ShapeError
 from pollproof.trace import Exchange
@@ -108,6 +109,7 @@ class _OperationReader:
         "marks",
         "operation",
         "phases",
+        "plain",
         "reads_http",
         "refused",
         "result",
@@ -116,7 +118,7 @@ class _OperationReader:
         "task_id",
     )
 
-    def __init__(self, operation: Operation, check: Mapping[str, Check]) -> None:
+    def __init__(self, operation: Operation, check: Mapping[str, Check], inline: tuple[Condition, ...]) -> None:
         self.operation = operation
         self.role = operation.role
         self.inbound = operation.role in (Role.CALLBACK, Role.OUTCOME)
@@ -130,24 +132,34 @@ class _OperationReader:
         self.phases = [(compile_condition(condition), phase) for condition, phase in operation.phases]
         conditions = [*operation.refused, *(c for c, _ in operation.phases), *(c for c, _ in operation.effects)]
         self.reads_http = any(condition.at.area == "http" for condition in conditions)
+        places = [operation.task_id, operation.echo, operation.status, operation.result, operation.error_code]
+        places += [*operation.marks.values(), *(condition.at for condition in (*conditions, *inline))]
+        # Without headers, and with neither message from the other side, the bodies and the status say all there is.
+        self.plain = not self.inbound and not any(_reads_header(place) for place in places)
         self.marks = [(name, compile_place(place)) for name, place in operation.marks.items()]
         self.check_request = None if operation.request_schema is None else check[operation.request_schema]
         self.check_response = None if operation.response_schema is None else check[operation.response_schema]
 
 
+def _reads_header(place: Place | None) -> bool:
+    return place is not None and (place.area == "header" or _reads_header(place.otherwise))
+
+
 class Reader:
-    """Reads exchanges through one contract. Holds only compiled forms, no state of any trace."""
+    """Reads exchanges through one contract. Holds compiled forms, and what it last read, but no state of any trace."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
         self.codec = codec_of(contract.body, contract.namespace)
         self._read_body = self.codec.read
         checks = {name: check_of(schema) for name, schema in contract.schemas.items()}
+        inline = tuple(condition for kind in contract.kinds.values() if kind.inline for condition in kind.when)
+        self._last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._literal: dict[tuple[str, str], _OperationReader] = {}
         self._elements: dict[tuple[str, str], dict[str, _OperationReader]] = {}
         self._templates: list[tuple[str, re.Pattern[str], _OperationReader]] = []
         for operation in contract.operations.values():
-            reader = _OperationReader(operation, checks)
+            reader = _OperationReader(operation, checks, inline)
             if operation.role is Role.CALLBACK:
                 self._literal["POST", CALLBACK_PATH] = reader
             elif "{" in operation.path:
@@ -157,16 +169,14 @@ class Reader:
                 self._elements.setdefault((operation.method, operation.path), {})[operation.element] = reader
             else:
                 self._literal[operation.method, operation.path] = reader
-        self._literal["POST", OUTCOME_PATH] = _OperationReader(OPERATION, checks)
+        self._literal["POST", OUTCOME_PATH] = _OperationReader(OPERATION, checks, inline)
         self._poll = next(
             (reader for readers in self._elements.values() for reader in readers.values() if reader.role is Role.POLL),
             None,
         )
         self._statuses = dict(contract.statuses)
         self._prefixes = [(value[:-1], status) for value, status in contract.statuses.items() if value.endswith("*")]
-        self._inline = compile_any(
-            tuple(condition for kind in contract.kinds.values() if kind.inline for condition in kind.when)
-        )
+        self._inline = compile_any(inline)
         self._has_inline = any(kind.inline for kind in contract.kinds.values())
 
     def _find(self, method: str, path: str, body: Any) -> tuple[_OperationReader, Mapping[str, str]] | None:
@@ -205,10 +215,29 @@ class Reader:
     def read(self, exchange: Exchange, number: int) -> Event | None:
         """The event of an exchange; None where it belongs to no operation of the contract. Never raises."""
         request, response = exchange.request, exchange.response
+        # Most polls are answered as the one before was, so what the same bytes say is kept for a while.
+        if response is None:
+            key: tuple[Any, ...] = (request.method, request.path, request.body, exchange.probe)
+        else:
+            key = (request.method, request.path, request.body, exchange.probe, response.status, response.body)
+        known = self._last.get(key)
+        if known is not None:
+            return _event((number, exchange, *known))
+        event, plain = self._read(exchange, number)
+        size = len(request.body) if response is None else len(request.body) + len(response.body)
+        if event is not None and plain and size <= _SHORT:
+            if len(self._last) >= _LAST:
+                self._last.clear()
+            self._last[key] = event[2:]
+        return event
+
+    def _read(self, exchange: Exchange, number: int) -> tuple[Event | None, bool]:
+        """The event of an exchange, and whether it follows from method, path, bodies, HTTP status and probe alone."""
+        request, response = exchange.request, exchange.response
         asked = self._read_body(request.body) if request.body or request.method != "GET" else MISSING
         found = self._find(request.method, request.path, asked)
         if found is None:
-            return None
+            return None, False
         reader, variables = found
         request_errors: tuple[ShapeError, ...] = ()
         response_errors: tuple[ShapeError, ...] = ()
@@ -217,7 +246,7 @@ class Reader:
         told: Any = MISSING
         if reader.inbound:  # the provider asked, so its state stands in the request
             if reader.role is Role.OUTCOME:
-                return _outcome(exchange, number)
+                return _outcome(exchange, number), False
             view = View(asked, MISSING, variables, request.headers, _NOTHING, None)
             answer = Answer.UNREADABLE if type(asked) is Unreadable else Answer.STATE
         elif response is None:
@@ -281,7 +310,7 @@ class Reader:
             marks = {name: value for name, value in values.items() if value is not MISSING}
         transient = response is not None and type(told) is Unreadable and response.status in TRANSIENT_HTTP
         raw = MISSING if reader.role is Role.BATCH else reader.task_id(view)
-        return Event(
+        event = Event(
             number,
             exchange,
             reader.operation,
@@ -309,6 +338,7 @@ class Reader:
             and not (answer is Answer.REFUSED and reader.effects),
             transient,
         )
+        return event, reader.plain
 
     def _members(self, operation: Operation, entries: Any) -> tuple[Member, ...]:
         """The tasks of a batch answer: the array at `entries`, each with its id where a creation has it."""
@@ -323,6 +353,15 @@ class Reader:
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+_LAST = 512
+"""Exchanges whose reading is kept."""
+
+_SHORT = 4096
+"""Bytes of both bodies of an exchange whose reading is kept, so that what is kept stays small."""
+
+_event = partial(tuple.__new__, Event)
+"""An event of all its values in their order, without the cost of naming them."""
 
 
 def _outcome(exchange: Exchange, number: int) -> Event:

@@ -31,6 +31,37 @@ def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
     return tuple(clause for clause in contract.clauses if not subjects or clause.subject in subjects)
 
 
+class _Checks:
+    """The clauses by which the events of one operation are judged.
+
+    The `plain` ones find the same in all events that are `alike`, so they are asked about the first of them only.
+    """
+
+    __slots__ = ("_held", "alike", "every", "others", "plain")
+
+    def __init__(self) -> None:
+        self.every: list[Check] = []
+        self.others: list[Check] = []
+        self.plain: list[Check] = []
+        self.alike: Callable[[Event], int] | None = None
+        self._held: dict[int, list[Entry]] = {}
+
+    def of(self, event: Event, *, twice: bool) -> list[Check]:
+        """The clauses that are to be asked about an event; what an earlier one has answered for it is counted."""
+        if self.alike is None or twice or event.request_errors or event.response_errors:
+            return self.every
+        number = self.alike(event)
+        held = self._held.get(number)
+        if held is None:
+            found = [(entry, judge(_STRANGER, event, parameters)) for judge, parameters, entry, _, _ in self.plain]
+            if any(isinstance(finding, Violation) for _, finding in found):
+                return self.every
+            held = self._held[number] = [entry for entry, finding in found if finding is HELD]
+        for entry in held:
+            entry.exercised += 1
+        return self.others
+
+
 class Monitor:
     """Judges one trace, exchange by exchange. `ledger` may be shared by the monitors of several traces.
 
@@ -69,9 +100,9 @@ class Monitor:
             for probe in (None, *reader.contract.probe_names)
         }
 
-    def _select(self, operation: Operation, probe: str | None) -> list[Check]:
+    def _select(self, operation: Operation, probe: str | None) -> _Checks:
         """The clauses that an exchange of this operation, with this fault in its request, can say anything about."""
-        selected: list[Check] = []
+        selected = _Checks()
         for clause in self.clauses:
             kind = KINDS[clause.kind]
             if operation.role not in kind.roles or (probe is not None and not kind.probes):
@@ -81,7 +112,13 @@ class Monitor:
             if getattr(clause.parameters, "probe", probe) != probe:
                 continue
             of_account = kind.scope == "account"
-            selected.append((kind.judge, clause.parameters, self.ledger[clause.id], kind.ordered, of_account))
+            check = kind.judge, clause.parameters, self.ledger[clause.id], kind.ordered, of_account
+            selected.every.append(check)
+            if kind.alike is None or operation.role is Role.FETCH or selected.alike not in (None, kind.alike):
+                selected.others.append(check)
+            else:
+                selected.alike = kind.alike
+                selected.plain.append(check)
         return selected
 
     def reset(self) -> None:
@@ -123,7 +160,7 @@ class Monitor:
         # Of answers that were on their way at the same time nobody knows which was given first.
         unordered = exchange.sent < history.answered
         for judge, parameters, entry, ordered, of_account in (
-            self._checks[event.operation.name, exchange.probe] if judged else ()
+            self._checks[event.operation.name, exchange.probe].of(event, twice=twice) if judged else ()
         ):
             if (twice and not of_account) or (unordered and ordered):
                 continue  # with two tasks of this id, nothing that is said of one of them can be held against it

@@ -18,7 +18,7 @@ from pollproof.contract.model import Contract, Subject
 from pollproof.events import Reader
 from pollproof.explore import machine
 from pollproof.explore.clocks import HookedClock
-from pollproof.explore.machine import STEPS, Exploration, Mover
+from pollproof.explore.machine import MOVES, Exploration, Mover
 from pollproof.explore.session import Session
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
@@ -91,7 +91,7 @@ def run_empty(examples: int, seed: int, *, draws: bool = False) -> Run:
 
     settings = hypothesis.settings(
         max_examples=examples,
-        stateful_step_count=STEPS,
+        stateful_step_count=MOVES,
         deadline=None,
         database=None,
         print_blob=False,

@@ -66,7 +66,9 @@ class Kind:
     """A registered kind. `scope` is `task` (judged on one history) or `account` (judged on all of them).
 
     `ordered` kinds need to know in which order the answers about a task were given, `timed` ones when. Those with
-    `streaks` need to know what was asked again and again.
+    `streaks` need to know what was asked again and again. Where two events of an operation (other than asking for a
+    result) have no errors in their bodies, and `alike` gives the same number for both, the kind finds the same in both,
+    whatever the history, and is not asked again.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Kind:
     ordered: bool
     timed: bool
     streaks: bool
+    alike: Callable[[Any], int] | None = None
 
     @property
     def sentence(self) -> str:
@@ -111,12 +114,13 @@ def kind(
     ordered: bool = True,
     timed: bool = False,
     streaks: bool = False,
+    alike: Callable[[Any], int] | None = None,
 ) -> Callable[[Callable[[Any, Any, Any], Finding]], Callable[[Any, Any, Any], Finding]]:
     """Register a function as a kind. With `probes` it also sees requests that are deliberately wrong."""
 
     def register(function: Callable[[Any, Any, Any], Finding]) -> Callable[[Any, Any, Any], Finding]:
         subjects = subject if isinstance(subject, tuple) else (subject,)
-        KINDS[name] = Kind(name, function, parameters, subjects, scope, roles, probes, ordered, timed, streaks)
+        KINDS[name] = Kind(name, function, parameters, subjects, scope, roles, probes, ordered, timed, streaks, alike)
         return function
 
     return register

@@ -55,7 +55,21 @@ def _is_when(event: Event, when: str) -> bool:
     return event.answer is Answer.STATE
 
 
-@kind("shape", subject=(Subject.PROVIDER, Subject.CLIENT), roles=ANY, parameters=ShapeRule, probes=True, ordered=False)
+def _looks(event: Event) -> int:
+    """What an event without errors in its bodies is to a shape, as a number."""
+    answer = 4 if event.answer is Answer.STATE else 8 if event.answer is Answer.REFUSED else 0
+    return answer + event.formal + 2 * (event.phase is Phase.SUCCEEDED)
+
+
+@kind(
+    "shape",
+    subject=(Subject.PROVIDER, Subject.CLIENT),
+    roles=ANY,
+    parameters=ShapeRule,
+    probes=True,
+    ordered=False,
+    alike=_looks,
+)
 def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding:
     """A body has the documented shape."""
     if event.operation.name != rule.operation:

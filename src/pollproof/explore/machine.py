@@ -1,8 +1,9 @@
 """The Hypothesis state machine: random interleavings of several tasks, with time steps drawn from the deadlines.
 
 The machine has one rule with one draw: the moves are weighted in a table, which costs Hypothesis a tenth of what
-rules with bundles and preconditions cost, and shrinks toward the first move and the first task. What is drawn never
-depends on an answer, so a target that answers differently on a replay cannot upset the data generation.
+rules with bundles and preconditions cost, and shrinks toward the first move and the first task. A step of Hypothesis
+costs as much as an exchange in process, so one step makes several moves. What is drawn never depends on an answer, so a
+target that answers differently on a replay cannot upset the data generation.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import hypothesis
@@ -25,8 +27,17 @@ from pollproof.explore.session import Handle, Session, TargetUnusable
 from pollproof.explore.walks import edge, until_age
 from pollproof.ledger import Ledger, Verdict
 
-STEPS = 50
+MOVES = 50
 """Moves in one example: long examples are twice as cheap a move as short ones."""
+
+STRETCH = 10
+"""Moves in one step of Hypothesis."""
+
+PLANS = st.binary(min_size=2 * MOVES, max_size=2 * MOVES)
+"""All choices of an example in one draw: two bytes for each move, which one it is and what it is about.
+
+A draw for each step would cost more, and leave much of the first examples of a run at its simplest.
+"""
 
 SLOTS = 8
 """Tasks that a move can pick from: the newest ones."""
@@ -206,7 +217,6 @@ class Exploration:
         examples: int,
         seconds: float,
         seed: int,
-        steps: int = STEPS,
         database: ExampleDatabase | None = None,
         replays: bool = True,
         until: frozenset[str] = frozenset(),
@@ -219,7 +229,6 @@ class Exploration:
         self._examples = examples
         self._end = time.monotonic() + seconds
         self._seed = seed
-        self._steps = steps
         self._database = database
         self._replays = replays
         self._until = until
@@ -281,7 +290,7 @@ class Exploration:
                 return
             settings = hypothesis.settings(
                 max_examples=remaining,
-                stateful_step_count=self._steps,
+                stateful_step_count=MOVES // STRETCH,
                 deadline=None,
                 database=self._database,
                 derandomize=False,
@@ -312,8 +321,6 @@ class Exploration:
     def _machine(self) -> type[RuleBasedStateMachine]:
         exploration = self
 
-        steps = self._steps
-
         class Lifecycle(RuleBasedStateMachine):
             """Several tasks at once, created, polled and left alone in any order."""
 
@@ -321,19 +328,17 @@ class Exploration:
                 super().__init__()
                 self.mover = Mover(exploration.begin())
                 self.violations = exploration._ledger.violations
-                # All choices of an example in one draw: a draw for each move would cost a fifth of its time.
-                self.plan = current_build_context().data.draw(st.binary(min_size=2 * steps, max_size=2 * steps))
-                self.step = 0
+                choices = iter(current_build_context().data.draw(PLANS))
+                self.plan = zip(choices, choices, strict=True)
 
             @rule()
-            def move(self) -> None:
-                exploration.moves += 1
-                mover, step = self.mover, self.step
-                if step + 1 < len(self.plan):
-                    self.step = step + 2
-                    with exploration.stopping():
-                        mover.moves[self.plan[step] % len(mover.moves)](mover, self.plan[step + 1])
-                self.violations = exploration.check(self.violations)
+            def stretch(self) -> None:
+                mover, moves = self.mover, self.mover.moves
+                with exploration.stopping():
+                    for which, number in islice(self.plan, STRETCH):
+                        exploration.moves += 1
+                        moves[which % len(moves)](mover, number)
+                        self.violations = exploration.check(self.violations)
 
             def teardown(self) -> None:
                 if hasattr(self, "mover") and exploration.stopped is None:

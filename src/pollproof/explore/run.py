@@ -16,7 +16,7 @@ from pollproof.explore.clocks import BudgetSpent, ClockError
 from pollproof.explore.parts import WALKS as WALKS_PART
 from pollproof.explore.parts import Part, parts, whole
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
-from pollproof.explore.session import Session, TargetUnusable, TimeOver
+from pollproof.explore.session import FOREVER, Session, TargetUnusable, TimeOver
 from pollproof.explore.showing import scripts_for, show
 from pollproof.explore.shrinking import Bench, shrink
 from pollproof.explore.targets import NotOpened, Opened, opened
@@ -366,7 +366,7 @@ def _explore(
     from pollproof.explore.examples import NoDatabase, Shared, shared_at  # Hypothesis takes its time to import
     from pollproof.explore.machine import Exploration
 
-    session.end = float("inf")  # the state machine keeps its own time
+    session.end = FOREVER  # the state machine keeps its own time
     stage[0] = "state machine"
     plan = result.plan
     if known is None and not part.walks:

@@ -31,6 +31,14 @@ MAXIMUM_STRANGERS = 8
 """Polls of unknown tasks in one run: providers ban an address for some dozens of them."""
 
 
+MAXIMUM_ASKED = 512
+"""Requests about tasks that are kept written."""
+
+
+FOREVER = float("inf")
+"""The end of a session that may last as long as it likes."""
+
+
 class TargetUnusable(Exception):
     """The target does not answer; the text says so in one sentence."""
 
@@ -78,7 +86,7 @@ class Session:
         self.created = 0
         self.exchanges = 0
         self.latency = 0.0
-        self.end = float("inf")
+        self.end = FOREVER
         self.patient = False
         self.statuses: set[str] = set()
         self._observed = observed
@@ -92,6 +100,7 @@ class Session:
         self.callback_operation = contract.operation_of(Role.CALLBACK)
         self.callbacks: CallbackSource | None = None
         self.nameless_callbacks = 0
+        self._asked: dict[tuple[str, type, Any], Request] = {}
         self._builders = {
             operation.name: Builder(operation, contract, self.codec) for operation in contract.operations.values()
         }
@@ -126,21 +135,22 @@ class Session:
 
         Raises `TargetUnusable` when the target is gone, `TimeOver` when the session has lasted too long.
         """
-        if time.monotonic() > self.end:
+        if self.end < FOREVER and time.monotonic() > self.end:
             raise TimeOver
-        sent = self.clock.now()
-        outcome = self.target.exchange(request)
-        received = self.clock.now()
+        now = self.clock.now
+        sent = now()
+        response, failure = self.target.exchange(request)
+        received = now()
         self.exchanges += 1
-        event = self.monitor.observe(Exchange(request, outcome.response, sent, received, outcome.failure, probe))
+        event = self.monitor.observe(Exchange(request, response, sent, received, failure, probe))
         assert event is not None, "a session sends only requests of its contract"
         if type(event.status) is str:
             self.statuses.add(event.status)
-        if outcome.response is None:
+        if response is None:
             self._failures += 1
             if not self.patient and probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
                 when = f"after {self.exchanges} exchanges: " if self._answered else ""
-                raise TargetUnusable(f"{self.target.name} does not answer: {when}{outcome.failure}")
+                raise TargetUnusable(f"{self.target.name} does not answer: {when}{failure}")
         else:
             self._failures = 0
             self._answered = True
@@ -151,7 +161,7 @@ class Session:
                 self._transient += 1
                 if self._transient >= MAXIMUM_TRANSIENT and not self.patient:
                     raise TargetUnusable(
-                        f"{self.target.name} answers nothing but HTTP {outcome.response.status}, as if overloaded"
+                        f"{self.target.name} answers nothing but HTTP {response.status}, as if overloaded"
                     )
             else:
                 self._transient = 0
@@ -164,6 +174,16 @@ class Session:
     def request(self, operation: Operation, words: Mapping[str, Any], credential: str | None = None) -> Request:
         """The request of an operation with these words in it."""
         return self._builders[operation.name].build(self.credential if credential is None else credential, words)
+
+    def about(self, operation: Operation, handle: Handle) -> Request:
+        """The request that asks an operation about a task: it is asked often, so it is kept for a while."""
+        key = operation.name, type(handle.id), handle.id
+        request = self._asked.get(key)
+        if request is None:
+            if len(self._asked) >= MAXIMUM_ASKED:
+                self._asked.clear()
+            request = self._asked[key] = self.request(operation, {"task_id": handle.id})
+        return request
 
     def task(self, kind: TaskKind) -> Any:
         """A task to create, unlike the last one where the sample has a place for that."""
@@ -187,19 +207,19 @@ class Session:
 
     def poll(self, handle: Handle) -> Event:
         """Poll a task once."""
-        return self.send(self.request(self.poll_operation, {"task_id": handle.id}))
+        return self.send(self.about(self.poll_operation, handle))
 
     def fetch(self, handle: Handle) -> Event | None:
         """Ask for the result of a task, where that is an operation of its own."""
         if self.fetch_operation is None:
             return None
-        return self.send(self.request(self.fetch_operation, {"task_id": handle.id}))
+        return self.send(self.about(self.fetch_operation, handle))
 
     def cancel(self, handle: Handle) -> Event | None:
         """Ask that a task be given up, where that can be asked."""
         if self.cancel_operation is None:
             return None
-        return self.send(self.request(self.cancel_operation, {"task_id": handle.id}))
+        return self.send(self.about(self.cancel_operation, handle))
 
     def look(self, handle: Handle) -> Event:
         """Poll a task, and ask for its result where that is an operation of its own; the event of the poll."""

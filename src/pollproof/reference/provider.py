@@ -9,16 +9,17 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from pollproof.bodies import Unreadable
 from pollproof.clock import Clock
 from pollproof.codecs import check_of, codec_of
 from pollproof.contract.conditions import compile_any
-from pollproof.contract.model import Break, Contract, Operation, Phase, Role, TaskKind
+from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.reference.answers import Template, change
-from pollproof.reference.routes import Route, recognises
+from pollproof.reference.routes import LAST, SHORT, Route, recognises
 from pollproof.templates import compile_template
 from pollproof.trace import Request, Response
 
@@ -39,6 +40,8 @@ FORGETTING = 50_000.0
 
 BATCH_NUMBER = 9007199254740993
 """The id of a batch: a number that no double holds, as the documented ones are."""
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -86,6 +89,15 @@ class Task:
     ended: float | None = None
 
 
+class Asked(NamedTuple):
+    """What a request asks: its operation and variables, its body, and the contract's probes that it is wrong in."""
+
+    route: Route
+    variables: Mapping[str, str]
+    body: Any
+    wrong: tuple[Probe, ...]
+
+
 class ReferenceProvider:
     """Answers requests as the contract says. `changes` are departures of the answer templates."""
 
@@ -99,6 +111,7 @@ class ReferenceProvider:
         self.order: list[Task] = []
         self.polls = 0
         self._first = 1
+        self._last: dict[tuple[str, str, bytes], Asked] = {}
         limits = contract.limits
         self.lifetime = self.settings.lifetime if self.settings.lifetime is not None else limits.lifetime
         if self.lifetime is None and contract.refusals.lost_task:
@@ -128,6 +141,7 @@ class ReferenceProvider:
         }
         self._probes = [(probe, recognises(probe, contract.operations[probe.operation])) for probe in contract.probes]
         self._kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values()]
+        self._dates_results = "created_at" in repr([kind.result for kind in contract.kinds.values()])
         self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
         self._fetches = contract.operation_of(Role.FETCH) is not None
 
@@ -215,7 +229,9 @@ class ReferenceProvider:
 
     def make_result(self, task: Task, token: str) -> Any:
         """A result of a task with a token in it."""
-        words = {"token": token, "number": task.number, "task_id": task.id, "created_at": _moment(task.created)}
+        words = {"token": token, "number": task.number, "task_id": task.id}
+        if self._dates_results:
+            words["created_at"] = _moment(task.created)
         return self._results[task.kind.name](words)
 
     def inline(self, kind: TaskKind) -> bool:
@@ -246,18 +262,22 @@ class ReferenceProvider:
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
-        path = request.path.partition("?")[0].rstrip("/")
-        body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
-        found = self._find(request.method, path, body)
-        if isinstance(found, Response):
-            return found
-        route, variables = found
+        key = request.method, request.path, request.body
+        asked = self._last.get(key)
+        if asked is None:  # the same question comes again and again
+            found = self._read(request)
+            if isinstance(found, Response):
+                return found
+            asked = found
+            if len(request.body) <= SHORT:
+                if len(self._last) >= LAST:
+                    self._last.clear()
+                self._last[key] = asked
+        route, variables, body, wrong = asked
         operation = route.operation
-        if not request.body and operation.request is None:
-            body = MISSING  # an operation that is asked without a body
         if type(body) is Unreadable:
             return self.malformed(operation)
-        view = View(body, MISSING, variables, request.headers, {}, None)
+        view = View(body, MISSING, variables, request.headers, _NOTHING, None)
         refusals = self.contract.refusals
         if not self.knows(self._credential(view)):
             task = self.find(route.task_id(view)) if operation.role is Role.POLL else None
@@ -266,8 +286,8 @@ class ReferenceProvider:
             return self.say(operation, self._refusal(operation, "unauthorized"), None, "", refusals.wrong_credential)
         if not self.admits(view, route, request.body):
             return self.refuse(operation, refusals.invalid_request)
-        for probe, wrong in self._probes:
-            if probe.operation == operation.name and self.rejects(probe.name) and wrong(view):
+        for probe in wrong:
+            if self.rejects(probe.name):
                 return self.refuse(operation, probe.code)
         match operation.role:
             case Role.CREATE:
@@ -279,6 +299,20 @@ class ReferenceProvider:
             case Role.CANCEL:
                 return self.cancel(operation, route.task_id(view))
         return self.poll(operation, route.task_id(view))
+
+    def _read(self, request: Request) -> Asked | Response:
+        """What a request asks, or the answer where that can be told from its path alone."""
+        path = request.path.partition("?")[0].rstrip("/")
+        body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
+        found = self._find(request.method, path, body)
+        if isinstance(found, Response):
+            return found
+        route, variables = found
+        if not request.body and route.operation.request is None:
+            body = MISSING  # an operation that is asked without a body
+        view = View(body, MISSING, variables, _NOTHING, _NOTHING, None)
+        own = [(probe, wrong) for probe, wrong in self._probes if probe.operation == route.operation.name]
+        return Asked(route, variables, body, tuple(probe for probe, wrong in own if wrong(view)))
 
     def _find(self, method: str, path: str, body: Any) -> tuple[Route, Mapping[str, str]] | Response:
         known = False
