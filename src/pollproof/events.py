@@ -231,6 +231,15 @@ class Reader:
             self._last[key] = event[2:]
         return event
 
+    @property
+    def kept(self) -> int:
+        """Of how many exchanges it is kept how they were read."""
+        return len(self._last)
+
+    def forget(self) -> None:
+        """Keep nothing of what was read so far."""
+        self._last.clear()
+
     def _read(self, exchange: Exchange, number: int) -> tuple[Event | None, bool]:
         """The event of an exchange, and whether it follows from method, path, bodies, HTTP status and probe alone."""
         request, response = exchange.request, exchange.response
