@@ -64,6 +64,38 @@ def check_of(schema: Any) -> Check:
     return check_body
 
 
+def _remembering(check: Check) -> Check:
+    """A check that knows its last verdict: whoever answers a request and whoever judges it ask about one body."""
+    last: tuple[bytes, tuple[ShapeError, ...]] = (b"", ())
+
+    def remember(value: Any, body: bytes) -> tuple[ShapeError, ...]:
+        nonlocal last
+        known, errors = last
+        if not body or body != known:
+            errors = check(value, body)
+            last = (body, errors)
+        return errors
+
+    return remember
+
+
+_CHECKS: dict[int, tuple[Mapping[str, Any], Mapping[str, Check]]] = {}
+_KEPT = 16
+
+
+def checks_of(schemas: Mapping[str, Any]) -> Mapping[str, Check]:
+    """The checks of the schemas of a contract, compiled once for all that judge or answer by it."""
+    known = _CHECKS.get(id(schemas))
+    if known is None or known[0] is not schemas:
+        while len(_CHECKS) >= _KEPT:
+            _CHECKS.pop(next(iter(_CHECKS)), None)
+        known = _CHECKS[id(schemas)] = (
+            schemas,
+            {name: _remembering(check_of(schema)) for name, schema in schemas.items()},
+        )
+    return known[1]
+
+
 def rules_of(schema: Any) -> frozenset[str]:
     """The rule names that a schema mentions."""
     if isinstance(schema, Mapping):

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pollproof.bodies import Unreadable, canonical
-from pollproof.codecs import Check, check_of, codec_of
+from pollproof.codecs import Check, checks_of, codec_of
 from pollproof.contract.conditions import Condition, compile_any, compile_condition
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
 from pollproof.contract.places import MISSING, Place, View, compile_place
@@ -152,7 +152,7 @@ class Reader:
         self.contract = contract
         self.codec = codec_of(contract.body, contract.namespace)
         self._read_body = self.codec.read
-        checks = {name: check_of(schema) for name, schema in contract.schemas.items()}
+        checks = checks_of(contract.schemas)
         inline = tuple(condition for kind in contract.kinds.values() if kind.inline for condition in kind.when)
         self._last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._literal: dict[tuple[str, str], _OperationReader] = {}

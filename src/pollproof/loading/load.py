@@ -14,7 +14,7 @@ from typing import Any
 
 from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import ParameterError, bind, parameter_names
-from pollproof.codecs import check_of, rules_of
+from pollproof.codecs import rules_of
 from pollproof.contract.conditions import COMPARISONS, Condition
 from pollproof.contract.model import (
     PROBES,
@@ -68,7 +68,7 @@ def load_contract(name: str | Path) -> Contract:
     """
     text = str(name)
     if text in bundled():
-        return _load_file(folder("contracts") / f"{text}.toml")
+        return _load_bundled(folder("contracts") / f"{text}.toml")
     path = Path(text)
     if path.suffix == ".toml" or os.path.exists(text):  # Path.exists raises for a name too long
         return _load_file(path)
@@ -90,6 +90,12 @@ def _read(path: Path) -> str:
         raise ContractError(f"{path}: is not UTF-8 (byte {error.start})") from None
     except ValueError as error:  # a name with a null character in it
         raise ContractError(f"{str(path)!r}: cannot be read ({error})") from None
+
+
+@cache
+def _load_bundled(path: Path) -> Contract:
+    """A bundled contract, loaded once in a process: what is installed does not change under it."""
+    return _load_file(path)
 
 
 def _load_file(path: Path) -> Contract:
@@ -132,6 +138,7 @@ class _Builder:
     def __init__(self, path: Path, text: str, data: dict[str, Any]) -> None:
         self.path, self.text, self.data = path, text, data
         self.schemas: dict[str, Any] = {}
+        self.rules: dict[str, frozenset[str]] = {}
         self.sources: dict[str, Source] = {
             key: Source(
                 key,
@@ -202,7 +209,7 @@ class _Builder:
             raise self.fault(path, f"there is no schema '{name}' in {' or '.join(str(place) for place in folders)}")
         if candidate.suffix == ".xsd":
             try:
-                check_of(str(candidate))
+                self.rules[name] = rules_of(str(candidate)) - {""}
             except ValueError as error:
                 raise self.fault(path, f"{candidate}: {' '.join(str(error).split())}") from None
             self.schemas[name] = str(candidate)
@@ -227,7 +234,7 @@ class _Builder:
                     path, f"the schema {candidate} refers to '{reference}'; nothing is fetched, expected '#/...'"
                 )
         try:
-            Shape(schema)
+            self.rules[name] = rules_of(schema) - {""}
         except ValueError as error:
             raise self.fault(path, f"{candidate}: {' '.join(str(error).split())}") from None
         self.schemas[name] = schema
@@ -326,7 +333,7 @@ class _Builder:
             raise self.fault([*path, "probe"], f"'{values['probe']}' is no probe; expected one of {words}{hint}")
         if values.get("rule") and operation is not None:
             part = self.data["operations"][operation].get(f"{values['part']}_schema", "")
-            known_rules = {name for name in rules_of(self.schemas[part]) if name} if part else set[str]()
+            known_rules = self.rules[part] if part else frozenset[str]()
             if values["rule"] not in known_rules:
                 hint = nearest(values["rule"], known_rules)
                 problem = f"{part} has no x-rule '{values['rule']}'; it has {', '.join(sorted(known_rules)) or 'none'}"

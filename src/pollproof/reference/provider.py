@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pollproof.bodies import Unreadable
 from pollproof.clock import Clock
-from pollproof.codecs import check_of, codec_of
+from pollproof.codecs import checks_of, codec_of
 from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import MISSING, View, compile_place
@@ -85,7 +85,6 @@ class Task:
     lost: bool = False
     reads: int = 0
     seen: list[str] = field(default_factory=list)
-    called_back: bool = False
     ended: float | None = None
 
 
@@ -109,6 +108,7 @@ class ReferenceProvider:
         self.settings = settings or Settings()
         self.tasks: dict[str, Task] = {}
         self.order: list[Task] = []
+        self.to_call_back: list[tuple[Task, str]] = []
         self.polls = 0
         self._first = 1
         self._last: dict[tuple[str, str, bytes], Asked] = {}
@@ -120,7 +120,7 @@ class ReferenceProvider:
         self._credential = compile_place(contract.credential.at)
         self._expected = contract.credential.template.replace("{credential}", contract.credential.sample)
         self._codec = codec_of(contract.body, contract.namespace)
-        checks = {name: check_of(schema) for name, schema in contract.schemas.items()}
+        checks = checks_of(contract.schemas)
         operations = list(contract.operations.values())
         self._routes = [Route(operation, checks) for operation in operations if operation.role is not Role.CALLBACK]
         departures = tuple(changes)
@@ -149,6 +149,7 @@ class ReferenceProvider:
         """Forget all tasks."""
         self.tasks.clear()
         self.order.clear()
+        self.to_call_back.clear()
         self.polls = 0
 
     def restart(self, clock: Clock, first: int = 1) -> None:
@@ -367,6 +368,9 @@ class ReferenceProvider:
         task.result = self.make_result(task, self.token(number))
         self.order.append(task)
         self.tasks.setdefault(str(task.id), task)
+        address = task.asked.get("callback_url") if isinstance(task.asked, dict) else None
+        if isinstance(address, str):
+            self.to_call_back.append((task, address))
         return task
 
     def living(self, operation: Operation, identifier: Any) -> Task | Response:
@@ -502,20 +506,20 @@ class ReferenceProvider:
 
     def due_callbacks(self) -> list[tuple[str, bytes]]:
         """The callbacks that are due now and were not handed out before: address and body of each."""
-        operation = self.contract.operation_of(Role.CALLBACK)
+        operation = self.contract.operation_of(Role.CALLBACK) if self.to_call_back else None
         if operation is None:
             return []
         now = self.clock.now()
         due: list[tuple[str, bytes]] = []
-        for task in self.order:
-            address = task.asked.get("callback_url") if isinstance(task.asked, dict) else None
-            if task.called_back or not isinstance(address, str):
-                continue
+        waiting: list[tuple[Task, str]] = []
+        for task, address in self.to_call_back:
             count = self.calls_back(task, now)
             if count:
-                task.called_back = True
                 body = self.callback(operation, task, self.phase(task, now))
                 due += [(address, body)] * count
+            else:
+                waiting.append((task, address))
+        self.to_call_back = waiting
         return due
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
