@@ -80,8 +80,10 @@ class Source(NamedTuple):
             return walked(variant_provider(self.contract, departure), names)
         if departure.subject is Subject.PROVIDER:
             return walked(departure.provider(), names)
-        client, changes, settings = departure.client_type, departure.changes, departure.settings
-        return list(judge_client(departure.contract, client=client, changes=changes, settings=settings).trace)
+        return list(judge_client(departure.contract, client=departure.client_type, changes=departure.changes).trace)
+
+    def __repr__(self) -> str:  # for the message of a failure: all of a contract would hide the rest
+        return f"<{self.contract.name}: {self.name}>"
 
 
 def sources() -> list[Source]:
