@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -41,7 +42,8 @@ from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve, serve_handler
 from pollproof.trace import Exchange, Request, Response
 from pollproof.transport.addresses import is_loopback
-from tests.servers import clean_environment, pollproof
+from tests.independent import serving as independent
+from tests.servers import clean_environment, free_port, pollproof
 
 APIS = sorted((Path(__file__).parent / "apis").glob("*.toml"))
 CONTRACTS = {name: load_contract(name) for name in [*bundled(), *map(str, APIS)]}
@@ -159,6 +161,19 @@ class TestPace:
         assert broken <= {"no-poll-after-final"}
         timed = {"minimum-wait", "no-hot-loop", "retry-after-kept", "no-poll-after-lifetime"}
         assert all(entry.exercised for entry in client.values() if entry.clause.kind in timed)
+
+    @pytest.mark.parametrize("name", bundled())
+    def test_independent_implementations_pass_all_walks(self, name: str) -> None:
+        service = importlib.import_module(f"tests.independent.{name}_service")
+        with independent.serve(service.create_application(KEY)) as url:
+            options = {"callback_url": f"http://127.0.0.1:{free_port()}/called", "destructive": True, **LARGE}
+            plan = plan_from(name, base_url=url, advance_url=f"{url}/advance", api_key=KEY, live=True, **options)
+            result = explore_live(plan, None, beginning(plan))
+        assert result.error is None
+        assert result.complete
+        assert violated(result) == set()
+        idle = {entry.clause.id for entry in result.ledger.unexercised()} - set(result.not_run)
+        assert idle <= {"capmonster.poll.echo"}  # an id that need not be repeated
 
     @pytest.mark.parametrize("name", CONTRACTS)
     def test_no_legal_variant_is_accused_by_any_walk(self, name: str) -> None:
