@@ -52,20 +52,38 @@ def opened(
     browser: Any, file: Path, *, width: int = 1200, dark: bool = False, script: bool = True, said_of: str = ""
 ) -> Iterator[Any]:
     """The page, which asks for nothing else and says nothing on its console, but for what a test provokes."""
-    scheme = "dark" if dark else "light"
-    context = browser.new_context(
-        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=script
-    )
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("dialog", lambda dialog: said.append(dialog.message))
-    page.on("request", lambda request: said.append(request.url) if request.url != file.as_uri() else None)
-    page.goto(file.as_uri())
-    yield page
-    context.close()
-    assert [words for words in said if not said_of or said_of not in words] == []
+    with window(browser, script) as page:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(media="null", color_scheme="dark" if dark else "light")
+        said: list[str] = []
+        heard = {
+            "console": lambda message: said.append(message.text),
+            "pageerror": lambda error: said.append(str(error)),
+            "dialog": lambda dialog: said.append(dialog.message),
+            "request": lambda request: said.append(request.url) if request.url != file.as_uri() else None,
+        }
+        for event, hear in heard.items():
+            page.on(event, hear)
+        page.goto(file.as_uri())
+        yield page
+        for event, hear in heard.items():
+            page.remove_listener(event, hear)
+        assert [words for words in said if not said_of or said_of not in words] == []
+
+
+@contextmanager
+def window(browser: Any, script: bool) -> Iterator[Any]:
+    """An empty window: one for all, since a report keeps nothing in the browser and a new one takes long to open."""
+    if script and browser.contexts:
+        (page,) = browser.contexts[0].pages
+        page.goto("about:blank")
+        yield page
+    elif script:
+        yield browser.new_page()
+    else:
+        context = browser.new_context(java_script_enabled=False)
+        yield context.new_page()
+        context.close()
 
 
 def shown(page: Any, selector: str) -> int:

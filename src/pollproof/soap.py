@@ -111,11 +111,12 @@ def _value(element: etree._Element, depth: int) -> Any:
     for child in children:
         name = etree.QName(child).localname if isinstance(child.tag, str) else "#entity"
         value = _value(child, depth + 1)
-        if name in table:
-            held = table[name]
-            table[name] = [*held, value] if isinstance(held, list) else [held, value]
-        else:
+        if name not in table:
             table[name] = value
+        elif isinstance(held := table[name], list):  # of what stands in one element nothing is a list but this
+            held.append(value)
+        else:
+            table[name] = [held, value]
     return table
 
 
