@@ -12,6 +12,27 @@ MAXIMUM_EXCERPT = 60
 """Characters of an unreadable body that a message shows."""
 
 
+MAXIMUM_PARTS = 1_000_000
+MAXIMUM_VALUES = 4_000_000
+"""Lists, objects and elements of a body, and values between commas, that are judged: they take more room than text."""
+
+MAXIMUM_DEPTH = 200
+"""Levels of nesting that are judged; no answer of an API has a tenth of them."""
+
+TOO_MANY = "the body has too many parts to be judged"
+
+TOO_DEEP = "the body is nested too deeply to be read"
+
+
+def has_too_many_parts(body: bytes) -> bool:
+    """Whether judging a body would take memory out of all proportion."""
+    if len(body) <= MAXIMUM_PARTS:
+        return False
+    if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
+        return body.count(b"<") > MAXIMUM_PARTS
+    return body.count(b"[") + body.count(b"{") > MAXIMUM_PARTS or body.count(b",") > MAXIMUM_VALUES
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A body that is not what was expected; `problem` is a sentence for people."""
@@ -60,6 +81,8 @@ def excerpt(body: bytes) -> str:
 
 def read_json(body: bytes) -> Any:
     """Parse a JSON body strictly: UTF-8 (a byte order mark is tolerated), no NaN; integers keep every digit."""
+    if has_too_many_parts(body):
+        return Unreadable(TOO_MANY)
     try:
         text = str(body, "utf-8")
         try:
@@ -71,15 +94,33 @@ def read_json(body: bytes) -> Any:
             if not text:
                 return Unreadable("the body is empty")
             value = _decoder.decode(text)
+        if len(text) > 2 * MAXIMUM_DEPTH and text.count("[") + text.count("{") > MAXIMUM_DEPTH and _is_deep(value):
+            return Unreadable(TOO_DEEP)
         if "\\u" in text and _HALF.search(text):
             _write_sorted(value).encode("utf-8")
     except RecursionError:
-        return Unreadable("the body is nested too deeply to be read")
+        return Unreadable(TOO_DEEP)
     except UnicodeEncodeError:
         return Unreadable("the body holds half of a surrogate pair, which is no character")
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, and integers beyond Python's digit limit
         return Unreadable(f"the body is no JSON ({error}): {excerpt(body)!r}")
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value has more levels than are judged: whatever walks through it later may call itself for each."""
+    level = [value]
+    for _ in range(MAXIMUM_DEPTH):
+        inner: list[Any] = []
+        for each in level:
+            if type(each) is dict:
+                inner += each.values()
+            elif type(each) is list:
+                inner += each
+        if not inner:
+            return False
+        level = inner
+    return True
 
 
 def write_json(value: Any) -> bytes:

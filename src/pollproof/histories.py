@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pollproof.contract.model import Effect, Limits, Phase, Role
+from pollproof.digests import Digests
 from pollproof.events import Answer, Event, task_key
 from pollproof.trace import UNKNOWN_TIME, Exchange
 
@@ -352,15 +353,18 @@ class Account:
     `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
     `streaks` are the questions that were last asked in vain; with `watches` they are kept.
     `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
+    With `spends`, of a forgotten task it stays known that there was such an id, in some 20 bytes.
     """
 
     __slots__ = (
         "_rounded",
+        "_spent",
         "last_batch",
         "last_created",
         "owners",
         "remember",
         "shared",
+        "spends",
         "streaks",
         "tasks",
         "twice",
@@ -368,9 +372,13 @@ class Account:
         "whole",
     )
 
-    def __init__(self, *, whole: bool = True, remember: int | None = None, watches: bool = False) -> None:
+    def __init__(
+        self, *, whole: bool = True, remember: int | None = None, watches: bool = False, spends: bool = False
+    ) -> None:
         self.whole = whole
         self.watches = watches
+        self.spends = spends
+        self._spent = Digests()
         self.streaks: dict[tuple[str, Any], Streak] = {}
         self.remember = remember
         self.last_batch: Event | None = None
@@ -391,11 +399,15 @@ class Account:
         rounded = _rounded(task_key(raw))
         return None if rounded is None else self.tasks.get(self._rounded.get(rounded, ""))
 
+    def has_forgotten(self, task: str | None) -> bool:
+        """Whether a creation gave this id to a task of which no more than that is known."""
+        return task is not None and task in self._spent
+
     def note_creation(self, event: Event) -> None:
         """Remember an id that a creation gives although an earlier task has it."""
         if event.task is not None and event.answer is Answer.STATE and not event.probe:
             before = self.tasks.get(event.task)
-            if before is not None and before.created is not None:
+            if (before is not None and before.created is not None) or self.has_forgotten(event.task):
                 self.twice.add(event.task)
 
     def fold(self, event: Event, limits: Limits) -> Sequence[str]:
@@ -475,19 +487,29 @@ class Account:
         if history is None:
             return
         self.twice.discard(task)
+        if self.spends and history.created is not None:
+            self._spent.add(task)
         rounded = _rounded(task)
         if rounded is not None and self._rounded.get(rounded) == task:
             del self._rounded[rounded]
         if history.result is not None and self.owners.get(history.result) == task:
             del self.owners[history.result]
 
+    def forget_streaks(self, since: int) -> None:
+        """Forget what was asked in vain before the exchange of that number, and not again."""
+        for key, streak in list(self.streaks.items()):
+            if streak.number < since:
+                del self.streaks[key]
+
     def _fold_batch(self, event: Event) -> None:
         if not event.probe and not event.request_errors:
             self.last_batch = event
         for member in event.members:
-            if member.task in self.tasks:
+            if member.task is None:
+                continue
+            if member.task in self.tasks or self.has_forgotten(member.task):
                 self.twice.add(member.task)
-            elif member.task is not None:
+            else:
                 self.tasks[member.task] = TaskHistory(
                     member.task,
                     member.raw_task,

@@ -14,12 +14,16 @@ from pollproof.histories import Account, TaskHistory
 from pollproof.ledger import Entry, Evidence, Ledger
 from pollproof.outcomes import OPERATION
 from pollproof.trace import Exchange, Slice
+from pollproof.window import Window
 
 MAXIMUM_CONTEXT = 6
 """Exchanges of other tasks just before a violation that are shown with it: they may be its cause."""
 
 MAXIMUM_VIOLATIONS = 25
 """Violations of one clause after which no shorter evidence is looked for."""
+
+MAXIMUM_OWN = 4_096
+"""Exchanges of one task that are known by number where not all of the trace is kept: the first and the last ones."""
 
 
 Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, bool, bool]
@@ -67,8 +71,10 @@ class Monitor:
 
     `whole` tells whether the trace holds all that was said about its tasks. With `remember` the monitor keeps no
     exchange and knows only that many tasks at a time, so that a trace of any length takes the same memory; evidence
-    then consists of numbers, for which the source of the trace can be read again. `watched` are the clauses of whose
-    deadlines it is counted which sides were seen (those that are judged when none are given).
+    then consists of numbers, for which the source of the trace can be read again. With `recent` a trace that cannot be
+    read again takes bounded memory too: about that many exchanges are kept, and the tasks that were heard of in them;
+    of all others that there were such ids. `watched` are the clauses of whose deadlines it is counted which sides were
+    seen (those that are judged when none are given).
     """
 
     def __init__(
@@ -79,18 +85,20 @@ class Monitor:
         *,
         whole: bool = True,
         remember: int | None = None,
+        recent: int | None = None,
         watched: Iterable[Clause] | None = None,
     ) -> None:
         self.reader = reader
         self.clauses = tuple(clauses)
         self.ledger = Ledger(self.clauses) if ledger is None else ledger
         watches = any(KINDS[clause.kind].streaks for clause in self.clauses)
-        self.account = Account(whole=whole, remember=remember, watches=watches)
+        self.account = Account(whole=whole, remember=remember, watches=watches, spends=recent is not None)
         self.trace: list[Exchange] = []
+        self.window = None if recent is None else Window(recent)
         self.skipped = 0
         self._note = Watch(reader.contract, self.clauses if watched is None else watched, self.ledger.seen).note
         self.forgets: Callable[[int, str], None] | None = None
-        self._keeps = remember is None
+        self._keeps = remember is None and recent is None
         self._count = 0
         self._numbers: dict[str, list[int]] = {}
         self._limits = reader.contract.limits
@@ -124,8 +132,10 @@ class Monitor:
     def reset(self) -> None:
         """Begin a new trace; the ledger keeps what the last one showed."""
         old = self.account
-        self.account = Account(whole=old.whole, remember=old.remember, watches=old.watches)
+        self.account = Account(whole=old.whole, remember=old.remember, watches=old.watches, spends=old.spends)
         self.trace = []
+        if self.window is not None:
+            self.window.clear()
         self._count = 0
         self._numbers = {}
 
@@ -140,6 +150,8 @@ class Monitor:
         self.ledger.exchanges += 1
         if self._keeps:
             self.trace.append(exchange)
+        elif self.window is not None:
+            self.window.add(number, exchange)
         event = self.reader.read(exchange, number)
         if event is None:
             self.skipped += 1
@@ -155,6 +167,8 @@ class Monitor:
                 self._numbers[task] = [number]
             else:
                 numbers.append(number)
+                if len(numbers) > MAXIMUM_OWN and not self._keeps:
+                    del numbers[MAXIMUM_OWN // 4 : MAXIMUM_OWN // 2]
         self._note(history, event, account)
         twice = task in account.twice
         # Of answers that were on their way at the same time nobody knows which was given first.
@@ -177,7 +191,19 @@ class Monitor:
                 self.forgets(number, forgotten)
         if not self._keeps and task is not None and task not in account.tasks:
             self._numbers.pop(task, None)  # of a task that is not known nothing can be told later
+        if self.window is not None and self.window.is_full:
+            self._let_go(self.window)
         return event
+
+    def _let_go(self, window: Window) -> None:
+        """Forget the tasks of which nothing was heard lately, with their exchanges."""
+        since = window.horizon()
+        for task, history in list(self.account.tasks.items()):
+            numbers = self._numbers.get(task)
+            if (numbers[-1] if numbers else history.created or 0) < since:
+                self.forget(task)
+        self.account.forget_streaks(since)
+        window.keep(since, self._numbers.values())
 
     def forget(self, task: str) -> None:
         """Forget a task, as if too many others had been heard of since."""
@@ -202,7 +228,12 @@ class Monitor:
         if earlier and number - max(earlier) - 1 <= MAXIMUM_CONTEXT:
             numbers |= set(range(max(earlier) + 1, number))
         chosen = tuple(sorted(place for place in numbers if place <= event.number))
-        shown = tuple(self.trace[place] for place in chosen) if self._keeps else ()
+        if self.window is not None:
+            chosen = tuple(place for place in chosen if place in self.window)
+        shown: tuple[Exchange, ...] = ()
+        if self._keeps or self.window is not None:
+            kept = self.trace if self.window is None else self.window
+            shown = tuple(kept[place] for place in chosen)
         self.ledger.add(entry.clause.id, Evidence(violation, Slice(chosen, shown)))
 
 

@@ -45,6 +45,7 @@ GROUPS = {
         Group("replaying", "Answering a client from a long recording, against answering it from a short one."),
         Group("reports", "Writing the reports of a large run against writing the same data as plain JSON."),
         Group("start_up", "The start of pytest with the plugin against its start without it."),
+        Group("soak", "Memory at the end of very many exchanges against that after a tenth of them."),
         Group("soap", "Checking the shape of a SOAP answer against what xmlschema takes for it."),
         Group("fuzz", "Recordings that were damaged on purpose: how many break an expectation, and the slowest one."),
     )

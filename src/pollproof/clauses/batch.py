@@ -45,7 +45,7 @@ def batch_entries(account: Account, event: Event, parameters: Entries) -> Findin
     for number, (want, member) in enumerate(zip(wanted, given, strict=True)):
         if member.task is None:
             return Violation(f"an id in entry {number} of the batch", f"{member.raw_task!r}")
-        if member.task in seen or member.task in account.tasks:
+        if member.task in seen or member.task in account.tasks or account.has_forgotten(member.task):
             return Violation("an id of its own for each task", f"the id {member.raw_task!r} again")
         seen.add(member.task)
         told = member.entry.get(name)

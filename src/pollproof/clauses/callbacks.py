@@ -37,7 +37,7 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
     history = account.tasks.get(event.task or "")
     if history is not None and history.created is not None:
         return HELD
-    if not account.whole and event.raw_task is not MISSING:
+    if (not account.whole and event.raw_task is not MISSING) or account.has_forgotten(event.task):
         return None  # it may have been created before the trace began
     return Violation(
         "a callback with the id of a task that was created",

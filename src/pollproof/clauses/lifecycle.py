@@ -179,5 +179,7 @@ def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
         return None
     before = account.tasks.get(event.task)
     if before is None or before.created is None:
+        if account.has_forgotten(event.task):
+            return Violation("an id that no earlier task has", f"the id {event.raw_task!r}, which was given long ago")
         return HELD if account.tasks else None
     return Violation("an id that no earlier task has", f"the id {event.raw_task!r} again", (before.created,))

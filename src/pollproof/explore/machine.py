@@ -23,7 +23,7 @@ from hypothesis.errors import Flaky, FlakyReplay, HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from pollproof.explore.clocks import BudgetSpent, ClockError
-from pollproof.explore.session import Handle, Session, TargetUnusable
+from pollproof.explore.session import Handle, Session, TargetUnusable, TimeOver
 from pollproof.explore.walks import edge, until_age
 from pollproof.ledger import Ledger, Verdict
 
@@ -246,6 +246,9 @@ class Exploration:
             yield
         except (TargetUnusable, ClockError, BudgetSpent) as error:
             self.stopped = error
+            raise StopExploring from error
+        except TimeOver as error:
+            self.cut_short = f"its time was over in example {self.examples} of {self._examples}"
             raise StopExploring from error
 
     def begin(self) -> Session:

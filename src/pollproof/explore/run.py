@@ -16,7 +16,7 @@ from pollproof.explore.clocks import BudgetSpent, ClockError
 from pollproof.explore.parts import WALKS as WALKS_PART
 from pollproof.explore.parts import Part, parts, whole
 from pollproof.explore.receiver import EmbeddedCallbacks, HttpCallbacks
-from pollproof.explore.session import FOREVER, Session, TargetUnusable, TimeOver
+from pollproof.explore.session import Session, TargetUnusable, TimeOver
 from pollproof.explore.showing import scripts_for, show
 from pollproof.explore.shrinking import Bench, shrink
 from pollproof.explore.targets import NotOpened, Opened, opened
@@ -41,6 +41,12 @@ WALK_SECONDS = 150.0
 
 MACHINE_SECONDS = {"quick": 10.0, "ci": 20.0, "deep": 1800.0}
 """Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
+
+RECENT = 10_000
+"""Exchanges that are kept of a target that cannot be made anew: all of most runs, and 30 MB of one without end."""
+
+EXAMPLE_SECONDS = 15.0
+"""Real seconds after those of the state machine in which its last example ends, before it is cut short."""
 
 BUDGET = 60.0
 """Real seconds that a run may wait where the target's clock cannot be moved."""
@@ -233,7 +239,8 @@ def _explore_opened(
 ) -> None:
     plan, ledger, clock, provider = result.plan, result.ledger, opened.clock, opened.provider
     contract = plan.contract
-    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger)
+    recent = RECENT if provider is None else None
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger, recent=recent)
     result.clock = opened.words
     stage = ["walk"]
 
@@ -366,9 +373,11 @@ def _explore(
     from pollproof.explore.examples import NoDatabase, Shared, shared_at  # Hypothesis takes its time to import
     from pollproof.explore.machine import Exploration
 
-    session.end = FOREVER  # the state machine keeps its own time
     stage[0] = "state machine"
     plan = result.plan
+    seconds = MACHINE_SECONDS[plan.profile] * part.examples / plan.count
+    # The state machine keeps its own time from example to example; on a very slow target one could last for hours.
+    session.end = time.monotonic() + seconds + EXAMPLE_SECONDS
     if known is None and not part.walks:
         known = partial(walks_find, plan)
 
@@ -390,7 +399,7 @@ def _explore(
         fresh,
         result.ledger,
         examples=part.examples,
-        seconds=MACHINE_SECONDS[plan.profile] * part.examples / plan.count,
+        seconds=seconds,
         seed=part.seed(plan.seed),
         known=known,
         until=until,

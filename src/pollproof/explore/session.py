@@ -38,6 +38,16 @@ MAXIMUM_ASKED = 512
 FOREVER = float("inf")
 """The end of a session that may last as long as it likes."""
 
+MAXIMUM_STATUSES = 1_000
+"""Different statuses that are kept; no provider has a tenth of them."""
+
+MAXIMUM_STATUS = 200
+"""Characters of a status that are kept."""
+
+
+MAXIMUM_IDENTIFIER = 10_000
+"""Characters of an id with which a task is asked for; no provider has a hundredth of them."""
+
 
 class TargetUnusable(Exception):
     """The target does not answer; the text says so in one sentence."""
@@ -144,8 +154,8 @@ class Session:
         self.exchanges += 1
         event = self.monitor.observe(Exchange(request, response, sent, received, failure, probe))
         assert event is not None, "a session sends only requests of its contract"
-        if type(event.status) is str:
-            self.statuses.add(event.status)
+        if type(event.status) is str and len(self.statuses) < MAXIMUM_STATUSES:
+            self.statuses.add(event.status[:MAXIMUM_STATUS])
         if response is None:
             self._failures += 1
             if not self.patient and probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
@@ -201,7 +211,7 @@ class Session:
             self.created -= 1
         task = {**self.task(kind), **(more or {})}
         event = self.send(self.request(self.create_operation, {"task": task}))
-        if event.answer is Answer.STATE and event.task is not None:
+        if event.answer is Answer.STATE and event.task is not None and len(event.task) <= MAXIMUM_IDENTIFIER:
             return event, Handle(event.raw_task, event.task, kind)
         return event, None
 
@@ -242,7 +252,9 @@ class Session:
         event = self.send(request._replace(body=self.codec.write(body)))
         kind = self.kinds[0]
         return event, [
-            Handle(member.raw_task, member.task, kind) for member in event.members if member.task is not None
+            Handle(member.raw_task, member.task, kind)
+            for member in event.members
+            if member.task is not None and len(member.task) <= MAXIMUM_IDENTIFIER
         ]
 
     def say(self, outcome: Outcome) -> None:

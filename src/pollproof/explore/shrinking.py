@@ -137,6 +137,8 @@ class Shrinker:
         monitor = Monitor(self._reader, (self._clause,), Ledger((self._clause,)))
         names: dict[str, str] = {}
         for step in steps:
+            if time.monotonic() > self._end:
+                return None
             if step.wait > 0:
                 bench.clock.advance(step.wait)
             request = _renamed(step.request, names)

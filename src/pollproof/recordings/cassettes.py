@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pollproof.bodies import write_json
-from pollproof.recordings.encodings import TOO_MANY, BodyTooLarge, UnknownEncoding, decoded, has_too_many_parts
+from pollproof.bodies import TOO_MANY, has_too_many_parts, write_json
+from pollproof.recordings.encodings import BodyTooLarge, UnknownEncoding, decoded
 from pollproof.recordings.entry import OWN, Entry, Times
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.times import NoTime, date_times, own_times

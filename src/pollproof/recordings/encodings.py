@@ -8,12 +8,6 @@ MAXIMUM_BODY = 1 << 26
 """Bytes of a decoded body (64 MiB); a small file can hold one that unpacks to gigabytes."""
 
 
-MAXIMUM_PARTS = 1_000_000
-MAXIMUM_VALUES = 4_000_000
-"""Lists, objects and elements of a body, and values between commas, that are judged: they take more room than text."""
-
-TOO_MANY = "the body has too many parts to be judged"
-
 MAXIMUM_ENCODINGS = 4
 """Encodings of one body, one in the other; there is data that unpacks to itself."""
 
@@ -49,15 +43,6 @@ def decoded(body: bytes, encoding: str) -> bytes:
         else:
             raise UnknownEncoding(name[:20])
     return body
-
-
-def has_too_many_parts(body: bytes) -> bool:
-    """Whether judging a body would take memory out of all proportion."""
-    if len(body) <= MAXIMUM_PARTS:
-        return False
-    if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
-        return body.count(b"<") > MAXIMUM_PARTS
-    return body.count(b"[") + body.count(b"{") > MAXIMUM_PARTS or body.count(b",") > MAXIMUM_VALUES
 
 
 def _plain(body: bytes) -> bool:

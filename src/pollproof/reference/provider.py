@@ -18,6 +18,7 @@ from pollproof.codecs import checks_of, codec_of
 from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.digests import Digests
 from pollproof.reference.answers import Template, change
 from pollproof.reference.routes import LAST, SHORT, Route, recognises
 from pollproof.templates import compile_template
@@ -25,6 +26,9 @@ from pollproof.trace import Request, Response
 
 SOLVING_SECONDS = (5.0, 2.0, 9.0, 0.0, 14.0, 3.5, 27.0)
 """Solving times that the tasks of the reference take in turn: within the documented 1 to 30 s, and one at once."""
+
+KEPT = 1_024
+"""Tasks from which on those that are lost are let go of, all but their ids: a mock may be served for weeks."""
 
 SEARCHED = 2_000
 """Task numbers among which that of an id is looked for."""
@@ -112,6 +116,9 @@ class ReferenceProvider:
         self.polls = 0
         self._first = 1
         self._last: dict[tuple[str, str, bytes], Asked] = {}
+        self._added = 0
+        self._tidied = KEPT
+        self._gone = Digests()
         limits = contract.limits
         self.lifetime = self.settings.lifetime if self.settings.lifetime is not None else limits.lifetime
         if self.lifetime is None and contract.refusals.lost_task:
@@ -150,7 +157,9 @@ class ReferenceProvider:
         self.tasks.clear()
         self.order.clear()
         self.to_call_back.clear()
-        self.polls = 0
+        self.polls = self._added = 0
+        self._tidied = KEPT
+        self._gone.clear()
 
     def restart(self, clock: Clock, first: int = 1) -> None:
         """Forget all tasks, live by that clock, and give the next task that number."""
@@ -197,7 +206,7 @@ class ReferenceProvider:
         return True
 
     def find(self, identifier: Any) -> Task | None:
-        """The task of that id, forgotten ones included."""
+        """The task of that id, lost ones included (of very many tasks, not those that were lost long ago)."""
         return self.tasks.get(str(identifier))
 
     def is_lost(self, task: Task, now: float) -> bool:
@@ -346,7 +355,10 @@ class ReferenceProvider:
 
     def add(self, view: View) -> Task:
         """Take a new task in."""
-        number = len(self.order) + self._first
+        if len(self.order) >= self._tidied:
+            self._let_go()
+        number = self._added + self._first
+        self._added += 1
         kind = next(
             (kind for kind, matches in self._kinds if kind.when and matches(view)),
             next(kind for kind, _ in self._kinds if not kind.when),
@@ -373,10 +385,27 @@ class ReferenceProvider:
             self.to_call_back.append((task, address))
         return task
 
+    def _let_go(self) -> None:
+        """Keep no more of lost tasks than that there were such ids."""
+        now = self.clock.now()
+        kept = []
+        for task in self.order:
+            if task.lost or self.is_lost(task, now):
+                name = str(task.id)
+                self._gone.add(name)
+                if self.tasks.get(name) is task:
+                    del self.tasks[name]
+            else:
+                kept.append(task)
+        self.order = kept
+        self._tidied = max(KEPT, 2 * len(kept))
+
     def living(self, operation: Operation, identifier: Any) -> Task | Response:
         """The task of that id, or the answer that there is none, or none any more."""
         task = self.find(identifier)
         if task is None:
+            if str(identifier) in self._gone:
+                return self.lost(operation, Task(0, identifier, self._kinds[0][0], self.clock.now(), 0.0, False))
             return self.unknown(operation, identifier)
         if task.lost or self.is_lost(task, self.clock.now()):
             task.lost = True

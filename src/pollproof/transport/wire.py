@@ -28,8 +28,12 @@ PIECE = 65536
 """Bytes that are received at once."""
 
 
-class _TooLarge(ValueError):
+class _TooLarge(http.client.HTTPException):
     """More bytes than are read of any answer."""
+
+
+class _Garbled(http.client.HTTPException):
+    """An answer that cannot be read; the text says why."""
 
 
 class _Read(NamedTuple):
@@ -48,6 +52,15 @@ _HEAD = re.compile(
 )
 """A whole head without liberties; no more headers than http.client takes."""
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
+_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
+
+MAXIMUM_LINE = 65536
+"""Bytes of the line that tells the size of a chunk, with its extensions."""
+
+TLS = b"\x15\x16"
+"""The first bytes of what a server says that expects TLS: an alert, or a handshake (RFC 8446, 5.1)."""
+
+_NO_HTTP_BUT_TLS = "the answer is no HTTP but TLS: the URL may have to begin with https"
 
 
 def read_plain(connection: socket.socket, seconds: float, first: bytes, end: float) -> _Read | None:
@@ -104,6 +117,8 @@ def _joined(chunks: bytes) -> bytes | None:
 
 def read_any(connection: socket.socket, seconds: float, method: str, first: bytes, end: float) -> _Read:
     """An answer of any kind, read by http.client: chunks, HTTP/1.0, continued headers, interim answers."""
+    if not first.startswith(b"HTTP/"[: len(first)]):
+        raise _Garbled(_NO_HTTP_BUT_TLS if first[0] in TLS else "the answer is no HTTP")
     answer = BoundedAnswer(seconds, connection, method=method, first=first, end=end)
     try:
         answer.begin()
@@ -187,6 +202,33 @@ class BoundedAnswer(http.client.HTTPResponse):
     ) -> None:
         super().__init__(_Source(connection, seconds, first, end), *arguments, **named)  # type: ignore[arg-type]
 
+    def begin(self) -> None:
+        """Read the head; raises `_Garbled` for one that leaves open where the answer ends."""
+        super().begin()
+        if self.headers.defects:
+            raise _Garbled("the headers of the answer cannot be read")
+        sizes = {size.strip() for line in self.headers.get_all("content-length", ()) for size in line.split(",")}
+        if self.chunked or not sizes:
+            return
+        if len(sizes) > 1:
+            raise _Garbled(f"the answer has {len(sizes)} different values of Content-Length")
+        (size,) = sizes
+        if not size.isascii() or not size.isdecimal():
+            raise _Garbled("the Content-Length of the answer is no number")
+        if len(size) > 15 or int(size) > MAXIMUM_BODY:
+            raise _TooLarge
+
+    def _read_next_chunk_size(self) -> int:
+        line = self.fp.readline(MAXIMUM_LINE + 1)
+        if not line:
+            raise http.client.IncompleteRead(b"")
+        size = line.partition(b";")[0].strip()
+        if len(line) > MAXIMUM_LINE or not _SIZE.fullmatch(size):
+            raise _Garbled("a chunk of the answer has no size")
+        if int(size, 16) > MAXIMUM_BODY:
+            raise _TooLarge
+        return int(size, 16)
+
     def _read_status(self) -> tuple[str, int, str]:
         while True:
             version, status, reason = super()._read_status()  # type: ignore[misc]
@@ -205,10 +247,19 @@ def watch(connection: socket.socket) -> Callable[[], object]:
 
 
 def decoded(body: bytes, encoding: str) -> bytes:
-    """Undo a content encoding that nobody asked for, without unpacking more than is read of any answer."""
-    word = encoding.strip().lower()
-    if word not in ("gzip", "x-gzip", "deflate"):
-        return body
+    """Undo content encodings that nobody asked for, without unpacking more than is read of any answer."""
+    words = [word.strip().lower() for word in encoding.split(",", MAXIMUM_ENCODINGS)]
+    if len(words) > MAXIMUM_ENCODINGS:
+        raise _Garbled(f"the answer has more than {MAXIMUM_ENCODINGS} encodings, one in the other")
+    for word in reversed(words):
+        if word in ("gzip", "x-gzip", "deflate"):
+            body = _unpacked(body, word)
+        elif word in ("br", "zstd", "compress", "x-compress"):
+            raise _Garbled(f"the answer is encoded with {word}, which was not asked for")
+    return body  # any other word is no encoding: some servers put a character set there
+
+
+def _unpacked(body: bytes, word: str) -> bytes:
     # 32 + 15: a gzip or a zlib header; -15: none, which some servers call deflate.
     bare = word == "deflate" and (len(body) < 2 or body[0] & 15 != 8 or int.from_bytes(body[:2], "big") % 31 != 0)
     plain, rest = b"", body
@@ -228,12 +279,11 @@ def decoded(body: bytes, encoding: str) -> bytes:
     return plain
 
 
+MAXIMUM_ENCODINGS = 3
+"""Encodings of one answer, one in the other."""
+
 MAXIMUM_MEMBERS = 16
 """Members of one gzip answer that are unpacked: servers send one, and each costs a copy of what follows it."""
-
-
-class _Garbled(ValueError):
-    """An answer that cannot be unpacked; the text says why."""
 
 
 def words_of(error: Exception) -> str:
@@ -254,11 +304,19 @@ def words_of(error: Exception) -> str:
         why = error.verify_message.rstrip(".")
         return f"its certificate is not trusted ({why}; SSL_CERT_FILE names a file of others to trust)"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed ({(error.reason or 'the connection was closed').lower().replace('_', ' ')})"
+        why = (error.reason or "the connection was closed").lower().replace("_", " ")
+        hint = ", so the URL may have to begin with http:" if why == "wrong version number" else ""
+        return f"TLS failed ({why}{hint})"
     if isinstance(error, http.client.IncompleteRead):
         return "the connection was closed in the middle of the answer"
+    if isinstance(error, _Garbled):
+        return str(error)
+    if isinstance(error, http.client.LineTooLong):
+        return "the answer is no HTTP: a line of its head is too long"
+    if isinstance(error, http.client.BadStatusLine):
+        return "the answer is no HTTP: it has no status line"
     if isinstance(error, http.client.HTTPException):
-        return f"the answer is no HTTP ({type(error).__name__})"
+        return f"the answer is no HTTP{': it has more than 100 headers' if 'headers' in str(error) else ''}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
     return str(error) or type(error).__name__
