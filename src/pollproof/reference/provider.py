@@ -379,7 +379,8 @@ class ReferenceProvider:
         )
         task.result = self.make_result(task, self.token(number))
         self.order.append(task)
-        self.tasks.setdefault(str(task.id), task)
+        if str(identifier) not in self._gone:  # one whose id was given before is not asked for by it
+            self.tasks.setdefault(str(identifier), task)
         address = task.asked.get("callback_url") if isinstance(task.asked, dict) else None
         if isinstance(address, str):
             self.to_call_back.append((task, address))
