@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import shutil
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,8 +19,10 @@ from click.testing import CliRunner
 from pollproof.cli import cli
 from pollproof.contract.model import Subject
 from pollproof.data import bundled
+from pollproof.explore.options import plan_from
 from pollproof.explore.parts import WALKS
 from pollproof.explore.run import Plan, explore, explore_part, violated
+from pollproof.gate.leap import unavailable
 from pollproof.loading import load_contract
 from pollproof.mutants import mutants
 from pollproof.report.document import document_of
@@ -234,6 +241,58 @@ def test_two_workers_explore_as_one_process_does_and_json_to_standard_output_is_
     same(json.loads(done.stdout), load(tmp_path / "one.json"))
 
 
+SERVER = ["perl", "-MJSON::PP", str(Path(__file__).parent / "launched" / "server.pl")]
+
+
+@pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
+def test_workers_that_each_launch_a_server_of_their_own_say_what_one_process_says(tmp_path: Path) -> None:
+    if shutil.which("perl") is None or subprocess.run([*SERVER[:2], os.devnull], check=False).returncode:
+        pytest.skip("PERL WITH JSON::PP IS NOT INSTALLED: no server is launched by workers")
+    command = shlex.join([*SERVER, "{port}", "flip"])
+    words = ("verify", "capsolver", "--launch", command, "--examples", "3", "-q", "--json")
+    done = pollproof(*words, "-", "-n", "2", timeout=120)
+    assert done.returncode == 1, done.stderr
+    run(*words, str(tmp_path / "one.json"), status=1)
+    two, one = json.loads(done.stdout), load(tmp_path / "one.json")
+    for report in (one, two):  # how often a clause was exercised may differ by the milliseconds that an answer takes
+        assert (report["complete"], report["examples"], report["clock"]) == (True, 3, "leaping, launched")
+    assert [(each["id"], each["verdict"]) for each in two["clauses"]] == [
+        (each["id"], each["verdict"]) for each in one["clauses"]
+    ]
+    assert {each["id"] for each in one["clauses"] if each["violation"]} == {"capsolver.poll.terminal"}
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ({}, 5),
+        ({"launch": "node server.js {port}"}, 3),
+        ({"launch": "node server.js", "base_url": "http://127.0.0.1:8080"}, 1),  # one port, so one server at a time
+        ({"launch": "node server.js {port}", "callback_url": "http://127.0.0.1:8081/"}, 1),
+        ({"base_url": "http://127.0.0.1:8080"}, 1),
+        ({"base_url": "http://127.0.0.1:8080", "advance_url": "http://127.0.0.1:8080/advance"}, 1),
+    ],
+)
+def test_what_can_be_started_for_each_part_is_shared_out_and_nothing_else_is(
+    options: dict[str, str], parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pollproof.explore.parts.LAUNCHED_BLOCK", 4)
+    plan = plan_from("decodo", examples=8, budget="8s", **options)  # type: ignore[arg-type]
+    assert len(plan.parts) == parts
+    assert plan.is_repeatable is (parts > 1)
+    assert sum(part.examples for part in plan.parts) == 8
+    assert plan.granted(plan.parts[0]) == 8
+    assert sum(plan.granted(part) for part in plan.parts) == (16 if parts > 1 else 8)
+
+
+def test_workers_have_nothing_to_share_of_a_target_that_somebody_else_runs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    output = run("verify", "cnode", "--base-url", url, "-n", "2", status=4)
+    assert "-n 2 has no effect: what answers at --base-url" in output
+    assert "explored in one go" in output
+
+
 def findings(document: Any) -> Any:
     """What a gate says of a client that always does the same: its own times are never the same to the millisecond."""
     return [
@@ -292,7 +351,7 @@ def test_a_worker_that_dies_loses_its_scenario_alone_and_the_run_is_inconclusive
 
 
 def test_a_job_that_fails_is_told_and_the_others_are_done() -> None:
-    good = {"provider": "decodo", "part": 0, "profile": "ci", "examples": 0, "seed": 0, "example_db": None}
+    good = {"provider": "decodo", "part": 0, "options": {"examples": 0}}
     spread_ = spread([("part", good | {"part": 7}), ("part", good)], "0")
     assert [result is None for result in spread_.results] == [True, False]
     assert "IndexError" in spread_.failures[0]

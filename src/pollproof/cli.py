@@ -141,10 +141,12 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     workers, shard = asked(options)
     if shard is not None and options["stop"]:
         raise click.UsageError("-x does not go with --shard: all shards of a run judge the same clauses")
-    if shard is not None and foreign:
-        raise click.UsageError(
-            "--shard shares out the embedded references; what is at --base-url, or launched, is explored in one go"
-        )
+    is_shared = workers is not None or shard is not None
+    if is_shared and not all(plan.is_repeatable for plan in plans.values()):
+        if shard is not None:
+            raise click.UsageError(f"--shard shares out what can be started for each part; {IN_ONE_GO}")
+        click.echo(f"-n {workers} has no effect: {IN_ONE_GO}", err=True)
+        is_shared = False
     reports, baselines = Reports.asked(options), Baselines(options)
     console = baselines.stream(console_for(reports.stream))
     for plan in plans.values():
@@ -158,10 +160,10 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     runner = Runner()
     unfinished = reports.unfinished(lambda: _so_far(runner, plans, again, options))
     try:
-        if (workers is not None or shard is not None) and not foreign:
+        if is_shared:
             keys = {_argument(name): plan for name, plan in plans.items()}
             with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
-                runner.documents, parts = explore_shared(keys, workers, shard, progress)
+                runner.documents, parts = explore_shared(keys, picked, workers, shard, progress)
         documents = _run(names, picked, options, console, runner, unfinished)
     except KeyboardInterrupt:
         unfinished.write()
@@ -176,6 +178,13 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         wishes = {"contracts": names, **{name: options[name] for name in settings}}
         label = partial(as_shard, number=shard.number, of=shard.of, parts=parts, asked=wishes)
     raise SystemExit(_report(documents, names, again, options, console, reports, baselines, label))
+
+
+IN_ONE_GO = (
+    "what answers at --base-url or calls back to --callback-url, and a command without {port}, has one clock, one "
+    "account and one set of limits, so it is explored in one go"
+)
+"""Why some targets are not shared out."""
 
 
 def _argument(name: str) -> str:

@@ -78,10 +78,15 @@ def shared(jobs: Sequence[Job], workers: str | None, done: Done | None = None) -
 
 
 def explore_shared(
-    plans: Mapping[str, Plan], workers: str | None, shard: Shard | None, progress: Progress | None
+    plans: Mapping[str, Plan],
+    options: Mapping[str, Any],
+    workers: str | None,
+    shard: Shard | None,
+    progress: Progress | None,
 ) -> tuple[dict[str, Document], list[str]]:
-    """Explore embedded providers in parts; the document of each of them, and the names of all parts.
+    """Explore providers in parts; the document of each of them, and the names of all parts.
 
+    `options` are those that the plans were made from.
     A shard explores its own parts alone, and names in its documents from which part an evidence is.
     """
     from pollproof.explore.run import Exploring, ledger_of
@@ -94,14 +99,7 @@ def explore_shared(
     chosen = parts if shard is None else picked(shard, parts, "part")
     jobs: list[Job] = []
     for name, number in chosen:
-        plan = plans[name]
-        settings = {
-            "profile": plan.profile,
-            "examples": plan.examples,
-            "seed": plan.seed,
-            "example_db": plan.example_db,
-        }
-        jobs.append(("part", {"provider": name, "part": number, **settings}))
+        jobs.append(("part", {"provider": name, "part": number, "options": dict(options)}))
     exchanges, exercised = 0, set[str]()
 
     def done(number: int, document: Document) -> None:
@@ -115,7 +113,7 @@ def explore_shared(
     spread = shared(jobs, workers, done)
     documents: dict[str, Document] = {}
     for name, plan in plans.items():
-        own = [document_of(Exploring(plan, ledger_of(plan), clock="virtual"))]
+        own = [document_of(Exploring(plan, ledger_of(plan), clock="virtual" if plan.base_url is None else ""))]
         for (whose, part), result in zip(chosen, spread.results, strict=True):
             if whose != name:
                 continue

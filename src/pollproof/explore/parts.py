@@ -7,6 +7,9 @@ from dataclasses import dataclass
 BLOCK = 25
 """Examples of the state machine in one part: few enough to share a run out evenly, and half a second of work."""
 
+LAUNCHED_BLOCK = 50
+"""The same for a target that is launched for each part: so many that its start is no great matter."""
+
 SEEDS = 1_000_000
 """How far apart the seeds of two parts are: the seeds that people type are smaller."""
 
@@ -38,14 +41,15 @@ def whole(examples: int) -> tuple[Part, ...]:
     return (Part("everything", walks=True, examples=examples),)
 
 
-def parts(examples: int) -> tuple[Part, ...]:
+def parts(examples: int, *, launched: bool) -> tuple[Part, ...]:
     """The parts of exploring a target that can be made anew, in their order; the same for any number of workers."""
+    block = LAUNCHED_BLOCK if launched else BLOCK
     blocks = [
         Part(
-            f"examples {first + 1} to {min(first + BLOCK, examples)}",
+            f"examples {first + 1} to {min(first + block, examples)}",
             first=first,
-            examples=min(BLOCK, examples - first),
+            examples=min(block, examples - first),
         )
-        for first in range(0, examples, BLOCK)
+        for first in range(0, examples, block)
     ]
     return (WALKS, *blocks)

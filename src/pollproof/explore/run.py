@@ -89,8 +89,24 @@ class Plan:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The parts of the run: of a target that somebody else runs there is one, and it cannot be made anew."""
-        return parts(self.count) if self.base_url is None else whole(self.count)
+        """The parts of the run: of a target that somebody else runs there is one, and it cannot be made anew.
+
+        Neither can a launched one with a port of its own, or a receiver of callbacks with one.
+        """
+        if not self.is_repeatable:
+            return whole(self.count)
+        return parts(self.count, launched=self.launch is not None)
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether each part can have a target of its own, at the same time as others."""
+        if self.base_url is None:
+            return True
+        return self.launch is not None and self.launch.is_repeatable and self.callback_url is None
+
+    def granted(self, part: Part) -> float:
+        """Real seconds that a part may wait: the walks take what was granted, all examples together as much again."""
+        return self.budget if part.walks else self.budget * part.examples / self.count
 
 
 @dataclass(slots=True)
@@ -218,7 +234,7 @@ def explore_part(
     result = Exploring(plan, ledger_of(plan, client=provider is None))
     started = time.monotonic()
     try:
-        with opened(plan, provider) as found:
+        with opened(plan, provider, plan.granted(part)) as found:
             _explore_opened(found, result, part, progress, known, until, judges_client=provider is None)
     except NotOpened as error:
         result.error = str(error)

@@ -40,10 +40,14 @@ class Opened:
 
 
 @contextlib.contextmanager
-def opened(plan: Plan, provider: ReferenceProvider | None = None) -> Iterator[Opened]:
-    """The target of a plan, for as long as it is explored. Raises TargetError for a URL that is none, `NotOpened`."""
+def opened(plan: Plan, provider: ReferenceProvider | None = None, granted: float | None = None) -> Iterator[Opened]:
+    """The target of a plan, for as long as it is explored. Raises TargetError for a URL that is none, `NotOpened`.
+
+    Where its clock cannot be moved, `granted` real seconds may be waited (the budget of the plan when left out).
+    """
+    granted = plan.budget if granted is None else granted
     if plan.launch is not None:
-        with _launched(plan.launch, plan.budget) as found:
+        with _launched(plan.launch, plan.budget, granted) as found:
             yield found
     elif plan.base_url is None:
         clock = VirtualClock()
@@ -54,18 +58,18 @@ def opened(plan: Plan, provider: ReferenceProvider | None = None) -> Iterator[Op
     else:
         with contextlib.closing(HttpTarget(plan.base_url, again=plan.live is None)) as server:
             if plan.advance_url is None:
-                yield _real(server, plan.budget)
+                yield _real(server, plan.budget, granted)
             else:
                 with contextlib.closing(HookedClock(plan.advance_url)) as hook:
                     yield Opened(server, hook, "moved through its hook")
 
 
-def _real(target: Target, budget: float) -> Opened:
-    return Opened(target, RealClock(budget), f"real, {budget:g} s granted", moved=False)
+def _real(target: Target, budget: float, granted: float) -> Opened:
+    return Opened(target, RealClock(granted), f"real, {budget:g} s granted", moved=False)
 
 
 @contextlib.contextmanager
-def _launched(what: Launch, budget: float) -> Iterator[Opened]:
+def _launched(what: Launch, budget: float, granted: float) -> Iterator[Opened]:
     from pollproof.launch.launching import LaunchError, launch
 
     with contextlib.ExitStack() as stack:
@@ -80,7 +84,7 @@ def _launched(what: Launch, budget: float) -> Iterator[Opened]:
             return f"; {running.server.words()}"
 
         if clock is None:
-            real = RealClock(budget)
+            real = RealClock(granted)
             words = f"real, {budget:g} s granted, for the launched server does not follow the clock: {running.reason}"
             yield Opened(target, real, words, moved=False, last_words=last_words)
         else:

@@ -21,8 +21,15 @@ ATTEMPTS, PAUSE = 200, 0.01
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 
 
+RUNNING: set[str] = set()
+"""The marks of the commands that this process runs: one may be launched while another is."""
+
+
 def end_all(process: subprocess.Popen[bytes], mark: str, adopted: Callable[[], set[int]]) -> None:
-    """End every process of the command: its group, those that carry its mark, and orphans that came to us."""
+    """End every process of the command: its group, those that carry its mark, and orphans that came to us.
+
+    Orphans of another command of ours are let live.
+    """
     for _ in range(ATTEMPTS):
         if hasattr(os, "killpg"):
             with contextlib.suppress(OSError):
@@ -32,6 +39,8 @@ def end_all(process: subprocess.Popen[bytes], mark: str, adopted: Callable[[], s
                 process.kill()
             process.wait()
         left = marked(mark) | adopted()
+        for other in RUNNING - {mark} if left else ():
+            left -= marked(other)
         for number in left:
             with contextlib.suppress(OSError):
                 os.kill(number, signal.SIGKILL)

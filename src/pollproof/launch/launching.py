@@ -32,6 +32,11 @@ class Launch:
     key: str
     is_usual: bool
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the command can be run several times at once: it is told its port."""
+        return PORT in self.base_url
+
     def without_key(self) -> str:
         """The command as it was typed, with the place of the key where it has the key itself."""
         return self.text.replace(self.key, "{key}") if self.key else self.text

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pollproof.gate.command import Output, read
 from pollproof.gate.guarding import dismiss, guardian
-from pollproof.gate.processes import MARK, adopting, end_all, marked
+from pollproof.gate.processes import MARK, RUNNING, adopting, end_all, marked
 
 READY = 30.0
 """Real seconds that a command may take until it listens."""
@@ -151,6 +151,7 @@ def launched(
         raise LaunchError(f"another program listens on {host}:{port} already")
     folder = tempfile.mkdtemp(prefix="pollproof-launch-")
     mark = os.path.basename(folder)
+    RUNNING.add(mark)
     try:
         with _guarded(mark, [folder, *map(str, folders)]) as tell, adopting() as adopted:
             try:
@@ -176,4 +177,5 @@ def launched(
                 end_all(process, mark, adopted)
                 server._reader.join()
     finally:
+        RUNNING.discard(mark)
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -15,20 +16,19 @@ Arguments = Mapping[str, Any]
 
 
 def part(arguments: Arguments) -> Document:
-    """Explore one part of an embedded reference provider."""
+    """Explore one part of an embedded reference provider, or of an implementation that is launched for it."""
     from pollproof.explore.run import explore_part
     from pollproof.report.document import document_of
 
-    settings = ("provider", "profile", "examples", "seed", "example_db")
-    plan = _plan(*[arguments[name] for name in settings])
+    plan = _plan(arguments["provider"], json.dumps(arguments["options"]))
     return document_of(explore_part(plan, plan.parts[arguments["part"]]))
 
 
 @cache
-def _plan(provider: str, profile: str, examples: int | None, seed: int, example_db: str | None) -> Plan:
+def _plan(provider: str, options: str) -> Plan:
     from pollproof.explore.options import plan_from
 
-    return plan_from(provider, profile=profile, examples=examples, seed=seed, example_db=example_db)
+    return plan_from(provider, **json.loads(options))
 
 
 def scenario(arguments: Arguments) -> Document:
