@@ -32,6 +32,7 @@ PLACEHOLDERS = {
     "python -m uvicorn my_app:app --port {port}": SERVER,
     "http://127.0.0.1:{port}/v2": "http://127.0.0.1:{port}",
     "--base-url URL --api-key KEY": f"--base-url http://127.0.0.1:8080 --api-key {KEY}",
+    "verify -n auto": "verify capsolver -n auto",
     "verify --shard 2/8": "verify capsolver --examples 0 --shard 1/1",
     "verify --profile deep --shard 2/8": "verify capsolver --examples 0 --shard 1/1",
     "verify --profile deep --shard ${{ matrix.shard }}/4": "verify capsolver --examples 0 --shard 1/1",
@@ -54,7 +55,7 @@ ELSEWHERE: dict[str, str] = {
     r"(python3|python) -m venv |(\S*/)?pip install ": "setting up is what .ci/run does on every change",
     r"\.venv/bin/pytest -n 2$": "this is the test command itself",
     r".*(s3://|tcp://)": "buckets and clusters are servers of their own; tests/test_archives.py has small ones",
-    r"((?:FUZZ_INPUTS|(?:RECORDINGS|SOAK)_EXCHANGES)=\d+ )?python -m tests\.benchmarks": "tests/test_benchmarks.py runs them",
+    r"((FUZZ_INPUTS|(RECORDINGS|SOAK)_EXCHANGES)=\d+ )?python -m tests\.benchmarks": "tests/test_benchmarks.py",
     r".*redis://": "Redis is a server of its own; tests/test_example_databases.py starts one",
     r"npm install |.*tests/mocks/node_modules": "foreign mocks are installed and judged by tests/test_mocks.py",
 }
