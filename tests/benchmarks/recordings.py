@@ -4,7 +4,8 @@ It shows what `check` costs, reading included, on CapSolver's traffic: tasks tha
 at a time. Seconds are of the processor, so that waiting for a disk is not counted. Replaying means that http.client,
 the cheapest client that vcrpy stands in for, asks for every recorded answer in order; loading is not counted, and since
 vcrpy's look-up is quadratic, a longer recording would flatter us more. Peaks of memory are those of a process of its
-own. The environment sets how many exchanges are many (RECORDINGS_EXCHANGES).
+own; a third of many is enough for all that is kept on purpose, some thousand tasks, to be kept. The environment sets
+how many exchanges are many (RECORDINGS_EXCHANGES).
 """
 
 from __future__ import annotations
@@ -34,25 +35,22 @@ LAWFUL = Ratio("judging a lawful YAML cassette: multiple of the time that PyYAML
 FAULTY = Ratio("judging a YAML cassette of which a tenth breaks a rule: the same multiple", at_most(1.25))
 REPLAY = Ratio("judging a HAR file: how many times faster than vcrpy replays the same", at_least(50))
 LONG = Ratio("an exchange of a long HAR file: multiple of one of a short file", at_most(1.1))
-LONG_MEMORY = Ratio("peak memory of a long HAR file: multiple of that of one of 10,000 exchanges", at_most(1.1))
+LONG_MEMORY = Ratio("peak memory of a long HAR file: multiple of that of one a third as long", at_most(1.1))
 ARCHIVE = Ratio("an exchange of an archive of many files: multiple of one of an archive of few", at_most(1.1))
-ARCHIVE_MEMORY = Ratio("peak memory of an archive: multiple of that of one of 10,000 exchanges", at_most(1.1))
+ARCHIVE_MEMORY = Ratio("peak memory of an archive: multiple of that of one a third as large", at_most(1.1))
 UNSORTED = Ratio("an exchange of a file in no order: multiple of one of the same file in order")
-UNSORTED_MEMORY = Ratio("peak memory of a file in no order: multiple of that of the same file in order", at_most(1.1))
+UNSORTED_MEMORY = Ratio("peak memory of a file in no order: multiple of that of one a third as long", at_most(1.1))
 RATIOS = (LAWFUL, FAULTY, REPLAY, LONG, LONG_MEMORY, ARCHIVE, ARCHIVE_MEMORY, UNSORTED, UNSORTED_MEMORY)
 
-MANY, QUICK_MANY = 100_000, 10_000
-SOME, QUICK_SOME = 10_000, 5_000
+MANY, QUICK_MANY = 60_000, 6_000
 FEW = 1_000
+THIRD = 3
 REPLAYED, QUICK_REPLAYED = 1_000, 100
 EACH = 50
 """Exchanges of one file of an archive."""
 
-REPLAYS = 2
-"""Repeats of vcrpy's replay at most: each takes a quarter of a minute."""
-
 LONGEST = 2
-"""Repeats of what is long, at most."""
+"""Repeats of what takes a quarter of a minute, at most."""
 
 AROUND = 5
 """Measurements of what is short before what is long, and as many after it."""
@@ -63,14 +61,13 @@ CONTRACT = load_contract("capsolver")
 def measure(plan: Plan) -> Iterator[Sample]:
     """One ratio after the other, since each has files of its own."""
     many = int(os.environ.get("RECORDINGS_EXCHANGES") or plan.size(MANY, QUICK_MANY))
-    some = plan.size(SOME, QUICK_SOME)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         yield from against_parser(folder, plan, LAWFUL, 0.0)
         yield from against_parser(folder, plan, FAULTY, 0.1)
         yield from against_replay(folder, plan)
-        yield from many_against_few(folder, plan, many, some)
-        yield from archive_against_few(folder, plan, many, some)
+        yield from many_against_few(folder, plan, many)
+        yield from archive_against_few(folder, plan, many)
         yield from unsorted_against_sorted(folder, plan, many)
 
 
@@ -118,7 +115,7 @@ def against_replay(folder: Path, plan: Plan) -> Iterator[Sample]:
     path = write_har(folder / "t.har", said)
     cassette = write_cassette(folder / "t.yaml", said)
     requests = [(one.path, json.dumps(one.asked).encode()) for one in said]
-    for _ in plan.rounds("replay by vcrpy", REPLAYS):
+    for _ in plan.rounds("replay by vcrpy", 1):
         check_s, replay_s = seconds(lambda: judged(path)), replay(cassette, requests)
         yield REPLAY.of(replay_s / check_s, check_s=check_s, replay_s=replay_s, exchanges=count)
 
@@ -163,29 +160,32 @@ def memory(ratio: Ratio, plan: Plan, first: Path, second: Path) -> Iterator[Samp
     yield ratio.of(peaks[0] / peaks[1], MiB=peaks[0], of_the_other=peaks[1])
 
 
-def many_against_few(folder: Path, plan: Plan, many: int, some: int) -> Iterator[Sample]:
+def many_against_few(folder: Path, plan: Plan, many: int) -> Iterator[Sample]:
     """One file of many exchanges, in order of time: seconds of one exchange and memory."""
-    paths = {count: write_har(folder / f"{count}.har", islice(stream(), count)) for count in (many, some, FEW)}
+    third = many // THIRD
+    paths = {count: write_har(folder / f"{count}.har", islice(stream(), count)) for count in (many, third, FEW)}
     yield from against_few(LONG, plan, (paths[many], many), (paths[FEW], FEW))
-    yield from memory(LONG_MEMORY, plan, paths[many], paths[some])
+    yield from memory(LONG_MEMORY, plan, paths[many], paths[third])
 
 
-def archive_against_few(folder: Path, plan: Plan, many: int, some: int) -> Iterator[Sample]:
+def archive_against_few(folder: Path, plan: Plan, many: int) -> Iterator[Sample]:
     """The same in many files in folders."""
+    third = many // THIRD
     paths = {}
-    for count in (many, some, FEW):
+    for count in (many, third, FEW):
         paths[count] = write_archive(folder / f"archive-{count}", count // EACH, EACH)
     yield from against_few(ARCHIVE, plan, (paths[many], many), (paths[FEW], FEW))
-    yield from memory(ARCHIVE_MEMORY, plan, paths[many], paths[some])
+    yield from memory(ARCHIVE_MEMORY, plan, paths[many], paths[third])
 
 
 def unsorted_against_sorted(folder: Path, plan: Plan, count: int) -> Iterator[Sample]:
     """A file whose entries are in no order."""
-    said = list(islice(stream(), count))
+    said, fewer = list(islice(stream(), count)), list(islice(stream(), count // THIRD))
     straight = write_har(folder / "sorted.har", said)
     random.Random(0).shuffle(said)
-    mixed = write_har(folder / "unsorted.har", said)
+    random.Random(0).shuffle(fewer)
+    mixed, smaller = write_har(folder / "unsorted.har", said), write_har(folder / "smaller.har", fewer)
     for _ in plan.rounds("entries in no order", LONGEST):
         unsorted, ordered = each(mixed, count), each(straight, count)
         yield UNSORTED.of(unsorted / ordered, in_no_order_us=unsorted * 1e6, in_order_us=ordered * 1e6)
-    yield from memory(UNSORTED_MEMORY, plan, mixed, straight)
+    yield from memory(UNSORTED_MEMORY, plan, mixed, smaller)

@@ -27,7 +27,7 @@ COLLECT = Ratio("pytest --collect-only, one empty test: multiple of the time wit
 ALL = Ratio("pytest, one empty test: multiple of the time without the plugin and those of its dependencies")
 RATIOS = (RUN, COLLECT, ALL)
 
-STARTS, QUICK_STARTS = 5, 2
+STARTS, QUICK_STARTS = 3, 1
 """Starts of each side in one sample."""
 
 WITHOUT = ["-p", "no:pollproof"]
