@@ -214,7 +214,11 @@ def page(files: Sequence[Path], into: Path | None) -> int:
     """Print the table of these files, or put it into a page; raises `_Usage`."""
     documents = [read(file) for file in files]
     groups = {group["name"]: group for document in documents for group in document["groups"]}
-    document = {**documents[0], "groups": [groups[name] for name in GROUPS if name in groups]}
+    document = {
+        **documents[0],
+        "versions": {name: number for document in documents for name, number in document["versions"].items()},
+        "groups": [groups[name] for name in GROUPS if name in groups],
+    }
     if into is None:
         print(markdown_of(document), end="")
         return DONE

@@ -30,8 +30,8 @@ from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
 from tests.benchmarks.plan import Plan
 
 RATE = Ratio("requests/s of the gate's server: multiple of those of pytest-httpserver", at_least(5))
-TAIL = Ratio("its slowest request of a hundred: multiple of the median one", at_most(5))
-GROWTH = Ratio("its request with 10,000 tasks and as many logged requests: multiple of one with none", at_most(1.3))
+TAIL = Ratio("the slowest request of a hundred to the gate's server: multiple of the median one", at_most(5))
+GROWTH = Ratio("a request to the gate's server after 10,000 tasks and requests: multiple of one before", at_most(1.3))
 RATIOS = (RATE, TAIL, GROWTH)
 
 REQUESTS, QUICK_REQUESTS = 2_000, 500
