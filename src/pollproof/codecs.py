@@ -10,9 +10,6 @@ from typing import Any
 from pollproof.bodies import Unreadable, read_json, write_json
 from pollproof.shapes import Shape, ShapeError
 
-Check = Callable[[Any, bytes], tuple[ShapeError, ...]]
-"""Checks a body, given as its value and as its bytes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -43,40 +40,44 @@ def codec_of(name: str, namespace: str) -> Codec:
     return Codec("soap", "text/xml; charset=utf-8", read, write, ("prefix", "typed", "reverse", "on_body"))
 
 
-def check_of(schema: Any) -> Check:
-    """The check of a schema as the loader hands it out: a JSON Schema, or the path of an XSD."""
-    if isinstance(schema, Mapping):
-        shape = Shape(schema)
+class Check:
+    """Checks bodies, each given as its value and as its bytes, by a schema as the loader hands it out.
 
-        def check_value(value: Any, body: bytes) -> tuple[ShapeError, ...]:
-            return shape.check(value)
+    That is a JSON Schema, or the path of an XSD; raises ValueError for one that is wrong.
+    """
 
-        return check_value
-    from pollproof.soap import XsdShape
+    __slots__ = ("_errors", "_last", "passes")
 
-    xsd = XsdShape(Path(schema))
+    passes: Callable[[Any, bytes], bool]
+    """Whether a body has no failures, without a word: many times as fast where it has some."""
 
-    def check_body(value: Any, body: bytes) -> tuple[ShapeError, ...]:
-        if type(value) is Unreadable:  # no envelope around it, say: the XSD alone would let an inner element pass
-            return (ShapeError("", "", value.problem),)
-        return xsd.check_body(body)
+    def __init__(self, schema: Any) -> None:
+        # Whoever answers a request and whoever judges it ask about one body, so the last verdict is kept.
+        self._last: tuple[bytes, tuple[ShapeError, ...]] = (b"", ())
+        if isinstance(schema, Mapping):
+            shape = Shape(schema)
+            self._errors: Callable[[Any, bytes], tuple[ShapeError, ...]] = lambda value, body: shape.check(value)
+            self.passes = lambda value, body: shape.is_valid(value)
+            return
+        from pollproof.soap import XsdShape
 
-    return check_body
+        xsd = XsdShape(Path(schema))
 
+        def check_body(value: Any, body: bytes) -> tuple[ShapeError, ...]:
+            if type(value) is Unreadable:  # no envelope around it, say: the XSD alone would let an inner element pass
+                return (ShapeError("", "", value.problem),)
+            return xsd.check_body(body)
 
-def _remembering(check: Check) -> Check:
-    """A check that knows its last verdict: whoever answers a request and whoever judges it ask about one body."""
-    last: tuple[bytes, tuple[ShapeError, ...]] = (b"", ())
+        self._errors = check_body
+        self.passes = lambda value, body: type(value) is not Unreadable and xsd.is_valid(body)
 
-    def remember(value: Any, body: bytes) -> tuple[ShapeError, ...]:
-        nonlocal last
-        known, errors = last
+    def __call__(self, value: Any, body: bytes) -> tuple[ShapeError, ...]:
+        """The failures of a body, in words."""
+        known, errors = self._last
         if not body or body != known:
-            errors = check(value, body)
-            last = (body, errors)
+            errors = self._errors(value, body)
+            self._last = (body, errors)
         return errors
-
-    return remember
 
 
 _CHECKS: dict[int, tuple[Mapping[str, Any], Mapping[str, Check]]] = {}
@@ -91,7 +92,7 @@ def checks_of(schemas: Mapping[str, Any]) -> Mapping[str, Check]:
             _CHECKS.pop(next(iter(_CHECKS)), None)
         known = _CHECKS[id(schemas)] = (
             schemas,
-            {name: _remembering(check_of(schema)) for name, schema in schemas.items()},
+            {name: Check(schema) for name, schema in schemas.items()},
         )
     return known[1]
 

@@ -251,7 +251,10 @@ class Reader:
         request_errors: tuple[ShapeError, ...] = ()
         response_errors: tuple[ShapeError, ...] = ()
         if reader.check_request is not None:
-            request_errors = reader.check_request(asked, request.body)
+            if exchange.probe is None:
+                request_errors = reader.check_request(asked, request.body)
+            elif not reader.check_request.passes(asked, request.body):
+                request_errors = _ON_PURPOSE
         told: Any = MISSING
         if reader.inbound:  # the provider asked, so its state stands in the request
             if reader.role is Role.OUTCOME:
@@ -362,6 +365,9 @@ class Reader:
 
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+_ON_PURPOSE = (ShapeError("", "", "the request is wrong on purpose"),)
+"""The failures of a request that is wrong on purpose: nobody needs to be told in which way."""
 
 _LAST = 512
 """Exchanges whose reading is kept."""

@@ -219,6 +219,14 @@ class XsdShape:
         # The two validators read one schema; where only the fast one objects its own words are kept.
         return self._explain(root) or (ShapeError("", "", str(self._fast.error_log)[:200]),)
 
+    def is_valid(self, body: bytes) -> bool:
+        """Whether a body on the wire has the shape."""
+        root = parse(body)
+        if isinstance(root, Unreadable):
+            return False
+        self._lighten(root)
+        return self._fast.validate(root) and next(self._failed(root), None) is None
+
     def explain(self, body: bytes) -> tuple[ShapeError, ...]:
         """The failures of a body, decided without the fast validator."""
         root = parse(body)

@@ -7,7 +7,6 @@ import time
 
 from pollproof.clock import ShiftedClock, checked
 from pollproof.trace import Request
-from pollproof.transport.http import HttpTarget
 
 
 class ClockError(Exception):
@@ -26,6 +25,8 @@ class HookedClock(ShiftedClock):
 
     def __init__(self, advance_url: str) -> None:
         super().__init__()
+        from pollproof.transport.http import HttpTarget  # takes its time to import, and few clocks are hooked
+
         self._hook = HttpTarget(advance_url)
         self._path = "/" if advance_url.endswith("/") else ""  # a base URL loses it, and a redirect is not followed
         self.advance_url = advance_url

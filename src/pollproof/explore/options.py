@@ -13,7 +13,6 @@ from pollproof.explore.run import BUDGET, PROFILES, Plan
 from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
 from pollproof.transport.addresses import TargetError
-from pollproof.transport.http import HttpTarget
 
 if TYPE_CHECKING:
     from pollproof.contract.model import Contract
@@ -55,6 +54,13 @@ def sample_of(path: str) -> dict[str, Any]:
     return value
 
 
+def _addressed(url: str, named: str = "base URL", *, query: bool = True) -> None:
+    """Raise TargetError for a URL that cannot be addressed."""
+    from pollproof.transport.http import HttpTarget  # takes its time to import
+
+    HttpTarget(url, named=named, query=query)
+
+
 def plan_from(
     provider: str,
     *,
@@ -94,11 +100,11 @@ def plan_from(
         if started is not None:
             base_url = started.base_url
         if base_url is not None:
-            HttpTarget(base_url if started is None else started.at(1)[1], query=False)
+            _addressed(base_url if started is None else started.at(1)[1], query=False)
         if advance_url is not None:
-            HttpTarget(advance_url, named="clock hook")
+            _addressed(advance_url, named="clock hook")
         if callback_url is not None:
-            HttpTarget(callback_url, named="URL for callbacks", query=False)
+            _addressed(callback_url, named="URL for callbacks", query=False)
     except (ContractError, TargetError) as error:
         raise OptionError(str(error)) from None
     wished = None if live is None else _live(contract, base_url, started, live, limits, examples, example_db)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from pollproof.clock import Clock, VirtualClock
 from pollproof.explore.clocks import HookedClock, RealClock
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.transport.http import HttpTarget
 from pollproof.transport.target import InProcessTarget, Target
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ def opened(plan: Plan, provider: ReferenceProvider | None = None, granted: float
         target = InProcessTarget(plan.target, provider.handle)
         yield Opened(target, clock, "virtual", provider=provider)
     else:
+        from pollproof.transport.http import HttpTarget  # takes its time to import
+
         with contextlib.closing(HttpTarget(plan.base_url, again=plan.live is None)) as server:
             if plan.advance_url is None:
                 yield _real(server, plan.budget, granted)
@@ -71,6 +72,7 @@ def _real(target: Target, budget: float, granted: float) -> Opened:
 @contextlib.contextmanager
 def _launched(what: Launch, budget: float, granted: float) -> Iterator[Opened]:
     from pollproof.launch.launching import LaunchError, launch
+    from pollproof.transport.http import HttpTarget
 
     with contextlib.ExitStack() as stack:
         try:

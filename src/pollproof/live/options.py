@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pollproof.contract.model import Contract
-from pollproof.live.record import check_resumable
 from pollproof.live.settings import Live
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.writing import check_writable
 from pollproof.transport.addresses import is_loopback
 
 
@@ -46,6 +44,9 @@ def live_of(
         if options:
             raise ValueError(f"--{next(iter(options)).replace('_', '-')} goes with --live")
         return None
+    from pollproof.live.record import check_resumable  # writers of recordings are loaded for runs that keep one
+    from pollproof.recordings.writing import check_writable
+
     assert base_url is not None
     name = next((name for name, value in others.items() if value is not None), None)
     if name is not None:

@@ -199,7 +199,7 @@ class ReferenceProvider:
 
     def admits(self, view: View, route: Route, body: bytes) -> bool:
         """Whether a request has all its required fields, and they have their types."""
-        return route.is_complete(view) and not route.errors(view, body)
+        return route.is_complete(view) and route.has_shape(view, body)
 
     def rejects(self, probe: str) -> bool:
         """Whether requests that are wrong in this way of the contract's own are refused."""

@@ -11,7 +11,6 @@ from pollproof.codecs import Check
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Operation, Probe
 from pollproof.contract.places import MISSING, View, compile_place, walk
-from pollproof.shapes import ShapeError
 from pollproof.templates import steps_of
 
 LAST = 512
@@ -33,7 +32,7 @@ class Route:
         self.task_id = compile_place(operation.task_id)
         self._required = [compile_place(place) for place in operation.required]
         self._check = None if operation.request_schema is None else checks[operation.request_schema]
-        self._checked: dict[bytes, tuple[ShapeError, ...]] = {}
+        self._checked: dict[bytes, bool] = {}
         self._pattern = None
         if "{" in operation.path:
             self._pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(operation.path)))
@@ -58,13 +57,13 @@ class Route:
                 return False
         return True
 
-    def errors(self, view: View, body: bytes) -> tuple[ShapeError, ...]:
-        """What is wrong with the body of a request."""
+    def has_shape(self, view: View, body: bytes) -> bool:
+        """Whether the body of a request has its documented shape."""
         if self._check is None:
-            return ()
+            return True
         found = self._checked.get(body)
         if found is None:
-            found = self._check(view.request, body)
+            found = self._check.passes(view.request, body)
             if len(body) <= SHORT:
                 if len(self._checked) >= LAST:
                     self._checked.clear()

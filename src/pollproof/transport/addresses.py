@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import urllib.request
 from base64 import b64encode
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -63,6 +62,8 @@ class Proxy(NamedTuple):
 
 def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
     """The proxy for a target, None where it is reached directly; raises `TargetError`. Passwords are never shown."""
+    import urllib.request  # takes its time to import, and many a run asks nobody
+
     proxies = urllib.request.getproxies()
     text = proxies.get(scheme) or proxies.get("all")
     if not text or urllib.request.proxy_bypass(f"{host}:{port}"):
