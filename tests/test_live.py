@@ -133,6 +133,19 @@ class TestBeforeAnythingIsSent:
         assert "'two-at-once' goes beyond the limits; --max-requests 17 would let it" in told
         assert "'to-the-end-of-life' goes beyond the limits; --max-requests 12 would let it" in told
 
+    def test_who_asks_about_one_clause_pays_for_one_walk(self) -> None:
+        options: dict[str, Any] = {"base_url": "https://api.example.com", "live": True, "destructive": True}
+        for clause, walk in (
+            ("capsolver.poll.lifetime-served", ["to-the-end-of-life"]),
+            ("capsolver.poll.lifetime-ended", ["past-the-end-of-life"]),
+            ("capsolver.poll.terminal", ["one-task"]),
+            ("capsolver.poll.error-is-final", []),
+        ):
+            intended = planned(plan_from("capsolver", keyword=clause, **options))
+            assert [step.walk.name for step in intended.steps] == walk
+            assert any("-k asks about" in step.skipped for step in intended.left_out)
+        assert len(planned(plan_from("capsolver", keyword="lifetime or terminal", **options)).steps) > 3
+
     @pytest.mark.parametrize("name", CONTRACTS)
     def test_every_clause_is_planned_or_left_out_with_a_reason(self, name: str) -> None:
         for destructive in (False, True):
@@ -455,7 +468,13 @@ class TestAfterAnInterruption:
 
 
 def test_the_command_that_shows_it_again_is_as_careful() -> None:
-    options = {"destructive": True, "max_requests": 300, "max_tasks": 4, "clock_skew": "2s", "budget": "900s"}
+    options = {
+        "destructive": True,
+        "max_requests": 300,
+        "max_tasks": 4,
+        "clock_skew": "2s",
+        "budget": "900s",
+    }  # no defaults
     plan = plan_from("capsolver", base_url="https://api.example.com", api_key=KEY, live=True, **options)  # type: ignore[arg-type]
     told = command(plan, "capsolver")
     expected = "--live --destructive --max-requests 300 --max-tasks 4 --clock-skew 2s --budget 900s"

@@ -135,7 +135,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
             picked["api_key"] = None  # the variable may be set for other commands; the reference needs no key
     try:
-        plans = {name: plan_from(name, **picked) for name in names}
+        plans = {name: plan_from(name, **picked, keyword=options["keyword"]) for name in names}
     except OptionError as error:
         raise click.UsageError(str(error)) from None
     workers, shard = asked(options)

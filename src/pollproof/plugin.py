@@ -127,6 +127,7 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
             example_db=option(config, "--example-db"),
             live=bool(option(config, "--live")),
             **{name: option(config, name) for name in LIMITS},
+            keyword=option(config, "keyword"),
         )
     except OptionError as error:
         raise pytest.UsageError(str(error)) from None

@@ -80,7 +80,8 @@ def plan_from(
 ) -> Plan:
     """The plan that these options mean; raises `OptionError` with one sentence.
 
-    `limits` are the further options of live runs. With `live` None it does not matter whether a provider is a real one.
+    `limits` are the further options of live runs, and the `keyword` of -k. With `live` None it does not matter whether a
+    provider is a real one.
     """
     needing = {"--advance-url": advance_url, "--api-key": api_key, "--task": task, "--callback-url": callback_url}
     name = next((name for name, given in needing.items() if given), None)
@@ -142,11 +143,11 @@ def _live(
     from pollproof.live.options import check_target, live_of
 
     others = {"--launch": started, "--examples": examples, "--example-db": example_db}
-    skew = limits.get("clock_skew")
+    skew, keyword = limits.get("clock_skew"), limits.pop("keyword", None)
     seconds = {} if skew is None else {"clock_skew": seconds_of(skew)}
     try:
         check_target(None if started is not None else base_url, live=live)
-        return live_of(contract, base_url, live=live, seconds=seconds, others=others, given=limits)
+        return live_of(contract, base_url, live=live, seconds=seconds, others=others, given=limits, keyword=keyword)
     except ValueError as error:
         raise OptionError(str(error)) from None
 
@@ -174,6 +175,8 @@ def _launch(command: str, base_url: str | None, contract: Contract, api_key: str
 
 def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
     """The command that explores a plan again; the key is a variable of the environment."""
+    from pollproof.live.settings import LIVE_BUDGET
+
     words = ["pollproof", "verify", provider]
     if plan.launch is not None:
         words += ["--launch", plan.launch.without_key()]
@@ -187,7 +190,7 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
         words += ["--callback-url", plan.callback_url]
     if plan.live is not None:
         words += _live_words(plan.live)
-    if plan.budget != BUDGET:
+    if plan.budget != (BUDGET if plan.live is None else LIVE_BUDGET):
         words += ["--budget", f"{plan.budget:g}s"]
     if plan.profile != "ci":
         words += ["--profile", plan.profile]

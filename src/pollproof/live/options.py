@@ -33,11 +33,12 @@ def live_of(
     seconds: Mapping[str, float],
     others: Mapping[str, object],
     given: Mapping[str, Any],
+    keyword: str | None = None,
 ) -> Live | None:
     """The limits of a live run, None for a run that is none; raises ValueError with one sentence.
 
     `given` are the fields of `Live`, `seconds` those of them that are durations, `others` options that do not go
-    with a live run.
+    with a live run. A `keyword` that is the id of a clause asks about that one alone.
     """
     options = {name: value for name, value in given.items() if value is not None and value is not False}
     if not live:
@@ -60,6 +61,8 @@ def live_of(
     resume, record = options.pop("resume", None), options.pop("record", None)
     if resume is not None and record is not None:
         raise ValueError("--record and --resume exclude each other: what is gone on with is kept in the same file")
+    if any(clause.id == keyword for clause in contract.clauses):
+        options["only"] = keyword
     try:
         if resume is not None:
             check_resumable(resume, contract, base_url)

@@ -86,6 +86,9 @@ def planned(plan: Plan) -> LivePlan:
     live = plan.live
     assert live is not None
     steps = list(rehearsed(ReferenceProvider(plan.contract, VirtualClock(), Settings(solving=SOLVING, failing=False))))
+    idle: tuple[Step, ...] = ()
+    if live.only:
+        steps, idle = _only(steps, live)
     covered = {step.walk.covers for step in steps} if live.destructive else set()
     chosen: list[Step] = []
     left: list[Step] = []
@@ -98,7 +101,18 @@ def planned(plan: Plan) -> LivePlan:
             left.append(replace(step, skipped=why))
         else:
             chosen.append(step)
-    return LivePlan(tuple(chosen), tuple(left))
+    return LivePlan(tuple(chosen), (*left, *idle))
+
+
+def _only(steps: list[Step], live: Live) -> tuple[list[Step], tuple[Step, ...]]:
+    """Of these steps the one that exercises the clause that is asked about for the least money and time; and the others."""
+    fit = [step for step in steps if live.only in step.clauses]
+    lawful = [step for step in fit if not step.walk.breaks]
+    best = min(lawful or fit, key=lambda step: (step.tasks, step.seconds), default=None)
+    why = f"not run: -k asks about {live.only} alone"
+    return [step for step in steps if step is best], tuple(
+        replace(step, skipped=why) for step in steps if step is not best
+    )
 
 
 def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> str:

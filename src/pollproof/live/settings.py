@@ -20,7 +20,8 @@ LIVE_BUDGET = 600.0
 class Live:
     """The limits of a live run. `record` is the file that all is kept in; with `resume` it is there already.
 
-    `destructive` allows what providers forbid, `clock_skew` is in seconds, `price` is what one task costs.
+    `destructive` allows what providers forbid, `clock_skew` is in seconds, `price` is that of one task. Only the
+    clause of the id `only` is asked about where there is one.
     """
 
     record: str
@@ -30,9 +31,10 @@ class Live:
     max_tasks: int = MAXIMUM_TASKS
     clock_skew: float = 0.0
     price: float | None = None
+    only: str = ""
 
 
-LIMITS = tuple(field.name for field in fields(Live))
+LIMITS = tuple(field.name for field in fields(Live) if field.name != "only")
 """The options that go with `--live` alone."""
 
 
