@@ -80,8 +80,8 @@ def plan_from(
 ) -> Plan:
     """The plan that these options mean; raises `OptionError` with one sentence.
 
-    `limits` are the further options of live runs, and the `keyword` of -k. With `live` None it does not matter whether a
-    provider is a real one.
+    `limits` are the further options of live runs, and the `keyword` of -k. With `live` None it does not matter whether
+    a provider is a real one.
     """
     needing = {"--advance-url": advance_url, "--api-key": api_key, "--task": task, "--callback-url": callback_url}
     name = next((name for name, given in needing.items() if given), None)

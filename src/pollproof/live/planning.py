@@ -105,7 +105,7 @@ def planned(plan: Plan) -> LivePlan:
 
 
 def _only(steps: list[Step], live: Live) -> tuple[list[Step], tuple[Step, ...]]:
-    """Of these steps the one that exercises the clause that is asked about for the least money and time; and the others."""
+    """Of these steps the one that exercises the clause asked about for the least money and time; and the others."""
     fit = [step for step in steps if live.only in step.clauses]
     lawful = [step for step in fit if not step.walk.breaks]
     best = min(lawful or fit, key=lambda step: (step.tasks, step.seconds), default=None)
