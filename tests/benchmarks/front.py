@@ -81,7 +81,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--schemathesis",
         metavar="COMMAND",
-        help="the command of Schemathesis 4 where it has an environment of its own, such as "
+        help="the command of Schemathesis (4.32 or later) where it has an environment of its own, such as "
         "~/schemathesis/bin/schemathesis [the one beside this Python, or on the path]",
     )
     parser.add_argument(
