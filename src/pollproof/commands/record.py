@@ -110,14 +110,17 @@ def _path(options: Mapping[str, Any]) -> Path:
 
 def _record(plan: Plan, path: Path, options: dict[str, Any]) -> Written:
     from pollproof.recordings.recorder import record as recorded
+    from pollproof.report.redact import Redactor
+    from pollproof.report.secrets import of_plan
 
     with _interruptible(), status_line("recording", "{}: {} exchanges".format, quiet=options["quiet"]) as progress:
         recording = recorded(plan, options["tasks"], progress)
+    problem = None if recording.problem is None else Redactor(of_plan(plan)).text(recording.problem)
     if not recording.answered:
-        click.echo(f"error: nothing was recorded: {recording.problem or 'no exchange was answered'}", err=True)
+        click.echo(f"error: nothing was recorded: {problem or 'no exchange was answered'}", err=True)
         raise SystemExit(ERROR)
-    if recording.problem is not None:
-        click.echo(f"the recording is not complete: {recording.problem}", err=True)
+    if problem is not None:
+        click.echo(f"the recording is not complete: {problem}", err=True)
         options["status"] = INCOMPLETE
     return _write(
         path, plan, options, recording.exchanges, clock=recording.clock, started=recording.started, whole=True

@@ -27,9 +27,14 @@ class NoDatabase(Exception):
 
 
 def named(url: str) -> str:
-    """A URL as messages show it: without user and password."""
+    """A URL as messages show it: without user and password, which may stand in its query too."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
+    kept = [each for each in parts.query.split("&") if not each.lower().startswith(("username=", "password="))]
+    return (
+        urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(kept)))
+        if "://" in url
+        else url
+    )
 
 
 def database_at(url: str) -> ExampleDatabase:

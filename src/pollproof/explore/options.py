@@ -12,6 +12,8 @@ from pollproof.bodies import Unreadable, read_json, write_json
 from pollproof.explore.run import BUDGET, PROFILES, Plan
 from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
+from pollproof.report.redact import Redactor
+from pollproof.report.secrets import in_command, of_plan
 from pollproof.transport.addresses import TargetError
 
 if TYPE_CHECKING:
@@ -170,7 +172,7 @@ def _launch(command: str, base_url: str | None, contract: Contract, api_key: str
     try:
         return launch_of(command, base_url, prefix, key)
     except ValueError as error:
-        raise OptionError(str(error)) from None
+        raise OptionError(Redactor([key, *in_command(command.split())]).text(str(error))) from None
 
 
 def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
@@ -201,9 +203,9 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
 
         words += ["--example-db", named(plan.example_db)]
     words += ["--strict"] if strict else []
-    text, key = shlex.join(words), ""
+    redactor = Redactor(of_plan(plan) if plan.credential else of_plan(plan) - {plan.contract.credential.sample}, "KEY")
+    text, key = shlex.join(map(redactor.text, words)), ""
     if plan.credential:
-        text = text.replace(plan.credential, "KEY")
         key = ' --api-key "$POLLPROOF_API_KEY"'  # not quoted: the shell of whoever pastes the command fills it in
     return f"{text}{key} --seed {plan.seed}"
 

@@ -169,7 +169,7 @@ class Client:
 
     def document(self, played: Played) -> Document:
         """The report of one scenario."""
-        gating = Gating(self.gate, played.ledger, self.clock, self.leaps, [played])
+        gating = Gating(self.gate, played.ledger, self.clock, self.leaps, [played], keys=set(played.keys))
         gating.evidence = dict.fromkeys(played.ledger.entries, played.scenario.name)
         return document_of_gate(gating)
 

@@ -25,6 +25,7 @@ from pollproof.gate.staging import StagedProvider, task_of
 from pollproof.ledger import Ledger
 from pollproof.monitor import Monitor, clauses_of
 from pollproof.outcomes import Outcome, outcome_exchange
+from pollproof.report.secrets import in_exchanges
 from pollproof.trace import Exchange
 
 TIMEOUT = 60.0
@@ -83,7 +84,7 @@ class Played:
     """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
 
     `undecided` says why its end was not judged: only its requests were. `unused` says that the scenario is about what
-    the command does not know, so that nothing was judged.
+    the command does not know, so that nothing was judged. `keys` are those that it has shown.
     """
 
     scenario: Scenario
@@ -95,6 +96,7 @@ class Played:
     reason: str = ""
     undecided: str = ""
     unused: str = ""
+    keys: frozenset[str] = frozenset()
 
     @property
     def as_expected(self) -> bool:
@@ -106,7 +108,10 @@ class Played:
 
 @dataclass(slots=True)
 class Gating:
-    """What came of a run: every scenario, and one ledger of them all. `clock` says in words which clock judged."""
+    """What came of a run: every scenario, and one ledger of them all. `clock` says in words which clock judged.
+
+    `keys` are those that the command has shown, which may be real ones.
+    """
 
     gate: Gate
     ledger: Ledger
@@ -118,6 +123,7 @@ class Gating:
     error: str | None = None
     complete: bool = True
     seconds: float = 0.0
+    keys: set[str] = field(default_factory=set)
 
 
 Progress = Callable[[str, int, int], None]
@@ -185,6 +191,7 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
         if not result.leaps and played.ended is not None:
             left -= played.ended.seconds
         result.played.append(played)
+        result.keys |= played.keys
         if played.undecided:
             result.notes.append(f"{scenario.name}: the end was not judged; {played.undecided}")
             result.complete = False
@@ -221,21 +228,21 @@ def _choose_clock(result: Gating) -> None:
         raise GateError(why)
     if wanted == "real" or why is not None:
         result.clock = "real time" + (f" ({why})" if why else "")
-        _check(gate, _probe(gate, smoke, leaps=False))
+        _check(result, _probe(gate, smoke, leaps=False))
         return
     probe = _probe(gate, smoke, leaps=True)
     if probe.attached and not probe.obeys:
         probe = _probe(gate, smoke, leaps=True)  # a machine that was very busy for a while may have leapt late
     if probe.obeys:
         result.clock, result.leaps = "leaping", True
-        _check(gate, probe)
+        _check(result, probe)
         return
     reason = "the command does not obey the leaping clock"
     if wanted == "leap":
-        _check(gate, probe)
+        _check(result, probe)
         raise GateError(f"{reason}: {probe.words}")
     result.clock = f"real time ({reason}: {probe.words})"
-    _check(gate, _probe(gate, smoke, leaps=False))
+    _check(result, _probe(gate, smoke, leaps=False))
 
 
 @dataclass(slots=True)
@@ -247,6 +254,7 @@ class _Probe:
     elsewhere: list[str]
     answers: list[Answer]
     key: str
+    keys: frozenset[str]
     guilty: bool
     attached: bool
     obeys: bool
@@ -282,6 +290,7 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         [*server.elsewhere, *foreign],
         [event.answer for event in events if event is not None],
         _wrong_key(gate.contract, trace),
+        frozenset(in_exchanges(gate.contract, trace)),
         monitor.ledger.violations > 0,
         attached,
         obeys,
@@ -295,8 +304,9 @@ def _waited(trace: Sequence[Exchange]) -> float:
     return sum(gap for gap in gaps if gap >= PAUSE)
 
 
-def _check(gate: Gate, probe: _Probe) -> None:
+def _check(result: Gating, probe: _Probe) -> None:
     """Raise `GateError` where the smoke scenario shows that the command is no working client at all."""
+    result.keys |= probe.keys
     if probe.guilty or Answer.STATE in probe.answers:
         return  # it speaks with the provider: how it ends is its own doing, and is judged
     words = probe.ended.last_words
@@ -344,9 +354,10 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     monitor = Monitor(Reader(gate.contract), clauses)
     trace = performed.trace()
     events = [monitor.observe(exchange) for exchange in trace]
+    keys = frozenset(in_exchanges(gate.contract, trace))
     if scenario.needs is not None and not any(event and event.operation.role is scenario.needs for event in events):
         unused = f"the command never used what this is about ({scenario.needs.value})"
-        return Played(scenario, Ledger(clauses), ended, None, len(trace), performed.virtual, unused=unused)
+        return Played(scenario, Ledger(clauses), ended, None, len(trace), performed.virtual, unused=unused, keys=keys)
     # A client that has broken another rule may have lost its task by that, which is said there.
     guilty = bool(monitor.ledger.violated(Level.MUST))
     promised = scenario.expects is Expects.SUCCESS and performed.moment is None and not guilty
@@ -360,7 +371,9 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     elif performed.moment is None or not outcome.succeeded:
         end = max((exchange.received for exchange in trace), default=0.0)
         monitor.observe(outcome_exchange(outcome, end))
-    return Played(scenario, monitor.ledger, ended, outcome, len(trace), performed.virtual, undecided=undecided)
+    return Played(
+        scenario, monitor.ledger, ended, outcome, len(trace), performed.virtual, undecided=undecided, keys=keys
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from pollproof.report.redact import Redactor
+from pollproof.report.secrets import in_command, in_environment
 
 
 def named(provider: str) -> str:
@@ -48,4 +52,5 @@ def gate_command(
     words += [] if budget is None else ["--budget", f"{budget:g}s"]
     words += [] if task is None else ["--task", task]
     words += ["--strict"] if strict else []
-    return shlex.join([*words, "--", *command])
+    redactor = Redactor({*in_command(command), *in_environment(os.environ)}, "KEY")
+    return shlex.join([*words, "--", *map(redactor.text, command)])

@@ -7,14 +7,13 @@ from typing import Any
 
 from pollproof import __version__
 from pollproof.clauses import KINDS
-from pollproof.codecs import codec_of
 from pollproof.contract.model import Clause, Contract, Role
-from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.ledger import Ledger
 from pollproof.recordings.judging import REMEMBERED, Checking
 from pollproof.report.coverage import coverage_of
 from pollproof.report.document import Document, clauses_of, decided, observe, only
 from pollproof.report.redact import Redactor
+from pollproof.report.secrets import in_exchanges
 
 SHOWN = 5
 """Names of one sort that a note lists; the rest is counted."""
@@ -68,7 +67,8 @@ def document_of_check(
         },
     }
     document = explained(document if clauses is None else only(document, clauses), contract)
-    document["notes"] = [redactor.text(note) for note in document["notes"]]
+    for part in ("target", "error", "notes", "recordings"):
+        document[part] = redactor.value(document[part])
     return decided_of_check(document, strict=strict, require_all=require_all, required=required)
 
 
@@ -109,20 +109,8 @@ def clock_of(times: Mapping[str, int]) -> str:
 
 def secrets_of(contract: Contract, ledger: Ledger) -> set[str]:
     """The keys that stand in the exchanges that will be shown: a recording of somebody else's may hold real ones."""
-    place = contract.credential.at
-    if place is None:
-        return set()
-    read, codec = compile_place(place), codec_of(contract.body, contract.namespace)
-    before, _, after = contract.credential.template.partition("{credential}")
-    found: set[str] = set()
-    for entry in ledger.entries.values():
-        for exchange in () if entry.evidence is None else entry.evidence.trace.exchanges:
-            request = exchange.request
-            body = codec.read(request.body) if place.area == "body" else MISSING
-            value = read(View(body, MISSING, {}, request.headers, {}, None))
-            if isinstance(value, str):
-                found |= {value, value.removeprefix(before).removesuffix(after)}
-    return found
+    shown = (entry.evidence.trace.exchanges for entry in ledger.entries.values() if entry.evidence is not None)
+    return in_exchanges(contract, (exchange for exchanges in shown for exchange in exchanges))
 
 
 def reason(clause: Clause, contract: Contract, recordings: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from pollproof.report.coverage import SORTS, coverage_of, exercising, unseen
 from pollproof.report.defined import defined_in
 from pollproof.report.gists import said
 from pollproof.report.redact import Redactor
+from pollproof.report.secrets import of_plan
 from pollproof.trace import Exchange
 
 if TYPE_CHECKING:
@@ -35,17 +36,16 @@ def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool
     """The document of one explored target."""
     plan, ledger = exploring.plan, exploring.ledger
     contract = plan.contract
-    credential = plan.credential or contract.credential.sample
-    redactor = Redactor([credential, credential[:-1], credential.swapcase()])
+    redactor = Redactor(of_plan(plan))
     document: Document = {
         "pollproof": __version__,
         "mode": "verify",
         "provider": contract.name,
-        "target": plan.target,
+        "target": redactor.text(plan.target),
         "outcome": "",
         "error": None if exploring.error is None else redactor.text(exploring.error),
         "seed": plan.seed,
-        "clock": exploring.clock,
+        "clock": redactor.text(exploring.clock),
         "exchanges": exploring.exchanges,
         "examples": exploring.examples,
         "seconds": round(exploring.seconds, 3),
@@ -59,7 +59,7 @@ def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool
         "complete": exploring.complete,
     }
     if exploring.live:
-        document["live"] = exploring.live
+        document["live"] = redactor.value(exploring.live)
     return decided(document, strict=strict, require_all=require_all)
 
 
@@ -203,9 +203,9 @@ def _evidence(reader: Reader, evidence: Evidence, redactor: Redactor) -> Documen
     first = trace.exchanges[0].sent if trace.exchanges else 0.0
     places = trace.places or [None] * len(trace)
     return {
-        "message": redactor.text(violation.message),
-        "expected": redactor.text(violation.expected),
-        "seen": redactor.text(violation.seen),
+        "message": redactor.beginning(violation.message, MAXIMUM_TEXT),
+        "expected": redactor.beginning(violation.expected, MAXIMUM_TEXT),
+        "seen": redactor.beginning(violation.seen, MAXIMUM_TEXT),
         "trace": [
             _exchange(reader, number, exchange, first, redactor) | ({} if place is None else {"place": place})
             for number, exchange, place in zip(trace.numbers, trace.exchanges, places, strict=True)
@@ -230,20 +230,20 @@ def _exchange(reader: Reader, number: int, exchange: Exchange, first: float, red
         answer = {"status": response.status, "body": _body(response.body, redactor)}
         told = said(event)
         if told is not None:
-            answer["said"] = redactor.text(told)
+            answer["said"] = redactor.beginning(told, MAXIMUM_TEXT)
     return {
         "number": number,
-        "operation": request.path if event is None else event.operation.name,
+        "operation": redactor.text(request.path) if event is None else event.operation.name,
         "probe": exchange.probe,
         "sent": _time(exchange.sent - first),
         "received": _time(exchange.received - first),
         "request": {
             "method": request.method,
-            "path": redactor.text(request.path),
+            "path": redactor.beginning(request.path, MAXIMUM_TEXT),
             "body": _body(request.body, redactor),
         },
         "response": answer,
-        "failure": exchange.failure,
+        "failure": None if exchange.failure is None else redactor.text(exchange.failure),
     }
 
 
@@ -254,17 +254,17 @@ def _time(seconds: float) -> float | None:
 def _body(body: bytes, redactor: Redactor) -> Any:
     if not body:
         return None
-    value = read_json(body)
-    if type(value) is Unreadable:
-        return redactor.text(_beginning(body))
-    return redactor.value(value) if len(body) <= MAXIMUM_TEXT else redactor.text(_beginning(body))
+    if len(body) <= MAXIMUM_TEXT:
+        value = read_json(body)
+        if type(value) is not Unreadable:
+            return redactor.value(value)
+    return redactor.beginning(_printable(body), MAXIMUM_TEXT)
 
 
-def _beginning(body: bytes) -> str:
+def _printable(body: bytes) -> str:
     """The beginning of a body in printable form, in one line."""
-    text = body[: 4 * MAXIMUM_TEXT].decode("utf-8", "replace")
-    text = "".join(character if character.isprintable() else " " for character in text).strip()
-    return text if len(text) <= MAXIMUM_TEXT else text[:MAXIMUM_TEXT] + "..."
+    text = body[: 16 * MAXIMUM_TEXT].decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 def observe(observation: Observation, times: list[tuple[float, float]]) -> Document:

@@ -20,6 +20,7 @@ from pollproof.report.coverage import coverage_of
 from pollproof.report.document import Document, clauses_of, decided
 from pollproof.report.merging import ASTRAY, left_out
 from pollproof.report.redact import Redactor
+from pollproof.report.secrets import of_command
 
 MAXIMUM_OUTPUT = 2000
 """Characters of the beginning of an output in a report, and as many of its end."""
@@ -37,7 +38,7 @@ def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool 
     """The report of a client: every client clause, and every scenario with how the client ended."""
     gate = gating.gate
     contract = gate.contract
-    redactor = Redactor([contract.credential.sample])
+    redactor = Redactor({*of_command(contract, gate.command), *gating.keys})
     clauses = clauses_of(contract, gating.ledger, redactor)
     for clause in clauses:
         if clause["violation"] is not None:
@@ -85,8 +86,8 @@ def _scenario(played: Played, redactor: Redactor) -> Document:
         "text": scenario.text,
         "expects": scenario.expects.value,
         "run": ended is not None,
-        "reason": played.reason or played.unused or None,
-        "ended": None if ended is None else ended.words,
+        "reason": redactor.text(played.reason or played.unused) or None,
+        "ended": None if ended is None else redactor.text(ended.words),
         "status": None if ended is None else ended.status,
         "as_expected": played.as_expected,
         "exchanges": played.exchanges,

@@ -1,0 +1,280 @@
+"""No key in any report, whatever a hostile target makes of it and wherever it puts it."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import re
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from pollproof.bodies import write_json
+from pollproof.contract.model import Subject
+from pollproof.events import reader_of
+from pollproof.explore.options import command
+from pollproof.explore.run import Exploring, Plan
+from pollproof.ledger import Evidence, Ledger
+from pollproof.loading import load_contract
+from pollproof.monitor import Monitor, clauses_of
+from pollproof.report.document import document_of, with_again
+from pollproof.report.redact import MASK, Redactor
+from pollproof.report.secrets import in_command, in_environment, in_url
+from pollproof.report.terminal import print_document, print_summary
+from pollproof.report.views import VIEWS
+from pollproof.trace import Exchange, Request, Response
+
+KEY = "CAP-7f3Ab09cD2/e84+6Q1x5Zk"
+TELLING = 8
+"""Characters of a key in a row that tell too much of it."""
+
+
+def backslashed(text: str) -> str:
+    return "".join(f"\\u{ord(character):04X}" for character in text)
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "upper case": str.upper,
+    "lower case": str.lower,
+    "swapped case": str.swapcase,
+    "base64": lambda key: b64encode(key.encode()).decode(),
+    "base64 of a URL": lambda key: urlsafe_b64encode(key.encode()).decode().rstrip("="),
+    "Basic": lambda key: b64encode(f"user:{key}".encode()).decode(),
+    "base64 of more": lambda key: b64encode(f"the key {key} is wrong".encode()).decode(),
+    "hexadecimal": lambda key: key.encode().hex(),
+    "percent-encoded": lambda key: quote(key, safe=""),
+    "percent-encoded throughout": lambda key: "".join(f"%{byte:02X}" for byte in key.encode()),
+    "percent-encoded twice": lambda key: quote("".join(f"%{byte:02x}" for byte in key.encode())),
+    "escapes of JSON": backslashed,
+    "escapes of JSON, twice": lambda key: json.dumps(backslashed(key))[1:-1],
+    "some escapes of JSON": lambda key: key[:5] + backslashed(key[5:7]) + key[7:],
+    "slashes of JSON": lambda key: key.replace("/", "\\/"),
+    "entities of XML": lambda key: "".join(f"&#{ord(character)};" for character in key),
+    "hexadecimal entities of XML": lambda key: "".join(f"&#x{ord(character):X};" for character in key),
+    "entities of entities": lambda key: html.escape("".join(f"&#{ord(character)};" for character in key)),
+    "an escape of Python": lambda key: "".join(f"\\x{ord(character):02x}" for character in key),
+    "cut": lambda key: key[:-3] + "...",
+    "cut before": lambda key: "\u2026" + key[4:],
+}
+"""What a server, a proxy, a language or a message may make of a key."""
+
+CREATION = Request("POST", "/createTask", {}, write_json({"clientKey": KEY, "task": {"type": "ReCaptchaV2Task"}}))
+
+
+def answer(**fields: Any) -> bytes:
+    return json.dumps({"errorId": 7, "errorCode": "", "errorDescription": "", **fields}).encode()
+
+
+PLACES: dict[str, Callable[[str], bytes]] = {
+    "an error message": lambda text: answer(errorDescription=text),
+    "a field": lambda text: answer(debug=text),
+    "a nested field": lambda text: answer(debug=[{"asked": [{"with": text}]}]),
+    "a name": lambda text: answer(**{text: 1}),
+    "an id": lambda text: answer(errorId=0, taskId=text, status=1),
+    "a status": lambda text: answer(errorId=0, taskId=["x"], status=text),
+    "a solution": lambda text: answer(errorId=0, status="ready", solution={"token": text}, taskId=1),
+    "a page": lambda text: f"<html><title>Error</title><pre>{text}</pre>".encode(),
+    "half of an answer": lambda text: answer(debug=text)[:-1],
+    "JSON in JSON": lambda text: answer(debug=json.dumps({"said": text})),
+    "a long answer": lambda text: answer(debug=" " * 1_500 + text + " " * 1_500),
+    "the end of what is shown": lambda text: b"x" * (2_000 - len(text) // 2) + text.encode() + b"y" * 3_000,
+    "many places": lambda text: (text + " ").encode() * 500,
+}
+"""Where a target may put it."""
+
+
+# ------------------------------------------------------------------------------- what would tell
+
+
+def readings(text: str) -> Iterator[str]:
+    """What a text says to somebody who undoes all that can be undone."""
+    for _ in range(3):
+        yield text
+        plain = unquote(html.unescape(text))
+        plain = re.sub(r"\\+u([0-9a-fA-F]{4})|\\+x([0-9a-fA-F]{2})", lambda m: chr(int(m[1] or m[2], 16)), plain)
+        text = plain.replace("\\/", "/")
+    for run in set(re.findall(r"[A-Za-z0-9+/_-]{12,}", text)):
+        letters = run.replace("-", "+").replace("_", "/")
+        for begin in range(4):
+            yield b64decode(letters[begin:][: (len(letters) - begin) // 4 * 4]).decode("latin-1")
+        if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", run):
+            yield bytes.fromhex(run).decode("latin-1")
+
+
+def told_of(key: str, text: str) -> str:
+    """The first part of a key that a text tells, empty where it tells none."""
+    pieces = [key[at : at + TELLING].lower() for at in range(len(key) - TELLING + 1)]
+    for reading in readings(text):
+        lowered = reading.lower()
+        for piece in pieces:
+            if piece in lowered:
+                return piece
+    return ""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_in_any_of_these_forms_would_be_found_out(form: str) -> None:
+    assert told_of(KEY, f"the key is {FORMS[form](KEY)}")
+
+
+# ------------------------------------------------------------------------------------ the reports
+
+
+@cache
+def monitor() -> Monitor:
+    contract = load_contract("capsolver")
+    return Monitor(reader_of(contract), clauses_of(contract, Subject.PROVIDER))
+
+
+def evidences(*bodies: bytes, request: Request = CREATION) -> list[Evidence]:
+    """What the clauses say of each of these answers."""
+    found: list[Evidence] = []
+    for body in bodies:
+        monitor().ledger.clear()
+        monitor().reset()
+        monitor().observe(Exchange(request, Response(200, {}, body), 0.0, 0.5))
+        found += [entry.evidence for entry in monitor().ledger.entries.values() if entry.evidence is not None]
+    return found
+
+
+def exploring(plan: Plan, shown: Iterable[Evidence]) -> Iterator[Exploring]:
+    """Explorings that show all of this: each of their clauses, whichever it is, one of it."""
+    clauses = clauses_of(plan.contract, Subject.PROVIDER)
+    for some in batched(shown, len(clauses)):
+        ledger = Ledger(clauses)
+        for clause, evidence in zip(clauses, some, strict=False):
+            ledger.add(clause.id, evidence)
+        yield Exploring(plan, ledger)
+
+
+def batched(things: Iterable[Evidence], count: int) -> Iterator[list[Evidence]]:
+    rest = list(things)
+    while rest:
+        yield rest[:count]
+        rest = rest[count:]
+
+
+def reports(result: Exploring) -> dict[str, str]:
+    """All forms of a report, by name."""
+    document = with_again(document_of(result), command(result.plan, "capsolver"))
+    told = {name: view([document]) for name, view in VIEWS.items()}
+    console = Console(file=io.StringIO(), width=200)
+    print_document(console, document, strict=False)
+    print_summary(console, document, strict=False)
+    assert isinstance(console.file, io.StringIO)
+    return {**told, "terminal": console.file.getvalue()}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_that_a_target_gives_back_is_in_no_report(form: str) -> None:
+    plan = Plan(load_contract("capsolver"), "http://127.0.0.1:9", KEY)
+    shown = evidences(*(body(FORMS[form](KEY)) for body in PLACES.values()))
+    assert len(shown) >= len(PLACES)
+    for result in exploring(plan, shown):
+        for name, report in reports(result).items():
+            assert (name, told_of(KEY, report)) == (name, "")
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    key=st.text(st.sampled_from("abcXYZ0189-_/+=.:~$%&<>\"'\\"), min_size=12, max_size=90),
+    before=TEXTS,
+    after=TEXTS,
+    form=st.sampled_from(sorted(FORMS)),
+    place=st.sampled_from(sorted(PLACES)),
+)
+def test_no_key_is_in_a_report_whatever_it_is_made_of(key: str, before: str, after: str, form: str, place: str) -> None:
+    plan = Plan(load_contract("capsolver"), "http://127.0.0.1:9", key)
+    bystander = "the wrong words of a target without a key"
+    body = PLACES[place](f"{before} {FORMS[form](key)} {after}")
+    for result in exploring(plan, evidences(body)):
+        report = json.dumps(document_of(result), ensure_ascii=False)
+        assert FORMS[form](key) not in report
+        assert key not in report
+    assert Redactor([key]).text(bystander) == bystander
+
+
+@pytest.mark.parametrize("form", ["as it is", "base64", "percent-encoded"])
+def test_a_key_in_what_the_run_itself_says_is_in_no_report(form: str) -> None:
+    text = FORMS[form](KEY)
+    plan = Plan(load_contract("capsolver"), f"http://127.0.0.1:9/{text}", KEY, f"http://127.0.0.1:9/?key={text}")
+    (result,) = exploring(plan, evidences(answer(), request=CREATION._replace(path="/createTask?" + text)))
+    result.error, result.clock = f"the target said {text}", f"real, {text}"
+    result.notes = [f"its output ends with: {text}"]
+    result.live = {"record": text}
+    for name, report in reports(result).items():
+        assert (name, told_of(KEY, report)) == (name, "")
+
+
+def test_a_key_that_is_a_number_is_masked_where_it_is_one() -> None:
+    redactor = Redactor(["31415926535"])
+    assert redactor.value({"n": [31415926535, 3.5, True, None, 2]}) == {"n": [MASK, 3.5, True, None, 2]}
+
+
+def test_words_that_are_no_key_stay_as_they_are() -> None:
+    redactor = Redactor([KEY, KEY[:-1], KEY.swapcase()])
+    for text in ("an ordinary sentence...", "\\u0041&#65;%41", '{"taskId": "7f3A"}', "... CAP-", "\u2026"):
+        assert redactor.text(text) == text
+
+
+def test_a_text_that_begins_to_be_a_key_where_it_is_cut_is_cut_before() -> None:
+    redactor = Redactor([KEY])
+    for length in range(30):
+        told = redactor.beginning("x" * (1_000 - length) + KEY + "y" * 9_000, 1_000)
+        assert told_of(KEY, told) == ""
+        assert len(told) <= 1_003
+
+
+# ------------------------------------------------------------------------------ where secrets are
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("redis://user:pass%2Fword@host:6379/0", {"pass%2Fword", "pass/word"}),
+        ("http://127.0.0.1/advance?token=0123456789&seconds=5", {"0123456789"}),
+        ("http://127.0.0.1/advance", set()),
+        ("http://[half", set()),
+    ],
+)
+def test_secrets_of_urls(url: str, secrets: set[str]) -> None:
+    assert set(in_url(url)) == secrets
+
+
+@pytest.mark.parametrize(
+    ("words", "secrets"),
+    [
+        (["env", "DB_PASSWORD=tr0ub4dor", "node", "server.js"], {"tr0ub4dor"}),
+        (["serve", "--api-key", "abcdef123456", "--port", "80"], {"abcdef123456"}),
+        (["serve", "--access-token=abcdef123456", "--verbose"], {"abcdef123456"}),
+        (["serve", "--database=postgres://me:hunter22@host/db"], {"hunter22"}),
+        (["serve", "--keyboard", "german", "--monkey=banana"], set()),
+        (["serve", "--password", "--port"], set()),
+    ],
+)
+def test_secrets_of_commands(words: list[str], secrets: set[str]) -> None:
+    assert set(in_command(words)) == secrets
+
+
+def test_secrets_of_variables() -> None:
+    environment = {
+        "CI_JOB_TOKEN": "0123456789abcdef",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI",
+        "SSL_KEY": "/etc/ssl/key.pem",
+        "PASSWORD": "short",
+        "KEYBOARD": "a german one",
+        "PATH": "/usr/bin:/bin",
+    }
+    assert set(in_environment(environment)) == {"0123456789abcdef", "wJalrXUtnFEMI"}
