@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -21,12 +22,16 @@ LEAST_PART = 6
 MAXIMUM_BLOCKS = 48
 """Parts in which a cut key is recognised: each is a group in another one."""
 
+CACHED = 512
+"""Patterns that are kept: making them takes longer than using them."""
+
 _ESCAPES = re.compile(r"[\\%&]")
 _ELLIPSES = (r"\.\.\.", r"\.\.\. ", "\u2026", "\u2026 ", r"\\u2026")
 _BEFORE = f"(?={'|'.join(f' ?{each}' for each in _ELLIPSES)})"
 _BEHIND = f"(?:{'|'.join(f'(?<={each})' for each in _ELLIPSES)})"
 _ESCAPE_BEGUN = r"[\\%&#\w]{0,12}"
 _ESCAPE_ENDING = r"[\\%#\w;]{0,12}?"
+_PIECE = re.compile(f"{_BEHIND}[^\\s\u2026]{{{LEAST_PART},}}?{_BEFORE}")
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 
 
@@ -51,11 +56,7 @@ class Redactor:
             exact |= _encoded(secret)
         self._exact = sorted(exact, key=len, reverse=True)
         self._folded = sorted(folded, key=len, reverse=True)
-        self._escaped = [_escaping(secret) for secret in found]
-        distinct = [form for form in (*self._folded, *self._exact) if len(form) >= DISTINCT]
-        self._cut = [pattern for form in distinct for pattern in _cut(list(map(re.escape, form)), form == form.lower())]
-        ways = [list(map(_one, secret)) for secret in found if len(secret) >= DISTINCT]
-        self._cut_escaped = [pattern for each in ways for pattern in _cut(each, True, _ESCAPE_BEGUN, _ESCAPE_ENDING)]
+        self._secrets = found
         self._longest = max(map(len, (*self._exact, *self._folded)), default=0)
 
     def text(self, text: str) -> str:
@@ -69,16 +70,27 @@ class Redactor:
                 if form in lowered:
                     text = re.sub(re.escape(form), lambda _: self._mask, text, flags=re.IGNORECASE)
                     lowered = text.lower()
-        if self._escaped and _ESCAPES.search(text):
-            for pattern in self._escaped:
-                text = pattern.sub(lambda _: self._mask, text)
-        if self._cut and any(each in text for each in ("...", "\u2026", "\\u2026")):
-            for pattern in self._cut:
-                text = pattern.sub(lambda _: self._mask, text)
-            if _ESCAPES.search(text):
-                for pattern in self._cut_escaped:
-                    text = pattern.sub(lambda _: self._mask, text)
+        if self._secrets and _ESCAPES.search(text):
+            for secret in self._secrets:
+                text = _escaping(secret).sub(lambda _: self._mask, text)
+        if self._secrets and any(each in text for each in ("...", "\u2026", "\\u2026")):
+            text = self._without_cut(text)
+            text = _PIECE.sub(lambda found: self._mask if self._is_piece(found[0]) else found[0], text)
         return text
+
+    def _without_cut(self, text: str) -> str:
+        """The text without forms of secrets that were cut at an ellipsis."""
+        patterns = [pattern for form in (*self._folded, *self._exact) for pattern in _cut_plain(form)]
+        if _ESCAPES.search(text):
+            patterns += [pattern for secret in self._secrets for pattern in _cut_escaped(secret)]
+        for pattern in patterns:
+            text = pattern.sub(lambda _: self._mask, text)
+        return text
+
+    def _is_piece(self, text: str) -> bool:
+        """Whether a text stands in the middle of a secret."""
+        lowered = text.lower()
+        return any(lowered in form for form in self._folded) or any(text in form for form in self._exact)
 
     def beginning(self, text: str, limit: int) -> str:
         """The beginning of a text without secrets, none of which is cut in half there; the rest is an ellipsis."""
@@ -123,6 +135,7 @@ def _encoded(secret: str) -> set[str]:
     return forms | {form.replace("+", "-").replace("/", "_") for form in forms}
 
 
+@lru_cache(maxsize=CACHED)
 def _escaping(secret: str) -> re.Pattern[str]:
     """A secret of whose characters any may be written with an escape: of JSON, of XML, of a URL, or doubly so."""
     flags = re.IGNORECASE if len(secret) >= DISTINCT else 0
@@ -141,6 +154,16 @@ def _one(character: str) -> str:
     if character in _ENTITIES:
         ways.append(f"&(?:amp;)*{_ENTITIES[character]};")
     return f"(?:{'|'.join(ways)})"
+
+
+@lru_cache(maxsize=CACHED)
+def _cut_plain(form: str) -> list[re.Pattern[str]]:
+    return _cut(list(map(re.escape, form)), form == form.lower()) if len(form) >= DISTINCT else []
+
+
+@lru_cache(maxsize=CACHED)
+def _cut_escaped(secret: str) -> list[re.Pattern[str]]:
+    return _cut(list(map(_one, secret)), True, _ESCAPE_BEGUN, _ESCAPE_ENDING) if len(secret) >= DISTINCT else []
 
 
 def _cut(characters: list[str], folded: bool, begun: str = "", ending: str = "") -> list[re.Pattern[str]]:
