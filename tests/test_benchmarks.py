@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from tests.benchmarks.figures import Figure, Ratio, Sample, at_least, at_most, f
 from tests.benchmarks.front import DONE, FAILED, INTERRUPTED, USAGE, main, measured
 from tests.benchmarks.groups import GROUPS, Group
 from tests.benchmarks.plan import Plan
+from tests.benchmarks.progress import ERASE, Progress
 from tests.benchmarks.words import BEGIN, END, goal, markdown_of, number, put_into, rows_of
 from tests.documented.blocks import blocks_of, commands_of
 from tests.servers import ROOT, clean_environment
@@ -143,10 +145,10 @@ def test_a_group_that_fails_is_told_and_the_others_go_on(
     assert "made failed at test_benchmarks.py" in capsys.readouterr().err
 
 
-def test_a_module_that_is_not_installed_leaves_its_group_out(capsys: pytest.CaptureFixture[str]) -> None:
-    figures, status = measured(Made(ModuleNotFoundError("No module named 'vcr'", name="vcr")), QUIET)
+def test_a_module_that_is_not_installed_leaves_its_group_out() -> None:
+    figures, status, told = measured(Made(ModuleNotFoundError("No module named 'vcr'", name="vcr")), QUIET)
     assert (figures[1].missing, status) == ("vcr is not installed (pip install -e . --group dev)", DONE)
-    assert "left out" in capsys.readouterr().err
+    assert told == "made is left out: vcr is not installed (pip install -e . --group dev)"
 
 
 def test_without_schemathesis_the_ratios_to_it_are_left_out_in_a_sentence() -> None:
@@ -248,3 +250,21 @@ def test_what_is_no_file_of_figures_is_refused_with_the_place(
 def test_the_goal_of_a_figure_is_told_in_words() -> None:
     assert goal({"goal": {"at_least": 0.75}}) == "at least 0.75"
     assert goal({"goal": {"at_most": 1.25}}) == "at most 1.25"
+
+
+# ------------------------------------------------------------------------------------- the progress
+
+
+def test_progress_is_one_line_on_a_terminal_and_lines_elsewhere() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal, file = Terminal(), io.StringIO()
+    for stream in (terminal, file):
+        progress = Progress(stream)
+        progress.say("first")
+        progress.say("second")
+        progress.clear()
+    assert terminal.getvalue() == f"{ERASE}first{ERASE}second{ERASE}"
+    assert file.getvalue() == "... first\n... second\n"

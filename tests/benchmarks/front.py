@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -21,6 +22,7 @@ from tests.benchmarks.document import Document, begun, ended, with_group
 from tests.benchmarks.figures import Figure, Sample, figures_of
 from tests.benchmarks.groups import GROUPS, Group
 from tests.benchmarks.plan import Plan
+from tests.benchmarks.progress import Progress
 from tests.benchmarks.rival import find_schemathesis
 from tests.benchmarks.words import NoPlace, conditions_of, lines_of, markdown_of, put_into
 
@@ -63,6 +65,8 @@ def main(words: Sequence[str] | None = None) -> int:
     except _Usage as error:
         print(f"python -m tests.benchmarks: {error} (--help tells what can be asked)", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:  # before anything was measured
+        return INTERRUPTED
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -116,36 +120,40 @@ def run(asked: argparse.Namespace) -> int:
     repeats = asked.repeats or (1 if asked.quick else REPEATS)
     console = console_for(sys.stdout)
     groups = [GROUPS[name] for name in dict.fromkeys(asked.groups)] or list(GROUPS.values())
-    status = DONE
-    with progress() as say:
-        plan = Plan(repeats, asked.quick, say, find_schemathesis(asked.schemathesis))
-        document = begun(plan)
-        tell(console, f"[bold]{escape(conditions_of(document))}[/]")
-        if asked.quick:
-            tell(console, "Quick: inputs are too small for their figures to be held against the goals.")
-        for number, group in enumerate(groups, 1):
-            say(group.name)
-            plan = Plan(repeats, asked.quick, _saying(say, group, number, len(groups)), plan.schemathesis)
-            started = time.perf_counter()
-            figures, ending = measured(group, plan)
-            document = with_group(document, group, figures, time.perf_counter() - started)
-            tell(console, f"\n[bold]{group.name}[/]: {group.compares}")
-            for figure in document["groups"][-1]["figures"]:
-                for line in lines_of(figure):
-                    tell(console, line)
-            status = max(status, ending)
-            _write(asked.json, document)
-            if ending == INTERRUPTED:
-                tell(console, f"\n[red]Interrupted in {group.name}.[/] What is above was measured until then.")
-                break
+    status, progress = DONE, Progress(sys.stderr)
+    progress.say("looking at what is installed")
+    plan = Plan(repeats, asked.quick, progress.say, find_schemathesis(asked.schemathesis))
+    document = begun(plan)
+    progress.clear()
+    tell(console, f"[bold]{escape(conditions_of(document))}[/]")
+    if asked.quick:
+        tell(console, "Quick: inputs are too small for their figures to be held against the goals.")
+    for number, group in enumerate(groups, 1):
+        plan = replace(plan, say=_saying(progress, group, number, len(groups)))
+        plan.say("begins")
+        started = time.perf_counter()
+        figures, ending, trouble = measured(group, plan)
+        document = with_group(document, group, figures, time.perf_counter() - started)
+        progress.clear()
+        if trouble:
+            print(trouble, file=sys.stderr)
+        tell(console, f"\n[bold]{group.name}[/]: {group.compares}")
+        for figure in document["groups"][-1]["figures"]:
+            for line in lines_of(figure):
+                tell(console, line)
+        status = max(status, ending)
+        _write(asked.json, document)
+        if ending == INTERRUPTED:
+            tell(console, f"\n[red]Interrupted in {group.name}.[/] What is above was measured until then.")
+            break
     _write(asked.json, ended(document, complete=status == DONE))
     return status
 
 
-def measured(group: Group, plan: Plan) -> tuple[list[Figure], int]:
-    """The figures of a group, of what was measured until it ended, was interrupted, or failed; and how it ended."""
+def measured(group: Group, plan: Plan) -> tuple[list[Figure], int, str]:
+    """The figures of what was measured until the group ended, was interrupted, or failed; its status; its trouble."""
     samples: list[Sample] = []
-    reason, status = "nothing was measured", DONE
+    reason, status, trouble = "nothing was measured", DONE, ""
     try:
         with given(group.cores):
             for sample in group.measure(plan):
@@ -154,15 +162,15 @@ def measured(group: Group, plan: Plan) -> tuple[list[Figure], int]:
         reason, status = "interrupted", INTERRUPTED
     except ModuleNotFoundError as error:
         reason = f"{error.name} is not installed (pip install -e . --group dev)"
-        print(f"{group.name} is left out: {reason}", file=sys.stderr)
+        trouble = f"{group.name} is left out: {reason}"
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         reason, status = f"{type(error).__name__}: {error}", FAILED
-        print(f"{group.name} failed at {Path(place.filename).name}:{place.lineno}: {reason}", file=sys.stderr)
+        trouble = f"{group.name} failed at {Path(place.filename).name}:{place.lineno}: {reason}"
     try:
-        return figures_of(group.ratios, samples, reason), status
+        return figures_of(group.ratios, samples, reason), status, trouble
     except ModuleNotFoundError:
-        return [], status
+        return [], status, trouble
 
 
 @contextmanager
@@ -179,19 +187,8 @@ def given(cores: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-@contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
-    """Tell of what goes on: in one live line on a terminal, in lines of their own elsewhere."""
-    console = console_for(sys.stderr)
-    if not console.is_terminal:
-        yield lambda text: print(f"... {text}", file=sys.stderr, flush=True)
-        return
-    with console.status("beginning") as status:
-        yield lambda text: status.update(escape(text))
-
-
-def _saying(say: Callable[[str], None], group: Group, number: int, count: int) -> Callable[[str], None]:
-    return lambda text: say(f"{group.name} ({number} of {count} groups): {text}")
+def _saying(progress: Progress, group: Group, number: int, count: int) -> Callable[[str], None]:
+    return lambda text: progress.say(f"{group.name} ({number} of {count} groups): {text}")
 
 
 def tell(console: Console, text: str) -> None:
