@@ -12,13 +12,13 @@ other. What each figure shows, and what it does not:
   step + exchanges x exchange. The server's time is on both sides, so a slow server flatters both. *By processor time*
   is the same from the processor time of both processes: other programs disturb it less, and it is blind to waiting.
 * *in process*: moves per second of the machine on the embedded reference provider against steps per second of the empty
-  machine, with as many steps an example as ours makes moves. One step of ours makes several moves (`machine.STRETCH`),
-  so most of what Hypothesis takes for a step is saved, and the empty machine is no bound that cannot be passed; over
-  HTTP neither. The time of the provider, and of judging, counts against us. With *one exchange a move* it compares like
-  with like (a step of time is a move without exchange there); *all moves* is a user's default run, where one move in
-  thirty is a burst of forty polls: its parts tell the exchanges a second, which is what such a move is for. The empty
-  machine of the goal draws nothing at all, which is the strictest reading; the line below has it draw one number,
-  without which no machine would do two different things.
+  machine, with as many steps an example as ours makes moves; seconds are of the processor, for nothing waits there. One
+  step of ours makes several moves (`machine.STRETCH`), so most of what Hypothesis takes for a step is saved, and the
+  empty machine is no bound that cannot be passed; over HTTP neither. The time of the provider, and of judging, counts
+  against us. With *one exchange a move* it compares like with like (a step of time is a move without exchange there);
+  *all moves* is a user's default run, where one move in thirty is a burst of forty polls: its parts tell the exchanges
+  a second, which is what such a move is for. The empty machine of the goal draws nothing at all, which is the strictest
+  reading; the line below has it draw one number, without which no machine would do two different things.
 * *schema check*: seconds of checking request and answer of the machine's own traffic against the compiled schemas, over
   the seconds of a bare exchange. Reading the JSON, the reading of places and the clauses are not in it.
 """
@@ -130,16 +130,16 @@ def _over_http(contract: Contract, table: Table, examples: int, seed: int) -> It
 
 
 def _in_process(contract: Contract, table: Table, examples: int, seed: int, *, draws: bool) -> Sample:
-    """Our steps per second in process over those of the empty machine."""
+    """Our moves per second of processor time over the steps of the empty machine."""
     before = run_empty(examples, seed, draws=draws)
     ours = run_in_process(contract, table.mover, examples, seed)
     after = run_empty(examples, seed, draws=draws)
-    step = (before.seconds + after.seconds) / (before.moves + after.moves)
-    move = ours.seconds / ours.moves
+    step = (before.processor + after.processor) / (before.moves + after.moves)
+    move = ours.processor / ours.moves
     return (table.of_drawing if draws else table.in_process).of(
         step / move,
         moves_per_s=1 / move,
-        exchanges_per_s=ours.requests / ours.seconds,
+        exchanges_per_s=ours.requests / ours.processor,
         exchanges_a_move=ours.requests / ours.moves,
         empty_step_us=step * 1e6,
         our_move_us=move * 1e6,
