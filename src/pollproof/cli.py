@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -103,7 +102,6 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     from pollproof.data import bundled
     from pollproof.explore.options import OptionError, command, plan_from
     from pollproof.live.settings import LIMITS
-    from pollproof.plugin import Runner
     from pollproof.report.merging import as_shard
 
     names = list(dict.fromkeys(providers or bundled()))
@@ -156,6 +154,8 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
                 return
             picked["resume" if plan.live.resume else "record"] = plan.live.record
     again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
+    from pollproof.plugin import Runner  # with pytest, which what cannot be used is told without
+
     parts: list[str] = []
     runner = Runner()
     unfinished = reports.unfinished(lambda: _so_far(runner, plans, again, options))
@@ -275,6 +275,8 @@ def _hypothesis_home() -> Iterator[None]:
     if name in os.environ:
         yield
         return
+    import tempfile  # takes its time to import, as some other things do here
+
     with tempfile.TemporaryDirectory(prefix="pollproof-") as folder:
         os.environ[name] = folder
         yield

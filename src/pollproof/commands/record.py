@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -201,6 +200,8 @@ def _run(
     command: tuple[str, ...], base_url: str, api_key: str | None, seconds: float | None, ended: threading.Event
 ) -> int:
     """Run a command beside the proxy until it ends, or is ended; the exit status that this means for us."""
+    import subprocess  # takes its time to import, as some other things do here
+
     environment = {**os.environ, "POLLPROOF_BASE_URL": base_url}
     if api_key is not None:
         environment["POLLPROOF_API_KEY"] = api_key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import tempfile
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -108,6 +107,8 @@ class _Store(ExitStack):
     def add(self, run: list[Keyed]) -> None:
         try:
             if self._file is None:
+                import tempfile  # few recordings are so long
+
                 self._file = self.enter_context(tempfile.TemporaryFile(prefix="pollproof-"))  # noqa: SIM115
             for moment, _, recorded in run:
                 self.times.append(moment)
