@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from pollproof.clauses import HELD, KINDS, Violation
 from pollproof.clauses.kinds import Finding
@@ -173,18 +173,16 @@ class Monitor:
         twice = task in account.twice
         # Of answers that were on their way at the same time nobody knows which was given first.
         unordered = exchange.sent < history.answered
-        for judge, parameters, entry, ordered, of_account in (
-            self._checks[event.operation.name, exchange.probe].of(event, twice=twice) if judged else ()
-        ):
-            if (twice and not of_account) or (unordered and ordered):
-                continue  # with two tasks of this id, nothing that is said of one of them can be held against it
+        checks = self._checks[event.operation.name, exchange.probe].of(event, twice=twice) if judged else []
+        if twice or unordered:
+            # With two tasks of this id, nothing that is said of one of them can be held against it.
+            checks = [check for check in checks if (check[4] or not twice) and not (unordered and check[3])]
+        for judge, parameters, entry, _, of_account in checks:
             finding = judge(account if of_account else history, event, parameters)
-            if finding is None:
-                continue
             if finding is HELD:
                 entry.exercised += 1
-            elif isinstance(finding, Violation):
-                self._violate(entry, event, finding)
+            elif finding is not None:
+                self._violate(entry, event, cast(Violation, finding))
         for forgotten in account.fold(event, self._limits):
             self._numbers.pop(forgotten, None)
             if self.forgets is not None:

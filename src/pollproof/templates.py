@@ -34,6 +34,15 @@ def compile_template(template: Any) -> Fill:
     return lambda words: template
 
 
+def words_of(template: Any) -> set[str]:
+    """The names of all words that a template may ask for."""
+    if isinstance(template, str):
+        return {template[1:]} if template.startswith("$") else set(_NAME.findall(template))
+    if isinstance(template, dict):
+        template = list(template.values())
+    return set().union(*map(words_of, template)) if isinstance(template, list) else set()
+
+
 def _text(template: str) -> Fill:
     pieces = _NAME.split(template)  # text, name, text, name, ..., text
     if len(pieces) == 1:

@@ -1,9 +1,9 @@
 """The Hypothesis state machine: random interleavings of several tasks, with time steps drawn from the deadlines.
 
 The machine has one rule with one draw: the moves are weighted in a table, which costs Hypothesis a tenth of what
-rules with bundles and preconditions cost, and shrinks toward the first move and the first task. A step of Hypothesis
-costs as much as an exchange in process, so one step makes several moves. What is drawn never depends on an answer, so a
-target that answers differently on a replay cannot upset the data generation.
+rules with bundles and preconditions cost, and shrinks toward the first move, which is none, and the first task. A step
+of Hypothesis costs more than an exchange in process, so one step makes several moves. What is drawn never depends on an
+answer, so a target that answers differently on a replay cannot upset the data generation.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
@@ -30,7 +30,7 @@ from pollproof.ledger import Ledger, Verdict
 MOVES = 50
 """Moves in one example: long examples are twice as cheap a move as short ones."""
 
-STRETCH = 10
+STRETCH = 25
 """Moves in one step of Hypothesis."""
 
 PLANS = st.binary(min_size=2 * MOVES, max_size=2 * MOVES)
@@ -81,7 +81,7 @@ class Mover:
     def _table(self) -> list[Move]:
         """The moves, each as often as its weight; the simplest first, since shrinking goes there."""
         session = self.session
-        table: list[Move] = []
+        table: list[Move] = [Mover.rest]
         table += [Mover.create] * 5 + [Mover.poll] * 12 + [Mover.advance] * 6
         if session.contract.limits.lifetime is not None:
             table += [Mover.before_end] * 2 + [Mover.at_end] + [Mover.after_end]
@@ -106,6 +106,9 @@ class Mover:
             return None
         newest = self.handles[-SLOTS:]
         return newest[number % len(newest)]
+
+    def rest(self, number: int) -> None:
+        """Do nothing: what a move becomes that a violation can be shown without."""
 
     def create(self, number: int) -> None:
         _, handle = self.session.create(self.session.kinds[number % len(self.session.kinds)])
@@ -239,6 +242,11 @@ class Exploration:
         self.cut_short = ""
         self.stopped: Exception | None = None
 
+    @property
+    def violations(self) -> int:
+        """How many violations the ledger has."""
+        return self._ledger.violations
+
     @contextlib.contextmanager
     def stopping(self) -> Iterator[None]:
         """What ends the exploration ends it at once: Hypothesis is not to replay a target that is gone."""
@@ -322,31 +330,38 @@ class Exploration:
             return
 
     def _machine(self) -> type[RuleBasedStateMachine]:
-        exploration = self
+        # Hypothesis reads the source of what it is given: for a function it need not parse the whole file.
+        def lifecycle() -> RuleBasedStateMachine:
+            return Lifecycle(self)
 
-        class Lifecycle(RuleBasedStateMachine):
-            """Several tasks at once, created, polled and left alone in any order."""
+        return cast("type[RuleBasedStateMachine]", lifecycle)
 
-            def __init__(self) -> None:
-                super().__init__()
-                self.mover = Mover(exploration.begin())
-                self.violations = exploration._ledger.violations
-                choices = iter(current_build_context().data.draw(PLANS))
-                self.plan = zip(choices, choices, strict=True)
 
-            @rule()
-            def stretch(self) -> None:
-                mover, moves = self.mover, self.mover.moves
-                with exploration.stopping():
-                    for which, number in islice(self.plan, STRETCH):
-                        exploration.moves += 1
-                        moves[which % len(moves)](mover, number)
-                        self.violations = exploration.check(self.violations)
+class Lifecycle(RuleBasedStateMachine):
+    """Several tasks at once, created, polled and left alone in any order."""
 
-            def teardown(self) -> None:
-                if hasattr(self, "mover") and exploration.stopped is None:
-                    with exploration.stopping():
-                        self.mover.finish()
-                    exploration.check(self.violations)
+    def __init__(self, exploration: Exploration) -> None:
+        super().__init__()
+        self._exploration = exploration
+        self._mover = Mover(exploration.begin())
+        self._violations = exploration.violations
+        choices = iter(current_build_context().data.draw(PLANS))
+        self._plan = zip(choices, choices, strict=True)
 
-        return Lifecycle
+    @rule()
+    def stretch(self) -> None:
+        """Make the next moves of the plan."""
+        exploration, mover, moves = self._exploration, self._mover, self._mover.moves
+        with exploration.stopping():
+            for which, number in islice(self._plan, STRETCH):
+                move = moves[which % len(moves)]
+                exploration.moves += move is not Mover.rest
+                move(mover, number)
+                self._violations = exploration.check(self._violations)
+
+    def teardown(self) -> None:
+        """Look at every task once more."""
+        if self._exploration.stopped is None:
+            with self._exploration.stopping():
+                self._mover.finish()
+            self._exploration.check(self._violations)

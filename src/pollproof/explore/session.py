@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from pollproof.clauses.fields import seconds_of
@@ -32,7 +32,7 @@ MAXIMUM_STRANGERS = 8
 
 
 MAXIMUM_ASKED = 512
-"""Requests about tasks that are kept written."""
+"""Requests that are kept written, of creations and about tasks."""
 
 
 FOREVER = float("inf")
@@ -47,6 +47,9 @@ MAXIMUM_STATUS = 200
 
 MAXIMUM_IDENTIFIER = 10_000
 """Characters of an id with which a task is asked for; no provider has a hundredth of them."""
+
+
+Key = TypeVar("Key")
 
 
 class TargetUnusable(Exception):
@@ -110,7 +113,12 @@ class Session:
         self.callback_operation = contract.operation_of(Role.CALLBACK)
         self.callbacks: CallbackSource | None = None
         self.nameless_callbacks = 0
+        self.kinds = tuple(kind for kind in contract.kinds.values() if not kind.inline)
+        """The kinds of tasks whose result must be polled for."""
+        self.inline_kinds = tuple(kind for kind in contract.kinds.values() if kind.inline)
+        """The kinds of tasks that are answered in their creation."""
         self._asked: dict[tuple[str, type, Any], Request] = {}
+        self._creations: dict[tuple[str, int], Request] = {}
         self._builders = {
             operation.name: Builder(operation, contract, self.codec) for operation in contract.operations.values()
         }
@@ -127,16 +135,6 @@ class Session:
         self.monitor.reset()
         self.strangers = 0
         self.created = 0
-
-    @property
-    def kinds(self) -> tuple[TaskKind, ...]:
-        """The kinds of tasks whose result must be polled for."""
-        return tuple(kind for kind in self.contract.kinds.values() if not kind.inline)
-
-    @property
-    def inline_kinds(self) -> tuple[TaskKind, ...]:
-        """The kinds of tasks that are answered in their creation."""
-        return tuple(kind for kind in self.contract.kinds.values() if kind.inline)
 
     # ------------------------------------------------------------------------------- exchanges
 
@@ -189,11 +187,7 @@ class Session:
         """The request that asks an operation about a task: it is asked often, so it is kept for a while."""
         key = operation.name, type(handle.id), handle.id
         request = self._asked.get(key)
-        if request is None:
-            if len(self._asked) >= MAXIMUM_ASKED:
-                self._asked.clear()
-            request = self._asked[key] = self.request(operation, {"task_id": handle.id})
-        return request
+        return request or _keep(self._asked, key, self.request(operation, {"task_id": handle.id}))
 
     def task(self, kind: TaskKind) -> Any:
         """A task to create, unlike the last one where the sample has a place for that."""
@@ -209,11 +203,22 @@ class Session:
         """
         if again:
             self.created -= 1
-        task = {**self.task(kind), **(more or {})}
-        event = self.send(self.request(self.create_operation, {"task": task}))
+        event = self.send(self._creation(kind) if more is None else self._creation_of({**self.task(kind), **more}))
         if event.answer is Answer.STATE and event.task is not None and len(event.task) <= MAXIMUM_IDENTIFIER:
             return event, Handle(event.raw_task, event.task, kind)
         return event, None
+
+    def _creation(self, kind: TaskKind) -> Request:
+        """The next creation of a kind: examples that begin with a fresh target create the same tasks again."""
+        key = kind.name, self.created + 1
+        request = self._creations.get(key)
+        if request is None:
+            return _keep(self._creations, key, self._creation_of(self.task(kind)))
+        self.created += 1
+        return request
+
+    def _creation_of(self, task: Any) -> Request:
+        return self.request(self.create_operation, {"task": task})
 
     def poll(self, handle: Handle) -> Event:
         """Poll a task once."""
@@ -391,6 +396,13 @@ class Session:
                 return None
             waited += pause
             pause = min(pause * 1.5, patience / 8)
+
+
+def _keep(kept: dict[Key, Request], key: Key, request: Request) -> Request:
+    if len(kept) >= MAXIMUM_ASKED:
+        kept.clear()
+    kept[key] = request
+    return request
 
 
 class CallbackSource(Protocol):

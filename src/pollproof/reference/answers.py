@@ -9,20 +9,25 @@ from typing import Any
 
 from pollproof.codecs import Codec
 from pollproof.contract.model import Answer, Break
-from pollproof.templates import compile_template, with_value, without
+from pollproof.templates import compile_template, with_value, without, words_of
 from pollproof.trace import Response
+
+KEPT = 256
+"""Answers of a template that are kept written."""
 
 
 class Template:
     """An answer template, ready to be filled."""
 
-    __slots__ = ("_body", "_headers", "_http", "_write")
+    __slots__ = ("_body", "_filled", "_headers", "_http", "_words", "_write")
 
     def __init__(self, answer: Answer, codec: Codec, writing: Mapping[str, Any]) -> None:
         self._http = answer.http
         own = {name.lower(): value for name, value in answer.headers}
         self._headers: Mapping[str, str] = {"content-type": codec.content_type, **own}
         self._body = None if answer.body is None else compile_template(answer.body)
+        self._words = tuple(sorted(words_of(answer.body)))
+        self._filled: dict[tuple[Any, ...], Response] = {}
         self._write = partial(codec.write, **writing) if writing else codec.write
 
     def value(self, words: Mapping[str, Any]) -> Any:
@@ -30,7 +35,22 @@ class Template:
         return None if self._body is None else self._body(words)
 
     def fill(self, words: Mapping[str, Any]) -> Response:
-        """The answer with these words."""
+        """The answer with these words; it is written once where the same words come again and again."""
+        key: list[Any] = []
+        for name in self._words:
+            word = words.get(name)
+            if type(word) is not str and type(word) is not int:
+                return self._fill(words)
+            key += [name, word] if type(word) is str else [name, word, int]
+        known = tuple(key)
+        answer = self._filled.get(known)
+        if answer is None:
+            if len(self._filled) >= KEPT:
+                self._filled.clear()
+            answer = self._filled[known] = self._fill(words)
+        return answer
+
+    def _fill(self, words: Mapping[str, Any]) -> Response:
         body = b"" if self._body is None else self._write(self._body(words))
         return Response(self._http, self._headers, body)
 

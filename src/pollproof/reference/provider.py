@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -147,7 +148,8 @@ class ReferenceProvider:
             for aside in contract.asides
         }
         self._probes = [(probe, recognises(probe, contract.operations[probe.operation])) for probe in contract.probes]
-        self._kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values()]
+        self._plain_kind = next(kind for kind in contract.kinds.values() if not kind.when)
+        self._special_kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values() if kind.when]
         self._dates_results = "created_at" in repr([kind.result for kind in contract.kinds.values()])
         self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
         self._fetches = contract.operation_of(Role.FETCH) is not None
@@ -179,15 +181,7 @@ class ReferenceProvider:
 
     def new_id(self, number: int) -> Any:
         """The id of a new task."""
-        spread = number * 0x9E3779B97F4A7C15F39CC0605CEDC835  # the golden ratio: ids of neighbours look unalike
-        match self.contract.task_id["type"]:
-            case "integer":
-                return 100_000_000 + 7 * number
-            case "digits":
-                return str(7434928397127555073 + 2 * number)  # odd and beyond 2^53: no double is one of them
-            case "letters":
-                return "".join(_LETTERS[spread // 36**place % 36] for place in range(24))
-        return str(uuid.UUID(int=spread % 2**128, version=4))
+        return _identifier(self.contract.task_id["type"], number)
 
     def token(self, number: int) -> str:
         """The one-time token of a task's result."""
@@ -359,10 +353,11 @@ class ReferenceProvider:
             self._let_go()
         number = self._added + self._first
         self._added += 1
-        kind = next(
-            (kind for kind, matches in self._kinds if kind.when and matches(view)),
-            next(kind for kind, _ in self._kinds if not kind.when),
-        )
+        kind = self._plain_kind
+        for special, matches in self._special_kinds:
+            if matches(view):
+                kind = special
+                break
         solving = self.settings.solving
         if solving is None:
             solving = SOLVING_SECONDS[(number - 1) % len(SOLVING_SECONDS)]
@@ -406,7 +401,7 @@ class ReferenceProvider:
         task = self.find(identifier)
         if task is None:
             if str(identifier) in self._gone:
-                return self.lost(operation, Task(0, identifier, self._kinds[0][0], self.clock.now(), 0.0, False))
+                return self.lost(operation, Task(0, identifier, self._plain_kind, self.clock.now(), 0.0, False))
             return self.unknown(operation, identifier)
         if task.lost or self.is_lost(task, self.clock.now()):
             task.lost = True
@@ -556,6 +551,19 @@ class ReferenceProvider:
         """The body of a task's callback."""
         status = self.contract.path[-1] if phase is Phase.SUCCEEDED else self.word(phase)
         return self.say(operation, "callback", task, status).body
+
+
+@lru_cache(512)
+def _identifier(form: str, number: int) -> Any:
+    spread = number * 0x9E3779B97F4A7C15F39CC0605CEDC835  # the golden ratio: ids of neighbours look unalike
+    match form:
+        case "integer":
+            return 100_000_000 + 7 * number
+        case "digits":
+            return str(7434928397127555073 + 2 * number)  # odd and beyond 2^53: no double is one of them
+        case "letters":
+            return "".join(_LETTERS[spread // 36**place % 36] for place in range(24))
+    return str(uuid.UUID(int=spread % 2**128, version=4))
 
 
 def _moment(seconds: float) -> str:
