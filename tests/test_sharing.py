@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 
 from pollproof.cli import cli
 from pollproof.contract.model import Subject
@@ -96,6 +97,19 @@ def test_a_part_that_finds_something_does_not_show_again_what_the_walks_show() -
     spared = explore_part(plan, part, provider=mutant.provider(), known=lambda: frozenset({mutant.clause.id}))
     assert violated(shown) == violated(spared) == {mutant.clause.id}
     assert shown.examples > spared.examples == 2
+
+
+def test_what_is_drawn_follows_from_the_seed_whatever_else_a_process_has_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hypothesis draws constants from the source of loaded modules; here it would find one in all of them."""
+    part = Plan(load_contract("capsolver"), examples=2).parts[1]
+    before = explore_part(Plan(load_contract("capsolver"), examples=2), part)
+    monkeypatch.setattr(HypothesisProvider, "_maybe_draw_constant", lambda _, sort, __, **___: {"integer": 7}.get(sort))
+    after = explore_part(Plan(load_contract("capsolver"), examples=2), part)
+    assert before.moves > 20
+    same(document_of(before), document_of(after))
+    assert HypothesisProvider._maybe_draw_constant(None, "integer", None) == 7  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------- shards that do not fit

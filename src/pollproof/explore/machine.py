@@ -11,18 +11,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any, cast
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
-from hypothesis.control import current_build_context
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, FlakyReplay, HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from pollproof.explore.clocks import BudgetSpent, ClockError
+from pollproof.explore.drawing import from_seed_alone
 from pollproof.explore.session import Handle, Session, TargetUnusable, TimeOver
 from pollproof.explore.walks import edge, until_age
 from pollproof.ledger import Ledger, Verdict
@@ -31,13 +30,10 @@ MOVES = 50
 """Moves in one example: long examples are twice as cheap a move as short ones."""
 
 STRETCH = 25
-"""Moves in one step of Hypothesis."""
+"""Moves in one step of Hypothesis, which copies and leaves out whole steps when it looks for another example."""
 
-PLANS = st.binary(min_size=2 * MOVES, max_size=2 * MOVES)
-"""All choices of an example in one draw: two bytes for each move, which one it is and what it is about.
-
-A draw for each step would cost more, and leave much of the first examples of a run at its simplest.
-"""
+PLANS = st.binary(min_size=2 * STRETCH, max_size=2 * STRETCH)
+"""What a step draws, all at once: two bytes for each move, which one it is and what it is about."""
 
 SLOTS = 8
 """Tasks that a move can pick from: the newest ones."""
@@ -314,7 +310,8 @@ class Exploration:
             )
             machine = hypothesis.seed(self._seed + round_)(self._machine())
             try:
-                run_state_machine_as_test(machine, settings=settings)
+                with from_seed_alone():
+                    run_state_machine_as_test(machine, settings=settings)
             except (ClauseViolated, Flaky, FlakyReplay, ExceptionGroup):
                 continue
             except StopExploring:
@@ -345,15 +342,14 @@ class Lifecycle(RuleBasedStateMachine):
         self._exploration = exploration
         self._mover = Mover(exploration.begin())
         self._violations = exploration.violations
-        choices = iter(current_build_context().data.draw(PLANS))
-        self._plan = zip(choices, choices, strict=True)
 
-    @rule()
-    def stretch(self) -> None:
-        """Make the next moves of the plan."""
+    @rule(plan=PLANS)
+    def stretch(self, plan: bytes) -> None:
+        """Make the moves of a plan."""
         exploration, mover, moves = self._exploration, self._mover, self._mover.moves
+        choices = iter(plan)
         with exploration.stopping():
-            for which, number in islice(self._plan, STRETCH):
+            for which, number in zip(choices, choices, strict=True):
                 move = moves[which % len(moves)]
                 exploration.moves += move is not Mover.rest
                 move(mover, number)
