@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 EXPLORED = pytest.StashKey["dict[str, Explored]"]()
 RUNNER = "pollproof-runner"
 
+MAXIMUM_WORDS = 200
+"""Characters of an unexpected error that are told."""
+
 
 class ClauseWarning(UserWarning):
     """A clause of level SHOULD is violated."""
@@ -152,20 +155,39 @@ def explored(config: pytest.Config, provider: str) -> Explored:
         if isinstance(runner, Runner):
             runner.begun[provider] = exploring
             progress = runner.progress
-        if plan.live is None:
-            explore(plan, progress, result=exploring)
-        else:
-            from pollproof.live.run import explore_live
+        flags = {flag: bool(option(config, f"--{flag}")) for flag in ("strict", "require-all")}
+        strict, require_all = flags.values()
+        try:
+            if plan.live is None:
+                explore(plan, progress, result=exploring)
+            else:
+                from pollproof.live.run import explore_live
 
-            explore_live(plan, progress, exploring)
-        document = document_of(
-            exploring, strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all"))
-        )
-        document = with_again(document, command(plan, named(provider), strict=bool(option(config, "--strict"))))
+                explore_live(plan, progress, exploring)
+            document = document_of(exploring, strict=strict, require_all=require_all)
+        except Exception as error:  # a defect of the suite: told once, in a report, and not by each clause
+            exploring = beginning(plan)
+            exploring.error, exploring.complete = _defect(error), False
+            document = document_of(exploring, strict=strict, require_all=require_all)
+        document = with_again(document, command(plan, named(provider), strict=strict))
         known[provider] = Explored(plan, document, exploring)
         if isinstance(runner, Runner):
             runner.documents[provider] = document
     return known[provider]
+
+
+def _defect(error: Exception) -> str:
+    """An error of the suite itself in one sentence, with the place in our own code that it came from."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module.startswith("pollproof."):
+            place = f" in {module}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    words = " ".join(str(error).split())
+    words = words if len(words) <= MAXIMUM_WORDS else words[:MAXIMUM_WORDS] + "..."
+    what = f"the suite itself failed, which is a defect of it: {type(error).__name__}{place}"
+    return f"{what}: {words}" if words else what
 
 
 class ClauseCheck:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import xmlschema
 from lxml import etree
 
-from pollproof.bodies import Unreadable
+from pollproof.bodies import TOO_MANY, Unreadable
 from pollproof.shapes import MAXIMUM_ERRORS, ShapeError
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -41,6 +41,9 @@ _NIL = f"{{{INSTANCE}}}nil"
 _DOCTYPE = re.compile(r"\ufeff?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _DOCTYPE_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
+MAXIMUM_TAGS = 100_000
+"""Tags of a body that is read, and as many attributes: a thousand times as many as any documented one has."""
+
 LONGEST_TEXT = 10_000_000
 """Bytes of one text that libxml2 reads unless it is asked to read more."""
 
@@ -53,6 +56,8 @@ def parse(body: bytes) -> etree._Element | Unreadable:
         return Unreadable("the body is empty")
     if _declares(body):
         return Unreadable(_DECLARED)
+    if len(body) > MAXIMUM_TAGS and (body.count(b"<") > MAXIMUM_TAGS or body.count(b"=") > MAXIMUM_TAGS):
+        return Unreadable(TOO_MANY)
     parser = etree.XMLParser(
         resolve_entities=False,
         load_dtd=False,

@@ -183,7 +183,7 @@ def _listen(plan: Plan, path: Path, command: tuple[str, ...], options: dict[str,
                 options["status"] = _run(command, proxy.base_url, plan.credential, seconds, ended)
             else:
                 ended.wait(seconds)
-            exchanges = proxy.exchanges
+            exchanges, problem = proxy.exchanges, proxy.problem
     except OSError as error:
         words = error.strerror or str(error)
         raise click.UsageError(f"port {options['listen'] or 0} cannot be used ({words})") from None
@@ -192,6 +192,9 @@ def _listen(plan: Plan, path: Path, command: tuple[str, ...], options: dict[str,
     if not exchanges:
         click.echo("error: nothing was recorded: no request came", err=True)
         raise SystemExit(ERROR)
+    if problem is not None:
+        click.echo(f"the recording is not complete: {problem}", err=True)
+        options["status"] = INCOMPLETE
     started = wall + timedelta(seconds=exchanges[0].sent - begun)
     return _write(path, plan, options, exchanges, clock="real", started=started, whole=False)
 

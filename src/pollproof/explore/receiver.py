@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     from werkzeug import Request as WerkzeugRequest
     from werkzeug import Response as WerkzeugResponse
 
+    Application = Callable[[WerkzeugRequest], WerkzeugResponse]
+
 MAXIMUM_WAITING = 10_000
 """Callbacks that are kept until they are judged; a target that sends more than that floods us."""
+
+MAXIMUM_BODY = 8 * 1024 * 1024
+"""Bytes of one callback that are read."""
+
+MAXIMUM_BYTES = 64 * 1024 * 1024
+"""Bytes of callbacks that are kept until they are judged."""
 
 
 class EmbeddedCallbacks:
@@ -58,9 +67,12 @@ class HttpCallbacks:
 
         self._clock = clock
         self._arrived: list[tuple[Request, float]] = []
+        self._bytes = 0
         self._changed = threading.Condition()
         host, port = ("127.0.0.1", 0) if public is None else ("0.0.0.0", urlsplit(public).port or 80)
-        self._server = HTTPServer(host=host, port=port)
+        # A thread for each connection: one that says nothing must neither hold up the others nor our end.
+        self._server = HTTPServer(host=host, port=port, threaded=True)
+        setattr(self._server, "application", _bounded(self._server.application))  # noqa: B010 - which it looks up
         self._server.expect_request(re.compile(".*")).respond_with_handler(self._handle)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each callback is nobody's news
         self._server.start()
@@ -74,8 +86,10 @@ class HttpCallbacks:
             return WerkzeugResponse("no callback is expected at this path", 404)
         found = Request(request.method, request.path, headers, request.get_data())
         with self._changed:
-            if len(self._arrived) < MAXIMUM_WAITING:
+            size = len(found.body)
+            if len(self._arrived) < MAXIMUM_WAITING and self._bytes + size <= MAXIMUM_BYTES:
                 self._arrived.append((found, self._clock.now()))
+                self._bytes += size
             self._changed.notify_all()
         self._server.log.clear()
         return WerkzeugResponse("", 200)
@@ -85,7 +99,7 @@ class HttpCallbacks:
         if not self._arrived:
             return []
         with self._changed:
-            arrived, self._arrived = self._arrived, []
+            arrived, self._arrived, self._bytes = self._arrived, [], 0
         return arrived
 
     def wait(self, seconds: float) -> None:
@@ -98,3 +112,15 @@ class HttpCallbacks:
         self._server.clear()
         if self._server.is_running():
             self._server.stop()
+
+
+def _bounded(
+    application: Callable[[WerkzeugRequest], WerkzeugResponse],
+) -> Callable[[WerkzeugRequest], WerkzeugResponse]:
+    """The same for requests of bounded size alone: others are answered with HTTP 413 and not read."""
+
+    def answer(request: WerkzeugRequest) -> WerkzeugResponse:
+        request.max_content_length = MAXIMUM_BODY
+        return application(request)
+
+    return answer

@@ -31,6 +31,15 @@ STUCK = 600.0
 SETTLING = 10.0
 """Real seconds in which answers under way are ended when the server is closed."""
 
+MAXIMUM_KEPT = 256 * 1024 * 1024
+"""Bytes of the bodies of one scenario's requests; a client that sends more is told so, and is heard no more."""
+
+MAXIMUM_CONNECTIONS = 512
+"""Connections of a client at a time; a further one is closed at once."""
+
+MAXIMUM_ELSEWHERE = 100
+"""Things besides that are told; the first ones tell enough."""
+
 _RESET = struct.pack("ii", 1, 0)
 
 _SLASHES = re.compile("^//+")
@@ -59,6 +68,7 @@ class GateServer:
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._answered = -math.inf
         self._answering = 0
+        self._bytes = 0
         self._settled = threading.Condition(self._lock)
         self.contacts = 0
         self.in_vain = 0
@@ -91,6 +101,10 @@ class GateServer:
         while not self._closed:
             with suppress(OSError):
                 stream, (_, port) = self._listener.accept()
+                if len(self._connections) >= MAXIMUM_CONNECTIONS:
+                    stream.close()
+                    self._tell(f"opened more than {MAXIMUM_CONNECTIONS} connections at a time")
+                    continue
                 threading.Thread(target=self._converse, args=(stream, port), daemon=True).start()
 
     def tidy(self) -> None:
@@ -165,10 +179,11 @@ class GateServer:
         while True:
             try:
                 asked = connection.read()
+                if asked is not None:
+                    self._count_bytes(len(asked.request.body))
             except Malformed as error:
                 words = str(error).encode()
-                with self._lock:
-                    self.elsewhere.append(f"sent {error}")
+                self._tell(f"sent {error}")
                 stream.sendall(written(Response(error.status, {"Content-Type": "text/plain"}, words), keeps=False))
                 return
             if asked is None:
@@ -187,6 +202,18 @@ class GateServer:
                 with self._lock:
                     self._idle[stream] = self._clock.now()
 
+    def _tell(self, words: str) -> None:
+        with self._lock:
+            if len(self.elsewhere) < MAXIMUM_ELSEWHERE:
+                self.elsewhere.append(words)
+
+    def _count_bytes(self, count: int) -> None:
+        """Raises `Malformed` once the bodies are too much to be kept."""
+        with self._lock:
+            self._bytes += count
+            if self._bytes > MAXIMUM_KEPT:
+                raise Malformed(413, f"more than {MAXIMUM_KEPT // 1024 // 1024} MiB in all")
+
     def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
         """Answer one request; whether the connection stays open."""
         sent, precision = span(*self._clock.sent(port), self._answered)
@@ -194,7 +221,8 @@ class GateServer:
         request = asked.request
         with self._lock:
             if not request.path.startswith(self._prefix) or "/@" in request.path:
-                self.elsewhere.append(f"asked for {request.method} {request.path}"[:80])
+                if len(self.elsewhere) < MAXIMUM_ELSEWHERE:
+                    self.elsewhere.append(f"asked for {request.method} {request.path}"[:80])
                 stream.sendall(written(_NOT_FOUND, keeps=asked.keeps))
                 return asked.keeps
             request = request._replace(path=_SLASHES.sub("/", request.path.removeprefix(self._prefix), count=1))

@@ -19,13 +19,16 @@ from urllib.parse import urlsplit
 from pollproof.recordings.encodings import decoded
 from pollproof.trace import Exchange, Request, Response
 from pollproof.transport.addresses import proxy_for, split
-from pollproof.transport.wire import MAXIMUM_BODY, BoundedAnswer, watch, words_of
+from pollproof.transport.wire import MAXIMUM_BODY, BoundedAnswer, TooLarge, watch, words_of
 
 TIMEOUT = 30.0
 """Seconds that the provider may take for an answer."""
 
 MAXIMUM_LINE = 1024
 """Bytes of the line that tells the size of a chunk."""
+
+MAXIMUM_KEPT = 512 * 1024 * 1024
+"""Bytes of bodies that are kept for one recording; what comes later is passed on all the same."""
 
 HOP_BY_HOP = frozenset(
     {
@@ -100,7 +103,7 @@ class Upstream:
         with connection.getresponse() as answer:
             content = answer.read(MAXIMUM_BODY + 1)
             if len(content) > MAXIMUM_BODY:
-                raise ValueError(f"the answer is larger than {MAXIMUM_BODY} bytes")
+                raise TooLarge
             if answer.length:
                 raise http.client.IncompleteRead(content)
             told = Told(answer.status, answer.reason, answer.getheaders(), content)
@@ -134,16 +137,23 @@ class Upstream:
 class Listening:
     """A proxy that listens: where, and what it has kept so far."""
 
-    def __init__(self, base_url: str, kept: list[Exchange], lock: threading.Lock) -> None:
+    def __init__(self, base_url: str, server: _Server) -> None:
         self.base_url = base_url
-        self._kept = kept
-        self._lock = lock
+        self._server = server
+
+    @property
+    def problem(self) -> str | None:
+        """Why what was kept is not all that came, in one sentence; None where it is."""
+        if not self._server.left_out:
+            return None
+        most = MAXIMUM_KEPT // 1024 // 1024
+        return f"{self._server.left_out} exchanges were passed on and not kept, for there were {most} MiB already"
 
     @property
     def exchanges(self) -> list[Exchange]:
         """The exchanges so far, in the order in which their requests came."""
-        with self._lock:
-            return sorted(self._kept, key=lambda exchange: exchange.sent)
+        with self._server.lock:
+            return sorted(self._server.kept, key=lambda exchange: exchange.sent)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -279,12 +289,19 @@ class _Server(ThreadingHTTPServer):
         self.prefix = urlsplit(base_url).path.rstrip("/")
         self.now = now
         self.kept: list[Exchange] = []
+        self.left_out = 0
+        self._bytes = 0
         self.lock = threading.Lock()
 
     def keep(self, exchange: Exchange) -> None:
         """Take one more exchange in."""
+        size = len(exchange.request.body) + (0 if exchange.response is None else len(exchange.response.body))
         with self.lock:
-            self.kept.append(exchange)
+            if self._bytes + size > MAXIMUM_KEPT:
+                self.left_out += 1
+            else:
+                self.kept.append(exchange)
+                self._bytes += size
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is no error of the proxy."""
@@ -301,7 +318,7 @@ def listening(base_url: str, port: int = 0, now: Callable[[], float] = time.mono
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield Listening(f"http://127.0.0.1:{server.server_port}{server.prefix}", server.kept, server.lock)
+        yield Listening(f"http://127.0.0.1:{server.server_port}{server.prefix}", server)
     finally:
         server.shutdown()
         server.server_close()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pollproof.contract.model import Phase, Role, TaskKind
-from pollproof.events import Reader
+from pollproof.events import Event, Reader
 from pollproof.explore.client import ReferenceClient
 from pollproof.explore.clocks import BudgetSpent, ClockError, HookedClock, RealClock
 from pollproof.explore.receiver import HttpCallbacks
@@ -18,12 +18,15 @@ from pollproof.explore.run import Plan
 from pollproof.explore.session import Session, TargetUnusable
 from pollproof.monitor import Monitor
 from pollproof.outcomes import Outcome
-from pollproof.trace import Exchange
+from pollproof.trace import Exchange, Request
 from pollproof.transport.addresses import is_loopback
 from pollproof.transport.http import HttpTarget
 
 PATIENCE = 600.0
 """Seconds that a task of a batch may take where no lifetime is documented."""
+
+MAXIMUM_KEPT = 512 * 1024 * 1024
+"""Bytes of answers after which a recording ends: no reader would take a larger one."""
 
 Progress = Callable[[str, int], None]
 """Told what is being done, and how many exchanges were recorded so far."""
@@ -96,6 +99,16 @@ class CallbackSession(Session):
     def task(self, kind: TaskKind) -> Any:
         task = super().task(kind)
         return task if self.callbacks is None else {**task, "callback_url": self.callbacks.address}
+
+    kept = 0
+
+    def send(self, request: Request, probe: str | None = None) -> Event:
+        event = super().send(request, probe)
+        response = event.exchange.response
+        self.kept += 0 if response is None else len(response.body)
+        if self.kept > MAXIMUM_KEPT:
+            raise TargetUnusable(f"the answers of {self.target.name} came to {MAXIMUM_KEPT // 1024 // 1024} MiB")
+        return event
 
     def say(self, outcome: Outcome) -> None:
         """Keep nothing of how the client ended: it is the provider that is recorded."""

@@ -28,7 +28,7 @@ PIECE = 65536
 """Bytes that are received at once."""
 
 
-class _TooLarge(http.client.HTTPException):
+class TooLarge(http.client.HTTPException):
     """More bytes than are read of any answer."""
 
 
@@ -89,7 +89,7 @@ def read_plain(connection: socket.socket, seconds: float, first: bytes, end: flo
     if len(headers) != len(lines) - 1 and match[2].lower().count(b"\ncontent-length:") > 1:
         return None
     if length > MAXIMUM_BODY:
-        raise _TooLarge
+        raise TooLarge
     keep = len(body) <= length and "close" not in headers.get("connection", "").lower()
     if len(body) < length:
         with io.BufferedReader(_Bounded(connection, seconds, length + PIECE, body, end)) as rest:
@@ -124,7 +124,7 @@ def read_any(connection: socket.socket, seconds: float, method: str, first: byte
         answer.begin()
         body = answer.read(MAXIMUM_BODY + 1)
         if len(body) > MAXIMUM_BODY:
-            raise _TooLarge
+            raise TooLarge
         if answer.length:  # read(n) does not complain about a body that ends early
             raise http.client.IncompleteRead(body)
         headers = {name.lower(): value for name, value in answer.getheaders()}
@@ -136,8 +136,17 @@ def read_any(connection: socket.socket, seconds: float, method: str, first: byte
 class _Bounded(io.RawIOBase):
     """What a socket receives for one answer, within so many seconds and bytes, however it trickles in."""
 
-    def __init__(self, connection: socket.socket, seconds: float, size: int, first: bytes, end: float | None) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        seconds: float,
+        size: int,
+        first: bytes,
+        end: float | None,
+        held: io.RawIOBase | None = None,
+    ) -> None:
         self._socket = connection
+        self._held = held
         self._seconds = seconds
         self._end = time.monotonic() + seconds if end is None else end
         self._left = size
@@ -162,13 +171,15 @@ class _Bounded(io.RawIOBase):
             count = self._socket.recv_into(buffer)
         self._left -= count
         if self._left < 0:
-            raise _TooLarge
+            raise TooLarge
         return count
 
     def close(self) -> None:
         if not self.closed and self._pieces:
             with contextlib.suppress(OSError):  # the connection may be closed before its last answer is
                 self._socket.settimeout(self._seconds)
+        if self._held is not None:
+            self._held.close()
         super().close()
 
 
@@ -182,7 +193,9 @@ class _Source:
         self._arguments = (connection, seconds, 2 * MAXIMUM_BODY + 65536, first, end)
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Bounded(*self._arguments))
+        # http.client closes a connection that will not be used again before the body is read: as long as there is a
+        # file of it, the socket stays open.
+        return io.BufferedReader(_Bounded(*self._arguments, self._arguments[0].makefile("rb", 0)))
 
 
 class BoundedAnswer(http.client.HTTPResponse):
@@ -216,7 +229,7 @@ class BoundedAnswer(http.client.HTTPResponse):
         if not size.isascii() or not size.isdecimal():
             raise _Garbled("the Content-Length of the answer is no number")
         if len(size) > 15 or int(size) > MAXIMUM_BODY:
-            raise _TooLarge
+            raise TooLarge
 
     def _read_next_chunk_size(self) -> int:
         line = self.fp.readline(MAXIMUM_LINE + 1)
@@ -226,7 +239,7 @@ class BoundedAnswer(http.client.HTTPResponse):
         if len(line) > MAXIMUM_LINE or not _SIZE.fullmatch(size):
             raise _Garbled("a chunk of the answer has no size")
         if int(size, 16) > MAXIMUM_BODY:
-            raise _TooLarge
+            raise TooLarge
         return int(size, 16)
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -272,7 +285,7 @@ def _unpacked(body: bytes, word: str) -> bytes:
         except zlib.error:
             raise _Garbled(f"the answer says that it is encoded with {word}, and it is not") from None
         if len(plain) > MAXIMUM_BODY:
-            raise _TooLarge
+            raise TooLarge
         if not unpacker.eof:
             raise _Garbled(f"the answer, encoded with {word}, ends early")
         rest = unpacker.unused_data.lstrip(b"\0")  # a gzip file may have several members, and padding behind them
@@ -290,7 +303,7 @@ def words_of(error: Exception) -> str:
     """Why there was no answer, in words without addresses of objects."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, _TooLarge):
+    if isinstance(error, TooLarge):
         return f"the answer is larger than {MAXIMUM_BODY} bytes"
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
