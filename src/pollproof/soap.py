@@ -41,8 +41,8 @@ _NIL = f"{{{INSTANCE}}}nil"
 _DOCTYPE = re.compile(r"\ufeff?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _DOCTYPE_BYTES = re.compile(rb"(?:\xef\xbb\xbf)?(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _WIDE = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
-MAXIMUM_TAGS = 100_000
-"""Tags of a body that is read, and as many attributes: a thousand times as many as any documented one has."""
+MAXIMUM_TAGS = 200_000
+"""Tags of a body that is read, and as many attributes: thousands of times as many as any documented one has."""
 
 LONGEST_TEXT = 10_000_000
 """Bytes of one text that libxml2 reads unless it is asked to read more."""
