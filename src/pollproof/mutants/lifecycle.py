@@ -54,8 +54,10 @@ class SharesResults(ReferenceProvider):
     """Gives the result of the newest task to every later read of any."""
 
     def result(self, task: Task) -> Any:
+        if task.reads <= 1:
+            return task.result
         newest = next((other for other in reversed(self.order) if other.kind is task.kind and other.reads), task)
-        return newest.result if task.reads > 1 else task.result
+        return newest.result
 
 
 class LostWithoutError(ReferenceProvider):
