@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import xmlschema
 from lxml import etree
 
 from pollproof.bodies import TOO_MANY, Unreadable
 from pollproof.shapes import MAXIMUM_ERRORS, ShapeError
+
+if TYPE_CHECKING:
+    import xmlschema
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
@@ -207,6 +209,8 @@ class XsdShape:
 
     @cached_property
     def _worded(self) -> xmlschema.XMLSchema10:
+        import xmlschema  # takes longer to import than all else, and words failures only
+
         return xmlschema.XMLSchema10(str(self._path), allow="local", defuse="always")
 
     def rules(self) -> frozenset[str]:
