@@ -57,9 +57,12 @@ def go_on(console: Console, plan: Plan, options: dict[str, Any]) -> bool:
     """Print the plan of a live run, and ask on a terminal; whether it is to be made."""
     from pollproof.live.planning import planned
     from pollproof.live.telling import plan_lines
+    from pollproof.report.redact import Redactor
+    from pollproof.report.secrets import of_plan
 
+    redactor = Redactor(of_plan(plan))
     for line in plan_lines(plan, planned(plan)):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(redactor.text(line), markup=False, highlight=False, soft_wrap=True)
     if options["dry_run"]:
         return False
     if not options["yes"] and sys.stdin.isatty() and console.is_terminal:

@@ -76,6 +76,8 @@ def connected(where: str) -> Iterator[Any]:
 
     Raises `ClusterError`.
     """
+    if "@" in where:
+        raise ClusterError("the address of the Dask scheduler has a user or a password; expected tcp://HOST:PORT")
     try:
         import distributed
     except ImportError:
