@@ -6,9 +6,12 @@ import html
 import io
 import json
 import re
+import sys
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -31,6 +34,7 @@ from pollproof.report.secrets import in_command, in_environment, in_url
 from pollproof.report.terminal import print_document, print_summary
 from pollproof.report.views import VIEWS
 from pollproof.trace import Exchange, Request, Response
+from tests.servers import Asked, http, keeping_alive, pollproof, serving
 
 KEY = "CAP-7f3Ab09cD2/e84+6Q1x5Zk"
 TELLING = 8
@@ -278,3 +282,85 @@ def test_secrets_of_variables() -> None:
         "PATH": "/usr/bin:/bin",
     }
     assert set(in_environment(environment)) == {"0123456789abcdef", "wJalrXUtnFEMI"}
+
+
+# ------------------------------------------------------------------------------- the whole command
+
+
+def written_in(folder: Path) -> Iterator[tuple[str, str]]:
+    """All files of a folder, by name, with their text."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path.name, path.name + path.read_bytes().decode("latin-1")
+
+
+def test_nothing_that_verify_prints_or_leaves_behind_has_a_key_that_the_target_gives_back(tmp_path: Path) -> None:
+    numbers = count()
+
+    def echo(asked: Asked) -> bytes:
+        number = next(numbers)
+        text = list(FORMS.values())[number % len(FORMS)](KEY)
+        body = list(PLACES.values())[number // 3 % len(PLACES)](text)
+        safe = quote(text)
+        return http(body, f"200 {safe}", f"X-Key: {safe}", f"Set-Cookie: key={safe}")
+
+    files = [word for name in VIEWS for word in (f"--{name}", str(tmp_path / f"report.{name}"))]
+    with serving(keeping_alive(echo)) as server:
+        urls = ["--base-url", f"{server.url}/{quote(KEY)}", "--advance-url", f"{server.url}/?token={quote(KEY)}"]
+        options = ["--api-key", KEY, "--examples", "2", "--example-db", str(tmp_path / "examples")]
+        done = pollproof(
+            "verify",
+            "capsolver",
+            *urls,
+            *options,
+            *files,
+            NO_PROXY="*",
+            HYPOTHESIS_STORAGE_DIRECTORY=str(tmp_path / "hypothesis"),
+        )
+    assert done.returncode == 1, done.stderr
+    assert "violated" in done.stdout
+    assert told_of(KEY, done.stdout + done.stderr) == ""
+    left = dict(written_in(tmp_path))
+    assert {f"report.{name}" for name in VIEWS} <= left.keys()
+    assert {name: told_of(KEY, text) for name, text in left.items()} == dict.fromkeys(left, "")
+
+
+CLIENT = """
+import json, os, sys, urllib.request
+key, variable = sys.argv[2], os.environ["SERVICE_TOKEN"]
+print("the key is", key, "and the token", variable)
+body = json.dumps({"clientKey": key, "task": json.loads(os.environ["POLLPROOF_TASK"])}).encode()
+request = urllib.request.Request(os.environ["POLLPROOF_BASE_URL"] + "/createTask", body)
+try:
+    urllib.request.urlopen(request)
+except Exception as error:
+    print(error)
+raise RuntimeError(f"no luck with {key} and {variable}")
+"""
+
+
+def test_nothing_that_the_gate_prints_or_writes_has_a_key_that_the_client_has_of_its_own(tmp_path: Path) -> None:
+    token = "tok-9c2f6d1b8a7e4035"
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    files = [word for name in VIEWS for word in (f"--{name}", str(reports / f"report.{name}"))]
+    (tmp_path / "client.py").write_text(CLIENT, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "client.py"), "--key", KEY]
+    done = pollproof(
+        "gate",
+        "capsolver",
+        "--clock",
+        "real",
+        "--scenario",
+        "ready-after-one-poll",
+        *files,
+        "--",
+        *command,
+        SERVICE_TOKEN=token,
+    )
+    assert done.returncode in (1, 4), done.stderr
+    assert "RuntimeError: no luck with [key] and [key]" in done.stdout + done.stderr
+    for secret in (KEY, token):
+        assert told_of(secret, done.stdout + done.stderr) == ""
+        for name, text in written_in(reports):
+            assert (name, told_of(secret, text)) == (name, "")
