@@ -28,6 +28,7 @@ from pollproof.explore.run import Exploring, Plan
 from pollproof.ledger import Evidence, Ledger
 from pollproof.loading import load_contract
 from pollproof.monitor import Monitor, clauses_of
+from pollproof.recordings.writing import write_cassette
 from pollproof.report.document import document_of, with_again
 from pollproof.report.redact import MASK, Redactor
 from pollproof.report.secrets import in_command, in_environment, in_url
@@ -364,3 +365,19 @@ def test_nothing_that_the_gate_prints_or_writes_has_a_key_that_the_client_has_of
         assert told_of(secret, done.stdout + done.stderr) == ""
         for name, text in written_in(reports):
             assert (name, told_of(secret, text)) == (name, "")
+
+
+@pytest.mark.parametrize("ending", ["yaml", "json"])
+def test_no_cassette_has_a_key_that_a_target_gives_back(tmp_path: Path, ending: str) -> None:
+    for number, (form, made) in enumerate(FORMS.items()):
+        text = made(KEY)
+        exchanges = [
+            Exchange(CREATION, Response(200, {"server": text, "x-key": text}, body(text)), float(at), at + 0.5)
+            for at, body in enumerate(PLACES.values())
+        ]
+        unanswered = CREATION._replace(path=f"/createTask?{quote(text)}")
+        exchanges.append(Exchange(unanswered, None, 99.0, 99.5, f"the target said {text}"))
+        path = tmp_path / f"{number}.{ending}"
+        contract, secrets = load_contract("capsolver"), (KEY,)
+        write_cassette(path, exchanges, contract, base_url="http://127.0.0.1:9", source="live", secrets=secrets)
+        assert (form, told_of(KEY, path.read_text(encoding="utf-8"))) == (form, "")
