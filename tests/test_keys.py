@@ -378,6 +378,6 @@ def test_no_cassette_has_a_key_that_a_target_gives_back(tmp_path: Path, ending: 
         unanswered = CREATION._replace(path=f"/createTask?{quote(text)}")
         exchanges.append(Exchange(unanswered, None, 99.0, 99.5, f"the target said {text}"))
         path = tmp_path / f"{number}.{ending}"
-        contract, secrets = load_contract("capsolver"), (KEY,)
-        write_cassette(path, exchanges, contract, base_url="http://127.0.0.1:9", source="live", secrets=secrets)
+        known = {"base_url": "http://127.0.0.1:9", "clock": "virtual", "source": "live", "secrets": (KEY,)}
+        write_cassette(path, exchanges, load_contract("capsolver"), **known)
         assert (form, told_of(KEY, path.read_text(encoding="utf-8"))) == (form, "")
