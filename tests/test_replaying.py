@@ -359,6 +359,7 @@ def test_headers_are_those_of_the_recording_and_of_no_other_connection(odd: tupl
         headers = {name.lower(): value for name, value in answer.headers.items()}
         assert (answer.status, answer.read()) == (202, b'{"errorId": 0}')
     assert headers.pop("date") != "Thu, 01 Jan 1970 00:00:00 GMT"
+    assert headers.pop("connection") == "close"  # of this connection, as its client has asked
     assert headers == {
         "server": "the recorded one",
         "content-type": "text/plain; charset=utf-8",

@@ -39,8 +39,9 @@ from tests.benchmarks.target import target
 
 PROVIDER = "capsolver"
 
-EXAMPLES, QUICK_EXAMPLES = 8, 3
-"""Examples of each run of a machine: short runs, so that both sides of a ratio meet the same load of other programs."""
+EXAMPLES, QUICK_EXAMPLES = 25, 3
+"""Examples of each run of a machine: as many as a part of exploring has, and few enough that both sides of a ratio meet
+the same load of other programs."""
 
 ROUNDS = 3
 """Measurements of each machine in one repeat."""

@@ -233,6 +233,8 @@ def explore_part(
     """
     result = Exploring(plan, ledger_of(plan, client=provider is None))
     started = time.monotonic()
+    if part.examples:
+        import pollproof.explore.machine  # noqa: F401 - Hypothesis takes its time to import: not while a target waits
     try:
         with opened(plan, provider, plan.granted(part)) as found:
             _explore_opened(found, result, part, progress, known, until, judges_client=provider is None)

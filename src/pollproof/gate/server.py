@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 
 from pollproof.gate.clocks import GateClock, Hold, span
 from pollproof.gate.replies import Manner, Reply
-from pollproof.gate.wire import Asked, Connection, Malformed, written
 from pollproof.trace import Exchange, Request, Response
+from pollproof.transport.conversation import Asked, Connection, Malformed, written
 
 GONE = "the client did not wait for the answer"
 

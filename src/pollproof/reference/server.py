@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Role
+from pollproof.reference.listening import listening
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace import Request, Response
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 ADVANCE = "/_clock/advance"
 """Path of the hook that moves the reference's clock; no provider documents a path like it."""
-
-MAXIMUM_REQUEST = 8 * 1024 * 1024
-"""Bytes of a request body that are read."""
 
 Handle = Callable[[Request], Response | None]
 """Answers one request; None closes the connection without an answer."""
@@ -56,82 +53,6 @@ def advance(clock: Clock, body: bytes) -> Response:
     return Response(200, headers, json.dumps({"now": clock.now()}).encode())
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one write for head and body: two would wait for each other (Nagle and delayed acknowledgement)
-    disable_nagle_algorithm = True
-    timeout = 60
-    server: _Server
-
-    def _answer(self) -> None:
-        length = self.headers.get("content-length", "0")
-        size = int(length) if length.isdigit() else -1
-        if "transfer-encoding" in self.headers or not 0 <= size <= MAXIMUM_REQUEST:
-            self.close_connection = True
-            self._write(
-                Response(411 if size <= 0 else 413, {"content-type": "text/plain"}, b"a Content-Length is required")
-            )
-            return
-        body = self.rfile.read(size)
-        clock = self.server.clock
-        if clock is not None and self.path == ADVANCE and self.command == "POST":
-            with self.server.lock:
-                moved = advance(clock, body)
-            self.server.changed.set()
-            self._write(moved)
-            return
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        with self.server.lock:
-            path = self.path.removeprefix(self.server.prefix)
-            answer = self.server.handle(Request(self.command, path, headers, body))
-        self.server.changed.set()
-        if answer is None:
-            self.close_connection = True
-        else:
-            self._write(answer)
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 - names that http.server looks for
-
-    def _write(self, answer: Response) -> None:
-        self.send_response_only(answer.status)
-        if "server" not in answer.headers:
-            self.send_header("server", self.version_string())
-        self.send_header("date", self.date_time_string(self.server.today()))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        if answer.status not in (204, 304):
-            self.send_header("content-length", str(len(answer.body)))
-        self.end_headers()
-        if answer.status not in (204, 304):
-            self.wfile.write(answer.body)
-        self.wfile.flush()
-
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name is http.server's
-        """Print nothing: the trace of a run is kept elsewhere."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, port: int, handle: Handle, prefix: str, clock: Clock | None) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
-        self.handle = handle
-        self.clock = clock
-        self.lock = threading.Lock()
-        self.changed = threading.Event()
-        self.prefix = prefix
-        self._shift = 0.0 if clock is None else time.time() - clock.now()
-
-    def today(self) -> float:
-        """Seconds since 1970 on the provider's own clock: recordings of a mock must show the time that it lived in."""
-        return time.time() if self.clock is None else self._shift + self.clock.now()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is no error of the server."""
-
-
 def prefix_of(contract: Contract) -> str:
     """The path that base URLs of a provider end in."""
     return urlsplit(contract.base_url).path.rstrip("/")
@@ -140,10 +61,21 @@ def prefix_of(contract: Contract) -> str:
 @contextmanager
 def serve(provider: ReferenceProvider, clock: Clock, port: int = 0) -> Iterator[Served]:
     """Serve a provider on loopback (port 0: a free one) until the context ends. Raises OSError for a port in use."""
-    with _running(_Server(port, provider.handle, prefix_of(provider.contract), clock)) as server:
-        root = f"http://127.0.0.1:{server.server_port}"
-        with calling_back(provider, server.lock, server.changed):
-            yield Served(root + server.prefix, root + ADVANCE)
+    prefix, lock, changed = prefix_of(provider.contract), threading.Lock(), threading.Event()
+    began = time.time() - clock.now()
+
+    def answer(request: Request) -> Response | None:
+        with lock:
+            if request.path == ADVANCE and request.method == "POST":
+                given = advance(clock, request.body)
+            else:
+                given = provider.handle(request._replace(path=request.path.removeprefix(prefix)))
+        changed.set()
+        return given
+
+    # Recordings of a mock must show the time that it lived in.
+    with listening(answer, port, lambda: began + clock.now()) as root, calling_back(provider, lock, changed):
+        yield Served(root + prefix, root + ADVANCE)
 
 
 @contextmanager
@@ -152,20 +84,14 @@ def serve_handler(handle: Handle, prefix: str = "", port: int = 0) -> Iterator[s
 
     The function is never called by two threads at once, and there is no clock to move.
     """
-    with _running(_Server(port, handle, prefix, None)) as server:
-        yield f"http://127.0.0.1:{server.server_port}{prefix}"
+    lock = threading.Lock()
 
+    def answer(request: Request) -> Response | None:
+        with lock:
+            return handle(request._replace(path=request.path.removeprefix(prefix)))
 
-@contextmanager
-def _running(server: _Server) -> Iterator[_Server]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(answer, port, time.time) as root:
+        yield root + prefix
 
 
 CALLBACK_TIMEOUT = 5.0

@@ -150,7 +150,9 @@ _BODYLESS = (204, 304)
 
 def written(answer: Response, *, keeps: bool, head: bool = False) -> bytes:
     """An answer as bytes; `head` for a client that asked for the headers alone."""
-    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}", "Server: pollproof"]
+    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}"]
+    if "server" not in answer.headers:
+        lines.append("Server: pollproof")
     lines += [f"{name}: {value}" for name, value in answer.headers.items()]
     if answer.status not in _BODYLESS and "content-length" not in answer.headers:
         lines.append(f"Content-Length: {len(answer.body)}")

@@ -1,0 +1,97 @@
+"""The server of the mocks: what real clients send is answered, what is no request is told so, and nothing hangs."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from pollproof.reference.listening import listening
+from pollproof.trace import Request, Response
+
+SECONDS = 10.0
+
+
+def answer(request: Request) -> Response | None:
+    """The request in words; no answer to one for /silence."""
+    if request.path == "/silence":
+        return None
+    words = f"{request.method} {request.path} {len(request.body)}".encode()
+    return Response(204 if request.path == "/nothing" else 200, {"content-type": "text/plain"}, words)
+
+
+@pytest.fixture
+def address() -> Iterator[tuple[str, int]]:
+    with listening(answer, 0, lambda: 86_400.5) as url:
+        parts = urlsplit(url)
+        yield parts.hostname or "", parts.port or 0
+
+
+def said(address: tuple[str, int], sent: bytes, *, ends: bool = True) -> bytes:
+    """What is answered to these bytes until the server closes; with `ends` the client sends nothing more."""
+    with socket.create_connection(address, SECONDS) as stream:
+        stream.sendall(sent)
+        if ends:
+            stream.shutdown(socket.SHUT_WR)
+        received = b""
+        while piece := stream.recv(65536):
+            received += piece
+    return received
+
+
+def test_a_connection_is_kept_alive_and_the_date_is_that_of_the_providers_clock(address: tuple[str, int]) -> None:
+    with contextlib.closing(http.client.HTTPConnection(*address, timeout=SECONDS)) as client:
+        client.connect()
+        stream = client.sock
+        for method, path, body in (("POST", "/a", b"four"), ("GET", "/nothing", None), ("HEAD", "/b", None)):
+            client.request(method, path, body)
+            response = client.getresponse()
+            assert response.read() == (b"POST /a 4" if method == "POST" else b"")
+            assert response.headers["Date"] == "Fri, 02 Jan 1970 00:00:00 GMT"
+            assert client.sock is stream
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        (b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", b"POST /a 2"),
+        (b"POST /a HTTP/1.0\r\nContent-Length: 2\r\n\r\nab", b"Connection: close"),
+        (b"GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n", b"GET /b 0"),
+        (b"hello\r\n\r\n", b"HTTP/1.1 400"),
+        (b"\x16\x03\x01", b"TLS"),
+        (b"POST /a HTTP/1.1\r\nContent-Length: many\r\n\r\n", b"HTTP/1.1 400"),
+        (b"POST /a HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", b"HTTP/1.1 413"),
+        (b"GET /a HTTP/1.1\r\nX: " + b"x" * 300_000, b"HTTP/1.1 431"),
+    ],
+)
+def test_every_request_and_what_is_none_is_answered(address: tuple[str, int], sent: bytes, told: bytes) -> None:
+    assert told in said(address, sent)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /silence HTTP/1.1\r\n\r\n", b"", b"POST /a HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
+)
+def test_where_there_is_nothing_to_say_the_connection_is_closed(address: tuple[str, int], sent: bytes) -> None:
+    assert said(address, sent) == b""
+
+
+def test_nobody_is_served_any_more_when_the_context_ends() -> None:
+    with listening(answer, 0, lambda: 0.0) as url:
+        address = urlsplit(url).hostname or "", urlsplit(url).port or 0
+        stream = socket.create_connection(address, SECONDS)
+        stream.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+        assert stream.recv(65536).startswith(b"HTTP/1.1 200 OK")
+    with stream:
+        assert stream.recv(1) == b""
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(address, SECONDS)
+
+
+def test_a_port_that_is_in_use_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
+        with listening(answer, other.getsockname()[1], lambda: 0.0):
+            pass
