@@ -31,12 +31,11 @@ def address() -> Iterator[tuple[str, int]]:
         yield parts.hostname or "", parts.port or 0
 
 
-def said(address: tuple[str, int], sent: bytes, *, ends: bool = True) -> bytes:
-    """What is answered to these bytes until the server closes; with `ends` the client sends nothing more."""
+def said(address: tuple[str, int], sent: bytes) -> bytes:
+    """What is answered to these bytes, and no more, until the server closes."""
     with socket.create_connection(address, SECONDS) as stream:
         stream.sendall(sent)
-        if ends:
-            stream.shutdown(socket.SHUT_WR)
+        stream.shutdown(socket.SHUT_WR)
         received = b""
         while piece := stream.recv(65536):
             received += piece
@@ -92,6 +91,7 @@ def test_nobody_is_served_any_more_when_the_context_ends() -> None:
 
 
 def test_a_port_that_is_in_use_is_an_error() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(OSError, match="in use"):
-        with listening(answer, other.getsockname()[1], lambda: 0.0):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        second = listening(answer, other.getsockname()[1], lambda: 0.0)
+        with pytest.raises(OSError, match="in use"), second:
             pass
