@@ -84,7 +84,7 @@ def test_a_session_that_keeps_its_requests_would_be_seen(
 ) -> None:
     monkeypatch.setattr("tests.test_endurance.TRACED", 200)
     monkeypatch.setattr("tests.test_endurance.EARLY", 600)
-    monkeypatch.setattr("tests.test_endurance.LATE", 3_000)
+    monkeypatch.setattr("tests.test_endurance.LATE", 2_000)
     honest = session_of(capsolver.contract, capsolver)
     leaking = Leaking(capsolver.contract, honest.target, capsolver.clock, honest.monitor)
     assert growth(leaking) > GROWTH

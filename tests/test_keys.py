@@ -168,10 +168,16 @@ def batched(things: Iterable[Evidence], count: int) -> Iterator[list[Evidence]]:
         rest = rest[count:]
 
 
-def reports(result: Exploring) -> dict[str, str]:
+LARGE = ("html", "terminal")
+"""The views that take most of the time: they are asked for with some of the forms."""
+
+
+def reports(result: Exploring, *, large: bool = True) -> dict[str, str]:
     """All forms of a report, by name."""
     document = with_again(document_of(result), command(result.plan, "capsolver"))
-    told = {name: view([document]) for name, view in VIEWS.items()}
+    told = {name: view([document]) for name, view in VIEWS.items() if large or name not in LARGE}
+    if not large:
+        return told
     console = Console(file=io.StringIO(), width=200)
     print_document(console, document, strict=False)
     print_summary(console, document, strict=False)
@@ -185,7 +191,7 @@ def test_a_key_that_a_target_gives_back_is_in_no_report(form: str) -> None:
     shown = evidences(*(body(FORMS[form](KEY)) for body in PLACES.values()))
     assert len(shown) >= len(PLACES)
     for result in exploring(plan, shown):
-        for name, report in reports(result).items():
+        for name, report in reports(result, large=list(FORMS).index(form) % 4 == 0).items():
             assert (name, told_of(KEY, report)) == (name, "")
 
 
@@ -369,15 +375,18 @@ def test_nothing_that_the_gate_prints_or_writes_has_a_key_that_the_client_has_of
 
 @pytest.mark.parametrize("ending", ["yaml", "json"])
 def test_no_cassette_has_a_key_that_a_target_gives_back(tmp_path: Path, ending: str) -> None:
-    for number, (form, made) in enumerate(FORMS.items()):
+    exchanges: list[Exchange] = []
+    for made in FORMS.values():
         text = made(KEY)
-        exchanges = [
-            Exchange(CREATION, Response(200, {"server": text, "x-key": text}, body(text)), float(at), at + 0.5)
-            for at, body in enumerate(PLACES.values())
-        ]
+        for body in PLACES.values():
+            at = float(len(exchanges))
+            headers = {"server": text, "x-key": text}
+            exchanges.append(Exchange(CREATION, Response(200, headers, body(text)), at, at + 0.5))
         unanswered = CREATION._replace(path=f"/createTask?{quote(text)}")
-        exchanges.append(Exchange(unanswered, None, 99.0, 99.5, f"the target said {text}"))
-        path = tmp_path / f"{number}.{ending}"
-        known = {"base_url": "http://127.0.0.1:9", "clock": "virtual", "source": "live", "secrets": (KEY,)}
-        write_cassette(path, exchanges, load_contract("capsolver"), **known)
-        assert (form, told_of(KEY, path.read_text(encoding="utf-8"))) == (form, "")
+        exchanges.append(Exchange(unanswered, None, at + 1, at + 1.5, f"the target said {text}"))
+    path, contract = tmp_path / f"tape.{ending}", load_contract("capsolver")
+    written = write_cassette(
+        path, exchanges, contract, base_url="http://127.0.0.1:9", clock="virtual", source="live", secrets=(KEY,)
+    )
+    assert written.exchanges == len(exchanges)
+    assert told_of(KEY, path.read_text(encoding="utf-8")) == ""
