@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.benchmarks import front
+from tests.benchmarks.apart import Failed
 from tests.benchmarks.document import begun, with_group
 from tests.benchmarks.figures import Figure, Ratio, Sample, at_least, at_most, figures_of
 from tests.benchmarks.front import DONE, FAILED, INTERRUPTED, USAGE, main, measured
@@ -35,6 +36,12 @@ def valid(path: Path) -> Any:
     document = json.loads(path.read_text(encoding="utf-8"))
     assert [error.message for error in SCHEMA.iter_errors(document)] == []
     return document
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups are measured in this process."""
+    monkeypatch.setattr(front, "measure_apart", lambda group, plan: group.measure(plan))
 
 
 class Made(Group):
@@ -101,7 +108,7 @@ def test_what_cannot_be_done_is_one_sentence_and_status_2(
 
 
 def test_a_run_that_is_interrupted_keeps_what_was_measured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    together: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(front, "GROUPS", {"made": Made(KeyboardInterrupt()), "soap": GROUPS["soap"]})
     file = tmp_path / "figures.json"
@@ -134,18 +141,26 @@ def test_an_interrupt_from_the_keyboard_ends_the_command_with_what_there_is(tmp_
 
 
 def test_a_group_that_fails_is_told_and_the_others_go_on(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    together: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(front, "GROUPS", {"made": Made(RuntimeError("no luck")), "again": Made()})
+    monkeypatch.setattr(front, "GROUPS", {"made": Made(Failed("no luck")), "again": Made()})
     file = tmp_path / "figures.json"
     assert main(["--json", str(file)]) == FAILED
     failed, done = valid(file)["groups"]
-    assert failed["figures"][1]["missing"] == "RuntimeError: no luck"
+    assert failed["figures"][1]["missing"] == "no luck"
     assert done["figures"][0]["median"] == 0.5
-    assert "made failed at test_benchmarks.py" in capsys.readouterr().err
+    assert "made failed: no luck" in capsys.readouterr().err
 
 
-def test_a_module_that_is_not_installed_leaves_its_group_out() -> None:
+def test_what_a_group_fails_of_in_its_own_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FUZZ_INPUTS", "many")
+    figures, status, told = measured(GROUPS["fuzz"], QUIET)
+    assert (status, [figure.values for figure in figures]) == (FAILED, [()] * len(GROUPS["fuzz"].ratios))
+    assert told.startswith("fuzz failed: ValueError")
+    assert "'many' (fuzz.py:" in told
+
+
+def test_a_module_that_is_not_installed_leaves_its_group_out(together: None) -> None:
     figures, status, told = measured(Made(ModuleNotFoundError("No module named 'vcr'", name="vcr")), QUIET)
     assert (figures[1].missing, status) == ("vcr is not installed (pip install -e . --group dev)", DONE)
     assert told == "made is left out: vcr is not installed (pip install -e . --group dev)"

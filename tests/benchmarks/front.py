@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +17,7 @@ from rich.markup import escape
 
 from pollproof.commands.common import console_for, write
 from pollproof.loading.errors import nearest
+from tests.benchmarks.apart import Failed, measure_apart
 from tests.benchmarks.document import Document, begun, ended, with_group
 from tests.benchmarks.figures import Figure, Sample, figures_of
 from tests.benchmarks.groups import GROUPS, Group
@@ -156,17 +156,16 @@ def measured(group: Group, plan: Plan) -> tuple[list[Figure], int, str]:
     reason, status, trouble = "nothing was measured", DONE, ""
     try:
         with given(group.cores):
-            for sample in group.measure(plan):
+            for sample in measure_apart(group, plan):
                 samples.append(sample)  # noqa: PERF402 (what came before an exception counts)
     except KeyboardInterrupt:
         reason, status = "interrupted", INTERRUPTED
     except ModuleNotFoundError as error:
         reason = f"{error.name} is not installed (pip install -e . --group dev)"
         trouble = f"{group.name} is left out: {reason}"
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        reason, status = f"{type(error).__name__}: {error}", FAILED
-        trouble = f"{group.name} failed at {Path(place.filename).name}:{place.lineno}: {reason}"
+    except Failed as error:
+        reason, status = str(error), FAILED
+        trouble = f"{group.name} failed: {reason}"
     try:
         return figures_of(group.ratios, samples, reason), status, trouble
     except ModuleNotFoundError:

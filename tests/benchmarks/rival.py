@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,8 @@ class Timed(NamedTuple):
 def find_schemathesis(given: str | None = None) -> str | None:
     """The command that was given, or the one beside this Python, or on the path; None where it is not installed."""
     if given is not None:
-        return shutil.which(given)
+        found = shutil.which(given)
+        return None if found is None else os.path.abspath(found)
     beside = Path(sys.executable).with_name("schemathesis")
     return str(beside) if beside.exists() else shutil.which("schemathesis")
 

@@ -27,7 +27,7 @@ NONE = Ratio("pollproof verify --profile deep, two workers: how many times faste
 RATIOS = (TWO, NONE)
 
 MOST = 3
-"""Measurements of each: one takes minutes."""
+"""Measurements of each at most: they are long."""
 
 LIMIT = 1800.0
 """Seconds after which a command is given up."""
