@@ -100,6 +100,22 @@ def session_on(*bodies: bytes) -> Session:
     return Session(contract, target, VirtualClock(), monitor)
 
 
+def test_a_redirect_is_named_as_one_that_is_not_followed() -> None:
+    asked: list[Request] = []
+
+    def redirect(request: Request) -> Response:
+        asked.append(request)
+        return Response(307, {"location": "http://127.0.0.1:9/createTask"}, b"")
+
+    session = session_on()
+    session.target = InProcessTarget("the target", redirect)
+    session.create(session.kinds[0])
+    evidence = session.monitor.ledger["capsolver.create.response-shape"].evidence
+    assert evidence is not None
+    assert evidence.violation.seen == "HTTP 307, a redirect, which is not followed: the body is empty"
+    assert len(asked) == 1
+
+
 def test_a_task_with_an_endless_id_is_judged_and_not_asked_for() -> None:
     body = b'{"errorId": 0, "taskId": "%s", "status": "idle"}'
     session = session_on(body % (b"7" * MAXIMUM_IDENTIFIER), body % (b"7" * (MAXIMUM_IDENTIFIER + 1)))

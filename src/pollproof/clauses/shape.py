@@ -61,6 +61,14 @@ def _looks(event: Event) -> int:
     return answer + event.formal + 2 * (event.phase is Phase.SUCCEEDED)
 
 
+def _redirected(event: Event) -> str:
+    """What to say before the rest where an answer leads elsewhere; empty for any other."""
+    response = event.exchange.response
+    if response is None or not 300 <= response.status < 400 or "location" not in response.headers:
+        return ""
+    return f"HTTP {response.status}, a redirect, which is not followed: "
+
+
 @kind(
     "shape",
     subject=(Subject.PROVIDER, Subject.CLIENT),
@@ -88,7 +96,8 @@ def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding
     if errors:
         for error in errors:
             if error.rule == rule.rule:
-                return Violation(f"a {rule.part} of {rule.operation} as documented", error.message)
+                seen = _redirected(event) + error.message if rule.part == "response" else error.message
+                return Violation(f"a {rule.part} of {rule.operation} as documented", seen)
         if not rule.rule:
             return None  # other clauses have their say about this body
     return HELD if not rule.when or _is_when(event, rule.when) else None
