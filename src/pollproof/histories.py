@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -74,6 +75,10 @@ class TaskHistory(NamedTuple):
     first_number: int | None = None
     first_sent: float = UNKNOWN_TIME
     gaps: int = 0
+
+
+_history = partial(tuple.__new__, TaskHistory)
+"""A history of all its values in their order, without the cost of naming them: there is a new one for each poll."""
 
 
 class Streak(NamedTuple):
@@ -176,6 +181,8 @@ def fold(history: TaskHistory, event: Event, limits: Limits) -> TaskHistory:
     if event.marks and event.answer is Answer.STATE and not event.probe:
         kept = {name: value for name, value in history.marks.items() if name != "retry_after"}
         history = history._replace(marks={**kept, **event.marks})
+    if event.operation.role is Role.POLL:
+        return _fold_poll(history, event, limits)
     match event.operation.role:
         case Role.CREATE:
             return _created(history, event)
@@ -311,36 +318,38 @@ def _fold_poll(history: TaskHistory, event: Event, limits: Limits) -> TaskHistor
         else:
             gaps += 1
         last_number, last_sent, last_precision = event.number, exchange.sent, exchange.precision
-    return TaskHistory(
-        identifier,
-        raw_id,
-        created,
-        created_sent,
-        created_received,
-        inline,
-        polls_most + 1,
-        polls_least,
-        last_phase,
-        phase_number,
-        terminal,
-        terminal_number,
-        result,
-        result_number,
-        lost,
-        last_number,
-        last_sent,
-        last_precision,
-        _later(answered, exchange),
-        last_final,
-        unclear,
-        pending_sent,
-        ended_received,
-        asked,
-        callbacks,
-        marks,
-        first_number,
-        first_sent,
-        gaps,
+    return _history(
+        (
+            identifier,
+            raw_id,
+            created,
+            created_sent,
+            created_received,
+            inline,
+            polls_most + 1,
+            polls_least,
+            last_phase,
+            phase_number,
+            terminal,
+            terminal_number,
+            result,
+            result_number,
+            lost,
+            last_number,
+            last_sent,
+            last_precision,
+            _later(answered, exchange),
+            last_final,
+            unclear,
+            pending_sent,
+            ended_received,
+            asked,
+            callbacks,
+            marks,
+            first_number,
+            first_sent,
+            gaps,
+        )
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 class Missing:
@@ -31,8 +31,7 @@ class PlaceError(ValueError):
     """A place that cannot be read; the message says what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One exchange as places see it: parsed bodies, path variables, headers (lower-case names), HTTP status."""
 
     request: Any

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
@@ -150,6 +150,7 @@ class ReferenceProvider:
         self._probes = [(probe, recognises(probe, contract.operations[probe.operation])) for probe in contract.probes]
         self._plain_kind = next(kind for kind in contract.kinds.values() if not kind.when)
         self._special_kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values() if kind.when]
+        self._words: dict[Phase, list[str]] = {}
         self._dates_results = "created_at" in repr([kind.result for kind in contract.kinds.values()])
         self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
         self._fetches = contract.operation_of(Role.FETCH) is not None
@@ -293,6 +294,8 @@ class ReferenceProvider:
         for probe in wrong:
             if self.rejects(probe.name):
                 return self.refuse(operation, probe.code)
+        if operation.role is Role.POLL:
+            return self.poll(operation, route.task_id(view))
         match operation.role:
             case Role.CREATE:
                 return self.create(operation, view)
@@ -451,7 +454,7 @@ class ReferenceProvider:
     def batch(self, operation: Operation, view: View) -> Response:
         """Answer a batch: one task for each entry of the first array in the request."""
         name = next(key for key, value in view.request.items() if isinstance(value, list))
-        tasks = [self.add(replace(view, request={**view.request, name: entry})) for entry in view.request[name]]
+        tasks = [self.add(view._replace(request={**view.request, name: entry})) for entry in view.request[name]]
         template = self._answers[operation.name, "entry"]
         entries = [template.value(self.words(task, self.contract.path[0])) for task in self.members(tasks)]
         return self._answers[operation.name, "created"].fill({"entries": entries, "number": BATCH_NUMBER})
@@ -478,8 +481,11 @@ class ReferenceProvider:
 
     def unfinished(self, task: Task, phase: Phase) -> str:
         """The status of an unfinished task: the one of the lifecycle that its solving time has come to."""
+        words = self._words.get(phase)
         path = self.contract.path[:-1]
-        words = [word for word in path if self.contract.statuses[word].phase is phase] or [self.word(phase)]
+        if words is None:
+            words = [word for word in path if self.contract.statuses[word].phase is phase] or [self.word(phase)]
+            self._words[phase] = words
         if len(words) == 1 or not task.solving:
             return words[0]
         word = path[self._step((self.clock.now() - task.created) / task.solving)]
