@@ -35,6 +35,10 @@ class Answer(Enum):
     STATE = "state"  # the state of a task
 
 
+TOLD = (Answer.STATE, Answer.REFUSED)
+"""The answers that say something; named once, since looking up a member takes long and is done for every exchange."""
+
+
 class Member(NamedTuple):
     """One task of a batch answer: its id in comparable form, as it was written, and the whole entry."""
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pollproof.contract.model import Effect, Limits, Phase, Role
 from pollproof.digests import Digests
-from pollproof.events import Answer, Event, task_key
+from pollproof.events import TOLD, Answer, Event, task_key
 from pollproof.trace import UNKNOWN_TIME, Exchange
 
 MAXIMUM_SHARED = 1000
@@ -168,7 +168,7 @@ def says_gone(history: TaskHistory, event: Event) -> bool:
             return False
         if event.response_errors and event.answer is Answer.STATE:
             return False  # something is there; that it has the wrong form is another finding
-        return event.answer in (Answer.STATE, Answer.REFUSED) and event.phase is not Phase.SUCCEEDED
+        return event.answer in TOLD and event.phase is not Phase.SUCCEEDED
     if event.answer is not Answer.REFUSED or history.terminal is Phase.FAILED:
         return False
     if event.effect in (Effect.LOST, Effect.REFUSED):

@@ -8,7 +8,7 @@ from pollproof.clauses.blame import Blame, blame
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
 from pollproof.contract.places import MISSING
-from pollproof.events import Answer, Event
+from pollproof.events import TOLD, Answer, Event
 from pollproof.histories import Account, TaskHistory, says_gone, surely_within_limits
 
 MINIMUM_INDIVIDUAL_RESULTS = 12
@@ -23,6 +23,10 @@ class WithinLimits:
     """The limits of the contract, within which a task is kept."""
 
     limits: Limits = from_limits("*")
+
+
+_AT_WORK = (Phase.WAITING, Phase.RUNNING)
+_READS = (Role.POLL, Role.FETCH)
 
 
 def describe(event: Event) -> str:
@@ -58,11 +62,11 @@ def status_order(history: TaskHistory, event: Event, parameters: WithinLimits) -
 def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
     """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
     final, limits = history.terminal, parameters.limits
-    if final is None or event.request_errors or event.answer not in (Answer.STATE, Answer.REFUSED):
+    if final is None or event.request_errors or event.answer not in TOLD:
         return None
     if event.operation.role is Role.FETCH and event.phase is not Phase.SUCCEEDED:
         return None  # a result that is not there any more is another clause's finding
-    if event.phase in (Phase.WAITING, Phase.RUNNING):
+    if event.phase in _AT_WORK:
         # Lost or not, what has ended is not in work again, unless the documents leave open what comes now.
         if limits.beyond_polls == "open" and limits.polls is not None and history.polls_most >= limits.polls:
             return None
@@ -167,7 +171,7 @@ def _read(account: Account, event: Event) -> TaskHistory | None:
     """The history of the task whose result this event reads, None where it reads none."""
     if event.result_text is None or event.task is None:
         return None
-    if event.operation.role not in (Role.POLL, Role.FETCH) or event.request_errors:
+    if event.operation.role not in _READS or event.request_errors:
         return None
     return account.tasks.get(event.task)
 

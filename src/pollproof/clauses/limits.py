@@ -9,7 +9,7 @@ from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limi
 from pollproof.clauses.lifecycle import describe
 from pollproof.clauses.moments import end_of_life, kept_until, last_poll
 from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
-from pollproof.events import Answer, Event
+from pollproof.events import TOLD, Answer, Event
 from pollproof.histories import TaskHistory, age_least, says_gone, surely_inside, surely_outside
 
 LATE = 0.9
@@ -39,7 +39,7 @@ class Lifetime:
 def _judgeable(history: TaskHistory, event: Event) -> bool:
     if history.created is None or history.inline or event.request_errors:
         return False
-    return event.answer in (Answer.STATE, Answer.REFUSED)
+    return event.answer in TOLD
 
 
 def _after(history: TaskHistory, event: Event) -> str:
@@ -55,7 +55,7 @@ def _created(history: TaskHistory) -> tuple[int, ...]:
 @kind("budget-served", subject=Subject.PROVIDER, parameters=Budget)
 def budget_served(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
     """A task answers every poll up to its limit, as long as it lives."""
-    if not _judgeable(history, event) or history.lost is not None:
+    if history.lost is not None or not _judgeable(history, event):
         return None
     if history.polls_most >= parameters.limit or not surely_inside(history, event, parameters.limits):
         return None
@@ -74,9 +74,9 @@ def budget_served(history: TaskHistory, event: Event, parameters: Budget) -> Fin
 @kind("budget-ended", subject=Subject.PROVIDER, parameters=Budget)
 def budget_ended(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
     """After the last poll of its budget a task gives no result."""
-    if not _judgeable(history, event) or history.lost is not None:
+    if history.polls_least < parameters.limit or history.lost is not None or not _judgeable(history, event):
         return None
-    if history.polls_least < parameters.limit or surely_outside(history, event, parameters.limits):
+    if surely_outside(history, event, parameters.limits):
         return None
     if event.phase is Phase.SUCCEEDED:
         return Violation(
@@ -91,7 +91,7 @@ def budget_ended(history: TaskHistory, event: Event, parameters: Budget) -> Find
 @kind("lifetime-served", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime, timed=True)
 def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
     """A task is there until its lifetime ends."""
-    if not _judgeable(history, event) or history.lost is not None:
+    if history.lost is not None or not _judgeable(history, event):
         return None
     limits = parameters.limits
     if not surely_inside(history, event, limits):
@@ -118,7 +118,7 @@ def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) ->
 @kind("lifetime-ended", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime, timed=True)
 def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
     """After its lifetime a task gives no result."""
-    if not _judgeable(history, event) or history.lost is not None:
+    if history.lost is not None or not _judgeable(history, event):
         return None
     if not surely_outside(history, event, parameters.limits):
         return None

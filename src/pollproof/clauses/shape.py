@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
 from pollproof.contract.model import Effect, Phase, Role, Subject
 from pollproof.contract.places import MISSING
-from pollproof.events import Answer, Event
+from pollproof.events import TOLD, Answer, Event
 from pollproof.histories import TaskHistory
 
 CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
@@ -222,7 +222,7 @@ def refusal_code(history: TaskHistory | None, event: Event, parameters: Code) ->
 def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the answer to a poll is the one that was asked for."""
     told = event.echo
-    if event.answer not in (Answer.STATE, Answer.REFUSED) or told is MISSING or event.task is None:
+    if event.answer not in TOLD or told is MISSING or event.task is None:
         return None
     if type(told) is not type(event.raw_task) or (event.answer is Answer.REFUSED and told == 0):
         return None  # null, or another type, which is the shape's affair

@@ -151,6 +151,8 @@ class ReferenceProvider:
         self._plain_kind = next(kind for kind in contract.kinds.values() if not kind.when)
         self._special_kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values() if kind.when]
         self._words: dict[Phase, list[str]] = {}
+        self._phases = [contract.statuses[word].phase for word in contract.path[:-1]]
+        self._from_completion = contract.limits.lifetime_from == "completion"
         self._dates_results = "created_at" in repr([kind.result for kind in contract.kinds.values()])
         self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
         self._fetches = contract.operation_of(Role.FETCH) is not None
@@ -207,7 +209,7 @@ class ReferenceProvider:
     def is_lost(self, task: Task, now: float) -> bool:
         """Whether a task's lifetime or budget is over."""
         began = task.created
-        if self.contract.limits.lifetime_from == "completion":
+        if self._from_completion:
             began = task.ended if task.ended is not None else task.created + task.solving
         if self.lifetime is not None and now - began > self.lifetime:
             return True
@@ -220,12 +222,11 @@ class ReferenceProvider:
         elapsed = now - task.created
         if elapsed >= task.solving:
             return Phase.FAILED if task.fails else Phase.SUCCEEDED
-        path = self.contract.path[:-1]
-        return self.contract.statuses[path[self._step(elapsed / task.solving)]].phase if path else Phase.RUNNING
+        return self._phases[self._step(elapsed / task.solving)] if self._phases else Phase.RUNNING
 
     def _step(self, share: float) -> int:
         """The place in the lifecycle, without its end, of a share of the solving time."""
-        count = len(self.contract.path) - 1
+        count = len(self._phases)
         return min(int(share * count), count - 1)
 
     def result(self, task: Task) -> Any:
