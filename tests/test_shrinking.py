@@ -6,7 +6,7 @@ import pytest
 
 from pollproof.clock import ShiftedClock, VirtualClock
 from pollproof.contract.model import Contract
-from pollproof.explore.run import Exploring, Plan, explore
+from pollproof.explore.run import Exploring, Plan, explore, explore_part
 from pollproof.explore.shrinking import MAXIMUM_REPLAYS, Bench, Shrinker
 from pollproof.ledger import Evidence
 from pollproof.loading import load_contract
@@ -118,3 +118,12 @@ def test_a_target_behind_a_clock_hook_is_replayed_with_fresh_tasks() -> None:
     assert found is not None
     created, last = found.trace.exchanges
     assert 360.0 < last.sent - created.received < 361.0
+
+
+@pytest.mark.parametrize("asked", [1, 7])
+def test_an_example_that_makes_no_move_is_none(asked: int) -> None:
+    """What Hypothesis shrinks toward is doing nothing; it tries that first, and it explores nothing."""
+    plan = Plan(load_contract("capsolver"), examples=asked)
+    found = explore_part(plan, plan.parts[1])
+    assert found.examples == asked
+    assert found.moves > 15 * asked

@@ -9,12 +9,13 @@ answer, so a target that answers differently on a replay cannot upset the data g
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import hypothesis
-from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis import HealthCheck, Phase, Verbosity, reject
 from hypothesis import strategies as st
 from hypothesis.database import ExampleDatabase
 from hypothesis.errors import Flaky, FlakyReplay, HypothesisException
@@ -342,6 +343,7 @@ class Lifecycle(RuleBasedStateMachine):
         self._exploration = exploration
         self._mover = Mover(exploration.begin())
         self._violations = exploration.violations
+        self._begun = exploration.moves
 
     @rule(plan=PLANS)
     def stretch(self, plan: bytes) -> None:
@@ -358,6 +360,11 @@ class Lifecycle(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Look at every task once more."""
         if self._exploration.stopped is None:
+            if self._exploration.moves == self._begun:
+                self._exploration.examples -= 1
+                if sys.exc_info()[0] is None:
+                    reject()  # the simplest example makes no move, so it is none
+                return
             with self._exploration.stopping():
                 self._mover.finish()
             self._exploration.check(self._violations)
