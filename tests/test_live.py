@@ -186,7 +186,8 @@ class TestPace:
         assert result.complete
         assert violated(result) == set()
         idle = {entry.clause.id for entry in result.ledger.unexercised()} - set(result.not_run)
-        assert idle <= {"capmonster.poll.echo"}  # an id that need not be repeated
+        # An id need not be repeated; a callback that comes while a poll is answered may have been sent before the answer.
+        assert idle <= {"capmonster.poll.echo", "decodo.callback.final"}
 
     @pytest.mark.parametrize("name", CONTRACTS)
     def test_no_legal_variant_is_accused_by_any_walk(self, name: str) -> None:

@@ -45,7 +45,7 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
     )
 
 
-@kind("callback-sent", subject=Subject.PROVIDER, roles=CALLBACK, probes=True)
+@kind("callback-sent", subject=Subject.PROVIDER, roles=CALLBACK, probes=True, ordered=False)
 def callback_sent(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
     """A task that was asked for with a callback address is called back when it ends."""
     if event.probe != SILENCE:
@@ -71,7 +71,7 @@ def callback_once(history: TaskHistory, event: Event, parameters: Nothing) -> Fi
     return HELD
 
 
-@kind("passthrough", subject=Subject.PROVIDER, roles=CALLBACK)
+@kind("passthrough", subject=Subject.PROVIDER, roles=CALLBACK, ordered=False)
 def passthrough(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
     """What a client asks to be handed through comes back in the callback, unaltered."""
     asked = history.asked
