@@ -186,7 +186,7 @@ class TestPace:
         assert result.complete
         assert violated(result) == set()
         idle = {entry.clause.id for entry in result.ledger.unexercised()} - set(result.not_run)
-        # An id need not be repeated; a callback that comes while a poll is answered may have been sent before the answer.
+        # An id need not be repeated; of a callback that comes while a poll is answered nobody knows which was first.
         assert idle <= {"capmonster.poll.echo", "decodo.callback.final"}
 
     @pytest.mark.parametrize("name", CONTRACTS)
