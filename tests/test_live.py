@@ -446,6 +446,7 @@ class TestAfterAnInterruption:
         assert held.requests == 11
         assert held.walks == {"one-task"}
         assert done.returncode == 0, done.stdout + done.stderr
+        assert "by the record these walks were made, and are not made again: one-task\n" in done.stdout
         whole = json.loads(Path("run.json").read_text())
         assert whole["complete"] is True
         assert whole["exchanges"] == len(held.exchanges) + len(asked) - before

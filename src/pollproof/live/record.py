@@ -149,6 +149,12 @@ def earlier(path: str, contract: Contract, base_url: str) -> Earlier:
     )
 
 
+def walks_made(path: str) -> list[str]:
+    """The names of the walks that were made to their ends, by a record, in order."""
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    return [match["name"] for match in _ENDED.finditer(text)]
+
+
 def _whole_lines(path: str) -> str:
     """The text of a record; a last line without an end is cut off, in the file too."""
     data = Path(path).read_bytes()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pollproof.contract.model import Subject
 from pollproof.live.planning import SOLVING, LivePlan, Step
+from pollproof.live.record import walks_made
 from pollproof.monitor import clauses_of
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ def plan_lines(plan: Plan, intended: LivePlan) -> list[str]:
     for clause, reason in intended.not_run(plan.contract).items():
         reasons.setdefault(reason, []).append(clause)
     lines += [f"  {reason} ({len(names)}): {', '.join(names)}" for reason, names in reasons.items()]
-    verb = "gone on with" if live.resume else "kept"
-    lines.append(f"  all that is done is {verb} in {live.record}")
+    if live.resume:
+        made = ", ".join(walks_made(live.record)) or "none"
+        lines.append(f"  by the record these walks were made, and are not made again: {made}")
+    lines.append(f"  all that is done is kept in {live.record}")
     return lines
 
 
