@@ -199,7 +199,7 @@ def _closing(session: LiveSession, record: str, *, complete: bool) -> list[str]:
         notes.append(f"{counted(len(alive), 'task')} had no end when the run ended: {names}")
     if not complete:
         notes.append(
-            f"the run can be gone on with: the same command with --resume {record} in place of --record, and with larger "
-            "limits where those were used up"
+            f"the run can be gone on with: the same command with --resume {record} in place of --record, and with "
+            "larger limits where those were used up"
         )
     return notes
