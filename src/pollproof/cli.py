@@ -73,7 +73,7 @@ def cli() -> None:
 @click.option(
     "--callback-url", metavar="URL", help="Where the implementation reaches the suite's receiver of callbacks."
 )
-@click.option("--budget", metavar="TIME", help="Real time that may be waited without a clock hook, such as 60s. [60s]")
+@click.option("--budget", metavar="TIME", help="Real time that may be waited without a clock hook. [60s; 10m live]")
 @click.option(
     "--profile", default="ci", show_default=True, help="How thorough: quick, ci or deep (10, 50, 1000 examples)."
 )
