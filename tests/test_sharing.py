@@ -30,7 +30,7 @@ from pollproof.report.document import document_of
 from pollproof.report.merging import MergeError, as_shard, merged, whole, with_parts
 from pollproof.workers.shards import Shard, ShardError
 from pollproof.workers.spreading import WorkersError, count_of, spread
-from tests.servers import pollproof
+from tests.servers import clean_environment, pollproof
 
 CLIENT = Path(__file__).parent / "gate" / "client.py"
 
@@ -369,3 +369,16 @@ def test_a_job_that_fails_is_told_and_the_others_are_done() -> None:
     spread_ = spread([("part", good | {"part": 7}), ("part", good)], "0")
     assert [result is None for result in spread_.results] == [True, False]
     assert "IndexError" in spread_.failures[0]
+
+
+def test_pytest_explores_each_provider_of_the_compliance_suite_on_one_worker() -> None:
+    suite = str(Path(__file__).parents[1] / "contracts" / "test_clauses.py")
+    words = [suite, "-n", "2", "-v", "-p", "no:cacheprovider", "--provider", "capsolver", "--provider", "cnode"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, "--examples", "0"],
+        capture_output=True, text=True, timeout=90, env=clean_environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = re.findall(r"\[(gw\d)\].* PASSED \S+\[(capsolver|cnode)\.", done.stdout)
+    assert len(told) > 60
+    assert len(set(told)) == 2

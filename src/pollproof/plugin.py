@@ -97,6 +97,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "xdist_group(name): tests of one provider run on one worker")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the compliance suite out by provider, unless another way was asked for; None for all other tests."""
+    if option(config, "--dist") != "load" or not _is_compliance_suite(config.args):
+        return None
+    from pollproof.workers.scheduling import ProviderScheduling
+
+    return ProviderScheduling(config, log)
+
+
+def _is_compliance_suite(arguments: Sequence[str]) -> bool:
+    """Whether a run is about the compliance suite alone: how people's own tests are shared out is theirs to say."""
+    from pollproof.data import folder
+
+    suite = folder("contracts").resolve()
+    paths = [Path(argument.partition("::")[0]).resolve() for argument in arguments]
+    return bool(paths) and all(path.is_relative_to(suite) for path in paths)
+
+
 def option(config: pytest.Config, name: str) -> Any:
     """The value of an option, None where another plugin's parser has no such destination."""
     return config.getoption(name.lstrip("-").replace("-", "_"), default=None)
