@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis.internal.conjecture.providers import HypothesisProvider
 
+from pollproof import plugin
 from pollproof.cli import cli
 from pollproof.contract.model import Subject
 from pollproof.data import bundled
@@ -28,9 +29,10 @@ from pollproof.loading import load_contract
 from pollproof.mutants import mutants
 from pollproof.report.document import document_of
 from pollproof.report.merging import MergeError, as_shard, merged, whole, with_parts
+from pollproof.workers.scheduling import ProviderScheduling
 from pollproof.workers.shards import Shard, ShardError
 from pollproof.workers.spreading import WorkersError, count_of, spread
-from tests.servers import clean_environment, pollproof
+from tests.servers import pollproof
 
 CLIENT = Path(__file__).parent / "gate" / "client.py"
 
@@ -371,14 +373,12 @@ def test_a_job_that_fails_is_told_and_the_others_are_done() -> None:
     assert "IndexError" in spread_.failures[0]
 
 
-def test_pytest_explores_each_provider_of_the_compliance_suite_on_one_worker() -> None:
-    suite = str(Path(__file__).parents[1] / "contracts" / "test_clauses.py")
-    words = [suite, "-n", "2", "-v", "-p", "no:cacheprovider", "--provider", "capsolver", "--provider", "cnode"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words, "--examples", "0"],
-        capture_output=True, text=True, timeout=90, env=clean_environment(), check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = re.findall(r"\[(gw\d)\].* PASSED \S+\[(capsolver|cnode)\.", done.stdout)
-    assert len(told) > 60
-    assert len(set(told)) == 2
+def test_pytest_deals_the_compliance_suite_out_by_provider_and_other_tests_as_ever() -> None:
+    suite = Path(__file__).parents[1] / "contracts"
+    assert plugin._is_compliance_suite([str(suite)])
+    assert plugin._is_compliance_suite([f"{suite / 'test_clauses.py'}::test_clause[cnode.malformed]"])
+    assert not plugin._is_compliance_suite([str(suite), __file__])
+    assert not plugin._is_compliance_suite([])
+    scheduling = ProviderScheduling.__new__(ProviderScheduling)
+    items = ["test_clauses.py::test_clause[my-api.poll.terminal]", "test_lifecycle.py::test_it[my-api]", "a.py::test_x"]
+    assert [scheduling._split_scope(item) for item in items] == ["my-api", "my-api", "a.py::test_x"]

@@ -109,11 +109,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def _is_compliance_suite(arguments: Sequence[str]) -> bool:
     """Whether a run is about the compliance suite alone: how people's own tests are shared out is theirs to say."""
-    from pollproof.data import folder
-
-    suite = folder("contracts").resolve()
-    paths = [Path(argument.partition("::")[0]).resolve() for argument in arguments]
-    return bool(paths) and all(path.is_relative_to(suite) for path in paths)
+    paths = [Path(argument.partition("::")[0]) for argument in arguments]
+    folders = {path if path.is_dir() else path.parent for path in paths}
+    return bool(folders) and all((folder / "suite.ini").exists() for folder in folders)
 
 
 def option(config: pytest.Config, name: str) -> Any:
