@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pollproof.live.settings import Live
 
 SOLVING = 10.0
-"""Seconds that a task takes in a rehearsal: CapSolver documents 1 to 30 s."""
+"""Seconds that a task takes in a rehearsal: providers that say how long tasks take name 1 to 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
