@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pollproof.clock import ShiftedClock
+from pollproof.clock import ShiftedClock, VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.data import bundled
 from pollproof.events import Event, reader_of
@@ -30,11 +30,12 @@ from pollproof.live.pace import MAXIMUM_REFUSALS, Pace, TurnedAway, retry_after
 from pollproof.live.planning import planned, rehearsed
 from pollproof.live.record import earlier
 from pollproof.live.run import explore_live
+from pollproof.live.session import LiveSession
 from pollproof.live.settings import with_skew
 from pollproof.live.telling import plan_lines
 from pollproof.live.walks import WALKS
 from pollproof.loading import load_contract
-from pollproof.monitor import clauses_of
+from pollproof.monitor import Monitor, clauses_of
 from pollproof.mutants import mutants_of, variant_provider
 from pollproof.recordings.files import find
 from pollproof.recordings.judging import check
@@ -42,6 +43,7 @@ from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve, serve_handler
 from pollproof.trace import Exchange, Request, Response
 from pollproof.transport.addresses import is_loopback
+from pollproof.transport.target import InProcessTarget
 from tests.independent import serving as independent
 from tests.servers import clean_environment, free_port, pollproof
 
@@ -454,6 +456,21 @@ class TestAfterAnInterruption:
         assert len(reference.tasks) == 3 + lost >= created  # three tasks are the whole plan: none was created anew
         judged = check(contract, find(["run.yaml"]), base_url=url).ledger
         assert {entry.clause.id for entry in judged.violated()} <= {"capmonster.client.final"}
+
+    @pytest.mark.parametrize("unanswered", [False, True])
+    def test_the_waits_of_the_earlier_run_are_not_over_because_it_ended(self, unanswered: bool) -> None:
+        contract = CONTRACTS["capsolver"]
+        monitor = Monitor(reader_of(contract), ())
+        poll = Request("POST", "/getTaskResult", {}, b'{"clientKey":"k","taskId":"a"}')
+        busy = Response(429, {"retry-after": "50"}, b"")
+        monitor.observe(Exchange(poll, busy, 1.0, 1.5))
+        clock = VirtualClock()
+        clock.advance(60.0 if unanswered else 2.0)
+        target = InProcessTarget("nothing", lambda request: busy)
+        session = LiveSession(contract, target, clock, monitor, allowance=Allowance())
+        session.catch_up(unanswered=unanswered)
+        asked = event("capsolver", "/getTaskResult", {"clientKey": "k", "taskId": "a"}, None)
+        assert session.pace.due(asked) >= (63.0 if unanswered else 51.5)
 
     def test_a_line_that_was_cut_off_is_no_part_of_it(self) -> None:
         contract = CONTRACTS["capsolver"]

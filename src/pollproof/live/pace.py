@@ -86,6 +86,12 @@ class Pace:
         for task in filter(None, [event.task, *(member.task for member in event.members)]):
             self._tasks[task] = now + max(self.wait, asked_for or 0.0)
 
+    def resume(self, now: float, *, unanswered: bool) -> None:
+        """Begin to count refusals anew; after a request that was not answered, nothing is asked for a wait."""
+        self._refusals = 0
+        if unanswered:
+            self._shut = max(self._shut, now + self.wait)
+
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     """The seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3); None without one.

@@ -139,7 +139,7 @@ def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iter
     monitor = Monitor(reader_of(contract), clauses, ledger)
     target = InProcessTarget("the reference provider", provider.handle)
     allowance = Allowance()
-    session = LiveSession(contract, target, clock, monitor, allowance=allowance, destructive=True)
+    session = LiveSession(contract, target, clock, monitor, allowance=allowance)
     if session.callback_operation is not None:
         session.callbacks = EmbeddedCallbacks(provider, clock)
     for walk in WALKS:

@@ -90,11 +90,13 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploring) -> Ex
 
             session = LiveSession(
                 plan.contract, found.target, clock, monitor, allowance=allowance, keeper=record,
-                destructive=live.destructive, credential=plan.credential, sample=plan.sample,
+                credential=plan.credential, sample=plan.sample,
                 observed=told, waits=told,
             )  # fmt: skip
             session.created = allowance.tasks
             session.left = session.unfinished()
+            if before is not None:
+                session.catch_up(unanswered=before.unanswered is not None)
             done = frozenset[str]() if before is None else before.walks
             try:
                 with _callbacks(plan, session, clock):

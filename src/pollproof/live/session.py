@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -47,7 +48,6 @@ class LiveSession(Session):
         *,
         allowance: Allowance,
         keeper: Keeper | None = None,
-        destructive: bool = False,
         credential: str | None = None,
         sample: Mapping[str, Any] | None = None,
         observed: Callable[[], None] | None = None,
@@ -55,7 +55,6 @@ class LiveSession(Session):
     ) -> None:
         super().__init__(contract, target, clock, monitor, credential=credential, sample=sample, observed=observed)
         self.allowance = allowance
-        self.destructive = destructive
         self.left: list[Handle] = []
         self.pace = Pace(contract)
         self._keeper = keeper
@@ -98,6 +97,18 @@ class LiveSession(Session):
             if self._keeper is not None:
                 self._keeper.keep(exchange)
         self._kept = len(trace)
+
+    def catch_up(self, *, unanswered: bool) -> None:
+        """Take up the pace of an earlier run, whose exchanges the monitor has: its waits are not over because it ended.
+
+        `unanswered` tells that its last request left and was not answered.
+        """
+        for number, exchange in enumerate(self.monitor.trace):
+            event = self.monitor.reader.read(exchange, number)
+            if event is not None:
+                with contextlib.suppress(TurnedAway):
+                    self.pace.note(event, exchange.received)
+        self.pace.resume(self.clock.now(), unanswered=unanswered)
 
     def unfinished(self) -> list[Handle]:
         """The tasks that were created and have no end yet, as far as the trace tells."""
