@@ -14,7 +14,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PACKAGE = "src/pollproof/gate/leap"
+PACKAGE = "src/pollproof/virtualtime"
 
 
 def load_compiling(root: Path) -> ModuleType:
@@ -46,7 +46,7 @@ class LeapingLibrary(BuildHookInterface[Any]):
         except compiling.CannotCompile as reason:
             self.app.display_warning(f"Without the leaping library, for {reason}; the wheel is pure Python.")
             return
-        build_data["force_include"][str(library)] = f"pollproof/gate/leap/{compiling.LIBRARY}"
+        build_data["force_include"][str(library)] = f"pollproof/virtualtime/{compiling.LIBRARY}"
         build_data["pure_python"] = False
         # No part of it depends on the version of Python.
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from pollproof.bundled import bundled, folder
+from pollproof.check.judging import check
 from pollproof.contract.model import Clause, Contract, Subject
-from pollproof.data import bundled, folder
-from pollproof.ledger import Ledger, Verdict
 from pollproof.loading import load_contract
-from pollproof.recordings.judging import check
+from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.recordings.reading import label_of
 
 CONTRACTS = {name: load_contract(name) for name in bundled()}

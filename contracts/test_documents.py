@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pollproof.bodies import Unreadable
-from pollproof.codecs import Check, Codec, codec_of, rules_of
+from pollproof.bundled import bundled, folder
 from pollproof.contract.model import Contract, Role
-from pollproof.data import bundled, folder
+from pollproof.contract.templates import with_value, without
 from pollproof.loading import load_contract
-from pollproof.templates import with_value, without
+from pollproof.trace.bodies import Unreadable
+from pollproof.trace.codecs import Check, Codec, codec_of, rules_of
 
 
 @cache

@@ -10,11 +10,11 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from pollproof.data import folder
-from pollproof.explore.run import Plan, explore
+from pollproof.bundled import folder
 from pollproof.loading import load_contract
-from pollproof.mutants import mutants
+from pollproof.proof.mutants import mutants
 from pollproof.report.document import Document, document_of, with_again
+from pollproof.verify.run import Plan, explore
 
 ROOT = Path(__file__).parent.parent
 

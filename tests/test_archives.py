@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pollproof.cli import cli
-from pollproof.data import bundled, folder
-from pollproof.ledger import Ledger
+from pollproof.bundled import bundled, folder
+from pollproof.check import judging, partitions
+from pollproof.check.judging import Checking, check
+from pollproof.check.partitions import in_order, joined, judge_account, judge_tasks, numbered, split
+from pollproof.cli.main import cli
 from pollproof.loading import load_contract
-from pollproof.recordings import judging, partitions
+from pollproof.monitor.ledger import Ledger
 from pollproof.recordings.files import find
-from pollproof.recordings.judging import Checking, check
-from pollproof.recordings.partitions import in_order, joined, judge_account, judge_tasks, numbered, split
 
 CASSETTES = folder("cassettes")
 CONTRACTS = {name: load_contract(name) for name in bundled()}
@@ -91,7 +91,7 @@ def test_files_that_are_one_trace_say_the_same_in_partitions_even_when_tasks_are
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     pytest.importorskip("distributed", reason="DASK IS NOT INSTALLED: judging on a cluster is not tested")
-    from pollproof.recordings.cluster import connected
+    from pollproof.check.cluster import connected
 
     with connected("2") as client:
         yield client
@@ -111,7 +111,7 @@ def same(one: Checking, other: Checking) -> None:
 
 @pytest.mark.parametrize("provider", ["decodo", "cnode"])
 def test_a_cluster_says_what_one_process_says(cluster: Any, provider: str) -> None:
-    from pollproof.recordings.cluster import check_on
+    from pollproof.check.cluster import check_on
 
     good, bad = (sorted((CASSETTES / provider / part).glob("*.yaml")) for part in ("", "bad"))
     contract, paths = CONTRACTS[provider], good[:2] + bad[:6]
@@ -120,7 +120,7 @@ def test_a_cluster_says_what_one_process_says(cluster: Any, provider: str) -> No
 
 
 def test_a_file_that_cannot_be_read_is_told_as_one_process_tells_it(cluster: Any, tmp_path: Path) -> None:
-    from pollproof.recordings.cluster import check_on
+    from pollproof.check.cluster import check_on
 
     contract = CONTRACTS["decodo"]
     (broken := tmp_path / "broken.har").write_text("{")
@@ -131,7 +131,7 @@ def test_a_file_that_cannot_be_read_is_told_as_one_process_tells_it(cluster: Any
 
 
 def test_a_worker_that_is_killed_in_mid_run_changes_nothing(cluster: Any) -> None:
-    from pollproof.recordings.cluster import check_on
+    from pollproof.check.cluster import check_on
 
     contract, paths = CONTRACTS["capsolver"], sorted((CASSETTES / "capsolver").rglob("*.yaml"))
     victims = list(cluster.run(os.getpid).values())
@@ -161,7 +161,7 @@ def test_the_command_judges_on_the_cluster_at_an_address(cluster: Any, tmp_path:
 
 def test_a_scheduler_that_does_not_answer_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="DASK IS NOT INSTALLED: judging on a cluster is not tested")
-    monkeypatch.setattr("pollproof.recordings.cluster.PATIENCE", 0.2)
+    monkeypatch.setattr("pollproof.check.cluster.PATIENCE", 0.2)
     result = CliRunner().invoke(cli, ["check", "decodo", str(CASSETTES / "decodo"), "--dask", "tcp://127.0.0.1:9"])
     assert result.exit_code == 4
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in result.output

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from pollproof.baselines import Baseline, BaselineError, Known, entries_for, judged, marked, outcome_with, parse
-from pollproof.cli import cli
-from pollproof.data import folder
+from pollproof.bundled import folder
+from pollproof.cli.main import cli
 from pollproof.report.document import failing
 from pollproof.report.junit import junit_of
+from pollproof.runs.baselines import Baseline, BaselineError, Known, entries_for, judged, marked, outcome_with, parse
 
 SCHEMA = json.loads((folder("schemas") / "pollproof" / "baseline.schema.json").read_text(encoding="utf-8"))
 REPORT = json.loads((folder("schemas") / "pollproof" / "report.schema.json").read_text(encoding="utf-8"))
@@ -126,7 +126,7 @@ def check(*words: str) -> Result:
 
 @pytest.fixture
 def first_of_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.commands.baselines.today", lambda: TODAY)
+    monkeypatch.setattr("pollproof.cli.baselines.today", lambda: TODAY)
 
 
 @pytest.mark.usefixtures("first_of_may")
@@ -144,7 +144,7 @@ def test_the_command_writes_a_baseline_and_passes_with_it_until_it_expires(
     Draft202012Validator(REPORT).validate(told)
     assert told["baseline"]["entries"][0]["state"] == "known"
     assert '<skipped message="known violation: TODO' in junit_of([told])
-    monkeypatch.setattr("pollproof.commands.baselines.today", lambda: date(2026, 7, 31))
+    monkeypatch.setattr("pollproof.cli.baselines.today", lambda: date(2026, 7, 31))
     done = check("--baseline", str(known))
     assert done.exit_code == 1
     assert "was to be looked at again by 2026-07-30" in done.output

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import jsonschema
 import pytest
 
-from pollproof.data import folder
+from pollproof.bundled import folder
 from tests.tapes import cassette, created, har, lawful, polled, write
 from tests.test_command_line import pollproof
 

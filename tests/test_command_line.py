@@ -22,7 +22,7 @@ from jsonschema import Draft202012Validator
 from pollproof import __version__
 from pollproof.clock import ShiftedClock
 from pollproof.loading import load_contract
-from pollproof.mutants import mutant_named
+from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
 from tests.servers import ROOT, clean_environment, pollproof

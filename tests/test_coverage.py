@@ -8,16 +8,16 @@ from functools import cache
 import pytest
 from rich.console import Console
 
+from pollproof.bundled import bundled, folder
+from pollproof.check.judging import check
 from pollproof.contract.model import Contract
-from pollproof.coverage import AFTER, BEFORE, expected
-from pollproof.data import bundled, folder
-from pollproof.explore.run import Plan, explore
 from pollproof.loading import load_contract
-from pollproof.recordings.judging import check
+from pollproof.monitor.coverage import AFTER, BEFORE, expected
 from pollproof.report.checked import document_of_check
 from pollproof.report.coverage import SORTS, unseen
 from pollproof.report.document import Document, decided, document_of, merge, only
 from pollproof.report.terminal import print_document
+from pollproof.verify.run import Plan, explore
 
 CONTRACTS = {name: load_contract(name) for name in bundled()}
 
@@ -63,8 +63,8 @@ def test_both_sides_of_each_limit_of_the_provider_are_asked_for() -> None:
 
 
 def test_a_run_that_saw_too_little_is_inconclusive_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.explore.run.WALKS", [])
-    monkeypatch.setattr("pollproof.explore.run.scripts_for", lambda contract, seen: [])
+    monkeypatch.setattr("pollproof.verify.run.WALKS", [])
+    monkeypatch.setattr("pollproof.verify.run.scripts_for", lambda contract, seen: [])
     exploring = explore(Plan(CONTRACTS["capsolver"], examples=0))
     document = document_of(exploring, require_all=True)
     assert document["outcome"] == "inconclusive"

@@ -15,25 +15,25 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
+from pollproof.bundled import bundled
+from pollproof.cli.drift import drift as command
 from pollproof.clock import Clock, VirtualClock
-from pollproof.commands.drift import drift as command
 from pollproof.contract.model import Break, Contract, Effect, Operation, Phase, Role, Status, TaskKind
-from pollproof.data import bundled
-from pollproof.events import CALLBACK_PATH, Reader
-from pollproof.explore.clocks import HookedClock
-from pollproof.explore.session import MAXIMUM_STRANGERS, Handle, Session
+from pollproof.drift import KINDS, Finding, Profile, Severity, compare
+from pollproof.drift.compare import Comparison
+from pollproof.drift.document import document_of
+from pollproof.drift.markdown import markdown_of
+from pollproof.http.client import HttpTarget
+from pollproof.http.target import InProcessTarget, Target
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor
-from pollproof.recordings.drift import KINDS, Finding, Profile, Severity, compare
-from pollproof.recordings.drift.compare import Comparison
-from pollproof.recordings.drift.document import document_of
-from pollproof.recordings.drift.markdown import markdown_of
+from pollproof.monitor.monitor import Monitor
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.writing import write_cassette
 from pollproof.reference.provider import ReferenceProvider, Settings
-from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
-from pollproof.transport.http import HttpTarget
-from pollproof.transport.target import InProcessTarget, Target
+from pollproof.trace.events import CALLBACK_PATH, Reader
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.verify.session import MAXIMUM_STRANGERS, Handle, Session
+from pollproof.verify.target_clocks import HookedClock
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
 KEY = "YOUR_API_KEY"

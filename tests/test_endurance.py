@@ -11,17 +11,17 @@ import pytest
 
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Effect, Role, Subject
-from pollproof.digests import Digests
-from pollproof.events import CALLBACK_PATH, Answer, reader_of
-from pollproof.explore.session import Session
+from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.mutants import mutant_named
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.monitor.recent_trace import MAXIMUM_BYTES, RecentTrace
+from pollproof.proof.mutants import mutant_named
 from pollproof.reference import provider as reference
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace import Exchange, Request, Response
-from pollproof.transport.target import InProcessTarget
-from pollproof.window import MAXIMUM_BYTES, Window
+from pollproof.tasks.hash_set import HashSet
+from pollproof.trace.events import CALLBACK_PATH, Answer, reader_of
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.verify.session import Session
 from tests.benchmarks.soak import lives
 
 RECENT = 150
@@ -176,7 +176,7 @@ def test_a_task_that_lives_is_never_let_go_of(capsolver: ReferenceProvider) -> N
 
 
 def test_digests_know_what_was_added_and_nothing_else() -> None:
-    digests = Digests()
+    digests = HashSet()
     for number in range(5_000):
         digests.add(f"task {number}")
         digests.add(f"task {number}")
@@ -196,7 +196,7 @@ def exchanges(size: int) -> Iterator[Exchange]:
 
 
 def test_a_window_keeps_the_newest_and_as_many_of_the_others_as_there_is_room_for() -> None:
-    window = Window(10)
+    window = RecentTrace(10)
     for number, exchange in zip(range(21), exchanges(10), strict=False):
         window.add(number, exchange)
     assert window.is_full
@@ -207,7 +207,7 @@ def test_a_window_keeps_the_newest_and_as_many_of_the_others_as_there_is_room_fo
 
 
 def test_very_large_answers_are_let_go_of_by_their_size() -> None:
-    window, most = Window(10_000), 0
+    window, most = RecentTrace(10_000), 0
     for number, exchange in zip(range(400), exchanges(1 << 20), strict=False):
         window.add(number, exchange)
         most = max(most, len(window))

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pollproof.cli import cli
-from pollproof.explore.examples import NoDatabase, Shared, database_at, named, shared_at
+from pollproof.cli.main import cli
+from pollproof.verify.example_db import NoDatabase, Shared, database_at, named, shared_at
 from tests.servers import clean_environment
 
 FIND = """
 import sys
-import pollproof.explore.run as run
+import pollproof.verify.run as run
 from pollproof.loading import load_contract
-from pollproof.mutants import mutants
+from pollproof.proof.mutants import mutants
 
 run.WALKS[:] = []  # the walks would find it at once, in every process
 contract = load_contract("capsolver")

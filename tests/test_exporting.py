@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pollproof.cli import cli
+from pollproof.bundled import bundled
+from pollproof.cli.main import cli
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract, Role
-from pollproof.data import bundled
 from pollproof.export.openapi import openapi_of
 from pollproof.export.wiremock import wiremock_of
 from pollproof.export.wsdl import wsdl_of

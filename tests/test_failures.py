@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
+from pollproof.bundled import bundled, folder
+from pollproof.check.judging import check
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract
-from pollproof.data import bundled, folder
-from pollproof.explore.options import command
-from pollproof.explore.run import Plan
 from pollproof.loading import load_contract
-from pollproof.recordings.judging import check
-from pollproof.report.again import check_command, gate_command
 from pollproof.report.checked import document_of_check
 from pollproof.report.document import Document
 from pollproof.report.gists import MAXIMUM_GIST, gist
+from pollproof.report.reproduce import check_command, gate_command
 from pollproof.report.terminal import violation_lines
 from pollproof.report.timeline import lines
-from pollproof.shapes import Shape
+from pollproof.trace.shapes import Shape
+from pollproof.verify.options import command
+from pollproof.verify.run import Plan
 
 CONTRACTS = [load_contract(name) for name in bundled()]
 LIMITED = ("budget-ended", "poll-budget")

@@ -20,28 +20,28 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
-from pollproof.clauses.gaps import in_words
-from pollproof.cli import cli
+from pollproof.bundled import bundled, folder
+from pollproof.clauses.timing import in_words
+from pollproof.cli.main import cli
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
-from pollproof.data import bundled, folder
-from pollproof.events import Answer, Reader
 from pollproof.gate import run as gate_run
-from pollproof.gate.catalogue import scenarios
 from pollproof.gate.clocks import DOUBT, MOST, RealClock, span
-from pollproof.gate.command import MAXIMUM_OUTPUT, CannotStart, Output, run
-from pollproof.gate.leap import unavailable
 from pollproof.gate.run import Gate, Gating, judge
-from pollproof.gate.scenarios import Expects, Scenario
+from pollproof.gate.scenario import Expects, Scenario
+from pollproof.gate.scenario_provider import StagedProvider, task_of
+from pollproof.gate.scenarios import scenarios
 from pollproof.gate.server import serving
-from pollproof.gate.staging import StagedProvider, task_of
 from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.outcomes import Outcome, outcome_exchange
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.processes.command import MAXIMUM_OUTPUT, CannotStart, Output, run
 from pollproof.reference.provider import Settings
 from pollproof.report.gated import document_of_gate, print_scenarios
-from pollproof.trace import Exchange, Request, Response
+from pollproof.trace.client_outcome import Outcome, outcome_exchange
+from pollproof.trace.events import Answer, Reader
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.virtualtime import unavailable
 from tests.gate.inprocess import meet
 from tests.traces import HandWritten, running
 
@@ -308,7 +308,7 @@ def test_bad_usage_is_one_sentence(words: tuple[str, ...], told: str) -> None:
 
 
 def test_what_does_not_fit_the_budget_in_real_time_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.gate.catalogue.contents.SOLVING", 0.2)  # which is waited for
+    monkeypatch.setattr("pollproof.gate.scenarios.builder.SOLVING", 0.2)  # which is waited for
     program = "import sys; exec(open(sys.argv[1]).read().replace('WAIT = 1.5 if', 'WAIT = 0.01 if 1 else 1.5 if'))"
     gating = judged(
         sys.executable,

@@ -9,10 +9,10 @@ import shutil
 
 import pytest
 
+from pollproof.bundled import bundled
 from pollproof.contract.model import Subject
-from pollproof.data import bundled
-from pollproof.gate.leap import unavailable
 from pollproof.loading import load_contract
+from pollproof.virtualtime import unavailable
 from tests.clients.catalogue import CLIENTS, FAULTY, LANGUAGES, LAWFUL, Client
 from tests.clients.matrix import catalogue_of, judged, occasions
 

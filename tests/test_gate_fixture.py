@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pollproof.gate.leap import unavailable
+from pollproof.virtualtime import unavailable
 
 pytest_plugins = ["pytester"]
 
@@ -110,7 +110,7 @@ CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
 def run(pytester: pytest.Pytester, *arguments: str, workers: int = 0) -> pytest.RunResult:
     """Run pytest in a process of its own, where every warning is an error."""
     spread = ["-p", "xdist", "-n", str(workers)] if workers else []
-    return pytester.runpytest_subprocess("-W", "error", "-p", "pollproof.plugin", *spread, *arguments)
+    return pytester.runpytest_subprocess("-W", "error", "-p", "pollproof.pytest_plugin.plugin", *spread, *arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -352,7 +352,7 @@ def test_all_clocks_move_together(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.usefixtures("solver")
 def test_real_time_has_a_budget(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("from pollproof.gate.catalogue import contents\ncontents.SOLVING = 0.0")  # is waited for
+    pytester.makeconftest("from pollproof.gate.scenarios import contents\ncontents.SOLVING = 0.0")  # is waited for
     pytester.makepyfile(
         """
         from pollproof.gate import client
@@ -419,4 +419,7 @@ def test_the_plugin_loads_nothing(pytester: pytest.Pytester) -> None:
     done = run(pytester, "-s")
     done.assert_outcomes(passed=1)
     (line,) = [line for line in done.outlines if "_pytest.main" in line]
-    assert [each for each in line.split() if each.startswith("pollproof")] == ["pollproof", "pollproof.plugin"]
+    assert [each for each in line.split() if each.startswith("pollproof")] == [
+        "pollproof",
+        "pollproof.pytest_plugin.plugin",
+    ]

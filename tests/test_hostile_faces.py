@@ -11,28 +11,29 @@ from collections.abc import Iterator
 
 import pytest
 
-from pollproof.bodies import TOO_DEEP, TOO_MANY, Unreadable, read_json
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Subject
-from pollproof.events import reader_of
-from pollproof.explore import receiver, run
-from pollproof.explore.clocks import ClockError, HookedClock
-from pollproof.explore.receiver import HttpCallbacks
-from pollproof.explore.run import Plan, explore
-from pollproof.explore.session import MAXIMUM_IDENTIFIER, Session
 from pollproof.gate import server as gate_server
 from pollproof.gate.clocks import RealClock
-from pollproof.gate.replies import Reply
+from pollproof.gate.faults import Reply
 from pollproof.gate.server import GateServer
 from pollproof.gate.server import serving as gating
+from pollproof.http.client import HttpTarget
+from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.recordings import proxy
-from pollproof.recordings.proxy import listening
-from pollproof.soap import MAXIMUM_TAGS, read_envelope
-from pollproof.trace import Request, Response
-from pollproof.transport.http import HttpTarget
-from pollproof.transport.target import InProcessTarget
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.record import proxy
+from pollproof.record.proxy import listening
+from pollproof.trace.bodies import TOO_DEEP, TOO_MANY, Unreadable, read_json
+from pollproof.trace.events import reader_of
+from pollproof.trace.exchange import Request, Response
+from pollproof.trace.soap import MAXIMUM_TAGS, read_envelope
+from pollproof.verify import callbacks as receiver
+from pollproof.verify import run
+from pollproof.verify.callbacks import HttpCallbacks
+from pollproof.verify.run import Plan, explore
+from pollproof.verify.session import MAXIMUM_IDENTIFIER, Session
+from pollproof.verify.target_clocks import ClockError, HookedClock
 from tests.servers import ROOT, Line, answering, clean_environment, http, keeping_alive, serving
 
 POST = Request("POST", "/createTask", {"content-type": "application/json"}, b"{}")
@@ -126,7 +127,7 @@ def test_a_task_with_an_endless_id_is_judged_and_not_asked_for() -> None:
 
 
 def test_statuses_without_end_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.explore.session.MAXIMUM_STATUSES", 50)
+    monkeypatch.setattr("pollproof.verify.session.MAXIMUM_STATUSES", 50)
     count = 55
     session = session_on(*(b'{"errorId": 0, "status": "%d%s"}' % (n, b"x" * 1_000) for n in range(count)))
     for _ in range(count):
@@ -148,7 +149,7 @@ def test_an_example_that_takes_longer_than_all_of_them_may_is_cut_short(monkeypa
 
 def test_a_defect_of_the_suite_itself_is_told_once_and_leaves_a_report() -> None:
     code = (
-        "import pollproof.explore.run as run; from pollproof.cli import cli\n"
+        "import pollproof.verify.run as run; from pollproof.cli.main import cli\n"
         "def fail(*words, **more): raise RecursionError('too deep for YOUR_SECRET_KEY')\n"
         "run._walk = fail\n"
         "cli('verify capsolver --base-url http://127.0.0.1:9 --api-key YOUR_SECRET_KEY -q --json -'.split())"
@@ -163,7 +164,7 @@ def test_a_defect_of_the_suite_itself_is_told_once_and_leaves_a_report() -> None
     )
     assert done.returncode == 4
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "the suite itself failed, which is a defect of it: RecursionError in pollproof.explore.run, line " in line
+    assert "the suite itself failed, which is a defect of it: RecursionError in pollproof.verify.run, line " in line
     assert line.endswith("too deep for [key]")
     assert '"outcome": "error"' in done.stdout
 

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pollproof.check import judging
+from pollproof.check.judging import Checking, check
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
-from pollproof.recordings import judging, order
+from pollproof.recordings import order
 from pollproof.recordings.entry import Recorded
-from pollproof.recordings.judging import Checking, check
-from pollproof.soap import ENVELOPE
-from pollproof.trace import Exchange, Request, Response
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.soap import ENVELOPE
 from tests.fuzzing import bombs, hostile, trees
 from tests.fuzzing.measured import measured
 from tests.servers import answering, http, pollproof, serving

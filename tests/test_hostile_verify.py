@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from pollproof.clock import ShiftedClock
-from pollproof.explore.run import Exploring, Plan, explore
-from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
+from pollproof.monitor.ledger import Verdict
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from pollproof.report.document import document_of
-from pollproof.trace import Request, Response
+from pollproof.trace.exchange import Request, Response
+from pollproof.verify.run import Exploring, Plan, explore
 from tests.servers import Line, answering, free_port, http, keeping_alive, pollproof, serving
 
 HTML = b"<!doctype html><title>Welcome</title><p>It works!"
@@ -79,7 +79,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.transport.http.TIMEOUT", 0.2)
+    monkeypatch.setattr("pollproof.http.client.TIMEOUT", 0.2)
 
 
 # ------------------------------------------------------------------------ gone from the start

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from pollproof import __version__
-from pollproof.cli import cli
+from pollproof.bundled import bundled
+from pollproof.cli.main import cli
 from pollproof.contract.model import Clause
-from pollproof.data import bundled
 from pollproof.loading import identifiers as module
 from pollproof.loading import load_contract
 from pollproof.loading.identifiers import IdentifierError, aliases, current, faults, lost, read_identifiers

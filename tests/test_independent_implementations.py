@@ -11,11 +11,11 @@ from pytest_httpserver import HTTPServer
 
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Subject
-from pollproof.explore.run import Plan, explore
-from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
+from pollproof.monitor.ledger import Verdict
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import ADVANCE, calling_back, serve, werkzeug_handler
+from pollproof.verify.run import Plan, explore
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
 SERVICES: dict[str, Any] = {

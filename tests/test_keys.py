@@ -20,21 +20,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pollproof.bodies import write_json
 from pollproof.contract.model import Subject
-from pollproof.events import reader_of
-from pollproof.explore.options import command
-from pollproof.explore.run import Exploring, Plan
-from pollproof.ledger import Evidence, Ledger
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
+from pollproof.monitor.ledger import Evidence, Ledger
+from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.writing import write_cassette
 from pollproof.report.document import document_of, with_again
-from pollproof.report.redact import MASK, Redactor
-from pollproof.report.secrets import in_command, in_environment, in_url
+from pollproof.report.formats import VIEWS
 from pollproof.report.terminal import print_document, print_summary
-from pollproof.report.views import VIEWS
-from pollproof.trace import Exchange, Request, Response
+from pollproof.secrets.find import in_command, in_environment, in_url
+from pollproof.secrets.redact import MASK, Redactor
+from pollproof.trace.bodies import write_json
+from pollproof.trace.events import reader_of
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.verify.options import command
+from pollproof.verify.run import Exploring, Plan
 from tests.servers import Asked, http, keeping_alive, pollproof, serving
 
 KEY = "CAP-7f3Ab09cD2/e84+6Q1x5Zk"

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from pollproof.explore.options import OptionError, command, plan_from
-from pollproof.explore.run import Exploring, explore
-from pollproof.gate.leap import unavailable
-from pollproof.launch.launching import Running, launch, launch_of
-from pollproof.launch.server import LaunchError, free_port, launched
-from pollproof.trace import Request
-from pollproof.transport.http import HttpTarget
+from pollproof.http.client import HttpTarget
+from pollproof.trace.exchange import Request
+from pollproof.verify.launch.command_line import Running, launch, launch_of
+from pollproof.verify.launch.server import LaunchError, free_port, launched
+from pollproof.verify.options import OptionError, command, plan_from
+from pollproof.verify.run import Exploring, explore
+from pollproof.virtualtime import unavailable
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVERS = ROOT / "tests" / "launched"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from pollproof.gate.leap import CannotLeap, LeapClock, compiling, library, obeys, unavailable
+from pollproof.virtualtime import CannotLeap, LeapClock, compiling, library, obeys, unavailable
 from tests.leaping.server import ANSWER, Server, serving
 
 CLIENTS = Path(__file__).resolve().parent / "leaping"
@@ -798,7 +798,7 @@ def test_a_path_that_the_loader_cannot_be_told_is_copied(tmp_path: Path, monkeyp
     awkward.mkdir()
     path, functions = library.library()
     shutil.copyfile(path, awkward / "lib.so")
-    monkeypatch.setattr("pollproof.gate.leap.clock.library", lambda: (awkward / "lib.so", functions))
+    monkeypatch.setattr("pollproof.virtualtime.clock.library", lambda: (awkward / "lib.so", functions))
     with LeapClock() as clock:
         subprocess.run(["sleep", "5"], env=clock.environment(), timeout=LONGEST, check=True)
         assert clock.leaps.count == 1
@@ -881,7 +881,7 @@ def test_stopped_processes_do_not_hold_up_the_others(clock: LeapClock) -> None:
 def test_threads_may_look_at_the_clock_while_the_interpreter_ends() -> None:
     program = """
         import threading
-        from pollproof.gate.leap import LeapClock
+        from pollproof.virtualtime import LeapClock
         with LeapClock() as clock:
             for _ in range(4):
                 threading.Thread(target=lambda: [clock.now() for _ in iter(int, 1)], daemon=True).start()

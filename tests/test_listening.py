@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pollproof.reference.listening import listening
-from pollproof.trace import Request, Response
+from pollproof.http.server import listening
+from pollproof.trace.exchange import Request, Response
 
 SECONDS = 10.0
 

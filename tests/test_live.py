@@ -17,33 +17,33 @@ from typing import Any
 
 import pytest
 
+from pollproof.bundled import bundled
+from pollproof.check.judging import check
 from pollproof.clock import ShiftedClock, VirtualClock
 from pollproof.contract.model import Contract, Subject
-from pollproof.data import bundled
-from pollproof.events import Event, reader_of
-from pollproof.explore.clocks import BudgetSpent
-from pollproof.explore.options import OptionError, command, plan_from
-from pollproof.explore.run import Exploring, beginning
-from pollproof.ledger import Ledger
-from pollproof.live.allowance import Allowance, AllowanceSpent
-from pollproof.live.pace import MAXIMUM_REFUSALS, Pace, TurnedAway, retry_after
-from pollproof.live.planning import planned, rehearsed
-from pollproof.live.record import earlier
-from pollproof.live.run import explore_live
-from pollproof.live.session import LiveSession
-from pollproof.live.settings import with_skew
-from pollproof.live.telling import plan_lines
-from pollproof.live.walks import WALKS
+from pollproof.http.addresses import is_loopback
+from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.mutants import mutants_of, variant_provider
+from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.proof.mutants import mutants_of, variant_provider
 from pollproof.recordings.files import find
-from pollproof.recordings.judging import check
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve, serve_handler
-from pollproof.trace import Exchange, Request, Response
-from pollproof.transport.addresses import is_loopback
-from pollproof.transport.target import InProcessTarget
+from pollproof.trace.events import Event, reader_of
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.verify.live.plan_text import plan_lines
+from pollproof.verify.live.planning import planned, rehearsed
+from pollproof.verify.live.quota import Quota, QuotaSpent
+from pollproof.verify.live.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, retry_after
+from pollproof.verify.live.record import earlier
+from pollproof.verify.live.run import explore_live
+from pollproof.verify.live.session import LiveSession
+from pollproof.verify.live.settings import with_skew
+from pollproof.verify.live.walks import WALKS
+from pollproof.verify.options import OptionError, command, plan_from
+from pollproof.verify.run import Exploring, beginning
+from pollproof.verify.target_clocks import BudgetSpent
 from tests.independent import serving as independent
 from tests.servers import clean_environment, free_port, pollproof
 
@@ -264,9 +264,11 @@ class TestPace:
         assert any("has turned away 5 requests in a row (HTTP 429)" in note for note in result.notes)
 
     def test_who_is_blocked_stops_at_once(self) -> None:
-        pace = Pace(CONTRACTS["capsolver"])
+        pace = RateLimiter(CONTRACTS["capsolver"])
         body = {"errorId": 1, "errorCode": "ERROR_IP_BANNED", "errorDescription": "too many errors"}
-        with pytest.raises(TurnedAway, match=r"has blocked this account or address \(ERROR_IP_BANNED\), for 1800 s"):
+        with pytest.raises(
+            ProviderRefused, match=r"has blocked this account or address \(ERROR_IP_BANNED\), for 1800 s"
+        ):
             pace.note(event("capsolver", "/getTaskResult", {"taskId": "a"}, body), 0.0)
 
     def test_a_provider_that_creates_no_task_is_not_asked_over_and_over(self) -> None:
@@ -302,16 +304,16 @@ class TestLimits:
         assert any("was cut short: --max-requests 24 is used up" in note for note in result.notes)
 
     def test_a_request_over_a_limit_is_refused_before_it_is_counted(self) -> None:
-        allowance = Allowance(requests=2, tasks=1)
+        allowance = Quota(requests=2, tasks=1)
         creation = event("capsolver", "/createTask", {"task": {"type": "x"}}, None)
         allowance.take(creation)
-        with pytest.raises(AllowanceSpent, match="--max-tasks 1 is used up"):
+        with pytest.raises(QuotaSpent, match="--max-tasks 1 is used up"):
             allowance.take(creation)
         assert (allowance.requests, allowance.tasks) == (1, 1)
-        assert issubclass(AllowanceSpent, BudgetSpent)
+        assert issubclass(QuotaSpent, BudgetSpent)
 
     def test_a_batch_counts_as_its_entries(self) -> None:
-        allowance = Allowance(tasks=10)
+        allowance = Quota(tasks=10)
         allowance.take(event("decodo", "/task/batch", {"url": ["a", "b", "c"], "target": "universal"}, None))
         assert allowance.tasks == 3
 
@@ -467,7 +469,7 @@ class TestAfterAnInterruption:
         clock = VirtualClock()
         clock.advance(60.0 if unanswered else 2.0)
         target = InProcessTarget("nothing", lambda request: busy)
-        session = LiveSession(contract, target, clock, monitor, allowance=Allowance())
+        session = LiveSession(contract, target, clock, monitor, allowance=Quota())
         session.catch_up(unanswered=unanswered)
         asked = event("capsolver", "/getTaskResult", {"clientKey": "k", "taskId": "a"}, None)
         assert session.pace.due(asked) >= (63.0 if unanswered else 51.5)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from pollproof.explore.options import plan_from
-from pollproof.explore.run import Exploring, explore
-from pollproof.explore.session import Session
 from pollproof.export.openapi import openapi_of
 from pollproof.export.wiremock import wiremock_of
-from pollproof.launch.server import free_port, launched
-from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
+from pollproof.monitor.ledger import Verdict
+from pollproof.verify.launch.server import free_port, launched
+from pollproof.verify.options import plan_from
+from pollproof.verify.run import Exploring, explore
+from pollproof.verify.session import Session
 
 MODULES = Path(__file__).parent / "mocks" / "node_modules"
 CONTRACT = load_contract("capsolver")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
-from pollproof.trace import UNKNOWN_TIME
+from pollproof.monitor.ledger import Verdict
+from pollproof.trace.exchange import UNKNOWN_TIME
 from tests.traces import HandWritten, error, ready, running
 
 CAPSOLVER = load_contract("capsolver")

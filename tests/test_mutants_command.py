@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
-from pollproof.cli import cli
+from pollproof.cli.main import cli
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
-from pollproof.mutants import mutants
 from pollproof.proof import Matrix, Trial, prove, try_mutant
+from pollproof.proof.mutants import mutants
 from tests.servers import ROOT
 
 SCHEMA = json.loads((ROOT / "schemas" / "pollproof" / "mutants.schema.json").read_text(encoding="utf-8"))
@@ -106,7 +106,7 @@ def test_workers_find_what_one_process_finds(matrix: Matrix) -> None:
 
 
 def test_a_mutant_that_the_walks_let_live_meets_the_state_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.explore.run.WALKS", [])
+    monkeypatch.setattr("pollproof.verify.run.WALKS", [])
     contract = load_contract("capsolver")
     mutant = next(each for each in mutants(contract) if each.clause.kind == "result-stable")
     assert not try_mutant(mutant, examples=0).killed

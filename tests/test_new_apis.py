@@ -9,11 +9,11 @@ import pytest
 
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract, Role
-from pollproof.explore.run import Plan, explore
 from pollproof.loading import load_contract
 from pollproof.proof import prove
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
+from pollproof.verify.run import Plan, explore
 from tests.servers import ROOT, pollproof
 
 FOLDER = Path(__file__).parent / "apis"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from pollproof.bundled import bundled
 from pollproof.contract.model import Clause, Contract, Variant
-from pollproof.data import bundled
-from pollproof.explore.client import judge_client
-from pollproof.explore.run import Plan, explore
 from pollproof.loading import load_contract
-from pollproof.mutants import Mutant, mutants, mutants_of, variants_of
 from pollproof.proof import try_mutant, try_variant
+from pollproof.proof.mutants import Mutant, mutants, mutants_of, variants_of
 from pollproof.report.document import document_of, with_again
 from pollproof.report.terminal import violation_lines
+from pollproof.verify.reference_client import judge_client
+from pollproof.verify.run import Plan, explore
 
 CONTRACTS = [load_contract(name) for name in bundled()]
 CLAUSES = [(contract, clause) for contract in CONTRACTS for clause in contract.clauses]
@@ -68,7 +68,7 @@ def test_the_embedded_reference_exercises_every_clause_and_breaks_none(contract:
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)
 def test_the_state_machine_alone_finds_what_the_walks_find(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.explore.run.WALKS", [])
+    monkeypatch.setattr("pollproof.verify.run.WALKS", [])
     for mutant in mutants(contract):
         endless = contract.limits.lifetime is None and "lost" in mutant.name  # no move of the machine loses such a task
         if mutant.clause.kind in ("terminal", "result-stable", "status-order", "lifetime-ended") and not endless:
@@ -82,7 +82,7 @@ STABLE = [c for c in CONTRACTS if any(clause.kind == "result-stable" for clause 
 def test_the_state_machine_shows_a_violation_in_its_shortest_form(
     contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pollproof.explore.run.WALKS", [])
+    monkeypatch.setattr("pollproof.verify.run.WALKS", [])
     mutant = next(mutant for mutant in mutants(contract) if mutant.clause.kind == "result-stable")
     exploring = explore(Plan(contract, examples=25), provider=mutant.provider())
     evidence = exploring.ledger[mutant.clause.id].evidence

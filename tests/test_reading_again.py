@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from pollproof.bundled import bundled
 from pollproof.clauses import KINDS
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
-from pollproof.data import bundled
-from pollproof.events import Reader
-from pollproof.explore.machine import MOVES, Mover
-from pollproof.explore.session import Session
-from pollproof.ledger import Ledger
+from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.mutants import mutants
+from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.proof.mutants import mutants
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace import Exchange, Request, Response
-from pollproof.transport.target import InProcessTarget
+from pollproof.trace.events import Reader
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.verify.session import Session
+from pollproof.verify.state_machine import MOVES, Actions
 
 APIS = Path(__file__).parent / "apis"
 
@@ -33,7 +33,7 @@ def explored(contract: Contract, provider: ReferenceProvider, clock: VirtualCloc
     session = Session(contract, target, clock, Monitor(Reader(contract), clauses, Ledger(clauses)))
     choices = random.Random(1)
     for _ in range(4):
-        mover = Mover(session)
+        mover = Actions(session)
         for _ in range(MOVES):
             mover.moves[choices.randrange(256) % len(mover.moves)](mover, choices.randrange(256))
         mover.finish()

@@ -17,12 +17,12 @@ import pytest
 import requests
 import vcr
 
+from pollproof.check.judging import Checking, check
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract
-from pollproof.ledger import Verdict
 from pollproof.loading import load_contract
-from pollproof.mutants import mutant_named
-from pollproof.recordings.judging import Checking, check
+from pollproof.monitor.ledger import Verdict
+from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve
 from tests.browsers import CHROMIUM, QUIET

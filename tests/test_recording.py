@@ -29,24 +29,24 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pollproof.bodies import read_json
+from pollproof.bundled import bundled
+from pollproof.cli.record import record as command
 from pollproof.clock import ShiftedClock
-from pollproof.commands.record import record as command
 from pollproof.contract.model import Contract, Role
-from pollproof.data import bundled
-from pollproof.events import CALLBACK_PATH, Reader
-from pollproof.explore.options import plan_from
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.record.proxy import listening
+from pollproof.record.recorder import record
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.proxy import listening
-from pollproof.recordings.recorder import record
 from pollproof.recordings.rendering import Interaction, as_json, as_yaml
 from pollproof.recordings.vcr import recording
 from pollproof.recordings.writing import check_writable, write_cassette
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
-from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.trace.bodies import read_json
+from pollproof.trace.events import CALLBACK_PATH, Reader
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.verify.options import plan_from
 from tests.servers import ROOT, Asked, answering, clean_environment, free_port, http, keeping_alive, serving
 from tests.test_target_routes import certificate as trusted
 from tests.test_target_routes import needs_openssl, secure
@@ -518,7 +518,7 @@ def test_a_command_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------- processes that are ended
 
-PROGRAM = "from pollproof.commands.record import record; record(prog_name='pollproof record')"
+PROGRAM = "from pollproof.cli.record import record; record(prog_name='pollproof record')"
 
 
 @contextmanager
@@ -582,7 +582,7 @@ import sys, pathlib
 sys.path.insert(0, {str(ROOT)!r})
 from pollproof.loading import load_contract
 from pollproof.recordings.writing import write_cassette
-from pollproof.trace import Exchange, Request, Response
+from pollproof.trace.exchange import Exchange, Request, Response
 body = b'{{"clientKey": "{HUSH}", "task": {{"type": "{HUSH}"}}}}'
 trace = [Exchange(Request("POST", "/createTask", {{}}, body), Response(200, {{}}, body), n, n) for n in range(3000)]
 print("begun", flush=True)

@@ -12,12 +12,12 @@ import brotli
 import pytest
 import yaml
 
-from pollproof.ledger import Verdict
+from pollproof.check.judging import Checking, check
 from pollproof.loading import load_contract
+from pollproof.monitor.ledger import Verdict
 from pollproof.recordings.encodings import decoded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import find
-from pollproof.recordings.judging import Checking, check
 from tests import tapes
 from tests.tapes import CREATE, ID, KEY, POLL, TASK, Said, cassette, created, har, lawful, polled, write
 

@@ -16,25 +16,25 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pollproof.cli import serve
+from pollproof.bundled import bundled
+from pollproof.cli.main import serve
 from pollproof.clock import VirtualClock
-from pollproof.codecs import codec_of
 from pollproof.contract.model import Contract, Role
-from pollproof.data import bundled
-from pollproof.events import CALLBACK_PATH, Event, Reader
-from pollproof.explore.client import ReferenceClient
-from pollproof.explore.session import Session
-from pollproof.ledger import Verdict
+from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.outcomes import OUTCOME_PATH
+from pollproof.monitor.ledger import Verdict
+from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.reading import recorded
-from pollproof.recordings.replaying import Replay, replay_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import prefix_of, serve_handler
-from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
-from pollproof.transport.target import InProcessTarget
+from pollproof.replay import Replay, replay_of
+from pollproof.trace.client_outcome import OUTCOME_PATH
+from pollproof.trace.codecs import codec_of
+from pollproof.trace.events import CALLBACK_PATH, Event, Reader
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.verify.reference_client import ReferenceClient
+from pollproof.verify.session import Session
 from tests.servers import ROOT, clean_environment
 
 KEY = "YOUR_API_KEY"

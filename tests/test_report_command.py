@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from pollproof.cli import cli
-from pollproof.commands.reporting import Reports
+from pollproof.cli.main import cli
+from pollproof.cli.reporting import Reports
 from pollproof.report.document import unfinished
 from tests.reports import ROOT, gated, passed, valid, violated
 
@@ -125,7 +125,7 @@ def test_files_that_cannot_be_used_are_told(tmp_path: Path) -> None:
 
 DRIVER = """
 import os, pathlib, signal, sys
-from pollproof.cli import main
+from pollproof.cli.main import main
 left = int(sys.argv.pop(1))
 def deadly(action):
     def act(*words, **options):
@@ -196,7 +196,7 @@ def test_reports_of_a_run_that_goes_on_are_renewed_seldom_and_never_go_to_standa
         now[0] += 0.5  # what it costs
         return violated()
 
-    monkeypatch.setattr("pollproof.commands.reporting.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("pollproof.cli.reporting.time.monotonic", lambda: now[0])
     running = Reports({"json": str(tmp_path / "run.json"), "markdown": "-"}).unfinished(so_far)
     for _ in range(100):
         now[0] += 0.25

@@ -14,7 +14,7 @@ from jsonschema import Draft7Validator
 
 from pollproof.report.document import Document, unfinished
 from pollproof.report.html import html_of
-from pollproof.report.html.drawing import drawing_of
+from pollproof.report.html.timeline_svg import drawing_of
 from pollproof.report.junit import junit_of
 from pollproof.report.markdown import LIMIT, markdown_of
 from pollproof.report.matrix import matrix_of

@@ -9,21 +9,21 @@ from typing import Any
 
 import pytest
 
+from pollproof.bundled import bundled
 from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import parameter_names
 from pollproof.clock import ShiftedClock
 from pollproof.contract.conditions import COMPARISONS
 from pollproof.contract.model import Effect, Phase, Role
-from pollproof.data import bundled
-from pollproof.explore.run import Plan, explore
+from pollproof.contract.templates import with_value, without
 from pollproof.loading import load_contract
 from pollproof.loading.grammar import ANSWERS, MARKS, PROBES
-from pollproof.mutants import mutant_named
 from pollproof.proof import prove
+from pollproof.proof.mutants import mutant_named
 from pollproof.reference.server import serve
 from pollproof.scaffold import SCHEMAS
-from pollproof.shapes import Shape
-from pollproof.templates import with_value, without
+from pollproof.trace.shapes import Shape
+from pollproof.verify.run import Plan, explore
 from tests.documented.guide import GUIDE, add_clause, add_passage, rename_in_schemas, rename_status
 from tests.servers import pollproof
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from pollproof.data import bundled, folder
-from pollproof.explore.run import Plan, explore
+from pollproof.bundled import bundled, folder
 from pollproof.loading import load_contract
 from pollproof.loading.grammar import contract_schema
-from pollproof.mutants import mutants
+from pollproof.proof.mutants import mutants
 from pollproof.report.document import document_of, merge
+from pollproof.verify.run import Plan, explore
 
 
 def published(name: str) -> Any:

@@ -15,27 +15,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pollproof.bodies import Unreadable, read_json
+from pollproof.bundled import bundled
 from pollproof.clock import VirtualClock
-from pollproof.codecs import codec_of
 from pollproof.contract.model import Contract, Subject, Variant
-from pollproof.data import bundled
-from pollproof.events import CALLBACK_PATH, Reader
-from pollproof.explore.client import judge_client
-from pollproof.explore.receiver import EmbeddedCallbacks
-from pollproof.explore.session import Session
-from pollproof.explore.walks import WALKS
+from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.mutants import Mutant, mutants, variant_provider
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.proof.mutants import Mutant, mutants, variant_provider
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.scrubbing import Scanner, Scrubber, judged_otherwise
-from pollproof.recordings.scrubbing.numbers import Numbers
-from pollproof.recordings.scrubbing.pseudonyms import Pseudonyms
 from pollproof.recordings.writing import Written, write_cassette
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace import Exchange, Request, Response
-from pollproof.transport.target import InProcessTarget
+from pollproof.secrets.anonymize import Scanner, Scrubber, judged_otherwise
+from pollproof.secrets.anonymize.numbers import Numbers
+from pollproof.secrets.anonymize.pseudonyms import Pseudonyms
+from pollproof.trace.bodies import Unreadable, read_json
+from pollproof.trace.codecs import codec_of
+from pollproof.trace.events import CALLBACK_PATH, Reader
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.verify.callbacks import EmbeddedCallbacks
+from pollproof.verify.reference_client import judge_client
+from pollproof.verify.session import Session
+from pollproof.verify.walks import WALKS
 
 APIS = Path(__file__).parent / "apis"
 SALT = b"the salt of the tests"

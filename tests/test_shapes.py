@@ -8,12 +8,12 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from pollproof.bodies import Unreadable, canonical, read_json, write_json
-from pollproof.codecs import checks_of
+from pollproof.bundled import bundled
 from pollproof.contract.model import Role
-from pollproof.data import bundled
 from pollproof.loading import load_contract
-from pollproof.shapes import Shape
+from pollproof.trace.bodies import Unreadable, canonical, read_json, write_json
+from pollproof.trace.codecs import checks_of
+from pollproof.trace.shapes import Shape
 
 
 @cache

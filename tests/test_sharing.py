@@ -17,21 +17,21 @@ import pytest
 from click.testing import CliRunner
 from hypothesis.internal.conjecture.providers import HypothesisProvider
 
-from pollproof import plugin
-from pollproof.cli import cli
+from pollproof.bundled import bundled
+from pollproof.cli.main import cli
 from pollproof.contract.model import Subject
-from pollproof.data import bundled
-from pollproof.explore.options import plan_from
-from pollproof.explore.parts import WALKS
-from pollproof.explore.run import Plan, explore, explore_part, violated
-from pollproof.gate.leap import unavailable
 from pollproof.loading import load_contract
-from pollproof.mutants import mutants
+from pollproof.proof.mutants import mutants
+from pollproof.pytest_plugin import plugin
 from pollproof.report.document import document_of
 from pollproof.report.merging import MergeError, as_shard, merged, whole, with_parts
+from pollproof.verify.options import plan_from
+from pollproof.verify.run import Plan, explore, explore_part, violated
+from pollproof.verify.work_units import WALKS
+from pollproof.virtualtime import unavailable
+from pollproof.workers.distribute import WorkersError, count_of, spread
 from pollproof.workers.scheduling import ProviderScheduling
 from pollproof.workers.shards import Shard, ShardError
-from pollproof.workers.spreading import WorkersError, count_of, spread
 from tests.servers import pollproof
 
 CLIENT = Path(__file__).parent / "gate" / "client.py"
@@ -40,8 +40,8 @@ CLIENT = Path(__file__).parent / "gate" / "client.py"
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of two examples, with little effort for short evidence: it is the sharing that is tested."""
-    monkeypatch.setattr("pollproof.explore.parts.BLOCK", 2)
-    monkeypatch.setattr("pollproof.explore.machine.MAXIMUM_SHRINKS", 5)
+    monkeypatch.setattr("pollproof.verify.work_units.BLOCK", 2)
+    monkeypatch.setattr("pollproof.verify.state_machine.MAXIMUM_SHRINKS", 5)
 
 
 def same(one: Any, other: Any) -> None:
@@ -292,7 +292,7 @@ def test_workers_that_each_launch_a_server_of_their_own_say_what_one_process_say
 def test_what_can_be_started_for_each_part_is_shared_out_and_nothing_else_is(
     options: dict[str, str], parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pollproof.explore.parts.LAUNCHED_BLOCK", 4)
+    monkeypatch.setattr("pollproof.verify.work_units.LAUNCHED_BLOCK", 4)
     plan = plan_from("decodo", examples=8, budget="8s", **options)  # type: ignore[arg-type]
     assert len(plan.parts) == parts
     assert plan.is_repeatable is (parts > 1)

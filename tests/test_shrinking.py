@@ -6,15 +6,15 @@ import pytest
 
 from pollproof.clock import ShiftedClock, VirtualClock
 from pollproof.contract.model import Contract
-from pollproof.explore.run import Exploring, Plan, explore, explore_part
-from pollproof.explore.shrinking import MAXIMUM_REPLAYS, Bench, Shrinker
-from pollproof.ledger import Evidence
+from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
-from pollproof.mutants import mutant_named
+from pollproof.monitor.ledger import Evidence
+from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
-from pollproof.trace import Request
-from pollproof.transport.target import InProcessTarget
+from pollproof.trace.exchange import Request
+from pollproof.verify.run import Exploring, Plan, explore, explore_part
+from pollproof.verify.shrinking import MAXIMUM_REPLAYS, ReplayTarget, Shrinker
 
 CAPSOLVER = load_contract("capsolver")
 
@@ -64,7 +64,7 @@ def test_a_task_whose_creation_the_evidence_lacks_is_created_for_it() -> None:
 @pytest.mark.parametrize("name", ["capsolver.poll.lifetime-ended", "capsolver.poll.order"])
 def test_nothing_but_the_evidence_is_changed_by_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shrunk = explored(name)
-    monkeypatch.setattr("pollproof.explore.run._shrink", lambda session, opened: None)
+    monkeypatch.setattr("pollproof.verify.run._shrink", lambda session, opened: None)
     plain = explored(name)
 
     def told(exploring: Exploring) -> list[tuple[str, int, int]]:
@@ -88,7 +88,7 @@ def test_a_lawful_target_is_not_replayed(monkeypatch: pytest.MonkeyPatch) -> Non
     def never(*_: object) -> None:
         raise AssertionError("there is nothing to replay")
 
-    monkeypatch.setattr("pollproof.explore.run._shrink", never)
+    monkeypatch.setattr("pollproof.verify.run._shrink", never)
     assert explore(Plan(load_contract("capmonster"), examples=0)).ledger.violated() == []
 
 
@@ -96,10 +96,10 @@ def test_what_no_replay_shows_keeps_the_evidence_it_had_and_replays_are_counted(
     found = evidence("capsolver.poll.lifetime-ended")
     benches: list[str] = []
 
-    def lawful(first: str) -> Bench:
+    def lawful(first: str) -> ReplayTarget:
         benches.append(first)
         clock = VirtualClock()
-        return Bench(InProcessTarget("lawful", ReferenceProvider(CAPSOLVER, clock).handle), clock)
+        return ReplayTarget(InProcessTarget("lawful", ReferenceProvider(CAPSOLVER, clock).handle), clock)
 
     def creation() -> Request:
         return found.trace.exchanges[0].request

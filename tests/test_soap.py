@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pollproof.bodies import Unreadable
-from pollproof.data import folder
-from pollproof.soap import XsdShape, read_envelope, write_envelope
+from pollproof.bundled import folder
+from pollproof.trace.bodies import Unreadable
+from pollproof.trace.soap import XsdShape, read_envelope, write_envelope
 
 CNODE = folder("schemas") / "cnode"
 SAMPLES = {

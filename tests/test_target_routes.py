@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from pollproof.explore.clocks import ClockError, HookedClock
-from pollproof.explore.options import OptionError, plan_from
-from pollproof.trace import Request
-from pollproof.transport.addresses import TargetError
-from pollproof.transport.http import HttpTarget
-from pollproof.transport.target import Outcome
+from pollproof.http.addresses import TargetError
+from pollproof.http.client import HttpTarget
+from pollproof.http.target import Outcome
+from pollproof.trace.exchange import Request
+from pollproof.verify.options import OptionError, plan_from
+from pollproof.verify.target_clocks import ClockError, HookedClock
 from tests.servers import Line, Server, answering, http, keeping_alive, serving
 
 POLL = Request("POST", "/getTaskResult", {"content-type": "application/json"}, b'{"taskId": "1"}')
@@ -374,7 +374,7 @@ def test_a_proxy_that_answers_the_tunnel_without_end_is_a_clear_outcome(monkeypa
         while True:
             line.say(b"X-More: of the same\r\n" * 1000)
 
-    monkeypatch.setattr("pollproof.transport.wire.MAXIMUM_BODY", 4096)
+    monkeypatch.setattr("pollproof.http.parser.MAXIMUM_BODY", 4096)
     with serving(endless) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         outcome = ask("https://api.example.invalid")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pollproof.recordings.scrubbing.failures import UNKNOWN, words_of
-from pollproof.trace import Request
-from pollproof.transport import wire as module
-from pollproof.transport.http import HttpTarget
-from pollproof.transport.target import Outcome
+from pollproof.http import parser as module
+from pollproof.http.client import HttpTarget
+from pollproof.http.target import Outcome
+from pollproof.secrets.anonymize.failures import UNKNOWN, words_of
+from pollproof.trace.exchange import Request
 from tests.servers import Line, Server, answering, free_port, http, keeping_alive, serving
 
 POLL = Request("POST", "/getTaskResult", {"content-type": "application/json"}, b'{"taskId": "1"}')

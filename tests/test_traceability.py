@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from pollproof.cli import cli
+from pollproof.bundled import bundled, folder
+from pollproof.cli.main import cli
 from pollproof.contract.model import Citation, Contract, Passage, Source
-from pollproof.data import bundled, folder
 from pollproof.loading import ContractError, load_contract
 from pollproof.proof import missing
-from pollproof.rulebook.coverage import gaps, rows_of, summary
+from pollproof.report.rule_book.coverage import gaps, rows_of, summary
 from tests.servers import ROOT
 
 CONTRACTS = [load_contract(name) for name in bundled()]

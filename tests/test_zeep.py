@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from pollproof.bundled import folder
 from pollproof.clock import ShiftedClock
-from pollproof.data import folder
-from pollproof.explore.run import Plan, explore
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import serve
+from pollproof.verify.run import Plan, explore
 from tests.independent import cnode_service, serving
 
 zeep = pytest.importorskip(

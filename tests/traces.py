@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from pollproof.contract.model import Contract, Role
-from pollproof.events import Reader
-from pollproof.ledger import Ledger
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.trace import Exchange, Request, Response
+from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.trace.events import Reader
+from pollproof.trace.exchange import Exchange, Request, Response
 
 KEY = "YOUR_API_KEY"
 

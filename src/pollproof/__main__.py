@@ -1,6 +1,6 @@
 """`python -m pollproof` is `pollproof`."""
 
-from pollproof.cli import main
+from pollproof.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from pollproof.bodies import read_json
 from pollproof.contract.model import Contract
-from pollproof.shapes import Shape
-from pollproof.trace import Exchange, Request
+from pollproof.trace.bodies import read_json
+from pollproof.trace.exchange import Exchange, Request
+from pollproof.trace.shapes import Shape
 
 
 def seconds_bare(base_url: str, requests: Sequence[Request]) -> tuple[float, float]:

@@ -29,8 +29,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pollproof.contract.model import Contract
-from pollproof.explore.machine import Mover
 from pollproof.loading import load_contract
+from pollproof.verify.state_machine import Actions
 from tests.benchmarks.exchanges import seconds_bare, seconds_of_checks
 from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
 from tests.benchmarks.machines import Stepper, run_empty, run_in_process, run_over_http
@@ -52,7 +52,7 @@ class Table:
     """A table of moves that is measured, and what is measured with it."""
 
     name: str
-    mover: type[Mover]
+    mover: type[Actions]
 
     @property
     def over_http(self) -> Ratio:
@@ -71,7 +71,7 @@ class Table:
         return Ratio(f"machine in process, {self.name}: share of the speed of a machine that draws a number")
 
 
-TABLES = (Table("one exchange a move", Stepper), Table("all moves", Mover))
+TABLES = (Table("one exchange a move", Stepper), Table("all moves", Actions))
 SCHEMA_CHECK = Ratio("schema check of an exchange: share of the time of the exchange", at_most(0.03))
 RATIOS = (
     *(ratio for table in TABLES for ratio in (table.over_http, table.by_processor)),
@@ -84,7 +84,7 @@ def measure(plan: Plan) -> Iterator[Sample]:
     """Every table over HTTP and in process, by turns."""
     contract = load_contract(PROVIDER)
     run_empty(5, 0)
-    run_in_process(contract, Mover, 5, 0)
+    run_in_process(contract, Actions, 5, 0)
     examples = plan.size(EXAMPLES, QUICK_EXAMPLES)
     for number in plan.rounds():
         for turn in range(plan.size(ROUNDS, 1)):
@@ -125,7 +125,7 @@ def _over_http(contract: Contract, table: Table, examples: int, seed: int) -> It
         our_move_us=ours_processor / ours.moves * 1e6,
         of_it_the_server_us=(used - idle) / ours.moves * 1e6,
     )
-    if table.mover is Mover:
+    if table.mover is Actions:
         check = seconds_of_checks(contract, ours.trace)
         yield SCHEMA_CHECK.of(check / exchange, check_us=check * 1e6, exchange_us=exchange * 1e6)
 

@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from pollproof.bundled import bundled
 from pollproof.contract.model import Contract
-from pollproof.data import bundled
 from pollproof.loading import load_contract
 from tests.benchmarks.figures import Ratio, Sample, at_most
 from tests.benchmarks.plan import Plan

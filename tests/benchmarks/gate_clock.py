@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pollproof.gate.leap import LeapClock, unavailable
+from pollproof.virtualtime import LeapClock, unavailable
 from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
 from tests.benchmarks.plan import Plan
 from tests.leaping.server import Server, serving

@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from pollproof.clock import ShiftedClock
-from pollproof.gate.catalogue import scenarios
 from pollproof.gate.clocks import RealClock
+from pollproof.gate.scenario_provider import StagedProvider
+from pollproof.gate.scenarios import scenarios
 from pollproof.gate.server import GateServer, serving
-from pollproof.gate.staging import StagedProvider
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import werkzeug_handler

@@ -15,18 +15,18 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Contract, Subject
-from pollproof.events import Reader
-from pollproof.explore import machine
-from pollproof.explore.clocks import HookedClock
-from pollproof.explore.machine import MOVES, Exploration, Mover
-from pollproof.explore.session import Session
-from pollproof.ledger import Ledger
-from pollproof.monitor import Monitor, clauses_of
+from pollproof.http.client import HttpTarget
+from pollproof.http.target import InProcessTarget
+from pollproof.http.target import Target as Answering
+from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace import Exchange
-from pollproof.transport.http import HttpTarget
-from pollproof.transport.target import InProcessTarget
-from pollproof.transport.target import Target as Answering
+from pollproof.trace.events import Reader
+from pollproof.trace.exchange import Exchange
+from pollproof.verify import state_machine as machine
+from pollproof.verify.session import Session
+from pollproof.verify.state_machine import MOVES, Actions, Exploration
+from pollproof.verify.target_clocks import HookedClock
 from tests.benchmarks.target import Target
 
 _NUMBERS = st.integers(0, 1023)
@@ -48,11 +48,11 @@ class Run(NamedTuple):
     trace: list[Exchange]
 
 
-class Stepper(Mover):
+class Stepper(Actions):
     """Moves of one exchange each, in the proportions of the real table; in process a step of time makes none."""
 
     def _table(self) -> list[machine.Move]:
-        many = (Mover.before_end, Mover.at_end, Mover.after_end, Mover.burst, Mover.poll_all)
+        many = (Actions.before_end, Actions.at_end, Actions.after_end, Actions.burst, Actions.poll_all)
         return [move for move in super()._table() if move not in many]
 
     def finish(self) -> None:
@@ -104,7 +104,7 @@ def run_empty(examples: int, seed: int, *, draws: bool = False) -> Run:
     return Run(time.perf_counter() - started, time.process_time() - processor, moves, 0, [])
 
 
-def run_in_process(contract: Contract, mover: type[Mover], examples: int, seed: int) -> Run:
+def run_in_process(contract: Contract, mover: type[Actions], examples: int, seed: int) -> Run:
     """Our machine on the embedded reference provider, which forgets everything before each example."""
     clock = VirtualClock()
     provider = ReferenceProvider(contract, clock)
@@ -112,7 +112,7 @@ def run_in_process(contract: Contract, mover: type[Mover], examples: int, seed: 
     return _run(contract, mover, target, clock, examples, seed, provider)
 
 
-def run_over_http(contract: Contract, mover: type[Mover], target: Target, examples: int, seed: int) -> Run:
+def run_over_http(contract: Contract, mover: type[Actions], target: Target, examples: int, seed: int) -> Run:
     """Our machine on a served target whose clock has a hook."""
     with _closing(HttpTarget(target.base_url), HookedClock(target.advance_url)) as (answering, clock):
         return _run(contract, mover, answering, clock, examples, seed, None)
@@ -129,7 +129,7 @@ def _closing(target: HttpTarget, clock: HookedClock) -> Iterator[tuple[HttpTarge
 
 def _run(
     contract: Contract,
-    mover: type[Mover],
+    mover: type[Actions],
     target: Answering,
     clock: Clock,
     examples: int,

@@ -23,9 +23,9 @@ from pathlib import Path
 import vcr
 import yaml
 
+from pollproof.check.judging import Checking, check
 from pollproof.loading import load_contract
 from pollproof.recordings.files import find
-from pollproof.recordings.judging import Checking, check
 from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
 from tests.benchmarks.plan import Plan
 from tests.fuzzing.measured import measured

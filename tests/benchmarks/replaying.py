@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from pollproof.contract.model import Contract
+from pollproof.http.client import HttpTarget
 from pollproof.loading import load_contract
 from pollproof.recordings.entry import Recorded
-from pollproof.recordings.replaying import Replay
 from pollproof.reference.server import serve_handler
-from pollproof.trace import Exchange, Request, Response
-from pollproof.transport.http import HttpTarget
+from pollproof.replay import Replay
+from pollproof.trace.exchange import Exchange, Request, Response
 from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
 from tests.benchmarks.plan import Plan
 

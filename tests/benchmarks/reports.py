@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from pollproof.check.judging import check
 from pollproof.loading import load_contract
-from pollproof.recordings.judging import check
 from pollproof.report.checked import document_of_check
 from pollproof.report.document import Document
-from pollproof.report.views import VIEWS
+from pollproof.report.formats import VIEWS
 from tests.benchmarks.figures import Ratio, Sample, at_most
 from tests.benchmarks.plan import Plan
 from tests.fuzzing.traffic import stream, write_har

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pollproof.loading import load_contract
-from pollproof.mutants import mutant_named
+from pollproof.proof.mutants import mutant_named
 from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.rival import FOUND, PROVIDER, TICK, run_schemathesis, run_verify, violated

@@ -29,16 +29,16 @@ from pathlib import Path
 
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Subject
-from pollproof.events import Reader
-from pollproof.explore.clocks import HookedClock
-from pollproof.explore.run import RECENT
-from pollproof.explore.session import Session
+from pollproof.http.client import HttpTarget
+from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.mutants import mutant_named
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.transport.http import HttpTarget
-from pollproof.transport.target import InProcessTarget
+from pollproof.trace.events import Reader
+from pollproof.verify.run import RECENT
+from pollproof.verify.session import Session
+from pollproof.verify.target_clocks import HookedClock
 from tests.benchmarks.figures import Ratio, Sample, at_most
 from tests.benchmarks.plan import Plan
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import xmlschema
 
 from pollproof.loading import load_contract
-from pollproof.soap import XsdShape
+from pollproof.trace.soap import XsdShape
 from tests.benchmarks.figures import Ratio, Sample, at_most
 from tests.benchmarks.plan import Plan
 

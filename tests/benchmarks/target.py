@@ -23,10 +23,10 @@ from typing import NamedTuple
 
 from pollproof.clock import ShiftedClock
 from pollproof.loading import load_contract
-from pollproof.mutants import mutant_named
+from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
-from pollproof.trace import Request, Response
+from pollproof.trace.exchange import Request, Response
 
 SERVED_PATH = "/_served"
 

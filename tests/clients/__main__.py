@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
-from pollproof.expressions import matching
+from pollproof.runs.expressions import matching
 from tests.clients.catalogue import CLIENTS
 from tests.clients.matrix import catalogue_of, occasions, run
 

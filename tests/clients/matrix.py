@@ -9,9 +9,9 @@ from functools import cache
 from multiprocessing import get_context
 
 from pollproof.contract.model import Contract
-from pollproof.gate.catalogue import scenarios
 from pollproof.gate.run import Gate, Gating, judge
-from pollproof.gate.scenarios import Scenario
+from pollproof.gate.scenario import Scenario
+from pollproof.gate.scenarios import scenarios
 from pollproof.loading import load_contract
 from tests.clients.catalogue import Client
 
@@ -20,7 +20,7 @@ TIMEOUT = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class ClientScenario:
     """One client in one scenario: the clauses that it broke, with what was seen of each, and how it ended."""
 
     scenario: str
@@ -40,7 +40,7 @@ class Judged:
     client: Client
     error: str | None
     clock: str
-    meetings: list[Meeting] = field(default_factory=list)
+    meetings: list[ClientScenario] = field(default_factory=list)
 
     @property
     def violated(self) -> frozenset[str]:
@@ -88,14 +88,14 @@ def judged(client: Client, names: Iterable[str]) -> Judged:
     return Judged(client, gating.error, gating.clock, list(_meetings(gating)))
 
 
-def _meetings(gating: Gating) -> Iterator[Meeting]:
+def _meetings(gating: Gating) -> Iterator[ClientScenario]:
     for played in gating.played:
         assert played.ended is not None
         violated = {
             entry.clause.id: "" if entry.evidence is None else entry.evidence.violation.message
             for entry in played.ledger.violated()
         }
-        yield Meeting(
+        yield ClientScenario(
             played.scenario.name,
             violated,
             played.ended.words,

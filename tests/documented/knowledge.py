@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from click.testing import CliRunner
 
-import pollproof.explore.run
-from pollproof.cli import cli
+import pollproof.verify.run
+from pollproof.cli.main import cli
 from pollproof.loading import load_contract
 from tests.documented.blocks import Command
 from tests.documented.guide import add_clause, rename_in_schemas, rename_status
@@ -144,14 +144,14 @@ def _pollproof(words: list[str], workshop: Workshop, background: bool) -> int:
         own = _reports(own, workshop)
     if name == "export" and "--out" in own:
         (workshop.home / own[own.index("--out") + 1]).parent.mkdir(exist_ok=True)
-    walks = pollproof.explore.run.WALKS
+    walks = pollproof.verify.run.WALKS
     if "-k" not in own and "--base-url" not in own:
-        pollproof.explore.run.WALKS = walks[:1]  # what the options do shows in the first as in all
+        pollproof.verify.run.WALKS = walks[:1]  # what the options do shows in the first as in all
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         result = CliRunner().invoke(cli, [*own, *([mark, *theirs] if mark else [])], env=dict(workshop.environment))
     finally:
-        pollproof.explore.run.WALKS = walks
+        pollproof.verify.run.WALKS = walks
         for number, handler in handlers.items():
             signal.signal(number, handler)
     if result.exception is not None and not isinstance(result.exception, SystemExit):

@@ -13,7 +13,7 @@ from pathlib import Path
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
-from pollproof.mutants import mutant_named
+from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve
 from tests.reports import passed

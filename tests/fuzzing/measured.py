@@ -65,9 +65,9 @@ def measured(contract: str, files: Sequence[Path], timeout: float) -> dict[str, 
 
 
 def main() -> None:
+    from pollproof.check.judging import check
     from pollproof.loading import load_contract
     from pollproof.recordings.files import find
-    from pollproof.recordings.judging import check
 
     contract = load_contract(sys.argv[1])
     for name in sys.argv[2:]:

@@ -8,8 +8,8 @@ import random
 import time
 from pathlib import Path
 
+from pollproof.check.judging import Checking, check
 from pollproof.contract.model import Contract
-from pollproof.recordings.judging import Checking, check
 from pollproof.report.checked import document_of_check
 from pollproof.report.html import html_of
 from pollproof.report.junit import junit_of

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from pollproof.data import bundled, folder
+from pollproof.bundled import bundled, folder
 from tests.tapes import BEGAN, Said, created, polled
 
 LONGEST = 14

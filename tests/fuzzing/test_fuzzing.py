@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pollproof.data import bundled
+from pollproof.bundled import bundled
 from pollproof.loading import load_contract
 from tests.fuzzing.inputs import inputs
 from tests.fuzzing.oracles import judge, same

@@ -6,14 +6,14 @@ from typing import Any
 
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
-from pollproof.events import Reader
-from pollproof.explore.client import ReferenceClient
-from pollproof.explore.session import Session
-from pollproof.gate.scenarios import Scenario
-from pollproof.gate.staging import StagedProvider
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.trace import Request
-from pollproof.transport.target import Outcome
+from pollproof.gate.scenario import Scenario
+from pollproof.gate.scenario_provider import StagedProvider
+from pollproof.http.target import Outcome
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.trace.events import Reader
+from pollproof.trace.exchange import Request
+from pollproof.verify.reference_client import ReferenceClient
+from pollproof.verify.session import Session
 
 
 class StagedTarget:

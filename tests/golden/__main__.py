@@ -18,24 +18,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import pollproof.explore.run as exploring
+import pollproof.verify.run as exploring
+from pollproof.bundled import bundled, folder
+from pollproof.check.judging import check
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Clause, Contract, Subject
-from pollproof.data import bundled, folder
-from pollproof.events import Reader
-from pollproof.explore.client import NEVER, ChangedSession, OverloadedTarget, ReferenceClient, meet_overload
-from pollproof.explore.clocks import HookedClock
-from pollproof.explore.receiver import HttpCallbacks
-from pollproof.explore.run import Plan, explore
+from pollproof.http.client import HttpTarget
 from pollproof.loading import load_contract
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.mutants import Mutant, mutants_of
-from pollproof.recordings.judging import check
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.proof.mutants import Mutant, mutants_of
 from pollproof.recordings.writing import write_cassette
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve
-from pollproof.trace import Exchange
-from pollproof.transport.http import HttpTarget
+from pollproof.trace.events import Reader
+from pollproof.trace.exchange import Exchange
+from pollproof.verify.callbacks import HttpCallbacks
+from pollproof.verify.reference_client import NEVER, ChangedSession, OverloadedTarget, ReferenceClient, meet_overload
+from pollproof.verify.run import Plan, explore
+from pollproof.verify.target_clocks import HookedClock
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
 KEY = "YOUR_API_KEY"

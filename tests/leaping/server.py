@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pollproof.gate.leap import LeapClock
+from pollproof.virtualtime import LeapClock
 
 BODY = b'{"status": "processing"}'
 

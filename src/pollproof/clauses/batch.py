@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pollproof.clauses.gaps import gap, in_words
+from pollproof.clauses.deadlines import wait_over
 from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
-from pollproof.clauses.moments import wait_over
+from pollproof.clauses.timing import gap, in_words
 from pollproof.contract.model import Role, Subject
-from pollproof.events import Answer, Event
-from pollproof.histories import Account
+from pollproof.tasks.state import Account
+from pollproof.trace.events import Answer, Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pollproof.bodies import canonical
 from pollproof.clauses.kinds import HELD, Deadline, Finding, Nothing, Violation, kind
 from pollproof.contract.model import SILENCE, Role, Subject
 from pollproof.contract.places import MISSING
-from pollproof.events import Answer, Event
-from pollproof.histories import Account, TaskHistory
+from pollproof.tasks.state import Account, TaskState
+from pollproof.trace.bodies import canonical
+from pollproof.trace.events import Answer, Event
 
 CALLBACK = (Role.CALLBACK,)
 
 
-def _created(history: TaskHistory) -> tuple[int, ...]:
+def _created(history: TaskState) -> tuple[int, ...]:
     return () if history.created is None else (history.created,)
 
 
 @kind("callback-final", subject=Subject.PROVIDER, roles=CALLBACK)
-def callback_final(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A callback tells of the end of a task, not of anything before it."""
     if event.answer is not Answer.STATE or event.phase is None:
         return None
@@ -46,7 +46,7 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
 
 
 @kind("callback-sent", subject=Subject.PROVIDER, roles=CALLBACK, probes=True, ordered=False)
-def callback_sent(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task that was asked for with a callback address is called back when it ends."""
     if event.probe != SILENCE:
         return HELD if history.created is not None else None
@@ -62,7 +62,7 @@ def callback_sent(history: TaskHistory, event: Event, parameters: Nothing) -> Fi
 
 
 @kind("callback-once", subject=Subject.PROVIDER, roles=CALLBACK, ordered=False)
-def callback_once(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task is called back once."""
     if history.created is None:
         return None
@@ -72,7 +72,7 @@ def callback_once(history: TaskHistory, event: Event, parameters: Nothing) -> Fi
 
 
 @kind("passthrough", subject=Subject.PROVIDER, roles=CALLBACK, ordered=False)
-def passthrough(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """What a client asks to be handed through comes back in the callback, unaltered."""
     asked = history.asked
     if not isinstance(asked, dict) or "passthrough" not in asked or event.answer is not Answer.STATE:

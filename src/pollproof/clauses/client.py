@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pollproof.clauses.deadlines import end_of_life, last_poll, wait_over
 from pollproof.clauses.fields import seconds_of
-from pollproof.clauses.gaps import COARSE, gap, in_words
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
-from pollproof.clauses.moments import end_of_life, last_poll, wait_over
 from pollproof.clauses.shape import ABOUT_THE_KEY
+from pollproof.clauses.timing import COARSE, gap, in_words
 from pollproof.contract.model import Limits, Phase, Role, Subject
-from pollproof.events import Answer, Event
-from pollproof.histories import Account, TaskHistory, surely_inside, surely_outside
+from pollproof.tasks.state import Account, TaskState, surely_inside, surely_outside
+from pollproof.trace.events import Answer, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
 
 
 @kind("minimum-wait", subject=Subject.CLIENT, parameters=Wait, ordered=False, timed=True)
-def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Finding:
+def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
     """After an answer that is not final a client waits before it polls again."""
     if history.last_number is None or history.last_final:
         return None
@@ -117,7 +117,7 @@ def minimum_wait(history: TaskHistory, event: Event, parameters: Wait) -> Findin
 
 
 @kind("retry-after-kept", subject=Subject.CLIENT, timed=True)
-def retry_after_kept(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client waits as long as the last answer asked it to."""
     asked = seconds_of(history.marks.get("retry_after"))
     if history.last_number is None or history.last_final or asked is None:
@@ -131,7 +131,7 @@ def retry_after_kept(history: TaskHistory, event: Event, parameters: Nothing) ->
 
 
 @kind("poll-budget", subject=Subject.CLIENT, parameters=ClientBudget, ordered=False)
-def poll_budget(history: TaskHistory, event: Event, parameters: ClientBudget) -> Finding:
+def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> Finding:
     """A client polls a task no more often than its budget allows."""
     count = history.polls_most + 1
     if count <= parameters.limit:
@@ -142,7 +142,7 @@ def poll_budget(history: TaskHistory, event: Event, parameters: ClientBudget) ->
 
 
 @kind("no-poll-after-final", subject=Subject.CLIENT)
-def no_poll_after_final(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def no_poll_after_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client does not poll again once it has the final answer."""
     final = history.terminal_number if history.terminal_number is not None else history.lost
     if final is not None:
@@ -151,7 +151,7 @@ def no_poll_after_final(history: TaskHistory, event: Event, parameters: Nothing)
 
 
 @kind("no-poll-after-lifetime", subject=Subject.CLIENT, parameters=ClientLifetime, ordered=False, timed=True)
-def no_poll_after_lifetime(history: TaskHistory, event: Event, parameters: ClientLifetime) -> Finding:
+def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientLifetime) -> Finding:
     """A client does not poll a task whose lifetime is over."""
     if surely_outside(history, event, parameters.limits):
         elapsed = event.exchange.sent - history.created_received
@@ -166,7 +166,7 @@ def no_poll_after_lifetime(history: TaskHistory, event: Event, parameters: Clien
 
 
 @kind("no-poll-after-inline", subject=Subject.CLIENT, roles=(Role.CREATE, Role.POLL))
-def no_poll_after_inline(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+def no_poll_after_inline(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A result that came with the creation is not polled for."""
     if event.operation.role is Role.CREATE:
         return HELD if event.phase is Phase.SUCCEEDED else None

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pollproof.bodies import Unreadable, read_json
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Role, Subject
 from pollproof.contract.places import MISSING, parse_place, walk
-from pollproof.events import Answer, Event
-from pollproof.histories import TaskHistory
+from pollproof.tasks.state import TaskState
+from pollproof.trace.bodies import Unreadable, read_json
+from pollproof.trace.events import Answer, Event
 
 STATES = (Role.CREATE, Role.POLL, Role.CALLBACK, Role.BATCH)
 """The operations that show a whole task."""
 
 
 @kind("timestamps", subject=Subject.PROVIDER, roles=STATES)
-def timestamps(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def timestamps(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The time of creation never changes; the time of the last change never falls and never precedes it."""
     if event.answer is not Answer.STATE:
         return None
@@ -55,7 +55,7 @@ def _entries(event: Event) -> Finding:
 
 
 @kind("progress", subject=Subject.PROVIDER)
-def progress(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def progress(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The progress of a task never falls."""
     now, before = _number(event.marks.get("progress")), _number(history.marks.get("progress"))
     if event.answer is not Answer.STATE or now is None or before is None:
@@ -84,7 +84,7 @@ class At:
 
 
 @kind("json-text", subject=Subject.PROVIDER, parameters=At, ordered=False)
-def json_text(history: TaskHistory, event: Event, parameters: At) -> Finding:
+def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or a JSON object."""
     if event.answer is not Answer.STATE:
         return None
@@ -107,7 +107,7 @@ class Echoed:
 
 
 @kind("parameters-echoed", subject=Subject.PROVIDER, roles=(Role.CREATE, Role.POLL), parameters=Echoed, ordered=False)
-def parameters_echoed(history: TaskHistory, event: Event, parameters: Echoed) -> Finding:
+def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> Finding:
     """The parameters with which a task was asked for come back in its answers, unaltered."""
     asked = event.request if event.operation.role is Role.CREATE else history.asked
     told = event.response
@@ -138,7 +138,7 @@ def seconds_of(value: Any) -> float | None:
 
 
 @kind("retry-after", subject=Subject.PROVIDER, ordered=False)
-def retry_after(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def retry_after(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """An answer about an unfinished task says after how many seconds to ask again."""
     if event.answer is not Answer.STATE or event.phase is None or event.phase.terminal:
         return None

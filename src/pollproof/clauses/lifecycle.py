@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pollproof.clauses.blame import Blame, blame
+from pollproof.clauses.attribution import Attribution, blame
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
 from pollproof.contract.places import MISSING
-from pollproof.events import TOLD, Answer, Event
-from pollproof.histories import Account, TaskHistory, says_gone, surely_within_limits
+from pollproof.tasks.state import Account, TaskState, says_gone, surely_within_limits
+from pollproof.trace.events import TOLD, Answer, Event
 
 MINIMUM_INDIVIDUAL_RESULTS = 12
 """Tasks with a result of their own before a shared one counts: fewer might be drawn from a stock of samples."""
@@ -39,7 +39,7 @@ def describe(event: Event) -> str:
 
 
 @kind("status-order", subject=Subject.PROVIDER, roles=(Role.POLL, Role.CALLBACK), parameters=WithinLimits)
-def status_order(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
+def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """The status of a task that is not finished never runs backwards."""
     before, now = history.phase, event.phase
     if before is None or now is None or history.terminal or event.request_errors or event.answer is not Answer.STATE:
@@ -59,7 +59,7 @@ def status_order(history: TaskHistory, event: Event, parameters: WithinLimits) -
     roles=(Role.POLL, Role.FETCH, Role.CALLBACK),
     parameters=WithinLimits,
 )
-def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
+def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
     final, limits = history.terminal, parameters.limits
     if final is None or event.request_errors or event.answer not in TOLD:
@@ -81,17 +81,17 @@ def terminal(history: TaskHistory, event: Event, parameters: WithinLimits) -> Fi
     broken = failed or (event.answer is Answer.STATE and event.phase is not None)
     kept = limits.polls is not None or limits.lifetime is not None
     if not broken and kept and says_gone(history, event):
-        broken = blame(history, event, limits) is Blame.NEITHER
+        broken = blame(history, event, limits) is Attribution.NEITHER
     return _ended(history, final, event) if broken else None
 
 
-def _ended(history: TaskHistory, final: Phase, event: Event) -> Violation:
+def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
     since = () if history.terminal_number is None else (history.terminal_number,)
     return Violation(f"that the task, once {final.value}, stays {final.value} until it is lost", describe(event), since)
 
 
 @kind("error-is-final", subject=Subject.PROVIDER, parameters=WithinLimits)
-def error_is_final(history: TaskHistory, event: Event, parameters: WithinLimits) -> Finding:
+def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """An error is the end of a task, unless the documents list its code as one that passes."""
     if event.request_errors or history.lost is not None:
         return None
@@ -167,7 +167,7 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     return None if account.shared else HELD
 
 
-def _read(account: Account, event: Event) -> TaskHistory | None:
+def _read(account: Account, event: Event) -> TaskState | None:
     """The history of the task whose result this event reads, None where it reads none."""
     if event.result_text is None or event.task is None:
         return None

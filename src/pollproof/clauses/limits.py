@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pollproof.clauses.blame import Blame, blame
+from pollproof.clauses.attribution import Attribution, blame
+from pollproof.clauses.deadlines import end_of_life, kept_until, last_poll
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.clauses.lifecycle import describe
-from pollproof.clauses.moments import end_of_life, kept_until, last_poll
 from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
-from pollproof.events import TOLD, Answer, Event
-from pollproof.histories import TaskHistory, age_least, says_gone, surely_inside, surely_outside
+from pollproof.tasks.state import TaskState, age_least, says_gone, surely_inside, surely_outside
+from pollproof.trace.events import TOLD, Answer, Event
 
 LATE = 0.9
 """The share of a lifetime after which a poll that is answered shows that the task was kept."""
@@ -36,31 +36,31 @@ class Lifetime:
     limits: Limits = from_limits("*")
 
 
-def _judgeable(history: TaskHistory, event: Event) -> bool:
+def _judgeable(history: TaskState, event: Event) -> bool:
     if history.created is None or history.inline or event.request_errors:
         return False
     return event.answer in TOLD
 
 
-def _after(history: TaskHistory, event: Event) -> str:
+def _after(history: TaskState, event: Event) -> str:
     """How far the task was when the poll came, in words."""
     elapsed = event.exchange.sent - history.created_received
     return f"at poll {history.polls_most + 1}, {elapsed:.3f} s after its creation"
 
 
-def _created(history: TaskHistory) -> tuple[int, ...]:
+def _created(history: TaskState) -> tuple[int, ...]:
     return () if history.created is None else (history.created,)
 
 
 @kind("budget-served", subject=Subject.PROVIDER, parameters=Budget)
-def budget_served(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
+def budget_served(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """A task answers every poll up to its limit, as long as it lives."""
     if history.lost is not None or not _judgeable(history, event):
         return None
     if history.polls_most >= parameters.limit or not surely_inside(history, event, parameters.limits):
         return None
     if says_gone(history, event):
-        if blame(history, event, parameters.limits) is not Blame.POLLS:
+        if blame(history, event, parameters.limits) is not Attribution.POLLS:
             return None
         return Violation(
             f"that the task answers its first {parameters.limit} polls",
@@ -72,7 +72,7 @@ def budget_served(history: TaskHistory, event: Event, parameters: Budget) -> Fin
 
 
 @kind("budget-ended", subject=Subject.PROVIDER, parameters=Budget)
-def budget_ended(history: TaskHistory, event: Event, parameters: Budget) -> Finding:
+def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """After the last poll of its budget a task gives no result."""
     if history.polls_least < parameters.limit or history.lost is not None or not _judgeable(history, event):
         return None
@@ -89,7 +89,7 @@ def budget_ended(history: TaskHistory, event: Event, parameters: Budget) -> Find
 
 
 @kind("lifetime-served", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime, timed=True)
-def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
+def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """A task is there until its lifetime ends."""
     if history.lost is not None or not _judgeable(history, event):
         return None
@@ -99,7 +99,7 @@ def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) ->
     if limits.polls is not None and history.polls_most >= limits.polls:
         return None
     if says_gone(history, event):
-        if blame(history, event, limits) is not Blame.LIFETIME:
+        if blame(history, event, limits) is not Attribution.LIFETIME:
             return None
         return Violation(
             f"that the task lives for {parameters.seconds:g} s",
@@ -116,7 +116,7 @@ def lifetime_served(history: TaskHistory, event: Event, parameters: Lifetime) ->
 
 
 @kind("lifetime-ended", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime, timed=True)
-def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> Finding:
+def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """After its lifetime a task gives no result."""
     if history.lost is not None or not _judgeable(history, event):
         return None
@@ -133,7 +133,7 @@ def lifetime_ended(history: TaskHistory, event: Event, parameters: Lifetime) -> 
 
 
 @kind("lost-stays-lost", subject=Subject.PROVIDER, roles=READS)
-def lost_stays_lost(history: TaskHistory, event: Event, parameters: Nothing) -> Finding:
+def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task that is lost never comes back."""
     if history.lost is None or event.request_errors:
         return None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pollproof.clauses.blame import Blame, blame
+from pollproof.clauses.attribution import Attribution, blame
+from pollproof.clauses.deadlines import kept_until
 from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
 from pollproof.clauses.lifecycle import describe
-from pollproof.clauses.moments import kept_until
 from pollproof.contract.model import Limits, Phase, Role, Subject
-from pollproof.events import Answer, Event
-from pollproof.histories import TaskHistory, says_gone, surely_within_limits
+from pollproof.tasks.state import TaskState, says_gone, surely_within_limits
+from pollproof.trace.events import Answer, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Kept:
 
 
 @kind("result-available", subject=Subject.PROVIDER, roles=(Role.FETCH,), parameters=Kept)
-def result_available(history: TaskHistory, event: Event, parameters: Kept) -> Finding:
+def result_available(history: TaskState, event: Event, parameters: Kept) -> Finding:
     """Once a task has succeeded its result is there."""
     if history.terminal is not Phase.SUCCEEDED or event.request_errors:
         return None
@@ -29,7 +29,7 @@ def result_available(history: TaskHistory, event: Event, parameters: Kept) -> Fi
         return HELD
     if not surely_within_limits(history, event, parameters.limits) or not says_gone(history, event):
         return None
-    if blame(history, event, parameters.limits) is not Blame.NEITHER:
+    if blame(history, event, parameters.limits) is not Attribution.NEITHER:
         return None
     response = event.exchange.response
     http = "" if response is None else f" (HTTP {response.status})"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
 from pollproof.contract.model import Effect, Phase, Role, Subject
 from pollproof.contract.places import MISSING
-from pollproof.events import TOLD, Answer, Event
-from pollproof.histories import TaskHistory
+from pollproof.tasks.state import TaskState
+from pollproof.trace.events import TOLD, Answer, Event
 
 CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 """What error codes look like, as opposed to words for people."""
@@ -33,14 +33,14 @@ class ShapeRule:
     when: str = ""
 
 
-def _open(history: TaskHistory | None, event: Event) -> bool:
+def _open(history: TaskState | None, event: Event) -> bool:
     """Whether this answers the question for a result that is not there: how that is said is documented nowhere."""
     if event.operation.role is not Role.FETCH or event.phase is Phase.SUCCEEDED:
         return False
     return history is None or history.terminal is not Phase.SUCCEEDED
 
 
-def _as_given(history: TaskHistory, event: Event) -> bool:
+def _as_given(history: TaskState, event: Event) -> bool:
     """Whether the id of a request is the one that the creation gave: its form is then the provider's doing."""
     if history.created is None or event.operation.role is Role.CREATE:
         return False
@@ -78,7 +78,7 @@ def _redirected(event: Event) -> str:
     ordered=False,
     alike=_looks,
 )
-def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding:
+def shape(history: TaskState | None, event: Event, rule: ShapeRule) -> Finding:
     """A body has the documented shape."""
     if event.operation.name != rule.operation:
         return None
@@ -104,7 +104,7 @@ def shape(history: TaskHistory | None, event: Event, rule: ShapeRule) -> Finding
 
 
 @kind("known-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing, ordered=False)
-def known_status(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+def known_status(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A status is one that the documents list, not merely one that is known from elsewhere."""
     if event.answer is not Answer.STATE or type(event.status) is not str:
         return None
@@ -116,7 +116,7 @@ def known_status(history: TaskHistory | None, event: Event, parameters: Nothing)
 
 
 @kind("http-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing, ordered=False)
-def http_status(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+def http_status(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """The state of a task comes with an HTTP status of success."""
     response = event.exchange.response
     if event.answer is not Answer.STATE or response is None or event.effect is not None:
@@ -134,7 +134,7 @@ class Probe:
 
 
 @kind("refused", subject=Subject.PROVIDER, roles=ANY, parameters=Probe, probes=True, ordered=False)
-def refused(history: TaskHistory | None, event: Event, parameters: Probe) -> Finding:
+def refused(history: TaskState | None, event: Event, parameters: Probe) -> Finding:
     """A wrong request is refused with an error, never answered with a task."""
     if event.probe != parameters.probe:
         return None
@@ -180,7 +180,7 @@ class Holding:
 
 
 @kind("accepted", subject=Subject.PROVIDER, roles=ANY, parameters=Holding, ordered=False)
-def accepted(history: TaskHistory | None, event: Event, parameters: Holding) -> Finding:
+def accepted(history: TaskState | None, event: Event, parameters: Holding) -> Finding:
     """A request that keeps the documented rules is not refused."""
     if event.operation.name != parameters.operation or event.request_errors or not isinstance(event.request, dict):
         return None
@@ -206,7 +206,7 @@ class Code:
 
 
 @kind("refusal-code", subject=Subject.PROVIDER, roles=ANY, parameters=Code, probes=True, ordered=False)
-def refusal_code(history: TaskHistory | None, event: Event, parameters: Code) -> Finding:
+def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> Finding:
     """A wrong request is refused with the error code that the documents give for it."""
     code = event.error_code
     if event.probe != parameters.probe or event.answer is not Answer.REFUSED or code is None:
@@ -219,7 +219,7 @@ def refusal_code(history: TaskHistory | None, event: Event, parameters: Code) ->
 
 
 @kind("echo", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL), ordered=False)
-def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the answer to a poll is the one that was asked for."""
     told = event.echo
     if event.answer not in TOLD or told is MISSING or event.task is None:
@@ -234,7 +234,7 @@ def echo(history: TaskHistory | None, event: Event, parameters: Nothing) -> Find
 
 
 @kind("inline-result", subject=Subject.PROVIDER, roles=(Role.CREATE,), ordered=False)
-def inline_result(history: TaskHistory | None, event: Event, parameters: Nothing) -> Finding:
+def inline_result(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task of a synchronous kind that is accepted is answered in its creation."""
     if not event.inline_kind or event.answer is not Answer.STATE or event.request_errors:
         return None

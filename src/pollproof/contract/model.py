@@ -325,7 +325,7 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Slip:
+class DocumentationError:
     """A slip or contradiction of the documents, and how the contract treats it."""
 
     what: str
@@ -334,7 +334,7 @@ class Slip:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class UnrelatedEndpoint:
     """A request that is about no task, which clients make besides (a balance, say); `answer` is what it is answered.
 
     Nothing is judged by it, and a client that makes it is not turned away.
@@ -382,11 +382,11 @@ class Contract:
     variants: tuple[Variant, ...]
     observations: tuple[Observation, ...]
     unspecified: tuple[Unspecified, ...]
-    slips: tuple[Slip, ...]
+    slips: tuple[DocumentationError, ...]
     passages: tuple[Passage, ...]
     origin: str
     schemas: Mapping[str, Any]
-    asides: tuple[Aside, ...] = ()
+    asides: tuple[UnrelatedEndpoint, ...] = ()
 
     def operation(self, role: Role) -> Operation:
         """The operation of a role; raises LookupError where the contract has none."""

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pollproof import __version__
-from pollproof.bodies import read_json
 from pollproof.contract.model import Contract, Operation, Role, Subject
 from pollproof.export import CannotCarry
-from pollproof.export.examples import Example, examples_of
-from pollproof.shapes import Shape
+from pollproof.export.sample_exchanges import Example, examples_of
+from pollproof.trace.bodies import read_json
+from pollproof.trace.shapes import Shape
 
 JSON = "application/json"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pollproof.codecs import codec_of
 from pollproof.contract.model import Contract, Phase, Role
 from pollproof.contract.places import Place
-from pollproof.export.examples import Example, examples_of
+from pollproof.export.sample_exchanges import Example, examples_of
+from pollproof.trace.codecs import codec_of
 
 NOT_CARRIED = (
     "WireMock has no clock in its scenarios, and one task in each: poll limits, lifetimes and ids of their own are not "

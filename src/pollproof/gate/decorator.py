@@ -24,7 +24,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class ClientOptions:
     """What a decorator says of its function. `test` is what stands in its place."""
 
     provider: str
@@ -85,7 +85,7 @@ def client(
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         signature = inspect.Signature([inspect.Parameter(name, kind) for name in (*kept, FIXTURE)])
         asked = tuple(name for name in names if name != "self")
-        declared = Declared(str(provider), clock, timeout, budget, chosen, task, strict, asked, test)
+        declared = ClientOptions(str(provider), clock, timeout, budget, chosen, task, strict, asked, test)
         vars(test).update({"__signature__": signature, DECLARED: declared})
         return test  # type: ignore[return-value]
 

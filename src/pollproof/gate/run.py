@@ -11,22 +11,22 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from urllib.parse import urlsplit
 
-from pollproof.codecs import codec_of
 from pollproof.contract.model import Clause, Contract, Level, Subject
 from pollproof.contract.places import MISSING, View, compile_place
-from pollproof.events import Answer, Reader
-from pollproof.gate.calling import Caller
+from pollproof.gate.callbacks import Caller
 from pollproof.gate.clocks import GateClock, RealClock
-from pollproof.gate.command import CannotStart, Ended, run
-from pollproof.gate.leap import LeapClock, unavailable
-from pollproof.gate.scenarios import Expects, Scenario
+from pollproof.gate.scenario import Expects, Scenario
+from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.gate.server import GateServer, serving
-from pollproof.gate.staging import StagedProvider, task_of
-from pollproof.ledger import Ledger
-from pollproof.monitor import Monitor, clauses_of
-from pollproof.outcomes import Outcome, outcome_exchange
-from pollproof.report.secrets import in_exchanges
-from pollproof.trace import Exchange
+from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.processes.command import CannotStart, Ended, run
+from pollproof.secrets.find import in_exchanges
+from pollproof.trace.client_outcome import Outcome, outcome_exchange
+from pollproof.trace.codecs import codec_of
+from pollproof.trace.events import Answer, Reader
+from pollproof.trace.exchange import Exchange
+from pollproof.virtualtime import LeapClock, unavailable
 
 TIMEOUT = 60.0
 """Real seconds that the command may take for one scenario."""
@@ -80,7 +80,7 @@ class Gate:
 
 
 @dataclass(slots=True)
-class Played:
+class ScenarioResult:
     """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
 
     `undecided` says why its end was not judged: only its requests were. `unused` says that the scenario is about what
@@ -117,7 +117,7 @@ class Gating:
     ledger: Ledger
     clock: str = ""
     leaps: bool = False
-    played: list[Played] = field(default_factory=list)
+    played: list[ScenarioResult] = field(default_factory=list)
     evidence: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     error: str | None = None
@@ -185,7 +185,7 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
             progress(scenario.name, number, len(gate.scenarios))
         reason = "" if result.leaps else _too_long(gate, scenario, left)
         if reason:
-            result.played.append(Played(scenario, Ledger(clauses), reason=reason))
+            result.played.append(ScenarioResult(scenario, Ledger(clauses), reason=reason))
             continue
         played = play(gate, scenario, clauses, leaps=result.leaps)
         if not result.leaps and played.ended is not None:
@@ -207,7 +207,7 @@ def _too_long(gate: Gate, scenario: Scenario, left: float) -> str:
     return ""
 
 
-def _absorb(result: Gating, played: Played) -> None:
+def _absorb(result: Gating, played: ScenarioResult) -> None:
     before = {name: entry.evidence for name, entry in result.ledger.entries.items()}
     result.ledger.absorb(played.ledger)
     for name, entry in result.ledger.entries.items():
@@ -347,7 +347,7 @@ def _form(shown: str, template: str) -> str:
 # -------------------------------------------------------------------------------------------- one scenario
 
 
-def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bool) -> Played:
+def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bool) -> ScenarioResult:
     """Let the command meet one scenario, and judge what it did. Raises `CannotStart`."""
     performed = _perform(gate, scenario, leaps=leaps)
     ended, outcome = performed.ended, performed.outcome
@@ -357,7 +357,9 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     keys = frozenset(in_exchanges(gate.contract, trace))
     if scenario.needs is not None and not any(event and event.operation.role is scenario.needs for event in events):
         unused = f"the command never used what this is about ({scenario.needs.value})"
-        return Played(scenario, Ledger(clauses), ended, None, len(trace), performed.virtual, unused=unused, keys=keys)
+        return ScenarioResult(
+            scenario, Ledger(clauses), ended, None, len(trace), performed.virtual, unused=unused, keys=keys
+        )
     # A client that has broken another rule may have lost its task by that, which is said there.
     guilty = bool(monitor.ledger.violated(Level.MUST))
     promised = scenario.expects is Expects.SUCCESS and performed.moment is None and not guilty
@@ -371,7 +373,7 @@ def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bo
     elif performed.moment is None or not outcome.succeeded:
         end = max((exchange.received for exchange in trace), default=0.0)
         monitor.observe(outcome_exchange(outcome, end))
-    return Played(
+    return ScenarioResult(
         scenario, monitor.ledger, ended, outcome, len(trace), performed.virtual, undecided=undecided, keys=keys
     )
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pollproof.expressions import ExpressionError, matching
-from pollproof.gate.scenarios import Scenario
+from pollproof.gate.scenario import Scenario
 from pollproof.loading.errors import nearest
+from pollproof.runs.expressions import ExpressionError, matching
 
 
 class SelectionError(ValueError):

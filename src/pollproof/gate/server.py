@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from pollproof.gate.clocks import GateClock, Hold, span
-from pollproof.gate.replies import Manner, Reply
-from pollproof.trace import Exchange, Request, Response
-from pollproof.transport.conversation import Asked, Connection, Malformed, written
+from pollproof.gate.faults import Manner, Reply
+from pollproof.http.conversation import Asked, Connection, Malformed, written
+from pollproof.trace.exchange import Exchange, Request, Response
 
 GONE = "the client did not wait for the answer"
 

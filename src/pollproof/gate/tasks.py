@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from pollproof.clock import VirtualClock
-from pollproof.codecs import codec_of
 from pollproof.contract.model import Contract, Role
-from pollproof.events import Answer, Reader
-from pollproof.explore.session import Builder
-from pollproof.gate.scenarios import Scenario
-from pollproof.gate.staging import StagedProvider, task_of
-from pollproof.trace import Exchange
+from pollproof.gate.scenario import Scenario
+from pollproof.gate.scenario_provider import StagedProvider, task_of
+from pollproof.trace.codecs import codec_of
+from pollproof.trace.events import Answer, Reader
+from pollproof.trace.exchange import Exchange
+from pollproof.verify.session import Builder
 
 
 class TaskError(ValueError):

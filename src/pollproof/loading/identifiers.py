@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from pollproof.bundled import folder
 from pollproof.contract.model import Clause
-from pollproof.data import folder
 
 FILE = "ids.lock"
 

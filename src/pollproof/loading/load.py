@@ -12,19 +12,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pollproof.bundled import bundled, folder
 from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import ParameterError, bind, parameter_names
-from pollproof.codecs import rules_of
 from pollproof.contract.conditions import COMPARISONS, Condition
 from pollproof.contract.model import (
     PROBES,
     Answer,
-    Aside,
     Break,
     Citation,
     Clause,
     Contract,
     Credential,
+    DocumentationError,
     Effect,
     ErrorCode,
     Level,
@@ -36,19 +36,19 @@ from pollproof.contract.model import (
     Probe,
     Refusals,
     Role,
-    Slip,
     Source,
     Status,
     Subject,
     TaskKind,
+    UnrelatedEndpoint,
     Unspecified,
     Variant,
 )
 from pollproof.contract.places import Place, PlaceError, parse_place
-from pollproof.data import bundled, folder
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
 from pollproof.loading.grammar import MARKS, contract_schema
-from pollproof.shapes import Shape
+from pollproof.trace.codecs import rules_of
+from pollproof.trace.shapes import Shape
 
 MAXIMUM_FILE = 4 * 1024 * 1024
 """Bytes of a contract or schema file; anything larger is no contract."""
@@ -475,7 +475,7 @@ class _Builder:
             task_id=data["task_id"],
             probes=tuple(self.probe(index, entry) for index, entry in enumerate(data.get("probes", ()))),
             asides=tuple(
-                Aside(entry.get("method", "POST"), entry["path"], _null(entry["answer"]), entry["text"])
+                UnrelatedEndpoint(entry.get("method", "POST"), entry["path"], _null(entry["answer"]), entry["text"])
                 for entry in data.get("asides", ())
             ),
             limits=limits,
@@ -497,7 +497,9 @@ class _Builder:
                 for entry in data.get("unspecified", ())
             ),
             slips=tuple(
-                Slip(entry["what"], entry["treatment"], self.citations(entry["source"], ["slips", index, "source"]))
+                DocumentationError(
+                    entry["what"], entry["treatment"], self.citations(entry["source"], ["slips", index, "source"])
+                )
                 for index, entry in enumerate(data.get("slips", ()))
             ),
             passages=tuple(

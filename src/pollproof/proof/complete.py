@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pollproof.contract.model import Contract
-from pollproof.mutants import mutants_of, variants_of
+from pollproof.proof.mutants import mutants_of, variants_of
 
 SUFFIXES = (".yaml.gz", ".yaml")
 """What the names of cassettes end in, the longest first."""

@@ -12,10 +12,10 @@ from functools import cache
 from typing import NamedTuple
 
 from pollproof.contract.model import Clause, Contract
-from pollproof.expressions import matching
 from pollproof.loading import load_contract
-from pollproof.mutants import mutants
+from pollproof.proof.mutants import mutants
 from pollproof.proof.trials import Trial, try_mutant, try_variant
+from pollproof.runs.expressions import matching
 
 
 class Task(NamedTuple):

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pollproof.contract.model import Contract, Subject, Variant
-from pollproof.explore.client import judge_client
-from pollproof.explore.run import Plan, explore
-from pollproof.ledger import Ledger, Verdict
-from pollproof.mutants import Mutant, variant_provider
+from pollproof.monitor.ledger import Ledger, Verdict
+from pollproof.proof.mutants import Mutant, variant_provider
+from pollproof.verify.reference_client import judge_client
+from pollproof.verify.run import Plan, explore
 
 MUTANT_EXAMPLES = 60
 """Examples of the state machine for a mutant that the walks let live."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pollproof.bodies import TOO_MANY, has_too_many_parts, write_json
 from pollproof.recordings.encodings import BodyTooLarge, UnknownEncoding, decoded
 from pollproof.recordings.entry import OWN, Entry, Times
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.times import NoTime, date_times, own_times
+from pollproof.trace.bodies import TOO_MANY, has_too_many_parts, write_json
 
 NOT_RECORDED = "the body of the answer was not recorded"
 """Why an exchange has no response although there was one: nothing can be said about a body that is not there."""

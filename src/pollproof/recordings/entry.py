@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pollproof.trace import Exchange
+from pollproof.trace.exchange import Exchange
 
 OWN = "pollproof"
 """The key of a cassette's metadata under which pollproof keeps what it knows of a recording."""

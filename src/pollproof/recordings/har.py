@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pollproof.bodies import TOO_MANY, has_too_many_parts
 from pollproof.recordings.cassettes import NOT_RECORDED
 from pollproof.recordings.encodings import BodyTooLarge, UnknownEncoding, decoded
 from pollproof.recordings.entry import Entry, Times
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.times import NoTime, date_times, har_times
+from pollproof.trace.bodies import TOO_MANY, has_too_many_parts
 
 _DECLARED = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:"[^"]*"|'[^']*')""")
 _DECLARATION = 200

@@ -9,11 +9,11 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import REFUSED_KEY, Contract, Role
-from pollproof.events import CALLBACK_PATH
-from pollproof.outcomes import OUTCOME_PATH
 from pollproof.recordings.entry import Entry
 from pollproof.recordings.hosts import Address, address_of, domain, is_local
-from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.trace.client_outcome import OUTCOME_PATH
+from pollproof.trace.events import CALLBACK_PATH
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
 
 MAXIMUM_CALLBACKS = 100_000
 """Callback addresses that are remembered."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from pollproof.trace import Exchange
+from pollproof.trace.exchange import Exchange
 
 NO_ANSWER = "no answer"
 """The message of a response that never came; its status code is 0."""

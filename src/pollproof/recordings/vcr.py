@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from pollproof.contract.model import Contract
 from pollproof.recordings.encodings import decoded
 from pollproof.recordings.writing import Written, check_writable, write_cassette
-from pollproof.trace import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
 
 
 @dataclass(slots=True)

@@ -17,8 +17,8 @@ from pollproof import __version__
 from pollproof.contract.model import Contract
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.rendering import Interaction, as_json, as_yaml, texts
-from pollproof.recordings.scrubbing import Scanner, Scrubber, judged_otherwise
-from pollproof.trace import Exchange
+from pollproof.secrets.anonymize import Scanner, Scrubber, judged_otherwise
+from pollproof.trace.exchange import Exchange
 
 FORMAT = 1
 """The version of pollproof's own part of a cassette."""

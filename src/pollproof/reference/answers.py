@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pollproof.codecs import Codec
 from pollproof.contract.model import Answer, Break
-from pollproof.templates import compile_template, with_value, without, words_of
-from pollproof.trace import Response
+from pollproof.contract.templates import compile_template, with_value, without, words_of
+from pollproof.trace.codecs import Codec
+from pollproof.trace.exchange import Response
 
 KEPT = 256
 """Answers of a template that are kept written."""

@@ -13,17 +13,17 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pollproof.bodies import Unreadable
 from pollproof.clock import Clock
-from pollproof.codecs import checks_of, codec_of
 from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import MISSING, View, compile_place
-from pollproof.digests import Digests
+from pollproof.contract.templates import compile_template
 from pollproof.reference.answers import Template, change
 from pollproof.reference.routes import LAST, SHORT, Route, recognises
-from pollproof.templates import compile_template
-from pollproof.trace import Request, Response
+from pollproof.tasks.hash_set import HashSet
+from pollproof.trace.bodies import Unreadable
+from pollproof.trace.codecs import checks_of, codec_of
+from pollproof.trace.exchange import Request, Response
 
 SOLVING_SECONDS = (5.0, 2.0, 9.0, 0.0, 14.0, 3.5, 27.0)
 """Solving times that the tasks of the reference take in turn: within the documented 1 to 30 s, and one at once."""
@@ -119,7 +119,7 @@ class ReferenceProvider:
         self._last: dict[tuple[str, str, bytes], Asked] = {}
         self._added = 0
         self._tidied = KEPT
-        self._gone = Digests()
+        self._gone = HashSet()
         limits = contract.limits
         self.lifetime = self.settings.lifetime if self.settings.lifetime is not None else limits.lifetime
         if self.lifetime is None and contract.refusals.lost_task:

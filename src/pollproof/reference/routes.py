@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from pollproof.codecs import Check
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Operation, Probe
 from pollproof.contract.places import MISSING, View, compile_place, walk
-from pollproof.templates import steps_of
+from pollproof.contract.templates import steps_of
+from pollproof.trace.codecs import Check
 
 LAST = 512
 """Requests whose reading is kept: the same question comes again and again."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Operation, Phase, Status
 from pollproof.reference.provider import ReferenceProvider, Task
-from pollproof.trace import Response
+from pollproof.trace.exchange import Response
 
 _TEMPLATES = {Phase.OPEN: "running", Phase.CANCELLED: "failed"}
 """The answer template of a phase that has none of its own."""

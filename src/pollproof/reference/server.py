@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Role
-from pollproof.reference.listening import listening
+from pollproof.http.server import listening
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace import Request, Response
+from pollproof.trace.exchange import Request, Response
 
 if TYPE_CHECKING:
     from werkzeug import Request as WerkzeugRequest
@@ -110,8 +110,8 @@ def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: thr
     if provider.contract.operation_of(Role.CALLBACK) is None:
         yield
         return
-    from pollproof.transport.addresses import TargetError
-    from pollproof.transport.http import HttpTarget
+    from pollproof.http.addresses import TargetError
+    from pollproof.http.client import HttpTarget
 
     ended = threading.Event()
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pollproof import __version__
+from pollproof.check.judging import REMEMBERED, Checking
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
-from pollproof.ledger import Ledger
-from pollproof.recordings.judging import REMEMBERED, Checking
+from pollproof.monitor.ledger import Ledger
 from pollproof.report.coverage import coverage_of
 from pollproof.report.document import Document, clauses_of, decided, observe, only
-from pollproof.report.redact import Redactor
-from pollproof.report.secrets import in_exchanges
+from pollproof.secrets.find import in_exchanges
+from pollproof.secrets.redact import Redactor
 
 SHOWN = 5
 """Names of one sort that a note lists; the rest is counted."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
-from pollproof.coverage import CREATED, expected
-from pollproof.ledger import Ledger
+from pollproof.monitor.coverage import CREATED, expected
+from pollproof.monitor.ledger import Ledger
 
 SORTS = {"statuses": "statuses", "transitions": "changes of phase", "deadlines": "sides of deadlines"}
 """The three sorts of coverage, and what they are called."""

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from pollproof import __version__
-from pollproof.bodies import Unreadable, read_json
 from pollproof.contract.model import Clause, Contract, Level, Observation
-from pollproof.events import Reader
-from pollproof.ledger import Entry, Evidence, Ledger, Outcome, Verdict
+from pollproof.monitor.ledger import Entry, Evidence, Ledger, Outcome, Verdict
+from pollproof.report.clause_locations import defined_in
 from pollproof.report.coverage import SORTS, coverage_of, exercising, unseen
-from pollproof.report.defined import defined_in
 from pollproof.report.gists import said
-from pollproof.report.redact import Redactor
-from pollproof.report.secrets import of_plan
-from pollproof.trace import Exchange
+from pollproof.secrets.find import of_plan
+from pollproof.secrets.redact import Redactor
+from pollproof.trace.bodies import Unreadable, read_json
+from pollproof.trace.events import Reader
+from pollproof.trace.exchange import Exchange
 
 if TYPE_CHECKING:
-    from pollproof.explore.run import Exploring
+    from pollproof.verify.run import Exploring
 
 MAXIMUM_TEXT = 2000
 """Characters of one body in a report; results may be long, and their beginning tells enough."""
@@ -189,7 +189,7 @@ def _entry(contract: Contract, reader: Reader | None, entry: Entry, redactor: Re
 
 def _proof(contract: Contract, clause: Clause) -> Document:
     """The mutants that show that a clause can fail, and the lawful variants that it lets pass, by name."""
-    from pollproof.mutants import mutants_of, variants_of
+    from pollproof.proof.mutants import mutants_of, variants_of
 
     return {
         "mutants": [mutant.name for mutant in mutants_of(contract, clause)],

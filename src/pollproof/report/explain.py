@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract
 from pollproof.loading.errors import nearest
-from pollproof.mutants import mutants_of, variants_of
+from pollproof.proof.mutants import mutants_of, variants_of
 
 WIDTH = 100
 

@@ -13,14 +13,14 @@ from rich.text import Text
 
 from pollproof import __version__
 from pollproof.contract.model import Level
-from pollproof.gate.command import Output
-from pollproof.gate.run import Gating, Played
-from pollproof.ledger import Verdict
+from pollproof.gate.run import Gating, ScenarioResult
+from pollproof.monitor.ledger import Verdict
+from pollproof.processes.command import Output
 from pollproof.report.coverage import coverage_of
 from pollproof.report.document import Document, clauses_of, decided
 from pollproof.report.merging import ASTRAY, left_out
-from pollproof.report.redact import Redactor
-from pollproof.report.secrets import of_command
+from pollproof.secrets.find import of_command
+from pollproof.secrets.redact import Redactor
 
 MAXIMUM_OUTPUT = 2000
 """Characters of the beginning of an output in a report, and as many of its end."""
@@ -79,7 +79,7 @@ def _coverage(gating: Gating) -> Document:
     return coverage
 
 
-def _scenario(played: Played, redactor: Redactor) -> Document:
+def _scenario(played: ScenarioResult, redactor: Redactor) -> Document:
     ended, scenario = played.ended, played.scenario
     return {
         "name": scenario.name,
@@ -103,7 +103,7 @@ def _scenario(played: Played, redactor: Redactor) -> Document:
     }
 
 
-def _is_astray(played: Played) -> bool:
+def _is_astray(played: ScenarioResult) -> bool:
     """Whether a client wrote its solution to the wrong stream."""
     ended, outcome = played.ended, played.outcome
     if ended is None or outcome is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pollproof.contract.model import Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.events import Answer, Event
+from pollproof.trace.events import Answer, Event
 
 MAXIMUM_GIST = 120
 """Characters of one body on a line of the timeline."""

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 from pollproof.report.document import Document, failing
 from pollproof.report.matrix import provider_of
+from pollproof.report.phrases import headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import one_line, tidy, visible
-from pollproof.report.wording import headline, incomplete, problems_of
 
 MAXIMUM_WORDS = 20_000
 """Characters of one failure."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pollproof import __version__
-from pollproof.data import folder
+from pollproof.bundled import folder
 from pollproof.report.document import Document
 from pollproof.report.visible import one_line
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pollproof.outcomes import OUTCOME_PATH
 from pollproof.report.gists import gist
+from pollproof.trace.client_outcome import OUTCOME_PATH
 
 Shown = Mapping[str, Any]
 """An exchange, or a deadline, as the document has it."""

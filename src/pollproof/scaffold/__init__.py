@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pollproof.data import bundled
+from pollproof.bundled import bundled
 
 MAXIMUM_NAME = 40
 """Characters of a name: it stands before every clause id."""

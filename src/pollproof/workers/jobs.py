@@ -9,16 +9,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pollproof.explore.run import Plan
     from pollproof.report.document import Document
+    from pollproof.verify.run import Plan
 
 Arguments = Mapping[str, Any]
 
 
 def part(arguments: Arguments) -> Document:
     """Explore one part of an embedded reference provider, or of an implementation that is launched for it."""
-    from pollproof.explore.run import explore_part
     from pollproof.report.document import document_of
+    from pollproof.verify.run import explore_part
 
     plan = _plan(arguments["provider"], json.dumps(arguments["options"]))
     return document_of(explore_part(plan, plan.parts[arguments["part"]]))
@@ -26,7 +26,7 @@ def part(arguments: Arguments) -> Document:
 
 @cache
 def _plan(provider: str, options: str) -> Plan:
-    from pollproof.explore.options import plan_from
+    from pollproof.verify.options import plan_from
 
     return plan_from(provider, **json.loads(options))
 
@@ -34,14 +34,14 @@ def _plan(provider: str, options: str) -> Plan:
 def scenario(arguments: Arguments) -> Document:
     """Let a command meet one scenario of a contract under the leaping clock."""
     from pollproof.contract.model import Subject
-    from pollproof.explore.options import sample_of
-    from pollproof.gate.catalogue import scenarios
     from pollproof.gate.run import Gate, Gating, play_all
+    from pollproof.gate.scenarios import scenarios
     from pollproof.gate.tasks import with_task
-    from pollproof.ledger import Ledger
     from pollproof.loading import load_contract
-    from pollproof.monitor import clauses_of
+    from pollproof.monitor.ledger import Ledger
+    from pollproof.monitor.monitor import clauses_of
     from pollproof.report.gated import document_of_gate
+    from pollproof.verify.options import sample_of
 
     for name in set(os.environ).difference(arguments["environment"]):
         del os.environ[name]  # the command sees what it would see without workers

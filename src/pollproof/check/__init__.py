@@ -1,0 +1,1 @@
+"""Checking recordings: recorded traffic is judged by the clauses of a contract."""

@@ -1,0 +1,356 @@
+"""Judging recordings on Dask: in the processes of this machine, or on a cluster of many.
+
+Dask shares the work out, moves what was read, and does again what was lost with a worker. A file that is a trace of its
+own is one piece of work; files that are one trace together are read each on its own and judged in partitions by task.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from pollproof.check.judging import (
+    REMEMBERED,
+    Checking,
+    Progress,
+    beginning,
+    check,
+    ends,
+    illustrated,
+    rare_collections,
+)
+from pollproof.check.partitions import (
+    File,
+    Item,
+    Judged,
+    in_order,
+    joined,
+    judge_account,
+    judge_tasks,
+    numbered,
+    split,
+)
+from pollproof.contract.model import Contract
+from pollproof.monitor.ledger import Ledger
+from pollproof.recordings.entry import Recorded
+from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.files import Recording, shown
+from pollproof.recordings.matching import Tally
+from pollproof.recordings.reading import NoRecording
+
+EXTRA = "pollproof[dask]"
+"""The extra that brings Dask."""
+
+PATIENCE = 10
+"""Seconds within which a scheduler answers."""
+
+PARTITIONS_EACH = 2
+"""Partitions for each thread of the cluster, so that a slow one does not hold up the others for long."""
+
+PIECES_EACH = 4
+"""Pieces of work for each thread where files are judged apart, for files are not equally long."""
+
+MAXIMUM_FILES = 200
+"""Files in one piece of work, so that little is done again when a worker dies."""
+
+copyreg.pickle(MappingProxyType, lambda mapping: (MappingProxyType, (dict(mapping),)))  # contracts have some
+
+
+class ClusterError(Exception):
+    """The cluster cannot be had, or could not do the work; the text is one sentence."""
+
+
+class NoDask(ClusterError):
+    """Dask is not installed."""
+
+
+@contextmanager
+def connected(where: str) -> Iterator[Any]:
+    """A client of the Dask cluster whose scheduler has that address, or of that many processes of this machine.
+
+    Raises `ClusterError`.
+    """
+    if "@" in where:
+        raise ClusterError("the address of the Dask scheduler has a user or a password; expected tcp://HOST:PORT")
+    try:
+        import distributed
+    except ImportError:
+        raise NoDask(f"--dask needs Dask, which is not installed: pip install '{EXTRA}'") from None
+    import logging
+
+    cluster: Any = None
+    try:
+        if where.isdigit():
+            cluster = distributed.LocalCluster(  # type: ignore[no-untyped-call]
+                n_workers=int(where),
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+        address = where if cluster is None else cluster
+        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        if cluster is not None:
+            cluster.close()
+        raise ClusterError(f"no Dask scheduler answers at {where} ({type(error).__name__})") from None
+    try:
+        yield client
+    except distributed.KilledWorker:
+        raise ClusterError("the workers of the cluster died again and again at the same piece of work") from None
+    except ModuleNotFoundError as error:
+        raise ClusterError(f"the workers of the cluster lack a package: {error}") from None
+    finally:
+        client.close()  # type: ignore[no-untyped-call]
+        if cluster is not None:
+            cluster.close()
+
+
+def check_on(
+    client: Any,
+    contract: Contract,
+    paths: Sequence[Recording],
+    *,
+    base_url: str | None = None,
+    together: bool = False,
+    whole: bool = False,
+    named: frozenset[Recording] = frozenset(),
+    progress: Progress | None = None,
+    partitions: int | None = None,
+    result: Checking | None = None,
+) -> Checking:
+    """Judge recordings as `judging.check` does, on a cluster. An interruption leaves what was judged so far."""
+    started = time.monotonic()
+    result = beginning(contract) if result is None else result
+    shipped = client.scatter(contract, broadcast=True, hash=False)
+    try:
+        if together and len(paths) > 1:
+            threads = sum(client.nthreads().values()) or 1
+            count = partitions or max(2, threads * PARTITIONS_EACH)
+            _Trace(client, contract, shipped, result, base_url, whole).judge(list(paths), count)
+        else:
+            _files(client, shipped, paths, result, base_url, whole, named, progress)
+    except KeyboardInterrupt:
+        result.complete = False
+    result.seconds = time.monotonic() - started
+    return result
+
+
+# ------------------------------------------------------------------------------------ files, each a trace of its own
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What came of some files, as `Checking` has it, in a form that travels between processes."""
+
+    ledger: Ledger
+    tally: Tally
+    counts: tuple[Any, int, list[tuple[float, float]]]
+    files: list[str]
+    ignored: list[str]
+    unread: list[Unread]
+
+
+def _files(
+    client: Any,
+    contract: Any,
+    paths: Sequence[Recording],
+    result: Checking,
+    base_url: str | None,
+    whole: bool,
+    named: frozenset[Recording],
+    progress: Progress | None,
+) -> None:
+    threads = sum(client.nthreads().values()) or 1
+    size = min(-(-len(paths) // (threads * PIECES_EACH)), MAXIMUM_FILES)
+    pieces = [paths[first : first + size] for first in range(0, len(paths), size)]
+    futures = client.map(
+        _judge_files, pieces, contract=contract, base_url=base_url, whole=whole, named=named, pure=False
+    )
+    for own, future in zip(pieces, futures, strict=True):
+        piece: _Piece = future.result()
+        future.release()
+        result.files += piece.files
+        result.ignored += piece.ignored
+        result.unread += [_readable(each) for each in piece.unread]
+        _add(result, piece.ledger, piece.tally, *piece.counts)
+        if progress is not None:
+            progress(shown(own[-1]), result.tally.matched)
+
+
+def _judge_files(
+    paths: Sequence[Recording], contract: Contract, base_url: str | None, whole: bool, named: frozenset[Recording]
+) -> _Piece:
+    checking = check(contract, paths, base_url=base_url, whole=whole, named=named)
+    unread = [_travelling(each) for each in checking.unread]
+    counts = (checking.roles, checking.orphans, checking.solving)
+    return _Piece(checking.ledger, checking.tally, counts, checking.files, checking.ignored, unread)
+
+
+Unread = tuple[bool, str, str, str]
+"""Why a file cannot be read, as it travels: whether it is no recording at all, and the words."""
+
+
+def _travelling(problem: RecordingError) -> Unread:
+    return isinstance(problem, NoRecording), problem.file, problem.place, problem.problem
+
+
+def _readable(problem: Unread) -> RecordingError:
+    return (NoRecording if problem[0] else RecordingError)(*problem[1:])
+
+
+def _add(
+    result: Checking, ledger: Ledger, tally: Tally, roles: Any, orphans: int, solving: list[tuple[float, float]]
+) -> None:
+    result.ledger.absorb(ledger)
+    result.tally.add(tally)
+    result.roles.update(roles)
+    result.orphans += orphans
+    result.solving += solving
+
+
+# -------------------------------------------------------------------------------------------- one trace of many files
+
+
+@dataclass(slots=True)
+class _Head:
+    """What the driver needs to know of a file that was read."""
+
+    times: array[float]
+    tally: Tally
+    tasks: int
+    callbacks: frozenset[str]
+
+
+class _Trace:
+    """Judges files as one trace, in partitions by task."""
+
+    def __init__(
+        self, client: Any, contract: Contract, shipped: Any, result: Checking, base_url: str | None, whole: bool
+    ) -> None:
+        self._client = client
+        self._own = contract
+        self._contract = shipped
+        self._result = result
+        self._base_url = base_url
+        self._whole = whole
+
+    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return self._client.submit(function, *arguments, pure=False)
+
+    def judge(self, paths: list[Recording], count: int) -> None:
+        """Judge the files; nothing of them counts where one cannot be read."""
+        try:
+            files, heads = self._read(paths, count)
+        except _Unread as error:
+            self._result.unread.append(error.problem)
+            return
+        numbers = numbered([head.times for head in heads])
+        shipped = self._client.scatter(numbers, broadcast=True, hash=False)
+        parts = [[self._submit(_partition, file, number) for file in files] for number in range(count)]
+        account = self._submit(_judge_account, self._contract, parts, shipped, self._whole)
+        # Only where there are more tasks than are kept in mind does anything have to be forgotten, in time.
+        many = sum(head.tasks for head in heads) > REMEMBERED
+        forgotten = self._submit(_forgotten, account) if many else ()
+        judged = [self._submit(_judge_tasks, self._contract, own, shipped, forgotten) for own in parts]
+        results: list[Judged] = self._client.gather([account, *judged])
+        ledger = joined(self._own, results)
+        self._show(ledger, files, numbers)
+        tally = Tally()
+        for head in heads:
+            tally.add(head.tally)
+        told = results[0]
+        _add(self._result, ledger, tally, told.roles, told.orphans, told.solving)
+        self._result.files += [shown(path) for path in paths]
+
+    def _read(self, paths: list[Recording], count: int) -> tuple[list[Any], list[_Head]]:
+        files = [self._submit(_split, self._contract, path, count, self._base_url, frozenset()) for path in paths]
+        heads = self._heads(files)
+        known: frozenset[str] = frozenset()
+        for number, path in enumerate(paths):
+            if known:  # a callback is recognised by its address, which a file before this one may have named
+                files[number] = self._submit(_split, self._contract, path, count, self._base_url, known)
+                (heads[number],) = self._heads(files[number : number + 1])
+            known |= heads[number].callbacks
+        return files, heads
+
+    def _heads(self, files: list[Any]) -> list[_Head]:
+        heads: list[_Head] = []
+        for head in self._client.gather([self._submit(_head, file) for file in files]):
+            if not isinstance(head, _Head):
+                raise _Unread(_readable(head))
+            heads.append(head)
+        return heads
+
+    def _show(self, ledger: Ledger, files: list[Any], numbers: list[array[int]]) -> None:
+        """Fetch the exchanges that show what is violated from the workers that have read them."""
+        broken = [entry for entry in ledger.entries.values() if entry.evidence is not None]
+        chosen = {entry.clause.id: ends(entry.evidence.trace.numbers) for entry in broken if entry.evidence}
+        wanted = {number for own in chosen.values() for number in own}
+        if not wanted:
+            return
+        found: dict[int, Recorded] = {}
+        picked = []
+        for file, own in zip(files, numbers, strict=True):
+            places = {place: number for place, number in enumerate(own) if number in wanted}
+            if places:
+                picked.append(self._submit(_pick, file, places))
+        for each in self._client.gather(picked):
+            found |= each
+        for entry in broken:
+            assert entry.evidence is not None
+            entry.evidence = illustrated(entry.evidence, chosen[entry.clause.id], found)
+
+
+class _Unread(Exception):
+    def __init__(self, problem: RecordingError) -> None:
+        self.problem = problem
+
+
+def _split(
+    contract: Contract, path: Recording, count: int, base_url: str | None, callbacks: frozenset[str]
+) -> File | Unread:
+    try:
+        with rare_collections():
+            return split(contract, path, count, base_url, callbacks)
+    except RecordingError as error:
+        return _travelling(error)
+
+
+def _head(file: File | Unread) -> _Head | Unread:
+    return _Head(file.times, file.tally, file.tasks, file.callbacks) if isinstance(file, File) else file
+
+
+def _partition(file: File, number: int) -> list[Item]:
+    return file.partitions[number]
+
+
+def _judge_account(contract: Contract, parts: list[list[list[Item]]], numbers: list[array[int]], whole: bool) -> Judged:
+    with rare_collections():
+        files = [[item for own in file for item in own] for file in zip(*parts, strict=True)]
+        return judge_account(contract, in_order(files, numbers), whole)
+
+
+def _judge_tasks(contract: Contract, parts: list[list[Item]], numbers: list[array[int]], forgotten: Any) -> Judged:
+    with rare_collections():
+        return judge_tasks(contract, in_order(parts, numbers), forgotten)
+
+
+def _forgotten(account: Judged) -> list[tuple[int, str]]:
+    return account.forgotten
+
+
+def _pick(file: File, places: dict[int, int]) -> dict[int, Recorded]:
+    return {
+        places[item.place]: item.recorded
+        for items in file.partitions
+        for item in items
+        if item.judged and item.place in places
+    }

@@ -1,0 +1,240 @@
+"""One trace in partitions by task, each judged apart from the others, with the ledger that the whole gives.
+
+What a clause of one task needs is in the partition of that task. What clauses about the account need (results that two
+tasks share, ids given twice, batches, retries) is in one partition that has all exchanges and asks these clauses alone.
+Exchanges are numbered as in the whole trace, so the evidence of all partitions can be compared, and shown.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pollproof.check.judging import REMEMBERED
+from pollproof.clauses import KINDS
+from pollproof.contract.model import Clause, Contract, Role
+from pollproof.monitor.coverage import Seen
+from pollproof.monitor.ledger import Evidence, Ledger
+from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, Monitor, clauses_of
+from pollproof.recordings.entry import Recorded
+from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.files import Recording, shown
+from pollproof.recordings.matching import Tally
+from pollproof.recordings.reading import exchanges
+from pollproof.tasks.state import solving_times
+from pollproof.trace.events import reader_of
+
+UNLIMITED = 1 << 62
+"""Tasks that a partition keeps in mind: it is told which are forgotten, as the whole trace would forget them."""
+
+NOTHING = float("-inf")
+"""The time of exchanges before the first whose time is known."""
+
+
+class Item(NamedTuple):
+    """An exchange by its place in its file; one that is not `judged` here tells of tasks and is judged elsewhere."""
+
+    place: int
+    recorded: Recorded
+    judged: bool = True
+
+
+@dataclass(slots=True)
+class File:
+    """What was read of one file of a trace: its exchanges by partition, the time of each, and what was counted.
+
+    `tasks` is how many ids were seen at most, `callbacks` the addresses for callbacks that its creations named.
+    """
+
+    partitions: list[list[Item]]
+    times: array[float]
+    tally: Tally
+    tasks: int
+    callbacks: frozenset[str]
+
+
+@dataclass(slots=True)
+class Judged:
+    """What one partition says: per clause how often it was exercised and broken and after how many exchanges first, and
+    its first pieces of evidence.
+
+    The rest is told by the partition of the account alone: `forgotten` are the tasks that were too many to keep in
+    mind, each with the number of the exchange after which.
+    """
+
+    counts: dict[str, tuple[int, int, int | None]]
+    evidence: dict[str, list[Evidence]]
+    seen: Seen = field(default_factory=Seen)
+    exchanges: int = 0
+    roles: Counter[Role] = field(default_factory=Counter)
+    orphans: int = 0
+    solving: list[tuple[float, float]] = field(default_factory=list)
+    forgotten: list[tuple[int, str]] = field(default_factory=list)
+
+
+def split(
+    contract: Contract, path: Recording, count: int, base_url: str | None, callbacks: frozenset[str] = frozenset()
+) -> File:
+    """Read one file into that many partitions. Raises `RecordingError`.
+
+    `callbacks` are the addresses that earlier files of the trace have named.
+    """
+    reader = reader_of(contract)
+    probes = {None, *contract.probe_names}
+    tally = Tally()
+    known = set(callbacks)
+    partitions: list[list[Item]] = [[] for _ in range(count)]
+    times = array("d")
+    seen: set[str] = set()
+    for place, recorded in enumerate(exchanges([path], contract, tally, base_url, known)):
+        exchange = recorded.exchange
+        if exchange.probe not in probes:
+            problem = f"the probe {exchange.probe!r:.40} is none of the contract"
+            raise RecordingError(shown(path), f"interaction {recorded.number}", problem)
+        times.append(exchange.sent)
+        event = reader.read(exchange, place)
+        task = None if event is None else event.task
+        own = place % count if task is None else partition_of(task, count)
+        partitions[own].append(Item(place, recorded))
+        if task is not None:
+            seen.add(task)
+        if event is not None and event.operation.role is Role.BATCH:
+            seen.update(member.task for member in event.members if member.task is not None)
+            for number in range(count):  # its tasks are polled in all of them
+                if number != own:
+                    partitions[number].append(Item(place, recorded, judged=False))
+    return File(partitions, times, tally, len(seen), frozenset(known))
+
+
+def partition_of(task: str, count: int) -> int:
+    """The partition of a task: the same in every process."""
+    return zlib.crc32(task.encode("utf-8", "surrogatepass")) % count
+
+
+def numbered(times: Sequence[array[float]]) -> list[array[int]]:
+    """The numbers of the exchanges of all files in one trace: in order of time, and as read where times are equal."""
+    moments: list[tuple[float, int, int]] = []
+    last = NOTHING
+    for file, own in enumerate(times):
+        for place, sent in enumerate(own):
+            if sent == sent:  # not NaN: the time is known
+                last = sent
+            moments.append((last, file, place))
+    moments.sort()
+    numbers = [array("q", bytes(8 * len(own))) for own in times]
+    for number, (_, file, place) in enumerate(moments):
+        numbers[file][place] = number
+    return numbers
+
+
+Numbered = tuple[int, Recorded, bool]
+
+
+def in_order(parts: Iterable[Sequence[Item]], numbers: Sequence[array[int]]) -> Iterator[Numbered]:
+    """The items of one partition of all files, with their numbers in the trace."""
+    found = [
+        (own[item.place], item.recorded, item.judged)
+        for items, own in zip(parts, numbers, strict=True)
+        for item in items
+    ]
+    return iter(sorted(found, key=lambda each: each[0]))
+
+
+def scoped(contract: Contract, scope: str) -> tuple[Clause, ...]:
+    """The clauses that are judged on one task, or on the account."""
+    return tuple(clause for clause in clauses_of(contract) if KINDS[clause.kind].scope == scope)
+
+
+def judge_tasks(contract: Contract, items: Iterable[Numbered], forgotten: Sequence[tuple[int, str]]) -> Judged:
+    """Ask the clauses about tasks of one partition; `forgotten` says which tasks the whole trace forgets, and when."""
+    clauses = scoped(contract, "task")
+    ledger = _Collecting(clauses)
+    monitor = Monitor(reader_of(contract), clauses, ledger, remember=UNLIMITED)
+    waiting = iter([*forgotten, (UNLIMITED, "")])
+    after, task = next(waiting)
+    for number, recorded, judged in items:
+        while after < number:
+            monitor.forget(task)
+            after, task = next(waiting)
+        ledger.exchanges = number
+        monitor.observe(recorded.exchange, number, judged=judged)
+    return ledger.judged()
+
+
+def judge_account(contract: Contract, items: Iterable[Numbered], whole: bool) -> Judged:
+    """Ask the clauses about the account; the items are all of the trace."""
+    clauses = scoped(contract, "account")
+    ledger = _Collecting(clauses)
+    watched = clauses_of(contract)  # it alone sees every exchange, each once
+    monitor = Monitor(reader_of(contract), clauses, ledger, remember=REMEMBERED, watched=watched)
+    forgotten: list[tuple[int, str]] = []
+    monitor.forgets = lambda number, task: forgotten.append((number, task))
+    tasks = monitor.account.tasks
+    roles: Counter[Role] = Counter()
+    orphans = 0
+    for number, recorded, judged in items:
+        if not judged:
+            continue  # there is a copy of it that is
+        if number == 0:
+            monitor.account.whole = whole or recorded.whole
+        ledger.exchanges = number
+        event = monitor.observe(recorded.exchange, number)
+        if len(tasks) >= REMEMBERED:
+            monitor.account.whole = False
+        if event is not None:
+            role = event.operation.role
+            roles[role] += 1
+            if role is Role.POLL and event.task in tasks and tasks[event.task].created is None:
+                orphans += 1
+    result = ledger.judged()
+    result.roles, result.orphans, result.forgotten = roles, orphans, forgotten
+    result.seen, result.exchanges = ledger.seen, ledger.exchanges
+    result.solving = solving_times(monitor.account)
+    return result
+
+
+class _Collecting(Ledger):
+    """A ledger that keeps all evidence that is looked at, for another partition may have had some before."""
+
+    def __init__(self, clauses: Iterable[Clause]) -> None:
+        super().__init__(clauses)
+        self._all: dict[str, list[Evidence]] = {}
+
+    def add(self, identifier: str, evidence: Evidence) -> None:
+        super().add(identifier, evidence)
+        self._all.setdefault(identifier, []).append(evidence)
+
+    def judged(self) -> Judged:
+        """What it says, in a form that travels between processes."""
+        counts = {
+            name: (entry.exercised, entry.violations, entry.first)
+            for name, entry in self.entries.items()
+            if entry.exercised
+        }
+        return Judged(counts, self._all)
+
+
+def joined(contract: Contract, parts: Iterable[Judged]) -> Ledger:
+    """The ledger that the whole trace gives: of the first pieces of evidence of a clause the shortest."""
+    ledger = Ledger(clauses_of(contract))
+    evidence: dict[str, list[Evidence]] = {}
+    for part in parts:
+        ledger.seen.add(part.seen)
+        ledger.exchanges += part.exchanges
+        for name, (exercised, violations, first) in part.counts.items():
+            entry = ledger.entries[name]
+            entry.exercised += exercised
+            entry.violations += violations
+            ledger.violations += violations
+            entry.first = min((each for each in (entry.first, first) if each is not None), default=None)
+        for name, found in part.evidence.items():
+            evidence.setdefault(name, []).extend(found)
+    for name, found in evidence.items():
+        if KINDS[ledger.entries[name].clause.kind].scope == "task":  # that of the account is of one partition
+            found.sort(key=lambda each: each.trace.numbers[-1])
+        ledger.entries[name].evidence = min(found[:MAXIMUM_VIOLATIONS], key=lambda each: len(each.trace))
+    return ledger

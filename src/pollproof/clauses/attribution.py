@@ -1,0 +1,38 @@
+"""Which limit to hold an early loss against.
+
+A task that is gone too early shows no reason. It is charged to the limit that was closest; where none was near,
+to neither, and the loss is held against the promise that a final answer is final.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from pollproof.contract.model import Limits
+from pollproof.tasks.state import TaskState, age_most
+from pollproof.trace.events import Event
+
+NEAR = 0.25
+"""The share of a limit that must be used up before it can have been the reason."""
+
+
+class Attribution(Enum):
+    """What a loss is charged to."""
+
+    POLLS = "polls"
+    LIFETIME = "lifetime"
+    NEITHER = "neither"
+
+
+def blame(history: TaskState, event: Event, limits: Limits) -> Attribution:
+    """The limit that the loss of a task in this event is charged to."""
+    polls = (history.polls_most + 1) / limits.polls if limits.polls else 0.0
+    lifetime = 0.0
+    if limits.lifetime:
+        elapsed = age_most(history, event, limits)
+        lifetime = elapsed / limits.lifetime if elapsed > 0 else 0.0
+    if max(polls, lifetime) < NEAR and history.terminal is not None:
+        return Attribution.NEITHER
+    if not limits.polls:
+        return Attribution.LIFETIME if limits.lifetime else Attribution.NEITHER
+    return Attribution.LIFETIME if lifetime > polls else Attribution.POLLS

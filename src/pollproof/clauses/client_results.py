@@ -1,0 +1,180 @@
+"""What a client owes those who use it: the solution that was served, an honest failure, an end to its retries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pollproof.clauses.deadlines import wait_over
+from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.contract.model import Phase, Role, Subject
+from pollproof.tasks.state import AT_ONCE, HURRY, Account, Streak, TaskState, streak_key
+from pollproof.trace.client_outcome import Outcome
+from pollproof.trace.events import Event, task_key
+
+EMPTY = frozenset({"{}", "[]", ""})
+"""Results in which there is nothing that could be returned, or that could be missed."""
+
+REQUESTS = (Role.CREATE, Role.POLL, Role.FETCH, Role.BATCH, Role.CANCEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """`limit`: how often a client asks the same once more that was not answered, or by an error alone."""
+
+    limit: int = 300
+
+
+def _meant(account: Account, outcome: Outcome) -> Sequence[TaskState]:
+    """The tasks that an outcome speaks of: the one that it names, else all."""
+    if outcome.task is None:
+        return tuple(account.tasks.values())
+    history = account.tasks.get(task_key(outcome.task) or "")
+    return () if history is None else (history,)
+
+
+def _returned(outcome: Outcome, text: str | None, results: Sequence[str]) -> bool:
+    """Whether what a client returned is one of these results, or a part of one."""
+    part = outcome.result if isinstance(outcome.result, str) else ""
+    return text is not None and any(text == result or (part and part in result) for result in results)
+
+
+@kind("solution-returned", subject=Subject.CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
+def solution_returned(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """A client that was served a solution returns it, as it was served."""
+    outcome = event.request
+    if type(outcome) is not Outcome:
+        return None
+    served = [history for history in _meant(account, outcome) if history.result is not None]
+    if any(history.result in EMPTY for history in served):
+        return None
+    if served and outcome.succeeded:
+        results = [history.result for history in served if history.result is not None]
+        if _returned(outcome, event.result_text, results):
+            return HELD
+        seen = "success with another solution" if event.result_text else "success without the solution"
+    elif outcome.succeeded or outcome.excused or not (served or outcome.promised):
+        return None
+    else:
+        seen = f"no success ({outcome.ended})" if outcome.ended else "no success"
+    if served:
+        since = tuple(history.result_number for history in served if history.result_number is not None)
+        expected = "that the client returns the solution that was served"
+        return Violation(expected, seen, since[:1], tasks=(served[0].id,))
+    # Nothing was served, and nothing stood in the way: what the client did instead of going on is to be seen.
+    last = max(_meant(account, outcome), key=_heard, default=None)
+    worst = tuple(number for streak in _failing(account) for number in (streak.first, streak.number))
+    expected = "that the client gets the solution"
+    return Violation(expected, seen, worst, tasks=() if last is None else (last.id,))
+
+
+@kind("failure-reported", subject=Subject.CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
+def failure_reported(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """A client that was served no solution (refused, failed, lost, never ready) ends, and reports a failure."""
+    outcome = event.request
+    if type(outcome) is not Outcome:
+        return None
+    meant = _meant(account, outcome)
+    if any(history.result is not None for history in meant):
+        return None
+    if not outcome.succeeded and not outcome.alive:
+        return HELD
+    if outcome.alive and outcome.excused:
+        return None  # what went wrong before is another finding
+    last = max(meant, key=_heard, default=None)
+    since: tuple[int, ...] = () if last is None or last.last_number is None else (last.last_number,)
+    if last is None:  # what was asked for in vain shows why there is no task
+        since = tuple(streak.number for streak in _failing(account))
+    how = "success" if outcome.succeeded else outcome.ended or "no end"
+    return Violation(
+        f"that the client ends and reports a failure, since {_why(last)}",
+        how,
+        since,
+        tasks=() if last is None else (last.id,),
+    )
+
+
+def _heard(history: TaskState) -> int:
+    return history.last_number if history.last_number is not None else -1
+
+
+def _why(history: TaskState | None) -> str:
+    """Why there is nothing to return."""
+    if history is None or history.created is None:
+        return "there is no task"
+    if history.terminal is Phase.SUCCEEDED:
+        return "the task is ready without a solution"
+    if history.terminal is not None:
+        return f"the task has {'failed' if history.terminal is Phase.FAILED else 'been cancelled'}"
+    return "the task is lost" if history.lost is not None else "no solution was served"
+
+
+@kind(
+    "bounded-retries",
+    subject=Subject.CLIENT,
+    roles=(*REQUESTS, Role.OUTCOME),
+    parameters=Retries,
+    scope="account",
+    ordered=False,
+    streaks=True,
+)
+def bounded_retries(account: Account, event: Event, parameters: Retries) -> Finding:
+    """What was not answered, or by an error alone, is tried again a bounded number of times, and not in a hot loop."""
+    if type(event.request) is Outcome:
+        return _retries_ended(account, event.request)
+    streak = account.streaks.get(streak_key(event))
+    if streak is None or not streak.failures:
+        return None
+    if streak.failures > parameters.limit:
+        expected = f"at most {parameters.limit} retries of a request"
+        return Violation(expected, f"retry {streak.failures}", (streak.first, streak.number))
+    if streak.hurried >= AT_ONCE and streak.hurries(event):
+        expected = f"a pause in {AT_ONCE} retries of a request"
+        since = (streak.first, streak.number)
+        moments = wait_over(streak.received, HURRY, "the last answer", "pause")
+        return Violation(expected, f"{streak.hurried + 1} retries at once", since, deadlines=moments)
+    return HELD
+
+
+def _failing(account: Account) -> list[Streak]:
+    """What was asked in vain to the last, for errors or no answers came."""
+    return [streak for streak in account.streaks.values() if streak.failures]
+
+
+def _retries_ended(account: Account, outcome: Outcome) -> Finding:
+    failing = _failing(account)
+    if not failing:
+        return None
+    worst = max(failing, key=lambda streak: streak.failures)
+    if outcome.alive and not outcome.excused and worst.failures > 1:
+        return Violation(
+            "that the client gives up in the end", f"{outcome.ended or 'no end'}", (worst.first, worst.number)
+        )
+    return HELD
+
+
+@kind(
+    "no-hot-loop",
+    subject=Subject.CLIENT,
+    roles=(Role.POLL, Role.FETCH),
+    scope="account",
+    ordered=False,
+    timed=True,
+    streaks=True,
+)
+def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """A client that finds its task unfinished pauses before it asks again, whatever the documents say of waiting."""
+    streak = account.streaks.get(streak_key(event))
+    if streak is None or streak.failures:
+        return None
+    if not streak.hurries(event):
+        return HELD
+    if streak.hurried < AT_ONCE:
+        return None
+    return Violation(
+        f"a pause of {HURRY:g} s at least in {AT_ONCE} questions",
+        f"{streak.hurried + 1} questions without one",
+        (streak.first, streak.number),
+        tasks=() if event.task is None else (event.task,),
+        deadlines=wait_over(streak.received, HURRY, "the last answer", "pause"),
+    )

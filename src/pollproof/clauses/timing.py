@@ -1,0 +1,22 @@
+"""Gaps: how long a client waited between two requests, as far as the times of the trace tell."""
+
+from __future__ import annotations
+
+from pollproof.trace.exchange import Exchange
+
+COARSE = 0.1
+"""Seconds of doubt about a gap from which on both ends of it are told."""
+
+
+def gap(last_sent: float, last_precision: float, exchange: Exchange) -> tuple[float, float]:
+    """The seconds between two requests, at least and at most (NaN: not known). A small doubt is the client's gain."""
+    between = exchange.sent - last_sent
+    least = between if last_precision < COARSE else between - last_precision
+    return least, between + exchange.precision
+
+
+def in_words(least: float, most: float) -> str:
+    """A gap between two requests as people read it."""
+    if most - least >= COARSE:
+        return f"{max(least, 0):g} to {most:g} s"
+    return f"{most:.3f} s" if most == least else f"at most {most:.3f} s"

@@ -1,0 +1,224 @@
+"""`pollproof check`: judge recorded traffic."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pollproof.cli.baselines import Baselines, baseline_options
+from pollproof.cli.common import console_for, contract_or_exit, todays
+from pollproof.cli.reporting import Reports, report_options, told
+from pollproof.cli.sharing import asked as asked_to_share
+from pollproof.cli.sharing import picked, shard_option
+from pollproof.runs.expressions import ExpressionError, matching
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pollproof.contract.model import Contract
+    from pollproof.recordings.files import Recording
+    from pollproof.report.document import Document
+
+EPILOG = (
+    "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage, or a recording that cannot be read; "
+    "3 inconclusive (nothing exercised, --require or --require-all and a clause unexercised, or interrupted); "
+    "4 the suite itself failed."
+)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
+@click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|PATTERN|URL...")
+@click.option(
+    "--base-url", metavar="URL", help="Judge traffic below this URL alone. [the provider's hosts, and local ones]"
+)
+@click.option("--together", is_flag=True, help="Take all files as one trace. [each file is one of its own]")
+@click.option("--whole", is_flag=True, help="The recordings hold all traffic of the client: foreign ids are its fault.")
+@click.option(
+    "--require", "required", multiple=True, metavar="CLAUSE", callback=todays, help="A clause that must be exercised."
+)
+@click.option(
+    "--dask",
+    metavar="ADDRESS|WORKERS",
+    help="Judge on the Dask cluster there, or in that many processes of this machine.",
+)
+@report_options
+@baseline_options
+@shard_option
+@click.option(
+    "-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.", callback=todays
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
+def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
+    """Judge recordings: cassettes of vcrpy (YAML, JSON) and HAR files, plain or gzip, provider and client alike.
+
+    It needs no network, and nothing in a recording is executed or fetched.
+    """
+    from pollproof.check.judging import beginning
+    from pollproof.recordings.errors import RecordingError
+    from pollproof.recordings.files import find, located, shown
+    from pollproof.report.checked import decided_of_check, document_of_check
+    from pollproof.report.document import with_again
+    from pollproof.report.merging import as_shard, with_parts
+    from pollproof.report.reproduce import check_command
+    from pollproof.report.terminal import print_baseline, print_document, print_summary
+
+    contract = contract_or_exit(provider)
+    _known(contract, options["required"])
+    _address(options["base_url"])
+    chosen = _matching(contract, options["keyword"])
+    shard = asked_to_share(options)[1]
+    if shard is not None and options["together"]:
+        raise click.UsageError("--shard shares out files, and --together makes one trace of them")
+    reports, baselines = Reports.asked(options), Baselines(options)
+    try:
+        found = find(files)
+    except RecordingError as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from None
+    paths = found if shard is None else picked(shard, found, "file")
+    console = baselines.stream(console_for(reports.stream))
+    checking = beginning(contract)
+    asked = {"require_all": options["require_all"], "required": options["required"]} if shard is None else {}
+    again = check_command(provider, [shown(located(name)) for name in files], **options)
+
+    def so_far() -> Document:
+        return with_again(document_of_check(checking, strict=options["strict"], clauses=chosen, **asked), again)
+
+    unfinished = reports.unfinished(so_far)
+    with _progress(quiet=options["quiet"]) as progress:
+        _judge(
+            contract,
+            paths,
+            options["dask"],
+            base_url=options["base_url"],
+            together=options["together"],
+            whole=options["whole"],
+            named=frozenset(located(name) for name in files),
+            progress=told(progress, lambda *_: unfinished.refresh()),
+            result=checking,
+        )
+    document = so_far()
+    if shard is not None:
+        document = with_parts(document, lambda violation: str(violation["trace"][0]["place"]).rpartition(", entry ")[0])
+        wishes = {name: options[name] for name in ("base_url", "whole", "strict", "require_all", "keyword")}
+        wishes |= {"contracts": [provider], "required": list(options["required"])}
+        document = as_shard(document, shard.number, shard.of, [shown(path) for path in found], wishes)
+    decide = {"strict": options["strict"], "require_all": options["require_all"], "required": options["required"]}
+    (document,) = marked = baselines.marked([document], lambda each: decided_of_check(each, **decide))
+    document = baselines.concluded(document, marked, partial=chosen is not None)
+    if document["exchanges"]:
+        print_document(console, document, strict=options["strict"], quiet=options["quiet"])
+        print_baseline(console, document)
+        print_summary(console, document, strict=options["strict"])
+    reports.write(document)
+    baselines.write([document])
+    raise SystemExit(_status(document, paths))
+
+
+def _judge(contract: Contract, paths: Sequence[Recording], dask: str | None, **options: Any) -> None:
+    """Judge in this process or on a cluster; one sentence where there is none."""
+    from pollproof.check.judging import check as judge
+
+    if dask is None:
+        judge(contract, paths, **options)
+        return
+    if dask.isdigit() and not 1 <= int(dask) <= 1000:
+        raise click.UsageError(
+            f"--dask {dask}: expected the address of a scheduler, or a number of processes from 1 on"
+        )
+    from pollproof.check.cluster import ClusterError, NoDask, check_on, connected
+
+    try:
+        with connected(dask) as client:
+            check_on(client, contract, paths, **options)
+    except NoDask as error:
+        raise click.UsageError(str(error)) from None
+    except ClusterError as error:
+        click.echo(f"error: {error}", err=True)
+        raise SystemExit(4) from None
+
+
+def _known(contract: Contract, required: Sequence[str]) -> None:
+    for identifier in required:
+        try:
+            contract.clause(identifier)
+        except LookupError:
+            from pollproof.report.explain import unknown_clause
+
+            raise click.UsageError(f"--require: {unknown_clause(identifier, [contract])}") from None
+
+
+def _address(url: str | None) -> None:
+    from pollproof.http.addresses import TargetError, split
+
+    try:
+        if url is not None:
+            split(url, "base URL", query=False)
+    except TargetError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _matching(contract: Contract, keyword: str | None) -> frozenset[str] | None:
+    """The ids of the clauses that an expression of pytest's -k means; None for all."""
+    if keyword is None:
+        return None
+    try:
+        found = frozenset(matching([clause.id for clause in contract.clauses], keyword))
+    except ExpressionError as error:
+        raise click.UsageError(f"-k {error}") from None
+    if not found:
+        raise click.UsageError(f"no clause matches -k '{keyword}'")
+    return found
+
+
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Any]:
+    """A live line on a terminal; nothing elsewhere."""
+    console: Console = console_for(sys.stderr)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.markup import escape
+
+    with console.status("reading") as status:
+        yield lambda file, count: status.update(escape(f"{file}: {count} exchanges"))
+
+
+def _status(document: Document, paths: Sequence[Recording]) -> int:
+    """The exit status; what people must know first is told on standard error."""
+    from pollproof.report.document import outcome_of
+
+    recordings = document["recordings"]
+    for problem in recordings["unread"]:
+        click.echo(f"error: {problem}", err=True)
+    outcome = outcome_of(document)
+    if recordings["unread"]:
+        return 1 if outcome.value == "violated" else 2
+    if not document["exchanges"] and document["complete"]:
+        lost = bool(recordings["not_recorded"])  # it is the right traffic, and too little of it was recorded
+        click.echo(f"{'inconclusive' if lost else 'error'}: {_nothing(document)}", err=True)
+        return 3 if lost else 2
+    return outcome.status
+
+
+def _nothing(document: Document) -> str:
+    """Why nothing was judged, in one sentence."""
+    recordings = document["recordings"]
+    if recordings["ignored"] and not recordings["files"]:
+        return f"no recordings: {', '.join(recordings['ignored'][:5])}"
+    where = f"{document['target']}: none of its {recordings['entries']} entries belongs to {document['provider']}"
+    hosts = list(recordings["other_hosts"])[:3]
+    if hosts:
+        return f"{where}; they went to {', '.join(hosts)} (--base-url names the API to judge)"
+    reasons = list(recordings["not_recorded"])[:3]
+    if reasons:
+        return f"{where}: {', '.join(reasons)}"
+    paths = list(recordings["other_paths"])[:3]
+    if paths:
+        return f"{where}; seen were {', '.join(paths)}"
+    return f"{document['target']}: it holds no entry"

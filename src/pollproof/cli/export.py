@@ -1,0 +1,48 @@
+"""`pollproof export`: a contract in the format of another tool."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from pollproof.cli.common import contract_or_exit, writable, write
+
+FORMATS = ("openapi", "wsdl", "wiremock")
+
+
+@click.command()
+@click.argument("format_", type=click.Choice(FORMATS), metavar="openapi|wsdl|wiremock")
+@click.argument("provider")
+@click.option("--out", metavar="FILE", default="-", help="Where to write it. [standard output]")
+def export(format_: str, provider: str, out: str) -> None:
+    """Write what PROVIDER documents in the format of another tool, for mock servers, generators and SOAP clients.
+
+    What the format cannot carry (limits, lifetimes, the order of things) is told on standard error.
+    """
+    from pollproof.export import CannotCarry
+
+    contract = contract_or_exit(provider)
+    writable(out)
+    try:
+        if format_ == "openapi":
+            from pollproof.export.openapi import NOT_CARRIED, openapi_of
+
+            text = json.dumps(openapi_of(contract), indent=2, ensure_ascii=False) + "\n"
+        elif format_ == "wsdl":
+            from pollproof.export.wsdl import NOT_CARRIED, wsdl_of
+
+            text = wsdl_of(contract).decode("utf-8")
+        else:
+            from pollproof.export.wiremock import NOT_CARRIED, wiremock_of
+
+            text = json.dumps(wiremock_of(contract), indent=2, ensure_ascii=False) + "\n"
+    except CannotCarry as error:
+        raise click.UsageError(str(error)) from None
+    if out == "-":
+        sys.stdout.write(text)
+    else:
+        write(Path(out), text)
+    click.echo(f"note: {NOT_CARRIED}", err=True)

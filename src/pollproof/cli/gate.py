@@ -1,0 +1,171 @@
+"""`pollproof gate`: judge a client in any language."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pollproof.cli.baselines import Baselines, baseline_options
+from pollproof.cli.common import console_for, contract_or_exit
+from pollproof.cli.reporting import Reports, report_options, told
+from pollproof.cli.sharing import asked as asked_to_share
+from pollproof.cli.sharing import gate_shared, picked, shard_option, workers_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pollproof.contract.model import Contract
+    from pollproof.gate.scenario import Scenario
+
+EPILOG = (
+    "The command is started once for each scenario with POLLPROOF_BASE_URL, POLLPROOF_API_KEY, POLLPROOF_TASK (the "
+    "JSON of the task to create) and POLLPROOF_SCENARIO. A client that succeeds prints the solution and exits 0; one "
+    "that gives up exits otherwise. Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "
+    "3 inconclusive (a run cut by --timeout, --require-all and a clause unexercised, or interrupted); 4 the command "
+    "cannot be judged: it does not start, never asks, or does not solve an ordinary task."
+)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...", type=click.UNPROCESSED)
+@click.option("--scenario", "names", multiple=True, metavar="NAME", help="Run this scenario alone (repeatable).")
+@click.option("-k", "keyword", metavar="EXPRESSION", help="Run only scenarios whose name matches, as in pytest.")
+@click.option(
+    "--task", metavar="FILE", help="JSON file with the task to create, where the contract's sample does not suit."
+)
+@click.option("--list", "listing", is_flag=True, help="List the scenarios instead (the command is not run).")
+@click.option(
+    "--clock",
+    type=click.Choice(["auto", "leap", "real"]),
+    default="auto",
+    show_default=True,
+    help="Leap over the command's waits (Linux), or really wait; auto finds out by a run which it obeys.",
+)
+@click.option("--timeout", default="60s", show_default=True, metavar="TIME", help="Real time for one scenario.")
+@click.option(
+    "--budget", default="2m", show_default=True, metavar="TIME", help="Real time for all scenarios without leaping."
+)
+@report_options
+@baseline_options
+@workers_option
+@shard_option
+@click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
+def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
+    """Judge a client: run it against the reference provider through every scenario of the contract."""
+    from pollproof.gate.run import BUDGET, TIMEOUT, Gate, beginning, judge
+    from pollproof.report.document import decided, outcome_of, with_again
+    from pollproof.report.gated import document_of_gate, print_scenarios
+    from pollproof.report.merging import as_shard, with_parts
+    from pollproof.report.reproduce import gate_command
+    from pollproof.report.terminal import print_baseline, print_document, print_summary
+    from pollproof.verify.options import OptionError, seconds_of
+
+    contract = contract_or_exit(provider)
+    known = _known(contract, options["task"])
+    chosen = _chosen(known, options["names"], options["keyword"])
+    if options["listing"]:
+        _list(chosen)
+        return
+    try:
+        timeout, budget = seconds_of(options["timeout"]), seconds_of(options["budget"])
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+    workers, shard = asked_to_share(options)
+    own = chosen if shard is None else picked(shard, chosen, "scenario")
+    reports, baselines = Reports.asked(options), Baselines(options)
+    console = baselines.stream(console_for(reports.stream))
+    asked = Gate(contract, command, tuple(own), known[0], options["clock"], timeout, budget)
+    again = gate_command(
+        provider,
+        command,
+        clock=options["clock"],
+        timeout=None if timeout == TIMEOUT else timeout,
+        budget=None if budget == BUDGET else budget,
+        task=options["task"],
+        strict=options["strict"],
+    )
+    gating = beginning(asked)
+    unfinished = reports.unfinished(lambda: with_again(document_of_gate(gating, strict=options["strict"]), again))
+    with _progress(quiet=options["quiet"]) as progress:
+        if workers is None:
+            document = document_of_gate(judge(asked, told(progress, lambda *_: unfinished.refresh()), gating))
+        else:
+            document = gate_shared(asked, provider, options["task"], workers, progress)
+    document = decided(document, strict=options["strict"], require_all=options["require_all"] and shard is None)
+    if shard is not None:
+        names = [each.name for each in chosen]
+        document = with_parts(document, lambda violation: str(violation["scenario"]))
+        document = as_shard(document, shard.number, shard.of, names, _wishes(provider, document["target"], options))
+    document = with_again(document, again)
+    flags = {flag: options[flag] for flag in ("strict", "require_all")}
+    (document,) = marked = baselines.marked([document], lambda each: decided(each, **flags))
+    document = baselines.concluded(document, marked, partial=len(chosen) < len(known))
+    if document["error"] is None:
+        print_document(console, document, strict=options["strict"], quiet=options["quiet"])
+        print_scenarios(console, document, quiet=options["quiet"])
+        print_baseline(console, document)
+        print_summary(console, document, strict=options["strict"])
+    else:
+        click.echo(f"error: {document['error']}", err=True)
+    reports.write(document)
+    baselines.write([document])
+    raise SystemExit(outcome_of(document).status)
+
+
+def _wishes(provider: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run was asked for, which all of its shards have in common."""
+    names = ("task", "clock", "timeout", "budget", "strict", "require_all")
+    return {"contracts": [provider], "command": target, **{name: options[name] for name in names}}
+
+
+def _known(contract: Contract, task: str | None) -> list[Scenario]:
+    """All scenarios, with the task of a file where one is named."""
+    from pollproof.gate.scenarios import scenarios
+    from pollproof.gate.tasks import TaskError, with_task
+    from pollproof.verify.options import OptionError, sample_of
+
+    try:
+        return with_task(contract, scenarios(contract), None if task is None else sample_of(task))
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+    except TaskError as error:
+        raise click.UsageError(f"{task}: {error}") from None
+
+
+def _chosen(known: Sequence[Scenario], names: Sequence[str], keyword: str | None) -> list[Scenario]:
+    """The scenarios that are to be run."""
+    from pollproof.gate.selection import SelectionError, selected
+
+    try:
+        return selected(selected(known, names or None), keyword)
+    except SelectionError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _list(chosen: Sequence[Scenario]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("scenario", "asks for", "text"):
+        table.add_column(name, no_wrap=name == "scenario")
+    for scenario in chosen:
+        table.add_row(scenario.name, scenario.expects.value, scenario.text)
+    console_for(sys.stdout).print(table)
+
+
+@contextlib.contextmanager
+def _progress(*, quiet: bool) -> Iterator[Any]:
+    """A live line on a terminal; nothing elsewhere."""
+    console: Console = console_for(sys.stderr)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.markup import escape
+
+    with console.status("starting") as status:
+        yield lambda name, number, count: status.update(escape(f"{name} ({number + 1} of {count})"))

@@ -1,0 +1,70 @@
+"""The options of live runs, their plan on the terminal, and the question whether to go on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pollproof.verify.run import Plan
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def live_options(command: Command) -> Command:
+    """Give a command the options of live runs."""
+    options = [
+        click.option("--live", is_flag=True, help="A real provider may be asked: lawful pace, few tasks, plan first."),
+        click.option("--dry-run", is_flag=True, help="With --live: print the plan and send nothing."),
+        click.option("--yes", is_flag=True, help="With --live: do not ask on a terminal whether to go on."),
+        click.option(
+            "--destructive",
+            is_flag=True,
+            help="With --live: also do what providers forbid, which may block an account.",
+        ),
+        click.option("--max-requests", type=int, metavar="N", help="With --live: requests at most. [200]"),
+        click.option("--max-tasks", type=int, metavar="N", help="With --live: tasks created at most. [10]"),
+        click.option("--price", type=float, metavar="AMOUNT", help="With --live: what one task costs, for the plan."),
+        click.option(
+            "--clock-skew", metavar="TIME", help="With --live: how far the provider's clocks may differ, such as 2s."
+        ),
+        click.option("--record", metavar="FILE", help="With --live: the cassette that keeps all. [live-PROVIDER.yaml]"),
+        click.option("--resume", metavar="FILE", help="With --live: go on with the run that left this record."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def check_live(options: dict[str, Any]) -> None:
+    """Raise click.UsageError for options that do not go with a live run, or only with one."""
+    if not options["live"]:
+        for name in ("dry_run", "yes"):
+            if options[name]:
+                raise click.UsageError(f"--{name.replace('_', '-')} goes with --live")
+        return
+    for name, given in (("-n", options["workers"]), ("--shard", options["shard"])):
+        if given is not None:
+            raise click.UsageError(f"{name} does not go with --live: an account has one pace")
+
+
+def go_on(console: Console, plan: Plan, options: dict[str, Any]) -> bool:
+    """Print the plan of a live run, and ask on a terminal; whether it is to be made."""
+    from pollproof.secrets.find import of_plan
+    from pollproof.secrets.redact import Redactor
+    from pollproof.verify.live.plan_text import plan_lines
+    from pollproof.verify.live.planning import planned
+
+    redactor = Redactor(of_plan(plan))
+    for line in plan_lines(plan, planned(plan)):
+        console.print(redactor.text(line), markup=False, highlight=False, soft_wrap=True)
+    if options["dry_run"]:
+        return False
+    if not options["yes"] and sys.stdin.isatty() and console.is_terminal:
+        return click.confirm("Go on?", err=True)
+    return True

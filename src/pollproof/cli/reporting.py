@@ -1,0 +1,167 @@
+"""The report options that verify, check and gate share, and the files that they ask for."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pollproof.cli.common import write
+
+if TYPE_CHECKING:
+    from pollproof.report.document import Document
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+STANDARD_OUTPUT = "-"
+
+FORMATS: Mapping[str, str] = {
+    "json": "the report as JSON, of which all others are views",
+    "html": "it as one HTML page that works offline",
+    "markdown": "it as Markdown, short enough for a pull request",
+    "junit": "it as JUnit XML",
+    "sarif": "it as SARIF 2.1.0, for code scanning",
+}
+"""The formats of reports: the option of each, and what it writes."""
+
+EVERY = 2.0
+"""Real seconds between two reports of an unfinished run, at least."""
+
+SHARE = 20
+"""How many times longer a run goes on before the next one than writing the last took: it costs a twentieth at most."""
+
+
+def output_options(*left_out: str) -> Callable[[Command], Command]:
+    """Give a command one option for each format; the file is in `options["FORMAT_file"]`."""
+
+    def decorate(command: Command) -> Command:
+        for name, what in reversed(list(FORMATS.items())):
+            if name not in left_out:
+                text = f"Write {what} (- for standard output)."
+                command = click.option(f"--{name}", f"{name}_file", metavar="FILE", help=text)(command)
+        return command
+
+    return decorate
+
+
+def report_options(command: Command) -> Command:
+    """Give a command the options that verify, check and gate share."""
+    command = output_options()(command)
+    command = click.option("--require-all", is_flag=True, help="Every clause must be exercised (exit status 3).")(
+        command
+    )
+    return click.option("--strict", is_flag=True, help="A violated SHOULD fails the run too.")(command)
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The files that a run is asked to write: format to file, `-` for standard output."""
+
+    files: Mapping[str, str]
+
+    @classmethod
+    def asked(cls, options: Mapping[str, Any]) -> Reports:
+        """The files that the options ask for; what cannot be written is told before the run, not after it."""
+        files = {name: options[key] for name in FORMATS if options.get(key := f"{name}_file") is not None}
+        _check(files)
+        return cls(files)
+
+    @property
+    def stream(self) -> IO[str]:
+        """Where people are told what happens: standard output, unless a report goes there."""
+        return sys.stderr if STANDARD_OUTPUT in self.files.values() else sys.stdout
+
+    def write(self, *documents: Document) -> None:
+        """Write all views, each in one step. Ends the command with one sentence where a file cannot be written."""
+        for name, file in self.files.items():
+            text = _rendered(name, documents)
+            if file == STANDARD_OUTPUT:
+                sys.stdout.write(text)
+            else:
+                try:
+                    write(Path(file), text)
+                except OSError as error:
+                    raise click.UsageError(f"{file}: cannot be written ({error.strerror})") from None
+
+    def unfinished(self, document: Callable[[], Document]) -> Unfinished:
+        """Begin a run: from now on the files say that it is incomplete, until `write` replaces them."""
+        return Unfinished(
+            Reports({name: file for name, file in self.files.items() if file != STANDARD_OUTPUT}), document
+        )
+
+
+class Unfinished:
+    """Reports of a run that goes on: whenever it is killed, its files are there and say that it is incomplete.
+
+    `document` gives what is known so far. A report of an earlier run is replaced at once, so that it is not taken for
+    this one's.
+    """
+
+    def __init__(self, reports: Reports, document: Callable[[], Document]) -> None:
+        self._reports = reports
+        self._document = document
+        self._due = 0.0
+        self.write()
+
+    def refresh(self) -> None:
+        """Write what is known so far, unless that was done a moment ago. A full disk is told at the end."""
+        if time.monotonic() >= self._due:
+            with contextlib.suppress(click.UsageError):
+                self.write()
+
+    def write(self) -> None:
+        """Write what is known so far."""
+        if not self._reports.files:
+            self._due = float("inf")
+            return
+        from pollproof.report.document import unfinished
+
+        began = time.monotonic()
+        self._reports.write(unfinished(self._document()))
+        now = time.monotonic()
+        self._due = now + max(EVERY, SHARE * (now - began))
+
+
+def told(*listeners: Callable[..., None] | None) -> Callable[..., None]:
+    """One listener to progress that tells several, each only what it takes; `None` is nobody."""
+    given = [listener for listener in listeners if listener is not None]
+
+    def tell(*words: Any) -> None:
+        for listener in given:
+            listener(*words)
+
+    return tell
+
+
+def _rendered(name: str, documents: Sequence[Document]) -> str:
+    from pollproof.report.formats import VIEWS
+
+    return VIEWS[name](documents)
+
+
+def _check(files: Mapping[str, str]) -> None:
+    taken: dict[Path | str, str] = {}
+    for name, file in files.items():
+        path = file if file == STANDARD_OUTPUT else Path(file).resolve()
+        if isinstance(path, Path) and not path.parent.is_dir():
+            raise click.UsageError(f"{file}: the folder {path.parent} does not exist")
+        if isinstance(path, Path) and path.is_dir():
+            raise click.UsageError(f"{file}: is a folder; --{name} takes a file")
+        if path in taken:
+            what = "standard output" if file == STANDARD_OUTPUT else file
+            raise click.UsageError(f"--{taken[path]} and --{name} would both be written to {what}")
+        taken[path] = name
+
+
+def overwriting(reports: Reports, sources: Iterable[str]) -> None:
+    """A report never replaces the file that it is made from."""
+    read = {Path(source).resolve() for source in sources}
+    for name, file in reports.files.items():
+        if file != STANDARD_OUTPUT and Path(file).resolve() in read:
+            raise click.UsageError(f"--{name} {file}: would replace the report that it is made from")

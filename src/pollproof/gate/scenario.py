@@ -1,0 +1,82 @@
+"""Scenarios: how the provider behaves toward the client under test, as data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pollproof.contract.model import Break, Phase, Role, TaskKind
+from pollproof.gate.faults import Manner
+from pollproof.reference.provider import Settings
+from pollproof.trace.exchange import Response
+
+ASKING = (Role.POLL, Role.FETCH)
+"""What a client does that wants to know how its task stands; where both can be asked, either will do."""
+
+
+class Expects(Enum):
+    """What a scenario asks of the end of a client."""
+
+    SUCCESS = "success"  # status 0, and the task's one-time token in the output
+    FAILURE = "failure"  # another status: nothing was served that could be returned
+    EITHER = "either"  # what the documents leave open: the trace alone is judged, and that the end is honest
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What happens to some requests in place of what the provider would do.
+
+    It is about the requests of these `roles` from number `first` to number `last`, counted together from 1.
+    `response` is answered as it stands; `code` is refused with (empty: the refusal that has none); `lost` makes the
+    task one that is gone, `phase` and `status` one that stands so. `http` is another HTTP status for the answer,
+    `padding` characters of a field more, `retry_date` the seconds after which Retry-After asks to come again, as a
+    date. `manner` and `delay` say how it goes over the wire.
+    """
+
+    roles: tuple[Role, ...] = ASKING
+    first: int = 1
+    last: float = math.inf
+    response: Response | None = None
+    code: str | None = None
+    lost: bool = False
+    phase: Phase | None = None
+    status: str = ""
+    http: int | None = None
+    padding: int = 0
+    retry_date: float | None = None
+    manner: Manner = Manner.WHOLE
+    delay: float = 0.0
+
+
+class Callback(Enum):
+    """How a scenario calls the client back, where its task says where."""
+
+    ONCE = "once"
+    EARLY = "before the creation is answered"
+    TWICE = "twice"
+    MISSPELT = "with a misspelt key"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One way in which the provider behaves.
+
+    `text` says what happens and what a lawful client does. `kind` is the task that the client is to create, `fails`
+    whether it fails, `identifier` its id (None: an ordinary one). `seconds` is how long a lawful client has to wait.
+    `needs` is an operation that not every client knows: one that does not use it is not judged.
+    """
+
+    name: str
+    text: str
+    expects: Expects
+    kind: TaskKind
+    seconds: float
+    settings: Settings = field(default_factory=Settings)
+    changes: tuple[Break, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    fails: bool = False
+    identifier: Any = None
+    callback: Callback = Callback.ONCE
+    needs: Role | None = None

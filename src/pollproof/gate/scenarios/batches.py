@@ -1,0 +1,77 @@
+"""Batches, for clients that can send them: POLLPROOF_TASK is the body of one.
+
+A client that sends none is not judged by them: what else it makes of such a body is its own affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pollproof.contract.model import Role
+from pollproof.gate.faults import Manner
+from pollproof.gate.scenario import Expects, Scenario, Turn
+from pollproof.gate.scenarios.builder import Catalogue, refused_with
+from pollproof.gate.scenarios.gateway_errors import page
+from pollproof.reference.provider import Settings
+
+TOLD = "POLLPROOF_TASK is a batch. A client that knows none says so."
+
+
+def batches(of: Catalogue) -> Iterator[Scenario]:
+    """Every scenario of a batch."""
+    operation = of.contract.operation_of(Role.BATCH)
+    if operation is None:
+        return
+    for number, body in enumerate((operation.request, *operation.alternatives), 1):
+        name = "batch" if number == 1 else f"batch-{number}"
+        yield _batch(of, name, TOLD, Expects.EITHER, sample=body)
+    asked = (Role.BATCH,)
+    yield _batch(
+        of,
+        "batch-failed",
+        f"{TOLD} All its tasks fail, which is reported as a failure.",
+        Expects.FAILURE,
+        fails=True,
+    )
+    yield _batch(
+        of,
+        "batch-refused",
+        f"{TOLD} It is refused. There are no tasks to ask for; a client says so.",
+        Expects.FAILURE,
+        Turn(asked, code="", http=refused_with(operation)),
+    )
+    for name, words, turn in (
+        ("batch-rate-limited", "answered with HTTP 429 and Retry-After", Turn(response=page(429, Retry_After="7"))),
+        ("batch-reset", "not answered: the connection is reset", Turn(manner=Manner.RESET)),
+    ):
+        yield _batch(
+            of,
+            name,
+            f"{TOLD} The first one is {words}. A client tries again after a while, or gives up.",
+            Expects.EITHER,
+            replace(turn, roles=asked, last=1),
+        )
+    for variant in of.contract.variants:
+        changes = tuple(
+            each for each in variant.changes if each.operation == operation.name and each.answer == "created"
+        )
+        if changes:
+            yield _batch(
+                of,
+                f"batch-{variant.name.removeprefix('batch-')}",
+                f"{TOLD} {variant.text} That is as lawful as any other way.",
+                Expects.EITHER,
+                changes=changes,
+            )
+
+
+def _batch(
+    of: Catalogue, name: str, text: str, expects: Expects, *turns: Turn, sample: object = None, **more: object
+) -> Scenario:
+    operation = of.contract.operation(Role.BATCH)
+    kind = replace(of.kind, sample=operation.request if sample is None else sample)
+    settings = Settings(solving=0.0)
+    return of.scenario(
+        name, text, expects, kind=kind, turns=turns, settings=settings, seconds=4 * of.wait, needs=Role.BATCH, **more
+    )

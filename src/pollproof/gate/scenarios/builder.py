@@ -1,0 +1,135 @@
+"""What the families of scenarios share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pollproof.clock import VirtualClock
+from pollproof.contract.model import Break, Contract, Operation, Phase, Role
+from pollproof.gate.scenario import Expects, Scenario, Turn
+from pollproof.gate.scenario_provider import StagedProvider, task_of
+from pollproof.reference.provider import Settings
+from pollproof.trace.codecs import codec_of
+from pollproof.trace.events import Answer, Reader
+from pollproof.trace.exchange import Exchange
+from pollproof.verify.session import Builder
+
+SOLVING = 5.0
+"""Seconds that an ordinary task of the gate takes: within what every provider calls usual."""
+
+PATIENCE = 120.0
+"""Seconds after which a lawful client may have lost its patience, where no document limits the life of a task."""
+
+LAWFUL = "A client asks again after a while, or gives up and says so."
+"""What a client does after an answer that says nothing about its task."""
+
+IN_THE_END = "A client gives up in the end."
+
+
+class Catalogue:
+    """What the families share: the contract, an ordinary task, and ways to write a scenario about one."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.create = contract.operation(Role.CREATE)
+        self.poll = contract.operation(Role.POLL)
+        self.fetch = contract.operation_of(Role.FETCH)
+        self.kind = next(kind for kind in contract.kinds.values() if not kind.inline)
+        self.wait = contract.limits.wait or 1.0
+        first = contract.statuses[contract.path[0]]
+        self.unfinished = Turn(last=1, phase=first.phase, status=first.value)
+        self.life = tuple(self._life())
+        self.codec = codec_of(contract.body, contract.namespace)
+        self.samples = tuple(change for each in contract.variants if each.sample for change in each.changes)
+        self.patience = contract.limits.lifetime or PATIENCE
+
+    def _life(self) -> Iterator[Turn]:
+        """One question in each phase through which a task goes."""
+        seen: set[Phase] = set()
+        for word in self.contract.path:
+            phase = self.contract.statuses[word].phase
+            if not phase.terminal and phase not in seen:
+                seen.add(phase)
+                yield Turn(first=len(seen), last=len(seen), phase=phase, status=word)
+
+    def scenario(self, name: str, text: str, expects: Expects, **more: Any) -> Scenario:
+        """A scenario of an ordinary task, unless `more` says otherwise; its answers look as the documents show them."""
+        settings = more.pop("settings", Settings(solving=SOLVING))
+        seconds = more.pop("seconds", (settings.solving or 0.0) + 2 * self.wait)
+        changes = (*self.samples, *more.pop("changes", ()))
+        return Scenario(name, text, expects, more.pop("kind", self.kind), seconds, settings, changes, **more)
+
+    def asked(self, name: str, text: str, expects: Expects, *turns: Turn, **more: Any) -> Scenario:
+        """A scenario in which the first question finds the task unfinished, and then these turns happen.
+
+        Whoever asks after them finds the task finished.
+        """
+        more.setdefault("settings", Settings(solving=0.0))
+        last = max((turn.last for turn in turns), default=1)
+        more.setdefault("seconds", self.wait * (6 if last > 100 else last + 2))
+        return self.scenario(name, text, expects, turns=(*turns, self.unfinished), **more)
+
+    def is_documented(self, *changes: Break, writing: Mapping[str, Any] | None = None, solved: bool = True) -> bool:
+        """Whether answers that are changed in this way still say what the documents make of them.
+
+        The task must be accepted, found in each phase of its life, and its solution be there in the end (if `solved`).
+        """
+        settings = Settings(solving=0.0, writing=writing or {})
+        scenario = self.scenario("", "", Expects.EITHER, settings=settings, changes=changes, turns=self.life)
+        count = len(self.life) + 1
+        if self.fetch is None:
+            return self._is_passed(scenario, [self.poll] * count, solved=solved)
+        # Who asks how the task stands fetches its result in the end; others ask for nothing but the result.
+        ways: list[list[Operation]] = [[*[self.poll] * count, self.fetch], [self.fetch] * count]
+        return all(self._is_passed(scenario, way, solved=solved) for way in ways)
+
+    def _is_passed(self, scenario: Scenario, questions: Sequence[Operation], *, solved: bool) -> bool:
+        """Whether these questions, after a creation, are all answered as documented, and bring the token in the end."""
+        contract = self.contract
+        provider = StagedProvider(contract, VirtualClock(), scenario)
+        reader = Reader(contract)
+        text: str | None = None
+        task: Any = None
+        for operation in (self.create, *questions):
+            words = {"task": task_of(scenario), "task_id": task}
+            request = Builder(operation, contract, self.codec).build(contract.credential.sample, words)
+            event = reader.read(Exchange(request, provider.play(request).response, 0.0, 0.0), 0)
+            if event is None or event.answer is not Answer.STATE or event.response_errors or event.phase is Phase.OPEN:
+                return False
+            if operation is self.create:
+                task = event.raw_task
+            text = event.result_text
+        return not solved or (text is not None and any(token in text for token in provider.tokens))
+
+    def has_solution(self, *changes: Break) -> bool:
+        """Whether answers that are changed in this way still hold the token of the task."""
+        places = [self.poll.result, None if self.fetch is None else self.fetch.result]
+        pointers = [place.pointer for place in places if place is not None and place.area == "body"]
+        final = [change for change in changes if change.answer in ("", "succeeded")]
+        touched = [pointer for change in final for pointer in (*change.remove, *dict(change.set))]
+        return not any(pointer.startswith(touch) for pointer in pointers for touch in touched)
+
+    def changed(self, name: str, text: str, *changes: Break) -> Scenario:
+        """A scenario with changed answers: to be passed where they are still as documented."""
+        known = self.is_documented(*changes)
+        return self.scenario(
+            name,
+            text,
+            Expects.SUCCESS if known else Expects.EITHER,
+            changes=changes,
+            settings=Settings(solving=0.0),
+            turns=self.life,
+            seconds=self.wait * (len(self.life) + 1),
+        )
+
+
+def kebab(text: str) -> str:
+    """A text as part of the name of a scenario."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def refused_with(operation: Operation) -> int:
+    """The HTTP status from 400 on with which an operation is refused."""
+    return max(operation.answers["refused"].http, 400)

@@ -1,0 +1,146 @@
+"""What goes wrong with a task: it fails, is lost, never ready or without a solution, or its status is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pollproof.contract.model import Break, Phase, Role
+from pollproof.gate.scenario import Expects, Scenario, Turn
+from pollproof.gate.scenarios.builder import Catalogue, kebab
+from pollproof.reference.provider import Settings
+from pollproof.verify.reference_client import NEVER
+
+UNKNOWN = "POLLPROOF_UNKNOWN"
+"""A status that nobody documented."""
+
+
+def failures(of: Catalogue) -> Iterator[Scenario]:
+    """Every scenario of a task that comes to nothing."""
+    yield from _ends(of)
+    yield from _without_solutions(of)
+    yield from _in_other_words(of)
+    yield from _unknown(of)
+
+
+def _ends(of: Catalogue) -> Iterator[Scenario]:
+    """Tasks that fail, are lost, or are never ready."""
+    contract = of.contract
+    yield of.scenario(
+        "task-failed",
+        "The task fails after five seconds. That is final, and reported as a failure.",
+        Expects.FAILURE,
+        fails=True,
+    )
+    for each in contract.statuses.values():
+        if each.documented and each.phase in (Phase.FAILED, Phase.CANCELLED) and not each.value.endswith("*"):
+            yield of.asked(
+                f"status-{kebab(each.value)}",
+                f"The task ends as {each.value}. That is final, and reported as a failure.",
+                Expects.FAILURE,
+                Turn(first=2, phase=each.phase, status=each.value),
+            )
+    yield of.scenario(
+        "never-ready",
+        "The task is never finished. A client gives up within the limits of the documents, and says so.",
+        Expects.FAILURE,
+        settings=Settings(solving=NEVER),
+        seconds=of.patience,
+    )
+    yield of.asked(
+        "lost",
+        "At the second question the task is gone. A client does not go on asking, and says so.",
+        Expects.FAILURE,
+        Turn(first=2, lost=True),
+    )
+    yield of.scenario(
+        "expired",
+        "The task is gone after three seconds, before it was ready. A client does not go on asking, and says so.",
+        Expects.FAILURE,
+        settings=Settings(solving=NEVER, lifetime=3.0),
+        seconds=3.0 + 2 * of.wait,
+    )
+    if of.fetch is not None:
+        yield of.asked(
+            "result-gone",
+            "The task is done, and its result is gone. A client says so.",
+            Expects.FAILURE,
+            Turn((Role.FETCH,), lost=True),
+        )
+
+
+def _without_solutions(of: Catalogue) -> Iterator[Scenario]:
+    """Tasks that are ready, and there is nothing to return."""
+    if of.fetch is not None:
+        never = Turn((Role.FETCH,), phase=of.unfinished.phase, status=of.unfinished.status)
+        yield _unsolved(of, "ready-without-a-solution", "its result is never there", never)
+    for name, words, change in _empty_results(of):
+        if of.fetch is not None or not of.is_documented(change, solved=False):
+            yield _unsolved(of, name, words, changes=(change,))
+
+
+def _unsolved(of: Catalogue, name: str, words: str, *turns: Turn, changes: tuple[Break, ...] = ()) -> Scenario:
+    text = f"The task is ready, and {words}. There is nothing to return, so it is no success."
+    return of.asked(name, text, Expects.FAILURE, *turns, changes=changes, seconds=of.patience)
+
+
+def _empty_results(of: Catalogue) -> Iterator[tuple[str, str, Break]]:
+    """The ways in which an answer about a finished task can be without its solution: name, words, and the change."""
+    operation = of.poll if of.fetch is None else of.fetch
+    place = operation.result
+    if place is None or place.area != "body":
+        return
+    if of.fetch is None:
+        bare = Break("", operation.name, "succeeded", remove=(place.pointer,))
+        yield "ready-without-a-solution", "there is no solution", bare
+    if of.contract.body == "json":
+        null = Break("", operation.name, "succeeded", set=((place.pointer, None),))
+        yield "ready-with-a-null-solution", "its solution is null", null
+    if isinstance(of.kind.result, list):
+        empty = Break("", operation.name, "succeeded", set=((place.pointer, []),))
+        yield "ready-with-an-empty-list", "its result is an empty list", empty
+
+
+def _in_other_words(of: Catalogue) -> Iterator[Scenario]:
+    """The end of a task that is told in another way: the legal variants that the contract lists."""
+    asked = {operation.name for operation in (of.poll, of.fetch) if operation is not None}
+    for variant in of.contract.variants:
+        changes = tuple(each for each in variant.changes if each.operation in asked or not each.operation)
+        touched = {change.answer for change in changes}
+        for answer, turn in (("lost", Turn(first=2, lost=True)), ("failed", Turn(first=2, phase=Phase.FAILED))):
+            if answer not in touched:
+                continue
+            end = "is gone" if answer == "lost" else "has failed"
+            yield of.asked(
+                f"{'gone' if answer == 'lost' else answer}-{variant.name}",
+                f"The second question finds that the task {end}, in another form: {variant.text} That is final.",
+                Expects.FAILURE,
+                turn,
+                changes=tuple(change for change in changes if change.answer == answer),
+            )
+            break  # one way to end shows how it is told
+
+
+def _unknown(of: Catalogue) -> Iterator[Scenario]:
+    yield of.asked(
+        "unknown-status",
+        f"The second and the third question find the status {UNKNOWN}, which no document has; then the task is "
+        "ready. A client waits as ever, or gives up and says so.",
+        Expects.EITHER,
+        Turn(first=2, last=3, phase=Phase.RUNNING, status=UNKNOWN),
+    )
+    yield of.asked(
+        "unknown-status-for-ever",
+        f"From the second question on the status is {UNKNOWN}, which no document has. A client gives up in the end.",
+        Expects.FAILURE,
+        Turn(first=2, phase=Phase.RUNNING, status=UNKNOWN),
+        seconds=of.patience,
+    )
+    for value, status in of.contract.statuses.items():
+        if value.endswith("*") and status.phase in (Phase.FAILED, Phase.CANCELLED):
+            word = value[:-1] + "POLLPROOF_UNKNOWN"
+            yield of.asked(
+                f"status-{kebab(word)}",
+                f"The task ends as {word}, which no document has; its beginning says that it is an end.",
+                Expects.FAILURE,
+                Turn(first=2, phase=status.phase, status=word),
+            )

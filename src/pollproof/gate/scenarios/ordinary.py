@@ -1,0 +1,130 @@
+"""What goes well: tasks that are ready sooner or later, in every status on the way, with ids of every size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pollproof.contract.model import Break, Phase
+from pollproof.gate.scenario import Expects, Scenario, Turn
+from pollproof.gate.scenarios.builder import PATIENCE, Catalogue, kebab
+from pollproof.reference.provider import Settings
+
+USUAL = 30.0
+"""Seconds that a slow but usual task takes, where no document says how long tasks take."""
+
+IDENTIFIERS = (("2-to-the-31", 2**31), ("2-to-the-53", 2**53 + 1), ("2-to-the-63", 2**63))
+"""Ids at which numbers of some languages end."""
+
+
+def ordinary(of: Catalogue) -> Iterator[Scenario]:
+    """Every scenario of a task that goes well."""
+    yield from _times(of)
+    yield from _inline(of)
+    yield from _statuses(of)
+    yield from _identifiers(of)
+
+
+def _times(of: Catalogue) -> Iterator[Scenario]:
+    limits = of.contract.limits
+    yield of.scenario(
+        "smoke",
+        "An ordinary task, ready after five seconds. Every client that works returns its solution.",
+        Expects.SUCCESS,
+    )
+    yield of.scenario(
+        "ready-at-once",
+        "The first question finds the task ready. Its solution is returned.",
+        Expects.SUCCESS,
+        settings=Settings(solving=0.0),
+    )
+    yield of.asked(
+        "ready-after-one-poll",
+        "The second question finds the task ready. Its solution is returned.",
+        Expects.SUCCESS,
+    )
+    usual = max((each.at_most for each in of.contract.observations if each.kind == "solving-time"), default=USUAL)
+    yield of.scenario(
+        "slow-but-usual",
+        f"The task takes {usual:g} seconds, which is usual. A client waits for it.",
+        Expects.SUCCESS,
+        settings=Settings(solving=usual),
+    )
+    longest = limits.solving or PATIENCE
+    if limits.lifetime is not None:
+        longest = min(longest, limits.lifetime / 2)
+    yield of.scenario(
+        "longest-solving-time",
+        f"The task takes {longest:g} seconds, as long as any may. A client that waits returns the solution; "
+        "one that has lost its patience says so.",
+        Expects.EITHER,
+        settings=Settings(solving=longest),
+    )
+
+
+def _inline(of: Catalogue) -> Iterator[Scenario]:
+    for kind in of.contract.kinds.values():
+        if kind.inline:
+            yield of.scenario(
+                "result-in-the-creation",
+                "The creation's answer holds the solution. It is returned, and not asked for again.",
+                Expects.SUCCESS,
+                kind=kind,
+                seconds=0.0,
+            )
+            return
+
+
+def _statuses(of: Catalogue) -> Iterator[Scenario]:
+    known = [each for each in of.contract.statuses.values() if each.documented and not each.value.endswith("*")]
+    words = [each for each in known if each.phase in (Phase.WAITING, Phase.RUNNING)]
+    turns = [
+        Turn(first=number, last=number, phase=each.phase, status=each.value) for number, each in enumerate(words, 1)
+    ]
+    yield of.scenario(
+        "every-unfinished-status",
+        f"The task goes through {', '.join(each.value for each in words)}. None of them is an end; then it is ready.",
+        Expects.SUCCESS,
+        settings=Settings(solving=0.0),
+        turns=tuple(turns),
+        seconds=of.wait * (len(turns) + 1),
+    )
+    for each in known:
+        if each.phase is Phase.OPEN:
+            yield of.asked(
+                f"status-{kebab(each.value)}",
+                f"The task stands at {each.value}, of which no document says whether it is an end. "
+                "A client may wait, and must not return it as a success for ever.",
+                Expects.FAILURE,
+                Turn(first=2, phase=each.phase, status=each.value),
+            )
+    place = of.create.status
+    if place is not None and place.area == "body":
+        first = of.contract.path[0]
+        yield of.changed(
+            f"status-{kebab(first)}-in-the-creation",
+            f"The creation's answer says {first}. That is no result: the task is asked for.",
+            Break("", of.create.name, "created", set=((place.pointer, first),)),
+        )
+
+
+def _identifiers(of: Catalogue) -> Iterator[Scenario]:
+    echo = of.poll.echo
+    if echo is not None and echo.area == "body":
+        yield of.changed(
+            "id-not-echoed",
+            "Answers about the task do not repeat its id. The id that the creation gave is the one to go on with.",
+            Break("", of.poll.name, remove=(echo.pointer,)),
+        )
+    form = of.contract.task_id["type"]
+    if form not in ("integer", "digits"):
+        return
+    for name, number in IDENTIFIERS:
+        safe = form == "digits" or number <= 2**53
+        yield of.asked(
+            f"id-{name}",
+            f"The id of the task is {number}, " + ("a text of digits." if form == "digits" else "a number.")
+            + " It is asked for digit by digit."
+            + ("" if safe else " A client whose language has no such numbers may give up, and must not round."),
+            Expects.SUCCESS if safe else Expects.EITHER,
+            identifier=str(number) if form == "digits" else number,
+        )  # fmt: skip

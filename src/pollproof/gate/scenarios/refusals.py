@@ -1,0 +1,165 @@
+"""Errors: creations that are refused, and questions that are answered with every error that a provider has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from pollproof.contract.model import Break, Effect, ErrorCode, Operation, Role
+from pollproof.gate.scenario import Expects, Scenario, Turn
+from pollproof.gate.scenarios.builder import IN_THE_END, LAWFUL, PATIENCE, Catalogue, kebab, refused_with
+from pollproof.trace.exchange import Response
+
+AFTER: dict[Effect, tuple[Expects, float, str]] = {
+    Effect.FAILED: (Expects.FAILURE, math.inf, "the task has failed; that is final"),
+    Effect.LOST: (Expects.FAILURE, math.inf, "the task is gone; that is final"),
+    Effect.REFUSED: (Expects.FAILURE, math.inf, "the call was wrong; asking again helps nothing"),
+    Effect.BLOCKED: (Expects.FAILURE, math.inf, "the account is blocked; a client gives up or waits long"),
+    Effect.BUSY: (Expects.EITHER, 2, "the provider is busy; a client may wait and ask again, or give up"),
+    Effect.RUNNING: (Expects.SUCCESS, 2, "the task merely goes on; a client waits and asks again"),
+}
+"""What an error means for a client: the end that is asked for, the last question that gets it, and why."""
+
+SEEN = (400, 401, 403, 410, 422, 429, 503)
+"""HTTP statuses with which APIs refuse that have no codes for their errors (404 is that of a lost task)."""
+
+NO_TASK = "There is no task to ask for; a client says so."
+
+
+def refusals(of: Catalogue) -> Iterator[Scenario]:
+    """Every scenario of an error."""
+    yield from _codes(of)
+    yield from _http_errors(of)
+    yield from _errors_without_codes(of)
+    yield from _refused_creations(of)
+    yield from _busy_creations(of)
+    yield from _faults(of)
+
+
+def _codes(of: Catalogue) -> Iterator[Scenario]:
+    for error in of.contract.errors.values():
+        if error.operations and of.poll.name not in error.operations:
+            continue
+        expects, last, meaning = AFTER[error.effect]
+        for http in _statuses_of_errors(of.poll, error.effect):
+            yield of.asked(
+                f"error-{kebab(error.code)}-{http}",
+                f"The second question is answered {error.code} with HTTP {http}: {meaning}.",
+                expects,
+                Turn(first=2, last=last, code=error.code, http=http),
+            )
+
+
+def _http_errors(of: Catalogue) -> Iterator[Scenario]:
+    """Errors whose HTTP status is all that tells them apart."""
+    for condition, effect in of.poll.effects:
+        if of.contract.errors or condition.at.area != "http" or condition.comparison != "in":
+            continue
+        expects, last, meaning = AFTER[effect]
+        for http in sorted(set(condition.operand) & set(SEEN)):
+            yield of.asked(
+                f"error-{http}",
+                f"The second question is refused with HTTP {http}: {meaning}.",
+                expects,
+                Turn(first=2, last=last, code="", http=http),
+            )
+
+
+def _statuses_of_errors(operation: Operation, effect: Effect = Effect.REFUSED) -> tuple[int, ...]:
+    """The HTTP statuses with which an error code comes: in SOAP no other than 200, errors by HTTP are Faults there."""
+    if operation.element:
+        return (200,)
+    return (200, refused_with(operation), *((429,) if effect is Effect.BUSY else ()))
+
+
+def _errors_without_codes(of: Catalogue) -> Iterator[Scenario]:
+    """Errors of an API with codes that have none this time."""
+    place = of.poll.error_code
+    if place is None or place.area != "body" or of.poll.element or not of.contract.errors:
+        return
+    name, pointer = of.poll.name, place.pointer
+    for word, change in (
+        ("no", Break("", name, "refused", remove=(pointer,))),
+        ("a-null", Break("", name, "refused", set=((pointer, None),))),
+        ("an-empty", Break("", name, "refused", set=((pointer, ""),))),
+    ):
+        yield of.asked(
+            f"error-with-{word}-code",
+            f"From the second question on the answer is an error with {word.replace('-', ' ')} code. An error it is; "
+            f"{IN_THE_END[0].lower()}{IN_THE_END[1:]}",
+            Expects.FAILURE,
+            Turn(first=2, code=of.contract.refusals.invalid_request),
+            changes=(change,),
+            seconds=of.patience,
+        )
+
+
+def _refused_creations(of: Catalogue) -> Iterator[Scenario]:
+    cases = [
+        (error.code, http) for error in _of_creations(of, Effect.REFUSED) for http in _statuses_of_errors(of.create)
+    ]
+    for code, http in cases or [("", refused_with(of.create)), ("", 401), ("", 403)]:
+        yield of.scenario(
+            f"creation-refused-{kebab(code) + '-' if code else ''}{http}",
+            f"The creation is refused{f' with {code}' if code else ''}, HTTP {http}. {NO_TASK}",
+            Expects.FAILURE,
+            turns=(Turn((Role.CREATE,), code=code, http=http),),
+            seconds=of.wait,
+        )
+
+
+def _of_creations(of: Catalogue, *effects: Effect) -> list[ErrorCode]:
+    """The errors of these effects that a creation can be answered with."""
+    errors = of.contract.errors.values()
+    return [
+        each for each in errors if each.effect in effects and (not each.operations or of.create.name in each.operations)
+    ]
+
+
+def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
+    """Creations that are turned away for a while."""
+    for error in _of_creations(of, Effect.BUSY):
+        for http in _statuses_of_errors(of.create):
+            yield of.scenario(
+                f"creation-busy-{kebab(error.code)}-{http}",
+                f"The first creation is answered {error.code} with HTTP {http}. A client tries again after a while, or "
+                "gives up and says so.",
+                Expects.EITHER,
+                turns=(Turn((Role.CREATE,), last=1, code=error.code, http=http),),
+            )
+    for error in _of_creations(of, Effect.BUSY, Effect.BLOCKED)[:1]:
+        yield of.scenario(
+            "creation-busy-for-ever",
+            f"Every creation is answered {error.code}. {NO_TASK}",
+            Expects.FAILURE,
+            turns=(Turn((Role.CREATE,), code=error.code),),
+            seconds=PATIENCE,
+        )
+
+
+def _faults(of: Catalogue) -> Iterator[Scenario]:
+    """Faults of SOAP, which come with HTTP 500 (SOAP 1.1, 6.2)."""
+    if not of.poll.element:
+        return
+    body = of.codec.write({"Fault": {"faultcode": "SOAP-ENV:Server", "faultstring": "Something went wrong"}})
+    fault = Response(500, {"Content-Type": of.codec.content_type}, body)
+    yield of.asked(
+        "fault-500-once",
+        f"The second question is answered with a SOAP Fault, HTTP 500. {LAWFUL}",
+        Expects.EITHER,
+        Turn(first=2, last=2, response=fault),
+    )
+    yield of.asked(
+        "fault-500",
+        f"From the second question on the answer is a SOAP Fault, HTTP 500. {IN_THE_END}",
+        Expects.FAILURE,
+        Turn(first=2, response=fault),
+        seconds=of.patience,
+    )
+    yield of.scenario(
+        "creation-fault-500",
+        f"Every creation is answered with a SOAP Fault, HTTP 500. {NO_TASK}",
+        Expects.FAILURE,
+        turns=(Turn((Role.CREATE,), response=fault),),
+        seconds=PATIENCE,
+    )

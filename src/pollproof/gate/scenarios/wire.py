@@ -1,0 +1,125 @@
+"""What goes wrong on the wire: answers that are broken, slow, huge, cut short, or never come."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pollproof.contract.model import Role
+from pollproof.gate.faults import Manner
+from pollproof.gate.scenario import Expects, Scenario, Turn
+from pollproof.gate.scenarios.builder import IN_THE_END, LAWFUL, PATIENCE, Catalogue
+from pollproof.trace.exchange import Response
+
+HUGE = 4 * 1024 * 1024
+"""Characters of a huge answer."""
+
+SLOW = 8.0
+"""Seconds that a slow answer takes: below the time limits that clients have."""
+
+SILENCE = 360.0
+"""Seconds after which the connection ends of a request that is never answered: beyond the time limits that clients
+have. Nobody can be told from outside to wait for longer, so a client without a limit of its own waits for this end."""
+
+MALFORMED = b'{"errorId": 0, "status": "rea<'
+
+
+def wire(of: Catalogue) -> Iterator[Scenario]:
+    """Every scenario of an answer that does not arrive as it should."""
+    for name, words, turn in _troubles(of):
+        once = replace(turn, first=2, last=2)
+        yield of.asked(
+            _ONCE[name],
+            f"The second question {words}. {LAWFUL}",
+            Expects.EITHER,
+            once,
+            seconds=3 * of.wait + turn.delay,
+        )
+        yield of.asked(
+            f"{name}-for-ever",
+            f"From the second question on every one {words}. {IN_THE_END}",
+            Expects.FAILURE,
+            replace(turn, first=2, last=math.inf),
+            seconds=of.patience + _TRIES * turn.delay,
+        )
+    yield from _answers_that_come(of)
+    for name, words, turn in _troubles(of):
+        creation = replace(turn, roles=(Role.CREATE,), last=math.inf, phase=None, status="")
+        yield of.scenario(
+            f"creation-{name}",
+            f"The first creation {words}. A client tries again, or gives up and says so.",
+            Expects.EITHER,
+            turns=(replace(creation, last=1),),
+            seconds=3 * of.wait + turn.delay,
+        )
+        yield of.scenario(
+            f"creation-{name}-for-ever",
+            f"Every creation {words}. {IN_THE_END}",
+            Expects.FAILURE,
+            turns=(creation,),
+            seconds=PATIENCE + _TRIES * turn.delay,
+        )
+
+
+_TRIES = 4
+"""How often a lawful client asks in vain, more or less."""
+
+_ONCE = {
+    "malformed": "malformed-answer",
+    "empty": "empty-answer",
+    "truncated": "truncated-answer",
+    "reset": "reset-connection",
+    "no-answer": "no-answer",
+}
+
+
+def _troubles(of: Catalogue) -> Iterator[tuple[str, str, Turn]]:
+    """Answers of which nothing is left that could be read: name, words about a request, and what happens to it."""
+    kind = {"Content-Type": of.codec.content_type}
+    yield "malformed", "gets an answer that cannot be read", Turn(response=Response(200, kind, MALFORMED))
+    yield "empty", "gets an answer without a body", Turn(response=Response(200, kind, b""))
+    yield (
+        "truncated",
+        "is answered with half of the answer, and the connection ends",
+        replace(of.unfinished, manner=Manner.CUT),
+    )
+    yield "reset", "is not answered: the connection is reset", replace(of.unfinished, manner=Manner.RESET)
+    silence = min(SILENCE, (of.contract.limits.lifetime or math.inf) / 2)
+    yield (
+        "no-answer",
+        f"is not answered: the connection stays open, and ends after {silence:g} seconds",
+        replace(of.unfinished, manner=Manner.SILENT, delay=silence),
+    )
+
+
+def _answers_that_come(of: Catalogue) -> Iterator[Scenario]:
+    """Answers that are all there in the end."""
+    yield of.asked(
+        "stale-connection",
+        "After the first answer the connection ends without a word, as idle ones do. A client opens another one.",
+        Expects.EITHER,
+        replace(of.unfinished, manner=Manner.STALE),
+    )
+    yield of.asked(
+        "slow-answer",
+        f"The second question is answered after {SLOW:g} seconds. A client waits for it, or asks again, or gives up.",
+        Expects.EITHER,
+        replace(of.unfinished, first=2, last=2, delay=SLOW),
+        seconds=4 * of.wait + SLOW,
+    )
+    yield of.scenario(
+        "slow-for-ever",
+        f"Every answer takes {SLOW:g} seconds. A client that waits for them returns the solution; one that does not "
+        "says so.",
+        Expects.EITHER,
+        turns=(Turn((Role.CREATE, Role.POLL, Role.FETCH), delay=SLOW),),
+        seconds=3 * (SLOW + of.wait),
+    )
+    yield of.asked(
+        "huge-answer",
+        f"The second question gets {HUGE // 1024 // 1024} MiB that say that the task goes on. A client reads it, or "
+        "gives up and says so.",
+        Expects.EITHER,
+        replace(of.unfinished, first=2, last=2, padding=HUGE),
+    )

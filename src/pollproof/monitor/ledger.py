@@ -1,0 +1,124 @@
+"""The ledger: the verdict of every clause, and how often each was exercised. Worst wins; violated never heals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from pollproof.clauses import Violation
+from pollproof.contract.model import Clause, Level
+from pollproof.monitor.coverage import Seen
+from pollproof.trace.exchange import Slice
+
+
+class Verdict(Enum):
+    """What a run says of a clause."""
+
+    UNEXERCISED = "unexercised"
+    HELD = "held"
+    VIOLATED = "violated"
+
+
+class Outcome(Enum):
+    """How a run ended; the value is its word in reports, `status` its exit status."""
+
+    PASSED = "passed"
+    VIOLATED = "violated"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+    @property
+    def status(self) -> int:
+        return {"passed": 0, "violated": 1, "inconclusive": 3, "error": 4}[self.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A violation with the part of the trace that shows it."""
+
+    violation: Violation
+    trace: Slice
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known about one clause: how often it was exercised, how often broken, and the shortest evidence.
+
+    `first` counts the exchanges that had been judged when it was first broken, that one included.
+    """
+
+    clause: Clause
+    exercised: int = 0
+    violations: int = 0
+    evidence: Evidence | None = None
+    first: int | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.evidence is not None:
+            return Verdict.VIOLATED
+        return Verdict.HELD if self.exercised else Verdict.UNEXERCISED
+
+
+class Ledger:
+    """The entries of all clauses that a run judges, in the order of the contract.
+
+    `exchanges` were judged so far, and `seen` is what they have shown.
+    """
+
+    def __init__(self, clauses: Iterable[Clause]) -> None:
+        self.entries = {clause.id: Entry(clause) for clause in clauses}
+        self.violations = 0
+        self.exchanges = 0
+        self.seen = Seen()
+
+    def __getitem__(self, identifier: str) -> Entry:
+        return self.entries[identifier]
+
+    def add(self, identifier: str, evidence: Evidence) -> None:
+        """Record a violation; the shortest evidence is kept."""
+        entry = self.entries[identifier]
+        entry.exercised += 1
+        entry.violations += 1
+        self.violations += 1
+        if entry.first is None:
+            entry.first = self.exchanges
+        if entry.evidence is None or len(evidence.trace) < len(entry.evidence.trace):
+            entry.evidence = evidence
+
+    def clear(self) -> None:
+        """Forget everything that was said of the clauses."""
+        for entry in self.entries.values():
+            entry.exercised, entry.violations, entry.evidence, entry.first = 0, 0, None, None
+        self.violations = self.exchanges = 0
+        self.seen.clear()
+
+    def absorb(self, other: Ledger) -> None:
+        """Add what another ledger of the same clauses says; of evidence the shorter stays."""
+        for identifier, entry in other.entries.items():
+            own = self.entries[identifier]
+            own.exercised += entry.exercised
+            own.violations += entry.violations
+            if entry.evidence is not None and (
+                own.evidence is None or len(entry.evidence.trace) < len(own.evidence.trace)
+            ):
+                own.evidence = entry.evidence
+            if own.first is None and entry.first is not None:
+                own.first = self.exchanges + entry.first
+        self.violations += other.violations
+        self.exchanges += other.exchanges
+        self.seen.add(other.seen)
+
+    def violated(self, *levels: Level) -> list[Entry]:
+        """The violated entries of these levels (all levels when none is given)."""
+        wanted = levels or tuple(Level)
+        return [
+            entry
+            for entry in self.entries.values()
+            if entry.verdict is Verdict.VIOLATED and entry.clause.level in wanted
+        ]
+
+    def unexercised(self) -> list[Entry]:
+        """The entries that nothing has exercised."""
+        return [entry for entry in self.entries.values() if entry.verdict is Verdict.UNEXERCISED]

@@ -1,0 +1,239 @@
+"""The monitor: folds the exchanges of a trace into histories and asks every clause about each. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from pollproof.clauses import HELD, KINDS, Violation
+from pollproof.clauses.kinds import Finding
+from pollproof.contract.model import Clause, Contract, Operation, Role, Subject
+from pollproof.monitor.coverage import Watch
+from pollproof.monitor.ledger import Entry, Evidence, Ledger
+from pollproof.monitor.recent_trace import RecentTrace
+from pollproof.tasks.state import Account, TaskState
+from pollproof.trace.client_outcome import OPERATION
+from pollproof.trace.events import Event, Reader
+from pollproof.trace.exchange import Exchange, Slice
+
+MAXIMUM_CONTEXT = 6
+"""Exchanges of other tasks just before a violation that are shown with it: they may be its cause."""
+
+MAXIMUM_VIOLATIONS = 25
+"""Violations of one clause after which no shorter evidence is looked for."""
+
+MAXIMUM_OWN = 4_096
+"""Exchanges of one task that are known by number where not all of the trace is kept: the first and the last ones."""
+
+
+Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, bool, bool]
+"""A clause ready to be asked: its function, parameters and entry, whether it is `ordered`, and about the account."""
+
+
+def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
+    """The clauses of a contract that are about these subjects (all when none is given)."""
+    return tuple(clause for clause in contract.clauses if not subjects or clause.subject in subjects)
+
+
+class _Checks:
+    """The clauses by which the events of one operation are judged.
+
+    The `plain` ones find the same in all events that are `alike`, so they are asked about the first of them only.
+    """
+
+    __slots__ = ("_held", "alike", "every", "others", "plain")
+
+    def __init__(self) -> None:
+        self.every: list[Check] = []
+        self.others: list[Check] = []
+        self.plain: list[Check] = []
+        self.alike: Callable[[Event], int] | None = None
+        self._held: dict[int, list[Entry]] = {}
+
+    def of(self, event: Event, *, twice: bool) -> list[Check]:
+        """The clauses that are to be asked about an event; what an earlier one has answered for it is counted."""
+        if self.alike is None or twice or event.request_errors or event.response_errors:
+            return self.every
+        number = self.alike(event)
+        held = self._held.get(number)
+        if held is None:
+            found = [(entry, judge(_STRANGER, event, parameters)) for judge, parameters, entry, _, _ in self.plain]
+            if any(isinstance(finding, Violation) for _, finding in found):
+                return self.every
+            held = self._held[number] = [entry for entry, finding in found if finding is HELD]
+        for entry in held:
+            entry.exercised += 1
+        return self.others
+
+
+class Monitor:
+    """Judges one trace, exchange by exchange. `ledger` may be shared by the monitors of several traces.
+
+    `whole` tells whether the trace holds all that was said about its tasks. With `remember` the monitor keeps no
+    exchange and knows only that many tasks at a time, so that a trace of any length takes the same memory; evidence
+    then consists of numbers, for which the source of the trace can be read again. With `recent` a trace that cannot be
+    read again takes bounded memory too: about that many exchanges are kept, and the tasks that were heard of in them;
+    of all others that there were such ids. `watched` are the clauses of whose deadlines it is counted which sides were
+    seen (those that are judged when none are given).
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        clauses: Iterable[Clause],
+        ledger: Ledger | None = None,
+        *,
+        whole: bool = True,
+        remember: int | None = None,
+        recent: int | None = None,
+        watched: Iterable[Clause] | None = None,
+    ) -> None:
+        self.reader = reader
+        self.clauses = tuple(clauses)
+        self.ledger = Ledger(self.clauses) if ledger is None else ledger
+        watches = any(KINDS[clause.kind].streaks for clause in self.clauses)
+        self.account = Account(whole=whole, remember=remember, watches=watches, spends=recent is not None)
+        self.trace: list[Exchange] = []
+        self.window = None if recent is None else RecentTrace(recent)
+        self.skipped = 0
+        self._note = Watch(reader.contract, self.clauses if watched is None else watched, self.ledger.seen).note
+        self.forgets: Callable[[int, str], None] | None = None
+        self._keeps = remember is None and recent is None
+        self._count = 0
+        self._numbers: dict[str, list[int]] = {}
+        self._limits = reader.contract.limits
+        self._checks = {
+            (operation.name, probe): self._select(operation, probe)
+            for operation in (*reader.contract.operations.values(), OPERATION)
+            for probe in (None, *reader.contract.probe_names)
+        }
+
+    def _select(self, operation: Operation, probe: str | None) -> _Checks:
+        """The clauses that an exchange of this operation, with this fault in its request, can say anything about."""
+        selected = _Checks()
+        for clause in self.clauses:
+            kind = KINDS[clause.kind]
+            if operation.role not in kind.roles or (probe is not None and not kind.probes):
+                continue
+            if getattr(clause.parameters, "operation", operation.name) != operation.name:
+                continue
+            if getattr(clause.parameters, "probe", probe) != probe:
+                continue
+            of_account = kind.scope == "account"
+            check = kind.judge, clause.parameters, self.ledger[clause.id], kind.ordered, of_account
+            selected.every.append(check)
+            if kind.alike is None or operation.role is Role.FETCH or selected.alike not in (None, kind.alike):
+                selected.others.append(check)
+            else:
+                selected.alike = kind.alike
+                selected.plain.append(check)
+        return selected
+
+    def reset(self) -> None:
+        """Begin a new trace; the ledger keeps what the last one showed."""
+        old = self.account
+        self.account = Account(whole=old.whole, remember=old.remember, watches=old.watches, spends=old.spends)
+        self.trace = []
+        if self.window is not None:
+            self.window.clear()
+        self._count = 0
+        self._numbers = {}
+
+    def observe(self, exchange: Exchange, number: int | None = None, *, judged: bool = True) -> Event | None:
+        """Judge one more exchange; its event, or None where it belongs to no operation (`skipped` counts those).
+
+        `number` is its place in the trace where not all of it is observed. One that is not `judged` is only taken in.
+        """
+        if number is None:
+            number = self._count
+        self._count = number + 1
+        self.ledger.exchanges += 1
+        if self._keeps:
+            self.trace.append(exchange)
+        elif self.window is not None:
+            self.window.add(number, exchange)
+        event = self.reader.read(exchange, number)
+        if event is None:
+            self.skipped += 1
+            return None
+        account, task = self.account, event.task
+        if event.operation.role is Role.CREATE:
+            account.note_creation(event)
+        history = _STRANGER
+        if task is not None:
+            history = account.tasks.get(task, _STRANGER)
+            numbers = self._numbers.get(task)
+            if numbers is None:
+                self._numbers[task] = [number]
+            else:
+                numbers.append(number)
+                if len(numbers) > MAXIMUM_OWN and not self._keeps:
+                    del numbers[MAXIMUM_OWN // 4 : MAXIMUM_OWN // 2]
+        self._note(history, event, account)
+        twice = task in account.twice
+        # Of answers that were on their way at the same time nobody knows which was given first.
+        unordered = exchange.sent < history.answered
+        checks = self._checks[event.operation.name, exchange.probe].of(event, twice=twice) if judged else []
+        if twice or unordered:
+            # With two tasks of this id, nothing that is said of one of them can be held against it.
+            checks = [check for check in checks if (check[4] or not twice) and not (unordered and check[3])]
+        for judge, parameters, entry, _, of_account in checks:
+            finding = judge(account if of_account else history, event, parameters)
+            if finding is HELD:
+                entry.exercised += 1
+            elif finding is not None:
+                self._violate(entry, event, cast(Violation, finding))
+        for forgotten in account.fold(event, self._limits):
+            self._numbers.pop(forgotten, None)
+            if self.forgets is not None:
+                self.forgets(number, forgotten)
+        if not self._keeps and task is not None and task not in account.tasks:
+            self._numbers.pop(task, None)  # of a task that is not known nothing can be told later
+        if self.window is not None and self.window.is_full:
+            self._let_go(self.window)
+        return event
+
+    def _let_go(self, window: RecentTrace) -> None:
+        """Forget the tasks of which nothing was heard lately, with their exchanges."""
+        since = window.horizon()
+        for task, history in list(self.account.tasks.items()):
+            numbers = self._numbers.get(task)
+            if (numbers[-1] if numbers else history.created or 0) < since:
+                self.forget(task)
+        self.account.forget_streaks(since)
+        window.keep(since, self._numbers.values())
+
+    def forget(self, task: str) -> None:
+        """Forget a task, as if too many others had been heard of since."""
+        self.account.forget(task)
+        self._numbers.pop(task, None)
+
+    def _violate(self, entry: Entry, event: Event, violation: Violation) -> None:
+        if entry.violations >= MAXIMUM_VIOLATIONS:
+            entry.exercised += 1
+            entry.violations += 1
+            self.ledger.violations += 1
+            return
+        number, task = event.number, event.task
+        if violation.number is not None:
+            number = violation.number
+            task = next((each for each in violation.tasks if number in self._numbers.get(each, ())), None)
+        own = self._numbers.get(task, []) if task is not None else []
+        numbers = {number, *violation.since, *own}
+        for other in violation.tasks:
+            numbers.update(self._numbers.get(other, ()))
+        earlier = [place for place in own if place < number]
+        if earlier and number - max(earlier) - 1 <= MAXIMUM_CONTEXT:
+            numbers |= set(range(max(earlier) + 1, number))
+        chosen = tuple(sorted(place for place in numbers if place <= event.number))
+        if self.window is not None:
+            chosen = tuple(place for place in chosen if place in self.window)
+        shown: tuple[Exchange, ...] = ()
+        if self._keeps or self.window is not None:
+            kept = self.trace if self.window is None else self.window
+            shown = tuple(kept[place] for place in chosen)
+        self.ledger.add(entry.clause.id, Evidence(violation, Slice(chosen, shown)))
+
+
+_STRANGER = TaskState("", None)
+"""The history of a task of which nothing is known."""

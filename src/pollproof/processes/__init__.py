@@ -1,0 +1,1 @@
+"""Foreign programs: starting, supervising and ending them."""

@@ -1,0 +1,236 @@
+"""The command under test: started once for each scenario, bounded in everything, and nothing of it survives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from pollproof.processes.tree import MARK, adopting, end_all, marked
+from pollproof.processes.watchdog_client import OWNER, owner
+
+KEPT = 16 * 1024
+"""Bytes that are kept of the beginning of each output, and as many of its end."""
+
+LAST = 300
+"""Characters of the output that a message shows."""
+
+MAXIMUM_OUTPUT = 32 * 1024 * 1024
+"""Bytes of both outputs together after which a command is ended."""
+
+MAXIMUM_PROCESSES = 256
+"""Processes of one command at a time after which it is ended."""
+
+LOOK = 0.05
+"""Real seconds between two looks at a running command."""
+
+COUNT_EVERY = 10
+"""Looks between two counts of its processes."""
+
+GRACE = 0.2
+"""Real seconds for the rest of the output when the command has ended and a child of its still holds the pipe."""
+
+TOKEN = re.compile(rb"token-[0-9a-f]{20}")
+
+
+class CannotStart(Exception):
+    """The command could not be started; the message is one sentence."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a command ended.
+
+    `status` is its exit status (minus the number of the signal that ended it), None where it had to be ended; then
+    `stopped` says why. `output` is what it printed, in which the solution is looked for, `errors` what it wrote to its
+    standard error. `cut` tells that it was ended because its real time was over, which proves nothing about it.
+    """
+
+    status: int | None
+    stopped: str | None
+    seconds: float
+    output: Output
+    errors: Output
+    cut: bool = False
+
+    @property
+    def words(self) -> str:
+        """How it ended, in few words."""
+        if self.stopped is not None:
+            return self.stopped
+        if self.status is not None and self.status < 0:
+            with contextlib.suppress(ValueError):
+                return f"ended by {signal.Signals(-self.status).name}"
+        return f"exit status {self.status}"
+
+    @property
+    def last_words(self) -> str:
+        """The last of what it wrote, on one line: of its standard error, where people look for what went wrong."""
+        return self.errors.end() or self.output.end()
+
+
+class Output:
+    """What a command wrote to one stream: its beginning and its end, and the one-time tokens in all of it."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._head = b""
+        self._tail = b""
+        self._found: dict[str, None] = {}
+        self._rest = b""
+
+    def add(self, data: bytes) -> None:
+        """Take in more output."""
+        self.total += len(data)
+        room = KEPT - len(self._head)
+        self._head += data[:room]
+        self._tail = (self._tail + data[max(room, 0) :])[-KEPT:]
+        seen = self._rest + data
+        for match in TOKEN.finditer(seen):
+            self._found.setdefault(match[0].decode())
+        self._rest = seen[-32:]
+
+    @property
+    def tokens(self) -> list[str]:
+        """The one-time tokens, each once, in the order in which they were first written."""
+        return list(self._found)
+
+    @property
+    def head(self) -> str:
+        return self._head.decode("utf-8", "replace")
+
+    @property
+    def tail(self) -> str:
+        """The end of the output, as far as `head` does not hold it."""
+        return self._tail.decode("utf-8", "replace")
+
+    @property
+    def left_out(self) -> int:
+        """Bytes between the two."""
+        return self.total - len(self._head) - len(self._tail)
+
+    def end(self) -> str:
+        """The last of it on one line, for messages."""
+        lines = [line.strip() for line in (self.head + self.tail).splitlines() if line.strip()]
+        return " / ".join(lines)[-LAST:]
+
+
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    timeout: float,
+    stop: Callable[[], str | None] = lambda: None,
+) -> Ended:
+    """Run a command to its end, or end it: after `timeout` real seconds, or when `stop` gives a reason.
+
+    Raises `CannotStart`.
+    """
+    folder = tempfile.mkdtemp(prefix=f"{owner()}-")
+    mark = os.path.basename(folder)
+    own = {**environment, "TMPDIR": folder, MARK: mark, OWNER: owner()}
+    started = time.monotonic()
+    try:
+        with adopting() as adopted:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    env=own,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
+            output, errors = Output(), Output()
+            streams = (process.stdout, output), (process.stderr, errors)
+            readers = [threading.Thread(target=read, args=each, daemon=True) for each in streams]
+            for reader in readers:
+                reader.start()
+            stopped: str | None = None
+            cut = False
+            try:
+                stopped = _watch(process, mark, (output, errors), started + timeout, timeout, stop)
+                cut = stopped == _over(timeout)
+            finally:
+                if stopped is None and process.returncode is not None:
+                    _join(readers, GRACE)
+                end_all(process, mark, adopted)
+                _join(readers)
+        status = None if stopped is not None else process.returncode
+        return Ended(status, stopped, time.monotonic() - started, output, errors, cut)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read(source: IO[bytes], output: Output) -> None:
+    """Take in all that is written to a pipe, and close it."""
+    with source as stream, contextlib.suppress(OSError, ValueError):
+        while data := os.read(stream.fileno(), 65536):
+            output.add(data)
+
+
+def _join(threads: Iterable[threading.Thread], seconds: float | None = None) -> None:
+    """Wait for the end of all threads, no longer than some seconds together."""
+    end = None if seconds is None else time.monotonic() + seconds
+    for thread in threads:
+        thread.join(None if end is None else max(end - time.monotonic(), 0.0))
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    mark: str,
+    outputs: Sequence[Output],
+    end: float,
+    timeout: float,
+    stop: Callable[[], str | None],
+) -> str | None:
+    """Wait for the end of the command; why it must be ended, or None when it has."""
+    looks = 0
+    while True:
+        if _has_ended(process, LOOK):
+            return None
+        looks += 1
+        if time.monotonic() > end:
+            return _over(timeout)
+        if sum(output.total for output in outputs) > MAXIMUM_OUTPUT:
+            return f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
+        if looks % COUNT_EVERY == 0 and len(marked(mark)) > MAXIMUM_PROCESSES:
+            return f"started more than {MAXIMUM_PROCESSES} processes"
+        reason = stop()
+        if reason is not None:
+            return reason
+
+
+def _over(timeout: float) -> str:
+    return f"still running after {timeout:g} real seconds"
+
+
+def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait that long for the end of a command; whether it has come."""
+    if not hasattr(os, "pidfd_open"):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        return process.poll() is not None
+    # Popen.wait looks at growing intervals, which would cost each scenario some 20 ms.
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return process.poll() is not None
+    try:
+        select.select([descriptor], [], [], seconds)
+    finally:
+        os.close(descriptor)
+    return process.poll() is not None

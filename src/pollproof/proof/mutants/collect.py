@@ -1,0 +1,95 @@
+"""The mutants and legal variants of a contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pollproof.clock import Clock, VirtualClock
+from pollproof.contract.model import Break, Clause, Contract, Role, Subject, Variant
+from pollproof.loading.errors import nearest
+from pollproof.proof.mutants.faults import MAKERS, Fault
+from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.verify.reference_client import ReferenceClient
+
+
+class MutantError(ValueError):
+    """A mutant that does not exist; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A reference with one clause broken. `name` says how, in words.
+
+    `companions` are clauses that cannot be kept when this one is broken.
+    """
+
+    name: str
+    clause: Clause
+    contract: Contract
+    provider_type: type[ReferenceProvider] = ReferenceProvider
+    client_type: type[ReferenceClient] = ReferenceClient
+    settings: Settings = field(default_factory=Settings)
+    changes: tuple[Break, ...] = ()
+    companions: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> Subject:
+        return self.clause.subject
+
+    def provider(self, clock: Clock | None = None) -> ReferenceProvider:
+        """The mutant provider on a clock (a virtual one when none is given)."""
+        return self.provider_type(self.contract, clock or VirtualClock(), self.settings, self.changes)
+
+
+def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
+    """The mutants of one clause: those its contract writes down, and those that follow from its kind."""
+    faults = [Fault(change.name, changes=(change,)) for change in clause.breaks]
+    maker = MAKERS.get(clause.kind)
+    if maker is not None and not clause.breaks:
+        faults += maker(contract, clause)
+    companions: tuple[str, ...] = ()
+    if clause.kind == "unique-id":  # an id that is given twice is given twice in batches too
+        companions = tuple(other.id for other in contract.clauses if other.kind == "batch-entries")
+    fetch = contract.operation_of(Role.FETCH)
+    if clause.kind == "result-own" and fetch is not None and fetch.echo is not None:
+        # A result that names its task cannot be another's without naming another.
+        companions = tuple(other.id for other in contract.clauses if other.kind == "echo")
+    if clause.kind in ("retry-after-kept", "no-hot-loop"):
+        companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
+    if clause.kind == "poll-budget" and contract.budget_reachable is False:
+        # More polls than the budget within the lifetime take less than the wait between two of them.
+        companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
+    return [
+        Mutant(fault.name, clause, contract, fault.provider, fault.client, fault.settings, fault.changes, companions)
+        for fault in faults
+    ]
+
+
+def mutants(contract: Contract) -> list[Mutant]:
+    """All mutants of a contract, in the order of its clauses."""
+    return [mutant for clause in contract.clauses for mutant in mutants_of(contract, clause)]
+
+
+def mutant_named(contract: Contract, name: str) -> Mutant:
+    """The mutant provider of that name, or the first of a clause id; raises `MutantError`."""
+    found = [mutant for mutant in mutants(contract) if mutant.subject is Subject.PROVIDER]
+    for mutant in found:
+        if name in (mutant.name, mutant.clause.id):
+            return mutant
+    words = [mutant.name for mutant in found] + [mutant.clause.id for mutant in found]
+    raise MutantError(f"'{name}' is no mutant of {contract.name}{nearest(name, words)}")
+
+
+def variants_of(contract: Contract, clause: Clause) -> list[Variant]:
+    """The legal variants that show the freedom of a clause."""
+    return [variant for variant in contract.variants if clause.id in variant.clauses]
+
+
+def variant_settings(variant: Variant) -> Settings:
+    """The settings of a reference that is this variant."""
+    return Settings(**variant.settings)
+
+
+def variant_provider(contract: Contract, variant: Variant, clock: Clock | None = None) -> ReferenceProvider:
+    """The reference provider as a legal variant."""
+    return ReferenceProvider(contract, clock or VirtualClock(), variant_settings(variant), variant.changes)

@@ -1,0 +1,1 @@
+"""The pytest plugin: the compliance suite, fixtures, and clients as test items."""

@@ -1,0 +1,64 @@
+"""What the fixture `pollproof_gate` does: the whole gate for one command, in a test."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
+from pollproof.gate.scenarios import scenarios as scenarios_of
+from pollproof.gate.selection import selected
+from pollproof.gate.tasks import with_task
+from pollproof.loading import load_contract
+from pollproof.pytest_plugin.plugin import ClauseWarning
+from pollproof.report.document import Document, failing, with_again
+from pollproof.report.gated import document_of_gate
+from pollproof.report.reproduce import gate_command
+from pollproof.report.terminal import violation_lines
+
+
+def judge_command(
+    provider: str,
+    command: Sequence[str],
+    *,
+    scenarios: str | Iterable[str] | None = None,
+    task: Mapping[str, Any] | None = None,
+    clock: str = "auto",
+    timeout: float = TIMEOUT,
+    budget: float = BUDGET,
+    strict: bool = False,
+    require_all: bool = False,
+) -> Document:
+    """Let a command meet the scenarios, and fail the running test where it breaks a rule or cannot be judged."""
+    __tracebackhide__ = True
+    contract = load_contract(provider)
+    known = with_task(contract, scenarios_of(contract), task)
+    chosen = tuple(selected(known, scenarios))
+    gating = judge(Gate(contract, tuple(command), chosen, known[0], clock, timeout, budget))
+    document = document_of_gate(gating, strict=strict, require_all=require_all)
+    again = gate_command(
+        provider,
+        command,
+        clock=clock,
+        timeout=None if timeout == TIMEOUT else timeout,
+        budget=None if budget == BUDGET else budget,
+        strict=strict,
+    )
+    document = with_again(document, again)
+    broken = failing(document, strict=strict)
+    for clause in failing(document, strict=True):
+        if clause not in broken:
+            warnings.warn(ClauseWarning("\n".join(violation_lines(clause))), stacklevel=2)
+    if broken:
+        pytest.fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken), pytrace=False)
+    if document["error"]:
+        pytest.fail(document["error"], pytrace=False)
+    if not document["complete"]:
+        raise KeyboardInterrupt  # which the gate has caught, to leave what was judged by then
+    if document["outcome"] != "passed":
+        idle = [clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"]
+        pytest.fail(f"no scenario exercised {', '.join(idle)}", pytrace=False)
+    return document

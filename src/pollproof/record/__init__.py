@@ -1,0 +1,1 @@
+"""Recording the traffic of an implementation into a cassette."""

@@ -1,0 +1,211 @@
+"""The replay: finds the recorded answer to a request, or says what the recording has in its place."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+from pollproof.contract.model import REFUSED_KEY, Contract, Operation, Role
+from pollproof.recordings.entry import Recorded
+from pollproof.replay.replay_queue import Pool, RecordedResponse, Tape, recall
+from pollproof.replay.request_key import BY_TASK, Meaning, Meanings
+from pollproof.trace.events import Reader
+from pollproof.trace.exchange import Request, Response
+
+MAXIMUM_WORDS = 60
+"""Characters of a foreign path or id that a message shows."""
+
+MAXIMUM_MISSES = 1000
+"""Different misses that are told one by one; further ones are counted only."""
+
+MAXIMUM_IDS = 5
+"""Ids of recorded tasks that an answer to a miss names."""
+
+
+class Replay:
+    """Answers requests from recorded exchanges. Several threads may ask at once.
+
+    A request is matched by what it means. What asks about a task gets the answers of that task in order, and the last
+    one again when they are used up. A creation or a batch gets the answer to an equal one, else the next unused answer
+    to one of its kind; an answer that is final is given to an equal request again. Recorded requests that are wrong on
+    purpose answer requests that are wrong in the same way, and others only where nothing else does.
+    `missed` hears of each request that the recording has no answer to, once.
+    """
+
+    def __init__(
+        self, contract: Contract, recording: Iterable[Recorded], missed: Callable[[str], None] | None = None
+    ) -> None:
+        self.contract = contract
+        self.exchanges = 0
+        self.inbound = 0
+        self.misses = 0
+        self._missed = missed
+        self._told: set[str] = set()
+        self._lock = threading.Lock()
+        self._meanings = Meanings(contract)
+        self._tapes: defaultdict[Hashable, Tape] = defaultdict(Tape)
+        self._stock = Pool()
+        self._finals: dict[Hashable, RecordedResponse] = {}
+        self._ended: dict[str, int] = {}
+        self._ids: dict[str, None] = {}
+        self._counts: defaultdict[str, int] = defaultdict(int)
+        reader = Reader(contract)
+        for position, recorded in enumerate(recording):
+            exchange = recorded.exchange
+            event = reader.read(exchange, position)
+            if event is None:
+                continue
+            if event.operation.role is Role.OUTCOME:
+                continue
+            if event.operation.role is Role.CALLBACK:
+                self.inbound += 1
+                continue
+            meaning = self._meanings.read(exchange.request)
+            if meaning is not None:
+                self.exchanges += 1
+                self._counts[event.operation.name] += 1
+                self._keep(meaning, recall(position, event), exchange.probe)
+
+    @property
+    def tasks(self) -> int:
+        """How many tasks the recording was asked about."""
+        return len(self._ids)
+
+    @property
+    def creations(self) -> int:
+        """How many creations and batches can be answered."""
+        return len(self._stock)
+
+    def rewind(self) -> None:
+        """Begin again, as if nothing had been asked."""
+        with self._lock:
+            self._stock.rewind()
+            self._ended.clear()
+            for tape in self._tapes.values():
+                tape.rewind()
+
+    def handle(self, request: Request) -> Response | None:
+        """The answer to a request; None where the recorded connection ended without one."""
+        with self._lock:
+            meaning = self._meanings.read(request)
+            found = None if meaning is None else self._find(meaning)
+            if found is not None:
+                return found.response
+            return self._miss(request, meaning)
+
+    # ------------------------------------------------------------------------------- keeping and finding
+
+    def _keep(self, meaning: Meaning, answer: RecordedResponse, probe: str | None) -> None:
+        name, task, said = meaning.operation.name, meaning.task, meaning.said
+        by_task = meaning.operation.role in BY_TASK
+        if probe in ("wrong-credential", REFUSED_KEY) and meaning.keyed:
+            self._tapes["key", name, task, b"" if by_task else said].add(answer)
+        elif probe is not None or not meaning.readable or (by_task and task is None):
+            self._tapes["wrong", name, task, said, meaning.keyed].add(answer)
+            if by_task and task is not None and meaning.keyed:
+                self._tapes["stranger", name, task].add(answer)
+        elif by_task and task is not None:
+            self._ids.setdefault(task)
+            self._tapes["task", name, task].add(answer)
+        else:
+            equal: Hashable = (name, said)
+            self._stock.add((equal, (name, meaning.kind, None)), answer)
+            if answer.final:
+                self._finals[equal] = answer
+
+    def _find(self, meaning: Meaning) -> RecordedResponse | None:
+        name, task, said = meaning.operation.name, meaning.task, meaning.said
+        wrong = ("wrong", name, task, said, meaning.keyed)
+        if not meaning.lawful and wrong in self._tapes:
+            return self._tapes[wrong].take()
+        if not meaning.readable:
+            return None
+        if meaning.operation.role in BY_TASK:
+            if task is None:
+                return None
+            return self._find_task(name, task) or self._find_tape(
+                wrong, ("stranger", name, task), ("key", name, task, b"")
+            )
+        equal = (name, said)
+        return (
+            self._stock.take(equal)
+            or self._finals.get(equal)
+            or self._find_tape(wrong)
+            or self._stock.take((name, meaning.kind, None))
+            or self._find_tape(("key", name, task, said))
+        )
+
+    def _find_task(self, name: str, task: str) -> RecordedResponse | None:
+        tape = self._tapes.get(("task", name, task))
+        if tape is None:
+            return None
+        answer = tape.take(self._ended.get(task, -1))
+        if answer.final and answer.position > self._ended.get(task, -1):
+            self._ended[task] = answer.position
+        return answer
+
+    def _find_tape(self, *keys: Hashable) -> RecordedResponse | None:
+        for key in keys:
+            tape = self._tapes.get(key)
+            if tape is not None:
+                return tape.take()
+        return None
+
+    # ------------------------------------------------------------------------------------------- misses
+
+    def _miss(self, request: Request, meaning: Meaning | None) -> Response:
+        self.misses += 1
+        problem = self._problem(request, meaning)
+        if self._missed is not None and problem not in self._told and len(self._told) < MAXIMUM_MISSES:
+            self._told.add(problem)
+            self._missed(problem)
+        document: dict[str, Any] = {
+            "pollproof": "no recorded answer",
+            "error": problem,
+            "asked": {
+                "method": _shown(request.method),
+                "path": _shown(request.path.partition("?")[0]),
+                "operation": None if meaning is None else meaning.operation.name,
+                "task": None if meaning is None or meaning.task is None else _shown(meaning.task),
+            },
+            "recording": {
+                "provider": self.contract.name,
+                "exchanges": dict(self._counts),
+                "tasks": self.tasks,
+                "some_tasks": [_shown(task) for task in list(self._ids)[:MAXIMUM_IDS]],
+            },
+        }
+        return Response(404, {"content-type": "application/json"}, json.dumps(document).encode())
+
+    def _problem(self, request: Request, meaning: Meaning | None) -> str:
+        """What was asked, and what the recording has in its place; one sentence."""
+        if meaning is None:
+            known = ", ".join(self._counts) or "nothing"
+            path = _shown(request.path.partition("?")[0])
+            return f"{_shown(request.method)} {path} is no operation of {self.contract.name}; recorded: {known}"
+        name, task = meaning.operation.name, meaning.task
+        if name not in self._counts:
+            return f"{name} was asked, and the recording has no {name} at all"
+        if not meaning.readable:
+            return f"{name} was asked with a body that cannot be read, and the recording has no such request"
+        if meaning.operation.role in BY_TASK:
+            if task is None:
+                return f"{name} was asked without the id of a task, and the recording has no such request"
+            of = "one task was" if self.tasks == 1 else f"{self.tasks} tasks were"
+            return f"{name} was asked for the task '{_shown(task)}', and {of} recorded, that one not"
+        return self._problem_of_creation(meaning.operation, meaning.kind)
+
+    def _problem_of_creation(self, operation: Operation, kind: str) -> str:
+        what = "batch" if operation.role is Role.BATCH else f"task of the kind '{kind}'" if kind else "task"
+        if self._stock.has((operation.name, kind, None)):
+            return f"{operation.name} was asked for one {what} more than the recording has"
+        return f"{operation.name} was asked for a {what}, and the recording has none"
+
+
+def _shown(text: str) -> str:
+    """A foreign text in printable form, not too long."""
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= MAXIMUM_WORDS else text[:MAXIMUM_WORDS] + "..."

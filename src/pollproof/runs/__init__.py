@@ -1,0 +1,1 @@
+"""What every run has in common: what was requested, and what it came to."""

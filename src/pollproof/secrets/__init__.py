@@ -1,0 +1,1 @@
+"""Secrets: found, masked, replaced and searched for in everything that leaves the program."""

@@ -1,0 +1,1 @@
+"""Tasks: what a trace has said so far of each task, and of the account."""

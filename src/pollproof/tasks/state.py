@@ -1,0 +1,557 @@
+"""Histories: what a trace has said so far of one task, and of the account. Folded from events."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pollproof.contract.model import Effect, Limits, Phase, Role
+from pollproof.tasks.hash_set import HashSet
+from pollproof.trace.events import TOLD, Answer, Event, task_key
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange
+
+MAXIMUM_SHARED = 1000
+"""Shared results that are remembered: the first ones tell."""
+
+HURRY = 0.1
+"""Seconds between an answer and the next question below which nobody has paused."""
+
+SLOW = 1.0
+"""Seconds that a client may take to ask again, without a pause, on a machine that is busy."""
+
+HARDLY = 0.02
+"""Seconds of waiting over which a clock leaps that are no pause."""
+
+AT_ONCE = 10
+"""Questions in a row, each within `HURRY` of the answer before, that are no hot loop yet."""
+
+_NO_MARKS: Mapping[str, Any] = MappingProxyType({})
+
+
+class TaskState(NamedTuple):
+    """What is known of one task. Immutable: `fold` gives the next one.
+
+    Times are seconds on the clock of the trace. `polls_most` counts every poll that may have counted toward a
+    budget, `polls_least` those that surely did. `lost` is set once an answer has shown, not too early, that the
+    task is gone, `unclear` once an unfinished task was answered with an error that no document lists. Numbers of
+    exchanges are places in the trace. `last_number` and `last_sent` are of the last poll that was answered,
+    `first_number` and `first_sent` of the first one, with `gaps` waits between the two.
+
+    `last_precision` is the precision of `last_sent`, `answered` the time at which all answers so far were there.
+    `pending_sent` is when the last poll left that found the task unfinished, `ended_received` when the answer came
+    that first told its end. `asked` is the body of the creation, `callbacks` how many came, `marks` the last values at
+    the operation's further places.
+    """
+
+    id: str
+    raw_id: object
+    created: int | None = None
+    created_sent: float = UNKNOWN_TIME
+    created_received: float = UNKNOWN_TIME
+    inline: bool = False
+    polls_most: int = 0
+    polls_least: int = 0
+    phase: Phase | None = None
+    phase_number: int | None = None
+    terminal: Phase | None = None
+    terminal_number: int | None = None
+    result: str | None = None
+    result_number: int | None = None
+    lost: int | None = None
+    last_number: int | None = None
+    last_sent: float = UNKNOWN_TIME
+    last_precision: float = 0.0
+    answered: float = UNKNOWN_TIME
+    last_final: bool = False
+    unclear: int | None = None
+    pending_sent: float = UNKNOWN_TIME
+    ended_received: float = UNKNOWN_TIME
+    asked: Any = None
+    callbacks: int = 0
+    marks: Mapping[str, Any] = _NO_MARKS
+    first_number: int | None = None
+    first_sent: float = UNKNOWN_TIME
+    gaps: int = 0
+
+
+_history = partial(tuple.__new__, TaskState)
+"""A history of all its values in their order, without the cost of naming them: there is a new one for each poll."""
+
+
+class Streak(NamedTuple):
+    """What was asked in vain, again and again: not answered, answered by an error, or found unfinished.
+
+    `failures` counts the last ones in a row that were errors or no answers, `hurried` those that came within `HURRY`
+    of the answer before. `first` and `number` are the first and the last exchange.
+    """
+
+    failures: int
+    hurried: int
+    first: int
+    number: int
+    received: float
+    leapt: float = UNKNOWN_TIME
+
+    def hurries(self, event: Event) -> bool:
+        """Whether one more question surely came without a pause."""
+        exchange = event.exchange
+        between = exchange.sent + exchange.precision - self.received
+        if between < HURRY:
+            return True
+        # A clock that leaps over waits tells them from work: who was merely slow has not paused.
+        return between < SLOW and exchange.leapt - self.leapt < HARDLY
+
+
+def streak_key(event: Event) -> tuple[str, Any]:
+    """What makes two questions the same: their operation, and the task or the body."""
+    role = event.operation.role
+    asks = role is Role.POLL or role is Role.FETCH or role is Role.CANCEL
+    return event.operation.name, event.task if asks else event.exchange.request.body
+
+
+def age_least(history: TaskState, event: Event, limits: Limits) -> float:
+    """Seconds that have surely passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
+    began = history.ended_received if limits.lifetime_from == "completion" else history.created_received
+    return event.exchange.sent - began
+
+
+def age_most(history: TaskState, event: Event, limits: Limits) -> float:
+    """Seconds that may have passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
+    if limits.lifetime_from == "completion":
+        began = history.created_sent if math.isnan(history.pending_sent) else history.pending_sent
+    else:
+        began = history.created_sent
+    return event.exchange.received - began
+
+
+def surely_inside(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether the poll surely reached the provider within the documented lifetime (true where none is documented).
+
+    The answer arrived before the lifetime can have begun plus its length, less what the documents leave open.
+    """
+    lifetime = limits.lifetime
+    return lifetime is None or age_most(history, event, limits) <= lifetime - limits.lifetime_slack
+
+
+def surely_outside(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether the poll surely reached the provider after the documented lifetime (false where none is documented).
+
+    The poll left after the lifetime has surely begun plus its length and what the documents leave open.
+    """
+    lifetime = limits.lifetime
+    return lifetime is not None and age_least(history, event, limits) > lifetime + limits.lifetime_slack
+
+
+def surely_within_limits(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether the documents promise this poll an answer: surely within the budget and within the lifetime."""
+    if limits.polls is not None and history.polls_most >= limits.polls:
+        return False
+    return surely_inside(history, event, limits)
+
+
+def surely_beyond_polls(history: TaskState, limits: Limits) -> bool:
+    """Whether the poll that follows is surely over a budget beyond which the documents promise nothing."""
+    return limits.polls is not None and limits.beyond_polls == "lost" and history.polls_least >= limits.polls
+
+
+def says_gone(history: TaskState, event: Event) -> bool:
+    """Whether a well-formed poll is turned away as if there were no such task.
+
+    A busy or blocked provider says nothing of the task; a code that no document lists may be a way to fail,
+    unless the task had succeeded; a task that has failed may be forgotten.
+    """
+    if event.operation.role is Role.FETCH:
+        if history.terminal is not Phase.SUCCEEDED or event.effect in (Effect.BUSY, Effect.BLOCKED):
+            return False
+        if event.response_errors and event.answer is Answer.STATE:
+            return False  # something is there; that it has the wrong form is another finding
+        return event.answer in TOLD and event.phase is not Phase.SUCCEEDED
+    if event.answer is not Answer.REFUSED or history.terminal is Phase.FAILED:
+        return False
+    if event.effect in (Effect.LOST, Effect.REFUSED):
+        return True
+    return event.effect is Effect.UNCLEAR and history.terminal is Phase.SUCCEEDED
+
+
+def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
+    """The history after one more event of the same task."""
+    if event.marks and event.answer is Answer.STATE and not event.probe:
+        kept = {name: value for name, value in history.marks.items() if name != "retry_after"}
+        history = history._replace(marks={**kept, **event.marks})
+    if event.operation.role is Role.POLL:
+        return _fold_poll(history, event, limits)
+    match event.operation.role:
+        case Role.CREATE:
+            return _created(history, event)
+        case Role.CALLBACK:
+            if event.probe:
+                return history
+            answered = _later(history.answered, event.exchange)
+            return _fold_state(history._replace(callbacks=history.callbacks + 1, answered=answered), event)
+        case Role.FETCH | Role.CANCEL:
+            if event.probe:
+                return history
+            lost = history.lost
+            if lost is None and history.terminal is Phase.SUCCEEDED and surely_outside(history, event, limits):
+                lost = event.number if says_gone(history, event) else None
+            answered = _later(history.answered, event.exchange)
+            return _fold_state(history._replace(lost=lost, last_number=event.number, answered=answered), event)
+    return _fold_poll(history, event, limits)
+
+
+def _later(answered: float, exchange: Exchange) -> float:
+    """The time at which this answer and all before it were there."""
+    received = exchange.received - exchange.precision
+    return answered if answered > received else received
+
+
+def _fold_state(history: TaskState, event: Event) -> TaskState:
+    """Take in what an operation other than polling says of a task: its end, and its result."""
+    if event.answer is not Answer.STATE or event.phase is None:
+        return history
+    if history.terminal is None:
+        history = history._replace(phase=event.phase, phase_number=event.number)
+        if event.phase.terminal:
+            history = history._replace(
+                terminal=event.phase, terminal_number=event.number, ended_received=event.exchange.received
+            )
+    if history.result is None and event.result_text is not None:
+        history = history._replace(result=event.result_text, result_number=event.number)
+    return history
+
+
+def _created(history: TaskState, event: Event) -> TaskState:
+    exchange = event.exchange
+    if event.answer is Answer.STATE and history.created is None:
+        succeeded = event.phase is Phase.SUCCEEDED
+        return history._replace(
+            asked=event.request,
+            created=event.number,
+            created_sent=exchange.sent,
+            created_received=exchange.received,
+            answered=exchange.received - exchange.precision,
+            inline=succeeded,
+            result=event.result_text,
+            result_number=event.number if succeeded else None,
+        )
+    return history
+
+
+def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
+    exchange = event.exchange
+    if event.probe or event.request_errors:
+        return history._replace(polls_most=history.polls_most + 1)
+    answer, phase = event.answer, event.phase
+    (
+        identifier,
+        raw_id,
+        created,
+        created_sent,
+        created_received,
+        inline,
+        polls_most,
+        polls_least,
+        last_phase,
+        phase_number,
+        terminal,
+        terminal_number,
+        result,
+        result_number,
+        lost,
+        last_number,
+        last_sent,
+        last_precision,
+        answered,
+        last_final,
+        unclear,
+        pending_sent,
+        ended_received,
+        asked,
+        callbacks,
+        marks,
+        first_number,
+        first_sent,
+        gaps,
+    ) = history
+    if answer is Answer.STATE:
+        if lost is None and surely_beyond_polls(history, limits) and phase is not Phase.SUCCEEDED:
+            lost = event.number
+        polls_least += 1
+        last_final = False
+        if phase is not None:
+            last_final = phase.terminal
+            if terminal is None:
+                last_phase, phase_number = phase, event.number
+                if phase.terminal:
+                    terminal, terminal_number = phase, event.number
+                    ended_received = exchange.received
+                else:
+                    pending_sent = exchange.sent
+            if result is None and event.result_text is not None:
+                result, result_number = event.result_text, event.number
+    elif answer is Answer.REFUSED:
+        effect = event.effect
+        last_final = effect in (Effect.FAILED, Effect.LOST, Effect.REFUSED)
+        if effect is Effect.UNCLEAR and terminal is None and unclear is None:
+            unclear = event.number
+        if effect is Effect.FAILED:
+            if terminal is None:
+                terminal, terminal_number = Phase.FAILED, event.number
+                ended_received = exchange.received
+        elif lost is None and not surely_within_limits(history, event, limits):
+            beyond = surely_beyond_polls(history, limits) or surely_outside(history, event, limits)
+            if effect is Effect.LOST or (beyond and effect not in (Effect.BUSY, Effect.BLOCKED)):
+                lost = event.number
+        elif lost is None and effect is Effect.LOST and limits.polls is None and limits.lifetime is None:
+            lost = event.number
+    elif answer is Answer.NONE:
+        last_final = True  # nothing was answered, so there is no answer to wait after
+    if lost is None and answer is Answer.STATE and phase is not Phase.SUCCEEDED:
+        if surely_outside(history, event, limits):
+            lost = event.number
+    if answer is not Answer.NONE:  # without an answer there is none after which to wait
+        if last_number is None or first_number is None:
+            first_number, first_sent, gaps = event.number, exchange.sent, 0
+        else:
+            gaps += 1
+        last_number, last_sent, last_precision = event.number, exchange.sent, exchange.precision
+    return _history(
+        (
+            identifier,
+            raw_id,
+            created,
+            created_sent,
+            created_received,
+            inline,
+            polls_most + 1,
+            polls_least,
+            last_phase,
+            phase_number,
+            terminal,
+            terminal_number,
+            result,
+            result_number,
+            lost,
+            last_number,
+            last_sent,
+            last_precision,
+            _later(answered, exchange),
+            last_final,
+            unclear,
+            pending_sent,
+            ended_received,
+            asked,
+            callbacks,
+            marks,
+            first_number,
+            first_sent,
+            gaps,
+        )
+    )
+
+
+class Account:
+    """What is known across the tasks of a trace: all histories, and which task a result belongs to.
+
+    `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
+    second task showed as its first: number of the exchange, task and owner. Results that came with a creation
+    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave.
+    `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
+    `streaks` are the questions that were last asked in vain; with `watches` they are kept.
+    `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
+    With `spends`, of a forgotten task it stays known that there was such an id, in some 20 bytes.
+    """
+
+    __slots__ = (
+        "_rounded",
+        "_spent",
+        "last_batch",
+        "last_created",
+        "owners",
+        "remember",
+        "shared",
+        "spends",
+        "streaks",
+        "tasks",
+        "twice",
+        "watches",
+        "whole",
+    )
+
+    def __init__(
+        self, *, whole: bool = True, remember: int | None = None, watches: bool = False, spends: bool = False
+    ) -> None:
+        self.whole = whole
+        self.watches = watches
+        self.spends = spends
+        self._spent = HashSet()
+        self.streaks: dict[tuple[str, Any], Streak] = {}
+        self.remember = remember
+        self.last_batch: Event | None = None
+        self.last_created: int | None = None
+        self.tasks: dict[str, TaskState] = {}
+        self.owners: dict[str, str] = {}
+        self.shared: list[tuple[int, str, str]] = []
+        self.twice: set[str] = set()
+        self._rounded: dict[float, str] = {}
+
+    def result_number(self, task: str) -> int | None:
+        """The exchange in which a task first showed its result."""
+        history = self.tasks.get(task)
+        return None if history is None else history.result_number
+
+    def rounded_like(self, raw: Any) -> TaskState | None:
+        """The task whose id is this one to a language without 64-bit integers."""
+        rounded = _rounded(task_key(raw))
+        return None if rounded is None else self.tasks.get(self._rounded.get(rounded, ""))
+
+    def has_forgotten(self, task: str | None) -> bool:
+        """Whether a creation gave this id to a task of which no more than that is known."""
+        return task is not None and task in self._spent
+
+    def note_creation(self, event: Event) -> None:
+        """Remember an id that a creation gives although an earlier task has it."""
+        if event.task is not None and event.answer is Answer.STATE and not event.probe:
+            before = self.tasks.get(event.task)
+            if (before is not None and before.created is not None) or self.has_forgotten(event.task):
+                self.twice.add(event.task)
+
+    def fold(self, event: Event, limits: Limits) -> Sequence[str]:
+        """Take one more event in; the tasks that were forgotten for it, mostly none."""
+        if self.watches:
+            self._watch(event)
+        if event.operation.role is Role.BATCH:
+            self._fold_batch(event)
+            return self._forget()
+        task = event.task
+        if task is None:
+            return ()
+        before = self.tasks.get(task)
+        if before is None:
+            if event.probe:
+                return ()
+            if event.operation.role is Role.CREATE and event.answer is not Answer.STATE:
+                return ()
+            if event.operation.role is Role.CALLBACK:
+                return ()
+            before = TaskState(task, event.raw_task)
+        elif self.remember is not None:
+            del self.tasks[task]  # so that the dictionary is in the order of who was heard of last
+        after = fold(before, event, limits)
+        self.tasks[task] = after
+        if after.created is not None and before.created is None:
+            self._note_id(after)
+        if after.result is not None and before.result is None and after.result_number is not None and not after.inline:
+            owner = self.owners.setdefault(after.result, task)
+            if owner != task and len(self.shared) < MAXIMUM_SHARED:
+                self.shared.append((after.result_number, task, owner))
+        return self._forget()
+
+    def _watch(self, event: Event) -> None:
+        """Keep what was asked in vain; an answer that says something ends a streak."""
+        role = event.operation.role
+        if event.probe or role is Role.CALLBACK or role is Role.OUTCOME:
+            return
+        key = streak_key(event)
+        before = self.streaks.pop(key, None)
+        failed = event.answer is not Answer.STATE
+        if not failed and (role is not Role.POLL and role is not Role.FETCH):
+            return
+        if not failed and event.phase is not None and event.phase.terminal:
+            return
+        number, received, leapt = event.number, event.exchange.received, event.exchange.leapt
+        if before is None:
+            self.streaks[key] = Streak(int(failed), 0, number, number, received, leapt)
+        else:
+            hurried = before.hurried + 1 if before.hurries(event) else 0
+            if failed != (before.failures > 0):
+                hurried = 0  # a retry after an error is another thing than one more question
+            failures = before.failures + 1 if failed else 0
+            self.streaks[key] = Streak(failures, hurried, before.first, number, received, leapt)
+        if self.remember is not None and len(self.streaks) > self.remember:
+            del self.streaks[next(iter(self.streaks))]
+
+    def _note_id(self, history: TaskState) -> None:
+        self.last_created = history.created
+        rounded = _rounded(history.id)
+        if rounded is not None:
+            self._rounded[rounded] = history.id
+
+    def _forget(self) -> Sequence[str]:
+        if self.remember is None or len(self.tasks) <= self.remember:
+            return ()
+        forgotten = []
+        while len(self.tasks) > self.remember:
+            task = next(iter(self.tasks))
+            self.forget(task)
+            forgotten.append(task)
+        return forgotten
+
+    def forget(self, task: str) -> None:
+        """Forget all that is known of a task."""
+        history = self.tasks.pop(task, None)
+        if history is None:
+            return
+        self.twice.discard(task)
+        if self.spends and history.created is not None:
+            self._spent.add(task)
+        rounded = _rounded(task)
+        if rounded is not None and self._rounded.get(rounded) == task:
+            del self._rounded[rounded]
+        if history.result is not None and self.owners.get(history.result) == task:
+            del self.owners[history.result]
+
+    def forget_streaks(self, since: int) -> None:
+        """Forget what was asked in vain before the exchange of that number, and not again."""
+        for key, streak in list(self.streaks.items()):
+            if streak.number < since:
+                del self.streaks[key]
+
+    def _fold_batch(self, event: Event) -> None:
+        if not event.probe and not event.request_errors:
+            self.last_batch = event
+        for member in event.members:
+            if member.task is None:
+                continue
+            if member.task in self.tasks or self.has_forgotten(member.task):
+                self.twice.add(member.task)
+            else:
+                self.tasks[member.task] = TaskState(
+                    member.task,
+                    member.raw_task,
+                    created=event.number,
+                    created_sent=event.exchange.sent,
+                    created_received=event.exchange.received,
+                    answered=event.exchange.received - event.exchange.precision,
+                )
+                self._note_id(self.tasks[member.task])
+
+
+def _rounded(key: str | None) -> float | None:
+    """An id as a language without 64-bit integers would keep it; None for one that is no number."""
+    if key is None:
+        return None
+    try:
+        return float(key)
+    except ValueError:
+        return None
+
+
+CLOSE = 10.0
+"""Seconds between two polls within which the end of a task is known well enough to report how long it took."""
+
+
+def solving_times(account: Account) -> list[tuple[float, float]]:
+    """For each task whose end was seen closely: seconds from its creation to its success, at least and at most."""
+    times = []
+    for history in account.tasks.values():
+        if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline:
+            pending = history.pending_sent - history.created_received
+            least = 0.0 if math.isnan(pending) else max(pending, 0.0)
+            most = history.ended_received - history.created_sent
+            if most - least <= CLOSE:
+                times.append((least, most))
+    return times

@@ -1,0 +1,1 @@
+"""Traces: exchanges, their bodies and shapes, and how a contract reads them."""

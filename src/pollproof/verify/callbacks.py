@@ -1,0 +1,126 @@
+"""Receivers of callbacks: a real HTTP server of the suite's own, and a short cut for the embedded reference."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pollproof.clock import Clock
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.trace.exchange import Request
+
+if TYPE_CHECKING:
+    from werkzeug import Request as WerkzeugRequest
+    from werkzeug import Response as WerkzeugResponse
+
+    Application = Callable[[WerkzeugRequest], WerkzeugResponse]
+
+MAXIMUM_WAITING = 10_000
+"""Callbacks that are kept until they are judged; a target that sends more than that floods us."""
+
+MAXIMUM_BODY = 8 * 1024 * 1024
+"""Bytes of one callback that are read."""
+
+MAXIMUM_BYTES = 64 * 1024 * 1024
+"""Bytes of callbacks that are kept until they are judged."""
+
+
+class EmbeddedCallbacks:
+    """The callbacks of a reference provider that is called in process."""
+
+    address = "http://callback.invalid/"
+    patience = 0.0
+
+    def __init__(self, provider: ReferenceProvider, clock: Clock) -> None:
+        self._provider = provider
+        self._clock = clock
+
+    def take(self) -> list[tuple[Request, float]]:
+        """The callbacks that are due."""
+        headers = {"content-type": "application/json"}
+        now = self._clock.now()
+        return [(Request("POST", "/", headers, body), now) for _, body in self._provider.due_callbacks()]
+
+    def wait(self, seconds: float) -> None:
+        """Nothing to wait for: what is due is there at once."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class HttpCallbacks:
+    """A server (pytest-httpserver) that takes callbacks from a foreign provider.
+
+    `patience`: seconds that a callback may take to arrive once its task has ended, many times what loopback needs.
+    It listens on loopback; with `public` (an address under which the provider reaches us) on that address's port.
+    Raises OSError for a port in use.
+    """
+
+    patience = 3.0
+
+    def __init__(self, clock: Clock, public: str | None = None) -> None:
+        from pytest_httpserver import HTTPServer
+
+        self._clock = clock
+        self._arrived: list[tuple[Request, float]] = []
+        self._bytes = 0
+        self._changed = threading.Condition()
+        host, port = ("127.0.0.1", 0) if public is None else ("0.0.0.0", urlsplit(public).port or 80)
+        # A thread for each connection: one that says nothing must neither hold up the others nor our end.
+        self._server = HTTPServer(host=host, port=port, threaded=True)
+        setattr(self._server, "application", _bounded(self._server.application))  # noqa: B010 - which it looks up
+        self._server.expect_request(re.compile(".*")).respond_with_handler(self._handle)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each callback is nobody's news
+        self._server.start()
+        self.address = public or self._server.url_for("/callback/of/a/task")
+
+    def _handle(self, request: WerkzeugRequest) -> WerkzeugResponse:
+        from werkzeug import Response as WerkzeugResponse
+
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if request.path != urlsplit(self.address).path:
+            return WerkzeugResponse("no callback is expected at this path", 404)
+        found = Request(request.method, request.path, headers, request.get_data())
+        with self._changed:
+            size = len(found.body)
+            if len(self._arrived) < MAXIMUM_WAITING and self._bytes + size <= MAXIMUM_BYTES:
+                self._arrived.append((found, self._clock.now()))
+                self._bytes += size
+            self._changed.notify_all()
+        self._server.log.clear()
+        return WerkzeugResponse("", 200)
+
+    def take(self) -> list[tuple[Request, float]]:
+        """The callbacks that came since the last call."""
+        if not self._arrived:
+            return []
+        with self._changed:
+            arrived, self._arrived, self._bytes = self._arrived, [], 0
+        return arrived
+
+    def wait(self, seconds: float) -> None:
+        """Wait at most that long for a callback that was not taken yet."""
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._arrived), seconds)
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._server.clear()
+        if self._server.is_running():
+            self._server.stop()
+
+
+def _bounded(
+    application: Callable[[WerkzeugRequest], WerkzeugResponse],
+) -> Callable[[WerkzeugRequest], WerkzeugResponse]:
+    """The same for requests of bounded size alone: others are answered with HTTP 413 and not read."""
+
+    def answer(request: WerkzeugRequest) -> WerkzeugResponse:
+        request.max_content_length = MAXIMUM_BODY
+        return application(request)
+
+    return answer

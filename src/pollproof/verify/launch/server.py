@@ -1,0 +1,181 @@
+"""The launched command: started on a free port, waited for until it listens, and nothing of it survives."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from pollproof.processes.command import Output, read
+from pollproof.processes.tree import MARK, RUNNING, adopting, end_all, marked
+from pollproof.processes.watchdog_client import dismiss, guardian
+
+READY = 30.0
+"""Real seconds that a command may take until it listens."""
+
+LOOK = 0.01
+"""Real seconds between two looks at whether it does."""
+
+ENDING = 2.0
+"""Real seconds that a command may take to end after it has closed its connections."""
+
+LAST_WORDS = 5.0
+"""Real seconds in which what an ended command has printed is read, at the latest."""
+
+FAREWELL = 1.0
+"""Real seconds that a command may take to end itself when it is told to (SIGTERM)."""
+
+
+class LaunchError(Exception):
+    """The command could not be launched; the message is one sentence."""
+
+
+class Server:
+    """A launched command that listens at `base_url`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], mark: str, base_url: str) -> None:
+        self.base_url = base_url
+        self._process = process
+        self._mark = mark
+        self._output = Output()
+        self._reader = threading.Thread(target=read, args=(process.stdout, self._output), daemon=True)
+        self._reader.start()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return address_of(self.base_url)
+
+    @property
+    def processes(self) -> set[int]:
+        """The living processes of the command."""
+        return marked(self._mark)
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None and not self.processes
+
+    def words(self, patience: float = ENDING) -> str:
+        """How the command ended, if it has or is about to, and what it printed last, as the rest of a sentence."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience)
+        status = self._process.returncode
+        if not self.has_ended or status is None:
+            how = "the command still runs"
+        else:
+            how = f"the command ended with status {status}"
+            with contextlib.suppress(ValueError):
+                how = f"the command was ended by {signal.Signals(-status).name}" if status < 0 else how
+            self._reader.join(LAST_WORDS)
+        printed = self._output.end()
+        return f"{how}; its output ends with: {printed}" if printed else f"{how} and printed nothing"
+
+    def until_ready(self, seconds: float) -> None:
+        """Wait until a connection is accepted; raises `LaunchError` when none is in time."""
+        host, port = self.address
+        latest = time.monotonic() + seconds
+        while not accepts(host, port):
+            if self.has_ended:
+                raise LaunchError(f"nothing listened on {host}:{port}: {self.words()}")
+            if time.monotonic() > latest:
+                raise LaunchError(f"nothing listened on {host}:{port} within {seconds:g} s: {self.words(0)}")
+            time.sleep(LOOK)
+
+    def dismiss(self) -> None:
+        """Tell the command to end, and wait a moment for that."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(FAREWELL)
+
+
+def address_of(url: str) -> tuple[str, int]:
+    """Host and port of a URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "127.0.0.1", parts.port or 80
+
+
+def accepts(host: str, port: int) -> bool:
+    """Whether something listens there."""
+    try:
+        socket.create_connection((host, port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port(host: str) -> int:
+    """A port of this machine that nothing listens on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _guarded(mark: str, folders: Sequence[str]) -> Iterator[IO[bytes]]:
+    """A process that outlives this one if need be, and then ends what carries the mark; tell it the process group."""
+    watching = guardian(f"{MARK}={mark}", [glob.escape(folder) for folder in folders])
+    assert watching.stdin is not None
+    try:
+        yield watching.stdin
+    finally:
+        dismiss(watching)
+
+
+@contextlib.contextmanager
+def launched(
+    command: Sequence[str],
+    base_url: str,
+    environment: Mapping[str, str],
+    folders: Sequence[Path] = (),
+    ready: float = READY,
+) -> Iterator[Server]:
+    """Run a command that is to listen at a URL, within `ready` real seconds; raises `LaunchError`.
+
+    However this process ends, even killed, no process of the command stays behind, nor its temporary files, nor the
+    `folders`.
+    """
+    host, port = address_of(base_url)
+    if accepts(host, port):
+        raise LaunchError(f"another program listens on {host}:{port} already")
+    folder = tempfile.mkdtemp(prefix="pollproof-launch-")
+    mark = os.path.basename(folder)
+    RUNNING.add(mark)
+    try:
+        with _guarded(mark, [folder, *map(str, folders)]) as tell, adopting() as adopted:
+            try:
+                process = subprocess.Popen(
+                    command,
+                    env={**environment, "TMPDIR": folder, MARK: mark},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                raise LaunchError(f"the command could not be started: {command[0]}: {reason}") from None
+            server = Server(process, mark, base_url)
+            try:
+                tell.write(b"%d\n" % process.pid)
+                tell.flush()
+                server.until_ready(ready)
+                yield server
+                server.dismiss()
+            finally:
+                end_all(process, mark, adopted)
+                server._reader.join()
+    finally:
+        RUNNING.discard(mark)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,80 @@
+"""The options of live runs, checked at the edge: what they mean, or one sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pollproof.contract.model import Contract
+from pollproof.http.addresses import is_loopback
+from pollproof.recordings.errors import RecordingError
+from pollproof.verify.live.settings import Live
+
+
+def check_target(base_url: str | None, *, live: bool) -> None:
+    """Raise ValueError where a target that others run is to be asked without `--live`, or `--live` has none."""
+    if live and base_url is None:
+        raise ValueError("--live goes with --base-url, the address of the provider")
+    if base_url is not None and not live and not is_loopback(base_url):
+        raise ValueError(
+            f"{base_url} is not this machine, and nothing was sent to it: a run asks hundreds of times, and wrongly on "
+            "purpose; --live asks a real provider at a lawful pace (--live --dry-run prints what would be asked)"
+        )
+
+
+def live_of(
+    contract: Contract,
+    base_url: str | None,
+    *,
+    live: bool,
+    seconds: Mapping[str, float],
+    others: Mapping[str, object],
+    given: Mapping[str, Any],
+    keyword: str | None = None,
+) -> Live | None:
+    """The limits of a live run, None for a run that is none; raises ValueError with one sentence.
+
+    `given` are the fields of `Live`, `seconds` those of them that are durations, `others` options that do not go
+    with a live run. A `keyword` that is the id of a clause asks about that one alone.
+    """
+    options = {name: value for name, value in given.items() if value is not None and value is not False}
+    if not live:
+        if options:
+            raise ValueError(f"--{next(iter(options)).replace('_', '-')} goes with --live")
+        return None
+    from pollproof.recordings.writing import check_writable
+    from pollproof.verify.live.record import check_resumable  # writers of recordings are loaded for runs that keep one
+
+    assert base_url is not None
+    name = next((name for name, value in others.items() if value is not None), None)
+    if name is not None:
+        raise ValueError(f"{name} does not go with --live: a real provider is not explored at random")
+    for name in ("max_requests", "max_tasks"):
+        if options.get(name, 1) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} {options[name]}: expected 1 or more")
+    price = options.get("price", 0.0)
+    if not math.isfinite(price) or price < 0:
+        raise ValueError(f"--price {price:g}: expected an amount of 0 or more")
+    resume, record = options.pop("resume", None), options.pop("record", None)
+    if resume is not None and record is not None:
+        raise ValueError("--record and --resume exclude each other: what is gone on with is kept in the same file")
+    if any(clause.id == keyword for clause in contract.clauses):
+        options["only"] = keyword
+    try:
+        if resume is not None:
+            check_resumable(resume, contract, base_url)
+            return replace(Live(resume, resume=True), **{**options, **seconds})
+        record = record or _free(contract.name)
+        check_writable(record)
+    except RecordingError as error:
+        raise ValueError(str(error)) from None
+    return replace(Live(record), **{**options, **seconds})
+
+
+def _free(provider: str) -> str:
+    """A name for a record in the current folder that no file has."""
+    names = (f"live-{provider}{'' if number == 1 else f'-{number}'}.yaml" for number in range(1, 1_000_000))
+    return next(name for name in names if not Path(name).exists())

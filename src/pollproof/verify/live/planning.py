@@ -1,0 +1,158 @@
+"""Planning a live run: each walk is rehearsed on the embedded reference, and the limits say which are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pollproof.clock import VirtualClock
+from pollproof.contract.model import Contract, Subject
+from pollproof.http.target import InProcessTarget
+from pollproof.monitor.ledger import Ledger, Verdict
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.trace.events import reader_of
+from pollproof.verify.callbacks import EmbeddedCallbacks
+from pollproof.verify.live.quota import Quota
+from pollproof.verify.live.session import LiveSession
+from pollproof.verify.live.walks import WALKS, LiveWalk
+
+if TYPE_CHECKING:
+    from pollproof.verify.live.settings import Live
+    from pollproof.verify.run import Plan
+
+SOLVING = 10.0
+"""Seconds that a task takes in a rehearsal: providers that say how long tasks take name 1 to 30 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A walk of a live run: requests, tasks and seconds that it takes about, and the clauses that it exercises.
+
+    `skipped` says why it is not made, empty where it is.
+    """
+
+    walk: LiveWalk
+    requests: int
+    tasks: int
+    seconds: float
+    clauses: frozenset[str]
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePlan:
+    """What a live run does, in order, and what it leaves out."""
+
+    steps: tuple[Step, ...]
+    left_out: tuple[Step, ...]
+
+    @property
+    def requests(self) -> int:
+        """Requests of all walks that are made, about."""
+        return sum(step.requests for step in self.steps)
+
+    @property
+    def tasks(self) -> int:
+        """Tasks of all walks that are made, about."""
+        return sum(step.tasks for step in self.steps)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all walks that are made, about."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def clauses(self) -> frozenset[str]:
+        """The clauses that are exercised."""
+        return frozenset().union(*(step.clauses for step in self.steps))
+
+    def not_run(self, contract: Contract) -> dict[str, str]:
+        """The clauses that are not exercised, each with the reason."""
+        reasons: dict[str, str] = {}
+        for clause in clauses_of(contract, Subject.PROVIDER):
+            if clause.id not in self.clauses:
+                found = next((step.skipped for step in self.left_out if clause.id in step.clauses), NEVER)
+                reasons[clause.id] = found
+        return reasons
+
+
+NEVER = "not part of a live run: it takes more requests than one makes, or an answer that cannot be asked for"
+
+
+def planned(plan: Plan) -> LivePlan:
+    """The plan of a live run: the walks that its limits allow, in order."""
+    live = plan.live
+    assert live is not None
+    steps = list(rehearsed(ReferenceProvider(plan.contract, VirtualClock(), Settings(solving=SOLVING, failing=False))))
+    idle: tuple[Step, ...] = ()
+    if live.only:
+        steps, idle = _only(steps, live)
+    covered = {step.walk.covers for step in steps} if live.destructive else set()
+    chosen: list[Step] = []
+    left: list[Step] = []
+    # What another walk does as well comes after it: it is made where that one is not.
+    for step in sorted(steps, key=lambda step: step.walk.name in covered):
+        if any(step.walk.name == other.walk.covers for other in chosen):
+            continue
+        why = _why_not(step, plan, live, chosen)
+        if why:
+            left.append(replace(step, skipped=why))
+        else:
+            chosen.append(step)
+    return LivePlan(tuple(chosen), (*left, *idle))
+
+
+def _only(steps: list[Step], live: Live) -> tuple[list[Step], tuple[Step, ...]]:
+    """Of these steps the one that exercises the clause asked about for the least money and time; and the others."""
+    fit = [step for step in steps if live.only in step.clauses]
+    lawful = [step for step in fit if not step.walk.breaks]
+    best = min(lawful or fit, key=lambda step: (step.tasks, step.seconds), default=None)
+    why = f"not run: -k asks about {live.only} alone"
+    return [step for step in steps if step is best], tuple(
+        replace(step, skipped=why) for step in steps if step is not best
+    )
+
+
+def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> str:
+    """Why a walk is not made; empty where it is."""
+    name = f"'{step.walk.name}'"
+    if step.walk.called_back and plan.callback_url is None:
+        return f"not run: {name} needs --callback-url, an address under which the provider reaches this machine"
+    if step.walk.breaks and not live.destructive:
+        return f"not run without --destructive: {name} {step.walk.breaks}"
+    limits = {"requests": live.max_requests, "tasks": live.max_tasks, "seconds": plan.budget}
+    for what, limit in limits.items():
+        needed = sum(getattr(each, what) for each in (*chosen, step))
+        if needed > limit:
+            option = f"--budget {needed:.0f}s" if what == "seconds" else f"--max-{what} {needed:.0f}"
+            return f"not run: {name} goes beyond the limits; {option} would let it"
+    return ""
+
+
+def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iterator[Step]:
+    """Make all walks on an embedded provider, one after another in one trace in virtual time, into a ledger."""
+    contract, clock = provider.contract, provider.clock
+    clauses = clauses_of(contract, Subject.PROVIDER)
+    ledger = Ledger(clauses) if ledger is None else ledger
+    monitor = Monitor(reader_of(contract), clauses, ledger)
+    target = InProcessTarget("the reference provider", provider.handle)
+    allowance = Quota()
+    session = LiveSession(contract, target, clock, monitor, allowance=allowance)
+    if session.callback_operation is not None:
+        session.callbacks = EmbeddedCallbacks(provider, clock)
+    for walk in WALKS:
+        if not walk.applies(contract):
+            continue
+        before = (allowance.requests, allowance.tasks, clock.now())
+        counts = {name: entry.exercised for name, entry in ledger.entries.items()}
+        walk.run(session)
+        exercised = frozenset(
+            name
+            for name, entry in ledger.entries.items()
+            if entry.exercised > counts[name] and entry.verdict is not Verdict.UNEXERCISED
+        )
+        yield Step(
+            walk, allowance.requests - before[0], allowance.tasks - before[1], clock.now() - before[2], exercised
+        )

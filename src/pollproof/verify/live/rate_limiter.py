@@ -1,0 +1,113 @@
+"""The pace of a lawful client: when it may ask next, by the contract's waits and by what the provider asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from pollproof.clauses.fields import seconds_of
+from pollproof.contract.model import Contract, Effect, Role
+from pollproof.trace.events import Answer, Event
+
+GAP = 1.0
+"""Seconds between any two requests where no document asks for more."""
+
+LONGEST = 60.0
+"""Seconds to which the pause after refusals grows, unless the provider asks for more."""
+
+MAXIMUM_REFUSALS = 5
+"""Answers in a row that turn a client away after which a run ends: who goes on is blocked."""
+
+OVERLOADED = (429, 503)
+"""HTTP statuses that ask a client to come back later (RFC 6585, 4; RFC 9110, 15.6.4)."""
+
+_MARGIN = 0.01
+"""Seconds beyond a wait, for a clock that is read before the request leaves."""
+
+
+class ProviderRefused(Exception):
+    """The provider does not want to be asked any further; the text is one sentence."""
+
+
+class RateLimiter:
+    """Says from when on a request is lawful. Knows no clock: moments are given.
+
+    `wait`: seconds between two polls of a task. With `hurried` it is left out, but not what the provider asks for.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self.wait = max(contract.limits.wait or 0.0, GAP) + _MARGIN
+        self._batch_wait = max(contract.limits.batch_wait or 0.0, GAP) + _MARGIN
+        self._any = self._batch = self._shut = float("-inf")
+        self._tasks: dict[str, float] = {}
+        self._refusals = 0
+        self.hurried = False
+
+    def due(self, asked: Event) -> float:
+        """The moment from which on this may be asked; `asked` is its event without an answer."""
+        role = asked.operation.role
+        moment = max(self._shut, self._any if not self.hurried else float("-inf"))
+        if role is Role.BATCH:
+            moment = max(moment, self._batch)
+        if role is Role.POLL and asked.task is not None and not self.hurried:
+            moment = max(moment, self._tasks.get(asked.task, float("-inf")))
+        return moment
+
+    def note(self, event: Event, now: float) -> None:
+        """Take in an answer that was there at `now`; raises `ProviderRefused` when it ends the run."""
+        contract, response = self._contract, event.exchange.response
+        self._any = now + GAP
+        if event.operation.role is Role.BATCH:
+            self._batch = now + self._batch_wait
+        asked_for = retry_after(response.headers if response is not None else {}, time.time())
+        entry = contract.errors.get(event.error_code or "")
+        documented = entry.seconds if entry is not None else None
+        if event.effect is Effect.BLOCKED:
+            lasts = f", for {documented:g} s by its documents" if documented is not None else ""
+            raise ProviderRefused(f"the provider has blocked this account or address ({event.error_code}){lasts}")
+        refused = (
+            event.answer is Answer.NONE
+            or event.transient
+            or event.effect is Effect.BUSY
+            or (response is not None and response.status in OVERLOADED)
+        )
+        if refused and event.probe != "malformed":
+            self._refusals += 1
+            if self._refusals >= MAXIMUM_REFUSALS:
+                why = event.exchange.failure or event.error_code or (response and f"HTTP {response.status}")
+                raise ProviderRefused(f"the provider has turned away {self._refusals} requests in a row ({why})")
+            pause = min(self.wait * 2**self._refusals, LONGEST)
+            self._shut = now + max(pause, documented or 0.0, asked_for or 0.0) + _MARGIN
+        elif event.answer is not Answer.UNREADABLE:
+            self._refusals = 0
+        for task in filter(None, [event.task, *(member.task for member in event.members)]):
+            self._tasks[task] = now + max(self.wait, asked_for or 0.0)
+
+    def resume(self, now: float, *, unanswered: bool) -> None:
+        """Begin to count refusals anew; after a request that was not answered, nothing is asked for a wait."""
+        self._refusals = 0
+        if unanswered:
+            self._shut = max(self._shut, now + self.wait)
+
+
+def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
+    """The seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3); None without one.
+
+    A date is counted from the answer's own Date, from `wall` (seconds of the epoch) where it has none.
+    """
+    told = headers.get("retry-after")
+    if told is None:
+        return None
+    seconds = seconds_of(told)
+    if seconds is not None:
+        return max(seconds, 0.0)
+    try:
+        until = parsedate_to_datetime(told).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    with contextlib.suppress(KeyError, ValueError, OverflowError):
+        wall = parsedate_to_datetime(headers["date"]).timestamp()
+    return max(until - wall, 0.0)

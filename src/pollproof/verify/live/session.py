@@ -1,0 +1,134 @@
+"""A session with a real provider: every request waits for its lawful moment, is allowed for, and is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from pollproof.clock import Clock
+from pollproof.contract.model import Contract, Effect, Phase, Role
+from pollproof.http.target import Target
+from pollproof.monitor.monitor import Monitor
+from pollproof.trace.events import Answer, Event
+from pollproof.trace.exchange import Exchange, Request
+from pollproof.verify.live.quota import Quota
+from pollproof.verify.live.rate_limiter import ProviderRefused, RateLimiter
+from pollproof.verify.session import Handle, Session
+
+LONG = 10.0
+"""Seconds of waiting that people are told about."""
+
+MAXIMUM_REFUSED = 2
+"""Creations in a row that are refused after which a run ends: without a task there is nothing to ask."""
+
+
+class Journal(Protocol):
+    """Keeps what a session does, as it does it."""
+
+    def sending(self, name: str, moment: float) -> None:
+        """Called right before a request of the operation `name` leaves."""
+
+    def keep(self, exchange: Exchange) -> None:
+        """Called with every exchange, also of callbacks."""
+
+
+class LiveSession(Session):
+    """A session that keeps a lawful client's pace. Raises `QuotaSpent`, `ProviderRefused` and what sessions raise.
+
+    `left` are unfinished tasks of an earlier run: walks take those before they create any.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        target: Target,
+        clock: Clock,
+        monitor: Monitor,
+        *,
+        allowance: Quota,
+        keeper: Journal | None = None,
+        credential: str | None = None,
+        sample: Mapping[str, Any] | None = None,
+        observed: Callable[[], None] | None = None,
+        waits: Callable[[float], None] | None = None,
+    ) -> None:
+        super().__init__(contract, target, clock, monitor, credential=credential, sample=sample, observed=observed)
+        self.allowance = allowance
+        self.left: list[Handle] = []
+        self.pace = RateLimiter(contract)
+        self._keeper = keeper
+        self._kept = len(monitor.trace)
+        self._waits = waits
+        self._refused = 0
+
+    def send(self, request: Request, probe: str | None = None) -> Event:
+        asked = self.monitor.reader.read(Exchange(request, None, 0.0, 0.0, "not sent yet", probe), -1)
+        assert asked is not None, "a session sends only requests of its contract"
+        self.advance(self.pace.due(asked) - self.clock.now())
+        self.allowance.take(asked)
+        if self._keeper is not None:
+            self._keeper.sending(asked.operation.name, self.clock.now())
+        try:
+            event = super().send(request, probe)
+        finally:
+            self._keep()
+        self.pace.note(event, self.clock.now())
+        if event.operation.role is Role.CREATE and probe is None:
+            self._created(event)
+        return event
+
+    def _created(self, event: Event) -> None:
+        refused = event.answer is Answer.REFUSED and event.effect is not Effect.BUSY
+        self._refused = self._refused + 1 if refused else 0
+        if self._refused >= MAXIMUM_REFUSED:
+            status = event.exchange.response.status if event.exchange.response is not None else 0
+            raise ProviderRefused(f"the provider refuses to create tasks ({event.error_code or f'HTTP {status}'})")
+
+    def advance(self, seconds: float) -> None:
+        if seconds >= LONG and self._waits is not None:
+            self._waits(seconds)
+        super().advance(seconds)
+        self._keep()
+
+    def _keep(self) -> None:
+        trace = self.monitor.trace
+        for exchange in trace[self._kept :]:
+            if self._keeper is not None:
+                self._keeper.keep(exchange)
+        self._kept = len(trace)
+
+    def catch_up(self, *, unanswered: bool) -> None:
+        """Take up the pace of an earlier run, whose exchanges the monitor has: its waits are not over because it ended.
+
+        `unanswered` tells that its last request left and was not answered.
+        """
+        for number, exchange in enumerate(self.monitor.trace):
+            event = self.monitor.reader.read(exchange, number)
+            if event is not None:
+                with contextlib.suppress(ProviderRefused):
+                    self.pace.note(event, exchange.received)
+        self.pace.resume(self.clock.now(), unanswered=unanswered)
+
+    def unfinished(self) -> list[Handle]:
+        """The tasks that were created and have no end yet, as far as the trace tells."""
+        return [
+            Handle(history.raw_id, key, self.kinds[0])
+            for key, history in self.monitor.account.tasks.items()
+            if history.created is not None and not history.inline and history.terminal is None and history.lost is None
+        ]
+
+    def begin(self) -> Handle | None:
+        """A task to look at: one that an earlier run has left unfinished, else a new one."""
+        if self.left:
+            return self.left.pop(0)
+        for _ in range(2):
+            event, handle = self.create(self.kinds[0])
+            if handle is not None or not self.pause_if_told(event):
+                return handle
+        return None
+
+    def succeeded(self, handle: Handle) -> bool:
+        """Whether a task is known to have succeeded."""
+        history = self.history(handle)
+        return history is not None and history.terminal is Phase.SUCCEEDED

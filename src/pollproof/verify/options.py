@@ -1,0 +1,220 @@
+"""Options to plans: what people type, checked at the edge, and the command that shows a finding again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pollproof.http.addresses import TargetError
+from pollproof.loading import ContractError, load_contract
+from pollproof.loading.errors import nearest
+from pollproof.secrets.find import in_command, of_plan
+from pollproof.secrets.redact import Redactor
+from pollproof.trace.bodies import Unreadable, read_json, write_json
+from pollproof.verify.run import BUDGET, PROFILES, Plan
+
+if TYPE_CHECKING:
+    from pollproof.contract.model import Contract
+    from pollproof.verify.launch.command_line import Launch
+    from pollproof.verify.live.settings import Live
+
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+class OptionError(ValueError):
+    """An option that cannot be used; its text is one sentence for people."""
+
+
+def seconds_of(text: str) -> float:
+    """A duration such as 90, 60s, 5m or 250ms in seconds; raises `OptionError`."""
+    match = _DURATION.match(text.strip())
+    if match is None:
+        raise OptionError(f"'{text}' is no duration; expected a number with s, m, h or ms, such as 60s")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def sample_of(path: str) -> dict[str, Any]:
+    """The task in a JSON file; raises `OptionError`."""
+    try:
+        value = read_json(Path(path).read_bytes())
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:  # a name with a null character in it
+        raise OptionError(f"{path!r}: cannot be read ({error})") from None
+    if isinstance(value, Unreadable):
+        raise OptionError(f"{path}: {value.problem.removeprefix('the body ')}")
+    if not isinstance(value, dict):
+        raise OptionError(f"{path}: expected a JSON object, the task to create")
+    try:
+        write_json(value)
+    except ValueError:
+        raise OptionError(f"{path}: holds a number that is too large to be sent") from None
+    return value
+
+
+def _addressed(url: str, named: str = "base URL", *, query: bool = True) -> None:
+    """Raise TargetError for a URL that cannot be addressed."""
+    from pollproof.http.client import HttpTarget  # takes its time to import
+
+    HttpTarget(url, named=named, query=query)
+
+
+def plan_from(
+    provider: str,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    advance_url: str | None = None,
+    task: str | None = None,
+    callback_url: str | None = None,
+    budget: str | None = None,
+    examples: int | None = None,
+    profile: str = "ci",
+    seed: int = 0,
+    launch: str | None = None,
+    example_db: str | None = None,
+    live: bool | None = None,
+    **limits: Any,
+) -> Plan:
+    """The plan that these options mean; raises `OptionError` with one sentence.
+
+    `limits` are the further options of live runs, and the `keyword` of -k. With `live` None it does not matter whether
+    a provider is a real one.
+    """
+    needing = {"--advance-url": advance_url, "--api-key": api_key, "--task": task, "--callback-url": callback_url}
+    name = next((name for name, given in needing.items() if given), None)
+    if base_url is None and launch is None and name is not None:
+        raise OptionError(f"{name} goes with --base-url or --launch: the embedded reference needs none")
+    if launch is not None and advance_url is not None:
+        raise OptionError("--launch and --advance-url exclude each other: a launched server needs no hook")
+    if profile not in PROFILES:
+        raise OptionError(
+            f"'{profile}' is no profile; expected one of {', '.join(PROFILES)}{nearest(profile, PROFILES)}"
+        )
+    if examples is not None and examples < 0:
+        raise OptionError(f"--examples {examples}: expected 0 or more")
+    try:
+        contract = load_contract(provider)
+        started = None if launch is None else _launch(launch, base_url, contract, api_key)
+        if started is not None:
+            base_url = started.base_url
+        if base_url is not None:
+            _addressed(base_url if started is None else started.at(1)[1], query=False)
+        if advance_url is not None:
+            _addressed(advance_url, named="clock hook")
+        if callback_url is not None:
+            _addressed(callback_url, named="URL for callbacks", query=False)
+    except (ContractError, TargetError) as error:
+        raise OptionError(str(error)) from None
+    wished = None if live is None else _live(contract, base_url, started, live, limits, examples, example_db)
+    if wished is not None:
+        from pollproof.verify.live.settings import LIVE_BUDGET, with_skew
+
+        contract, budget = with_skew(contract, wished.clock_skew), budget or f"{LIVE_BUDGET:g}s"
+    return Plan(
+        contract=contract,
+        base_url=base_url,
+        credential=api_key,
+        advance_url=advance_url,
+        sample=None if task is None else sample_of(task),
+        task=task,
+        callback_url=callback_url,
+        profile=profile,
+        examples=examples,
+        seed=seed,
+        budget=BUDGET if budget is None else seconds_of(budget),
+        launch=started,
+        example_db=None if example_db is None else _database(example_db),
+        live=wished,
+    )
+
+
+def _live(
+    contract: Contract,
+    base_url: str | None,
+    started: Launch | None,
+    live: bool,
+    limits: dict[str, Any],
+    examples: int | None,
+    example_db: str | None,
+) -> Live | None:
+    from pollproof.verify.live.options import check_target, live_of
+
+    others = {"--launch": started, "--examples": examples, "--example-db": example_db}
+    skew, keyword = limits.get("clock_skew"), limits.pop("keyword", None)
+    seconds = {} if skew is None else {"clock_skew": seconds_of(skew)}
+    try:
+        check_target(None if started is not None else base_url, live=live)
+        return live_of(contract, base_url, live=live, seconds=seconds, others=others, given=limits, keyword=keyword)
+    except ValueError as error:
+        raise OptionError(str(error)) from None
+
+
+def _database(url: str) -> str:
+    from pollproof.verify.example_db import NoDatabase, database_at
+
+    try:
+        database_at(url)
+    except NoDatabase as error:
+        raise OptionError(str(error)) from None
+    return url
+
+
+def _launch(command: str, base_url: str | None, contract: Contract, api_key: str | None) -> Launch:
+    from pollproof.verify.launch.command_line import launch_of
+
+    prefix = urlsplit(contract.base_url).path.rstrip("/")
+    key = contract.credential.sample if api_key is None else api_key
+    try:
+        return launch_of(command, base_url, prefix, key)
+    except ValueError as error:
+        raise OptionError(Redactor([key, *in_command(command.split())]).text(str(error))) from None
+
+
+def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
+    """The command that explores a plan again; the key is a variable of the environment."""
+    from pollproof.verify.live.settings import LIVE_BUDGET
+
+    words = ["pollproof", "verify", provider]
+    if plan.launch is not None:
+        words += ["--launch", plan.launch.without_key()]
+    if plan.base_url is not None and not (plan.launch and plan.launch.is_usual):
+        words += ["--base-url", plan.base_url]
+    if plan.advance_url is not None:
+        words += ["--advance-url", plan.advance_url]
+    if plan.task is not None:
+        words += ["--task", plan.task]
+    if plan.callback_url is not None:
+        words += ["--callback-url", plan.callback_url]
+    if plan.live is not None:
+        words += _live_words(plan.live)
+    if plan.budget != (BUDGET if plan.live is None else LIVE_BUDGET):
+        words += ["--budget", f"{plan.budget:g}s"]
+    if plan.profile != "ci":
+        words += ["--profile", plan.profile]
+    if plan.examples is not None:
+        words += ["--examples", str(plan.examples)]
+    if plan.example_db is not None:
+        from pollproof.verify.example_db import named
+
+        words += ["--example-db", named(plan.example_db)]
+    words += ["--strict"] if strict else []
+    redactor = Redactor(of_plan(plan) if plan.credential else of_plan(plan) - {plan.contract.credential.sample}, "KEY")
+    text, key = shlex.join(map(redactor.text, words)), ""
+    if plan.credential:
+        key = ' --api-key "$POLLPROOF_API_KEY"'  # not quoted: the shell of whoever pastes the command fills it in
+    return f"{text}{key} --seed {plan.seed}"
+
+
+def _live_words(live: Live) -> list[str]:
+    """The options that make a live run once more: with a record of its own, and no more allowed."""
+    from pollproof.verify.live.settings import MAXIMUM_REQUESTS, MAXIMUM_TASKS
+
+    words = ["--live"] + (["--destructive"] if live.destructive else [])
+    words += ["--max-requests", str(live.max_requests)] if live.max_requests != MAXIMUM_REQUESTS else []
+    words += ["--max-tasks", str(live.max_tasks)] if live.max_tasks != MAXIMUM_TASKS else []
+    return words + (["--clock-skew", f"{live.clock_skew:g}s"] if live.clock_skew else [])

@@ -1,0 +1,434 @@
+"""Exploring one target from end to end: the directed walks and the state machine, into one ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pollproof.clock import Clock, VirtualClock
+from pollproof.contract.model import Contract, Subject
+from pollproof.http.target import InProcessTarget
+from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.reference.scripted import ScriptedProvider
+from pollproof.tasks.state import solving_times
+from pollproof.trace.events import Reader
+from pollproof.trace.exchange import Request
+from pollproof.verify.callbacks import EmbeddedCallbacks, HttpCallbacks
+from pollproof.verify.reference_client import judge_client
+from pollproof.verify.session import DeadlineExceeded, Session, TargetUnusable
+from pollproof.verify.shrinking import ReplayTarget, shrink
+from pollproof.verify.status_coverage import scripts_for, show
+from pollproof.verify.target_clocks import BudgetSpent, ClockError
+from pollproof.verify.targets import NotOpened, Opened, opened
+from pollproof.verify.walks import WALKS
+from pollproof.verify.work_units import WALKS as WALKS_PART
+from pollproof.verify.work_units import Part, parts, whole
+
+if TYPE_CHECKING:
+    from pollproof.verify.launch.command_line import Launch
+    from pollproof.verify.live.settings import Live
+
+PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
+"""Examples of the state machine in each profile; `ci` is what a run takes when nothing is said."""
+
+WALK_SECONDS = 150.0
+"""Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
+
+MACHINE_SECONDS = {"quick": 10.0, "ci": 20.0, "deep": 1800.0}
+"""Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
+
+RECENT = 10_000
+"""Exchanges that are kept of a target that cannot be made anew: all of most runs, and 30 MB of one without end."""
+
+EXAMPLE_SECONDS = 15.0
+"""Real seconds after those of the state machine in which its last example ends, before it is cut short."""
+
+BUDGET = 60.0
+"""Real seconds that a run may wait where the target's clock cannot be moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to explore, and how thoroughly.
+
+    `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`, `example_db`
+    the URL of an example database that is shared with other runs. `live` limits a run against a real provider.
+    """
+
+    contract: Contract
+    base_url: str | None = None
+    credential: str | None = None
+    advance_url: str | None = None
+    sample: Mapping[str, Any] | None = None
+    task: str | None = None
+    callback_url: str | None = None
+    profile: str = "ci"
+    examples: int | None = None
+    seed: int = 0
+    budget: float = BUDGET
+    launch: Launch | None = None
+    example_db: str | None = None
+    live: Live | None = None
+
+    @property
+    def target(self) -> str:
+        """The target in words."""
+        if self.launch is not None:
+            return f"launched: {self.launch.without_key()}"
+        return self.base_url or "the embedded reference provider"
+
+    @property
+    def count(self) -> int:
+        """Examples of the state machine."""
+        return PROFILES[self.profile] if self.examples is None else self.examples
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the run: of a target that somebody else runs there is one, and it cannot be made anew.
+
+        Neither can a launched one with a port of its own, or a receiver of callbacks with one.
+        """
+        if not self.is_repeatable:
+            return whole(self.count)
+        return parts(self.count, launched=self.launch is not None)
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether each part can have a target of its own, at the same time as others."""
+        if self.base_url is None:
+            return True
+        return self.launch is not None and self.launch.is_repeatable and self.callback_url is None
+
+    def granted(self, part: Part) -> float:
+        """Real seconds that a part may wait: the walks take what was granted, all examples together as much again."""
+        return self.budget if part.walks else self.budget * part.examples / self.count
+
+
+@dataclass(slots=True)
+class Exploring:
+    """What came of exploring: the ledger, figures, and why it ended early if it did.
+
+    `not_run` has the clauses that were left out by intent, each with the reason; `live` is what a report says of a live
+    run, empty for others.
+    """
+
+    plan: Plan
+    ledger: Ledger
+    exchanges: int = 0
+    examples: int = 0
+    moves: int = 0
+    seconds: float = 0.0
+    walks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    solving: list[tuple[float, float]] = field(default_factory=list)
+    statuses: set[str] = field(default_factory=set)
+    error: str | None = None
+    complete: bool = True
+    clock: str = "virtual"
+    not_run: dict[str, str] = field(default_factory=dict)
+    live: dict[str, Any] = field(default_factory=dict)
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage in words, exchanges so far, and clauses exercised."""
+
+
+Known = Callable[[], frozenset[str]]
+"""Gives the clauses that are known to be violated."""
+
+
+def explore(
+    plan: Plan,
+    progress: Progress | None = None,
+    provider: ReferenceProvider | None = None,
+    until: frozenset[str] = frozenset(),
+    result: Exploring | None = None,
+) -> Exploring:
+    """Explore the target of a plan. Raises TargetError for a URL that is none; all else is told in the result.
+
+    `provider` replaces the embedded reference (a mutant or a legal variant of it): then it alone is judged, and no
+    reference client. With `until` it goes on only until those clauses are violated. `result` is a `beginning` that
+    somebody watches while it grows, part by part.
+    """
+    result = Exploring(plan, ledger_of(plan, client=provider is None)) if result is None else result
+    ledger = result.ledger
+    known: frozenset[str] = frozenset()
+
+    def onward(stage: str, exchanges: int, exercised: int) -> None:
+        assert progress is not None
+        earlier = sum(1 for entry in ledger.entries.values() if entry.exercised)
+        progress(stage, result.exchanges + exchanges, max(earlier, exercised))
+
+    for part in plan.parts:
+        if until and until <= violated(result):
+            break
+        found = explore_part(
+            plan,
+            part,
+            None if progress is None else onward,
+            provider,
+            lambda: known,  # noqa: B023 - called before the loop goes on
+            until,
+        )
+        join(result, found)
+        if part is WALKS_PART:
+            known = violated(found)
+        if found.error is not None:
+            break
+    return result
+
+
+def beginning(plan: Plan) -> Exploring:
+    """The result of exploring before anything has happened: every clause that will be judged, none exercised."""
+    return Exploring(plan, ledger_of(plan))
+
+
+def ledger_of(plan: Plan, *, client: bool = True) -> Ledger:
+    """An empty ledger of all clauses that exploring a plan can say anything of, with or without a reference client."""
+    contract = plan.contract
+    judges_client = client and plan.base_url is None
+    return Ledger(clauses_of(contract) if judges_client else clauses_of(contract, Subject.PROVIDER))
+
+
+def join(result: Exploring, part: Exploring) -> None:
+    """Add what came of a part to what came of those before it; of equally short evidence the earlier stays."""
+    result.ledger.absorb(part.ledger)
+    for name in ("exchanges", "examples", "moves", "seconds"):
+        setattr(result, name, getattr(result, name) + getattr(part, name))
+    for name in ("walks", "notes", "solving"):
+        getattr(result, name).extend(getattr(part, name))
+    result.statuses |= part.statuses
+    result.error = result.error or part.error
+    result.complete = result.complete and part.complete
+    result.clock = part.clock
+
+
+def violated(result: Exploring) -> frozenset[str]:
+    """The ids of the clauses that a result shows to be violated."""
+    return frozenset(entry.clause.id for entry in result.ledger.violated())
+
+
+def walks_find(plan: Plan) -> frozenset[str]:
+    """The clauses of which the walks show a violation, by walking."""
+    return violated(explore_part(plan, WALKS_PART))
+
+
+def explore_part(
+    plan: Plan,
+    part: Part,
+    progress: Progress | None = None,
+    provider: ReferenceProvider | None = None,
+    known: Known | None = None,
+    until: frozenset[str] = frozenset(),
+) -> Exploring:
+    """Explore one part of a plan, as `explore` does all of them.
+
+    `known` gives the clauses that the walks find violated, which examples need not show once more; it is called when
+    one is about to be shown, and walks where nothing is given.
+    """
+    result = Exploring(plan, ledger_of(plan, client=provider is None))
+    started = time.monotonic()
+    if part.examples:
+        import pollproof.verify.state_machine  # noqa: F401 - Hypothesis takes its time to import: not while a target waits
+    try:
+        with opened(plan, provider, plan.granted(part)) as found:
+            _explore_opened(found, result, part, progress, known, until, judges_client=provider is None)
+    except NotOpened as error:
+        result.error = str(error)
+        result.complete = False
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def _explore_opened(
+    opened: Opened,
+    result: Exploring,
+    part: Part,
+    progress: Progress | None,
+    known: Known | None,
+    until: frozenset[str],
+    *,
+    judges_client: bool,
+) -> None:
+    plan, ledger, clock, provider = result.plan, result.ledger, opened.clock, opened.provider
+    contract = plan.contract
+    recent = RECENT if provider is None else None
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger, recent=recent)
+    result.clock = opened.words
+    stage = ["walk"]
+
+    def observed() -> None:
+        if progress is not None and session.exchanges % 50 == 0:
+            exercised = sum(1 for entry in ledger.entries.values() if entry.exercised)
+            progress(stage[0], session.exchanges, exercised)
+
+    session = Session(
+        contract,
+        opened.target,
+        clock,
+        monitor,
+        credential=plan.credential,
+        sample=plan.sample,
+        observed=observed,
+    )
+    granted = 0.0 if opened.moved else plan.budget
+    receiver: EmbeddedCallbacks | HttpCallbacks | None = None
+    try:
+        if session.callback_operation is not None:
+            if provider is not None:
+                receiver = EmbeddedCallbacks(provider, clock)
+            else:
+                receiver = HttpCallbacks(clock, plan.callback_url)
+            session.callbacks = receiver
+        if part.walks:
+            _walk(session, result, stage, granted, last=False)
+        if part.examples:
+            _explore(session, result, stage, part, provider, clock, known, until)
+        if part.walks:
+            _walk(session, result, stage, granted, last=True)
+        if opened.moved and not until and ledger.violations:
+            stage[0] = "shorter traces"
+            _shrink(session, opened)
+        if part.walks and judges_client and provider is not None:
+            stage[0] = "every status"
+            result.exchanges += _show(contract, clock, ledger)
+            stage[0] = "reference client"
+            judge_client(contract, ledger)
+    except OSError as error:  # the port of the receiver of callbacks
+        result.error = f"callbacks cannot be received at {plan.callback_url}: {error.strerror or error}"
+        result.complete = False
+    except (TargetUnusable, ClockError) as error:
+        result.error = f"{error}{opened.last_words()}"
+        result.complete = False
+    finally:
+        if receiver is not None:
+            receiver.close()
+    result.notes += opened.notes()
+    result.exchanges += session.exchanges
+    result.statuses = session.statuses
+    result.solving += solving_times(monitor.account)
+
+
+def _shrink(session: Session, opened: Opened) -> None:
+    """Make what was found shorter, on a target whose clock can be moved."""
+    contract, provider = session.contract, opened.provider
+
+    numbers: dict[str, int] = {}
+
+    def fresh(first: str) -> ReplayTarget:
+        if provider is None:
+            return ReplayTarget(opened.target, opened.clock)
+        if first not in numbers:
+            numbers[first] = provider.number_of(first)
+        provider.restart(VirtualClock(), numbers[first])
+        return ReplayTarget(opened.target, provider.clock)
+
+    def creation() -> Request:
+        return session.request(session.create_operation, {"task": session.task(session.kinds[0])})
+
+    try:
+        shrink(contract, session.monitor.ledger, fresh, creation, probes=provider is not None)
+    except (BudgetSpent, ClockError):
+        pass  # what was found stays as it was found
+    finally:
+        if provider is not None:
+            provider.restart(opened.clock)
+
+
+def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:
+    """Show what the reference's own tasks have not come to, by one that is told what to do; how many exchanges."""
+    scripts = scripts_for(contract, ledger.seen)
+    if not scripts:
+        return 0
+    provider = ScriptedProvider(contract, clock, scripts)
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger)
+    session = Session(contract, InProcessTarget("the scripted reference", provider.handle), clock, monitor)
+    show(session, scripts)
+    return session.exchanges
+
+
+def _walk(session: Session, result: Exploring, stage: list[str], granted: float, *, last: bool) -> None:
+    session.end = time.monotonic() + WALK_SECONDS + granted
+    unfinished: list[str] = []
+    for walk in WALKS:
+        if walk.last is not last or not walk.applies(session.contract):
+            continue
+        stage[0] = walk.name.replace("-", " ")
+        try:
+            walk.run(session)
+            result.walks.append(walk.name)
+        except DeadlineExceeded:
+            result.complete = False
+            result.notes.append(
+                f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time"
+            )
+            return
+        except BudgetSpent:
+            unfinished.append(f"'{walk.name}'")
+    if unfinished:
+        names = ", ".join(unfinished)
+        result.notes.append(
+            f"these walks need more real time than the granted {result.plan.budget:g} s to end: {names}; "
+            "a clock hook (--advance-url), a launched server (--launch) or a larger --budget would let them"
+        )
+
+
+def _explore(
+    session: Session,
+    result: Exploring,
+    stage: list[str],
+    part: Part,
+    provider: ReferenceProvider | None,
+    clock: Clock,
+    known: Known | None,
+    until: frozenset[str],
+) -> None:
+    from pollproof.verify.example_db import NoDatabase, Shared, shared_at  # Hypothesis takes its time to import
+    from pollproof.verify.state_machine import Exploration
+
+    stage[0] = "state machine"
+    plan = result.plan
+    seconds = MACHINE_SECONDS[plan.profile] * part.examples / plan.count
+    # The state machine keeps its own time from example to example; on a very slow target one could last for hours.
+    session.end = time.monotonic() + seconds + EXAMPLE_SECONDS
+    if known is None and not part.walks:
+        known = partial(walks_find, plan)
+
+    def fresh() -> Session:
+        if provider is not None and isinstance(clock, VirtualClock):
+            result.solving += solving_times(session.monitor.account)
+            provider.reset()
+            session.reset()
+        return session
+
+    database: Shared | None = None
+    if plan.example_db is not None:
+        try:
+            database = shared_at(plan.example_db, plan.contract.name, lambda: bool(result.ledger.violations))
+        except NoDatabase as error:
+            result.error, result.complete = str(error), False
+            return
+    exploration = Exploration(
+        fresh,
+        result.ledger,
+        examples=part.examples,
+        seconds=seconds,
+        seed=part.seed(plan.seed),
+        known=known,
+        until=until,
+        database=database,
+        replays=part.first == 0,  # in one part of a run, and not in each
+    )
+    try:
+        exploration.run()
+    finally:
+        result.examples, result.moves = exploration.examples, exploration.moves
+        if exploration.cut_short:
+            result.notes.append(f"the state machine stopped early: {exploration.cut_short}")
+        if database is not None and database.problem:
+            result.notes.append(f"the example database stopped answering ({database.problem})")

@@ -1,0 +1,457 @@
+"""A session with one target: builds requests from the contract, sends them, and lets the monitor judge every answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
+
+from pollproof.clauses.fields import seconds_of
+from pollproof.clock import Clock
+from pollproof.contract.model import SILENCE, Contract, Effect, Operation, Phase, Probe, Role, TaskKind
+from pollproof.contract.places import walk
+from pollproof.contract.templates import compile_template, steps_of, with_value, without
+from pollproof.http.target import Target
+from pollproof.monitor.monitor import Monitor
+from pollproof.tasks.state import TaskState
+from pollproof.trace.client_outcome import Outcome, outcome_exchange
+from pollproof.trace.codecs import Codec
+from pollproof.trace.events import CALLBACK_PATH, Answer, Event
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.verify.target_clocks import BudgetSpent
+
+MAXIMUM_FAILURES = 5
+"""Requests in a row without any answer after which a target counts as gone."""
+
+MAXIMUM_TRANSIENT = 40
+"""Overloaded answers in a row after which a target counts as unusable."""
+
+MAXIMUM_STRANGERS = 8
+"""Polls of unknown tasks in one run: providers ban an address for some dozens of them."""
+
+
+MAXIMUM_ASKED = 512
+"""Requests that are kept written, of creations and about tasks."""
+
+
+FOREVER = float("inf")
+"""The end of a session that may last as long as it likes."""
+
+MAXIMUM_STATUSES = 1_000
+"""Different statuses that are kept; no provider has a tenth of them."""
+
+MAXIMUM_STATUS = 200
+"""Characters of a status that are kept."""
+
+
+MAXIMUM_IDENTIFIER = 10_000
+"""Characters of an id with which a task is asked for; no provider has a hundredth of them."""
+
+
+Key = TypeVar("Key")
+
+
+class TargetUnusable(Exception):
+    """The target does not answer; the text says so in one sentence."""
+
+
+class DeadlineExceeded(Exception):
+    """The session has lasted longer than it may, in real time."""
+
+
+class Handle:
+    """A task that the session has created."""
+
+    __slots__ = ("id", "key", "kind")
+
+    def __init__(self, identifier: Any, key: str, kind: TaskKind) -> None:
+        self.id = identifier
+        self.key = key
+        self.kind = kind
+
+
+class Session:
+    """Creates and polls tasks on a target. `observed` is called after each exchange (for progress).
+
+    A `patient` session goes on however often the target does not answer.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        target: Target,
+        clock: Clock,
+        monitor: Monitor,
+        *,
+        credential: str | None = None,
+        sample: Mapping[str, Any] | None = None,
+        observed: Callable[[], None] | None = None,
+    ) -> None:
+        self.contract = contract
+        self.target = target
+        self.clock = clock
+        self.monitor = monitor
+        self.credential = contract.credential.sample if credential is None else credential
+        self.create_operation = contract.operation(Role.CREATE)
+        self.poll_operation = contract.operation(Role.POLL)
+        self.strangers = 0
+        self.created = 0
+        self.exchanges = 0
+        self.latency = 0.0
+        self.end = FOREVER
+        self.patient = False
+        self.statuses: set[str] = set()
+        self._observed = observed
+        self._failures = 0
+        self._transient = 0
+        self._answered = False
+        self.codec = monitor.reader.codec
+        self.fetch_operation = contract.operation_of(Role.FETCH)
+        self.cancel_operation = contract.operation_of(Role.CANCEL)
+        self.batch_operation = contract.operation_of(Role.BATCH)
+        self.callback_operation = contract.operation_of(Role.CALLBACK)
+        self.callbacks: CallbackSource | None = None
+        self.nameless_callbacks = 0
+        self.kinds = tuple(kind for kind in contract.kinds.values() if not kind.inline)
+        """The kinds of tasks whose result must be polled for."""
+        self.inline_kinds = tuple(kind for kind in contract.kinds.values() if kind.inline)
+        """The kinds of tasks that are answered in their creation."""
+        self._asked: dict[tuple[str, type, Any], Request] = {}
+        self._creations: dict[tuple[str, int], Request] = {}
+        self._builders = {
+            operation.name: Builder(operation, contract, self.codec) for operation in contract.operations.values()
+        }
+        batch = self.batch_operation
+        ways = [] if batch is None else [batch.request, *batch.alternatives]
+        self._batches = [compile_template(way) for way in ways]
+        self._samples = {
+            name: compile_template(sample if sample is not None and not kind.inline else kind.sample)
+            for name, kind in contract.kinds.items()
+        }
+
+    def reset(self) -> None:
+        """Begin a new trace on a target that has forgotten the last one."""
+        self.monitor.reset()
+        self.strangers = 0
+        self.created = 0
+
+    # ------------------------------------------------------------------------------- exchanges
+
+    def send(self, request: Request, probe: str | None = None) -> Event:
+        """Send one request and judge its answer.
+
+        Raises `TargetUnusable` when the target is gone, `DeadlineExceeded` when the session has lasted too long.
+        """
+        if self.end < FOREVER and time.monotonic() > self.end:
+            raise DeadlineExceeded
+        now = self.clock.now
+        sent = now()
+        response, failure = self.target.exchange(request)
+        received = now()
+        self.exchanges += 1
+        event = self.monitor.observe(Exchange(request, response, sent, received, failure, probe))
+        assert event is not None, "a session sends only requests of its contract"
+        if type(event.status) is str and len(self.statuses) < MAXIMUM_STATUSES:
+            self.statuses.add(event.status[:MAXIMUM_STATUS])
+        if response is None:
+            self._failures += 1
+            if not self.patient and probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
+                when = f"after {self.exchanges} exchanges: " if self._answered else ""
+                raise TargetUnusable(f"{self.target.name} does not answer: {when}{failure}")
+        else:
+            self._failures = 0
+            self._answered = True
+            took = received - sent
+            if took > self.latency:
+                self.latency = min(took, 1.0)
+            if event.transient:
+                self._transient += 1
+                if self._transient >= MAXIMUM_TRANSIENT and not self.patient:
+                    raise TargetUnusable(
+                        f"{self.target.name} answers nothing but HTTP {response.status}, as if overloaded"
+                    )
+            else:
+                self._transient = 0
+        if self._observed is not None:
+            self._observed()
+        if self.callbacks is not None:
+            self.hear()
+        return event
+
+    def request(self, operation: Operation, words: Mapping[str, Any], credential: str | None = None) -> Request:
+        """The request of an operation with these words in it."""
+        return self._builders[operation.name].build(self.credential if credential is None else credential, words)
+
+    def about(self, operation: Operation, handle: Handle) -> Request:
+        """The request that asks an operation about a task: it is asked often, so it is kept for a while."""
+        key = operation.name, type(handle.id), handle.id
+        request = self._asked.get(key)
+        return request or _keep(self._asked, key, self.request(operation, {"task_id": handle.id}))
+
+    def task(self, kind: TaskKind) -> Any:
+        """A task to create, unlike the last one where the sample has a place for that."""
+        self.created += 1
+        return self._samples[kind.name]({"number": self.created})
+
+    def create(
+        self, kind: TaskKind, *, again: bool = False, more: Mapping[str, Any] | None = None
+    ) -> tuple[Event, Handle | None]:
+        """Create one task, or with `again` the same once more; the handle is None when it was not accepted.
+
+        `more` are further fields of the task.
+        """
+        if again:
+            self.created -= 1
+        event = self.send(self._creation(kind) if more is None else self._creation_of({**self.task(kind), **more}))
+        if event.answer is Answer.STATE and event.task is not None and len(event.task) <= MAXIMUM_IDENTIFIER:
+            return event, Handle(event.raw_task, event.task, kind)
+        return event, None
+
+    def _creation(self, kind: TaskKind) -> Request:
+        """The next creation of a kind: examples that begin with a fresh target create the same tasks again."""
+        key = kind.name, self.created + 1
+        request = self._creations.get(key)
+        if request is None:
+            return _keep(self._creations, key, self._creation_of(self.task(kind)))
+        self.created += 1
+        return request
+
+    def _creation_of(self, task: Any) -> Request:
+        return self.request(self.create_operation, {"task": task})
+
+    def poll(self, handle: Handle) -> Event:
+        """Poll a task once."""
+        return self.send(self.about(self.poll_operation, handle))
+
+    def fetch(self, handle: Handle) -> Event | None:
+        """Ask for the result of a task, where that is an operation of its own."""
+        if self.fetch_operation is None:
+            return None
+        return self.send(self.about(self.fetch_operation, handle))
+
+    def cancel(self, handle: Handle) -> Event | None:
+        """Ask that a task be given up, where that can be asked."""
+        if self.cancel_operation is None:
+            return None
+        return self.send(self.about(self.cancel_operation, handle))
+
+    def look(self, handle: Handle) -> Event:
+        """Poll a task, and ask for its result where that is an operation of its own; the event of the poll."""
+        event = self.poll(handle)
+        self.fetch(handle)
+        return event
+
+    def batch(self, variety: int = 0, size: int | None = None) -> tuple[Event, list[Handle]]:
+        """Ask for several tasks at once: in the first of the documented ways, or another one; with `size` entries."""
+        operation = self.batch_operation
+        assert operation is not None
+        self.created += 1
+        request = self.request(operation, {"number": self.created})
+        ways = self._batches
+        body = ways[variety % len(ways)]({"number": self.created})
+        if size is not None:
+            for name, entries in body.items():
+                if isinstance(entries, list):
+                    body[name] = [f"{entries[0]}-{number}" for number in range(size)]
+        event = self.send(request._replace(body=self.codec.write(body)))
+        kind = self.kinds[0]
+        return event, [
+            Handle(member.raw_task, member.task, kind)
+            for member in event.members
+            if member.task is not None and len(member.task) <= MAXIMUM_IDENTIFIER
+        ]
+
+    def say(self, outcome: Outcome) -> None:
+        """Let the monitor know how a client has ended."""
+        self.monitor.observe(outcome_exchange(outcome, self.clock.now()))
+
+    def hear(self) -> int:
+        """Let the monitor judge the callbacks that have come; how many there were."""
+        if self.callbacks is None:
+            return 0
+        heard = self.callbacks.take()
+        for request, moment in heard:
+            inbound = request._replace(path=CALLBACK_PATH)
+            event = self.monitor.observe(Exchange(inbound, Response(200, {}, b""), moment, moment))
+            if event is not None and event.task is None:
+                self.nameless_callbacks += 1  # one of the tasks was called back, and it cannot be told which
+        return len(heard)
+
+    def miss(self, handle: Handle, since: float, failure: str) -> None:
+        """Let the monitor know that a callback was waited for and did not come."""
+        body = self.codec.write({"id": handle.id})
+        request = Request("POST", CALLBACK_PATH, {}, body)
+        self.monitor.observe(Exchange(request, None, since, self.clock.now(), failure, SILENCE))
+
+    def history(self, handle: Handle) -> TaskState | None:
+        """What the trace has said of a task so far."""
+        return self.monitor.account.tasks.get(handle.key)
+
+    # ---------------------------------------------------------------------------------- probes
+
+    def probe_unknown(
+        self, identifier: Any, probe: str = "unknown-task", operation: Operation | None = None
+    ) -> Event | None:
+        """Ask for a task that no creation gave; None once the run has asked for enough of them.
+
+        It is polled, or asked for with another `operation`.
+        """
+        if self.strangers >= MAXIMUM_STRANGERS or str(identifier) in self.monitor.account.tasks:
+            return None
+        self.strangers += 1
+        return self.send(self.request(operation or self.poll_operation, {"task_id": identifier}), probe)
+
+    def wrong_credentials(self) -> list[str]:
+        """Keys that are not the right one: another, none, and the right one shortened, lengthened, in another case."""
+        right = self.credential
+        if self.contract.credential.at is None:
+            return []
+        candidates = [self.contract.credential.wrong, right[:-1], right + "0", right.swapcase(), ""]
+        return [key for key in dict.fromkeys(candidates) if key != right]
+
+    def probe_credential(self, operation: Operation, words: Mapping[str, Any], credential: str) -> Event:
+        """Ask with a wrong key."""
+        return self.send(self.request(operation, words, credential), "wrong-credential")
+
+    def probe_missing(
+        self, operation: Operation, words: Mapping[str, Any], number: int, *, null: bool = False
+    ) -> Event:
+        """Ask without the required field of that number, or with null in its place."""
+        place = operation.required[number]
+        request = self.request(operation, words)
+        if place.area == "header":
+            headers = {name: value for name, value in request.headers.items() if name != place.steps[0] or null}
+            if null:
+                headers[place.steps[0]] = ""
+            return self.send(request._replace(headers=headers), "missing-field")
+        whole = self._builders[operation.name].body(self.credential, words)
+        body = with_value(whole, place.pointer, None) if null else without(whole, place.pointer)
+        return self.send(request._replace(body=self.codec.write(body)), "missing-field")
+
+    def probe_malformed(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event:
+        """Ask with a body that cannot be read: cut short, or no JSON at all."""
+        request = self.request(operation, words)
+        body = request.body[: len(request.body) // 2] if number % 2 == 0 else b"this is neither JSON nor XML"
+        return self.send(request._replace(body=body), "malformed")
+
+    def probe_own(self, probe: Probe, words: Mapping[str, Any]) -> Event:
+        """Ask in one of the wrong ways that the contract lists."""
+        operation = self.contract.operations[probe.operation]
+        body = self._builders[operation.name].body(self.credential, words)
+        for pointer in probe.remove:
+            body = without(body, pointer)
+        for pointer, value in probe.set:
+            body = with_value(body, pointer, value)
+        if probe.repeat is not None:
+            pointer, times = probe.repeat
+            first = walk(body, tuple(steps_of(pointer)))
+            body = with_value(body, pointer, [first[0]] * times)
+        return self.send(self.request(operation, words)._replace(body=self.codec.write(body)), probe.name)
+
+    # ------------------------------------------------------------------------------------ time
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        if seconds > 0:
+            self.clock.advance(seconds)
+            self.hear()
+
+    @property
+    def wait(self) -> float:
+        """Seconds between two polls of a lawful client (one where nothing is documented)."""
+        return self.contract.limits.wait or 1.0
+
+    def pause_if_told(self, event: Event) -> bool:
+        """Wait as long as a busy or blocked provider asks for; whether it did ask."""
+        if event.answer is Answer.STATE:
+            return False
+        if event.effect in (Effect.BUSY, Effect.BLOCKED):
+            entry = self.contract.errors.get(event.error_code or "")
+            seconds = entry.seconds if entry is not None and entry.seconds is not None else self.wait
+            self.advance(max(seconds, self.wait))
+            return True
+        if event.answer in (Answer.NONE, Answer.UNREADABLE) and (event.answer is Answer.NONE or event.transient):
+            self.advance(self.wait)
+            return True
+        return False
+
+    def settle(self, handle: Handle, patience: float) -> Phase | None:
+        """Poll at a lawful pace, ever more slowly, until the task has an end or `patience` seconds are over."""
+        waited, pause = 0.0, self.wait
+        while True:
+            event = self.poll(handle)
+            if event.phase is not None and event.phase.terminal:
+                return event.phase
+            if event.effect is Effect.FAILED:
+                return Phase.FAILED
+            if event.answer is Answer.REFUSED and event.effect in (Effect.LOST, Effect.REFUSED, Effect.UNCLEAR):
+                return None
+            if waited >= patience:
+                return None
+            pause = max(pause, seconds_of(event.marks.get("retry_after")) or 0.0)
+            try:
+                self.advance(pause)
+            except BudgetSpent:
+                return None
+            waited += pause
+            pause = min(pause * 1.5, patience / 8)
+
+
+def _keep(kept: dict[Key, Request], key: Key, request: Request) -> Request:
+    if len(kept) >= MAXIMUM_ASKED:
+        kept.clear()
+    kept[key] = request
+    return request
+
+
+class CallbackSource(Protocol):
+    """Where callbacks arrive."""
+
+    address: str
+    patience: float
+
+    def take(self) -> list[tuple[Request, float]]:
+        """The requests that came since the last call, each with the moment of its arrival."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait at most that long, in real time, for a callback that was not taken yet."""
+
+
+class Builder:
+    """Builds the requests of one operation."""
+
+    __slots__ = ("_body", "_codec", "_header", "_headers", "_method", "_path", "_template", "_varies")
+
+    def __init__(self, operation: Operation, contract: Contract, codec: Codec) -> None:
+        credential = contract.credential
+        self._method = operation.method
+        self._path = operation.path
+        self._varies = "{" in operation.path
+        self._template = credential.template
+        self._codec = codec
+        self._body = None if operation.request is None else compile_template(operation.request)
+        self._header = credential.at.steps[0] if credential.at is not None and credential.at.area == "header" else None
+        self._headers: dict[str, str] = {"accept": codec.content_type.partition(";")[0]}
+        if self._body is not None:
+            self._headers["content-type"] = codec.content_type
+        if operation.element:
+            self._headers["soapaction"] = f'"{operation.action}"'
+
+    def body(self, credential: str, words: Mapping[str, Any]) -> Any:
+        """The body before it is written out."""
+        if self._body is None:
+            return None
+        return self._body({**words, "credential": self._template.replace("{credential}", credential)})
+
+    def build(self, credential: str, words: Mapping[str, Any]) -> Request:
+        """The request with these words."""
+        headers = self._headers
+        if self._header is not None:
+            headers = {**headers, self._header: self._template.replace("{credential}", credential)}
+        path = self._path
+        if self._varies:
+            for name, word in words.items():
+                path = path.replace("{" + name + "}", quote(str(word), safe=""))
+        body = self.body(credential, words)
+        return Request(self._method, path, headers, b"" if body is None else self._codec.write(body))

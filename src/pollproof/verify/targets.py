@@ -1,0 +1,93 @@
+"""Opening the target of a plan: the embedded reference, a URL, or a command that is launched; and its clock."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pollproof.clock import Clock, VirtualClock
+from pollproof.http.target import InProcessTarget, Target
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.verify.target_clocks import HookedClock, RealClock
+
+if TYPE_CHECKING:
+    from pollproof.verify.launch.command_line import Launch
+    from pollproof.verify.run import Plan
+
+
+class NotOpened(Exception):
+    """The target could not be started; the text is one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A target, and the clock by which it lives; `words` say which, and `moved` whether it can be moved.
+
+    `provider` is the embedded reference. `notes` are sentences about the clock, `last_words` the end of a sentence that
+    tells why the target is gone; both are asked for when the run is over.
+    """
+
+    target: Target
+    clock: Clock
+    words: str
+    moved: bool = True
+    provider: ReferenceProvider | None = None
+    notes: Callable[[], list[str]] = list
+    last_words: Callable[[], str] = str
+
+
+@contextlib.contextmanager
+def opened(plan: Plan, provider: ReferenceProvider | None = None, granted: float | None = None) -> Iterator[Opened]:
+    """The target of a plan, for as long as it is explored. Raises TargetError for a URL that is none, `NotOpened`.
+
+    Where its clock cannot be moved, `granted` real seconds may be waited (the budget of the plan when left out).
+    """
+    granted = plan.budget if granted is None else granted
+    if plan.launch is not None:
+        with _launched(plan.launch, plan.budget, granted) as found:
+            yield found
+    elif plan.base_url is None:
+        clock = VirtualClock()
+        provider = ReferenceProvider(plan.contract, clock) if provider is None else provider
+        provider.clock = clock
+        target = InProcessTarget(plan.target, provider.handle)
+        yield Opened(target, clock, "virtual", provider=provider)
+    else:
+        from pollproof.http.client import HttpTarget  # takes its time to import
+
+        with contextlib.closing(HttpTarget(plan.base_url, again=plan.live is None)) as server:
+            if plan.advance_url is None:
+                yield _real(server, plan.budget, granted)
+            else:
+                with contextlib.closing(HookedClock(plan.advance_url)) as hook:
+                    yield Opened(server, hook, "moved through its hook")
+
+
+def _real(target: Target, budget: float, granted: float) -> Opened:
+    return Opened(target, RealClock(granted), f"real, {budget:g} s granted", moved=False)
+
+
+@contextlib.contextmanager
+def _launched(what: Launch, budget: float, granted: float) -> Iterator[Opened]:
+    from pollproof.http.client import HttpTarget
+    from pollproof.verify.launch.command_line import LaunchError, launch
+
+    with contextlib.ExitStack() as stack:
+        try:
+            running = stack.enter_context(launch(what))
+        except LaunchError as error:
+            raise NotOpened(str(error)) from None
+        target = stack.enter_context(contextlib.closing(HttpTarget(running.server.base_url)))
+        clock = running.clock
+
+        def last_words() -> str:
+            return f"; {running.server.words()}"
+
+        if clock is None:
+            real = RealClock(granted)
+            words = f"real, {budget:g} s granted, for the launched server does not follow the clock: {running.reason}"
+            yield Opened(target, real, words, moved=False, last_words=last_words)
+        else:
+            yield Opened(target, clock, "leaping, launched", notes=lambda: clock.notes, last_words=last_words)

@@ -1,0 +1,313 @@
+/* Requests under way: what a socket of the client has sent and not yet been answered.
+ *
+ * A socket is known by its local port, since processes pass sockets on: bash sends through one number of a file
+ * descriptor, and a child of it receives through another. Only sockets that connect count. One that was accepted
+ * answers, and waits for nobody.
+ */
+#include "in_flight.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What a file descriptor of this process is. Looked up when it is first used. */
+enum descriptor_kind { UNKNOWN, PLAIN, STREAM, ACCEPTED, DATAGRAM };
+
+#define DESCRIPTORS 65536
+static _Atomic uint8_t kinds[DESCRIPTORS];
+static _Atomic uint16_t ports[DESCRIPTORS]; /* of those that have been in a flight */
+static _Atomic int highest_descriptor;
+
+/* A datagram may never be answered, and is not waited for longer than this. */
+#define LIFE_OF_A_DATAGRAM SECOND
+
+static bool is_tracked(int fd) {
+    return fd >= 0 && fd < DESCRIPTORS;
+}
+
+static void set_kind(int fd, enum descriptor_kind kind) {
+    if (!is_tracked(fd)) return;
+    atomic_store(&kinds[fd], kind);
+    atomic_store(&ports[fd], 0);
+    int highest = atomic_load(&highest_descriptor);
+    while (highest < fd && !atomic_compare_exchange_weak(&highest_descriptor, &highest, fd)) {}
+}
+
+static int option_of(int fd, int option) {
+    int value = -1;
+    socklen_t length = sizeof value;
+    return real.getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+}
+
+static enum descriptor_kind kind_of(int fd) {
+    if (!is_tracked(fd)) return PLAIN;
+    enum descriptor_kind kind = atomic_load(&kinds[fd]);
+    if (kind != UNKNOWN) return kind;
+    int before = errno;
+    int type = option_of(fd, SO_TYPE);
+    int domain = type < 0 ? -1 : option_of(fd, SO_DOMAIN);
+    errno = before;
+    if (domain != AF_INET && domain != AF_INET6) kind = PLAIN;
+    else kind = type == SOCK_STREAM ? STREAM : type == SOCK_DGRAM ? DATAGRAM : PLAIN;
+    set_kind(fd, kind);
+    return kind;
+}
+
+static bool may_fly(int fd) {
+    if (!is_tracked(fd) || attached_file == NULL) return false;
+    enum descriptor_kind kind = kind_of(fd);
+    return kind == STREAM || kind == DATAGRAM;
+}
+
+/* 0 where the descriptor is no Internet socket, or has no port yet. */
+static uint32_t local_port(int fd) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in four;
+        struct sockaddr_in6 six;
+    } name;
+    socklen_t length = sizeof name;
+    int before = errno;
+    int failed = (int)kernel_call(SYS_getsockname, fd, (long)&name, (long)&length, 0, 0, 0);
+    errno = before;
+    if (failed) return 0;
+    if (name.any.sa_family == AF_INET) return ntohs(name.four.sin_port);
+    return name.any.sa_family == AF_INET6 ? ntohs(name.six.sin6_port) : 0;
+}
+
+static pid_t own_process(void) {
+    return (pid_t)kernel_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static struct flight *claim(struct shared *shared) {
+    for (uint32_t index = 0; index < FLIGHTS; index++) {
+        struct flight *flight = &shared->flights[index];
+        int32_t nobody = 0;
+        if (!atomic_compare_exchange_strong(&flight->pid, &nobody, CLAIMED)) continue;
+        uint32_t used = atomic_load(&shared->flights_used);
+        while (used <= index && !atomic_compare_exchange_weak(&shared->flights_used, &used, index + 1)) {}
+        return flight;
+    }
+    return NULL;
+}
+
+static void land(struct flight *flight) {
+    if (flight != NULL) atomic_store(&flight->pid, 0);
+}
+
+/* This process's flight of that port, or of that descriptor while it has no port. */
+static struct flight *flight_of(struct shared *shared, int fd, uint32_t port) {
+    pid_t pid = own_process();
+    uint32_t used = atomic_load(&shared->flights_used);
+    for (uint32_t index = 0; index < used; index++) {
+        struct flight *flight = &shared->flights[index];
+        if (atomic_load(&flight->pid) != pid || atomic_load(&flight->kind) == FLIGHT_LOOKUP) continue;
+        uint32_t its_port = atomic_load(&flight->port);
+        if (its_port != 0 ? its_port == port : atomic_load(&flight->fd) == fd) return flight;
+    }
+    return NULL;
+}
+
+static struct flight *take_off(struct shared *shared, int fd, uint32_t port, enum flight_kind kind) {
+    struct flight *flight = flight_of(shared, fd, port);
+    bool is_new = flight == NULL;
+    if (is_new) flight = claim(shared);
+    if (flight == NULL) return NULL;
+    atomic_store(&flight->fd, fd);
+    atomic_store(&flight->port, port);
+    atomic_store(&flight->kind, kind);
+    atomic_store(&flight->since, machine_now());
+    if (is_new) atomic_store(&flight->pid, own_process());
+    if (is_tracked(fd)) atomic_store(&ports[fd], (uint16_t)port);
+    return flight;
+}
+
+/* Ends the flights of that port, of whichever process: it may have been answered to another than the one that sent. */
+static void land_port(struct shared *shared, uint32_t port) {
+    uint32_t used = atomic_load(&shared->flights_used);
+    for (uint32_t index = 0; index < used; index++) {
+        struct flight *flight = &shared->flights[index];
+        if (atomic_load(&flight->pid) > 0 && atomic_load(&flight->port) == port) land(flight);
+    }
+}
+
+struct sending sending_begins(int fd) {
+    struct sending sending = {.fd = fd};
+    if (!may_fly(fd)) return sending;
+    sending.shared = attached();
+    if (sending.shared == NULL || kind_of(fd) != STREAM) return sending;
+    uint32_t port = local_port(fd);
+    if (port == 0) return sending; /* not connected, or another file by now */
+    /* Before the bytes leave: the answer may be there before the call returns. */
+    sending.was_under_way = flight_of(sending.shared, fd, port) != NULL;
+    sending.flight = take_off(sending.shared, fd, port, FLIGHT_SENT);
+    return sending;
+}
+
+void sending_ends(const struct sending *sending, ssize_t sent) {
+    if (sending->shared == NULL) return;
+    int before = errno;
+    if (sent > 0 && sending->flight == NULL) {
+        uint32_t port = local_port(sending->fd);
+        bool is_stream = kind_of(sending->fd) == STREAM;
+        if (port != 0) take_off(sending->shared, sending->fd, port, is_stream ? FLIGHT_SENT : FLIGHT_DATAGRAM);
+        else set_kind(sending->fd, PLAIN);
+    }
+    if (sent <= 0 && sending->flight != NULL && !sending->was_under_way) land(sending->flight);
+    errno = before;
+}
+
+void received(int fd, ssize_t length) {
+    if (!may_fly(fd)) return;
+    if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+    struct shared *shared = attached();
+    if (shared == NULL) return;
+    int before = errno;
+    uint32_t port = local_port(fd);
+    if (port == 0) port = atomic_load(&ports[fd]); /* a reset connection has none any more */
+    if (port != 0) land_port(shared, port);
+    errno = before;
+}
+
+void socket_is_new(int fd, bool is_accepted) {
+    if (fd >= 0 && attached_file != NULL && attached() != NULL) set_kind(fd, is_accepted ? ACCEPTED : UNKNOWN);
+}
+
+struct sending connecting_begins(int fd) {
+    struct sending sending = {.fd = fd, .shared = attached()};
+    if (sending.shared == NULL || !is_tracked(fd)) return (struct sending){.fd = fd};
+    set_kind(fd, UNKNOWN);
+    if (kind_of(fd) == STREAM) sending.flight = take_off(sending.shared, fd, 0, FLIGHT_CONNECTING);
+    return sending;
+}
+
+void connecting_ends(const struct sending *sending, int result) {
+    if (sending->flight == NULL) return;
+    int before = errno;
+    bool goes_on = result < 0 && (before == EINPROGRESS || before == EALREADY || before == EINTR);
+    uint32_t port = local_port(sending->fd);
+    atomic_store(&ports[sending->fd], (uint16_t)port);
+    if (goes_on) atomic_store(&sending->flight->port, port);
+    else land(sending->flight);
+    errno = before;
+}
+
+void connection_was_asked_for(int fd) {
+    if (!may_fly(fd)) return;
+    struct shared *shared = attached();
+    if (shared == NULL) return;
+    int before = errno;
+    struct flight *flight = flight_of(shared, fd, atomic_load(&ports[fd]));
+    struct pollfd writable = {.fd = fd, .events = POLLOUT};
+    struct timespec at_once = {0};
+    if (flight != NULL && atomic_load(&flight->kind) == FLIGHT_CONNECTING)
+        if (real.ppoll(&writable, 1, &at_once, NULL) > 0) land(flight);
+    errno = before;
+}
+
+void descriptor_is_closed(int fd) {
+    if (!is_tracked(fd) || attached_file == NULL) return;
+    enum descriptor_kind kind = atomic_load(&kinds[fd]);
+    if (kind == UNKNOWN && !timers_are_armed()) return;
+    struct shared *shared = attached();
+    if (shared == NULL) return;
+    uint16_t port = atomic_load(&ports[fd]);
+    set_kind(fd, UNKNOWN);
+    forget_timer_of(fd);
+    if (kind != STREAM && kind != DATAGRAM) return;
+    struct flight *flight = flight_of(shared, fd, port);
+    if (flight == NULL) return;
+    int highest = atomic_load(&highest_descriptor);
+    for (int other = 0; other <= highest && port != 0; other++)
+        if (atomic_load(&ports[other]) == port) return; /* a duplicate keeps the connection open */
+    land(flight);
+}
+
+void descriptors_are_closed(unsigned first, unsigned last) {
+    if (attached_file == NULL || attached() == NULL) return;
+    unsigned highest = (unsigned)atomic_load(&highest_descriptor);
+    for (unsigned fd = first; fd <= last && fd <= highest; fd++) descriptor_is_closed((int)fd);
+}
+
+void descriptor_is_duplicated(int fd, int copy) {
+    if (copy < 0 || !is_tracked(fd) || !is_tracked(copy) || attached_file == NULL || attached() == NULL) return;
+    if (copy == fd) return;
+    set_kind(copy, atomic_load(&kinds[fd]));
+    atomic_store(&ports[copy], atomic_load(&ports[fd]));
+}
+
+static struct flight *lookup(struct shared *shared) {
+    struct flight *flight = claim(shared);
+    if (flight == NULL) return NULL;
+    atomic_store(&flight->fd, own_thread());
+    atomic_store(&flight->port, 0);
+    atomic_store(&flight->kind, FLIGHT_LOOKUP);
+    atomic_store(&flight->since, machine_now());
+    atomic_store(&flight->pid, own_process());
+    return flight;
+}
+
+/* libc asks name servers by calls that no hook sees. */
+struct flight *lookup_begins(void) {
+    struct shared *shared = attached();
+    return shared == NULL ? NULL : lookup(shared);
+}
+
+void lookup_ends(struct flight *flight) {
+    int before = errno;
+    land(flight);
+    errno = before;
+}
+
+/* Whether the descriptor of this process still is what the flight says. Hooks do not see what libc itself closes. */
+static bool is_still_open(const struct flight *flight) {
+    uint32_t port = atomic_load(&flight->port);
+    int highest = atomic_load(&highest_descriptor);
+    for (int fd = 0; fd <= highest && port != 0; fd++)
+        if (atomic_load(&ports[fd]) == port && local_port(fd) == port) return true;
+    return port == 0;
+}
+
+static bool is_connected_by_now(const struct flight *flight) {
+    struct pollfd writable = {.fd = atomic_load(&flight->fd), .events = POLLOUT};
+    struct timespec at_once = {0};
+    return real.ppoll(&writable, 1, &at_once, NULL) > 0;
+}
+
+static bool is_over(const struct flight *flight, pid_t owner) {
+    enum flight_kind kind = atomic_load(&flight->kind);
+    if (kind == FLIGHT_DATAGRAM && machine_now() - atomic_load(&flight->since) > LIFE_OF_A_DATAGRAM) return true;
+    if (owner != own_process()) return thread_state(owner, owner) == 0;
+    if (kind == FLIGHT_LOOKUP) return thread_state(owner, atomic_load(&flight->fd)) == 0;
+    if (kind == FLIGHT_CONNECTING) return is_connected_by_now(flight);
+    return !is_still_open(flight);
+}
+
+int64_t last_sent(struct shared *shared, uint32_t port) {
+    int64_t last = NEVER;
+    uint32_t used = atomic_load(&shared->flights_used);
+    for (uint32_t index = 0; index < used; index++) {
+        struct flight *flight = &shared->flights[index];
+        if (atomic_load(&flight->pid) <= 0 || atomic_load(&flight->port) != port) continue;
+        if (atomic_load(&flight->kind) == FLIGHT_SENT) last = atomic_load(&flight->since);
+    }
+    return last;
+}
+
+bool something_is_under_way(struct shared *shared) {
+    bool found = false;
+    int before = errno;
+    uint32_t used = atomic_load(&shared->flights_used);
+    for (uint32_t index = 0; index < used && !found; index++) {
+        struct flight *flight = &shared->flights[index];
+        int32_t owner = atomic_load(&flight->pid);
+        if (owner == 0 || port_is_kept_waiting(shared, atomic_load(&flight->port))) continue;
+        if (owner > 0 && is_over(flight, owner)) atomic_compare_exchange_strong(&flight->pid, &owner, 0);
+        else found = true;
+    }
+    errno = before;
+    return found;
+}

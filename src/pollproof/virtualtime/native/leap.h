@@ -1,0 +1,140 @@
+/* The leaping clock: what its parts share.
+ *
+ * One file, mapped by the process that judges and by every process of the client, holds how far the virtual clock is
+ * ahead of the machine's, who waits until when, and which requests are under way. A thread whose wait has the earliest
+ * deadline, while nothing of the client runs and nothing is under way, moves the clock to that deadline.
+ *
+ * Nothing here allocates or takes a lock: hooks run in signal handlers, between fork and exec, and in processes that
+ * are killed at any moment. Whatever a killed process leaves in the file is found by the processes that it would
+ * hold up, and removed.
+ */
+#ifndef POLLPROOF_LEAP_H
+#define POLLPROOF_LEAP_H
+
+#define _GNU_SOURCE
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#define SECOND INT64_C(1000000000)
+#define MILLISECOND INT64_C(1000000)
+#define MICROSECOND INT64_C(1000)
+#define NEVER INT64_MAX
+#define FOREVER (10 * 365 * INT64_C(86400) * SECOND) /* who waits so long does not mean to see the end of it */
+
+#define MAGIC UINT64_C(0x6c656170696e6731)
+#define PROCESSES 1024
+#define WAITERS 1024
+#define FLIGHTS 1024
+
+/* A thread that waits with a deadline. */
+struct waiter {
+    _Atomic int32_t pid;      /* 0: free; CLAIMED: being filled in */
+    _Atomic int32_t tid;
+    _Atomic int64_t deadline; /* by the virtual clock */
+    _Atomic int64_t promise;  /* by the machine's clock: when it will have looked at the table again */
+    _Atomic uint32_t bell;    /* a futex: wakes it before that, if it sleeps on the bell */
+    _Atomic uint32_t port;    /* of a provider that delays its answer: the client's port that waits for it */
+    char padding[32];         /* one cache line each */
+};
+
+enum flight_kind { FLIGHT_CONNECTING = 1, FLIGHT_SENT, FLIGHT_DATAGRAM, FLIGHT_LOOKUP };
+
+/* Something outside of the client that is under way, and that a leap would overtake. */
+struct flight {
+    _Atomic int32_t pid; /* 0: free; CLAIMED: being filled in */
+    _Atomic int32_t fd;
+    _Atomic uint32_t port; /* the local one, 0 where there is none yet */
+    _Atomic uint32_t kind;
+    _Atomic int64_t since; /* by the machine's clock */
+};
+
+#define CLAIMED (-1)
+
+/* The file. */
+struct shared {
+    _Atomic uint64_t magic;
+    _Atomic int64_t offset;   /* how far the virtual clock is ahead of the machine's */
+    _Atomic int64_t limit;    /* no leap takes the offset beyond it */
+    _Atomic int64_t leapt;    /* the part of the offset that leaps made */
+    _Atomic int64_t leaps;
+    _Atomic int64_t landed;   /* where the last leap led to, by the virtual clock */
+    _Atomic int64_t attached; /* processes that have ever loaded the library */
+    _Atomic int64_t holds;    /* reasons of the judging process not to leap now */
+    _Atomic int64_t strangers; /* how often a child process without the library kept the clock from leaping */
+    _Atomic uint32_t processes_used; /* entries at or beyond these have never been in use */
+    _Atomic uint32_t waiters_used;
+    _Atomic uint32_t flights_used;
+    /* Pids of the living, 0: free. Negative: one that is about to attach, or has replaced itself by a program that
+     * may never do so. */
+    _Atomic int32_t processes[PROCESSES];
+    struct waiter waiters[WAITERS];
+    struct flight flights[FLIGHTS];
+};
+
+/* real.c: the functions that the hooks stand before */
+void find_real_functions(void);
+int64_t machine_now(void);
+long kernel_call(long number, long a, long b, long c, long d, long e, long f);
+
+/* process.c: this process as a part of the client */
+extern struct shared *attached_file; /* NULL where the library has no effect */
+struct shared *attached(void);       /* NULL also between vfork and exec, where memory is the parent's */
+pid_t own_thread(void);
+bool is_listed(struct shared *shared, int32_t entry);
+void forget_process(struct shared *shared, pid_t pid);
+
+/* waiters.c: the table of waiters */
+struct waiter *publish_waiter(struct shared *shared, struct waiter *own, int64_t deadline, int64_t promise);
+void withdraw_waiter(struct shared *shared, struct waiter *own);
+bool someone_is_due_earlier(struct shared *shared, struct waiter *own, int64_t deadline);
+int64_t patience(struct shared *shared);
+void ring(struct waiter *waiter);
+void ring_all(struct shared *shared);
+void listen_to_bell(struct waiter *own, uint32_t heard, int64_t nanoseconds);
+bool port_is_kept_waiting(struct shared *shared, uint32_t port);
+
+/* idle.c: what the kernel says of the client's threads */
+bool client_is_quiet(struct shared *shared, uint64_t *fingerprint, bool *alone);
+char thread_state(pid_t pid, pid_t tid);
+
+/* in_flight.c: requests under way */
+bool something_is_under_way(struct shared *shared);
+int64_t last_sent(struct shared *shared, uint32_t port); /* by the machine's clock; NEVER where that is not known */
+struct flight *lookup_begins(void);
+void lookup_ends(struct flight *flight);
+
+/* clock.c: the virtual clock, and the decision to move it */
+struct decision {
+    uint64_t fingerprint; /* of the last quiet look at the client, 0: none */
+    int64_t pace;         /* real nanoseconds until the next look */
+};
+int64_t virtual_now(struct shared *shared);
+int64_t deadline_in(struct shared *shared, int64_t remaining); /* NEVER for what lasts for ever */
+void move_clock(struct shared *shared, int64_t nanoseconds);
+int64_t leap_or_wait(struct shared *shared, struct waiter *own, int64_t deadline, struct decision *decision);
+
+/* wait.c: a wait with a deadline, in virtual time */
+enum attempt { NOT_YET, OVER };
+enum outcome { WAIT_OVER, WAIT_EXPIRED, WAIT_INTERRUPTED };
+typedef enum attempt attempt_function(void *context, int64_t nanoseconds);
+
+struct wait {
+    int64_t deadline;          /* by the virtual clock; NEVER: only this process's timers can end it */
+    attempt_function *attempt; /* really waits for at most so long; NULL: there is nothing to wait for but time */
+    void *context;
+    bool grace_first;          /* really wait a moment before the first leap */
+};
+enum outcome wait_virtually(struct shared *shared, const struct wait *wait);
+
+/* timers.c: timers of this process, which fire in virtual time while a thread of it is in a wait */
+bool timers_are_armed(void);
+int64_t nearest_timer(void);
+bool fire_due_timers(int64_t now);
+void forget_timer_of(int fd);
+void forget_alarm(void);
+
+#endif
