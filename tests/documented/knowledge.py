@@ -54,10 +54,12 @@ STATUS: dict[str, int] = {
 ELSEWHERE: dict[str, str] = {
     r"(python3|python) -m venv |(\S*/)?pip install ": "setting up is what .ci/run does on every change",
     r"\.venv/bin/pytest -n 2$": "this is the test command itself",
-    r".*(s3://|tcp://)": "buckets and clusters are servers of their own; tests/test_archives.py has small ones",
-    r"((FUZZ_INPUTS|(RECORDINGS|SOAK)_EXCHANGES)=\d+ )?python -m tests\.benchmarks": "tests/test_benchmarks.py",
-    r".*redis://": "Redis is a server of its own; tests/test_example_databases.py starts one",
-    r"npm install |.*tests/mocks/node_modules": "foreign mocks are installed and judged by tests/test_mocks.py",
+    r".*(s3://|tcp://)": "buckets and clusters are servers of their own; tests/check/test_archives.py has small ones",
+    r"((FUZZ_INPUTS|(RECORDINGS|SOAK)_EXCHANGES)=\d+ )?python -m tests\.benchmarks": (
+        "tests/packaging/test_benchmarks.py"
+    ),
+    r".*redis://": "Redis is a server of its own; tests/verify/test_example_databases.py starts one",
+    r"npm install |.*tests/mocks/node_modules": "foreign mocks are installed and judged by tests/verify/test_mocks.py",
 }
 """Commands that are run, though not here; with the reason."""
 

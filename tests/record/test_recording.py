@@ -47,9 +47,9 @@ from pollproof.trace.bodies import read_json
 from pollproof.trace.events import CALLBACK_PATH, Reader
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
 from pollproof.verify.options import plan_from
+from tests.http.test_target_routes import certificate as trusted
+from tests.http.test_target_routes import needs_openssl, secure
 from tests.servers import ROOT, Asked, answering, clean_environment, free_port, http, keeping_alive, serving
-from tests.test_target_routes import certificate as trusted
-from tests.test_target_routes import needs_openssl, secure
 
 certificate = trusted  # a fixture is found by its name
 

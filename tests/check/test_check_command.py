@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 from pollproof.bundled import folder
+from tests.cli.test_command_line import pollproof
 from tests.tapes import cassette, created, har, lawful, polled, write
-from tests.test_command_line import pollproof
 
 BROKEN = [*lawful(), polled(20, "processing")]
 CLAUSE = "capsolver.poll.terminal"

@@ -20,7 +20,7 @@ from pollproof.verify.options import plan_from
 from pollproof.verify.run import Exploring, explore
 from pollproof.verify.session import Session
 
-MODULES = Path(__file__).parent / "mocks" / "node_modules"
+MODULES = Path(__file__).parents[1] / "mocks" / "node_modules"
 CONTRACT = load_contract("capsolver")
 
 

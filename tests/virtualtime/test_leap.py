@@ -22,7 +22,7 @@ import pytest
 from pollproof.virtualtime import CannotLeap, LeapClock, compiling, library, obeys, unavailable
 from tests.leaping.server import ANSWER, Server, serving
 
-CLIENTS = Path(__file__).resolve().parent / "leaping"
+CLIENTS = Path(__file__).resolve().parents[1] / "leaping"
 LONGEST = 30
 """Real seconds after which a client counts as stuck."""
 

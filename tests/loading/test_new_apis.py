@@ -16,7 +16,7 @@ from pollproof.reference.server import serve
 from pollproof.verify.run import Plan, explore
 from tests.servers import ROOT, pollproof
 
-FOLDER = Path(__file__).parent / "apis"
+FOLDER = Path(__file__).parents[1] / "apis"
 CONTRACTS = {path.stem: load_contract(path) for path in sorted(FOLDER.glob("*.toml"))}
 
 

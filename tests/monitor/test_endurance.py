@@ -82,9 +82,9 @@ def test_twenty_thousand_exchanges_leave_no_more_behind_than_seventeen_thousand(
 def test_a_session_that_keeps_its_requests_would_be_seen(
     capsolver: ReferenceProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tests.test_endurance.TRACED", 200)
-    monkeypatch.setattr("tests.test_endurance.EARLY", 600)
-    monkeypatch.setattr("tests.test_endurance.LATE", 2_000)
+    monkeypatch.setattr("tests.monitor.test_endurance.TRACED", 200)
+    monkeypatch.setattr("tests.monitor.test_endurance.EARLY", 600)
+    monkeypatch.setattr("tests.monitor.test_endurance.LATE", 2_000)
     honest = session_of(capsolver.contract, capsolver)
     leaking = Leaking(capsolver.contract, honest.target, capsolver.clock, honest.monitor)
     assert growth(leaking) > GROWTH

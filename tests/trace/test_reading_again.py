@@ -23,7 +23,7 @@ from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.session import Session
 from pollproof.verify.state_machine import MOVES, Actions
 
-APIS = Path(__file__).parent / "apis"
+APIS = Path(__file__).parents[1] / "apis"
 
 
 def explored(contract: Contract, provider: ReferenceProvider, clock: VirtualClock) -> Monitor:

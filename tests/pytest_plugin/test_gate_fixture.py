@@ -13,7 +13,7 @@ from pollproof.virtualtime import unavailable
 
 pytest_plugins = ["pytester"]
 
-CLIENTS = Path(__file__).parent / "clients" / "python"
+CLIENTS = Path(__file__).parents[1] / "clients" / "python"
 
 SOLVER = """
 import json, time, urllib.error, urllib.request

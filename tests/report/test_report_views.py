@@ -21,7 +21,7 @@ from pollproof.report.matrix import matrix_of
 from pollproof.report.sarif import sarif_of
 from tests.reports import HOSTILE, gated, hostile, passed, valid, violated
 
-SCHEMAS = Path(__file__).parent / "schemas"
+SCHEMAS = Path(__file__).parents[1] / "schemas"
 SARIF = Draft7Validator(json.loads((SCHEMAS / "sarif-2.1.0.json").read_text(encoding="utf-8")))
 JUNIT = xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd"))
 CLAUSE = "capsolver.poll.lifetime-ended"
@@ -70,7 +70,7 @@ def test_sarif_has_a_rule_for_each_clause_and_a_result_with_its_trace_for_each_v
     assert len(steps) == len(clause["violation"]["trace"])
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": "contracts/capsolver.toml", "uriBaseId": "POLLPROOF"}
-    lines = (Path(__file__).parent.parent / "contracts" / "capsolver.toml").read_text(encoding="utf-8").splitlines()
+    lines = (Path(__file__).parents[2] / "contracts" / "capsolver.toml").read_text(encoding="utf-8").splitlines()
     assert lines[place["region"]["startLine"] - 1] == "[[clauses]]"
     assert f'"{CLAUSE}"' in lines[place["region"]["startLine"]]
     assert "pollproof verify capsolver --seed 0" in result["message"]["text"]

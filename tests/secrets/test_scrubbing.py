@@ -37,7 +37,7 @@ from pollproof.verify.reference_client import judge_client
 from pollproof.verify.session import Session
 from pollproof.verify.walks import WALKS
 
-APIS = Path(__file__).parent / "apis"
+APIS = Path(__file__).parents[1] / "apis"
 SALT = b"the salt of the tests"
 SECRET = "hush-Zq7Pl0vR9xK3mT/w+8"
 

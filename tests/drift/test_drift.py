@@ -685,7 +685,7 @@ def refused(*words: str) -> str:
     return done.stderr
 
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json.loads((ROOT / "schemas" / "pollproof" / "drift.schema.json").read_text(encoding="utf-8"))
 
 

@@ -47,7 +47,7 @@ from tests.traces import HandWritten, running
 
 CONTRACTS = [load_contract(name) for name in bundled()]
 SCENARIOS = [(contract, scenario) for contract in CONTRACTS for scenario in scenarios(contract)]
-CLIENT = Path(__file__).parent / "gate" / "client.py"
+CLIENT = Path(__file__).parents[1] / "gate" / "client.py"
 CAPSOLVER = next(contract for contract in CONTRACTS if contract.name == "capsolver")
 leaping = pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
 

@@ -27,7 +27,7 @@ validator = pytest.importorskip(
     reason="OPENAPI NOT TESTED: openapi-spec-validator is not installed (it is a development dependency)",
 )
 
-APIS = sorted((Path(__file__).parent / "apis").glob("*.toml"))
+APIS = sorted((Path(__file__).parents[1] / "apis").glob("*.toml"))
 CONTRACTS = [load_contract(name) for name in (*bundled(), *map(str, APIS))]
 JSON = [contract for contract in CONTRACTS if contract.body == "json"]
 SOAP = [contract for contract in CONTRACTS if contract.body == "soap"]

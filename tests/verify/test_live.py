@@ -47,7 +47,7 @@ from pollproof.verify.target_clocks import BudgetSpent
 from tests.independent import serving as independent
 from tests.servers import clean_environment, free_port, pollproof
 
-APIS = sorted((Path(__file__).parent / "apis").glob("*.toml"))
+APIS = sorted((Path(__file__).parents[1] / "apis").glob("*.toml"))
 CONTRACTS = {name: load_contract(name) for name in [*bundled(), *map(str, APIS)]}
 KEY = "placeholder-key-0815"
 LARGE = {"max_requests": 2000, "max_tasks": 10_000, "budget": "90000s"}
@@ -504,7 +504,7 @@ def test_the_command_that_shows_it_again_is_as_careful() -> None:
 
 
 def test_pytest_on_the_contracts_makes_live_runs_too() -> None:
-    suite = Path(__file__).parents[1] / "contracts" / "test_clauses.py"
+    suite = Path(__file__).parents[2] / "contracts" / "test_clauses.py"
     with provider(CONTRACTS["cnode"]) as (served, _):
         done = subprocess.run(
             [sys.executable, "-m", "pytest", str(suite), "-q", "-p", "no:cacheprovider", "-rs", "--provider", "cnode",
@@ -519,7 +519,7 @@ def test_pytest_on_the_contracts_makes_live_runs_too() -> None:
 def test_workers_do_not_share_an_account() -> None:
     words = ["--provider", "cnode", "--base-url", "http://127.0.0.1:9", "--live"]
     for own in (
-        ["pytest", str(Path(__file__).parents[1] / "contracts"), *words],
+        ["pytest", str(Path(__file__).parents[2] / "contracts"), *words],
         ["pollproof", "verify", "cnode", *words[2:]],
     ):
         done = subprocess.run(

@@ -26,7 +26,7 @@ from pollproof.verify.options import OptionError, command, plan_from
 from pollproof.verify.run import Exploring, explore
 from pollproof.virtualtime import unavailable
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "tests" / "launched"
 PYTHON = shlex.quote(sys.executable)
 LONGEST = 60

@@ -34,7 +34,7 @@ from pollproof.workers.scheduling import ProviderScheduling
 from pollproof.workers.shards import Shard, ShardError
 from tests.servers import pollproof
 
-CLIENT = Path(__file__).parent / "gate" / "client.py"
+CLIENT = Path(__file__).parents[1] / "gate" / "client.py"
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +198,7 @@ def load(file: Path) -> Any:
 
 
 def test_shards_of_recordings_merge_to_the_report_of_all_of_them(tmp_path: Path) -> None:
-    folder = str(Path(__file__).parent.parent / "cassettes" / "decodo" / "bad")
+    folder = str(Path(__file__).parents[2] / "cassettes" / "decodo" / "bad")
     entire, merged_ = tmp_path / "entire.json", tmp_path / "merged.json"
     files = [str(tmp_path / f"{number}.json") for number in range(1, 4)]
     run("check", "decodo", folder, "--json", str(entire), status=1)
@@ -257,7 +257,7 @@ def test_two_workers_explore_as_one_process_does_and_json_to_standard_output_is_
     same(json.loads(done.stdout), load(tmp_path / "one.json"))
 
 
-SERVER = ["perl", "-MJSON::PP", str(Path(__file__).parent / "launched" / "server.pl")]
+SERVER = ["perl", "-MJSON::PP", str(Path(__file__).parents[1] / "launched" / "server.pl")]
 
 
 @pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
@@ -374,7 +374,7 @@ def test_a_job_that_fails_is_told_and_the_others_are_done() -> None:
 
 
 def test_pytest_deals_the_compliance_suite_out_by_provider_and_other_tests_as_ever() -> None:
-    suite = Path(__file__).parents[1] / "contracts"
+    suite = Path(__file__).parents[2] / "contracts"
     assert plugin._is_compliance_suite([str(suite)])
     assert plugin._is_compliance_suite([f"{suite / 'test_clauses.py'}::test_clause[cnode.malformed]"])
     assert not plugin._is_compliance_suite([str(suite), __file__])
