@@ -1,3 +1,3 @@
 """pollproof: a conformance suite for create-then-poll task APIs and their clients."""
 
-__version__ = "0.1.0"
+from pollproof.version import __version__ as __version__

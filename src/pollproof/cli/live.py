@@ -55,8 +55,8 @@ def check_live(options: dict[str, Any]) -> None:
 
 def go_on(console: Console, plan: Plan, options: dict[str, Any]) -> bool:
     """Print the plan of a live run, and ask on a terminal; whether it is to be made."""
-    from pollproof.secrets.find import of_plan
     from pollproof.secrets.redact import Redactor
+    from pollproof.verify.given_secrets import of_plan
     from pollproof.verify.live.plan_text import plan_lines
     from pollproof.verify.live.planning import planned
 

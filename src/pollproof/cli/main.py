@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof import __version__
 from pollproof.cli.baselines import Baselines, baseline_options
 from pollproof.cli.check import check
 from pollproof.cli.clauses import clauses, explain
@@ -29,6 +28,7 @@ from pollproof.cli.record import record
 from pollproof.cli.report import report
 from pollproof.cli.reporting import Reports, report_options, told
 from pollproof.cli.sharing import asked, explore_shared, shard_option, workers_option
+from pollproof.version import __version__
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -109,8 +109,8 @@ def _path(options: Mapping[str, Any]) -> Path:
 
 def _record(plan: Plan, path: Path, options: dict[str, Any]) -> Written:
     from pollproof.record.recorder import record as recorded
-    from pollproof.secrets.find import of_plan
     from pollproof.secrets.redact import Redactor
+    from pollproof.verify.given_secrets import of_plan
 
     with _interruptible(), status_line("recording", "{}: {} exchanges".format, quiet=options["quiet"]) as progress:
         recording = recorded(plan, options["tasks"], progress)

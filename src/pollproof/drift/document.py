@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pollproof import __version__
 from pollproof.drift.compare import Comparison
 from pollproof.drift.findings import KINDS, Finding, Severity
 from pollproof.drift.profile import Class, Profile
+from pollproof.version import __version__
 
 Document = dict[str, Any]
 

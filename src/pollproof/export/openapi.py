@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pollproof import __version__
 from pollproof.contract.model import Contract, Operation, Role, Subject
 from pollproof.export import CannotCarry
 from pollproof.export.sample_exchanges import Example, examples_of
 from pollproof.trace.bodies import read_json
 from pollproof.trace.shapes import Shape
+from pollproof.version import __version__
 
 JSON = "application/json"
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from pollproof import __version__
 from pollproof.http.addresses import proxy_for, split
 from pollproof.http.parser import PIECE, TOKEN, VALUE, BoundedAnswer, decoded, read_any, read_plain, watch, words_of
 from pollproof.http.target import Outcome
 from pollproof.trace.exchange import Request, Response
+from pollproof.version import __version__
 
 TIMEOUT = 10.0
 """Seconds that an answer may take: ten times what a loaded provider needs for a poll."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pollproof import __version__
 from pollproof.proof.matrix import Matrix
 from pollproof.proof.trials import Trial
+from pollproof.version import __version__
 
 Document = dict[str, Any]
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from pollproof.check.remote import Remote, find_remote, is_url, open_remote
 from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.remote import Remote, find_remote, is_url, open_remote
 
 Recording = Path | Remote
 """Where a recording is: a file of this machine, or one that is read through a URL."""

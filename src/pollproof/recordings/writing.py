@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from pollproof import __version__
 from pollproof.contract.model import Contract
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.rendering import Interaction, as_json, as_yaml, texts
 from pollproof.secrets.anonymize import Scanner, Scrubber, judged_otherwise
 from pollproof.trace.exchange import Exchange
+from pollproof.version import __version__
 
 FORMAT = 1
 """The version of pollproof's own part of a cassette."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pollproof import __version__
 from pollproof.check.judging import REMEMBERED, Checking
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
@@ -14,6 +13,7 @@ from pollproof.report.coverage import coverage_of
 from pollproof.report.document import Document, clauses_of, decided, observe, only
 from pollproof.secrets.find import in_exchanges
 from pollproof.secrets.redact import Redactor
+from pollproof.version import __version__
 
 SHOWN = 5
 """Names of one sort that a note lists; the rest is counted."""

@@ -6,17 +6,17 @@ import math
 from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any
 
-from pollproof import __version__
 from pollproof.contract.model import Clause, Contract, Level, Observation
 from pollproof.monitor.ledger import Entry, Evidence, Ledger, Outcome, Verdict
 from pollproof.report.clause_locations import defined_in
 from pollproof.report.coverage import SORTS, coverage_of, exercising, unseen
 from pollproof.report.gists import said
-from pollproof.secrets.find import of_plan
 from pollproof.secrets.redact import Redactor
 from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange
+from pollproof.verify.given_secrets import of_plan
+from pollproof.version import __version__
 
 if TYPE_CHECKING:
     from pollproof.verify.run import Exploring

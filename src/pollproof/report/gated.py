@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pollproof import __version__
 from pollproof.contract.model import Level
 from pollproof.gate.run import Gating, ScenarioResult
 from pollproof.monitor.ledger import Verdict
@@ -21,6 +20,7 @@ from pollproof.report.document import Document, clauses_of, decided
 from pollproof.report.merging import ASTRAY, left_out
 from pollproof.secrets.find import of_command
 from pollproof.secrets.redact import Redactor
+from pollproof.version import __version__
 
 MAXIMUM_OUTPUT = 2000
 """Characters of the beginning of an output in a report, and as many of its end."""

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pollproof import __version__
 from pollproof.bundled import folder
 from pollproof.report.document import Document
 from pollproof.report.visible import one_line
+from pollproof.version import __version__
 
 MAXIMUM_FILE = 256 * 1024 * 1024
 """Bytes of a report that is read."""

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pollproof.contract.model import Contract
@@ -14,9 +13,6 @@ from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.secrets.redact import DISTINCT
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.exchange import Exchange
-
-if TYPE_CHECKING:
-    from pollproof.verify.run import Plan
 
 _NAME = re.compile(
     r"(?i)(?:^|[-_.])(?:(?:api|access|private|secret|client|auth)[-_]?key|key|secret|token|password|passwd|pwd|passphrase"
@@ -70,17 +66,6 @@ def in_exchanges(contract: Contract, exchanges: Iterable[Exchange]) -> set[str]:
         value = read(View(body, MISSING, {}, request.headers, {}, None))
         if isinstance(value, str):
             found |= {value, value.removeprefix(before).removesuffix(after)}
-    return found
-
-
-def of_plan(plan: Plan) -> set[str]:
-    """All secrets that were given to the exploring of a target."""
-    key = plan.credential or plan.contract.credential.sample
-    found = {key, key[:-1], key.swapcase()}
-    for url in (plan.base_url, plan.advance_url, plan.callback_url, plan.example_db):
-        found.update(in_url(url or ""))
-    if plan.launch is not None:
-        found.update(in_command(plan.launch.command), in_environment(os.environ))
     return found
 
 

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from pollproof.http.addresses import TargetError
 from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
-from pollproof.secrets.find import in_command, of_plan
+from pollproof.secrets.find import in_command
 from pollproof.secrets.redact import Redactor
 from pollproof.trace.bodies import Unreadable, read_json, write_json
+from pollproof.verify.given_secrets import of_plan
 from pollproof.verify.run import BUDGET, PROFILES, Plan
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pollproof import __version__
 from pollproof.report.document import Document, outcome_of, severity
 from pollproof.report.html.timeline_svg import drawing_of, seconds
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
 from pollproof.report.phrases import SIGNS, failed, headline, incomplete
 from pollproof.report.visible import body_text, one_line, tidy, visible
+from pollproof.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment

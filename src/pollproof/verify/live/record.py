@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pollproof import __version__
 from pollproof.contract.model import Contract, Role
 from pollproof.recordings.entry import OWN
 from pollproof.recordings.errors import RecordingError
@@ -24,6 +23,7 @@ from pollproof.recordings.writing import FORMAT, check_writable, interaction_url
 from pollproof.secrets.redact import Redactor
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import Exchange
+from pollproof.version import __version__
 
 SOURCE = "a live run, kept as it happened"
 """What the metadata of a record says of its origin."""
