@@ -352,7 +352,7 @@ def test_all_clocks_move_together(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.usefixtures("solver")
 def test_real_time_has_a_budget(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("from pollproof.gate.scenarios import contents\ncontents.SOLVING = 0.0")  # is waited for
+    pytester.makeconftest("from pollproof.gate.scenarios import builder\nbuilder.SOLVING = 0.0")  # is waited for
     pytester.makepyfile(
         """
         from pollproof.gate import client
@@ -411,7 +411,12 @@ def test_the_decorator_loads_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-c", f"import pollproof.gate; {LOADED}"], capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ["pollproof", "pollproof.gate", "pollproof.gate.decorator"]
+    assert done.stdout.split() == [
+        "pollproof",
+        "pollproof.gate",
+        "pollproof.gate.decorator",
+        "pollproof.version",
+    ]
 
 
 def test_the_plugin_loads_nothing(pytester: pytest.Pytester) -> None:
@@ -421,5 +426,7 @@ def test_the_plugin_loads_nothing(pytester: pytest.Pytester) -> None:
     (line,) = [line for line in done.outlines if "_pytest.main" in line]
     assert [each for each in line.split() if each.startswith("pollproof")] == [
         "pollproof",
+        "pollproof.pytest_plugin",
         "pollproof.pytest_plugin.plugin",
+        "pollproof.version",
     ]
