@@ -78,12 +78,12 @@ BREAKS: list[tuple[str, str, str, list[str]]] = [
     ),
     ("misspelt key", "beyond_polls =", "beyond_pols =", ["unknown key 'beyond_pols'", "did you mean 'beyond_polls'?"]),
     ("misspelt basis", 'basis = "primary"', 'basis = "primery"', ["did you mean 'primary'?"]),
-    ("misspelt probe", 'probe = "malformed"', 'probe = "malfromed"', ["no probe", "did you mean 'malformed'?"]),
+    ("misspelt probe", 'probe = "malformed"', 'probe = "malfromed"', ["unknown probe", "did you mean 'malformed'?"]),
     ("misspelt rule", 'rule = "status"', 'rule = "statuss"', ["no x-rule 'statuss'", "did you mean 'status'?"]),
     ("misspelt part", 'part = "response"', 'part = "respnse"', ["did you mean 'response'?"]),
     ("misspelt answer", "waiting = { body", "wating = { body", ["did you mean 'waiting'?"]),
-    ("unknown source", 'source = ["pt:32, taskId"]', 'source = ["ptt:32, taskId"]', ["'ptt' is no source", "'pt'?"]),
-    ("no citation", 'source = ["pt:32, taskId"]', 'source = ["!!"]', ["is no citation", "SOURCE:LINES, PLACE"]),
+    ("unknown source", 'source = ["pt:32, taskId"]', 'source = ["ptt:32, taskId"]', ["unknown source 'ptt'", "'pt'?"]),
+    ("no citation", 'source = ["pt:32, taskId"]', 'source = ["!!"]', ["is not a citation", "SOURCE:LINES, PLACE"]),
     ("no source at all", 'source = ["pt:32, taskId"]', "source = []", ["source"]),
     ("unknown operation", 'operation = "createTask"\npart', 'operation = "creatTask"\npart', ["'createTask'?"]),
     (
@@ -126,10 +126,10 @@ BREAKS: list[tuple[str, str, str, list[str]]] = [
     ("no create operation", 'role = "create"', 'role = "poll"', ["operation of role 'create'"]),
     ("method", 'method = "POST"', 'method = "post"', ["'post' is not known", "POST"]),
     ("path", 'path = "/createTask"', 'path = "createTask"', ["'createTask' does not have the form"]),
-    ("no TOML", "[limits]", "[limits", ["is no TOML", "line"]),
-    ("a table twice", "[limits]", "[limits]\n[limits]", ["is no TOML"]),
-    ("a key twice", "polls = 120", "polls = 120\npolls = 120", ["is no TOML"]),
-    ("an unclosed string", 'title = "CapSolver"', 'title = "CapSolver', ["is no TOML", "line 6"]),
+    ("no TOML", "[limits]", "[limits", ["is not TOML", "line"]),
+    ("a table twice", "[limits]", "[limits]\n[limits]", ["is not TOML"]),
+    ("a key twice", "polls = 120", "polls = 120\npolls = 120", ["is not TOML"]),
+    ("an unclosed string", 'title = "CapSolver"', 'title = "CapSolver', ["is not TOML", "line 6"]),
 ]
 
 
@@ -182,8 +182,8 @@ def with_schema(folder: Path, content: str) -> Path:
         ({"type": "strin"}, ["strin"]),
         ({"pattern": "("}, ["cannot be compiled"]),
         ({"$ref": "#/$defs/nothing"}, ["nothing"]),
-        ([], ["no JSON object"]),
-        ("", ["no JSON object"]),
+        ([], ["not a JSON object"]),
+        ("", ["not a JSON object"]),
     ],
     ids=str,
 )
@@ -218,10 +218,10 @@ FILES: list[tuple[str, Callable[[Path], Any], str]] = [
     ("huge", huge, "larger than"),
     ("not UTF-8", lambda path: path.write_bytes(TEXT.encode("utf-16")), "is not UTF-8"),
     ("latin-1", lambda path: path.write_bytes(b'title = "caf\xe9"'), "is not UTF-8"),
-    ("binary", lambda path: path.write_bytes(bytes(range(128)) * 9), "is no TOML"),
+    ("binary", lambda path: path.write_bytes(bytes(range(128)) * 9), "is not TOML"),
     ("nested", lambda path: path.write_text("a = " + "[" * 50_000), "nested too deeply"),
     ("a list", lambda path: path.write_text("[[provider]]\n"), "is missing"),
-    ("JSON", lambda path: path.write_text('{"provider": 1}'), "is no TOML"),
+    ("JSON", lambda path: path.write_text('{"provider": 1}'), "is not TOML"),
 ]
 
 
@@ -240,7 +240,7 @@ def test_a_file_that_is_no_contract_is_named(make: Callable[[Path], Any], reason
 )
 def test_an_unknown_provider_is_told_the_nearest_one(name: str, hint: str) -> None:
     said = complaint(name)
-    assert said.startswith(f"'{name}' is no provider; expected one of ")
+    assert said.startswith(f"unknown provider '{name}'; expected one of ")
     assert hint in said
 
 

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from pollproof.bundled import bundled, folder
 from pollproof.loading import load_contract
-from pollproof.loading.grammar import contract_schema
+from pollproof.loading.grammar import contract_schema, page
 from pollproof.proof.mutants import mutants
 from pollproof.report.document import document_of, merge
 from pollproof.verify.run import Plan, explore
@@ -23,6 +23,33 @@ def published(name: str) -> Any:
 
 def test_the_published_schema_of_contracts_is_the_one_the_loader_uses() -> None:
     assert published("contract.schema.json") == contract_schema()
+    text = (folder("schemas") / "pollproof" / "contract.schema.json").read_text(encoding="utf-8")
+    assert text == page(contract_schema()) + "\n", "written by pollproof.loading.grammar.page"
+
+
+def test_the_published_schema_of_contracts_says_what_every_key_is() -> None:
+    bare: list[str] = []
+
+    def visit(node: Any, path: str) -> None:
+        for name, entry in node.get("properties", {}).items() if isinstance(node, dict) else ():
+            if path.endswith("/if"):
+                continue
+            if "description" not in entry:
+                bare.append(f"{path}/{name}")
+        for key, child in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+            visit(child, f"{path}/{key}")
+
+    visit(contract_schema(), "")
+    assert bare == []
+
+
+def test_the_published_schema_of_contracts_reads_like_a_page() -> None:
+    """Tables stand once, whoever uses them: no definition is repeated within another."""
+    schema = contract_schema()
+    tables = [key for key in schema["$defs"] if "properties" in schema["$defs"][key]]
+    assert len(tables) > 15
+    text = (folder("schemas") / "pollproof" / "contract.schema.json").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 1200
 
 
 @pytest.mark.parametrize("provider", bundled())

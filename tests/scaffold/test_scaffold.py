@@ -14,10 +14,9 @@ from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import parameter_names
 from pollproof.clock import ShiftedClock
 from pollproof.contract.conditions import COMPARISONS
-from pollproof.contract.model import Effect, Phase, Role
+from pollproof.contract.model import ANSWERS, MARKS, PROBES, Effect, Phase, Role
 from pollproof.contract.templates import with_value, without
 from pollproof.loading import load_contract
-from pollproof.loading.grammar import ANSWERS, MARKS, PROBES
 from pollproof.proof import prove
 from pollproof.proof.mutants import mutant_named
 from pollproof.reference.server import serve

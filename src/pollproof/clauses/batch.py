@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import wait_over
 from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
@@ -17,7 +17,7 @@ from pollproof.trace.events import Answer, Event
 class Entries:
     """`names`: the parameters of which one holds the array of what is asked for."""
 
-    names: list[str]
+    names: Annotated[list[str], "Parameters that hold the entries of a batch."]
 
 
 def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
@@ -58,7 +58,9 @@ def batch_entries(account: Account, event: Event, parameters: Entries) -> Findin
 class Pace:
     """`seconds`: how long a client waits between two batches."""
 
-    seconds: float = from_limits("batch_wait")
+    seconds: Annotated[float, "Seconds between two batches; `batch_wait` of [limits] when left out."] = from_limits(
+        "batch_wait"
+    )
 
 
 @kind(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pollproof.clauses.deadlines import end_of_life, last_poll, wait_over
 from pollproof.clauses.fields import seconds_of
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.clauses.timing import COARSE, gap, in_words
+from pollproof.contract.declared import Form
 from pollproof.contract.model import Limits, Phase, Role, Subject
 from pollproof.tasks.state import Account, TaskState, surely_inside, surely_outside
 from pollproof.trace.events import Answer, Event
@@ -18,21 +20,23 @@ from pollproof.trace.events import Answer, Event
 class Wait:
     """`seconds`: how long a client waits between two polls of a task."""
 
-    seconds: float = from_limits("wait")
+    seconds: Annotated[float, "Seconds between two polls; `wait` of [limits] when left out."] = from_limits("wait")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientBudget:
     """`limit`: how often a client polls a task at most."""
 
-    limit: int = from_limits("polls")
+    limit: Annotated[int, "Polls of a task; `polls` of [limits] when left out.", Form(least=1)] = from_limits("polls")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLifetime:
     """`seconds`: how long after its creation a client polls a task."""
 
-    seconds: float = from_limits("lifetime")
+    seconds: Annotated[float, "Seconds that a task lives; `lifetime` of [limits] when left out."] = from_limits(
+        "lifetime"
+    )
     limits: Limits = from_limits("*")
 
 
@@ -64,8 +68,8 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
 class Key:
     """`header`: where a client shows its key; `scheme`: the word before it."""
 
-    header: str
-    scheme: str
+    header: Annotated[str, "The header in which a client shows its key."]
+    scheme: Annotated[str, "The word before the key in that header."]
 
 
 @kind(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from pollproof.clauses.deadlines import wait_over
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.contract.declared import Form
 from pollproof.contract.model import Phase, Role, Subject
 from pollproof.tasks.state import AT_ONCE, HURRY, Account, Streak, TaskState, streak_key
 from pollproof.trace.client_outcome import Outcome
@@ -22,7 +24,7 @@ REQUESTS = (Role.CREATE, Role.POLL, Role.FETCH, Role.BATCH, Role.CANCEL)
 class Retries:
     """`limit`: how often a client asks the same once more that was not answered, or by an error alone."""
 
-    limit: int = 300
+    limit: Annotated[int, "Retries of one request; 300 when left out.", Form(least=1)] = 300
 
 
 def _meant(account: Account, outcome: Outcome) -> Sequence[TaskState]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Role, Subject
-from pollproof.contract.places import MISSING, parse_place, walk
+from pollproof.contract.places import MISSING, Place, walk
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.events import Answer, Event
@@ -80,7 +80,7 @@ def _number(value: Any) -> float | None:
 class At:
     """`at`: a place in the response."""
 
-    at: str
+    at: Annotated[Place, "The place of the text."]
 
 
 @kind("json-text", subject=Subject.PROVIDER, parameters=At, ordered=False)
@@ -88,14 +88,14 @@ def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or a JSON object."""
     if event.answer is not Answer.STATE:
         return None
-    text = walk(event.response, parse_place(parameters.at).steps)
+    text = walk(event.response, parameters.at.steps)
     if not isinstance(text, str) or not text.strip():
         return None
     value = read_json(text.encode())
     if isinstance(value, dict):
         return HELD
     what = "no JSON" if isinstance(value, Unreadable) else "no JSON object"
-    name = parameters.at.rpartition("/")[2]
+    name = parameters.at.text.rpartition("/")[2]
     return Violation(f"a JSON object in {name}, or nothing", f"a text that is {what}: {text[:60]!r}")
 
 
@@ -103,7 +103,7 @@ def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
 class Echoed:
     """`always`: parameters that are repeated whenever they were sent; others may be left out."""
 
-    always: list[str]
+    always: Annotated[list[str], "Parameters that are always repeated."]
 
 
 @kind("parameters-echoed", subject=Subject.PROVIDER, roles=(Role.CREATE, Role.POLL), parameters=Echoed, ordered=False)

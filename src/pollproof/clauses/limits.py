@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from pollproof.clauses.attribution import Attribution, blame
 from pollproof.clauses.deadlines import end_of_life, kept_until, last_poll
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
 from pollproof.clauses.lifecycle import describe
+from pollproof.contract.declared import Form
 from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
 from pollproof.tasks.state import TaskState, age_least, says_gone, surely_inside, surely_outside
 from pollproof.trace.events import TOLD, Answer, Event
@@ -24,7 +26,9 @@ READS = (Role.POLL, Role.FETCH)
 class Budget:
     """`limit`: how many polls a task answers."""
 
-    limit: int = from_limits("polls")
+    limit: Annotated[int, "Polls that a task answers; `polls` of [limits] when left out.", Form(least=1)] = from_limits(
+        "polls"
+    )
     limits: Limits = from_limits("*")
 
 
@@ -32,7 +36,9 @@ class Budget:
 class Lifetime:
     """`seconds`: how long a task lives, from its creation or its completion."""
 
-    seconds: float = from_limits("lifetime")
+    seconds: Annotated[float, "Seconds that a task lives; `lifetime` of [limits] when left out."] = from_limits(
+        "lifetime"
+    )
     limits: Limits = from_limits("*")
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
 
 from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.contract.declared import NAME, Form
 from pollproof.contract.model import Effect, Phase, Role, Subject
 from pollproof.contract.places import MISSING
 from pollproof.tasks.state import TaskState
@@ -27,10 +29,14 @@ class ShapeRule:
     `when` narrows what counts as exercised: `succeeded`, `refused` or `accepted`; empty: every body.
     """
 
-    operation: str
-    part: str
-    rule: str = ""
-    when: str = ""
+    operation: Annotated[str, "The operation whose bodies are judged."]
+    part: Annotated[str, "The body that is judged.", Form(choices=("request", "response"))]
+    rule: Annotated[str, "The x-rule of the schema that is judged.", Form(pattern=NAME)] = ""
+    when: Annotated[
+        str,
+        "Which bodies exercise the clause; all when left out.",
+        Form(choices=("succeeded", "refused", "accepted")),
+    ] = ""
 
 
 def _open(history: TaskState | None, event: Event) -> bool:
@@ -130,7 +136,7 @@ def http_status(history: TaskState | None, event: Event, parameters: Nothing) ->
 class Probe:
     """What is wrong with the requests that must be refused."""
 
-    probe: str
+    probe: Annotated[str, "What is wrong with the request: a probe."]
 
 
 @kind("refused", subject=Subject.PROVIDER, roles=ANY, parameters=Probe, probes=True, ordered=False)
@@ -175,8 +181,8 @@ def refused(history: TaskState | None, event: Event, parameters: Probe) -> Findi
 class Holding:
     """`operation`: what is asked; `holding`: parameters one of which the request has (none: any request)."""
 
-    operation: str
-    holding: list[str]
+    operation: Annotated[str, "The operation whose requests are judged."]
+    holding: Annotated[list[str], "Parameters one of which the request has, for the clause to speak of it."]
 
 
 @kind("accepted", subject=Subject.PROVIDER, roles=ANY, parameters=Holding, ordered=False)
@@ -201,8 +207,8 @@ def accepted(history: TaskState | None, event: Event, parameters: Holding) -> Fi
 class Code:
     """One of the error `codes` with which a wrong request is refused."""
 
-    probe: str
-    codes: list[str]
+    probe: Annotated[str, "What is wrong with the request: a probe."]
+    codes: Annotated[list[str], "Error codes of which the refusal has one."]
 
 
 @kind("refusal-code", subject=Subject.PROVIDER, roles=ANY, parameters=Code, probes=True, ordered=False)

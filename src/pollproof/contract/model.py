@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pollproof.contract.conditions import Condition
+from pollproof.contract.declared import HIDDEN, IDENTIFIER, KEY, NAME, NEEDED, PAIRS, SHORT, Flattened, Form
 from pollproof.contract.places import Place
 
 PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed")
@@ -80,23 +81,26 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document that rules come from. `basis` is `primary` (the provider's own page at hand) or `adjacent`.
+    """A document that rules come from.
 
     Where its passages are listed, `lines` counts its lines and `digest` is the SHA-256 of the file they were read from.
     """
 
-    key: str
-    title: str
-    document: str
-    basis: str
-    address: str = ""
-    lines: int | None = None
-    digest: str = ""
+    key: Annotated[str, KEY]
+    title: Annotated[str, "The page in words."]
+    document: Annotated[str, "The file or path of the document."]
+    basis: Annotated[Literal["primary", "adjacent"], "A document at hand, or a page next to it."]
+    address: Annotated[str, "Its address."] = ""
+    lines: Annotated[int | None, "Its lines, where [[passages]] list all of them.", Form(least=1)] = None
+    digest: Annotated[str, "SHA-256 of the file whose lines were counted.", Form(pattern="^[0-9a-f]{64}$")] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A place in a source: `lines` as the document counts them (empty where it has none), `place` in words."""
+    """Where the documents say it: SOURCE:LINES, PLACE.
+
+    `lines` as the document counts them (empty where it has none), `place` in words.
+    """
 
     source: Source
     lines: str
@@ -117,245 +121,344 @@ class Citation:
         return ", ".join(words)
 
 
+Citations = Annotated[tuple[Citation, ...], "Where the documents say it.", Form(key="source", least=1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """Where the key of the account goes, how it is written there, and one that is surely wrong.
 
-    `at` is None for a provider that asks for no key.
+    `at` is None for a provider that needs no key.
     """
 
-    at: Place | None = None
-    template: str = "{credential}"
-    sample: str = ""
-    wrong: str = ""
+    at: Annotated[Place | None, "Where the key stands in a request.", NEEDED] = None
+    sample: Annotated[str, "A placeholder that the reference accepts.", NEEDED] = ""
+    wrong: Annotated[str, "A key that no account has.", NEEDED] = ""
+    template: Annotated[str, "How the key is written there: text with {credential} in it."] = "{credential}"
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One status value. `documented` is false for a value that is known from the wild only."""
+    """A status value: its phase, or a table that says more."""
 
-    value: str
-    phase: Phase
-    documented: bool = True
+    value: Annotated[str, KEY]
+    phase: Annotated[Phase, "The phase of the status.", SHORT]
+    documented: Annotated[bool, "False: known from elsewhere."] = True
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """One entry of the error catalogue. `seconds`: how long a block lasts or a retry should wait, where documented."""
+    """An entry of the error catalogue."""
 
-    code: str
-    effect: Effect
-    text: str
-    operations: tuple[str, ...] = ()
-    seconds: float | None = None
+    code: Annotated[str, KEY]
+    effect: Annotated[Effect, "What the code says about the task.", Form(without=("unclear",))]
+    text: Annotated[str, "The code in words."]
+    operations: Annotated[tuple[str, ...], "The operations that answer it; all when left out."] = ()
+    seconds: Annotated[float | None, "Seconds that a block lasts or that a retry should wait."] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A template of an answer of the reference provider; `body` is None where the answer has none."""
+    """An answer of the reference provider; `body` is None where the answer has none."""
 
-    http: int
-    body: Any
-    headers: tuple[tuple[str, str], ...] = ()
+    http: Annotated[int, "HTTP status; 200 when left out.", Form(least=100, most=599)] = 200
+    body: Annotated[Any, "The body, with $words in it; no body when left out."] = None
+    headers: Annotated[tuple[tuple[str, str], ...], "More headers.", PAIRS] = ()
+
+
+class PhaseRule(NamedTuple):
+    """A phase that is not read from a status."""
+
+    when: Annotated[Condition, "The condition that is met in this phase."]
+    phase: Annotated[Phase, "The phase."]
+
+
+class EffectRule(NamedTuple):
+    """What an error without a listed code says."""
+
+    when: Annotated[Condition, "The condition that is met by such an error."]
+    effect: Annotated[Effect, "What the error says of the task."]
+
+
+ANSWER_TEXTS = {
+    "created": "To a creation that is accepted.",
+    "waiting": "To a poll of a task that waits.",
+    "running": "To a poll of a task in work.",
+    "succeeded": "To a poll of a task that has succeeded, or to a fetch of its result.",
+    "failed": "To a poll of a task that has failed.",
+    "cancelled": "To a poll of a cancelled task, or to its cancelling.",
+    "lost": "For a task that is not there, or no longer.",
+    "refused": "To an invalid request.",
+    "unauthorized": "To a request with a wrong key; `refused` when left out.",
+    "entry": "One task among `$entries` of a batch.",
+    "nothing": "To a fetch of a result that is not there yet.",
+    "callback": "The body of a callback.",
+}
+"""What each answer of an operation is given to."""
+
+ANSWERS = tuple(ANSWER_TEXTS)
+"""The answers of an operation that the reference provider can give."""
+
+MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after")
+"""The further places of an operation that clauses look at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: how it is asked, how its answer is read, and what the reference provider answers.
+    """One operation of the API: how it is requested, how its answer is read, and what the reference provider answers.
 
-    `element` is the name of the body's element where operations share a path (SOAP). `marks` are further places that
-    clauses look at, by name: `created_at`, `updated_at`, `progress`, `passthrough`, `entries`, `retry_after`.
-    `alternatives` are other bodies that it can be asked with.
+    `marks` are further places that clauses look at, by name.
     """
 
-    name: str
-    role: Role
-    method: str
-    path: str
-    request: Any
-    request_schema: str | None
-    response_schema: str | None
-    task_id: Place | None
-    echo: Place | None
-    status: Place | None
-    result: Place | None
-    error_code: Place | None
-    phases: tuple[tuple[Condition, Phase], ...]
-    refused: tuple[Condition, ...]
-    effects: tuple[tuple[Condition, Effect], ...]
-    required: tuple[Place, ...]
-    answers: Mapping[str, Answer]
-    marks: Mapping[str, Place] = field(default_factory=dict)
-    element: str = ""
-    action: str = ""
-    alternatives: tuple[Any, ...] = ()
+    name: Annotated[str, KEY]
+    role: Annotated[Role, "What the operation does to a task.", Form(without=("outcome",))]
+    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], "The HTTP method."]
+    path: Annotated[str, "Below the base URL; {name} is a variable.", Form(pattern="^/|^$")]
+    task_id: Annotated[Place | None, "Where the task id stands: the one given, or the one requested."]
+    answers: Annotated[
+        Mapping[str, Answer],
+        "What the reference provider answers.",
+        Form(choices=ANSWERS, texts=tuple(ANSWER_TEXTS.values())),
+    ]
+    request: Annotated[Any, "The body of a request, with $words in it; none when left out."] = None
+    request_schema: Annotated[str | None, "Schema of the request, relative to schemas/."] = None
+    response_schema: Annotated[str | None, "Schema of the response, relative to schemas/."] = None
+    echo: Annotated[Place | None, "Where an answer repeats the task id."] = None
+    status: Annotated[Place | None, "Where the status of the task stands."] = None
+    result: Annotated[Place | None, "Where the result of the task stands."] = None
+    error_code: Annotated[Place | None, "Where the error code stands."] = None
+    phases: Annotated[tuple[PhaseRule, ...], "Looked at in order, before the status."] = ()
+    refused: Annotated[tuple[Condition, ...], "When an answer is an error: any of these."] = ()
+    effects: Annotated[tuple[EffectRule, ...], "Looked at in order, where an error has no listed code."] = ()
+    required: Annotated[tuple[Place, ...], "Fields of the request without which it must be refused."] = ()
+    marks: Annotated[Mapping[str, Place], Flattened(tuple((name, f"Where {name} stands.") for name in MARKS))] = field(
+        default_factory=dict
+    )
+    element: Annotated[str, "The element in the body that names the operation, where several share a path (SOAP)."] = ""
+    action: Annotated[str, "The SOAPAction header."] = ""
+    alternatives: Annotated[tuple[Mapping[str, Any], ...], "Other bodies of a request, as good as `request`."] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TaskKind:
-    """A kind of task: `inline` kinds are answered in the creation itself. `when` recognises one in a request."""
+    """A kind of task."""
 
-    name: str
-    sample: Any
-    result: Any
-    inline: bool
-    when: tuple[Condition, ...]
+    name: Annotated[str, KEY]
+    sample: Annotated[Mapping[str, Any], "A task to create; {number} differs every time."]
+    result: Annotated[Any, "A result; {token} is the one-time token."]
+    inline: Annotated[bool, "Answered in the creation itself."] = False
+    when: Annotated[tuple[Condition, ...], "Which requests create this kind."] = ()
+
+
+class TaskIds(TypedDict):
+    """Task ids."""
+
+    type: Annotated[Literal["uuid", "integer", "digits", "letters"], "What ids of the reference look like."]
+    unknown: Annotated[tuple[str | int, ...], "Well-formed ids that no creation gives."]
+    ill_formed: NotRequired[Annotated[tuple[str | int, ...], "Ids that none can be."]]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The numbers of a contract; seconds unless said otherwise, None where nothing is documented.
+    """The numbers of the API; seconds unless said otherwise, None where nothing is documented."""
 
-    `batch_size` and `batch_wait`: entries of one batch, and seconds between two batches of a client.
+    polls: Annotated[int | None, "Polls that a task answers.", Form(least=1)] = None
+    beyond_polls: Annotated[Literal["lost", "open"], "What the documents say of polls beyond that."] = "open"
+    lifetime: Annotated[float | None, "Seconds that a task lives."] = None
+    lifetime_slack: Annotated[float, "Seconds before and after the end of the lifetime that stay open."] = 0.0
+    clock_skew: Annotated[float, HIDDEN] = 0.0
+    """How much of the slack is not the documents' but that of clocks which differ, by a user's word."""
+    lifetime_from: Annotated[Literal["creation", "completion"], "What the lifetime is counted from."] = "creation"
+    wait: Annotated[float | None, "Seconds a client waits between polls."] = None
+    solving: Annotated[float | None, "Seconds after which an unfinished task fails."] = None
+    batch_size: Annotated[int | None, "Entries of one batch.", Form(least=1)] = None
+    batch_wait: Annotated[float | None, "Seconds a client waits between batches."] = None
 
-    `lifetime_from`: `creation` of the task, or its `completion`.
-    `lifetime_slack`: how far before and after the end of the lifetime the documents leave the answer open.
-    `clock_skew`: how much of the slack is not the documents' but that of clocks which differ, by a user's word.
-    `beyond_polls`: `lost` where the documents say that polls beyond the budget get nothing, else `open`.
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A change of an answer (or a request): how one mutant or legal variant departs from the reference.
+
+    `operation` and `answer` select by operation name and name of the answer template (empty: any);
+    `remove` and `set` are JSON Pointers into the body, `http` another HTTP status.
     """
 
-    polls: int | None = None
-    beyond_polls: str = "open"
-    lifetime: float | None = None
-    lifetime_slack: float = 0.0
-    clock_skew: float = 0.0
-    lifetime_from: str = "creation"
-    wait: float | None = None
-    solving: float | None = None
-    batch_size: int | None = None
-    batch_wait: float | None = None
+    name: Annotated[str, "What is wrong, in words."] = ""
+    operation: Annotated[str, "The operation whose answers change; all when left out."] = ""
+    answer: Annotated[str, "The answer template that changes; all when left out.", Form(choices=ANSWERS)] = ""
+    remove: Annotated[tuple[str, ...], "JSON Pointers of fields to leave out."] = ()
+    set: Annotated[tuple[tuple[str, Any], ...], "Fields to set, by JSON Pointer.", PAIRS] = ()
+    http: Annotated[int | None, "Another HTTP status.", Form(least=100, most=599)] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
     """One documented rule. `parameters` is the frozen dataclass of its kind; `breaks` tells how a mutant breaks it."""
 
-    id: str
-    kind: str
-    subject: Subject
-    level: Level
-    citations: tuple[Citation, ...]
-    text: str
-    parameters: Any
-    breaks: tuple[Break, ...] = ()
+    id: Annotated[str, "The permanent id, beginning with the provider.", Form(pattern=IDENTIFIER)]
+    kind: Annotated[str, "What the clause means; see `pollproof clauses --kinds`."]
+    subject: Annotated[Subject, "Who must keep it."]
+    level: Annotated[Level, "MUST fails a run, SHOULD warns."]
+    citations: Citations
+    text: Annotated[str, "The rule in plain words of our own."]
+    parameters: Annotated[Any, HIDDEN]
+    breaks: Annotated[tuple[Break, ...], "How mutants break the clause, where its kind does not say it."] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
-    """How one mutant departs from the reference: which answers (or requests) it changes, and the change.
+class Repeat(NamedTuple):
+    """An array whose first entry is repeated."""
 
-    `operation` and `answer` select by operation name and name of the answer template (empty: any);
-    `remove` and `set` are JSON Pointers into the body, `http` another HTTP status.
-    """
-
-    name: str
-    operation: str = ""
-    answer: str = ""
-    remove: tuple[str, ...] = ()
-    set: tuple[tuple[str, Any], ...] = ()
-    http: int | None = None
+    at: Annotated[str, "JSON Pointer of the array."]
+    times: Annotated[int, "How many entries it then has.", Form(least=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A request that is wrong in a way of the contract's own: what is removed from or set in a right one.
+    """A request that is invalid in a way of this API's own: what is removed from or set in a valid one."""
 
-    `code` is the error code with which the reference refuses it, `text` says in words what is wrong.
-    """
+    name: Annotated[str, "The name by which clauses refer to it.", Form(pattern=NAME)]
+    operation: Annotated[str, "The operation that is requested."]
+    text: Annotated[str, "What is wrong, in words."]
+    remove: Annotated[tuple[str, ...], "JSON Pointers of fields to leave out of a valid request."] = ()
+    set: Annotated[tuple[tuple[str, Any], ...], "Fields to set, by JSON Pointer.", PAIRS] = ()
+    repeat: Annotated[Repeat | None, "An array to make longer."] = None
+    code: Annotated[str, "The error code of the refusal; that of an invalid request when left out."] = ""
 
-    name: str
-    operation: str
-    remove: tuple[str, ...]
-    set: tuple[tuple[str, Any], ...]
-    repeat: tuple[str, int] | None
-    code: str
-    text: str
+
+class VariantSettings(TypedDict, total=False):
+    """Changed settings of the reference."""
+
+    solving: Annotated[float, "Seconds until a task is finished."]
+    lifetime: Annotated[float, "Seconds that a task lives."]
+    count_refused: Annotated[bool, "Refused polls count."]
+    token: Annotated[str, "One token for all results."]
+    busy_every: Annotated[int, "Every Nth poll is busy.", Form(least=2)]
+    busy_code: Annotated[str, "The error code of a busy answer."]
+    polls: Annotated[int, "Polls that a task answers.", Form(least=1)]
+    writing: Annotated[dict[str, Any], "How the codec writes bodies."]
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A legal variant: what the documents leave open, done differently. `clauses` are those whose freedom it shows.
+    """A legal variant: what the documents leave open, done differently."""
 
-    `sample` tells that the documented samples look so: clients meet it in all scenarios of the gate.
-    """
-
-    name: str
-    text: str
-    clauses: tuple[str, ...]
-    changes: tuple[Break, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    sample: bool = False
+    name: Annotated[str, "The name of the variant.", Form(pattern=NAME)]
+    text: Annotated[str, "What is done otherwise."]
+    clauses: Annotated[tuple[str, ...], "The ids of the clauses whose freedom it shows."]
+    changes: Annotated[tuple[Break, ...], "Changed answers."] = ()
+    settings: Annotated[VariantSettings, "Changed settings of the reference."] = field(default_factory=VariantSettings)
+    sample: Annotated[bool, "The documented samples look so: clients meet it in the gate."] = False
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """A documented figure that is reported and never asserted."""
 
-    id: str
-    kind: str
-    text: str
-    citations: tuple[Citation, ...]
-    at_least: float
-    at_most: float
+    id: Annotated[str, "The permanent id, beginning with the provider.", Form(pattern=IDENTIFIER)]
+    kind: Annotated[Literal["solving-time"], "What is measured."]
+    text: Annotated[str, "The figure in words."]
+    citations: Citations
+    at_least: Annotated[float, "The smallest documented value."]
+    at_most: Annotated[float, "The largest documented value."]
 
 
 @dataclass(frozen=True, slots=True)
 class Unspecified:
-    """Something the documents leave open, with the reason why nothing is asserted. Passages refer to it by `name`."""
+    """Something the documents leave open, with the reason why nothing is asserted."""
 
-    about: str
-    reason: str
-    name: str = ""
+    about: Annotated[str, "What is left open."]
+    reason: Annotated[str, "Why nothing is asserted."]
+    name: Annotated[str, "By which [[passages]] refer to it.", Form(pattern=NAME)] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Lines of a document, what they say in words of our own, and what was made of them.
+    """Lines of a document, and what was made of them.
 
     They are judged by clauses, measured by observations, or leave open what is listed as unspecified; where `aside`
     is given they state no rule, and it says what they are instead.
     """
 
-    citation: Citation
-    gist: str
-    clauses: tuple[str, ...] = ()
-    unspecified: tuple[str, ...] = ()
-    observations: tuple[str, ...] = ()
-    aside: str = ""
+    citation: Annotated[Citation, "SOURCE:LINES, PLACE", Form(key="source")]
+    gist: Annotated[str, "What the lines say, in words of our own."] = ""
+    clauses: Annotated[tuple[str, ...], "The ids of the clauses that judge it."] = ()
+    unspecified: Annotated[tuple[str, ...], "What it leaves open: names of [[unspecified]]."] = ()
+    observations: Annotated[tuple[str, ...], "The ids of the figures that measure it."] = ()
+    aside: Annotated[str, "What the lines are instead of a rule; then there is nothing to judge."] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentationError:
     """A slip or contradiction of the documents, and how the contract treats it."""
 
-    what: str
-    treatment: str
-    citations: tuple[Citation, ...]
+    what: Annotated[str, "The slip."]
+    treatment: Annotated[str, "What is made of it."]
+    citations: Citations
 
 
 @dataclass(frozen=True, slots=True)
 class UnrelatedEndpoint:
-    """A request that is about no task, which clients make besides (a balance, say); `answer` is what it is answered.
+    """A request about no task, which clients make besides (a balance, say). Nothing is judged by it."""
 
-    Nothing is judged by it, and a client that makes it is not turned away.
-    """
-
-    method: str
-    path: str
-    answer: Any
-    text: str
+    path: Annotated[str, "Below the base URL.", Form(pattern="^/")]
+    answer: Annotated[Mapping[str, Any], "The body of the answer."]
+    text: Annotated[str, "What it is for."]
+    method: Annotated[str, "POST when left out.", Form(choices=("GET", "POST"))] = "POST"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """The error codes with which the reference provider answers what it refuses; empty where there are no codes."""
+    """The error codes with which the reference provider refuses; empty where there are no codes."""
 
-    unknown_task: str = ""
-    lost_task: str = ""
-    wrong_credential: str = ""
-    invalid_request: str = ""
-    failed_task: str = ""
-    ill_formed_task: str = ""
+    unknown_task: Annotated[str, "For a task that was never created."] = ""
+    lost_task: Annotated[str, "For a task that is lost."] = ""
+    wrong_credential: Annotated[str, "For a wrong key."] = ""
+    invalid_request: Annotated[str, "For an invalid request."] = ""
+    failed_task: Annotated[str, "For a task that has failed."] = ""
+    ill_formed_task: Annotated[str, "For an ill-formed task id."] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who provides the API."""
+
+    name: Annotated[str, "Short name.", Form(pattern="^[a-z0-9-]+$")]
+    title: Annotated[str, "Name for people."]
+    base_url: Annotated[str, "The documented base URL."]
+    body: Annotated[Literal["json", "soap"], "What bodies are written in."]
+    namespace: Annotated[str, "Namespace of SOAP operations."] = ""
+    credential: Annotated[Credential, "Where the key of the account goes."] = field(default_factory=Credential)
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleTable:
+    """How a task of the reference goes."""
+
+    path: Annotated[tuple[str, ...], "The statuses of a task that goes well, in order."]
+
+
+@dataclass(frozen=True, slots=True)
+class ContractFile:
+    """What one provider of a create-then-poll API documents, as data: the tables of a contract file."""
+
+    provider: Annotated[Provider, "Who provides the API."]
+    sources: Annotated[Mapping[str, Source], "The documents, by the short key that clauses cite."]
+    statuses: Annotated[Mapping[str, Status], "Every status value with its phase; a value that ends in * is a prefix."]
+    lifecycle: Annotated[LifecycleTable, "How a task of the reference goes."]
+    operations: Annotated[Mapping[str, Operation], "The operations of the API.", Form(least=1)]
+    task_id: Annotated[TaskIds, "Task ids."]
+    tasks: Annotated[Mapping[str, TaskKind], "The kinds of tasks.", Form(least=1)]
+    clauses: Annotated[tuple[Clause, ...], "The rules.", Form(least=1)]
+    errors: Annotated[Mapping[str, ErrorCode], "The error catalogue."] = field(default_factory=dict)
+    refusals: Annotated[Refusals, "Which codes the reference provider uses."] = field(default_factory=Refusals)
+    limits: Annotated[Limits, "The numbers of the API."] = field(default_factory=Limits)
+    probes: Annotated[tuple[Probe, ...], "Invalid requests beside those that every API can be sent."] = ()
+    asides: Annotated[tuple[UnrelatedEndpoint, ...], "Requests that clients make besides, which are not judged."] = ()
+    variants: Annotated[tuple[Variant, ...], "Conforming implementations that use what the documents leave open."] = ()
+    observations: Annotated[tuple[Observation, ...], "Figures that are reported, never asserted."] = ()
+    unspecified: Annotated[tuple[Unspecified, ...], "What is never asserted."] = ()
+    slips: Annotated[tuple[DocumentationError, ...], "Slips and contradictions of the documents."] = ()
+    passages: Annotated[tuple[Passage, ...], "All lines of the documents at hand, and what judges each rule."] = ()
 
 
 @dataclass(frozen=True, slots=True)

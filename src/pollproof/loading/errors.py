@@ -65,17 +65,15 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def schema_fault(
-    origin: str, text: str, errors: Iterable[ValidationError], data: Any = None, schema: Any = None
-) -> ContractError:
-    """The error for what a contract's schema rejects, in words. `data` and `schema` are what was judged by what."""
+def schema_fault(origin: str, text: str, errors: Iterable[ValidationError], data: Any = None) -> ContractError:
+    """The error for what a contract's schema rejects, in words. `data` is what was judged by it."""
     from jsonschema.exceptions import best_match
 
     error = best_match(list(errors))
     assert error is not None
     if error.validator == "anyOf" and error.context:
-        return schema_fault(origin, text, _meant(error), data, schema)
-    return _in_words(origin, text, error, data, schema)
+        return schema_fault(origin, text, _meant(error), data)
+    return _in_words(origin, text, error, data)
 
 
 def _meant(error: ValidationError) -> list[ValidationError]:
@@ -91,9 +89,14 @@ def _meant(error: ValidationError) -> list[ValidationError]:
     return min(alternatives.values(), key=distance)
 
 
-def _in_words(origin: str, text: str, error: ValidationError, data: Any, root: Any) -> ContractError:
+def _in_words(origin: str, text: str, error: ValidationError, data: Any) -> ContractError:
     path = list(error.absolute_path)
     schema: Any = error.schema
+    if "propertyNames" in error.absolute_schema_path:
+        table = _at(data, path)
+        kind = f" of kind '{table['kind']}'" if isinstance(table, Mapping) and "kind" in table else ""
+        key = str(error.instance)
+        return fault(origin, text, [*path, key], f"the key '{key}' does not belong to a clause{kind}")
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)
@@ -112,14 +115,6 @@ def _in_words(origin: str, text: str, error: ValidationError, data: Any, root: A
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         expected = " or ".join(_TYPES.get(str(name), str(name)) for name in types)
         return fault(origin, text, path, f"{_shown(error.instance)} is given; expected {expected}")
-    if error.validator is None or schema is False:
-        table, barred = _at(data, path), _at(root, error.absolute_schema_path)
-        if isinstance(table, Mapping) and isinstance(barred, Mapping):
-            key = next((key for key in table if barred.get(key) is False), None)
-            if key is not None:
-                kind = f" of kind '{table['kind']}'" if "kind" in table else ""
-                return fault(origin, text, [*path, key], f"the key '{key}' does not belong to a clause{kind}")
-        return fault(origin, text, path, f"{_shown(error.instance)} does not belong here")
     if error.validator in ("minProperties", "maxProperties") and "at" in schema.get("properties", {}):
         comparisons = ", ".join(str(word) for word in schema["properties"] if word != "at")
         return fault(origin, text, path, f"expected exactly one comparison beside 'at': one of {comparisons}")

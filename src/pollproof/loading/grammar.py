@@ -1,464 +1,258 @@
-"""The grammar of contract files, as the JSON Schema that editors and the loader use.
+"""The grammar of contract files, as the JSON Schema that editors and the loader use: it follows from the model.
 
 It is written out once as `schemas/pollproof/contract.schema.json`; a test holds that file to what stands here.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints
 
 from pollproof.clauses import KINDS
-from pollproof.clauses.kinds import parameter_names
-from pollproof.contract.conditions import COMPARISONS
-from pollproof.contract.model import PROBES, Effect, Level, Phase, Role, Subject
+from pollproof.clauses.kinds import Kind, parameter_names
+from pollproof.contract.conditions import COMPARISONS, Condition
+from pollproof.contract.declared import HIDDEN, KEY, NEEDED, PAIRS, SHORT, Flattened, Form, form_of, text_of
+from pollproof.contract.model import Citation, Clause, ContractFile
+from pollproof.contract.places import Place
+
+WIDTH = 120
+"""Columns of the published schema."""
 
 ADDRESS = "https://pollproof.dev/schemas/pollproof/contract.schema.json"
 
-REFUSALS = ("unknown_task", "lost_task", "wrong_credential", "invalid_request", "failed_task", "ill_formed_task")
-RULE_NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
-CLAUSE_ID = "^[a-z0-9]+([.-][a-z0-9]+)*$"
-ANSWERS = (
-    "created",
-    "waiting",
-    "running",
-    "succeeded",
-    "failed",
-    "cancelled",
-    "lost",
-    "refused",
-    "unauthorized",
-    "entry",
-    "nothing",
-    "callback",
-)
-MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after")
-ROLES = tuple(role.value for role in Role if role is not Role.OUTCOME)
-OBSERVATION_KINDS = ("solving-time",)
+_PLACE = "A place, such as response#/status or response.http."
+_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-def _table(required: tuple[str, ...], properties: dict[str, Any], description: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "description": description,
-        "required": list(required),
-        "properties": properties,
-        "additionalProperties": False,
-    }
+class TableField(NamedTuple):
+    """One field of a table: its key in the file, its type, what is said of it, and whether the key must be there."""
+
+    field: str
+    key: str
+    hint: Any
+    notes: tuple[Any, ...]
+    needed: bool
+
+    @property
+    def form(self) -> Form:
+        """What narrows its value."""
+        return form_of(self.notes)
 
 
-def _words(description: str) -> dict[str, Any]:
-    return {"type": "string", "minLength": 1, "description": description}
+def bare(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """A type without its annotations and without None, and the annotations."""
+    notes: tuple[Any, ...] = ()
+    while True:
+        if get_origin(hint) is Annotated:
+            hint, *own = get_args(hint)
+            notes = (*own, *notes)
+        elif get_origin(hint) is NotRequired:
+            (hint,) = get_args(hint)
+        elif get_origin(hint) in (Union, UnionType) and NoneType in get_args(hint):
+            rest = [each for each in get_args(hint) if each is not NoneType]
+            hint = Union[tuple(rest)]  # noqa: UP007 - the members are not known here
+        else:
+            return hint, notes
 
 
-def _choice(values: Any, description: str) -> dict[str, Any]:
-    return {"enum": list(values), "description": description}
+def entries(table: type[Any]) -> tuple[TableField, ...]:
+    """The fields of a dataclass, a named tuple or a typed dictionary, in their order."""
+    if table in _ENTRIES:
+        return _ENTRIES[table]
+    hints = get_type_hints(table, include_extras=True)
+    if dataclasses.is_dataclass(table):
+        free = {
+            each.name
+            for each in dataclasses.fields(table)
+            if each.default is not dataclasses.MISSING or each.default_factory is not dataclasses.MISSING
+        }
+    elif issubclass(table, tuple):
+        free = set(getattr(table, "_field_defaults", ()))
+    else:
+        free = {name for name, hint in hints.items() if get_origin(hint) is NotRequired or not table.__total__}
+    found = []
+    for name, hint in hints.items():
+        kind, notes = bare(hint)
+        key = form_of(notes).key or name
+        found.append(TableField(name, key, kind, notes, name not in free or NEEDED in notes))
+    return _ENTRIES.setdefault(table, tuple(found))
 
 
-def _list(items: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"type": "array", "items": items, "description": description}
+_ENTRIES: dict[type[Any], tuple[TableField, ...]] = {}
 
 
+def is_table(hint: Any) -> bool:
+    """Whether a type is written as a table of keys that are known."""
+    return isinstance(hint, type) and (
+        dataclasses.is_dataclass(hint) or hasattr(hint, "_fields") or hasattr(hint, "__total__")
+    )
+
+
+@cache
 def contract_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a contract file."""
-    place = {"type": "string", "minLength": 1, "description": "A place, such as response#/status or response.http."}
-    number = {"type": "number", "minimum": 0}
-    condition = _table(
-        ("at",),
-        {"at": place, **{word: {"description": f"The comparison '{word}'."} for word in COMPARISONS}},
-        "A test of the value at one place: exactly one comparison beside `at`.",
-    )
-    condition["minProperties"] = condition["maxProperties"] = 2
-    sources = _list(_words("SOURCE:LINES, PLACE"), "Where the documents say it.")
-    sources["minItems"] = 1
-    change = {
-        "operation": _words("The operation whose answers change; all when left out."),
-        "answer": _choice(ANSWERS, "The answer template that changes; all when left out."),
-        "remove": _list(_words("JSON Pointer"), "Fields to leave out."),
-        "set": {"type": "object", "description": "Fields to set, by JSON Pointer."},
-        "http": {"type": "integer", "minimum": 100, "maximum": 599, "description": "Another HTTP status."},
-    }
-    breaks = _list(
-        _table(("name",), {"name": _words("What is wrong, in words."), **change}, "One mutant."),
-        "How mutants break the clause, where that does not follow from its kind.",
-    )
-    answer = _table(
-        (),
-        {
-            "http": {
-                "type": "integer",
-                "minimum": 100,
-                "maximum": 599,
-                "description": "HTTP status; 200 when left out.",
-            },
-            "body": {"description": "The body, with $words in it; no body when left out."},
-            "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "More headers."},
-        },
-        "An answer of the reference provider.",
-    )
-    operation = _table(
-        ("role", "method", "path", "task_id", "answers"),
-        {
-            "role": _choice(ROLES, "What the operation does to a task."),
-            "method": _choice(["GET", "POST", "PUT", "PATCH", "DELETE"], "The HTTP method."),
-            "path": {"type": "string", "pattern": "^/|^$", "description": "Below the base URL; {name} is a variable."},
-            "request": {"description": "The body of a request, with $words in it; none when left out."},
-            "request_schema": _words("Schema of the request, relative to schemas/."),
-            "response_schema": _words("Schema of the response, relative to schemas/."),
-            "task_id": {**place, "description": "Where the task id stands: the one given, or the one asked for."},
-            "echo": {**place, "description": "Where an answer repeats the task id."},
-            "status": {**place, "description": "Where the status of the task stands."},
-            "result": {**place, "description": "Where the result of the task stands."},
-            "error_code": {**place, "description": "Where the error code stands."},
-            "phases": _list(
-                _table(
-                    ("when", "phase"),
-                    {"when": condition, "phase": _choice([phase.value for phase in Phase], "The phase.")},
-                    "A phase told otherwise than by a status.",
-                ),
-                "Looked at in order, before the status.",
-            ),
-            "refused": _list(condition, "When an answer is an error: any of these."),
-            "effects": _list(
-                _table(
-                    ("when", "effect"),
-                    {
-                        "when": condition,
-                        "effect": _choice([effect.value for effect in Effect], "What the error says of the task."),
-                    },
-                    "What an error without a listed code says.",
-                ),
-                "Looked at in order, where an error has no listed code.",
-            ),
-            **{name: {**place, "description": f"Where {name} stands."} for name in MARKS},
-            "alternatives": _list({"type": "object"}, "Other bodies of a request, as good as `request`."),
-            "element": _words("The element in the body that names the operation, where several share a path (SOAP)."),
-            "action": _words("The SOAPAction header."),
-            "required": _list(place, "Fields of the request without which it must be refused."),
-            "answers": {
-                "type": "object",
-                "properties": dict.fromkeys(ANSWERS, answer),
-                "additionalProperties": False,
-                "description": "What the reference provider answers.",
-            },
-        },
-        "One operation of the API.",
-    )
-    parameters = sorted({name for kind in KINDS.values() for name in parameter_names(kind)})
-    known = {
-        "operation": _words("The operation whose bodies are judged."),
-        "part": _choice(["request", "response"], "Which body is judged."),
-        "rule": {"type": "string", "pattern": RULE_NAME, "description": "The x-rule of the schema that is judged."},
-        "when": _choice(["succeeded", "refused", "accepted"], "Which bodies exercise the clause; all when left out."),
-        "probe": _words(f"What is wrong with the request: {', '.join(PROBES)}, or the name of one of [[probes]]."),
-        "limit": {"type": "integer", "minimum": 1},
-        "seconds": number,
-        "at": place,
-        "codes": _list(_words("Error code"), "Codes of which the refusal has one."),
-        "holding": _list(
-            _words("Parameter"), "Parameters one of which the request has, for the clause to speak of it."
-        ),
-        "header": _words("The header in which a client shows its key."),
-        "scheme": _words("The word before the key in that header."),
-        "always": _list(_words("Parameter"), "Parameters that are always repeated."),
-        "names": _list(_words("Parameter"), "Parameters that hold the entries of a batch."),
-    }
-    clause = _table(
-        ("id", "kind", "subject", "level", "source", "text"),
-        {
-            "id": {
-                "type": "string",
-                "pattern": CLAUSE_ID,
-                "description": "The permanent id, beginning with the provider.",
-            },
-            "kind": _choice(sorted(KINDS), "What the clause means; see `pollproof clauses --kinds`."),
-            "subject": _choice([subject.value for subject in Subject], "Who must keep it."),
-            "level": _choice([level.value for level in Level], "MUST fails a run, SHOULD warns."),
-            "source": sources,
-            "text": _words("The rule in plain words of our own."),
-            "breaks": breaks,
-            **{name: known.get(name, {}) for name in parameters},
-        },
-        "One documented rule.",
-    )
-    clause["allOf"] = [
-        {
-            "if": {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]},
-            "then": {
-                "properties": {name: False for name in parameters if name not in parameter_names(kind)},
-                "description": kind.sentence,
-            },
-        }
-        for kind in KINDS.values()
-    ]
+    book = _Book()
+    whole = book.table(ContractFile)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ADDRESS,
         "title": "pollproof contract",
-        "description": "What one provider of a create-then-poll API documents, as data.",
-        **_table(
-            ("provider", "sources", "statuses", "lifecycle", "operations", "task_id", "tasks", "clauses"),
-            {
-                "provider": _table(
-                    ("name", "title", "base_url", "body"),
-                    {
-                        "name": {"type": "string", "pattern": "^[a-z0-9-]+$", "description": "Short name."},
-                        "title": _words("Name for people."),
-                        "base_url": _words("The documented base URL."),
-                        "body": _choice(["json", "soap"], "What bodies are written in."),
-                        "namespace": _words("Namespace of SOAP operations."),
-                        "credential": _table(
-                            ("at", "sample", "wrong"),
-                            {
-                                "at": place,
-                                "template": _words("How the key is written there: text with {credential} in it."),
-                                "sample": _words("A placeholder that the reference accepts."),
-                                "wrong": _words("A key that no account has."),
-                            },
-                            "Where the key of the account goes.",
-                        ),
-                    },
-                    "Who provides the API.",
-                ),
-                "sources": {
-                    "type": "object",
-                    "additionalProperties": _table(
-                        ("title", "document", "basis"),
-                        {
-                            "title": _words("The page in words."),
-                            "document": _words("The file or path of the document."),
-                            "address": _words("Its address."),
-                            "basis": _choice(["primary", "adjacent"], "A document at hand, or a page next to it."),
-                            "lines": {
-                                "type": "integer",
-                                "minimum": 1,
-                                "description": "Its lines, where [[passages]] list all of them.",
-                            },
-                            "digest": {
-                                "type": "string",
-                                "pattern": "^[0-9a-f]{64}$",
-                                "description": "SHA-256 of the file whose lines were counted.",
-                            },
-                        },
-                        "A document.",
-                    ),
-                    "description": "The documents, by the short key that clauses cite.",
-                },
-                "statuses": {
-                    "type": "object",
-                    "additionalProperties": {
-                        "anyOf": [
-                            _choice([phase.value for phase in Phase], "The phase of the status."),
-                            _table(
-                                ("phase",),
-                                {
-                                    "phase": _choice([phase.value for phase in Phase], "The phase of the status."),
-                                    "documented": {"type": "boolean", "description": "False: known from elsewhere."},
-                                },
-                                "A status with more to say.",
-                            ),
-                        ]
-                    },
-                    "description": "Every status value with its phase; a value that ends in * is a prefix.",
-                },
-                "lifecycle": _table(
-                    ("path",),
-                    {"path": _list(_words("Status"), "The statuses of a task that goes well, in order.")},
-                    "How a task of the reference goes.",
-                ),
-                "errors": {
-                    "type": "object",
-                    "additionalProperties": _table(
-                        ("effect", "text"),
-                        {
-                            "effect": _choice(
-                                [effect.value for effect in Effect if effect is not Effect.UNCLEAR],
-                                "What the code says about the task.",
-                            ),
-                            "text": _words("The code in words."),
-                            "operations": _list(_words("Operation"), "Who answers it; all when left out."),
-                            "seconds": number,
-                        },
-                        "An error code.",
-                    ),
-                    "description": "The error catalogue.",
-                },
-                "refusals": _table(
-                    (),
-                    {name: _words("An error code.") for name in REFUSALS},
-                    "Which codes the reference provider uses.",
-                ),
-                "limits": _table(
-                    (),
-                    {
-                        "polls": {"type": "integer", "minimum": 1, "description": "Polls that a task answers."},
-                        "beyond_polls": _choice(["lost", "open"], "What the documents say of polls beyond that."),
-                        "lifetime": {**number, "description": "Seconds that a task lives."},
-                        "lifetime_from": _choice(["creation", "completion"], "What the lifetime is counted from."),
-                        "lifetime_slack": {**number, "description": "Seconds around its end that stay open."},
-                        "wait": {**number, "description": "Seconds a client waits between polls."},
-                        "solving": {**number, "description": "Seconds after which an unfinished task fails."},
-                        "batch_size": {"type": "integer", "minimum": 1, "description": "Entries of one batch."},
-                        "batch_wait": {**number, "description": "Seconds a client waits between batches."},
-                    },
-                    "The numbers of the API.",
-                ),
-                "operations": {"type": "object", "minProperties": 1, "additionalProperties": operation},
-                "task_id": _table(
-                    ("type", "unknown"),
-                    {
-                        "type": _choice(
-                            ["uuid", "integer", "digits", "letters"], "What ids of the reference look like."
-                        ),
-                        "unknown": _list({"type": ["string", "integer"]}, "Well-formed ids that no creation gives."),
-                        "ill_formed": _list({"type": ["string", "integer"]}, "Ids that none can be."),
-                    },
-                    "Task ids.",
-                ),
-                "tasks": {
-                    "type": "object",
-                    "minProperties": 1,
-                    "additionalProperties": _table(
-                        ("sample", "result"),
-                        {
-                            "sample": {
-                                "type": "object",
-                                "description": "A task to create; {number} differs every time.",
-                            },
-                            "result": {"description": "A result; {token} is the one-time token."},
-                            "inline": {"type": "boolean", "description": "Answered in the creation itself."},
-                            "when": _list(condition, "Which requests create this kind."),
-                        },
-                        "A kind of task.",
-                    ),
-                },
-                "probes": _list(
-                    _table(
-                        ("name", "operation", "text"),
-                        {
-                            "name": {"type": "string", "pattern": RULE_NAME},
-                            "operation": _words("The operation that is asked."),
-                            "remove": _list(_words("JSON Pointer"), "Fields to leave out of a right request."),
-                            "set": {"type": "object", "description": "Fields to set, by JSON Pointer."},
-                            "repeat": _table(
-                                ("at", "times"),
-                                {"at": _words("JSON Pointer"), "times": {"type": "integer", "minimum": 1}},
-                                "An array whose first entry is repeated.",
-                            ),
-                            "code": _words("The error code of the refusal; that of an invalid request when left out."),
-                            "text": _words("What is wrong, in words."),
-                        },
-                        "A request that is wrong in a way of this API's own.",
-                    ),
-                    "Wrong requests beside those that every API can be asked.",
-                ),
-                "asides": _list(
-                    _table(
-                        ("path", "answer", "text"),
-                        {
-                            "method": {"enum": ["GET", "POST"], "description": "POST when left out."},
-                            "path": {"type": "string", "pattern": "^/", "description": "Below the base URL."},
-                            "answer": {"type": "object", "description": "The body of the answer."},
-                            "text": _words("What it is for."),
-                        },
-                        "A request about no task, which is answered so that clients that make it go on.",
-                    ),
-                    "Requests that clients make besides. Nothing is judged by them.",
-                ),
-                "clauses": {**_list(clause, "The rules."), "minItems": 1},
-                "variants": _list(
-                    _table(
-                        ("name", "text", "clauses"),
-                        {
-                            "name": {"type": "string", "pattern": RULE_NAME},
-                            "text": _words("What is done otherwise."),
-                            "clauses": _list(_words("Clause id"), "Whose freedom it shows."),
-                            "changes": _list(_table((), change, "A change of an answer."), "Changed answers."),
-                            "sample": {
-                                "type": "boolean",
-                                "description": "The documented samples look so: clients meet it in the gate.",
-                            },
-                            "settings": _table(
-                                (),
-                                {
-                                    "solving": {**number, "description": "Seconds until a task is finished."},
-                                    "lifetime": {**number, "description": "Seconds that a task lives."},
-                                    "count_refused": {"type": "boolean", "description": "Refused polls count."},
-                                    "token": _words("One token for all results."),
-                                    "busy_every": {
-                                        "type": "integer",
-                                        "minimum": 2,
-                                        "description": "Every Nth poll is busy.",
-                                    },
-                                    "busy_code": _words("The error code of a busy answer."),
-                                    "polls": {
-                                        "type": "integer",
-                                        "minimum": 1,
-                                        "description": "Polls that a task answers.",
-                                    },
-                                    "writing": {"type": "object", "description": "How the codec writes bodies."},
-                                },
-                                "Changed settings of the reference.",
-                            ),
-                        },
-                        "A legal variant.",
-                    ),
-                    "Conformant implementations that differ in what the documents leave open.",
-                ),
-                "observations": _list(
-                    _table(
-                        ("id", "kind", "source", "text", "at_least", "at_most"),
-                        {
-                            "id": {"type": "string", "pattern": CLAUSE_ID},
-                            "kind": _choice(OBSERVATION_KINDS, "What is measured."),
-                            "source": sources,
-                            "text": _words("The figure in words."),
-                            "at_least": number,
-                            "at_most": number,
-                        },
-                        "A figure that is reported, never asserted.",
-                    ),
-                    "Figures that are reported, never asserted.",
-                ),
-                "unspecified": _list(
-                    _table(
-                        ("about", "reason"),
-                        {
-                            "name": {
-                                "type": "string",
-                                "pattern": RULE_NAME,
-                                "description": "By which [[passages]] refer to it.",
-                            },
-                            "about": _words("What is left open."),
-                            "reason": _words("Why nothing is asserted."),
-                        },
-                        "Something the documents leave open.",
-                    ),
-                    "What is never asserted.",
-                ),
-                "slips": _list(
-                    _table(
-                        ("what", "treatment", "source"),
-                        {"what": _words("The slip."), "treatment": _words("What is made of it."), "source": sources},
-                        "A slip of the documents.",
-                    ),
-                    "Slips and contradictions of the documents.",
-                ),
-                "passages": _list(
-                    _table(
-                        ("source",),
-                        {
-                            "source": _words("SOURCE:LINES, PLACE"),
-                            "gist": _words("What the lines say, in words of our own."),
-                            "clauses": _list(_words("Clause id"), "The clauses that judge it."),
-                            "unspecified": _list(_words("Name"), "What it leaves open: names of [[unspecified]]."),
-                            "observations": _list(_words("Observation id"), "The figures that measure it."),
-                            "aside": _words("What the lines are instead of a rule; then there is nothing to judge."),
-                        },
-                        "Lines of a document, and what was made of them.",
-                    ),
-                    "All lines of the documents at hand: what judges each rule, and which lines state none.",
-                ),
-            },
-            "What one provider of a create-then-poll API documents, as data.",
-        ),
+        **whole,
+        "$defs": dict(sorted(book.shared.items())),
     }
+
+
+def page(value: Any, indent: str = "") -> str:
+    """A JSON value as text for people: what is short stands on one line."""
+    text = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(text) <= WIDTH or not isinstance(value, dict | list) or not value:
+        return text
+    inner = indent + "  "
+    if isinstance(value, list):
+        lines = [inner + page(item, inner) for item in value]
+    else:
+        lines = [f"{inner}{json.dumps(key)}: {page(item, inner)}" for key, item in value.items()]
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    return begin + "\n" + ",\n".join(lines) + "\n" + indent + end
+
+
+class _Book:
+    """The schemas of all types that a contract file is made of; tables stand once, among `shared`."""
+
+    def __init__(self) -> None:
+        self.shared: dict[str, Any] = {}
+
+    def schema(self, hint: Any, notes: tuple[Any, ...] = ()) -> dict[str, Any]:
+        """The schema of one type."""
+        form = form_of(notes)
+        text = text_of(notes)
+        said = {"description": text} if text else {}
+        if hint is Any:
+            return said
+        if hint is Place:
+            self.shared.setdefault("place", {"type": "string", "minLength": 1, "description": _PLACE})
+            return {"$ref": "#/$defs/place", **said}
+        if hint is Condition:
+            self.shared.setdefault("condition", self._condition())
+            return {"$ref": "#/$defs/condition", **said}
+        if hint is Citation:
+            return {"type": "string", "minLength": 1, "description": text or "SOURCE:LINES, PLACE"}
+        if form.choices and hint is str:
+            return {"enum": list(form.choices), **said}
+        if hint in _PLAIN:
+            return {"type": _PLAIN[hint], **_bounds(hint, form), **said}
+        if isinstance(hint, type) and issubclass(hint, Enum):
+            return {"enum": [each.value for each in hint if each.value not in form.without], **said}
+        if is_table(hint):
+            return {**self.reference(hint), **said}
+        return {**self._generic(hint, notes, form), **said}
+
+    def _generic(self, hint: Any, notes: tuple[Any, ...], form: Form) -> dict[str, Any]:
+        origin, arguments = get_origin(hint) or hint, get_args(hint)
+        if origin is Literal:
+            return {"enum": list(arguments)}
+        if origin in (Union, UnionType):
+            return {"type": [_PLAIN[each] for each in arguments]}
+        if origin is dict or hint is Mapping:
+            return {"type": "object"}
+        if PAIRS in notes:
+            return {"type": "object", "additionalProperties": self.schema(*bare(get_args(arguments[0])[1]))}
+        if origin in (tuple, list):
+            items = self.schema(*bare(arguments[0]))
+            least = {"minItems": int(form.least)} if form.least else {}
+            return {"type": "array", "items": items, **least}
+        values = self.schema(*bare(arguments[1]))
+        if form.choices:
+            known = {name: {**values, "description": text} for name, text in zip(form.choices, form.texts, strict=True)}
+            return {"type": "object", "properties": known, "additionalProperties": False}
+        least = {"minProperties": int(form.least)} if form.least else {}
+        return {"type": "object", "additionalProperties": values, **least}
+
+    def reference(self, table: type[Any]) -> dict[str, Any]:
+        """A reference to the schema of a table; the table itself is put among the shared ones."""
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", table.__name__).lower()
+        if name not in self.shared:
+            self.shared[name] = {}  # it may refer to itself
+            self.shared[name] = self._clause() if table is Clause else self.table(table)
+        return {"$ref": f"#/$defs/{name}"}
+
+    def table(self, table: type[Any]) -> dict[str, Any]:
+        """The schema of a table of keys that are known."""
+        properties: dict[str, Any] = {}
+        needed: list[str] = []
+        short: dict[str, Any] | None = None
+        for entry in entries(table):
+            if HIDDEN in entry.notes or KEY in entry.notes:
+                continue
+            spread = next((note for note in entry.notes if isinstance(note, Flattened)), None)
+            if spread is not None:
+                value = bare(get_args(entry.hint)[1])[0]
+                properties |= {name: self.schema(value, (text,)) for name, text in spread.entries}
+                continue
+            properties[entry.key] = self.schema(entry.hint, entry.notes)
+            needed += [entry.key] if entry.needed else []
+            if SHORT in entry.notes:
+                short = properties[entry.key]
+        whole: dict[str, Any] = {
+            "type": "object",
+            "description": " ".join((table.__doc__ or "").partition("\n\n")[0].split()),
+            "required": needed,
+            "properties": properties,
+            "additionalProperties": False,
+        }
+        return whole if short is None else {"anyOf": [short, whole]}
+
+    def _condition(self) -> dict[str, Any]:
+        words = {word: {"description": f"The comparison '{word}'."} for word in COMPARISONS}
+        return {
+            "type": "object",
+            "description": "A test of the value at one place: exactly one comparison beside `at`.",
+            "required": ["at"],
+            "properties": {"at": self.schema(Place, ("The place whose value is tested.",)), **words},
+            "additionalProperties": False,
+            "minProperties": 2,
+            "maxProperties": 2,
+        }
+
+    def _clause(self) -> dict[str, Any]:
+        """The table of a clause: the keys of all clauses, those of all kinds, and which belong to which kind."""
+        clause = self.table(Clause)
+        common = list(clause["properties"])
+        clause["properties"]["kind"]["enum"] = sorted(KINDS)
+        meanings: dict[str, list[dict[str, Any]]] = {}
+        for kind in KINDS.values():
+            for name, schema in self._parameters(kind):
+                known = meanings.setdefault(name, [])
+                known += [] if schema in known else [schema]
+        for name, schemas in sorted(meanings.items()):
+            texts = " Or: ".join(schema.get("description", "") for schema in schemas)
+            clause["properties"][name] = schemas[0] if len(schemas) == 1 else {"description": texts}
+        clause["allOf"] = []
+        for kind in KINDS.values():
+            own = {name: schema for name, schema in self._parameters(kind) if len(meanings[name]) > 1}
+            then: dict[str, Any] = {"description": kind.sentence}
+            then |= {"properties": own} if own else {}
+            then["propertyNames"] = {"enum": [*common, *parameter_names(kind)]}
+            clause["allOf"].append({"if": {"properties": {"kind": {"const": kind.name}}}, "then": then})
+        return clause
+
+    def _parameters(self, kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
+        for entry in entries(kind.parameters):
+            if entry.field in parameter_names(kind):
+                yield entry.key, self.schema(entry.hint, entry.notes)
+
+
+def _bounds(hint: Any, form: Form) -> dict[str, Any]:
+    if hint is str:
+        return {"pattern": form.pattern} if form.pattern else {"minLength": 1}
+    if hint is bool:
+        return {}
+    least = form.least if form.least is not None else (0 if hint is float else None)
+    found = {} if least is None else {"minimum": int(least)}
+    return found if form.most is None else {**found, "maximum": int(form.most)}

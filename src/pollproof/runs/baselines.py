@@ -69,7 +69,7 @@ def parse(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
     try:
         errors = list(Draft202012Validator(schema).iter_errors(data))
         if errors:
-            raise schema_fault(file, text, errors, data, schema)
+            raise schema_fault(file, text, errors, data)
         for number, entry in enumerate(data.get("known", ())):
             place: list[str | int] = ["known", number]
             if not entry["reason"].strip():

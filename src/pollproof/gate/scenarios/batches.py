@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from pollproof.contract.model import Role
 from pollproof.gate.faults import Manner
@@ -67,7 +68,7 @@ def batches(of: Catalogue) -> Iterator[Scenario]:
 
 
 def _batch(
-    of: Catalogue, name: str, text: str, expects: Expects, *turns: Turn, sample: object = None, **more: object
+    of: Catalogue, name: str, text: str, expects: Expects, *turns: Turn, sample: Any = None, **more: object
 ) -> Scenario:
     operation = of.contract.operation(Role.BATCH)
     kind = replace(of.kind, sample=operation.request if sample is None else sample)
