@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pollproof.cli.reporting import Unfinished
     from pollproof.contract.model import Contract
-    from pollproof.pytest_plugin.plugin import Runner
+    from pollproof.pytest_plugin.suite import Runner
     from pollproof.report.document import Document
     from pollproof.verify.run import Plan
 
@@ -154,7 +154,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
                 return
             picked["resume" if plan.live.resume else "record"] = plan.live.record
     again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
-    from pollproof.pytest_plugin.plugin import Runner  # with pytest, which what cannot be used is told without
+    from pollproof.pytest_plugin.suite import Runner  # with pytest, which what cannot be used is told without
 
     parts: list[str] = []
     runner = Runner()
@@ -219,7 +219,7 @@ def _run(
     import pytest
 
     from pollproof.bundled import folder
-    from pollproof.pytest_plugin.plugin import RUNNER
+    from pollproof.pytest_plugin.suite import RUNNER
     from pollproof.report.document import decided, only
 
     suite = folder("contracts")

@@ -13,7 +13,7 @@ from pollproof.gate.scenarios import scenarios as scenarios_of
 from pollproof.gate.selection import selected
 from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
-from pollproof.pytest_plugin.plugin import ClauseWarning
+from pollproof.pytest_plugin.warning import ClauseWarning
 from pollproof.report.document import Document, failing, with_again
 from pollproof.report.gated import document_of_gate
 from pollproof.report.reproduce import gate_command

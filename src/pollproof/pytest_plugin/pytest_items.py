@@ -28,7 +28,7 @@ from pollproof.loading.errors import nearest
 from pollproof.monitor.monitor import clauses_of
 from pollproof.processes.command import LAST, CannotStart, Output
 from pollproof.pytest_plugin.child import GAVE_UP, UNUSABLE
-from pollproof.pytest_plugin.plugin import ClauseWarning
+from pollproof.pytest_plugin.warning import ClauseWarning
 from pollproof.report.document import Document, failing
 from pollproof.report.gated import document_of_gate
 from pollproof.report.terminal import violation_lines
@@ -288,7 +288,7 @@ class ClientScenario:
         if played.ended.status == UNUSABLE:
             pytest.fail(f"{client.name} cannot be judged\n\n{end}", pytrace=False)
         document = client.document(played)
-        strict = self._declared.strict or bool(self._item.config.getoption("strict", default=False))
+        strict = self._declared.strict or bool(self._item.config.getoption("--pollproof-strict", default=False))
         broken = failing(document, strict=strict)
         for clause in failing(document, strict=True):
             if clause not in broken:

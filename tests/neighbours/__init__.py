@@ -1,0 +1,1 @@
+"""The most used pytest plugins beside pollproof: `python -m tests.neighbours`."""
