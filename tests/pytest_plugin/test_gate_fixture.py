@@ -428,5 +428,6 @@ def test_the_plugin_loads_nothing(pytester: pytest.Pytester) -> None:
         "pollproof",
         "pollproof.pytest_plugin",
         "pollproof.pytest_plugin.plugin",
+        "pollproof.pytest_plugin.presence",
         "pollproof.version",
     ]
