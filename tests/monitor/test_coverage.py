@@ -49,7 +49,7 @@ def test_what_a_lawful_client_cannot_reach_is_left_out_with_a_reason() -> None:
 
 def test_both_sides_of_each_limit_of_the_provider_are_asked_for() -> None:
     contract = CONTRACTS["capsolver"]
-    sides = {(side.clause.rpartition(".")[2], side.side) for side in expected(contract, contract.clauses).sides}
+    sides = {(name.rpartition(".")[2], side.side) for name, side in expected(contract, contract.clauses).sides}
     assert {
         ("lifetime-served", BEFORE),
         ("lifetime-ended", AFTER),
@@ -58,7 +58,7 @@ def test_both_sides_of_each_limit_of_the_provider_are_asked_for() -> None:
     } <= sides
     decodo = CONTRACTS["decodo"]
     assert {("decodo.batch.accepted", BEFORE), ("decodo.batch.size", AFTER)} <= {
-        (side.clause, side.side) for side in expected(decodo, decodo.clauses).sides
+        (name, side.side) for name, side in expected(decodo, decodo.clauses).sides
     }
 
 

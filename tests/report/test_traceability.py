@@ -297,7 +297,7 @@ def test_a_contract_that_changes_makes_the_rule_book_stale(tmp_path: Path) -> No
     assert run(str(path), "--markdown").output != run("capsolver", "--markdown").output
 
 
-@pytest.mark.parametrize("words", [["--kinds", "--coverage"], ["--markdown", "--json"], ["--markdown", "--kinds"]])
+@pytest.mark.parametrize("words", [["--kinds", "--coverage"], ["--markdown", "--json"], ["--markdown", "--coverage"]])
 def test_what_excludes_each_other_is_told(words: list[str]) -> None:
     assert run(*words).exit_code == 2
 

@@ -1,7 +1,21 @@
-"""The rule book: one file for each family of kinds. Importing this package registers them all in `KINDS`."""
+"""The rule book: one file for each family of kinds. Importing this package registers them all in `KINDS`.
 
-from pollproof.clauses import batch, callbacks, client, fields, lifecycle, limits, results, shape
-from pollproof.clauses import client_results as outcome
+A kind holds all that belongs to it: its sentence, check, parameters, the words for what exercises it, its mutants, and
+the walks and scenarios that it needs. `docs/clause-kinds.md` is made from it.
+"""
+
+from pollproof.clauses import (
+    batch,
+    callbacks,
+    client,
+    client_results,
+    fields,
+    lifecycle,
+    limits,
+    refusals,
+    results,
+    shape,
+)
 from pollproof.clauses.kinds import HELD, KINDS, Deadline, Finding, Kind, Violation
 
 __all__ = [
@@ -14,10 +28,11 @@ __all__ = [
     "batch",
     "callbacks",
     "client",
+    "client_results",
     "fields",
     "lifecycle",
     "limits",
-    "outcome",
+    "refusals",
     "results",
     "shape",
 ]

@@ -24,7 +24,7 @@ class Attribution(Enum):
     NEITHER = "neither"
 
 
-def blame(history: TaskState, event: Event, limits: Limits) -> Attribution:
+def attribute(history: TaskState, event: Event, limits: Limits) -> Attribution:
     """The limit that the loss of a task in this event is charged to."""
     polls = (history.polls_most + 1) / limits.polls if limits.polls else 0.0
     lifetime = 0.0

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import wait_over
-from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
+from pollproof.clauses.faults import Client, Fault, Provider, Task
+from pollproof.clauses.kinds import (
+    AFTER,
+    CLIENT,
+    HELD,
+    PROVIDER,
+    Boundary,
+    Finding,
+    Kind,
+    Side,
+    Violation,
+    from_limits,
+    mutates,
+)
 from pollproof.clauses.timing import gap, in_words
-from pollproof.contract.model import Role, Subject
+from pollproof.contract.model import Clause, Contract, Role
 from pollproof.tasks.state import Account
 from pollproof.trace.events import Answer, Event
 
@@ -29,8 +43,14 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
     return None
 
 
-@kind(
-    "batch-entries", subject=Subject.PROVIDER, roles=(Role.BATCH,), parameters=Entries, scope="account", ordered=False
+@Kind(
+    "batch-entries",
+    subjects=PROVIDER,
+    roles=(Role.BATCH,),
+    parameters=Entries,
+    scope="account",
+    ordered=False,
+    walks=("all-at-once",),
 )
 def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
     """A batch gives one task for each entry, in their order, each with an id of its own."""
@@ -63,9 +83,15 @@ class Pace:
     )
 
 
-@kind(
+def _sides_of_rate(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limit = f"wait of {clause.parameters.seconds:g} s"
+    yield Side(Boundary.BATCH_WAIT, limit, AFTER, "two batches of a client that waits")
+
+
+@Kind(
     "batch-rate",
-    subject=Subject.CLIENT,
+    subjects=CLIENT,
+    sides=_sides_of_rate,
     roles=(Role.BATCH,),
     parameters=Pace,
     scope="account",
@@ -83,3 +109,35 @@ def batch_rate(account: Account, event: Event, parameters: Pace) -> Finding:
         moments = wait_over(last.exchange.sent, parameters.seconds, "the last batch")
         return Violation(expected, f"a batch after {in_words(least, most)}", (last.number,), deadlines=moments)
     return HELD if least >= parameters.seconds else None
+
+
+class ReversesBatches(Provider):
+    """Lists the tasks of a batch in the wrong order."""
+
+    def members(self, tasks: list[Task]) -> list[Task]:
+        return tasks[::-1]
+
+
+class ShortensBatches(Provider):
+    """Leaves the last task of a batch out."""
+
+    def members(self, tasks: list[Task]) -> list[Task]:
+        return tasks[:-1]
+
+
+@mutates("batch-entries")
+def _batch_entries(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("the tasks of a batch in the wrong order", ReversesBatches)
+    yield Fault("one task of a batch is missing", ShortensBatches)
+
+
+class HastyBatches(Client):
+    """Sends batches one right after the other."""
+
+    def batch_wait(self) -> float:
+        return super().batch_wait() / 2
+
+
+@mutates("batch-rate")
+def _batch_rate(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("two batches in half the time", client=HastyBatches)

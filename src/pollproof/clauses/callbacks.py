@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from pollproof.clauses.kinds import HELD, Deadline, Finding, Nothing, Violation, kind
-from pollproof.contract.model import SILENCE, Role, Subject
+from collections.abc import Iterator
+
+from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.kinds import (
+    HELD,
+    PROVIDER,
+    Deadline,
+    Finding,
+    Kind,
+    Nothing,
+    Violation,
+    mutates,
+)
+from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.tasks.state import Account, TaskState
 from pollproof.trace.bodies import canonical
@@ -16,7 +28,7 @@ def _created(history: TaskState) -> tuple[int, ...]:
     return () if history.created is None else (history.created,)
 
 
-@kind("callback-final", subject=Subject.PROVIDER, roles=CALLBACK)
+@Kind("callback-final", subjects=PROVIDER, roles=CALLBACK, walks=("called-back",))
 def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A callback tells of the end of a task, not of anything before it."""
     if event.answer is not Answer.STATE or event.phase is None:
@@ -29,7 +41,7 @@ def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Fin
     return HELD
 
 
-@kind("callback-known", subject=Subject.PROVIDER, roles=CALLBACK, scope="account", ordered=False)
+@Kind("callback-known", subjects=PROVIDER, roles=CALLBACK, scope="account", ordered=False, walks=("called-back",))
 def callback_known(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A callback names a task that was created."""
     if event.answer is not Answer.STATE or event.request_errors:
@@ -45,7 +57,15 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
     )
 
 
-@kind("callback-sent", subject=Subject.PROVIDER, roles=CALLBACK, probes=True, ordered=False)
+@Kind(
+    "callback-sent",
+    subjects=PROVIDER,
+    roles=CALLBACK,
+    probes=True,
+    ordered=False,
+    exercised="a task with an address for its callback",
+    walks=("called-back",),
+)
 def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task that was asked for with a callback address is called back when it ends."""
     if event.probe != SILENCE:
@@ -61,7 +81,7 @@ def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Find
     )
 
 
-@kind("callback-once", subject=Subject.PROVIDER, roles=CALLBACK, ordered=False)
+@Kind("callback-once", subjects=PROVIDER, roles=CALLBACK, ordered=False, walks=("called-back",))
 def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task is called back once."""
     if history.created is None:
@@ -71,7 +91,7 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
     return HELD
 
 
-@kind("passthrough", subject=Subject.PROVIDER, roles=CALLBACK, ordered=False)
+@Kind("passthrough", subjects=PROVIDER, roles=CALLBACK, ordered=False, walks=("called-back",))
 def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """What a client asks to be handed through comes back in the callback, unaltered."""
     asked = history.asked
@@ -83,3 +103,76 @@ def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Findin
     if canonical(back) == canonical(asked["passthrough"]):
         return HELD
     return Violation(f"passthrough {asked['passthrough']!r}", f"passthrough {back!r}", _created(history))
+
+
+class NeverCallsBack(Provider):
+    """Sends no callback."""
+
+    def calls_back(self, task: Task, now: float) -> int:
+        return 0
+
+
+class CallsBackTwice(Provider):
+    """Sends every callback twice."""
+
+    def calls_back(self, task: Task, now: float) -> int:
+        return 2 * super().calls_back(task, now)
+
+
+class CallsBackEarly(Provider):
+    """Calls back when a task has only begun."""
+
+    def calls_back(self, task: Task, now: float) -> int:
+        return 1
+
+    def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
+        return self.say(operation, "callback", task, self.contract.path[0]).body
+
+
+class CallsBackForStrangers(Provider):
+    """Adds a callback about a task that was never created."""
+
+    def due_callbacks(self) -> list[tuple[str, bytes]]:
+        due = super().due_callbacks()
+        operation = self.contract.operation_of(Role.CALLBACK)
+        if due and operation is not None:
+            stranger = Task(0, self.new_id(9_999), self.order[0].kind, 0.0, 1.0, False)
+            due.append((due[0][0], self.callback(operation, stranger, Phase.SUCCEEDED)))
+        return due
+
+
+class AltersPassthrough(Provider):
+    """Hands something else through than it was given."""
+
+    def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
+        own = task.asked
+        task.asked = {**own, "passthrough": "another note"}
+        try:
+            return super().callback(operation, task, phase)
+        finally:
+            task.asked = own
+
+
+@mutates("callback-sent")
+def _callback_sent(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("no callback", NeverCallsBack)
+
+
+@mutates("callback-once")
+def _callback_once(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("two callbacks", CallsBackTwice)
+
+
+@mutates("callback-final")
+def _callback_final(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a callback before the end", CallsBackEarly)
+
+
+@mutates("callback-known")
+def _callback_known(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a callback about a stranger", CallsBackForStrangers)
+
+
+@mutates("passthrough")
+def _passthrough(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("another passthrough", AltersPassthrough)

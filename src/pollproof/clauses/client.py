@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import end_of_life, last_poll, wait_over
+from pollproof.clauses.faults import Client, CreatedTask, Fault
 from pollproof.clauses.fields import seconds_of
-from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
+from pollproof.clauses.kinds import (
+    AFTER,
+    BEFORE,
+    CLIENT,
+    HELD,
+    NEAR_END,
+    Boundary,
+    Finding,
+    Kind,
+    Nothing,
+    Side,
+    Violation,
+    from_limits,
+    mutates,
+)
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.clauses.timing import COARSE, gap, in_words
 from pollproof.contract.declared import Form
-from pollproof.contract.model import Limits, Phase, Role, Subject
+from pollproof.contract.model import Clause, Contract, Limits, Phase, Role
 from pollproof.tasks.state import Account, TaskState, surely_inside, surely_outside
 from pollproof.trace.events import Answer, Event
 
@@ -40,7 +57,7 @@ class ClientLifetime:
     limits: Limits = from_limits("*")
 
 
-@kind("same-task-id", subject=Subject.CLIENT, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)
+@Kind("same-task-id", subjects=CLIENT, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)
 def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding:
     """Every poll, and every question for a result, carries an id that a creation gave, unchanged and of its type."""
     raw = event.raw_task
@@ -72,9 +89,9 @@ class Key:
     scheme: Annotated[str, "The word before the key in that header."]
 
 
-@kind(
+@Kind(
     "key-shown",
-    subject=Subject.CLIENT,
+    subjects=CLIENT,
     roles=(Role.CREATE, Role.POLL, Role.FETCH, Role.BATCH, Role.CANCEL),
     parameters=Key,
     scope="account",
@@ -97,7 +114,12 @@ def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
     return Violation(f"the header {parameters.header}: {parameters.scheme}, and the key", seen)
 
 
-@kind("minimum-wait", subject=Subject.CLIENT, parameters=Wait, ordered=False, timed=True)
+def _sides_of_wait(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limit = f"wait of {clause.parameters.seconds:g} s"
+    yield Side(Boundary.WAIT, limit, AFTER, "a client that waits between two polls")
+
+
+@Kind("minimum-wait", subjects=CLIENT, parameters=Wait, ordered=False, timed=True, sides=_sides_of_wait)
 def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
     """After an answer that is not final a client waits before it polls again."""
     if history.last_number is None or history.last_final:
@@ -120,7 +142,11 @@ def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
     return HELD if least >= parameters.seconds else None  # neither where the times are not known well enough
 
 
-@kind("retry-after-kept", subject=Subject.CLIENT, timed=True)
+def _sides_of_retry_after(contract: Contract, clause: Clause) -> Iterator[Side]:
+    yield Side(Boundary.RETRY_AFTER, "Retry-After", AFTER, "a client that receives Retry-After and keeps it")
+
+
+@Kind("retry-after-kept", subjects=CLIENT, timed=True, sides=_sides_of_retry_after)
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client waits as long as the last answer asked it to."""
     asked = seconds_of(history.marks.get("retry_after"))
@@ -134,7 +160,14 @@ def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> F
     return HELD if least >= asked else None
 
 
-@kind("poll-budget", subject=Subject.CLIENT, parameters=ClientBudget, ordered=False)
+def _sides_of_budget(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limit = clause.parameters.limit
+    why = "who keeps the wait between two polls cannot poll so often within the lifetime"
+    excluded = why if contract.budget_reachable is False else ""
+    yield Side(Boundary.POLLS, f"{limit} polls", BEFORE, f"a client that polls a task {limit} times", excluded)
+
+
+@Kind("poll-budget", subjects=CLIENT, parameters=ClientBudget, ordered=False, sides=_sides_of_budget)
 def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> Finding:
     """A client polls a task no more often than its budget allows."""
     count = history.polls_most + 1
@@ -145,7 +178,7 @@ def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> F
     return Violation(f"at most {parameters.limit} polls of a task", f"poll {count}", since, deadlines=moments)
 
 
-@kind("no-poll-after-final", subject=Subject.CLIENT)
+@Kind("no-poll-after-final", subjects=CLIENT, exercised="a client that polls a task to its end")
 def no_poll_after_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client does not poll again once it has the final answer."""
     final = history.terminal_number if history.terminal_number is not None else history.lost
@@ -154,7 +187,23 @@ def no_poll_after_final(history: TaskState, event: Event, parameters: Nothing) -
     return HELD if event.phase is not None and event.phase.terminal else None
 
 
-@kind("no-poll-after-lifetime", subject=Subject.CLIENT, parameters=ClientLifetime, ordered=False, timed=True)
+def _sides_of_lifetime(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limits = contract.limits
+    spent = (limits.polls or math.inf) * (limits.wait or 0.0)
+    early = spent < clause.parameters.seconds - limits.lifetime_slack - NEAR_END
+    why = "who keeps the wait between two polls has used up all polls before" if early else ""
+    limit = f"lifetime of {clause.parameters.seconds:g} s"
+    yield Side(Boundary.LIFETIME, limit, BEFORE, "a client that polls to the end of a lifetime", why)
+
+
+@Kind(
+    "no-poll-after-lifetime",
+    subjects=CLIENT,
+    parameters=ClientLifetime,
+    ordered=False,
+    timed=True,
+    sides=_sides_of_lifetime,
+)
 def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientLifetime) -> Finding:
     """A client does not poll a task whose lifetime is over."""
     if surely_outside(history, event, parameters.limits):
@@ -169,7 +218,12 @@ def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientL
     return HELD if surely_inside(history, event, parameters.limits) else None
 
 
-@kind("no-poll-after-inline", subject=Subject.CLIENT, roles=(Role.CREATE, Role.POLL))
+@Kind(
+    "no-poll-after-inline",
+    subjects=CLIENT,
+    roles=(Role.CREATE, Role.POLL),
+    exercised="the creation of a task that is answered at once",
+)
 def no_poll_after_inline(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A result that came with the creation is not polled for."""
     if event.operation.role is Role.CREATE:
@@ -177,3 +231,120 @@ def no_poll_after_inline(history: TaskState | None, event: Event, parameters: No
     if history is None or not history.inline or history.created is None:
         return None
     return Violation("no poll, since the creation gave the result", "a poll", (history.created,))
+
+
+class Anonymous(Client):
+    """Does not show its key."""
+
+    def shown_key(self, key: str) -> str | None:
+        return None
+
+
+class Bearer(Client):
+    """Shows its key after another word."""
+
+    def shown_key(self, key: str) -> str | None:
+        return f"Bearer {key}"
+
+
+class Hasty(Client):
+    """Waits half as long as it should."""
+
+    def wait(self) -> float:
+        return super().wait() / 2
+
+
+class Tireless(Client):
+    """Polls on past the budget, quickly enough to stay within the lifetime."""
+
+    def wait(self) -> float:
+        limits = self.contract.limits
+        lifetime = limits.lifetime or 1e9
+        return min(super().wait(), lifetime * 0.9 / ((limits.polls or 0) + 2))
+
+    def gives_up(self, polls: int, elapsed: float) -> bool:
+        limits = self.contract.limits
+        return polls > (limits.polls or 0) or (limits.lifetime is not None and elapsed > limits.lifetime)
+
+
+class Doubtful(Client):
+    """Asks once more after the final answer."""
+
+    asked = False
+
+    def is_done(self, event: Event) -> bool:
+        done = super().is_done(event)
+        if done and not self.asked:
+            self.asked = True
+            return False
+        return done
+
+
+class Late(Client):
+    """Polls a task for the first time when its lifetime is over."""
+
+    def wait(self) -> float:
+        limits = self.contract.limits
+        return (limits.lifetime or 0.0) + limits.lifetime_slack + 1.0
+
+    def gives_up(self, polls: int, elapsed: float) -> bool:
+        return polls > 0
+
+
+class Retyping(Client):
+    """Sends the task id as another JSON type, or with another digit."""
+
+    def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
+        if isinstance(handle.id, int):
+            return float(handle.id)
+        return handle.id.upper() if handle.id.upper() != handle.id else handle.id + "0"
+
+
+class PollsInline(Client):
+    """Polls for a result that it has."""
+
+    def keeps_inline(self, event: Event) -> bool:
+        return False
+
+
+@mutates("key-shown")
+def _key_shown(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("the key is not shown", client=Anonymous)
+    yield Fault("the key after another word", client=Bearer)
+
+
+@mutates("retry-after-kept")
+def _retry_after_kept(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("half the wait that Retry-After asks for", client=Hasty, companions=("minimum-wait",))
+
+
+@mutates("minimum-wait")
+def _minimum_wait(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("half the wait", client=Hasty)
+
+
+@mutates("poll-budget")
+def _poll_budget(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    # More polls than the budget within the lifetime take less than the wait between two of them.
+    companions = ("minimum-wait",) if contract.budget_reachable is False else ()
+    yield Fault("one poll too many", client=Tireless, companions=companions)
+
+
+@mutates("no-poll-after-final")
+def _no_poll_after_final(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("one more poll after the final answer", client=Doubtful)
+
+
+@mutates("no-poll-after-lifetime")
+def _no_poll_after_lifetime(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a poll past the lifetime", client=Late)
+
+
+@mutates("same-task-id")
+def _same_task_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("the task id retyped", client=Retyping)
+
+
+@mutates("no-poll-after-inline")
+def _no_poll_after_inline(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a result that is there is polled for", client=PollsInline)

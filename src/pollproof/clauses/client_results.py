@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import wait_over
-from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.clauses.faults import Client, Fault
+from pollproof.clauses.kinds import (
+    CLIENT,
+    HELD,
+    Finding,
+    Kind,
+    Nothing,
+    Violation,
+    mutates,
+)
 from pollproof.contract.declared import Form
-from pollproof.contract.model import Phase, Role, Subject
+from pollproof.contract.model import Clause, Contract, Phase, Role
 from pollproof.tasks.state import AT_ONCE, HURRY, Account, Streak, TaskState, streak_key
 from pollproof.trace.client_outcome import Outcome
 from pollproof.trace.events import Event, task_key
@@ -41,7 +50,7 @@ def _returned(outcome: Outcome, text: str | None, results: Sequence[str]) -> boo
     return text is not None and any(text == result or (part and part in result) for result in results)
 
 
-@kind("solution-returned", subject=Subject.CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
+@Kind("solution-returned", subjects=CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
 def solution_returned(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that was served a solution returns it, as it was served."""
     outcome = event.request
@@ -70,7 +79,7 @@ def solution_returned(account: Account, event: Event, parameters: Nothing) -> Fi
     return Violation(expected, seen, worst, tasks=() if last is None else (last.id,))
 
 
-@kind("failure-reported", subject=Subject.CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
+@Kind("failure-reported", subjects=CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
 def failure_reported(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that was served no solution (refused, failed, lost, never ready) ends, and reports a failure."""
     outcome = event.request
@@ -111,14 +120,15 @@ def _why(history: TaskState | None) -> str:
     return "the task is lost" if history.lost is not None else "no solution was served"
 
 
-@kind(
+@Kind(
     "bounded-retries",
-    subject=Subject.CLIENT,
+    subjects=CLIENT,
     roles=(*REQUESTS, Role.OUTCOME),
     parameters=Retries,
     scope="account",
     ordered=False,
     streaks=True,
+    exercised="a request that fails, and is retried",
 )
 def bounded_retries(account: Account, event: Event, parameters: Retries) -> Finding:
     """What was not answered, or by an error alone, is tried again a bounded number of times, and not in a hot loop."""
@@ -155,9 +165,9 @@ def _retries_ended(account: Account, outcome: Outcome) -> Finding:
     return HELD
 
 
-@kind(
+@Kind(
     "no-hot-loop",
-    subject=Subject.CLIENT,
+    subjects=CLIENT,
     roles=(Role.POLL, Role.FETCH),
     scope="account",
     ordered=False,
@@ -180,3 +190,77 @@ def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
         tasks=() if event.task is None else (event.task,),
         deadlines=wait_over(streak.received, HURRY, "the last answer", "pause"),
     )
+
+
+class Forgetful(Client):
+    """Says that it has succeeded, and returns nothing."""
+
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        return super().outcome(result, task)._replace(result=None)
+
+
+class Mistaken(Client):
+    """Returns something else than it was served."""
+
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        outcome = super().outcome(result, task)
+        return outcome._replace(result="something else") if outcome.succeeded else outcome
+
+
+class Pessimist(Client):
+    """Says that it has failed although it was served a solution."""
+
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        return Outcome(False, None, task)
+
+
+class Optimist(Client):
+    """Says that it has succeeded, whatever it was served."""
+
+    def outcome(self, result: Any, task: Any) -> Outcome:
+        return super().outcome(result, task)._replace(succeeded=True)
+
+
+class Stubborn(Client):
+    """Tries again and again where the provider cannot be reached."""
+
+    retries = 310
+
+
+class Impatient(Client):
+    """Tries again at once where the provider cannot be reached."""
+
+    retries = 20
+
+    def retry_wait(self) -> float:
+        return 0.0
+
+
+class Restless(Client):
+    """Asks again at once while its task is unfinished."""
+
+    def wait(self) -> float:
+        return 0.0
+
+
+@mutates("solution-returned")
+def _solution_returned(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("success without the solution", client=Forgetful)
+    yield Fault("another solution", client=Mistaken)
+    yield Fault("a solution taken for a failure", client=Pessimist)
+
+
+@mutates("failure-reported")
+def _failure_reported(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a failure taken for success", client=Optimist)
+
+
+@mutates("bounded-retries")
+def _bounded_retries(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("retries without a pause", client=Impatient)
+    yield Fault("hundreds of retries", client=Stubborn)
+
+
+@mutates("no-hot-loop")
+def _no_hot_loop(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("polls without a pause", client=Restless, companions=("minimum-wait",))

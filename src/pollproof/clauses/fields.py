@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Violation, mutates
 from pollproof.contract.conditions import same
-from pollproof.contract.model import Role, Subject
+from pollproof.contract.model import Break, Clause, Contract, Role
 from pollproof.contract.places import MISSING, Place, walk
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.events import Answer, Event
+from pollproof.trace.exchange import Request, Response
 
 STATES = (Role.CREATE, Role.POLL, Role.CALLBACK, Role.BATCH)
 """The operations that show a whole task."""
 
 
-@kind("timestamps", subject=Subject.PROVIDER, roles=STATES)
+@Kind("timestamps", subjects=PROVIDER, roles=STATES, walks=("one-after-another",))
 def timestamps(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The time of creation never changes; the time of the last change never falls and never precedes it."""
     if event.answer is not Answer.STATE:
@@ -54,7 +57,7 @@ def _entries(event: Event) -> Finding:
     return None
 
 
-@kind("progress", subject=Subject.PROVIDER)
+@Kind("progress", subjects=PROVIDER, walks=("one-after-another",))
 def progress(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The progress of a task never falls."""
     now, before = _number(event.marks.get("progress")), _number(history.marks.get("progress"))
@@ -83,7 +86,7 @@ class At:
     at: Annotated[Place, "The place of the text."]
 
 
-@kind("json-text", subject=Subject.PROVIDER, parameters=At, ordered=False)
+@Kind("json-text", subjects=PROVIDER, parameters=At, ordered=False, walks=("one-after-another",))
 def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or a JSON object."""
     if event.answer is not Answer.STATE:
@@ -106,7 +109,14 @@ class Echoed:
     always: Annotated[list[str], "Parameters that are always repeated."]
 
 
-@kind("parameters-echoed", subject=Subject.PROVIDER, roles=(Role.CREATE, Role.POLL), parameters=Echoed, ordered=False)
+@Kind(
+    "parameters-echoed",
+    subjects=PROVIDER,
+    roles=(Role.CREATE, Role.POLL),
+    parameters=Echoed,
+    ordered=False,
+    walks=("one-after-another",),
+)
 def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> Finding:
     """The parameters with which a task was asked for come back in its answers, unaltered."""
     asked = event.request if event.operation.role is Role.CREATE else history.asked
@@ -137,7 +147,7 @@ def seconds_of(value: Any) -> float | None:
     return _number(value)
 
 
-@kind("retry-after", subject=Subject.PROVIDER, ordered=False)
+@Kind("retry-after", subjects=PROVIDER, ordered=False, walks=("one-after-another",))
 def retry_after(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """An answer about an unfinished task says after how many seconds to ask again."""
     if event.answer is not Answer.STATE or event.phase is None or event.phase.terminal:
@@ -146,3 +156,52 @@ def retry_after(history: TaskState, event: Event, parameters: Nothing) -> Findin
     if seconds_of(value) is not None:
         return HELD
     return Violation("Retry-After with a number of seconds", "none" if value is None else f"{value!r}")
+
+
+class FallingTimes(Provider):
+    """Shows a time of change that falls back to the creation once the task has ended and was read."""
+
+    def updated(self, task: Task, now: float) -> float:
+        task.seen.append("updated")
+        return task.created + len(task.seen) % 2
+
+
+class FallingProgress(Provider):
+    """Counts its progress down."""
+
+    def progress(self, task: Task, share: float) -> int:
+        return 100 - int(100 * share)
+
+
+class WithoutRetryAfter(Provider):
+    """Does not say when to ask again."""
+
+    def handle(self, request: Request) -> Response:
+        answer = super().handle(request)
+        headers = {name: value for name, value in answer.headers.items() if name.lower() != "retry-after"}
+        return answer._replace(headers=headers)
+
+
+@mutates("timestamps")
+def _timestamps(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("the time of change falls", FallingTimes)
+
+
+@mutates("progress")
+def _progress(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("the progress falls", FallingProgress)
+
+
+@mutates("parameters-echoed")
+def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    create = contract.operation(Role.CREATE)
+    name = clause.parameters.always[0]
+    yield Fault(
+        f"another {name} than was sent",
+        changes=(Break("", operation=create.name, answer="created", set=((f"/{name}", "$status"),)),),
+    )
+
+
+@mutates("retry-after")
+def _retry_after(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("no Retry-After", WithoutRetryAfter)

@@ -1,17 +1,20 @@
 """Kinds: the executable meaning of clauses, registered by name.
 
-A kind is one small pure function over (history, event, parameters). Its docstring is the sentence that it enforces.
-It returns None when the event could not have broken the rule, `HELD` when it could have and did not, or a `Violation`.
+The check of a kind is a small pure function over (history, event, parameters). Its docstring is the sentence that it
+enforces. It returns None when the event could not have broken the rule, `HELD` when it could have and did not, or a
+`Violation`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from pollproof.contract.model import Limits, Role, Subject
+from pollproof.clauses.faults import Fault
+from pollproof.contract.model import Clause, Contract, Limits, Role, Subject
 
 
 class Held:
@@ -61,36 +64,39 @@ class Violation:
 Finding = Held | Violation | None
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A registered kind. `scope` is `task` (judged on one history) or `account` (judged on all of them).
+class Boundary(Enum):
+    """What a deadline is a boundary of; the monitor counts which sides of each were seen."""
 
-    `ordered` kinds need to know in which order the answers about a task were given, `timed` ones when. Those with
-    `streaks` need to know what was asked again and again. Where two events of an operation (other than asking for a
-    result) have no errors in their bodies, and `alike` gives the same number for both, the kind finds the same in both,
-    whatever the history, and is not asked again.
-    """
-
-    name: str
-    judge: Callable[[Any, Any, Any], Finding]
-    parameters: type[Any]
-    subjects: tuple[Subject, ...]
-    scope: str
-    roles: tuple[Role, ...]
-    probes: bool
-    ordered: bool
-    timed: bool
-    streaks: bool
-    alike: Callable[[Any], int] | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The first line of the function's docstring: the rule in general words."""
-        return (self.judge.__doc__ or "").strip().partition("\n")[0]
+    LIFETIME = "lifetime"
+    POLLS = "polls"
+    WAIT = "wait"
+    RETRY_AFTER = "retry-after"
+    BATCH_SIZE = "batch-size"
+    BATCH_WAIT = "batch-wait"
 
 
-KINDS: dict[str, Kind] = {}
-"""Every kind by name, filled when `pollproof.clauses` is imported."""
+BEFORE, AFTER = "before", "after"
+
+NEAR_END = 10.0
+"""Seconds beside the end of a lifetime that are just before and just after it, besides a hundredth of it."""
+
+
+class Side(NamedTuple):
+    """One side of a deadline of a clause: the limit in words, what would show it, and why it need not be shown."""
+
+    boundary: Boundary
+    limit: str
+    side: str
+    would: str
+    excluded: str = ""
+
+
+Check = Callable[[Any, Any, Any], Finding]
+Maker = Callable[[Contract, Clause], Iterator[Fault]]
+
+PROVIDER = (Subject.PROVIDER,)
+CLIENT = (Subject.CLIENT,)
+EITHER = (Subject.PROVIDER, Subject.CLIENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,32 +104,68 @@ class Nothing:
     """The parameters of a kind that has none."""
 
 
+@dataclass(slots=True)
+class Kind:
+    """All that belongs to one kind of clause. It decorates its check, whose docstring is the sentence of the kind.
+
+    `scope` is `task` (judged on one task state) or `account` (judged on all of them). With `probes` the check also
+    sees deliberately invalid requests. `ordered` kinds need to know in which order the answers about a task were
+    given, `timed` ones when. Those with `streaks` need to know which requests were repeated. Where two events of an
+    operation (other than fetching a result) have no errors in their bodies, and `alike` gives the same number for both,
+    the check finds the same in both, whatever the task state, and is not called again.
+
+    `exercised` says in a phrase what would exercise a clause of the kind, where neither a side of a deadline nor a
+    probe says it. `sides` gives the sides of the deadlines of a clause. `shows_loss` tells that a clause of the kind
+    means that tasks are lost. `walks` are the directed walks that exercise it (a client's kinds are exercised by all
+    scenarios of the gate). `mutants` makes the faults that break a clause (see `mutates`).
+    """
+
+    name: str
+    subjects: tuple[Subject, ...]
+    roles: tuple[Role, ...] = (Role.POLL,)
+    parameters: type[Any] = Nothing
+    scope: str = "task"
+    probes: bool = False
+    ordered: bool = True
+    timed: bool = False
+    streaks: bool = False
+    alike: Callable[[Any], int] | None = None
+    exercised: str = ""
+    sides: Callable[[Contract, Clause], Iterator[Side]] | None = None
+    shows_loss: bool = False
+    walks: tuple[str, ...] = ()
+    judge: Check = field(init=False)
+    mutants: Maker | None = field(init=False, default=None)
+
+    def __call__(self, check: Check) -> Check:
+        """Register the kind with its check."""
+        self.judge = check
+        KINDS[self.name] = self
+        return check
+
+    @property
+    def sentence(self) -> str:
+        """The first line of the check's docstring: the rule in general words."""
+        return (self.judge.__doc__ or "").strip().partition("\n")[0]
+
+
+KINDS: dict[str, Kind] = {}
+"""Every kind by name, filled when `pollproof.clauses` is imported."""
+
+
+def mutates(name: str) -> Callable[[Maker], Maker]:
+    """Register the maker of the faults that break clauses of a kind."""
+
+    def register(maker: Maker) -> Maker:
+        KINDS[name].mutants = maker
+        return maker
+
+    return register
+
+
 def from_limits(name: str) -> Any:
     """A parameter that a contract states in its `[limits]`; None there makes the clause unusable."""
     return field(metadata={"limits": name})
-
-
-def kind(
-    name: str,
-    *,
-    subject: Subject | tuple[Subject, ...],
-    roles: tuple[Role, ...] = (Role.POLL,),
-    parameters: type[Any] = Nothing,
-    scope: str = "task",
-    probes: bool = False,
-    ordered: bool = True,
-    timed: bool = False,
-    streaks: bool = False,
-    alike: Callable[[Any], int] | None = None,
-) -> Callable[[Callable[[Any, Any, Any], Finding]], Callable[[Any, Any, Any], Finding]]:
-    """Register a function as a kind. With `probes` it also sees requests that are deliberately wrong."""
-
-    def register(function: Callable[[Any, Any, Any], Finding]) -> Callable[[Any, Any, Any], Finding]:
-        subjects = subject if isinstance(subject, tuple) else (subject,)
-        KINDS[name] = Kind(name, function, parameters, subjects, scope, roles, probes, ordered, timed, streaks, alike)
-        return function
-
-    return register
 
 
 class ParameterError(ValueError):

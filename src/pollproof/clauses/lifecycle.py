@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from pollproof.clauses.attribution import Attribution, blame
-from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
-from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
+from pollproof.clauses.attribution import Attribution, attribute
+from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.kinds import (
+    HELD,
+    PROVIDER,
+    Finding,
+    Kind,
+    Nothing,
+    Violation,
+    from_limits,
+    mutates,
+)
+from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.tasks.state import Account, TaskState, says_gone, surely_within_limits
 from pollproof.trace.events import TOLD, Answer, Event
-
-MINIMUM_INDIVIDUAL_RESULTS = 12
-"""Tasks with a result of their own before a shared one counts: fewer might be drawn from a stock of samples."""
-
-MINIMUM_TOKEN_LENGTH = 16
-"""Characters of a result that could not be the same twice by chance; short answers to like tasks may be alike."""
+from pollproof.trace.exchange import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,6 @@ class WithinLimits:
 
 
 _AT_WORK = (Phase.WAITING, Phase.RUNNING)
-_READS = (Role.POLL, Role.FETCH)
 
 
 def describe(event: Event) -> str:
@@ -38,7 +44,14 @@ def describe(event: Event) -> str:
     return "no readable answer"
 
 
-@kind("status-order", subject=Subject.PROVIDER, roles=(Role.POLL, Role.CALLBACK), parameters=WithinLimits)
+@Kind(
+    "status-order",
+    subjects=PROVIDER,
+    roles=(Role.POLL, Role.CALLBACK),
+    parameters=WithinLimits,
+    exercised="several polls of an unfinished task",
+    walks=("one-after-another",),
+)
 def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """The status of a task that is not finished never runs backwards."""
     before, now = history.phase, event.phase
@@ -53,11 +66,16 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
     return Violation(expected, f"{describe(event)}, which is {now.value}", since)
 
 
-@kind(
+@Kind(
     "terminal",
-    subject=Subject.PROVIDER,
+    subjects=PROVIDER,
     roles=(Role.POLL, Role.FETCH, Role.CALLBACK),
     parameters=WithinLimits,
+    exercised="a poll after the final answer of a task",
+    walks=(
+        "one-after-another",
+        "read-many-times",
+    ),
 )
 def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
@@ -81,7 +99,7 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
     broken = failed or (event.answer is Answer.STATE and event.phase is not None)
     kept = limits.polls is not None or limits.lifetime is not None
     if not broken and kept and says_gone(history, event):
-        broken = blame(history, event, limits) is Attribution.NEITHER
+        broken = attribute(history, event, limits) is Attribution.NEITHER
     return _ended(history, final, event) if broken else None
 
 
@@ -90,7 +108,13 @@ def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
     return Violation(f"that the task, once {final.value}, stays {final.value} until it is lost", describe(event), since)
 
 
-@kind("error-is-final", subject=Subject.PROVIDER, parameters=WithinLimits)
+@Kind(
+    "error-is-final",
+    subjects=PROVIDER,
+    parameters=WithinLimits,
+    exercised="a poll after the error of a task",
+    walks=("one-after-another",),
+)
 def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """An error is the end of a task, unless the documents list its code as one that passes."""
     if event.request_errors or history.lost is not None:
@@ -104,79 +128,15 @@ def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -
     )
 
 
-@kind("result-stable", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)
-def result_stable(account: Account, event: Event, parameters: Nothing) -> Finding:
-    """The result of a task is the same at every read."""
-    history = _read(account, event)
-    if history is None or history.result is None:
-        return None
-    now = event.result_text or ""
-    if now == history.result:
-        return HELD
-    if account.owners.get(now, history.id) != history.id:
-        return None  # another task's result: that is another clause's finding
-    since = () if history.result_number is None else (history.result_number,)
-    before, seen = _difference(history.result, now)
-    return Violation(f"the result that the task had before, {before}", f"another result, {seen}", since)
-
-
-def _difference(before: str, now: str) -> tuple[str, str]:
-    """The part of two results in which they differ, each in few characters."""
-    place = next((n for n, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), 0)
-    begin = max(place - 20, 0)
-    return _part(before, begin), _part(now, begin)
-
-
-def _part(text: str, begin: int) -> str:
-    end = begin + 50
-    return ("..." if begin else "") + text[begin:end] + ("..." if len(text) > end else "")
-
-
-@kind("result-own", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)
-def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
-    """The result is that of the task asked for, never another task's."""
-    history = _read(account, event)
-    if history is None:
-        return None
-    now = event.result_text or ""
-    owner = account.owners.get(now, history.id)
-    if history.result is not None and now != history.result and owner != history.id:
-        since = tuple(number for number in (history.result_number, account.result_number(owner)) if number)
-        return Violation("the result of the task asked for", f"the result of task {owner!r}", since, tasks=(owner,))
-    individual = len(account.owners)
-    if individual < MINIMUM_INDIVIDUAL_RESULTS:
-        return HELD if history.result is not None and individual > 1 and not account.shared else None
-    if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:
-        # Results of this provider differ from task to task, so the first one that is shared was somebody else's.
-        if not account.shared:
-            since = tuple(number for number in (account.result_number(owner),) if number is not None)
-            return Violation("a result of the task's own", f"the result of task {owner!r}", since, tasks=(owner,))
-        return None
-    if len(account.shared) == 1 and individual >= 2 * MINIMUM_INDIVIDUAL_RESULTS:
-        number, task, first = account.shared[0]
-        result = account.tasks[task].result if task in account.tasks and first in account.tasks else None
-        if result is not None and len(result) >= MINIMUM_TOKEN_LENGTH and result == account.tasks[first].result:
-            since = tuple(n for n in (account.result_number(first),) if n is not None)
-            return Violation(
-                "a result of the task's own",
-                f"task {task!r} has the result of task {first!r}",
-                since,
-                number,
-                (first, task),
-            )
-    return None if account.shared else HELD
-
-
-def _read(account: Account, event: Event) -> TaskState | None:
-    """The history of the task whose result this event reads, None where it reads none."""
-    if event.result_text is None or event.task is None:
-        return None
-    if event.operation.role not in _READS or event.request_errors:
-        return None
-    return account.tasks.get(event.task)
-
-
-@kind("unique-id", subject=Subject.PROVIDER, roles=(Role.CREATE,), scope="account", ordered=False)
+@Kind(
+    "unique-id",
+    subjects=PROVIDER,
+    roles=(Role.CREATE,),
+    scope="account",
+    ordered=False,
+    exercised="a second creation",
+    walks=("one-after-another",),
+)
 def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
     """Each creation gives an id of its own."""
     if event.answer is not Answer.STATE or event.task is None:
@@ -187,3 +147,69 @@ def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
             return Violation("an id that no earlier task has", f"the id {event.raw_task!r}, which was given long ago")
         return HELD if account.tasks else None
     return Violation("an id that no earlier task has", f"the id {event.raw_task!r} again", (before.created,))
+
+
+class ReusesIds(Provider):
+    """Gives the id of the first task to every third."""
+
+    def new_id(self, number: int) -> Any:
+        return super().new_id(1 if number % 3 == 0 else number)
+
+
+@mutates("unique-id")
+def _unique_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    # An id that is given twice is given twice in batches too.
+    yield Fault("every third task has the first one's id", ReusesIds, companions=("batch-entries",))
+
+
+class RunsBackwards(Provider):
+    """Says a waiting status again after a running one."""
+
+    def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
+        if phase is Phase.RUNNING:
+            task.seen.append(phase.value)
+            if len(task.seen) % 2 == 0:
+                phase = Phase.WAITING
+        return super().state(operation, task, phase)
+
+
+class ForgetsTheEnd(Provider):
+    """Says running again at the third read of a result."""
+
+    def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
+        if phase is Phase.SUCCEEDED and task.reads == 2:
+            task.reads += 1
+            phase = self.first_phase()
+        return super().state(operation, task, phase)
+
+
+class FailsAndSucceeds(Provider):
+    """Says that a task has succeeded after it said that it had failed."""
+
+    def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
+        if phase is Phase.FAILED:
+            task.seen.append(phase.value)
+            if len(task.seen) > 1:
+                phase = Phase.SUCCEEDED
+        return super().state(operation, task, phase)
+
+
+class LostWithoutError(Provider):
+    """Says that a lost task is running."""
+
+    def lost(self, operation: Operation, task: Task) -> Response:
+        if operation.role is not Role.POLL:
+            return super().lost(operation, task)
+        return self.state(operation, task, self.first_phase())
+
+
+@mutates("status-order")
+def _status_order(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("waiting again after running", RunsBackwards)
+
+
+@mutates("terminal")
+def _terminal(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("running again after the end", ForgetsTheEnd)
+    yield Fault("succeeded after it had failed", FailsAndSucceeds)
+    yield Fault("running again once it is lost", LostWithoutError)

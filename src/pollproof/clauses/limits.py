@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from pollproof.clauses.attribution import Attribution, blame
+from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.deadlines import end_of_life, kept_until, last_poll
-from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, from_limits, kind
+from pollproof.clauses.faults import Fault, Provider, Settings, Task
+from pollproof.clauses.kinds import (
+    AFTER,
+    BEFORE,
+    HELD,
+    PROVIDER,
+    Boundary,
+    Finding,
+    Kind,
+    Nothing,
+    Side,
+    Violation,
+    from_limits,
+    mutates,
+)
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.declared import Form
-from pollproof.contract.model import Effect, Limits, Phase, Role, Subject
+from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.tasks.state import TaskState, age_least, says_gone, surely_inside, surely_outside
 from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.exchange import Response
 
 LATE = 0.9
 """The share of a lifetime after which a poll that is answered shows that the task was kept."""
@@ -58,7 +74,36 @@ def _created(history: TaskState) -> tuple[int, ...]:
     return () if history.created is None else (history.created,)
 
 
-@kind("budget-served", subject=Subject.PROVIDER, parameters=Budget)
+def _sides_of_budget_served(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limit = clause.parameters.limit
+    yield Side(Boundary.POLLS, f"{limit} polls", BEFORE, f"the {limit}th poll of a task")
+
+
+def _sides_of_budget_ended(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limit = clause.parameters.limit
+    yield Side(Boundary.POLLS, f"{limit} polls", AFTER, f"poll {limit + 1} of a task")
+
+
+def _sides_of_lifetime_served(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limit = f"lifetime of {clause.parameters.seconds:g} s"
+    yield Side(Boundary.LIFETIME, limit, BEFORE, "a poll just before the end of a lifetime")
+
+
+def _sides_of_lifetime_ended(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limit = f"lifetime of {clause.parameters.seconds:g} s"
+    yield Side(Boundary.LIFETIME, limit, AFTER, "a poll just after the end of a lifetime")
+
+
+@Kind(
+    "budget-served",
+    subjects=PROVIDER,
+    parameters=Budget,
+    sides=_sides_of_budget_served,
+    walks=(
+        "to-the-last-poll",
+        "to-the-last-poll-disturbed",
+    ),
+)
 def budget_served(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """A task answers every poll up to its limit, as long as it lives."""
     if history.lost is not None or not _judgeable(history, event):
@@ -66,7 +111,7 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
     if history.polls_most >= parameters.limit or not surely_inside(history, event, parameters.limits):
         return None
     if says_gone(history, event):
-        if blame(history, event, parameters.limits) is not Attribution.POLLS:
+        if attribute(history, event, parameters.limits) is not Attribution.POLLS:
             return None
         return Violation(
             f"that the task answers its first {parameters.limit} polls",
@@ -77,7 +122,17 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
     return HELD if history.polls_most + 1 == parameters.limit and event.answer is Answer.STATE else None
 
 
-@kind("budget-ended", subject=Subject.PROVIDER, parameters=Budget)
+@Kind(
+    "budget-ended",
+    subjects=PROVIDER,
+    parameters=Budget,
+    sides=_sides_of_budget_ended,
+    shows_loss=True,
+    walks=(
+        "to-the-last-poll",
+        "to-the-last-poll-in-a-hurry",
+    ),
+)
 def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """After the last poll of its budget a task gives no result."""
     if history.polls_least < parameters.limit or history.lost is not None or not _judgeable(history, event):
@@ -94,7 +149,18 @@ def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Findin
     return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
 
 
-@kind("lifetime-served", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime, timed=True)
+@Kind(
+    "lifetime-served",
+    subjects=PROVIDER,
+    roles=READS,
+    parameters=Lifetime,
+    timed=True,
+    sides=_sides_of_lifetime_served,
+    walks=(
+        "to-the-end-of-life",
+        "to-the-end-after-completion",
+    ),
+)
 def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """A task is there until its lifetime ends."""
     if history.lost is not None or not _judgeable(history, event):
@@ -105,7 +171,7 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
     if limits.polls is not None and history.polls_most >= limits.polls:
         return None
     if says_gone(history, event):
-        if blame(history, event, limits) is not Attribution.LIFETIME:
+        if attribute(history, event, limits) is not Attribution.LIFETIME:
             return None
         return Violation(
             f"that the task lives for {parameters.seconds:g} s",
@@ -121,7 +187,19 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
     )
 
 
-@kind("lifetime-ended", subject=Subject.PROVIDER, roles=READS, parameters=Lifetime, timed=True)
+@Kind(
+    "lifetime-ended",
+    subjects=PROVIDER,
+    roles=READS,
+    parameters=Lifetime,
+    timed=True,
+    sides=_sides_of_lifetime_ended,
+    shows_loss=True,
+    walks=(
+        "to-the-end-of-life",
+        "to-the-end-after-completion",
+    ),
+)
 def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """After its lifetime a task gives no result."""
     if history.lost is not None or not _judgeable(history, event):
@@ -138,7 +216,17 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
     return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
 
 
-@kind("lost-stays-lost", subject=Subject.PROVIDER, roles=READS)
+@Kind(
+    "lost-stays-lost",
+    subjects=PROVIDER,
+    roles=READS,
+    exercised="a poll of a task that is lost",
+    shows_loss=True,
+    walks=(
+        "to-the-last-poll",
+        "to-the-end-of-life",
+    ),
+)
 def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task that is lost never comes back."""
     if history.lost is None or event.request_errors:
@@ -146,3 +234,62 @@ def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Fi
     if event.phase is Phase.SUCCEEDED:
         return Violation("that a lost task stays lost", f"{describe(event)} {_after(history, event)}", (history.lost,))
     return HELD if event.answer is Answer.REFUSED else None
+
+
+class ComesBack(Provider):
+    """Gives the result of a lost task once it has said that it is lost."""
+
+    def lost(self, operation: Operation, task: Task) -> Response:
+        task.seen.append("lost")
+        if task.seen.count("lost") > 1 and not task.fails:
+            return self.state(operation, task, Phase.SUCCEEDED)
+        return super().lost(operation, task)
+
+
+class ShortLivedResults(Provider):
+    """Forgets results, though not their tasks, before their time is over."""
+
+    def fetch(self, operation: Operation, identifier: Any) -> Response:
+        task = self.find(identifier)
+        limits = self.contract.limits
+        if task is not None and self.clock.now() - task.created > (limits.lifetime or 0) - limits.lifetime_slack - 2:
+            return self.lost(operation, task)
+        return super().fetch(operation, identifier)
+
+
+@mutates("budget-served")
+def _budget_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    limit = clause.parameters.limit - 1
+    yield Fault(f"lost after {limit} polls", settings=Settings(polls=limit))
+
+
+@mutates("budget-ended")
+def _budget_ended(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    limit = clause.parameters.limit + 1
+    yield Fault(f"{limit} polls are answered", settings=Settings(polls=limit))
+
+
+def _margin(contract: Contract) -> float:
+    """Seconds by which a wrong lifetime differs: more than is left open about when it began."""
+    limits = contract.limits
+    return 2.0 if limits.lifetime_from == "creation" else 2.0 + 2 * (limits.wait or 1.0)
+
+
+@mutates("lifetime-served")
+def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    seconds = clause.parameters.seconds - contract.limits.lifetime_slack - _margin(contract)
+    if contract.operation_of(Role.FETCH) is not None:
+        yield Fault(f"results are lost after {seconds:g} s", ShortLivedResults)
+    else:
+        yield Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds))
+
+
+@mutates("lifetime-ended")
+def _lifetime_ended(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    seconds = clause.parameters.seconds + contract.limits.lifetime_slack + _margin(contract)
+    yield Fault(f"there for {seconds:g} s", settings=Settings(lifetime=seconds))
+
+
+@mutates("lost-stays-lost")
+def _lost_stays_lost(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a lost task comes back", ComesBack)

@@ -1,16 +1,37 @@
-"""Results that are fetched by an operation of their own."""
+"""Results: that they are there, stay the same, and are those of their task."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from pollproof.clauses.attribution import Attribution, blame
+from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.deadlines import kept_until
-from pollproof.clauses.kinds import HELD, Finding, Violation, from_limits, kind
+from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.kinds import (
+    HELD,
+    PROVIDER,
+    Finding,
+    Kind,
+    Nothing,
+    Violation,
+    from_limits,
+    mutates,
+)
 from pollproof.clauses.lifecycle import describe
-from pollproof.contract.model import Limits, Phase, Role, Subject
-from pollproof.tasks.state import TaskState, says_gone, surely_within_limits
+from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase, Role
+from pollproof.tasks.state import Account, TaskState, says_gone, surely_within_limits
 from pollproof.trace.events import Answer, Event
+from pollproof.trace.exchange import Response
+
+MINIMUM_INDIVIDUAL_RESULTS = 12
+"""Tasks with a result of their own before a shared one counts: fewer might be drawn from a stock of samples."""
+
+MINIMUM_TOKEN_LENGTH = 16
+"""Characters of a result that could not be the same twice by chance; short answers to like tasks may be alike."""
+
+_READS = (Role.POLL, Role.FETCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +41,14 @@ class Kept:
     limits: Limits = from_limits("*")
 
 
-@kind("result-available", subject=Subject.PROVIDER, roles=(Role.FETCH,), parameters=Kept)
+@Kind(
+    "result-available",
+    subjects=PROVIDER,
+    roles=(Role.FETCH,),
+    parameters=Kept,
+    exercised="a fetch of the result of a task that has succeeded",
+    walks=("one-after-another",),
+)
 def result_available(history: TaskState, event: Event, parameters: Kept) -> Finding:
     """Once a task has succeeded its result is there."""
     if history.terminal is not Phase.SUCCEEDED or event.request_errors:
@@ -29,7 +57,7 @@ def result_available(history: TaskState, event: Event, parameters: Kept) -> Find
         return HELD
     if not surely_within_limits(history, event, parameters.limits) or not says_gone(history, event):
         return None
-    if blame(history, event, parameters.limits) is not Attribution.NEITHER:
+    if attribute(history, event, parameters.limits) is not Attribution.NEITHER:
         return None
     response = event.exchange.response
     http = "" if response is None else f" (HTTP {response.status})"
@@ -37,3 +65,141 @@ def result_available(history: TaskState, event: Event, parameters: Kept) -> Find
     moments = kept_until(history, parameters.limits)
     seen = describe(event) if event.answer is Answer.REFUSED else "no result"
     return Violation("the result of a task that has succeeded", seen + http, since, deadlines=moments)
+
+
+class LosesResults(Provider):
+    """Gives no result at the second read of it, long before its lifetime is over."""
+
+    def fetch(self, operation: Operation, identifier: Any) -> Response:
+        task = self.find(identifier)
+        young = task is not None and self.clock.now() - task.created < (self.contract.limits.lifetime or 1e9) / 10
+        if task is not None and young and task.reads == 1 and "missed" not in task.seen:
+            task.seen.append("missed")
+            return self.say(operation, "nothing", task, "")
+        return super().fetch(operation, identifier)
+
+
+@mutates("result-available")
+def _result_available(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("no result at the second read", LosesResults)
+
+
+@Kind(
+    "result-stable",
+    subjects=PROVIDER,
+    roles=_READS,
+    scope="account",
+    ordered=False,
+    exercised="a second read of a result",
+    walks=(
+        "one-after-another",
+        "read-many-times",
+    ),
+)
+def result_stable(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """The result of a task is the same at every read."""
+    history = _read(account, event)
+    if history is None or history.result is None:
+        return None
+    now = event.result_text or ""
+    if now == history.result:
+        return HELD
+    if account.owners.get(now, history.id) != history.id:
+        return None  # another task's result: that is another clause's finding
+    since = () if history.result_number is None else (history.result_number,)
+    before, seen = _difference(history.result, now)
+    return Violation(f"the result that the task had before, {before}", f"another result, {seen}", since)
+
+
+def _difference(before: str, now: str) -> tuple[str, str]:
+    """The part of two results in which they differ, each in few characters."""
+    place = next((n for n, pair in enumerate(zip(before, now, strict=False)) if pair[0] != pair[1]), 0)
+    begin = max(place - 20, 0)
+    return _part(before, begin), _part(now, begin)
+
+
+def _part(text: str, begin: int) -> str:
+    end = begin + 50
+    return ("..." if begin else "") + text[begin:end] + ("..." if len(text) > end else "")
+
+
+@Kind(
+    "result-own",
+    subjects=PROVIDER,
+    roles=_READS,
+    scope="account",
+    ordered=False,
+    exercised="results of several tasks that are read again",
+    walks=("side-by-side",),
+)
+def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
+    """The result is that of the task asked for, never another task's."""
+    history = _read(account, event)
+    if history is None:
+        return None
+    now = event.result_text or ""
+    owner = account.owners.get(now, history.id)
+    if history.result is not None and now != history.result and owner != history.id:
+        since = tuple(number for number in (history.result_number, account.result_number(owner)) if number)
+        return Violation("the result of the task asked for", f"the result of task {owner!r}", since, tasks=(owner,))
+    individual = len(account.owners)
+    if individual < MINIMUM_INDIVIDUAL_RESULTS:
+        return HELD if history.result is not None and individual > 1 and not account.shared else None
+    if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:
+        # Results of this provider differ from task to task, so the first one that is shared was somebody else's.
+        if not account.shared:
+            since = tuple(number for number in (account.result_number(owner),) if number is not None)
+            return Violation("a result of the task's own", f"the result of task {owner!r}", since, tasks=(owner,))
+        return None
+    if len(account.shared) == 1 and individual >= 2 * MINIMUM_INDIVIDUAL_RESULTS:
+        number, task, first = account.shared[0]
+        result = account.tasks[task].result if task in account.tasks and first in account.tasks else None
+        if result is not None and len(result) >= MINIMUM_TOKEN_LENGTH and result == account.tasks[first].result:
+            since = tuple(n for n in (account.result_number(first),) if n is not None)
+            return Violation(
+                "a result of the task's own",
+                f"task {task!r} has the result of task {first!r}",
+                since,
+                number,
+                (first, task),
+            )
+    return None if account.shared else HELD
+
+
+def _read(account: Account, event: Event) -> TaskState | None:
+    """The history of the task whose result this event reads, None where it reads none."""
+    if event.result_text is None or event.task is None:
+        return None
+    if event.operation.role not in _READS or event.request_errors:
+        return None
+    return account.tasks.get(event.task)
+
+
+class ChangesResults(Provider):
+    """Gives another result at every read."""
+
+    def result(self, task: Task) -> Any:
+        return self.make_result(task, self.token(task.number * 1000 + task.reads))
+
+
+class SharesResults(Provider):
+    """Gives the result of the newest task to every later read of any."""
+
+    def result(self, task: Task) -> Any:
+        if task.reads <= 1:
+            return task.result
+        newest = next((other for other in reversed(self.order) if other.kind is task.kind and other.reads), task)
+        return newest.result
+
+
+@mutates("result-stable")
+def _result_stable(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("another result at every read", ChangesResults)
+
+
+@mutates("result-own")
+def _result_own(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    # A result that names its task cannot be another's without naming another.
+    fetch = contract.operation_of(Role.FETCH)
+    named = fetch is not None and fetch.echo is not None
+    yield Fault("the result of the newest task", SharesResults, companions=("echo",) if named else ())

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pollproof.clauses.kinds import HELD, Finding, Nothing, Violation, kind
+from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.kinds import (
+    EITHER,
+    HELD,
+    PROVIDER,
+    Finding,
+    Kind,
+    Nothing,
+    Violation,
+    mutates,
+)
 from pollproof.contract.declared import NAME, Form
-from pollproof.contract.model import Effect, Phase, Role, Subject
+from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Role, TaskKind
 from pollproof.contract.places import MISSING
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.exchange import Response
 
 CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 """What error codes look like, as opposed to words for people."""
@@ -75,14 +87,18 @@ def _redirected(event: Event) -> str:
     return f"HTTP {response.status}, a redirect, which is not followed: "
 
 
-@kind(
+@Kind(
     "shape",
-    subject=(Subject.PROVIDER, Subject.CLIENT),
+    subjects=EITHER,
     roles=ANY,
     parameters=ShapeRule,
     probes=True,
     ordered=False,
     alike=_looks,
+    walks=(
+        "one-after-another",
+        "side-by-side",
+    ),
 )
 def shape(history: TaskState | None, event: Event, rule: ShapeRule) -> Finding:
     """A body has the documented shape."""
@@ -109,7 +125,7 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule) -> Finding:
     return HELD if not rule.when or _is_when(event, rule.when) else None
 
 
-@kind("known-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing, ordered=False)
+@Kind("known-status", subjects=PROVIDER, roles=ANY, parameters=Nothing, ordered=False, walks=("one-after-another",))
 def known_status(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A status is one that the documents list, not merely one that is known from elsewhere."""
     if event.answer is not Answer.STATE or type(event.status) is not str:
@@ -121,7 +137,7 @@ def known_status(history: TaskState | None, event: Event, parameters: Nothing) -
     return Violation("a status that the documents list", f"status {event.status!r}")
 
 
-@kind("http-status", subject=Subject.PROVIDER, roles=ANY, parameters=Nothing, ordered=False)
+@Kind("http-status", subjects=PROVIDER, roles=ANY, parameters=Nothing, ordered=False, walks=("one-after-another",))
 def http_status(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """The state of a task comes with an HTTP status of success."""
     response = event.exchange.response
@@ -132,99 +148,9 @@ def http_status(history: TaskState | None, event: Event, parameters: Nothing) ->
     return Violation("the state of a task with an HTTP status from 200 to 299", f"HTTP {response.status}")
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What is wrong with the requests that must be refused."""
-
-    probe: Annotated[str, "What is wrong with the request: a probe."]
-
-
-@kind("refused", subject=Subject.PROVIDER, roles=ANY, parameters=Probe, probes=True, ordered=False)
-def refused(history: TaskState | None, event: Event, parameters: Probe) -> Finding:
-    """A wrong request is refused with an error, never answered with a task."""
-    if event.probe != parameters.probe:
-        return None
-    response = event.exchange.response
-    if response is None:
-        if event.probe == "malformed":
-            return Violation("a refusal", f"no answer ({event.exchange.failure})")
-        return None
-    if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.transient:
-        return None
-    what = {
-        "unknown-task": "the task id is unknown",
-        "wrong-credential": "the key is wrong",
-        "missing-field": "a required field is missing",
-        "malformed": "the body is malformed",
-    }.get(parameters.probe, parameters.probe.replace("-", " "))
-    why = f"since the request is wrong on purpose: {what}"
-    below = " below HTTP 500" if event.probe == "malformed" and response.status >= 500 else ""
-    expected = f"an error{below}, {why}"
-    if event.answer is Answer.REFUSED:
-        fault = bool(event.operation.element)  # of SOAP, whose faults come with HTTP 500 (SOAP 1.1, 6.2)
-        if event.probe == "malformed" and response.status >= 500 and not fault:
-            return Violation(expected, f"HTTP {response.status}")
-        if event.operation.role is Role.CREATE and event.task not in (None, "0", "0.0"):
-            return Violation(f"an error and no task, {why}", f"an error together with the task id {event.raw_task!r}")
-        return HELD
-    if 400 <= response.status < 500:
-        return HELD
-    if event.answer is Answer.UNREADABLE:
-        return Violation(expected, f"HTTP {response.status}, and {event.response.problem}")
-    if event.operation.role is Role.CREATE and event.task is not None:
-        return Violation(expected, f"a task, {event.raw_task!r}")
-    status = "" if event.status is MISSING else f" with status {event.status!r}"
-    return Violation(expected, f"an answer without error{status}")
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """`operation`: what is asked; `holding`: parameters one of which the request has (none: any request)."""
-
-    operation: Annotated[str, "The operation whose requests are judged."]
-    holding: Annotated[list[str], "Parameters one of which the request has, for the clause to speak of it."]
-
-
-@kind("accepted", subject=Subject.PROVIDER, roles=ANY, parameters=Holding, ordered=False)
-def accepted(history: TaskState | None, event: Event, parameters: Holding) -> Finding:
-    """A request that keeps the documented rules is not refused."""
-    if event.operation.name != parameters.operation or event.request_errors or not isinstance(event.request, dict):
-        return None
-    if parameters.holding and not any(name in event.request for name in parameters.holding):
-        return None
-    if event.answer is Answer.STATE:
-        return HELD
-    response = event.exchange.response
-    if event.answer is not Answer.REFUSED or event.effect is not Effect.REFUSED:
-        return None
-    if response is not None and response.status in ABOUT_THE_KEY:
-        return None
-    http = "" if response is None else f" (HTTP {response.status})"
-    return Violation("the request to be accepted, since it keeps the rules", f"a refusal{http}")
-
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """One of the error `codes` with which a wrong request is refused."""
-
-    probe: Annotated[str, "What is wrong with the request: a probe."]
-    codes: Annotated[list[str], "Error codes of which the refusal has one."]
-
-
-@kind("refusal-code", subject=Subject.PROVIDER, roles=ANY, parameters=Code, probes=True, ordered=False)
-def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> Finding:
-    """A wrong request is refused with the error code that the documents give for it."""
-    code = event.error_code
-    if event.probe != parameters.probe or event.answer is not Answer.REFUSED or code is None:
-        return None
-    if event.effect in (Effect.BUSY, Effect.BLOCKED) or CODE.fullmatch(code) is None:
-        return None  # words, where a Fault has no code
-    if code in parameters.codes:
-        return HELD
-    return Violation(f"the error {' or '.join(parameters.codes)}", f"the error {code}")
-
-
-@kind("echo", subject=Subject.PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL), ordered=False)
+@Kind(
+    "echo", subjects=PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL), ordered=False, walks=("one-after-another",)
+)
 def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the answer to a poll is the one that was asked for."""
     told = event.echo
@@ -239,7 +165,14 @@ def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Findin
     return Violation(f"the task id {event.raw_task!r} that was asked for", f"the task id {told!r}")
 
 
-@kind("inline-result", subject=Subject.PROVIDER, roles=(Role.CREATE,), ordered=False)
+@Kind(
+    "inline-result",
+    subjects=PROVIDER,
+    roles=(Role.CREATE,),
+    ordered=False,
+    exercised="the creation of a task that is answered at once",
+    walks=("answered-at-once",),
+)
 def inline_result(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task of a synchronous kind that is accepted is answered in its creation."""
     if not event.inline_kind or event.answer is not Answer.STATE or event.request_errors:
@@ -248,3 +181,39 @@ def inline_result(history: TaskState | None, event: Event, parameters: Nothing) 
         return HELD
     status = "no status" if event.status in (MISSING, None, "") else f"status {event.status!r}"
     return Violation("the result in the answer of the creation", f"{status} and no result")
+
+
+class WrongEcho(Provider):
+    """Repeats another task id than the one asked for."""
+
+    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+        if task is None or operation.echo is None or name == "created":
+            return super().say(operation, name, task, status, code)
+        own = task.id
+        task.id = self.new_id(task.number + 1_000_000)
+        try:
+            return super().say(operation, name, task, status, code)
+        finally:
+            task.id = own
+
+
+@mutates("echo")
+def _echo(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("another task id is repeated", WrongEcho)
+
+
+class NeverInline(Provider):
+    """Gives a task id where the result should be."""
+
+    def inline(self, kind: TaskKind) -> bool:
+        return False
+
+
+@mutates("inline-result")
+def _inline_result(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a synchronous task must be polled", NeverInline)
+
+
+@mutates("http-status")
+def _http_status(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a result with HTTP 500", changes=(Break("", answer="succeeded", http=500),))

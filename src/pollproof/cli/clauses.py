@@ -25,16 +25,25 @@ Row = dict[str, Any]
 @click.option(
     "--coverage", is_flag=True, help="List the lines of the documents instead, with what was made of each (1: gaps)."
 )
-@click.option("--markdown", is_flag=True, help="Print the rule book, as contracts/README.md has it.")
+@click.option(
+    "--markdown",
+    is_flag=True,
+    help="Print the rule book (contracts/README.md), or with --kinds the page of kinds (docs/clause-kinds.md).",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def clauses(providers: tuple[str, ...], *, kinds: bool, coverage: bool, markdown: bool, as_json: bool) -> None:
     """List the clauses of the contracts: id, level, subject and text."""
     from pollproof.bundled import bundled
 
-    if kinds + coverage + markdown > 1 or (markdown and as_json):
-        raise click.UsageError(
-            "--kinds, --coverage and --markdown exclude each other, and --markdown goes without --json"
-        )
+    if (kinds or markdown) and coverage:
+        raise click.UsageError("--coverage excludes --kinds and --markdown")
+    if markdown and as_json:
+        raise click.UsageError("--markdown and --json exclude each other")
+    if kinds and markdown:
+        from pollproof.report.rule_book.kinds import kinds_page
+
+        click.echo(kinds_page(), nl=False)
+        return
     if kinds:
         _show(_kinds(), as_json=as_json)
         return

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pollproof.clauses import KINDS
+from pollproof.clauses.kinds import AFTER, BEFORE, NEAR_END, Boundary, Side
 from pollproof.contract.conditions import compile_condition
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View
@@ -19,13 +21,8 @@ from pollproof.trace.events import Answer, Event
 CREATED = "created"
 LOST = "lost"
 
-NEAR = 10.0
-"""Seconds beside the end of a lifetime that are just before and just after it, besides a hundredth of it."""
-
 NEVER = 2**62
 """A number of polls that no task gets."""
-
-BEFORE, AFTER = "before", "after"
 
 
 @dataclass(slots=True)
@@ -49,28 +46,18 @@ class Seen:
         self.sides.clear()
 
 
-class Side(NamedTuple):
-    """One side of the deadline of a clause: the limit in words, and what shows it."""
-
-    clause: str
-    limit: str
-    side: str
-    would: str
-    excluded: str = ""
-
-
 class Expected(NamedTuple):
-    """What a contract lets a trace show: statuses, changes between phases, sides of deadlines."""
+    """What a contract lets a trace show: statuses, changes between phases, sides of deadlines by clause id."""
 
     statuses: Sequence[tuple[str, str]]
     transitions: Sequence[tuple[str, str]]
-    sides: Sequence[Side]
+    sides: Sequence[tuple[str, Side]]
 
 
 def expected(contract: Contract, clauses: Iterable[Clause]) -> Expected:
     """What can be shown of a contract to someone who judges these clauses."""
     listed = [status for status in contract.statuses.values() if status.documented and not status.value.endswith("*")]
-    sides = [side for clause in clauses for side in _sides(contract, clause)]
+    sides = [(clause.id, side) for clause in clauses for side in _sides(contract, clause)]
     return Expected([(status.value, status.phase.value) for status in listed], _transitions(contract), sides)
 
 
@@ -87,8 +74,7 @@ def _transitions(contract: Contract) -> list[tuple[str, str]]:
     for number, phase in enumerate(begun):
         changes += [(phase.value, later.value) for later in (*begun[number:], *ends)]
     changes += [(phase.value, phase.value) for phase in ends]
-    kinds = {clause.kind for clause in contract.clauses}
-    if kinds & {"lifetime-ended", "budget-ended", "lost-stays-lost"}:
+    if any(KINDS[clause.kind].shows_loss for clause in contract.clauses):
         changes += [(Phase.SUCCEEDED.value, LOST), (LOST, LOST)]
     return changes
 
@@ -105,56 +91,15 @@ def _told_as(poll: Operation, phase: Phase) -> Phase:
 
 
 def _sides(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limits, parameters = contract.limits, clause.parameters
-    life = f"lifetime of {limits.lifetime or 0:g} s"
-    match clause.kind:
-        case "lifetime-served":
-            yield Side(clause.id, life, BEFORE, "a poll just before the end of a lifetime")
-        case "lifetime-ended":
-            yield Side(clause.id, life, AFTER, "a poll just after the end of a lifetime")
-        case "no-poll-after-lifetime":
-            early = (limits.polls or NEVER) * (limits.wait or 0.0) < (
-                limits.lifetime or 0.0
-            ) - limits.lifetime_slack - NEAR
-            why = "who keeps the wait between two polls has used up all polls before" if early else ""
-            yield Side(clause.id, life, BEFORE, "a client that polls to the end of a lifetime", why)
-        case "budget-served":
-            yield Side(clause.id, f"{parameters.limit} polls", BEFORE, f"the {parameters.limit}th poll of a task")
-        case "budget-ended":
-            yield Side(clause.id, f"{parameters.limit} polls", AFTER, f"poll {parameters.limit + 1} of a task")
-        case "poll-budget":
-            why = "who keeps the wait between two polls cannot poll so often within the lifetime"
-            reachable = contract.budget_reachable is not False
-            would = f"a client that polls a task {parameters.limit} times"
-            yield Side(clause.id, f"{parameters.limit} polls", BEFORE, would, "" if reachable else why)
-        case "minimum-wait":
-            yield Side(clause.id, f"wait of {parameters.seconds:g} s", AFTER, "a client that waits between two polls")
-        case "retry-after-kept":
-            yield Side(clause.id, "Retry-After", AFTER, "a client that is told how long to wait, and does")
-        case "batch-rate":
-            yield Side(clause.id, f"wait of {parameters.seconds:g} s", AFTER, "two batches of a client that waits")
-        case "accepted" if _batches(contract, clause):
-            yield Side(clause.id, f"{limits.batch_size} entries", BEFORE, f"a batch of {limits.batch_size} entries")
-        case "refused" if _oversize(contract, clause):
-            yield Side(clause.id, f"{limits.batch_size} entries", AFTER, f"a batch of more than {limits.batch_size}")
-
-
-def _batches(contract: Contract, clause: Clause) -> bool:
-    operation = contract.operations.get(getattr(clause.parameters, "operation", ""))
-    return operation is not None and operation.role is Role.BATCH and contract.limits.batch_size is not None
-
-
-def _oversize(contract: Contract, clause: Clause) -> bool:
-    size, name = contract.limits.batch_size, getattr(clause.parameters, "probe", "")
-    probe = next((probe for probe in contract.probes if probe.name == name), None)
-    return size is not None and probe is not None and probe.repeat is not None and probe.repeat[1] > size
+    sides = KINDS[clause.kind].sides
+    return iter(()) if sides is None else sides(contract, clause)
 
 
 class Watch:
     """Counts what the events of one trace show, at little cost: it is told of every one of them."""
 
     __slots__ = (
-        "_by_kind",
+        "_by_boundary",
         "_limits",
         "_listed",
         "_near",
@@ -171,21 +116,20 @@ class Watch:
         self._listed = frozenset(contract.statuses)
         self._statuses, self._transitions, self._sides = seen.statuses, seen.transitions, seen.sides
         self._limits: Limits = contract.limits
-        known = {side.clause for clause in clauses for side in _sides(contract, clause)}
-        self._by_kind: dict[str, list[Clause]] = {}
+        self._by_boundary: dict[tuple[Boundary, str], list[str]] = {}
         self._oversize = ""
         for clause in clauses:
-            if clause.id in known:
-                self._by_kind.setdefault(clause.kind, []).append(clause)
-                if clause.kind == "refused":
+            for side in _sides(contract, clause):
+                self._by_boundary.setdefault((side.boundary, side.side), []).append(clause.id)
+                if side.boundary is Boundary.BATCH_SIZE and side.side == AFTER:
                     self._oversize = clause.parameters.probe
+        boundaries = {boundary for boundary, _ in self._by_boundary}
         lifetime = self._limits.lifetime
-        timed = any(kind in self._by_kind for kind in ("lifetime-served", "lifetime-ended", "no-poll-after-lifetime"))
-        self._near = 0.0 if lifetime is None else min(max(NEAR, lifetime / 100), lifetime / 10)
+        self._near = 0.0 if lifetime is None else min(max(NEAR_END, lifetime / 100), lifetime / 10)
         earliest = float("inf") if lifetime is None else lifetime - self._limits.lifetime_slack - 2 * self._near
-        self._old = earliest if timed else float("inf")
+        self._old = earliest if Boundary.LIFETIME in boundaries else float("inf")
         self._polls = self._limits.polls or NEVER
-        self._waits = any(kind in self._by_kind for kind in ("minimum-wait", "retry-after-kept"))
+        self._waits = bool(boundaries & {Boundary.WAIT, Boundary.RETRY_AFTER})
 
     def note(self, history: TaskState, event: Event, account: Account) -> None:
         """Count one event; `history` and `account` are as they were before it."""
@@ -222,40 +166,38 @@ class Watch:
             if self._polls - 1 <= polls <= self._polls:
                 self._note_polls(polls + 1)
             if self._waits and history.last_number is not None and not history.last_final:
-                self._note_side("minimum-wait", AFTER)
+                self._note_side(Boundary.WAIT, AFTER)
                 if "retry_after" in history.marks:
-                    self._note_side("retry-after-kept", AFTER)
+                    self._note_side(Boundary.RETRY_AFTER, AFTER)
 
-    def _note_side(self, kind: str, side: str) -> None:
-        for clause in self._by_kind.get(kind, ()):
-            self._sides[clause.id, side] += 1
+    def _note_side(self, boundary: Boundary, side: str) -> None:
+        for identifier in self._by_boundary.get((boundary, side), ()):
+            self._sides[identifier, side] += 1
 
     def _note_polls(self, number: int) -> None:
         if number == self._polls:
-            self._note_side("budget-served", BEFORE)
-            self._note_side("poll-budget", BEFORE)
+            self._note_side(Boundary.POLLS, BEFORE)
         else:
-            self._note_side("budget-ended", AFTER)
+            self._note_side(Boundary.POLLS, AFTER)
 
     def _note_age(self, history: TaskState, event: Event) -> None:
         limits, lifetime = self._limits, self._limits.lifetime or 0.0
         if surely_inside(history, event, limits):
             if age_most(history, event, limits) >= lifetime - limits.lifetime_slack - self._near:
-                self._note_side("lifetime-served", BEFORE)
-                self._note_side("no-poll-after-lifetime", BEFORE)
+                self._note_side(Boundary.LIFETIME, BEFORE)
         elif surely_outside(history, event, limits):
             if age_least(history, event, limits) <= lifetime + limits.lifetime_slack + self._near:
-                self._note_side("lifetime-ended", AFTER)
+                self._note_side(Boundary.LIFETIME, AFTER)
 
     def _note_batch(self, event: Event, account: Account) -> None:
         if event.exchange.probe is not None:
             if event.exchange.probe == self._oversize:
-                self._note_side("refused", AFTER)
+                self._note_side(Boundary.BATCH_SIZE, AFTER)
             return
         if len(event.members) == self._limits.batch_size:
-            self._note_side("accepted", BEFORE)
+            self._note_side(Boundary.BATCH_SIZE, BEFORE)
         if account.last_batch is not None:
-            self._note_side("batch-rate", AFTER)
+            self._note_side(Boundary.BATCH_WAIT, AFTER)
 
 
 def _state(history: TaskState) -> Any:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pollproof.clauses.faults import Provider, RequestRoute
+from pollproof.clauses.faults import Settings as Settings
+from pollproof.clauses.faults import Task as Task
 from pollproof.clock import Clock
 from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, TaskKind
@@ -51,48 +53,6 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a reference provider does where the contract leaves it a choice.
-
-    `solving`: seconds until a task is finished (None: in turn). `token`: one token for all results (empty: one each).
-    `busy_every`: every Nth poll is answered with `busy_code` (0: none). `lifetime` and `polls` replace the limits,
-    `writing` is handed to the codec. Without `failing` no task fails.
-    """
-
-    solving: float | None = None
-    lifetime: float | None = None
-    polls: int | None = None
-    count_refused: bool = False
-    token: str = ""
-    busy_every: int = 0
-    busy_code: str = ""
-    writing: Mapping[str, Any] = field(default_factory=dict)
-    failing: bool = True
-
-
-@dataclass(slots=True)
-class Task:
-    """A task of the reference. `solving` seconds after `created` it is finished; `polls` counts its answered polls.
-
-    `asked` is the body of the request that created it, `ended` the time at which it was cancelled.
-    """
-
-    number: int
-    id: Any
-    kind: TaskKind
-    created: float
-    solving: float
-    fails: bool
-    result: Any = None
-    asked: Any = None
-    polls: int = 0
-    lost: bool = False
-    reads: int = 0
-    seen: list[str] = field(default_factory=list)
-    ended: float | None = None
-
-
 class Asked(NamedTuple):
     """What a request asks: its operation and variables, its body, and the contract's probes that it is wrong in."""
 
@@ -102,7 +62,7 @@ class Asked(NamedTuple):
     wrong: tuple[Probe, ...]
 
 
-class ReferenceProvider:
+class ReferenceProvider(Provider):
     """Answers requests as the contract says. `changes` are departures of the answer templates."""
 
     def __init__(
@@ -194,13 +154,18 @@ class ReferenceProvider:
         """Whether the key of a request is right."""
         return self.contract.credential.at is None or bool(credential == self._expected)
 
-    def admits(self, view: View, route: Route, body: bytes) -> bool:
+    def admits(self, view: View, route: RequestRoute, body: bytes) -> bool:
         """Whether a request has all its required fields, and they have their types."""
         return route.is_complete(view) and route.has_shape(view, body)
 
     def rejects(self, probe: str) -> bool:
         """Whether requests that are wrong in this way of the contract's own are refused."""
         return True
+
+    def is_wrong(self, view: View, route: RequestRoute, probe: str) -> bool:
+        """Whether a request is wrong in this way of the contract's own."""
+        own = (wrong for each, wrong in self._probes if each.name == probe and each.operation == route.operation.name)
+        return any(wrong(view) for wrong in own)
 
     def find(self, identifier: Any) -> Task | None:
         """The task of that id, lost ones included (of very many tasks, not those that were lost long ago)."""

@@ -23,22 +23,6 @@ _ROLES = {
     Role.OUTCOME: "the end of a client",
 }
 
-_KINDS = {
-    "terminal": "a poll after the final answer of a task",
-    "result-stable": "a second read of a result",
-    "result-own": "results of several tasks that are read again",
-    "result-available": "a question for the result of a task that has succeeded",
-    "status-order": "several polls of an unfinished task",
-    "lost-stays-lost": "a poll of a task that is lost",
-    "error-is-final": "a poll after the error of a task",
-    "unique-id": "a second creation",
-    "callback-sent": "a task with an address for its callback",
-    "inline-result": "the creation of a task that is answered at once",
-    "no-poll-after-inline": "the creation of a task that is answered at once",
-    "no-poll-after-final": "a client that polls a task to its end",
-    "bounded-retries": "a request that fails, and is tried again",
-}
-
 
 def coverage_of(contract: Contract, ledger: Ledger) -> dict[str, Any]:
     """What was seen of each status, change and side; `would` tells what shows one that was not."""
@@ -54,9 +38,9 @@ def coverage_of(contract: Contract, ledger: Ledger) -> dict[str, Any]:
         for before, after in wanted.transitions
     ]
     deadlines = []
-    for side in wanted.sides:
-        words = owner | {"clause": side.clause, "limit": side.limit, "side": side.side}
-        told = _told(words, seen.sides[side.clause, side.side], side.would)
+    for identifier, side in wanted.sides:
+        words = owner | {"clause": identifier, "limit": side.limit, "side": side.side}
+        told = _told(words, seen.sides[identifier, side.side], side.would)
         deadlines.append(told | ({"excluded": side.excluded} if side.excluded and not told["seen"] else {}))
     return {"statuses": statuses, "transitions": transitions, "deadlines": deadlines}
 
@@ -94,14 +78,13 @@ def name_of(sort: str, entry: Mapping[str, Any]) -> str:
 
 def exercising(contract: Contract, clause: Clause) -> str:
     """What would exercise a clause, in a phrase."""
-    side = next(iter(expected(contract, [clause]).sides), None)
-    if side is not None:
+    for _, side in expected(contract, [clause]).sides:
         return side.would
     probe = getattr(clause.parameters, "probe", None)
     if probe is not None:
-        return f"a request that is wrong on purpose ({probe})"
-    if clause.kind in _KINDS:
-        return _KINDS[clause.kind]
+        return f"a deliberately invalid request ({probe})"
+    if KINDS[clause.kind].exercised:
+        return KINDS[clause.kind].exercised
     operation = contract.operations.get(getattr(clause.parameters, "operation", ""))
     if operation is not None:
         return f"{operation.name} with an answer"

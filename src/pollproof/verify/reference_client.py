@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from pollproof.clauses.faults import Client, CreatedTask
 from pollproof.clauses.fields import seconds_of
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Contract, Effect, Phase, Subject, TaskKind, Variant
@@ -38,7 +39,7 @@ PATIENCE = 300
 """Polls of one task after which a client gives up where no budget is documented."""
 
 
-class ReferenceClient:
+class ReferenceClient(Client):
     """A lawful client. Its mutants override one method."""
 
     retries = 3
@@ -49,13 +50,20 @@ class ReferenceClient:
         self.session = session
         self.last: Event | None = None
         self.failures = 0
+        place = contract.credential.at
+        if isinstance(session, ChangedSession) and place is not None and place.area == "header":
+            session.headers = {place.steps[0].lower(): self.shown_key(session.credential)}
+
+    def shown_key(self, key: str) -> str | None:
+        """What stands in the header of the key; None: no such header is sent."""
+        return self.contract.credential.template.replace("{credential}", key)
 
     def wait(self) -> float:
         """Seconds before the next poll: what the documents ask for, or the last answer if that is more."""
         asked = None if self.last is None else seconds_of(self.last.marks.get("retry_after"))
         return max(self.session.wait, asked or 0.0)
 
-    def task_id(self, handle: Handle, event: Event | None) -> Any:
+    def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
         """The id to poll with, given the last answer."""
         return handle.id
 

@@ -56,7 +56,7 @@ def _overview(contracts: Iterable[Contract]) -> Iterator[str]:
             ]
         )
     names = ["API", "clauses", "MUST / SHOULD", "provider / client", "mutants", "legal variants", "left open"]
-    yield from _table(names, rows)
+    yield from table_lines(names, rows)
 
 
 def _provider(contract: Contract) -> Iterator[str]:
@@ -81,18 +81,18 @@ def _provider(contract: Contract) -> Iterator[str]:
         yield f"### {contract.title}: what is measured, and never asserted"
         yield ""
         rows = [[f"`{each.id}`", each.text, _places(each.citations)] for each in contract.observations]
-        yield from _table(["figure", "in words", "documented at"], rows)
+        yield from table_lines(["figure", "in words", "documented at"], rows)
     if contract.unspecified:
         yield ""
         yield f"### {contract.title}: what is left open"
         yield ""
-        yield from _table(["what", "why nothing is asserted"], [[e.about, e.reason] for e in contract.unspecified])
+        yield from table_lines(["what", "why nothing is asserted"], [[e.about, e.reason] for e in contract.unspecified])
     if contract.slips:
         yield ""
         yield f"### {contract.title}: slips of the documents"
         yield ""
         rows = [[slip.what, slip.treatment, _places(slip.citations)] for slip in contract.slips]
-        yield from _table(["slip", "what is made of it", "where"], rows)
+        yield from table_lines(["slip", "what is made of it", "where"], rows)
 
 
 def _topics(contract: Contract, clauses: Sequence[Clause]) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _topics(contract: Contract, clauses: Sequence[Clause]) -> Iterator[str]:
             ]
             for clause in members
         ]
-        yield from _table(["clause", "rule", "documented at", "mutants", "legal variants"], rows)
+        yield from table_lines(["clause", "rule", "documented at", "mutants", "legal variants"], rows)
 
 
 def _kinds(contracts: Iterable[Contract]) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _kinds(contracts: Iterable[Contract]) -> Iterator[str]:
         for kind in KINDS.values()
         if kind.name in used
     ]
-    yield from _table(["kind", "about the", "judged"], rows)
+    yield from table_lines(["kind", "about the", "judged"], rows)
 
 
 def _numbers(contract: Contract) -> Iterator[str]:
@@ -162,7 +162,8 @@ def _places(citations: Iterable[Citation]) -> str:
     )
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def table_lines(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a Markdown table."""
     yield f"| {' | '.join(names)} |"
     yield "|" + "---|" * len(names)
     for row in rows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pollproof.clauses.lifecycle import MINIMUM_TOKEN_LENGTH
+from pollproof.clauses.results import MINIMUM_TOKEN_LENGTH
 from pollproof.clauses.shape import CODE
 from pollproof.secrets.anonymize.vocabulary import Vocabulary
 

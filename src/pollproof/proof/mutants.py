@@ -1,13 +1,18 @@
-"""The mutants and legal variants of a contract."""
+"""Mutants and legal variants: proof that each clause can fail, and that none fails without cause.
+
+A mutant is the reference provider (or client) with exactly one clause broken. Most follow from the kind of the
+clause; the rest are written in the contract as `breaks`. A legal variant differs in what the documents leave open.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pollproof.clauses import KINDS
+from pollproof.clauses.faults import Client, Fault, Provider
 from pollproof.clock import Clock, VirtualClock
-from pollproof.contract.model import Break, Clause, Contract, Role, Subject, Variant
+from pollproof.contract.model import Break, Clause, Contract, Subject, Variant
 from pollproof.loading.errors import nearest
-from pollproof.proof.mutants.faults import MAKERS, Fault
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.verify.reference_client import ReferenceClient
 
@@ -44,25 +49,33 @@ class Mutant:
 def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
     """The mutants of one clause: those its contract writes down, and those that follow from its kind."""
     faults = [Fault(change.name, changes=(change,)) for change in clause.breaks]
-    maker = MAKERS.get(clause.kind)
+    maker = KINDS[clause.kind].mutants
     if maker is not None and not clause.breaks:
         faults += maker(contract, clause)
-    companions: tuple[str, ...] = ()
-    if clause.kind == "unique-id":  # an id that is given twice is given twice in batches too
-        companions = tuple(other.id for other in contract.clauses if other.kind == "batch-entries")
-    fetch = contract.operation_of(Role.FETCH)
-    if clause.kind == "result-own" and fetch is not None and fetch.echo is not None:
-        # A result that names its task cannot be another's without naming another.
-        companions = tuple(other.id for other in contract.clauses if other.kind == "echo")
-    if clause.kind in ("retry-after-kept", "no-hot-loop"):
-        companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
-    if clause.kind == "poll-budget" and contract.budget_reachable is False:
-        # More polls than the budget within the lifetime take less than the wait between two of them.
-        companions = tuple(other.id for other in contract.clauses if other.kind == "minimum-wait")
-    return [
-        Mutant(fault.name, clause, contract, fault.provider, fault.client, fault.settings, fault.changes, companions)
-        for fault in faults
-    ]
+    return [_mutant(contract, clause, fault) for fault in faults]
+
+
+def _mutant(contract: Contract, clause: Clause, fault: Fault) -> Mutant:
+    """One mutant: what the fault overrides, put before the reference."""
+    companions = tuple(other.id for other in contract.clauses if other.kind in fault.companions)
+    return Mutant(
+        fault.name,
+        clause,
+        contract,
+        ReferenceProvider if fault.provider is None else _provider_type(fault.provider),
+        ReferenceClient if fault.client is None else _client_type(fault.client),
+        fault.settings,
+        fault.changes,
+        companions,
+    )
+
+
+def _provider_type(fault: type[Provider]) -> type[ReferenceProvider]:
+    return type(fault.__name__, (fault, ReferenceProvider), {})
+
+
+def _client_type(fault: type[Client]) -> type[ReferenceClient]:
+    return type(fault.__name__, (fault, ReferenceClient), {})
 
 
 def mutants(contract: Contract) -> list[Mutant]:
@@ -77,7 +90,7 @@ def mutant_named(contract: Contract, name: str) -> Mutant:
         if name in (mutant.name, mutant.clause.id):
             return mutant
     words = [mutant.name for mutant in found] + [mutant.clause.id for mutant in found]
-    raise MutantError(f"'{name}' is no mutant of {contract.name}{nearest(name, words)}")
+    raise MutantError(f"'{name}' is not a mutant of {contract.name}{nearest(name, words)}")
 
 
 def variants_of(contract: Contract, clause: Clause) -> list[Variant]:
