@@ -160,6 +160,7 @@ def _walk(
             if step.walk.name in done:
                 continue
             stage[0] = step.walk.name.replace("-", " ")
+            session.permitted = step.permitted
             step.walk.run(session)
             record.walk_ended(step.walk.name)
             result.walks.append(step.walk.name)
