@@ -35,12 +35,12 @@ from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.live.plan_text import plan_lines
 from pollproof.verify.live.planning import planned, rehearsed
 from pollproof.verify.live.quota import Quota, QuotaSpent
-from pollproof.verify.live.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, retry_after
 from pollproof.verify.live.record import earlier
 from pollproof.verify.live.run import explore_live
 from pollproof.verify.live.session import LiveSession
 from pollproof.verify.live.settings import with_skew
 from pollproof.verify.options import OptionError, command, plan_from
+from pollproof.verify.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, retry_after
 from pollproof.verify.run import Exploring, beginning
 from pollproof.verify.target_clocks import BudgetSpent
 from tests.independent import serving as independent

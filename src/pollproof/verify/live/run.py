@@ -17,10 +17,10 @@ from pollproof.verify.callbacks import HttpCallbacks
 from pollproof.verify.live.plan_text import counted
 from pollproof.verify.live.planning import LivePlan, planned
 from pollproof.verify.live.quota import Quota, QuotaSpent, tasks_in
-from pollproof.verify.live.rate_limiter import ProviderRefused
 from pollproof.verify.live.record import Earlier, Record, RecordLost, creates, earlier
 from pollproof.verify.live.session import LiveSession
 from pollproof.verify.live.settings import Live
+from pollproof.verify.rate_limiter import ProviderRefused
 from pollproof.verify.run import Exploring, Plan, Progress
 from pollproof.verify.session import TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError

@@ -13,7 +13,7 @@ from pollproof.monitor.monitor import Monitor
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Exchange, Request
 from pollproof.verify.live.quota import Quota
-from pollproof.verify.live.rate_limiter import ProviderRefused, RateLimiter
+from pollproof.verify.rate_limiter import ProviderRefused, RateLimiter
 from pollproof.verify.session import Handle, Session
 
 LONG = 10.0

@@ -6,7 +6,7 @@ import math
 
 from pollproof.contract.model import Contract, Effect
 from pollproof.trace.events import Answer, Event
-from pollproof.verify.live.rate_limiter import RateLimiter
+from pollproof.verify.rate_limiter import RateLimiter
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import age, create_several, edge
