@@ -71,8 +71,8 @@ class GateServer:
         self._bytes = 0
         self._settled = threading.Condition(self._lock)
         self.contacts = 0
-        self.in_vain = 0
-        """How many of the last requests in a row got an HTTP error or no answer."""
+        self.exceeded = ""
+        """Which bound of the server the client went beyond, as the rest of a sentence about it."""
         self.elsewhere: list[str] = []
         """What came besides, in words: other paths, and what is no HTTP."""
 
@@ -103,7 +103,8 @@ class GateServer:
                 stream, (_, port) = self._listener.accept()
                 if len(self._connections) >= MAXIMUM_CONNECTIONS:
                     stream.close()
-                    self._tell(f"opened more than {MAXIMUM_CONNECTIONS} connections at a time")
+                    self.exceeded = f"opened more than {MAXIMUM_CONNECTIONS} connections at a time"
+                    self._tell(self.exceeded)
                     continue
                 threading.Thread(target=self._converse, args=(stream, port), daemon=True).start()
 
@@ -212,6 +213,7 @@ class GateServer:
         with self._lock:
             self._bytes += count
             if self._bytes > MAXIMUM_KEPT:
+                self.exceeded = f"sent more than {MAXIMUM_KEPT // 1024 // 1024} MiB in one scenario"
                 raise Malformed(413, f"more than {MAXIMUM_KEPT // 1024 // 1024} MiB in all")
 
     def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
@@ -236,7 +238,6 @@ class GateServer:
         with self._lock:
             self._answered = received
             self._kept.append(exchange)
-            self.in_vain = self.in_vain + 1 if response is None or response.status >= 400 else 0
         return asked.keeps and failure is None and reply.manner is Manner.WHOLE
 
     def _delay(self, stream: socket.socket, port: int, reply: Reply, hold: Hold) -> bool:
