@@ -26,6 +26,7 @@ from pollproof.cli.main import cli
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.gate import bounds
+from pollproof.gate import run as gate_run
 from pollproof.gate.clocks import DOUBT, MOST, RealClock, span
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenario import Expects, Scenario

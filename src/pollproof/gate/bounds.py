@@ -59,8 +59,7 @@ def longest(provider: StagedProvider) -> float:
 class Bounds:
     """Decides when a command is ended that does not end by itself.
 
-    `moment` is when its time was put forward: what comes later shows no more than whether it ends. `endless` are the
-    situations in which earlier scenarios have shown that it does not; what this one shows is added.
+    `endless` are the situations in which earlier scenarios have shown that it does not; what this one shows is added.
     """
 
     def __init__(
@@ -83,8 +82,12 @@ class Bounds:
         self._polls = provider.contract.limits.polls or 0
         self._next = self._polls + EVIDENT
         self._forward = 0.0
-        self.moment: float | None = None
         self.end: End | None = None
+
+    @property
+    def moment(self) -> float | None:
+        """When the time was put forward: what comes later shows no more than whether the command ends."""
+        return self._server.moment
 
     @property
     def elapsed(self) -> float:
@@ -109,7 +112,7 @@ class Bounds:
 
     def _look(self, count: int) -> End | None:
         """Whether so many requests are reason enough to end the command; else when to look again."""
-        if self.moment is not None:
+        if self._forward:
             return End.ENDLESS
         levels = _violated(self._provider.contract, self._clauses, self._server)
         if Level.MUST in levels:
@@ -136,7 +139,6 @@ class Bounds:
     def _put_forward(self) -> None:
         """Let the time go by in which any client gives up: one that only counts its requests has few left."""
         self._next = self._server.count + MAXIMUM_AFTERWARDS
-        self.moment = self._clock.now()
         self._forward = longest(self._provider)
         self._server.put_forward(self._forward)
 
