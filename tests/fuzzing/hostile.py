@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from tests.tapes import cassette, created, har, lawful
+from tests.tapes import cassette, har, lawful
 
 DEEP = 100_000
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pollproof.recordings.encodings import BodyTooLarge, NotRecorded, decoded
+from pollproof.recordings.encodings import BodyTooLarge, NotRecorded, decoded, from_base64
 from pollproof.recordings.entry import NOT_RECORDED, OWN, Entry, Times
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.recorded_body import MISLABELLED, from_base64, read_bytes, text_bytes
+from pollproof.recordings.recorded_body import MISLABELLED, read_bytes, text_bytes
 from pollproof.recordings.times import NoTime, date_times, own_times
 from pollproof.trace.bodies import TOO_MANY, has_too_many_parts, write_json
+
 
 def own_of(metadata: Any) -> Mapping[str, Any]:
     """What pollproof noted of a recording of its own; nothing where another tool wrote the cassette."""
@@ -110,9 +111,7 @@ class CassetteReader:
             mended=tuple(mended),
         )
 
-    def _decoded(
-        self, body: bytes, headers: Mapping[str, str], number: int, mended: list[str], *, own: bool
-    ) -> bytes:
+    def _decoded(self, body: bytes, headers: Mapping[str, str], number: int, mended: list[str], *, own: bool) -> bytes:
         """A body without its encodings; of a recording of our own, and of requests, what is there is all there was."""
         try:
             if own:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import importlib
+import re
 import zlib
 from typing import Any
 
@@ -22,6 +25,13 @@ _NONE = frozenset({"", "identity", "utf-8", "none", "binary", "8bit"})
 """Names that stand in Content-Encoding headers and encode nothing."""
 
 
+SHORTEST = 16
+"""Characters of base64 without a label; a shorter word may be what was sent."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*+={0,2}")
+_DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
+
+
 class BodyTooLarge(ValueError):
     """A body that unpacks to more than `MAXIMUM_BODY` bytes."""
 
@@ -37,11 +47,19 @@ def decoded(body: bytes, encoding: str = "") -> bytes:
     that they have not, and repeat it; so gzip, zlib and zstd are told by their first bytes, and what begins as JSON or
     XML is not encoded. Raises `BodyTooLarge`, and `NotRecorded` for a body that does not become readable.
     """
+    return unpacked(body, encoding, as_text=False)[0]
+
+
+def unpacked(body: bytes, encoding: str, *, as_text: bool) -> tuple[bytes, bool]:
+    """The same, and whether it was base64, which with `as_text` is undone where JSON, XML or packed data is in it."""
     names = [name for name in dict.fromkeys(part.strip().lower() for part in encoding.split(",")) if name not in _NONE]
     tried: set[str] = set()
-    count = 0
+    count, was_text = 0, False
     while body and not is_plain(body):
         found = _undone(body, names, tried)
+        if found is None and as_text:
+            found = _base64(body)
+            was_text = was_text or found is not None
         if found is None:
             break
         body = found
@@ -50,7 +68,7 @@ def decoded(body: bytes, encoding: str = "") -> bytes:
             raise NotRecorded(f"more than {MAXIMUM_ENCODINGS} encodings in each other")
     if names and not count and body and not is_plain(body):
         raise NotRecorded(f"content-encoding {', '.join(names)[:40]!r} cannot be decoded")
-    return body
+    return body, was_text
 
 
 def is_plain(body: bytes) -> bool:
@@ -89,6 +107,31 @@ def _undone(body: bytes, names: list[str], tried: set[str]) -> bytes | None:
         tried.add("deflate")
         return _inflated(body, -zlib.MAX_WBITS)
     return None
+
+
+def from_base64(text: str) -> bytes | None:
+    """The bytes of base64, also of the alphabet for URLs, without padding or as a data URL; None for other text."""
+    text = "".join(text.split())
+    found = _DATA_URL.match(text)
+    if found is not None:
+        text = text[found.end() :]
+    if _BASE64.fullmatch(text) is None:
+        return None
+    text = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _base64(body: bytes) -> bytes | None:
+    """What base64 without a label stands for, where that is JSON, XML or packed data."""
+    if len(body) < SHORTEST or not body.isascii():
+        return None
+    found = from_base64(body.decode("ascii"))
+    if found is None or not (is_plain(found) or is_packed(found) or _base64(found) is not None):
+        return None
+    return found
 
 
 def _inflated(body: bytes, window: int) -> bytes | None:

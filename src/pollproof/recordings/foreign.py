@@ -32,7 +32,7 @@ def about(keys: Mapping[str, str], *, json: bool) -> str | None:
     if "http_interactions" in keys:
         by = keys.get("recorded_with", "")
         if by.lower().startswith("betamax") or (not by and json):
-            return f"a cassette of Betamax{_version(by, '/')}, whose format is not read; record it with vcrpy, or as HAR"
+            return f"a cassette of Betamax{_version(by, '/')}, whose format is not read; record with vcrpy, or as HAR"
         return f"a cassette of Ruby VCR{_version(by, ' ')}, whose format is not read; record the traffic as HAR"
     return next((words for marks, words in _MARKS if marks <= keys.keys()), None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import urlencode
 
 from pollproof.recordings.encodings import BodyTooLarge, NotRecorded
 from pollproof.recordings.entry import NOT_RECORDED, Entry, Times
@@ -250,5 +250,4 @@ def _form(params: list[Any]) -> bytes:
     pairs = [(str(each.get("name", "")), str(each.get("value") or "")) for each in params if isinstance(each, dict)]
     if pairs and pairs[0][0].lstrip()[:1] in ("{", "["):
         return "&".join(name + (f"={value}" if value else "") for name, value in pairs).encode("utf-8", "replace")
-    text = "&".join(f"{quote_plus(name, errors='replace')}={quote_plus(value, errors='replace')}" for name, value in pairs)
-    return text.encode()
+    return urlencode(pairs, errors="replace").encode()

@@ -6,13 +6,11 @@ bodies as characters. What cannot be read for such a reason is `NotRecorded`: no
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pollproof.recordings.encodings import NotRecorded, decoded, is_packed, is_plain
+from pollproof.recordings.encodings import NotRecorded, decoded, from_base64, is_packed, unpacked
 from pollproof.trace.bodies import Unreadable, read_json
 
 MISLABELLED = "labelled as base64, and read as the plain text that it is"
@@ -27,15 +25,10 @@ CUT = "cut short: the text does not have the recorded size"
 LOST = "its bytes were stored as text, which loses them"
 """Why a body was not recorded."""
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*+={0,2}")
-_DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 _LABELS = frozenset({"base64", "base-64", "b64", "base64url"})
 _DECLARED = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:"[^"]*"|'[^']*')""")
 _DECLARATION = 200
 """Bytes in which an XML declaration has room; the search takes the square of their number."""
-
-_SHORTEST = 16
-"""Characters of base64 without a label; a shorter word may be what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +70,16 @@ def read_text(text: str, label: object, headers: Mapping[str, str], sizes: Sizes
     """
     encoding = headers.get("content-encoding", "")
     mended: str | None = None
-    packed: bytes | None = None
-    if is_labelled(label):
-        packed = from_base64(text)
-        if packed is None:
+    raw = from_base64(text) if is_labelled(label) else None
+    labelled = raw is not None
+    if raw is None:
+        raw, mended = _bytes(text, encoding)
+        if is_labelled(label):
             mended = MISLABELLED
-    if packed is not None:
-        body = _unlabelled(decoded(packed, encoding))[0]
-        whole = {len(packed), len(text)}
-    else:
-        raw, spelled = _bytes(text, encoding)
-        body = decoded(raw, encoding)
-        if sizes.wire != len(raw) or is_labelled(label):
-            body, found = _unlabelled(body, encoding)
-            mended = found or mended
-        mended = spelled or mended
-        whole = {len(raw), len(text)}
-    if _is_short(sizes, whole | {len(body)}, encoded=bool(encoding)) and not is_well_formed(body):
+    body, was_text = unpacked(raw, encoding, as_text=labelled or sizes.wire != len(raw))
+    if was_text and not labelled:
+        mended = UNLABELLED
+    if _is_short(sizes, {len(raw), len(text), len(body)}, encoded=bool(encoding)) and not is_well_formed(body):
         raise NotRecorded(CUT)
     return body, mended
 
@@ -103,13 +89,10 @@ def read_bytes(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, str | No
     if not body:
         return read_nothing(headers, Sizes(length_of(headers))), None
     encoding = headers.get("content-encoding", "")
-    found = decoded(body, encoding)
-    mended = None
-    if length_of(headers) != len(body):
-        found, mended = _unlabelled(found, encoding)
-        if not encoding and length_of(headers) > len(body) and not is_well_formed(found):
-            raise NotRecorded(CUT)
-    return found, mended
+    found, was_text = unpacked(body, encoding, as_text=length_of(headers) != len(body))
+    if not encoding and length_of(headers) > len(body) and not is_well_formed(found):
+        raise NotRecorded(CUT)
+    return found, UNLABELLED if was_text else None
 
 
 def text_bytes(text: str, mended: list[str]) -> bytes:
@@ -133,21 +116,6 @@ def read_nothing(headers: Mapping[str, str], sizes: Sizes) -> bytes:
     return b""
 
 
-def from_base64(text: str) -> bytes | None:
-    """The bytes of base64, also of the alphabet for URLs, without padding or as a data URL; None for other text."""
-    text = "".join(text.split())
-    found = _DATA_URL.match(text)
-    if found is not None:
-        text = text[found.end() :]
-    if _BASE64.fullmatch(text) is None:
-        return None
-    text = text.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-
-
 def is_well_formed(body: bytes) -> bool:
     """Whether a body is a whole JSON object, array or XML document."""
     start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
@@ -156,19 +124,6 @@ def is_well_formed(body: bytes) -> bool:
 
         return type(parse(body)) is not Unreadable
     return start in (b"{", b"[") and type(read_json(body)) is not Unreadable
-
-
-def _unlabelled(body: bytes, encoding: str = "") -> tuple[bytes, str | None]:
-    """What a body in base64 without a label stands for, where that is JSON, XML or packed data."""
-    if len(body) < _SHORTEST or is_plain(body) or not body.isascii():
-        return body, None
-    found = from_base64(body.decode("ascii"))
-    if found is None or not (is_plain(found) or is_packed(found)):
-        return body, None
-    try:
-        return decoded(found, encoding), UNLABELLED
-    except NotRecorded:
-        return body, None
 
 
 def _bytes(text: str, encoding: str) -> tuple[bytes, str | None]:

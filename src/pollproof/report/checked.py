@@ -108,7 +108,9 @@ def decided_of_check(document: Document, *, strict: bool, require_all: bool, req
 
 def _are_all_lost(recordings: Mapping[str, Any]) -> bool:
     """Whether there were responses, and the body of none was recorded."""
-    return 0 < recordings.get("responses", 0) == sum(recordings.get("bodies_not_recorded", {}).values())
+    responses: int = recordings.get("responses", 0)
+    lost: int = sum(recordings.get("bodies_not_recorded", {}).values())
+    return 0 < responses == lost
 
 
 def lost_bodies(recordings: Mapping[str, Any]) -> str:
@@ -215,7 +217,9 @@ def _about_times(recordings: Mapping[str, Any]) -> list[str]:
     unusable = recordings.get("unusable_times", {})
     if unusable:
         count, place = sum(unusable.values()), next(iter(unusable))
-        several = "1 exchange has no usable time and is" if count == 1 else f"{count} exchanges have no usable time and are"
+        several = (
+            "1 exchange has no usable time and is" if count == 1 else f"{count} exchanges have no usable time and are"
+        )
         told.append(f"{several} judged by the order alone; first at {place}")
     if recordings.get("out_of_order"):
         told.append(f"put into order of time: {recordings['out_of_order']} exchanges stand behind later ones")
