@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pollproof.cli.common import write
+from pollproof.cli.common import check_destination, write
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,10 +51,9 @@ class Baselines:
         if options.get("shard") is not None and (self._baseline is not None or self._file is not None):
             raise click.UsageError("--baseline and --write-baseline do not go with --shard: no shard sees all clauses")
         if self._file not in (None, "-"):
+            check_destination(self._file)
             if Path(self._file).exists():
                 raise click.UsageError(f"--write-baseline: {self._file} exists; give the name of a new file")
-            if not Path(self._file).resolve().parent.is_dir():
-                raise click.UsageError(f"{self._file}: the folder {Path(self._file).resolve().parent} does not exist")
 
     @property
     def to_standard_output(self) -> bool:

@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from pollproof.atomic import refusal, write_file
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -47,17 +49,42 @@ def todays(context: click.Context, parameter: click.Parameter, value: Any) -> An
 
 
 def writable(*files: str | None) -> None:
-    """Bad paths are told before the run, not after it."""
+    """Refuse paths that cannot be written before the run, not after it; `-` is standard output."""
     for name in files:
-        if name and name != "-" and not Path(name).resolve().parent.is_dir():
-            raise click.UsageError(f"{name}: the folder {Path(name).resolve().parent} does not exist")
+        if name and name != "-":
+            check_destination(name)
+
+
+def check_destination(name: str, words: str = "is a folder; expected a file") -> None:
+    """End the command with one sentence where a file cannot be written; `words` say so of a folder."""
+    try:
+        path = Path(name).resolve()
+        if not path.parent.is_dir():
+            raise click.UsageError(f"{name}: the folder {path.parent} does not exist")
+        if os.path.isdir(name):
+            raise click.UsageError(f"{name}: {words}")
+        os.stat(name)
+    except FileNotFoundError:
+        return
+    except (OSError, RuntimeError, ValueError) as error:  # too long a name; a circle of links is a RuntimeError
+        why = getattr(error, "strerror", None) or "not a path"
+        raise click.UsageError(f"{_shortened(name)}: cannot be written ({why})") from None
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= MAXIMUM_NAME else name[:MAXIMUM_NAME] + "..."
+
+
+MAXIMUM_NAME = 200
+"""Characters of the name of a file that a message shows."""
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file in one step, so that a killed run leaves the old one or the new one, never half of it."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    """Write a file whole or not at all; ends the command with one sentence where it cannot be written."""
+    try:
+        write_file(path, text)
+    except OSError as error:
+        raise click.UsageError(refusal(path, error)) from None
 
 
 @contextlib.contextmanager

@@ -49,7 +49,25 @@ _EPILOG = (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
+class Commands(click.Group):
+    """The commands; what the machine refuses to any of them is one sentence, and never a verdict."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:  # the reader of a pipe went away: nobody is there to be told
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(ERROR) from None
+        except MemoryError:
+            words = "out of memory"
+        except OSError as error:
+            name = "" if error.filename is None else f"{error.filename}: "
+            words = f"{name}{error.strerror or error}"
+        click.echo(f"error: {words}", err=True)
+        raise SystemExit(ERROR)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
 @click.version_option(__version__, prog_name="pollproof")
 def cli() -> None:
     """Prove that a create-then-poll API, or a client of one, keeps the rules that its documentation states."""
@@ -348,7 +366,6 @@ def _report(
     print_baseline(console, whole)
     print_summary(console, whole, strict=options["strict"])
     reports.write(whole)
-    reports.annotate(whole)
     baselines.write(ordered)
     return outcome_of(whole).status
 
@@ -472,8 +489,4 @@ for command in (check, clauses, explain, gate, report, merge, record, drift, mut
 
 def main() -> None:
     """The entry point of the command."""
-    try:
-        cli.main(prog_name="pollproof")
-    except BrokenPipeError:  # the reader of a pipe went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
+    cli.main(prog_name="pollproof")

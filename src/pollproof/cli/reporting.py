@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +12,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pollproof.cli.common import write
+from pollproof.atomic import is_replaceable, refusal, write_file
+from pollproof.cli.common import check_destination
 
 if TYPE_CHECKING:
     from pollproof.report.document import Document
@@ -28,8 +28,6 @@ FORMATS: Mapping[str, str] = {
     "markdown": "it as Markdown, short enough for a pull request",
     "junit": "it as JUnit XML",
     "sarif": "it as SARIF 2.1.0, for code scanning",
-    "gitlab": "it as GitLab Code Quality",
-    "github": "it as GitHub annotations",
 }
 """The formats of reports: the option of each, and what it writes."""
 
@@ -81,27 +79,27 @@ class Reports:
         return sys.stderr if STANDARD_OUTPUT in self.files.values() else sys.stdout
 
     def write(self, *documents: Document) -> None:
-        """Write all views, each in one step. Ends the command with one sentence where a file cannot be written."""
+        """Write all views, each in one step. Ends the command with one sentence for the files that cannot be written,
+        after all others have been.
+        """
+        problems = []
         for name, file in self.files.items():
             text = _rendered(name, documents)
             if file == STANDARD_OUTPUT:
                 sys.stdout.write(text)
             else:
                 try:
-                    write(Path(file), text)
+                    write_file(file, text)
                 except OSError as error:
-                    raise click.UsageError(f"{file}: cannot be written ({error.strerror})") from None
-
-    def annotate(self, *documents: Document) -> None:
-        """Print the annotations of a job where the command runs as a step of GitHub Actions."""
-        if os.environ.get("GITHUB_ACTIONS") == "true" and "github" not in self.files:
-            click.echo(_rendered("github", documents), nl=False, file=self.stream)
+                    problems.append(refusal(file, error))
+        if problems:
+            raise click.UsageError("; ".join(problems))
 
     def unfinished(self, document: Callable[[], Document]) -> Unfinished:
         """Begin a run: from now on the files say that it is incomplete, until `write` replaces them."""
-        return Unfinished(
-            Reports({name: file for name, file in self.files.items() if file != STANDARD_OUTPUT}), document
-        )
+        # What goes to a pipe, a device or standard output is written once, at the end.
+        again = {name: file for name, file in self.files.items() if file != STANDARD_OUTPUT and is_replaceable(file)}
+        return Unfinished(Reports(again), document)
 
 
 class Unfinished:
@@ -156,11 +154,9 @@ def _rendered(name: str, documents: Sequence[Document]) -> str:
 def _check(files: Mapping[str, str]) -> None:
     taken: dict[Path | str, str] = {}
     for name, file in files.items():
+        if file != STANDARD_OUTPUT:
+            check_destination(file, f"is a folder; --{name} takes a file")
         path = file if file == STANDARD_OUTPUT else Path(file).resolve()
-        if isinstance(path, Path) and not path.parent.is_dir():
-            raise click.UsageError(f"{file}: the folder {path.parent} does not exist")
-        if isinstance(path, Path) and path.is_dir():
-            raise click.UsageError(f"{file}: is a folder; --{name} takes a file")
         if path in taken:
             what = "standard output" if file == STANDARD_OUTPUT else file
             raise click.UsageError(f"--{taken[path]} and --{name} would both be written to {what}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
+from pollproof.atomic import write_file
 from pollproof.contract.model import Contract
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.rendering import Interaction, as_json, as_yaml, texts
@@ -146,50 +145,10 @@ def _search(path: Path, metadata: Mapping[str, Any], interactions: list[Interact
 
 
 def _put(path: Path, text: str, *, overwrite: bool) -> None:
-    """Put a file in place in one step: killed at any time, there is the old one, or none, or the whole new one."""
-    part = ""
+    """Write a cassette whole or not at all; a file that has come into being meanwhile is kept."""
     try:
-        descriptor, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(part, 0o666 & ~_umask())
-        if overwrite:
-            os.replace(part, path)
-        else:
-            _place(part, path)
-        _settle(path.parent)
-    except OSError as error:
-        raise RecordingError(str(path), "", f"cannot be written ({error.strerror})") from None
-    finally:
-        if part:
-            with contextlib.suppress(OSError):
-                os.unlink(part)
-
-
-def _place(part: str, path: Path) -> None:
-    """Give a file its name, unless another has it."""
-    try:
-        os.link(part, path)  # unlike a renaming, it never replaces what has come in the meantime
+        write_file(path, text, overwrite=overwrite)
     except FileExistsError:
         raise RecordingError(str(path), "", "the file has come into being meanwhile and is kept") from None
-    except OSError:  # a file system without links
-        os.rename(part, path)
-
-
-def _settle(folder: Path) -> None:
-    """Let the new name of a file reach the disk, where a folder can be asked for that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _umask() -> int:
-    """The permissions that new files do not get."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    except OSError as error:
+        raise RecordingError(str(path), "", f"cannot be written ({error.strerror})") from None

@@ -457,8 +457,6 @@ class Account:
             return
         key = streak_key(event)
         before = self.streaks.pop(key, None)
-        if not event.exchange.recorded:
-            return  # what the client saw is not known, so neither is what it repeats
         failed = event.answer is not Answer.STATE
         if not failed and (role is not Role.POLL and role is not Role.FETCH):
             return

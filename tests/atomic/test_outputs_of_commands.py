@@ -1,0 +1,112 @@
+"""What commands write, and what the machine refuses to them: one sentence, status 2 or 4, and nothing damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pollproof.bundled import folder
+
+TAPE = str(next(path for path in sorted(folder("cassettes").rglob("*.yaml")) if path.parent.name == "capsolver"))
+CHECK = ["check", "capsolver", TAPE]
+
+
+def run(
+    *arguments: str, limit: Callable[[], None] | None = None, shell: str = "", **options: object
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pollproof", *arguments]
+    if shell:
+        command = ["bash", "-c", f'"$@" {shell}', "bash", *command]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=limit, **options)  # type: ignore[call-overload]
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode in (2, 4), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith(("Error: ", "error: "))
+    return line
+
+
+def test_reports_go_to_devices_pipes_and_links(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "end.json")
+    done = run(*CHECK, "--json", str(tmp_path / "link.json"), "--html", "/dev/null", "--markdown", "/dev/stderr")
+    assert done.returncode == 0, done.stderr
+    assert stat.S_ISCHR(os.lstat("/dev/null").st_mode)
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "end.json").read_text())["outcome"] == "passed"
+    assert done.stderr.count("pollproof") >= 1
+
+
+def test_a_report_on_standard_output_follows_what_was_printed(tmp_path: Path) -> None:
+    done = run(*CHECK, "--quiet", "--json", "/dev/stdout", shell=f"> {tmp_path}/out")
+    text = (tmp_path / "out").read_text()
+    assert done.returncode == 0, done.stderr
+    assert text.count('"outcome"') >= 1
+    assert json.loads(text[text.index("{\n") :])["outcome"] == "passed"
+
+
+def test_a_full_disk_leaves_the_old_report_and_says_that_it_is_old(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    report.write_text("{}")
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # noqa: E731
+    line = one_sentence(run(*CHECK, "--json", str(report), limit=limit))
+    assert "report.json: cannot be written (File too large); what the file holds is not from this run" in line
+    assert report.read_text() == "{}"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_one_file_that_cannot_be_written_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
+    line = one_sentence(run(*CHECK, "--json", "/dev/full", "--markdown", str(tmp_path / "report.md")))
+    assert "/dev/full: cannot be written (No space left on device)" in line
+    assert (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".json", ".", "missing/report.json", "loop"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [*CHECK, "--json"],
+        ["export", "openapi", "capsolver", "--out"],
+        ["drift", TAPE, TAPE, "--json"],
+        [*CHECK, "--write-baseline"],
+    ],
+    ids=["check", "export", "drift", "baseline"],
+)
+def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path, command: list[str], name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    line = one_sentence(run(*command, name, cwd=tmp_path))
+    assert name[:100] in line
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".json", "n" * 5000])
+@pytest.mark.parametrize(
+    "command",
+    [["check", "capsolver"], ["clauses"], ["report", "--markdown", "-"], ["verify", "--task"], ["drift", TAPE]],
+    ids=["check", "clauses", "report", "verify", "drift"],
+)
+def test_a_name_that_is_too_long_is_refused(tmp_path: Path, command: list[str], name: str) -> None:
+    one_sentence(run(*command, name, cwd=tmp_path))
+
+
+@pytest.mark.parametrize("most", [7, 12])
+def test_too_many_open_files_are_no_verdict(tmp_path: Path, most: int) -> None:
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # noqa: E731
+    done = run("gate", "capsolver", "--", "true", limit=limit, cwd=tmp_path)
+    assert done.returncode in (2, 4), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "open files" in done.stderr + done.stdout
+
+
+def test_a_closed_standard_output_is_never_a_verdict(tmp_path: Path) -> None:
+    done = run(*CHECK, "--json", "-", shell="> >(exec true) 2>/dev/null; echo $? >&2")
+    assert done.stderr.strip() in ("0", "4")
