@@ -38,8 +38,9 @@ class HandWritten:
         response = Response(http, {}, json.dumps(answer).encode())
         self.monitor.observe(Exchange(request, response, at, at + self.latency, None, probe))
 
-    def create(self, task: Any, at: float = 0.0, **answer: Any) -> None:
-        body = {"clientKey": KEY, "task": {"type": "AnyTask"}}
+    def create(self, task: Any, at: float = 0.0, about: Any = None, **answer: Any) -> None:
+        """Create a task that is about something of its own, or about `about`."""
+        body = {"clientKey": KEY, "task": {"type": "AnyTask", "about": about or task}}
         path = self.contract.operation(Role.CREATE).path
         self.exchange(path, body, {"errorId": 0, "taskId": task, **answer}, at)
 

@@ -102,8 +102,92 @@ def test_what_has_ended_is_never_in_work_again(first: object, then: object) -> N
     trace = HandWritten(CAPSOLVER)
     trace.create("a")
     trace.poll("a", first, 3.0)
-    trace.poll("a", then, 400.0)
+    trace.poll("a", then, 200.0)
     assert {name for name in trace.violated if name.startswith("poll.")} == {"poll.terminal"}
+
+
+@pytest.mark.parametrize("first", [ready(), error("ERROR_CAPTCHA_UNSOLVABLE")])
+def test_after_its_lifetime_nothing_is_final(first: object) -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    trace.poll("a", first, 3.0)
+    trace.poll("a", running(), 400.0)  # unknown ids are answered as if they were waiting
+    assert {name for name in trace.violated if name.startswith("poll.")} == set()
+
+
+def test_a_failure_is_final_by_its_code() -> None:
+    for code, violated in (("ERROR_CAPTCHA_UNSOLVABLE", set()), ("ERROR_INVALID_IMAGE", {"poll.terminal"})):
+        trace = HandWritten(CAPSOLVER)
+        trace.create("a")
+        trace.poll("a", error("ERROR_CAPTCHA_UNSOLVABLE"), 3.0)
+        trace.poll("a", error(code), 6.0)
+        assert {name for name in trace.violated if name.startswith("poll.")} == violated
+
+
+BUSY = error("ERROR_RATE_LIMIT")
+
+
+@pytest.mark.parametrize(
+    ("times", "pace", "violated"),
+    [
+        (3, 30.0, True),
+        (2, 60.0, False),  # twice may happen
+        (4, 10.0, False),  # that is not long yet
+        (60, 2.0, False),  # a client that does not wait as long as it should is not told the same twice
+    ],
+)
+def test_busy_is_patience_and_not_an_excuse(times: int, pace: float, violated: bool) -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    for number in range(times):
+        trace.poll("a", BUSY, 3.0 + pace * number)
+    served = {"poll.budget-served", "poll.lifetime-served"}
+    assert bool(trace.violated & served) is violated
+
+
+def test_a_provider_that_serves_others_meanwhile_or_asks_for_a_longer_wait_is_only_busy() -> None:
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    trace.create("b")
+    for number in range(6):
+        trace.poll("b", running(), 30.0 * number + 29.0)  # it was not left alone
+        trace.poll("a", BUSY, 30.0 * number + 30.0)
+    trace.create("c", 200.0)
+    for number in range(3):
+        trace.poll("c", error("ERROR_KEY_TEMP_BLOCKED"), 210.0 + 30.0 * number)  # its code stands for 300 s
+    assert {name for name in trace.violated if name.startswith("poll.")} == set()
+
+
+def test_what_is_lost_does_not_come_back_after_a_pause() -> None:
+    for then, violated in ((ready(), True), (running(), True), (error(LOST), False)):
+        trace = HandWritten(CAPSOLVER)
+        trace.create("a")
+        for number in range(120):
+            trace.poll("a", running(), number * 0.5)
+        trace.poll("a", error(LOST), 61.0)
+        trace.poll("a", then, 130.0)
+        assert ("poll.lost-stays-lost" in trace.violated) is violated
+
+
+def test_an_unfinished_answer_after_the_last_poll_does_not_hold_that_there_is_none() -> None:
+    for last, held in ((running(), 0), (error(LOST), 1)):
+        trace = HandWritten(CAPSOLVER)
+        trace.create("a")
+        for number in range(120):
+            trace.poll("a", running(), number * 0.5)
+        trace.poll("a", last, 61.0)
+        assert trace.held("poll.budget-ended") == held
+
+
+def test_results_of_tasks_that_ask_for_the_same_may_be_equal() -> None:
+    for twin, violated in ((20, False), (None, True)):
+        trace = HandWritten(CAPMONSTER)
+        for number in range(30):
+            text = f"token number {3 if number == 20 else number:09d}"
+            about = 4 if twin == number else None
+            trace.create(number + 1, at=number, about=about)
+            trace.poll(number + 1, ready(text), number + 0.5)
+        assert ("poll.result-own" in trace.violated) is violated
 
 
 def test_idle_after_processing_runs_backwards() -> None:

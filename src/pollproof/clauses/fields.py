@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider, Task
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Violation, mutates
+from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Violation, from_limits, mutates
 from pollproof.contract.conditions import same
-from pollproof.contract.model import Break, Clause, Contract, Role
+from pollproof.contract.model import Break, Clause, Contract, Limits, Role
 from pollproof.contract.places import MISSING, Place, walk
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import TaskState, surely_inside
 from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
@@ -57,9 +57,18 @@ def _entries(event: Event) -> Finding:
     return None
 
 
-@Kind("progress", subjects=PROVIDER, walks=("one-after-another",))
-def progress(history: TaskState, event: Event, parameters: Nothing) -> Finding:
+@dataclass(frozen=True, slots=True)
+class WithinLifetime:
+    """The limits of the contract, within which a task is known."""
+
+    limits: Limits = from_limits("*")
+
+
+@Kind("progress", subjects=PROVIDER, parameters=WithinLifetime, walks=("one-after-another",))
+def progress(history: TaskState, event: Event, parameters: WithinLifetime) -> Finding:
     """The progress of a task never falls."""
+    if not surely_inside(history, event, parameters.limits):
+        return None
     now, before = _number(event.marks.get("progress")), _number(history.marks.get("progress"))
     if event.answer is not Answer.STATE or now is None or before is None:
         return None

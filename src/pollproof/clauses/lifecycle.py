@@ -20,7 +20,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.tasks.state import Account, TaskState, says_gone, surely_within_limits
+from pollproof.tasks.state import Account, TaskState, final_of, says_gone, surely_inside, surely_within_limits
 from pollproof.trace.events import TOLD, Answer, Event
 from pollproof.trace.exchange import Response
 
@@ -84,18 +84,22 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
         return None
     if event.operation.role is Role.FETCH and event.phase is not Phase.SUCCEEDED:
         return None  # a result that is not there any more is another clause's finding
+    lives = surely_inside(history, event, limits)
     if event.phase in _AT_WORK:
-        # Lost or not, what has ended is not in work again, unless the documents leave open what comes now.
-        if limits.beyond_polls == "open" and limits.polls is not None and history.polls_most >= limits.polls:
+        # What has ended is not in work again, lost or not, unless the documents leave open what comes now.
+        spent = limits.polls is not None and history.polls_most >= limits.polls
+        if not lives or (spent and limits.beyond_polls == "open"):
             return None
         return _ended(history, final, event)
     if final is not Phase.SUCCEEDED and event.phase is Phase.SUCCEEDED:
-        return _ended(history, final, event)  # nor does what has failed succeed, whatever the time
-    if history.lost is not None or not surely_within_limits(history, event, limits):
+        return _ended(history, final, event) if lives or history.lost is None else None
+    if history.lost is not None or not lives or not surely_within_limits(history, event, limits):
         return None
     failed = event.effect is Effect.FAILED or event.phase is Phase.FAILED
     if (event.phase is final and event.answer is Answer.STATE) or (final is Phase.FAILED and failed):
-        return HELD
+        return _changed(history, event) or HELD
+    if history.cancelled is not None and event.phase is Phase.CANCELLED:
+        return None  # what a client has given up need not keep its end
     broken = failed or (event.answer is Answer.STATE and event.phase is not None)
     kept = limits.polls is not None or limits.lifetime is not None
     if not broken and kept and says_gone(history, event):
@@ -103,9 +107,31 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
     return _ended(history, final, event) if broken else None
 
 
+def _changed(history: TaskState, event: Event) -> Violation | None:
+    """A final answer that is another one than before, though it means the same: by status, code or details."""
+    before = history.final
+    if before is None or event.operation.role is not Role.POLL or event.response_errors:
+        return None
+    now = final_of(event)
+    if now == before:
+        return None
+    since = () if history.terminal_number is None else (history.terminal_number,)
+    if type(now.status) is str and type(before.status) is str and now.status != before.status:
+        return Violation(f"status {before.status} (final)", f"status {now.status}", since)
+    if now.error_code is not None and before.error_code is not None and now.error_code != before.error_code:
+        return Violation(f"the error {before.error_code} (final)", f"the error {now.error_code}", since)
+    if now.details is not None and before.details is not None and now.details != before.details:
+        return Violation(f"{before.details[:60]} (final)", now.details[:60], since)
+    return None
+
+
 def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
     since = () if history.terminal_number is None else (history.terminal_number,)
-    return Violation(f"that the task, once {final.value}, stays {final.value} until it is lost", describe(event), since)
+    word = history.final.status if history.final is not None and type(history.final.status) is str else final.value
+    seen = describe(event)
+    if history.stall is not None and history.stall.is_endless:
+        seen += f" {history.stall.times} times in a row"
+    return Violation(f"status {word} (final)", seen, since)
 
 
 @Kind(
@@ -194,6 +220,28 @@ class FailsAndSucceeds(Provider):
         return super().state(operation, task, phase)
 
 
+def _failures(contract: Contract) -> list[str]:
+    """The statuses, or else the error codes, that say that a task has failed."""
+    statuses = [each.value for each in contract.statuses.values() if each.phase is Phase.FAILED and each.documented]
+    if statuses:
+        return statuses if len(statuses) > 1 else []
+    codes = [code for code, entry in contract.errors.items() if entry.effect is Effect.FAILED]
+    return codes if len(codes) > 1 else []
+
+
+class ChangesFailures(Provider):
+    """Says of a failed task at every other poll that it has failed in another way."""
+
+    def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
+        if phase is not Phase.FAILED:
+            return super().state(operation, task, phase)
+        task.seen.append("failed")
+        word = _failures(self.contract)[task.seen.count("failed") % 2]
+        if word in self.contract.statuses:
+            return self.say(operation, "failed", task, word)
+        return self.say(operation, "failed", task, "", word)
+
+
 class LostWithoutError(Provider):
     """Says that a lost task is running."""
 
@@ -212,4 +260,7 @@ def _status_order(contract: Contract, clause: Clause) -> Iterator[Fault]:
 def _terminal(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("running again after the end", ForgetsTheEnd)
     yield Fault("succeeded after it had failed", FailsAndSucceeds)
-    yield Fault("running again once it is lost", LostWithoutError)
+    if contract.limits.polls is not None and contract.limits.beyond_polls == "lost":
+        yield Fault("running again once it is lost", LostWithoutError)
+    if _failures(contract):
+        yield Fault("another failure at every poll", ChangesFailures)

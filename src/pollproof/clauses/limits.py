@@ -34,6 +34,8 @@ LATE = 0.9
 """The share of a lifetime after which a poll that is answered shows that the task was kept."""
 
 
+_AT_WORK = (Phase.WAITING, Phase.RUNNING)
+
 READS = (Role.POLL, Role.FETCH)
 """The operations that ask for a task or its result."""
 
@@ -64,10 +66,25 @@ def _judgeable(history: TaskState, event: Event) -> bool:
     return event.answer in TOLD
 
 
+def _could_show(history: TaskState, event: Event) -> bool:
+    """Whether an answer without a result shows that none is given: a task that is unfinished has none yet."""
+    if event.effect in (Effect.BUSY, Effect.BLOCKED):
+        return False
+    return event.answer is Answer.REFUSED or history.terminal is Phase.SUCCEEDED
+
+
 def _after(history: TaskState, event: Event) -> str:
     """How far the task was when the poll came, in words."""
     elapsed = event.exchange.sent - history.created_received
     return f"at poll {history.polls_most + 1}, {elapsed:.3f} s after its creation"
+
+
+def _seen(history: TaskState, event: Event) -> str:
+    """An answer in words; of one that only puts the client off, how often it came."""
+    if history.stall is None or not history.stall.is_endless:
+        return describe(event)
+    seconds = history.stall.last - history.stall.sent
+    return f"{describe(event)} {history.stall.times} times in a row over {seconds:g} s"
 
 
 def _created(history: TaskState) -> tuple[int, ...]:
@@ -115,7 +132,7 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
             return None
         return Violation(
             f"that the task answers its first {parameters.limit} polls",
-            f"{describe(event)} {_after(history, event)}",
+            f"{_seen(history, event)} {_after(history, event)}",
             _created(history),
             deadlines=kept_until(history, parameters.limits),
         )
@@ -146,7 +163,7 @@ def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Findin
             _created(history),
             deadlines=last_poll(history, parameters.limit),
         )
-    return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
+    return HELD if _could_show(history, event) else None
 
 
 @Kind(
@@ -175,7 +192,7 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
             return None
         return Violation(
             f"that the task lives for {parameters.seconds:g} s",
-            f"{describe(event)} {_after(history, event)}",
+            f"{_seen(history, event)} {_after(history, event)}",
             _created(history),
             deadlines=kept_until(history, limits),
         )
@@ -213,7 +230,7 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
             _created(history),
             deadlines=end_of_life(history, parameters.limits),
         )
-    return None if event.effect in (Effect.BUSY, Effect.BLOCKED) else HELD
+    return HELD if _could_show(history, event) else None
 
 
 @Kind(
@@ -231,9 +248,9 @@ def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Fi
     """A task that is lost never comes back."""
     if history.lost is None or event.request_errors:
         return None
-    if event.phase is Phase.SUCCEEDED:
+    if event.phase is Phase.SUCCEEDED or (history.gone and event.phase in _AT_WORK):
         return Violation("that a lost task stays lost", f"{describe(event)} {_after(history, event)}", (history.lost,))
-    return HELD if event.answer is Answer.REFUSED else None
+    return HELD if event.answer is Answer.REFUSED and event.effect not in (Effect.BUSY, Effect.BLOCKED) else None
 
 
 class ComesBack(Provider):

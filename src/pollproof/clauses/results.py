@@ -145,6 +145,8 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     individual = len(account.owners)
     if individual < MINIMUM_INDIVIDUAL_RESULTS:
         return HELD if history.result is not None and individual > 1 and not account.shared else None
+    if history.result is None and owner != history.id and not account.are_different(history.id, owner):
+        return None  # results of tasks that asked for the same may be equal
     if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:
         # Results of this provider differ from task to task, so the first one that is shared was somebody else's.
         if not account.shared:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from email.utils import parsedate_to_datetime
+
 from pollproof.trace.exchange import Exchange
 
 COARSE = 0.1
@@ -20,3 +23,17 @@ def in_words(least: float, most: float) -> str:
     if most - least >= COARSE:
         return f"{max(least, 0):g} to {most:g} s"
     return f"{most:.3f} s" if most == least else f"at most {most:.3f} s"
+
+
+def retry_seconds(value: str, date: str) -> float:
+    """The seconds that a Retry-After header asks for; infinite where it cannot be read (RFC 9110, 10.2.3).
+
+    A date is read against the date of the response.
+    """
+    text = value.strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max((parsedate_to_datetime(text) - parsedate_to_datetime(date)).total_seconds(), 0.0)
+    except (TypeError, ValueError):
+        return math.inf

@@ -7,7 +7,8 @@ from typing import Any, cast
 
 from pollproof.clauses import HELD, KINDS, Violation
 from pollproof.clauses.kinds import Finding
-from pollproof.contract.model import Clause, Contract, Operation, Role, Subject
+from pollproof.clauses.timing import retry_seconds
+from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, Subject
 from pollproof.monitor.coverage import Watch
 from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.recent_trace import RecentTrace
@@ -21,6 +22,9 @@ MAXIMUM_CONTEXT = 6
 
 MAXIMUM_VIOLATIONS = 25
 """Violations of one clause after which no shorter evidence is looked for."""
+
+LEAST_WAIT = 1.0
+"""Seconds that a client leaves a busy provider alone where nothing asks for more."""
 
 MAXIMUM_OWN = 4_096
 """Exchanges of one task that are known by number where not all of the trace is kept: the first and the last ones."""
@@ -170,6 +174,8 @@ class Monitor:
                 if len(numbers) > MAXIMUM_OWN and not self._keeps:
                     del numbers[MAXIMUM_OWN // 4 : MAXIMUM_OWN // 2]
         self._note(history, event, account)
+        if event.effect in _PUT_OFF or event.transient:
+            history = history._replace(stall=account.note_refusal(event, self._wait_after(event)))
         twice = task in account.twice
         # Of answers that were on their way at the same time nobody knows which was given first.
         unordered = exchange.sent < history.answered
@@ -192,6 +198,15 @@ class Monitor:
         if self.window is not None and self.window.is_full:
             self._let_go(self.window)
         return event
+
+    def _wait_after(self, event: Event) -> float:
+        """Seconds that a provider which is busy may ask a client to wait: documented, by its error code, or said."""
+        entry = self.reader.contract.errors.get(event.error_code or "")
+        waits = [LEAST_WAIT, self._limits.wait or 0.0, (entry.seconds if entry is not None else None) or 0.0]
+        response = event.exchange.response
+        if response is not None and "retry-after" in response.headers:
+            waits.append(retry_seconds(response.headers["retry-after"], response.headers.get("date", "")))
+        return max(waits)
 
     def _let_go(self, window: RecentTrace) -> None:
         """Forget the tasks of which nothing was heard lately, with their exchanges."""
@@ -234,6 +249,8 @@ class Monitor:
             shown = tuple(kept[place] for place in chosen)
         self.ledger.add(entry.clause.id, Evidence(violation, Slice(chosen, shown)))
 
+
+_PUT_OFF = (Effect.BUSY, Effect.BLOCKED)
 
 _STRANGER = TaskState("", None)
 """The history of a task of which nothing is known."""

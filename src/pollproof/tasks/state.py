@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pollproof.contract.model import Effect, Limits, Phase, Role
+from pollproof.contract.places import MISSING
 from pollproof.tasks.hash_set import HashSet
+from pollproof.trace.bodies import canonical
 from pollproof.trace.events import TOLD, Answer, Event, task_key
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange
 
@@ -28,7 +31,45 @@ HARDLY = 0.02
 AT_ONCE = 10
 """Questions in a row, each within `HURRY` of the answer before, that are no hot loop yet."""
 
+ENDLESS_COUNT = 3
+ENDLESS_SECONDS = 60.0
+"""Refusals of one request as busy, and the seconds over which they came, from which on busy is not an excuse."""
+
+MAXIMUM_STALLS = 1_000
+"""Requests that were refused as busy and are kept: the last ones."""
+
+INSTANT = 0.001
+"""Seconds by which a wait may fall short of what it should be, for clocks that count in parts of seconds."""
+
 _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
+
+
+class Final(NamedTuple):
+    """A final answer by value: the provider's status, its error code, and what a task that failed says besides."""
+
+    status: Any
+    error_code: str | None
+    details: str | None
+
+
+class Stall(NamedTuple):
+    """One request that was refused as busy again and again, each time after the wait that the provider may ask for.
+
+    `times` refusals came of requests that were sent from `sent` to `last`; `first` and `number` are the first and the
+    last exchange. `wait` is how many seconds the last one may ask a client to leave the provider alone.
+    """
+
+    times: int
+    first: int
+    number: int
+    sent: float
+    last: float
+    wait: float
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether that is no patience any more that can be asked of a client."""
+        return self.times >= ENDLESS_COUNT and self.last - self.sent >= ENDLESS_SECONDS
 
 
 class TaskState(NamedTuple):
@@ -39,6 +80,11 @@ class TaskState(NamedTuple):
     task is gone, `unclear` once an unfinished task was answered with an error that no document lists. Numbers of
     exchanges are places in the trace. `last_number` and `last_sent` are of the last poll that was answered,
     `first_number` and `first_sent` of the first one, with `gaps` waits between the two.
+
+    `gone` tells that an error has shown the loss. `final` is the first final poll by value: status, error code and, of
+    a task that has not succeeded, what stands where its result would. `cancelled` is the exchange that cancelled it.
+    `shown` is the body of the first poll that was answered with a state. `stall` is what the provider has put off until
+    now; it is set while an exchange is judged, and never kept.
 
     `last_precision` is the precision of `last_sent`, `answered` the time at which all answers so far were there.
     `pending_sent` is when the last poll left that found the task unfinished, `ended_received` when the answer came
@@ -75,6 +121,11 @@ class TaskState(NamedTuple):
     first_number: int | None = None
     first_sent: float = UNKNOWN_TIME
     gaps: int = 0
+    gone: bool = False
+    final: Final | None = None
+    cancelled: int | None = None
+    shown: Any = None
+    stall: Stall | None = None
 
 
 _history = partial(tuple.__new__, TaskState)
@@ -160,16 +211,25 @@ def surely_beyond_polls(history: TaskState, limits: Limits) -> bool:
 def says_gone(history: TaskState, event: Event) -> bool:
     """Whether a well-formed poll is turned away as if there were no such task.
 
-    A busy or blocked provider says nothing of the task; a code that no document lists may be a way to fail,
-    unless the task had succeeded; a task that has failed may be forgotten.
+    A busy or blocked provider says nothing of the task, unless it is so for ever; a code that no document lists may be
+    a way to fail, unless the task had succeeded; a task that has failed, or was cancelled, may be forgotten.
     """
+    if history.cancelled is not None:
+        return False
+    endless = history.stall is not None and history.stall.is_endless
     if event.operation.role is Role.FETCH:
-        if history.terminal is not Phase.SUCCEEDED or event.effect in (Effect.BUSY, Effect.BLOCKED):
+        if history.terminal is not Phase.SUCCEEDED or endless:
+            return endless and history.terminal is not Phase.FAILED
+        if event.effect in (Effect.BUSY, Effect.BLOCKED):
             return False
         if event.response_errors and event.answer is Answer.STATE:
             return False  # something is there; that it has the wrong form is another finding
         return event.answer in TOLD and event.phase is not Phase.SUCCEEDED
-    if event.answer is not Answer.REFUSED or history.terminal is Phase.FAILED:
+    if history.terminal is Phase.FAILED:
+        return False
+    if endless:
+        return True
+    if event.answer is not Answer.REFUSED:
         return False
     if event.effect in (Effect.LOST, Effect.REFUSED):
         return True
@@ -197,9 +257,20 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
             lost = history.lost
             if lost is None and history.terminal is Phase.SUCCEEDED and surely_outside(history, event, limits):
                 lost = event.number if says_gone(history, event) else None
+            if event.operation.role is Role.CANCEL and event.answer is Answer.STATE and history.cancelled is None:
+                history = history._replace(cancelled=event.number)
             answered = _later(history.answered, event.exchange)
-            return _fold_state(history._replace(lost=lost, last_number=event.number, answered=answered), event)
+            gone = history.gone or (lost is not None and event.answer is Answer.REFUSED)
+            history = history._replace(lost=lost, gone=gone, last_number=event.number, answered=answered)
+            return _fold_state(history, event)
     return _fold_poll(history, event, limits)
+
+
+def final_of(event: Event) -> Final:
+    """The final answer of a poll by value."""
+    failed = event.phase is not Phase.SUCCEEDED
+    details = canonical(event.result) if failed and event.result is not MISSING and event.result is not None else None
+    return Final(event.status, event.error_code, details)
 
 
 def _later(answered: float, exchange: Exchange) -> float:
@@ -275,13 +346,22 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
         first_number,
         first_sent,
         gaps,
+        gone,
+        final,
+        cancelled,
+        shown,
+        _,
     ) = history
     if answer is Answer.STATE:
         if lost is None and surely_beyond_polls(history, limits) and phase is not Phase.SUCCEEDED:
             lost = event.number
         polls_least += 1
         last_final = False
+        if shown is None:
+            shown = event.response
         if phase is not None:
+            if final is None and phase.terminal:
+                final = final_of(event)
             last_final = phase.terminal
             if terminal is None:
                 last_phase, phase_number = phase, event.number
@@ -298,6 +378,8 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
         if effect is Effect.UNCLEAR and terminal is None and unclear is None:
             unclear = event.number
         if effect is Effect.FAILED:
+            if final is None:
+                final = final_of(event)
             if terminal is None:
                 terminal, terminal_number = Phase.FAILED, event.number
                 ended_received = exchange.received
@@ -305,8 +387,10 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
             beyond = surely_beyond_polls(history, limits) or surely_outside(history, event, limits)
             if effect is Effect.LOST or (beyond and effect not in (Effect.BUSY, Effect.BLOCKED)):
                 lost = event.number
+                gone = True
         elif lost is None and effect is Effect.LOST and limits.polls is None and limits.lifetime is None:
             lost = event.number
+            gone = True
     elif answer is Answer.NONE:
         last_final = True  # nothing was answered, so there is no answer to wait after
     if lost is None and answer is Answer.STATE and phase is not Phase.SUCCEEDED:
@@ -349,6 +433,11 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
             first_number,
             first_sent,
             gaps,
+            gone,
+            final,
+            cancelled,
+            shown,
+            None,
         )
     )
 
@@ -366,14 +455,16 @@ class Account:
     """
 
     __slots__ = (
-        "_rounded",
+        "_ids",
         "_spent",
         "last_batch",
         "last_created",
+        "last_received",
         "owners",
         "remember",
         "shared",
         "spends",
+        "stalls",
         "streaks",
         "tasks",
         "twice",
@@ -396,7 +487,9 @@ class Account:
         self.owners: dict[str, str] = {}
         self.shared: list[tuple[int, str, str]] = []
         self.twice: set[str] = set()
-        self._rounded: dict[float, str] = {}
+        self._ids: dict[float, str] = {}
+        self.stalls: dict[tuple[str, Any], Stall] = {}
+        self.last_received = UNKNOWN_TIME
 
     def result_number(self, task: str) -> int | None:
         """The exchange in which a task first showed its result."""
@@ -404,13 +497,43 @@ class Account:
         return None if history is None else history.result_number
 
     def rounded_like(self, raw: Any) -> TaskState | None:
-        """The task whose id is this one to a language without 64-bit integers."""
+        """The task whose id became this one in a language without 64-bit integers; None for an id of its own.
+
+        Ids near to each other round to the same number: only that number itself, as such a language writes it, tells
+        that an id was rounded.
+        """
         rounded = _rounded(task_key(raw))
-        return None if rounded is None else self.tasks.get(self._rounded.get(rounded, ""))
+        if rounded is None or (type(raw) is not float and task_key(raw) not in _written(rounded)):
+            return None
+        return self.tasks.get(self._ids.get(rounded, ""))
 
     def has_forgotten(self, task: str | None) -> bool:
         """Whether a creation gave this id to a task of which no more than that is known."""
         return task is not None and task in self._spent
+
+    def note_refusal(self, event: Event, wait: float) -> Stall:
+        """Take in that a request was refused as busy, and ask of the next one a wait of that many seconds.
+
+        It counts only where the client has left the provider alone for the wait that the last refusal asked for.
+        """
+        key, exchange = streak_key(event), event.exchange
+        before = self.stalls.pop(key, None)
+        sent = exchange.sent
+        if before is not None and sent - self.last_received >= before.wait - INSTANT:
+            stall = Stall(before.times + 1, before.first, event.number, before.sent, sent, wait)
+        else:
+            stall = Stall(1, event.number, event.number, sent, sent, wait)
+        if len(self.stalls) >= MAXIMUM_STALLS:
+            del self.stalls[next(iter(self.stalls))]
+        self.stalls[key] = stall
+        return stall
+
+    def are_different(self, one: str, other: str) -> bool:
+        """Whether two tasks surely are about different things: their creations are known, and are not the same."""
+        first, second = self.tasks.get(one), self.tasks.get(other)
+        if first is None or second is None or first.asked is None or second.asked is None:
+            return False
+        return first.asked is not second.asked and bool(first.asked != second.asked)
 
     def note_creation(self, event: Event) -> None:
         """Remember an id that a creation gives although an earlier task has it."""
@@ -423,6 +546,9 @@ class Account:
         """Take one more event in; the tasks that were forgotten for it, mostly none."""
         if self.watches:
             self._watch(event)
+        self.last_received = event.exchange.received
+        if self.stalls and event.answer is Answer.STATE:
+            self.stalls.pop(streak_key(event), None)
         if event.operation.role is Role.BATCH:
             self._fold_batch(event)
             return self._forget()
@@ -446,7 +572,7 @@ class Account:
             self._note_id(after)
         if after.result is not None and before.result is None and after.result_number is not None and not after.inline:
             owner = self.owners.setdefault(after.result, task)
-            if owner != task and len(self.shared) < MAXIMUM_SHARED:
+            if owner != task and len(self.shared) < MAXIMUM_SHARED and self.are_different(task, owner):
                 self.shared.append((after.result_number, task, owner))
         return self._forget()
 
@@ -478,7 +604,7 @@ class Account:
         self.last_created = history.created
         rounded = _rounded(history.id)
         if rounded is not None:
-            self._rounded[rounded] = history.id
+            self._ids[rounded] = history.id
 
     def _forget(self) -> Sequence[str]:
         if self.remember is None or len(self.tasks) <= self.remember:
@@ -499,8 +625,8 @@ class Account:
         if self.spends and history.created is not None:
             self._spent.add(task)
         rounded = _rounded(task)
-        if rounded is not None and self._rounded.get(rounded) == task:
-            del self._rounded[rounded]
+        if rounded is not None and self._ids.get(rounded) == task:
+            del self._ids[rounded]
         if history.result is not None and self.owners.get(history.result) == task:
             del self.owners[history.result]
 
@@ -513,7 +639,7 @@ class Account:
     def _fold_batch(self, event: Event) -> None:
         if not event.probe and not event.request_errors:
             self.last_batch = event
-        for member in event.members:
+        for place, member in enumerate(event.members):
             if member.task is None:
                 continue
             if member.task in self.tasks or self.has_forgotten(member.task):
@@ -526,8 +652,27 @@ class Account:
                     created_sent=event.exchange.sent,
                     created_received=event.exchange.received,
                     answered=event.exchange.received - event.exchange.precision,
+                    asked=_asked_for(event, place),
                 )
                 self._note_id(self.tasks[member.task])
+
+
+def _asked_for(event: Event, place: int) -> Any:
+    """What a batch asks for in one of its tasks: its body, with one entry in place of the array; None if unknown."""
+    request = event.request
+    if type(request) is not dict:
+        return None
+    arrays = [name for name, value in request.items() if type(value) is list and len(value) == len(event.members)]
+    if len(arrays) != 1:
+        return None
+    return {**request, arrays[0]: request[arrays[0]][place]}
+
+
+def _written(rounded: float) -> tuple[str, ...]:
+    """A rounded id as languages write it: with all digits, or with as few as tell it from its neighbours."""
+    if not math.isfinite(rounded):
+        return ()
+    return str(int(rounded)), f"{Decimal(repr(rounded)):f}".removesuffix(".0"), repr(rounded)
 
 
 def _rounded(key: str | None) -> float | None:
