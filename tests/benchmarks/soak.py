@@ -70,13 +70,13 @@ def lives(session: Session) -> Iterator[None]:
         for _ in range(12):
             session.advance(session.wait)
             for handle in handles:
-                session.look(handle)
+                session.read(handle)
         for handle in handles[:1]:
             for _ in range(polls if number % 50 else 20 * polls):  # now and then far beyond all limits
                 session.poll(handle)
         session.advance(lifetime + 1.0)
         for handle in handles:
-            session.look(handle)
+            session.read(handle)
         session.strangers = 0  # which are counted so that nobody is banned
         session.probe_unknown(contract.task_id["unknown"][0])
         session.probe_credential(session.poll_operation, {"task_id": handles[0].id}, session.wrong_credentials()[0])

@@ -367,3 +367,15 @@ def test_serve_on_a_port_in_use() -> None:
         port = taken.getsockname()[1]
         said = usage_error(pollproof("serve", "capsolver", "--port", str(port), "--for", "5s"))
     assert f"port {port} cannot be used" in said
+
+
+def test_a_step_of_github_actions_prints_annotations(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tape = Path(__file__).parents[2] / "cassettes" / "capsolver" / "bad" / "capsolver.poll.terminal.yaml"
+    command = [sys.executable, "-m", "pollproof", "check", "capsolver", str(tape), "-q"]
+    plain = subprocess.run(command, capture_output=True, text=True, check=False)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    annotated = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (plain.returncode, annotated.returncode) == (1, 1)
+    assert "::error " not in plain.stdout
+    assert "::error file=" in annotated.stdout
+    assert "capsolver.poll.terminal (MUST)" in annotated.stdout

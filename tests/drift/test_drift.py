@@ -77,7 +77,7 @@ class Visit:
             if (event.phase is not None and event.phase.terminal) or event.effect in (Effect.FAILED, Effect.LOST):
                 break
         session.advance(session.wait)
-        session.look(handle)
+        session.read(handle)
         return handle
 
     def solve_all(self, tasks: int) -> None:
@@ -124,7 +124,7 @@ class Visit:
             assert handle is not None
             for seconds in (lifetime / 2, lifetime / 4, lifetime):
                 self.session.advance(seconds)
-                self.session.look(handle)
+                self.session.read(handle)
 
     def visit(self, tasks: int) -> list[Recorded]:
         self.solve_all(tasks)

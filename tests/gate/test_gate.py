@@ -25,6 +25,7 @@ from pollproof.clauses.timing import in_words
 from pollproof.cli.main import cli
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
+from pollproof.gate import bounds
 from pollproof.gate import run as gate_run
 from pollproof.gate.clocks import DOUBT, MOST, RealClock, span
 from pollproof.gate.run import Gate, Gating, judge
@@ -382,8 +383,9 @@ def patient(pause: float, patience: float, name: str, **more: Any) -> Gating:
 def test_a_client_with_much_patience_is_told_from_one_that_never_ends(
     pause: float, patience: float, name: str, guilty: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate_run, "MAXIMUM_REQUESTS", 30)
-    monkeypatch.setattr(gate_run, "MAXIMUM_AFTERWARDS", 30)
+    monkeypatch.setattr(bounds, "EVIDENT", 20)
+    monkeypatch.setattr(bounds, "UNENDING", 30)
+    monkeypatch.setattr(bounds, "MAXIMUM_AFTERWARDS", 30)
     gating = patient(pause, patience, name)
     assert {entry.clause.id for entry in gating.ledger.violated()} == {f"decodo.client.{word}" for word in guilty}
     assert gating.complete
@@ -412,7 +414,9 @@ def test_a_client_may_try_for_hours_to_create_a_task() -> None:
 
 
 def test_a_client_with_much_patience_is_no_more_than_not_judged_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_run, "MAXIMUM_REQUESTS", 6)
+    monkeypatch.setattr(bounds, "EVIDENT", 3)
+    monkeypatch.setattr(bounds, "UNENDING", 3)
+    monkeypatch.setattr(bounds, "MAXIMUM_REAL", 6)
     short = replace(scenarios(DECODO)[0], settings=Settings(solving=0.3))
     never = replace(next(each for each in scenarios(DECODO) if each.name == "never-ready"), seconds=1.0)
     command = (sys.executable, "-c", PATIENT, "0.12", "inf")

@@ -12,7 +12,9 @@ import pytest
 import xmlschema
 from jsonschema import Draft7Validator
 
+from pollproof.report.code_quality import code_quality_of
 from pollproof.report.document import Document, unfinished
+from pollproof.report.github_annotations import annotations_of
 from pollproof.report.html import html_of
 from pollproof.report.html.timeline_svg import drawing_of
 from pollproof.report.junit import junit_of
@@ -306,3 +308,34 @@ def test_a_report_of_an_older_version_is_shown_without_what_it_lacks() -> None:
             (clause["violation"] or {}).pop(name, None)
     for view in (html_of, markdown_of, junit_of, sarif_of):
         assert CLAUSE in view([valid(document)])
+
+
+# ------------------------------------------------------------------------------------ views of CI systems
+
+
+@pytest.mark.parametrize("documents", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_annotations_are_single_lines_that_nothing_foreign_can_end(documents: list[Document]) -> None:
+    lines = annotations_of(documents).splitlines()
+    assert all(re.fullmatch(r"::(error|warning|notice) [^:\n]*::[^\n\r]+", line) for line in lines)
+    broken = [clause for document in documents for clause in document["clauses"] if clause["violation"]]
+    assert len(lines) >= min(len(broken), 1)
+
+
+def test_a_violated_must_is_an_error_of_the_job_and_a_passed_run_has_no_annotation() -> None:
+    (line,) = annotations_of([violated()]).splitlines()
+    assert line.startswith(f"::error title={CLAUSE} (MUST)::")
+    assert "Expected " in line
+    assert annotations_of([passed()]) == ""
+    assert annotations_of([unfinished(passed())]).startswith("::warning ")
+
+
+@pytest.mark.parametrize("documents", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_code_quality_has_an_issue_with_a_place_for_each_violation(documents: list[Document]) -> None:
+    issues = json.loads(code_quality_of(documents))
+    broken = [clause["id"] for document in documents for clause in document["clauses"] if clause["violation"]]
+    assert [issue["check_name"] for issue in issues] == broken
+    for issue in issues:
+        assert issue["severity"] in ("major", "minor")
+        assert issue["location"]["path"]
+        assert issue["location"]["lines"]["begin"] >= 1
+        assert re.fullmatch(r"[0-9a-f]{64}", issue["fingerprint"])

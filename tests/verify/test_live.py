@@ -35,13 +35,12 @@ from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.live.plan_text import plan_lines
 from pollproof.verify.live.planning import planned, rehearsed
 from pollproof.verify.live.quota import Quota, QuotaSpent
-from pollproof.verify.live.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, retry_after
 from pollproof.verify.live.record import earlier
 from pollproof.verify.live.run import explore_live
 from pollproof.verify.live.session import LiveSession
 from pollproof.verify.live.settings import with_skew
-from pollproof.verify.live.walks import WALKS
 from pollproof.verify.options import OptionError, command, plan_from
+from pollproof.verify.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, retry_after
 from pollproof.verify.run import Exploring, beginning
 from pollproof.verify.target_clocks import BudgetSpent
 from tests.independent import serving as independent
@@ -124,23 +123,23 @@ class TestBeforeAnythingIsSent:
         assert "to-the-end-of-life      5 requests      1 task       5 min" in done.stdout
         assert "together about 22 requests, 5 tasks, 6 min" in done.stdout
         assert "at most 200 requests, 5 tasks, 10 min; it costs about 0.01, and 0.01 at most" in done.stdout
-        assert "not run without --destructive: 'past-the-end-of-life' asks for a task whose lifetime" in done.stdout
+        assert "not run without --destructive: 'to-the-end-of-life' requests a task whose lifetime" in done.stdout
         assert not list(Path().iterdir())
 
     def test_what_does_not_fit_the_limits_is_left_out_with_what_would_let_it(self) -> None:
         plan = plan_from("capsolver", base_url="https://api.example.com", live=True, max_requests=10, budget="60s")
         intended = planned(plan)
-        assert [step.walk.name for step in intended.steps] == ["one-task", "answered-at-once"]
+        assert [step.walk.name for step in intended.steps] == ["one-after-another", "answered-at-once"]
         told = "\n".join(plan_lines(plan, intended))
-        assert "'two-at-once' goes beyond the limits; --max-requests 17 would let it" in told
+        assert "'side-by-side' goes beyond the limits; --max-requests 17 would let it" in told
         assert "'to-the-end-of-life' goes beyond the limits; --max-requests 12 would let it" in told
 
     def test_who_asks_about_one_clause_pays_for_one_walk(self) -> None:
         options: dict[str, Any] = {"base_url": "https://api.example.com", "live": True, "destructive": True}
         for clause, walk in (
             ("capsolver.poll.lifetime-served", ["to-the-end-of-life"]),
-            ("capsolver.poll.lifetime-ended", ["past-the-end-of-life"]),
-            ("capsolver.poll.terminal", ["one-task"]),
+            ("capsolver.poll.lifetime-ended", ["to-the-end-of-life"]),
+            ("capsolver.poll.terminal", ["one-after-another"]),
             ("capsolver.poll.error-is-final", []),
         ):
             intended = planned(plan_from("capsolver", keyword=clause, **options))
@@ -212,7 +211,7 @@ class TestPace:
             ledger = Ledger(clauses_of(contract, Subject.PROVIDER))
             lawfully = False
             for step in rehearsed(mutant.provider(), ledger):
-                lawfully = lawfully or (not step.walk.breaks and ledger[mutant.clause.id].violations > 0)
+                lawfully = lawfully or (not step.permitted and ledger[mutant.clause.id].violations > 0)
             found["lawful"] += lawfully
             found["all"] += ledger[mutant.clause.id].violations > 0
             own = {mutant.clause.id, *mutant.companions}
@@ -330,9 +329,22 @@ class TestLimits:
         assert "capsolver.poll.budget-ended" in idle
         assert destructive.ledger["capsolver.poll.budget-ended"].exercised > 0
 
-    def test_lawful_walks_come_before_those_that_break_rules(self) -> None:
-        breaks = [bool(walk.breaks) for walk in WALKS]
-        assert breaks == sorted(breaks)
+    def test_walks_that_break_no_rule_come_before_those_that_do(self) -> None:
+        options: dict[str, Any] = {"destructive": True, **LARGE}
+        plan = plan_from("decodo", base_url="https://api.example.com", live=True, callback_url="http://x/", **options)
+        permitted = [step.permitted for step in planned(plan).steps]
+        assert any(permitted)
+        assert permitted == sorted(permitted)
+
+    @pytest.mark.parametrize(("budget", "whole"), [("900s", True), ("340s", False)])
+    def test_the_part_of_a_walk_that_breaks_no_rule_is_made_where_the_whole_does_not_fit(
+        self, budget: str, whole: bool
+    ) -> None:
+        plan = plan_from(
+            "capsolver", base_url="https://api.example.com", live=True, destructive=True, budget=budget, max_requests=50
+        )
+        steps = {step.walk.name: step for step in planned(plan).steps}
+        assert steps["to-the-end-of-life"].permitted is whole
 
 
 class TestClockSkew:
@@ -448,9 +460,9 @@ class TestAfterAnInterruption:
             assert f"all that was done is kept in {record}; --resume goes on with it" in told
         assert len(held.exchanges) in (10, 11)
         assert held.requests == 11
-        assert held.walks == {"one-task"}
+        assert held.walks == {"one-after-another"}
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "by the record these walks were made, and are not made again: one-task\n" in done.stdout
+        assert "by the record these walks were made, and are not made again: one-after-another\n" in done.stdout
         whole = json.loads(Path("run.json").read_text())
         assert whole["complete"] is True
         assert whole["exchanges"] == len(held.exchanges) + len(asked) - before
@@ -513,7 +525,7 @@ def test_pytest_on_the_contracts_makes_live_runs_too() -> None:
         )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "not run without --destructive: 'turned-away'" in done.stdout
-    assert "# walk two-at-once ended" in Path("run.yaml").read_text()
+    assert "# walk side-by-side ended" in Path("run.yaml").read_text()
 
 
 def test_workers_do_not_share_an_account() -> None:

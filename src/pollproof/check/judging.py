@@ -158,6 +158,8 @@ class _Judge:
                 problem = f"the probe {recorded.exchange.probe!r:.40} is none of the contract"
                 raise RecordingError(recorded.file, f"interaction {recorded.number}", problem)
             event = monitor.observe(recorded.exchange)
+            if tally.unrecorded or not recorded.exchange.recorded:
+                monitor.account.whole = False  # a creation may be among what was not recorded
             if len(tasks) >= REMEMBERED:
                 monitor.account.whole = False  # an id that nobody gave may be one that was forgotten
             if event is not None:

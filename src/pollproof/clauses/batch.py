@@ -50,7 +50,7 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
     parameters=Entries,
     scope="account",
     ordered=False,
-    walks=("all-at-once",),
+    walks=("batches",),
 )
 def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
     """A batch gives one task for each entry, in their order, each with an id of its own."""

@@ -181,7 +181,10 @@ def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> F
 @Kind("no-poll-after-final", subjects=CLIENT, exercised="a client that polls a task to its end")
 def no_poll_after_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client does not poll again once it has the final answer."""
-    final = history.terminal_number if history.terminal_number is not None else history.lost
+    # A task that the provider has kept for too long is lost for the provider's clauses; its client was not told so.
+    final = history.terminal_number
+    if final is None and history.last_final:
+        final = history.lost
     if final is not None:
         return Violation("no poll after the final answer", "another poll", (final,))
     return HELD if event.phase is not None and event.phase.terminal else None

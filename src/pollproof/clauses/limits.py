@@ -173,10 +173,7 @@ def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Findin
     parameters=Lifetime,
     timed=True,
     sides=_sides_of_lifetime_served,
-    walks=(
-        "to-the-end-of-life",
-        "to-the-end-after-completion",
-    ),
+    walks=("to-the-end-of-life",),
 )
 def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """A task is there until its lifetime ends."""
@@ -212,10 +209,7 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
     timed=True,
     sides=_sides_of_lifetime_ended,
     shows_loss=True,
-    walks=(
-        "to-the-end-of-life",
-        "to-the-end-after-completion",
-    ),
+    walks=("to-the-end-of-life",),
 )
 def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """After its lifetime a task gives no result."""

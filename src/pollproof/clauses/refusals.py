@@ -103,7 +103,7 @@ def _sides_of_accepted(contract: Contract, clause: Clause) -> Iterator[Side]:
     sides=_sides_of_accepted,
     walks=(
         "one-after-another",
-        "all-at-once",
+        "batches",
         "called-back",
     ),
 )

@@ -116,6 +116,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         print_baseline(console, document)
         print_summary(console, document, strict=options["strict"])
     reports.write(document)
+    reports.annotate(document)
     baselines.write([document])
     raise SystemExit(_status(document, paths))
 

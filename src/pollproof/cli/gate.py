@@ -113,6 +113,7 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     else:
         click.echo(f"error: {document['error']}", err=True)
     reports.write(document)
+    reports.annotate(document)
     baselines.write([document])
     raise SystemExit(outcome_of(document).status)
 

@@ -366,6 +366,7 @@ def _report(
     print_baseline(console, whole)
     print_summary(console, whole, strict=options["strict"])
     reports.write(whole)
+    reports.annotate(whole)
     baselines.write(ordered)
     return outcome_of(whole).status
 

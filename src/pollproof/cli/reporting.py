@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -28,6 +29,8 @@ FORMATS: Mapping[str, str] = {
     "markdown": "it as Markdown, short enough for a pull request",
     "junit": "it as JUnit XML",
     "sarif": "it as SARIF 2.1.0, for code scanning",
+    "gitlab": "it as GitLab Code Quality",
+    "github": "it as GitHub annotations",
 }
 """The formats of reports: the option of each, and what it writes."""
 
@@ -94,6 +97,11 @@ class Reports:
                     problems.append(refusal(file, error))
         if problems:
             raise click.UsageError("; ".join(problems))
+
+    def annotate(self, *documents: Document) -> None:
+        """Print the annotations of a job where the command runs as a step of GitHub Actions."""
+        if os.environ.get("GITHUB_ACTIONS") == "true" and "github" not in self.files:
+            click.echo(_rendered("github", documents), nl=False, file=self.stream)
 
     def unfinished(self, document: Callable[[], Document]) -> Unfinished:
         """Begin a run: from now on the files say that it is incomplete, until `write` replaces them."""

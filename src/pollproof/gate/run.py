@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pollproof.contract.model import Clause, Contract, Level, Subject
 from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.gate.bounds import BEYOND, Bounds, End
 from pollproof.gate.callbacks import Caller
 from pollproof.gate.clocks import GateClock, RealClock
 from pollproof.gate.scenario import Expects, Scenario
@@ -33,24 +34,6 @@ TIMEOUT = 60.0
 
 BUDGET = 120.0
 """Real seconds that may be waited in all scenarios together where the command does not obey the leaping clock."""
-
-MAXIMUM_REQUESTS = 5_000
-"""Requests of one scenario after which its time is put forward, to see whether the command ever ends."""
-
-MAXIMUM_AFTERWARDS = 500
-"""Further requests after which it does not: no task that was ever made is there any more."""
-
-MAXIMUM_IN_VAIN = 1_000
-"""Requests in a row that got errors or nothing after which the command is ended: it asks without end."""
-
-DAY = 86_400.0
-"""Seconds of a scenario after which the command is ended where there is no task, or nothing limits its life."""
-
-BEYOND = 1.5
-"""How much longer than a task lives, and than a scenario takes, the command may go on in virtual time."""
-
-MARGIN = 600.0
-"""Seconds of virtual time that are added to that."""
 
 AT_ONCE = 2.0
 """Seconds that a client must have waited before it shows whether its waits are leapt over."""
@@ -83,7 +66,8 @@ class Gate:
 class ScenarioResult:
     """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
 
-    `undecided` says why its end was not judged: only its requests were. `unused` says that the scenario is about what
+    `undecided` says why its end was not judged: only its requests were. `cut_short` says that the command was ended
+    because an earlier scenario had proved that it does not end. `unused` says that the scenario is about what
     the command does not know, so that nothing was judged. `keys` are those that it has shown.
     """
 
@@ -95,6 +79,7 @@ class ScenarioResult:
     virtual: float = 0.0
     reason: str = ""
     undecided: str = ""
+    cut_short: str = ""
     unused: str = ""
     keys: frozenset[str] = frozenset()
 
@@ -110,7 +95,8 @@ class ScenarioResult:
 class Gating:
     """What came of a run: every scenario, and one ledger of them all. `clock` says in words which clock judged.
 
-    `keys` are those that the command has shown, which may be real ones.
+    `keys` are those that the command has shown, which may be real ones. `endless` are the situations in which a
+    scenario has shown that the command does not end.
     """
 
     gate: Gate
@@ -124,6 +110,7 @@ class Gating:
     complete: bool = True
     seconds: float = 0.0
     keys: set[str] = field(default_factory=set)
+    endless: set[str] = field(default_factory=set)
 
 
 Progress = Callable[[str, int, int], None]
@@ -187,7 +174,7 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
         if reason:
             result.played.append(ScenarioResult(scenario, Ledger(clauses), reason=reason))
             continue
-        played = play(gate, scenario, clauses, leaps=result.leaps)
+        played = play(gate, scenario, clauses, leaps=result.leaps, endless=result.endless)
         if not result.leaps and played.ended is not None:
             left -= played.ended.seconds
         result.played.append(played)
@@ -262,7 +249,7 @@ class _Probe:
 
 
 def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
-    performed = _perform(gate, smoke, leaps=leaps)
+    performed = _perform(gate, smoke, clauses_of(gate.contract, Subject.CLIENT), set(), leaps=leaps)
     ended, server, clock = performed.ended, performed.server, performed.clock
     reader = Reader(gate.contract)
     monitor = Monitor(reader, clauses_of(gate.contract, Subject.CLIENT))
@@ -347,43 +334,66 @@ def _form(shown: str, template: str) -> str:
 # -------------------------------------------------------------------------------------------- one scenario
 
 
-def play(gate: Gate, scenario: Scenario, clauses: Iterable[Clause], *, leaps: bool) -> ScenarioResult:
-    """Let the command meet one scenario, and judge what it did. Raises `CannotStart`."""
-    performed = _perform(gate, scenario, leaps=leaps)
+def play(
+    gate: Gate, scenario: Scenario, clauses: Sequence[Clause], *, leaps: bool, endless: set[str] | None = None
+) -> ScenarioResult:
+    """Let the command meet one scenario, and judge what it did. Raises `CannotStart`.
+
+    `endless` are the situations in which it is known not to end; the scenario adds what it shows.
+    """
+    performed = _perform(gate, scenario, clauses, set() if endless is None else endless, leaps=leaps)
     ended, outcome = performed.ended, performed.outcome
     monitor = Monitor(Reader(gate.contract), clauses)
     trace = performed.trace()
     events = [monitor.observe(exchange) for exchange in trace]
-    keys = frozenset(in_exchanges(gate.contract, trace))
+    result = ScenarioResult(
+        scenario,
+        monitor.ledger,
+        ended,
+        exchanges=len(trace),
+        virtual=performed.virtual,
+        keys=frozenset(in_exchanges(gate.contract, trace)),
+    )
     if scenario.needs is not None and not any(event and event.operation.role is scenario.needs for event in events):
-        unused = f"the command never used what this is about ({scenario.needs.value})"
-        return ScenarioResult(
-            scenario, Ledger(clauses), ended, None, len(trace), performed.virtual, unused=unused, keys=keys
-        )
+        result.unused = f"the command never used what this is about ({scenario.needs.value})"
+        result.ledger = Ledger(clauses)
+        return result
     # A client that has broken another rule may have lost its task by that, which is said there.
     guilty = bool(monitor.ledger.violated(Level.MUST))
     promised = scenario.expects is Expects.SUCCESS and performed.moment is None and not guilty
-    outcome = outcome._replace(promised=promised, excused=guilty)
-    undecided = ""
-    if ended.cut:
-        # How long that is for a client depends on the machine, so it does not show that the client never gives up.
-        undecided = f"the command was {ended.words} (--timeout)"
-    elif performed.excessive and not monitor.ledger.violations:
-        undecided = f"the command was {ended.words}, and its time cannot be put forward"
+    result.outcome = outcome = outcome._replace(promised=promised, excused=guilty)
+    result.undecided = _undecided(performed, monitor.ledger)
+    if performed.end is End.KNOWN:
+        result.cut_short = "the command was ended early: an earlier scenario had shown that it does not end"
+    elif result.undecided or performed.end in (End.PROVED, End.EXCESSIVE):
+        pass  # its requests alone are judged
     elif performed.moment is None or not outcome.succeeded:
         end = max((exchange.received for exchange in trace), default=0.0)
         monitor.observe(outcome_exchange(outcome, end))
-    return ScenarioResult(
-        scenario, monitor.ledger, ended, outcome, len(trace), performed.virtual, undecided=undecided, keys=keys
-    )
+    return result
+
+
+def _undecided(performed: _Performed, ledger: Ledger) -> str:
+    """Why the end of a command proves nothing about it; empty where it does."""
+    ended = performed.ended
+    if ended.cut:
+        # How long that is for a client depends on the machine, so it does not show that the client never gives up.
+        return f"the command was {ended.words} (--timeout)"
+    if performed.server.exceeded:
+        return f"the command {performed.server.exceeded}, more than the gate takes"
+    if ended.stopped is not None and performed.end is None:
+        return f"the command {ended.words}, more than the gate takes"
+    if performed.end is End.EXCESSIVE and not ledger.violations:
+        return f"the command was {ended.words}, and its time cannot be put forward"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Performed:
     """One run of the command.
 
-    `moment` is when its time was put forward, what came later shows no more than whether it ends. `excessive` tells
-    that it was ended because of the number of its requests, for its time could not be put forward.
+    `moment` is when its time was put forward, what came later shows no more than whether it ends. `end` says why it was
+    ended by the bounds of the scenario (None: it was not).
     """
 
     ended: Ended
@@ -392,7 +402,7 @@ class _Performed:
     clock: GateClock
     virtual: float
     moment: float | None
-    excessive: bool
+    end: End | None
 
     def trace(self) -> list[Exchange]:
         """What is to be judged."""
@@ -400,7 +410,9 @@ class _Performed:
         return trace if self.moment is None else [each for each in trace if each.received <= self.moment]
 
 
-def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
+def _perform(
+    gate: Gate, scenario: Scenario, clauses: Sequence[Clause], endless: set[str], *, leaps: bool
+) -> _Performed:
     contract = gate.contract
     opened: AbstractContextManager[GateClock] = LeapClock() if leaps else nullcontext(RealClock())
     with opened as clock:
@@ -419,7 +431,7 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
                 "NO_PROXY": "*",
                 "no_proxy": "*",
             }
-            bounds = _Bounds(server, clock, provider, leaps=leaps)
+            bounds = Bounds(server, clock, provider, clauses, endless, leaps=leaps)
             ended = run(
                 gate.command,
                 clock.environment(base),
@@ -434,55 +446,4 @@ def _perform(gate: Gate, scenario: Scenario, *, leaps: bool) -> _Performed:
             ended=ended.words,
             alive=ended.stopped is not None,
         )
-    return _Performed(ended, server, outcome, clock, virtual, bounds.moment, bounds.excessive)
-
-
-def longest(provider: StagedProvider) -> float:
-    """Seconds of virtual time after which the command is ended: any lawful client has long ended by itself.
-
-    No document says for how long a client may try to create a task, so before there is one it has longer.
-    """
-    lifetime = provider.contract.limits.lifetime if provider.order else None
-    return max(lifetime or DAY, provider.scenario.seconds) * BEYOND + MARGIN
-
-
-class _Bounds:
-    """When a command is ended that does not end by itself."""
-
-    def __init__(self, server: GateServer, clock: GateClock, provider: StagedProvider, *, leaps: bool) -> None:
-        self._server = server
-        self._clock = clock
-        self._provider = provider
-        self._leaps = leaps
-        self._began = clock.now()
-        self._most = MAXIMUM_REQUESTS
-        self._forward = 0.0
-        self.moment: float | None = None
-        self.excessive = False
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds of the clock since the command was started."""
-        return self._clock.now() - self._began
-
-    def reason(self) -> str | None:
-        """Why the command is to be ended now; None where it is not."""
-        elapsed = self.elapsed
-        if elapsed > longest(self._provider) + self._forward:
-            return f"still running after {elapsed:.0f} s"
-        if self._server.in_vain > MAXIMUM_IN_VAIN:
-            return f"still asking after {MAXIMUM_IN_VAIN} requests in vain"
-        if self._server.count <= self._most:
-            return None
-        if self._leaps and self.moment is None:
-            self._put_forward()
-            return None
-        self.excessive = self.moment is None
-        return f"still asking after {self._server.count} requests and {elapsed:.0f} s"
-
-    def _put_forward(self) -> None:
-        """Let the time go by in which any client gives up: one that only counts its requests has few left."""
-        self._most = self._server.count + MAXIMUM_AFTERWARDS
-        self.moment = self._clock.now()
-        self._forward = longest(self._provider)
-        self._server.put_forward(self._forward)
+    return _Performed(ended, server, outcome, clock, virtual, bounds.moment, bounds.end)

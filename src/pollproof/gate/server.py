@@ -70,9 +70,12 @@ class GateServer:
         self._answering = 0
         self._bytes = 0
         self._settled = threading.Condition(self._lock)
+        self._forward = 0.0
+        self.moment: float | None = None
+        """When the time was put forward; None where it was not."""
         self.contacts = 0
-        self.in_vain = 0
-        """How many of the last requests in a row got an HTTP error or no answer."""
+        self.exceeded = ""
+        """Which bound of the server the client went beyond, as the rest of a sentence about it."""
         self.elsewhere: list[str] = []
         """What came besides, in words: other paths, and what is no HTTP."""
 
@@ -103,7 +106,8 @@ class GateServer:
                 stream, (_, port) = self._listener.accept()
                 if len(self._connections) >= MAXIMUM_CONNECTIONS:
                     stream.close()
-                    self._tell(f"opened more than {MAXIMUM_CONNECTIONS} connections at a time")
+                    self.exceeded = f"opened more than {MAXIMUM_CONNECTIONS} connections at a time"
+                    self._tell(self.exceeded)
                     continue
                 threading.Thread(target=self._converse, args=(stream, port), daemon=True).start()
 
@@ -133,10 +137,21 @@ class GateServer:
             return min([since + IDLE - now for since in self._idle.values()], default=IDLE)
 
     def put_forward(self, seconds: float) -> None:
-        """Let that much time pass at once, in which no connection is taken for an idle one."""
+        """Let that much time pass at once after the next answer, while the client waits for none.
+
+        In that time no connection is taken for an idle one.
+        """
         with self._lock:
-            self._clock.advance(seconds)
+            self._forward = seconds
+
+    def _put_forward(self, stream: socket.socket, moment: float) -> None:
+        """Put the time forward, unless the client has a request under way: its own time limit would end that."""
+        with self._lock:
+            if self._answering > 1 or select.select([stream, self._listener], [], [], 0)[0]:
+                return
+            self._clock.advance(self._forward)
             self._idle = dict.fromkeys(self._idle, self._clock.now())
+            self.moment, self._forward = moment, 0.0
 
     def close(self) -> None:
         """End all connections and take no more."""
@@ -212,6 +227,7 @@ class GateServer:
         with self._lock:
             self._bytes += count
             if self._bytes > MAXIMUM_KEPT:
+                self.exceeded = f"sent more than {MAXIMUM_KEPT // 1024 // 1024} MiB in one scenario"
                 raise Malformed(413, f"more than {MAXIMUM_KEPT // 1024 // 1024} MiB in all")
 
     def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
@@ -231,12 +247,13 @@ class GateServer:
         # The client may have the answer, and ask again, before this thread runs on: the answer is there from now on.
         received = self._clock.now()
         failure = self._send(stream, asked, reply) if waited else GONE
+        if self._forward:
+            self._put_forward(stream, received)
         response = reply.response if failure is None else None
         exchange = Exchange(request, response, sent, received, failure, None, precision, leapt)
         with self._lock:
             self._answered = received
             self._kept.append(exchange)
-            self.in_vain = self.in_vain + 1 if response is None or response.status >= 400 else 0
         return asked.keeps and failure is None and reply.manner is Manner.WHOLE
 
     def _delay(self, stream: socket.socket, port: int, reply: Reply, hold: Hold) -> bool:

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from pollproof.contract.model import Clause, Contract, Subject
+from pollproof.gate.bounds import BEYOND
 from pollproof.gate.decorator import DECLARED, FIXTURE, GIVEN, ClientOptions
-from pollproof.gate.run import BEYOND, Gate, Gating, ScenarioResult, play
+from pollproof.gate.run import Gate, Gating, ScenarioResult, play
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.selection import SelectionError, selected
 from pollproof.gate.tasks import TaskError, with_task
@@ -140,6 +141,7 @@ class Client:
         self.leaps, self.clock = _chosen_clock(declared.clock)
         self.left = declared.budget
         self.told = False
+        self.endless: set[str] = set()
         command = _command(item, self.name, arguments)
         self.gate = Gate(
             self.contract, command, tuple(known), known[0], declared.clock, declared.timeout, declared.budget
@@ -150,7 +152,7 @@ class Client:
         """Let the function meet a scenario; the smoke scenario is met once."""
         if scenario is self.gate.smoke and self._smoke is not None:
             return self._smoke
-        played = play(self.gate, scenario, self.clauses, leaps=self.leaps)
+        played = play(self.gate, scenario, self.clauses, leaps=self.leaps, endless=self.endless)
         if not self.leaps and played.ended is not None:
             self.left -= played.ended.seconds
         if scenario is self.gate.smoke:

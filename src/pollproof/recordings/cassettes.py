@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pollproof.recordings.encodings import BodyTooLarge, UnknownEncoding, decoded
-from pollproof.recordings.entry import OWN, Entry, Times
+from pollproof.recordings.encodings import BodyTooLarge, NotRecorded, decoded, from_base64
+from pollproof.recordings.entry import NOT_RECORDED, OWN, Entry, Times
 from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.recorded_body import MISLABELLED, read_bytes, text_bytes
 from pollproof.recordings.times import NoTime, date_times, own_times
 from pollproof.trace.bodies import TOO_MANY, has_too_many_parts, write_json
-
-NOT_RECORDED = "the body of the answer was not recorded"
-"""Why an exchange has no response although there was one: nothing can be said about a body that is not there."""
 
 
 def own_of(metadata: Any) -> Mapping[str, Any]:
@@ -45,49 +43,84 @@ class CassetteReader:
         self._whole = whole
 
     def entry(self, node: Any, number: int, row: Mapping[str, Any] | None) -> Entry:
-        """One interaction; raises `RecordingError` for what is none."""
+        """One interaction; raises `RecordingError` for one whose address cannot be told."""
         request = self._table(node, "request", number)
-        response = self._table(node, "response", number)
+        response = self._table(node, "response", number)  # missing where a file in YAML was cut, whatever its address
         method, url = request.get("method"), request.get("uri", request.get("url"))
         if not isinstance(method, str):
             raise self._refuse(number, "request.method", "must be text such as POST")
         if not isinstance(url, str):
             raise self._refuse(number, "request.uri", "must be text, the URL of the request")
-        asked_headers = self._headers(request.get("headers"), number, "request.headers")
-        told_headers = self._headers(response.get("headers"), number, "response.headers")
-        status = self._status(response, number)
-        if "content" in response and "body" not in response:  # as vcrpy before 6 wrote the answers of httpx
-            told = self._body(response["content"], number, "response.content")
-        else:
-            told = self._body(response.get("body"), number, "response.body")
-        asked = self._asked(request.get("body"), number)
-        failure = None
+        entry = Entry(number, method.upper(), url, {}, b"", None, {}, b"", own=row is not None)
+        if row is not None:
+            entry = entry._replace(whole=self._whole, inbound=row.get("inbound") in (True, "true"))
         try:
-            if "content-encoding" in told_headers:
-                told = decoded(told, told_headers["content-encoding"])
-            if "content-encoding" in asked_headers:
-                asked = decoded(asked, asked_headers["content-encoding"])
-        except BodyTooLarge:
-            raise self._refuse(number, "body", "unpacks to more than 64 MiB") from None
-        except UnknownEncoding as error:
-            failure, status = f"{NOT_RECORDED} in an encoding that is read here ({error})", None
-        if has_too_many_parts(asked):
-            raise self._refuse(number, "request.body", TOO_MANY)
-        if has_too_many_parts(told):
-            told, failure, status = b"", TOO_MANY, None
+            return self._read(entry, request, response, row)
+        except RecordingError as error:
+            return entry._replace(problem=error)
+
+    def _read(
+        self,
+        entry: Entry,
+        request: Mapping[str, Any],
+        response: Mapping[str, Any],
+        row: Mapping[str, Any] | None,
+    ) -> Entry:
+        number = entry.number
+        request_headers = self._headers(request.get("headers"), number, "request.headers")
+        response_headers = self._headers(response.get("headers"), number, "response.headers")
+        status = self._status(response, number)
+        part = "content" if "content" in response and "body" not in response else "body"  # httpx before vcrpy 6
+        mended: list[str] = []
+        body, lost = b"", None
+        try:
+            request_body = self._request_body(request.get("body"), number, mended)
+            request_body = self._decoded(request_body, request_headers, number, mended, own=True)
+            if has_too_many_parts(request_body):
+                raise self._refuse(number, "request.body", TOO_MANY)
+        except NotRecorded as error:
+            return entry._replace(skipped=f"the body of the request was not recorded: {error}")
+        try:
+            body = self._body(response.get(part), number, f"response.{part}", mended)
+            if status is not None and status not in (204, 205):
+                body = self._decoded(body, response_headers, number, mended, own=row is not None)
+            if status == 304:
+                raise NotRecorded("not modified, so it stands in an earlier response")
+            if has_too_many_parts(body):
+                raise NotRecorded(TOO_MANY)
+        except NotRecorded as error:
+            lost, body, status = str(error), b"", None
         times: Times | None = None
         probe: str | None = None
-        inbound = False
+        failure = None if lost is None else f"{NOT_RECORDED}: {lost}"
         if row is not None:
-            times, probe, inbound, failure = self._own(row, number, failure)
-        if times is None and "date" in told_headers and row is None:
-            times = date_times(told_headers["date"])
-        if failure is not None or status == 304:  # not modified: the body stands elsewhere
-            status, failure = None, failure or NOT_RECORDED
-        return Entry(
-            number, method.upper(), url, asked_headers, asked, status, told_headers, told, failure, times, probe,
-            inbound, row is not None, row is not None and self._whole,
-        )  # fmt: skip
+            times, probe, own_failure = self._own(row, number)
+            failure = own_failure or failure
+        elif "date" in response_headers:
+            times = date_times(response_headers["date"])
+        return entry._replace(
+            request_headers=request_headers,
+            request_body=request_body,
+            status=None if failure is not None else status,
+            response_headers=response_headers,
+            response_body=body,
+            failure=failure,
+            times=times,
+            probe=probe,
+            lost=lost,
+            mended=tuple(mended),
+        )
+
+    def _decoded(self, body: bytes, headers: Mapping[str, str], number: int, mended: list[str], *, own: bool) -> bytes:
+        """A body without its encodings; of a recording of our own, and of requests, what is there is all there was."""
+        try:
+            if own:
+                return decoded(body, headers.get("content-encoding", ""))
+            body, found = read_bytes(body, headers)
+        except BodyTooLarge:
+            raise self._refuse(number, "body", "unpacks to more than 64 MiB") from None
+        mended += [found] if found else []
+        return body
 
     def _refuse(self, number: int, place: str, problem: str) -> RecordingError:
         return RecordingError(self._name, f"interaction {number}, {place}", problem)
@@ -100,19 +133,17 @@ class CassetteReader:
             raise self._refuse(number, key, "is missing or no table")
         return value
 
-    def _own(
-        self, row: Mapping[str, Any], number: int, failure: str | None
-    ) -> tuple[Times | None, str | None, bool, str | None]:
+    def _own(self, row: Mapping[str, Any], number: int) -> tuple[Times | None, str | None, str | None]:
+        """The times, the probe and the failure that pollproof noted of an interaction."""
+        place = f"metadata.{OWN}.exchanges, row {number}"
         try:
             times = own_times(row)
         except NoTime as error:
-            raise RecordingError(self._name, f"metadata.{OWN}.exchanges, row {number}", str(error)) from None
-        probe, said = row.get("probe"), row.get("failure")
-        if not isinstance(probe, str | None) or not isinstance(said, str | None):
-            raise RecordingError(
-                self._name, f"metadata.{OWN}.exchanges, row {number}", "'probe' and 'failure' must be text"
-            )
-        return times, probe, row.get("inbound") in (True, "true"), said or failure
+            raise RecordingError(self._name, place, str(error)) from None
+        probe, failure = row.get("probe"), row.get("failure")
+        if not isinstance(probe, str | None) or not isinstance(failure, str | None):
+            raise RecordingError(self._name, place, "'probe' and 'failure' must be text")
+        return times, probe, failure
 
     def _status(self, response: Mapping[str, Any], number: int) -> int | None:
         found = response.get("status")
@@ -127,7 +158,7 @@ class CassetteReader:
             raise self._refuse(number, "response.status.code", "must be a number such as 200")
         return status
 
-    def _asked(self, body: Any, number: int) -> bytes:
+    def _request_body(self, body: Any, number: int, mended: list[str]) -> bytes:
         """The body of a request; vcrpy keeps what aiohttp is given as JSON unwritten, as a table or a list."""
         table = isinstance(body, dict) and not body.keys() <= {"string", "base64_string"}
         values = isinstance(body, list) and not all(isinstance(piece, str | bytes) for piece in body)
@@ -136,35 +167,38 @@ class CassetteReader:
                 return write_json(body)
             except (TypeError, ValueError, RecursionError):
                 raise self._refuse(number, "request.body", "must be text, or a JSON value") from None
-        return self._body(body, number, "request.body")
+        return self._body(body, number, "request.body", mended)
 
-    def _body(self, body: Any, number: int, place: str) -> bytes:
+    def _body(self, body: Any, number: int, place: str, mended: list[str]) -> bytes:
         if body is None:
             return b""
         if isinstance(body, dict):
             if "base64_string" in body:
-                return self._base64(body["base64_string"], number, place)
+                return self._base64(body["base64_string"], number, place, mended)
             body = body.get("string")
             if body is None:
                 return b""
             if isinstance(body, list):
                 raise self._refuse(number, f"{place}.string", "must be text")
         if isinstance(body, list):  # the pieces of a body that was an iterator
-            return b"".join(self._body(piece, number, place) for piece in body if not isinstance(piece, list | dict))
+            pieces = [piece for piece in body if not isinstance(piece, list | dict)]
+            return b"".join(self._body(piece, number, place, mended) for piece in pieces)
         if isinstance(body, str):
-            return body.encode("utf-8", "surrogatepass")
+            return text_bytes(body, mended)
         if isinstance(body, bytes):
             return body
         raise self._refuse(number, place, "must be text")
 
-    def _base64(self, text: Any, number: int, place: str) -> bytes:
-        import base64
-        import binascii
-
-        try:
-            return base64.b64decode(text)
-        except (binascii.Error, ValueError, TypeError):
-            raise self._refuse(number, place, "is no base64") from None
+    def _base64(self, text: Any, number: int, place: str, mended: list[str]) -> bytes:
+        if isinstance(text, bytes):
+            text = text.decode("latin-1")
+        if not isinstance(text, str):
+            raise self._refuse(number, place, "must be text")
+        found = from_base64(text)
+        if found is None:
+            mended.append(MISLABELLED)
+            return text.encode("utf-8", "surrogatepass")
+        return found
 
     def _headers(self, headers: Any, number: int, place: str) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -188,7 +222,7 @@ class CassetteReader:
         texts = [_text(value) for value in (values if isinstance(values, list) else [values])]
         key = _text(name).lower()
         before = [found[key]] if key in found else []
-        found[key] = ", ".join([*before, *(text for text in texts if text)])
+        found[key] = ", ".join(dict.fromkeys([*before, *(text for text in texts if text)]))  # each once
 
 
 def _text(value: Any) -> str:

@@ -1,78 +1,155 @@
-"""Content encodings of recorded bodies, undone within bounds."""
+"""Content encodings of recorded bodies, undone within bounds: by their first bytes, whatever the headers say."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import importlib
+import re
 import zlib
+from typing import Any
 
 MAXIMUM_BODY = 1 << 26
 """Bytes of a decoded body (64 MiB); a small file can hold one that unpacks to gigabytes."""
 
-
 MAXIMUM_ENCODINGS = 4
 """Encodings of one body, one in the other; there is data that unpacks to itself."""
+
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+"""The first bytes of both formats."""
+
+ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+"""The first two bytes of zlib streams; text may begin so too."""
+
+_NONE = frozenset({"", "identity", "utf-8", "none", "binary", "8bit"})
+"""Names that stand in Content-Encoding headers and encode nothing."""
+
+
+SHORTEST = 16
+"""Characters of base64 without a label; a shorter word may be what was sent."""
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]*+={0,2}")
+_DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
 
 class BodyTooLarge(ValueError):
     """A body that unpacks to more than `MAXIMUM_BODY` bytes."""
 
 
-class UnknownEncoding(ValueError):
-    """A content encoding that is not read; the text is its name."""
+class NotRecorded(ValueError):
+    """A body that the recording does not hold, or not in a form that can be read; the text says why."""
 
 
-def decoded(body: bytes, encoding: str) -> bytes:
-    """The body without its content encodings (RFC 9110, 8.4), unchanged where it is not encoded as it says.
+def decoded(body: bytes, encoding: str = "") -> bytes:
+    """The body without its content encodings (RFC 9110, 8.4).
 
-    Recorders often keep the header of a body that they have unpacked. Raises `BodyTooLarge` and `UnknownEncoding`.
+    `encoding` is the Content-Encoding header. Recorders keep it beside a body that they have unpacked, drop it from one
+    that they have not, and repeat it; so gzip, zlib and zstd are told by their first bytes, and what begins as JSON or
+    XML is not encoded. Raises `BodyTooLarge`, and `NotRecorded` for a body that does not become readable.
     """
-    names = [part.strip().lower() for part in encoding.split(",", MAXIMUM_ENCODINGS)]
-    if len(names) > MAXIMUM_ENCODINGS:
-        raise UnknownEncoding(f"more than {MAXIMUM_ENCODINGS} in each other")
-    for name in reversed(names):
-        if name in ("", "identity", "utf-8") or not body:
-            continue
-        if name in ("gzip", "x-gzip"):
-            if body[:2] == b"\x1f\x8b":
-                body = _inflated(body, 16 + zlib.MAX_WBITS)
-        elif name == "deflate":
-            body = _deflated(body)
-        elif name == "br":
-            body = _brotli(body)
-        elif _plain(body):
-            return body
-        else:
-            raise UnknownEncoding(name[:20])
-    return body
+    return unpacked(body, encoding, as_text=False)[0]
 
 
-def _plain(body: bytes) -> bool:
-    """Whether a body is what an API says without any encoding."""
-    return body[:64].lstrip()[:1] in (b"{", b"[", b"<")
+def unpacked(body: bytes, encoding: str, *, as_text: bool) -> tuple[bytes, bool]:
+    """The same, and whether it was base64, which with `as_text` is undone where JSON, XML or packed data is in it."""
+    names = [name for name in dict.fromkeys(part.strip().lower() for part in encoding.split(",")) if name not in _NONE]
+    tried: set[str] = set()
+    count, was_text = 0, False
+    while body and not is_plain(body):
+        found = _undone(body, names, tried)
+        if found is None and as_text:
+            found = _base64(body)
+            was_text = was_text or found is not None
+        if found is None:
+            break
+        body = found
+        count += 1
+        if count > MAXIMUM_ENCODINGS:
+            raise NotRecorded(f"more than {MAXIMUM_ENCODINGS} encodings in each other")
+    if names and not count and body and not is_plain(body):
+        raise NotRecorded(f"content-encoding {', '.join(names)[:40]!r} cannot be decoded")
+    return body, was_text
 
 
-def _inflated(body: bytes, window: int) -> bytes:
-    """A stream of zlib's, whole; what is no such stream stays as it is."""
+def is_plain(body: bytes) -> bool:
+    """Whether a body begins as JSON or XML does, and is text."""
+    if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"[", b"<"):
+        return False
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return b"<?xml" in body[:64]  # XML says itself in which charset it is
+    return True
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether a body begins as gzip, zlib or zstd do."""
+    return head[:2] == GZIP or head[:4] == ZSTD or head[:2] in ZLIB
+
+
+def _undone(body: bytes, names: list[str], tried: set[str]) -> bytes | None:
+    """The body without its outermost encoding; None where none is known of it. `tried` are those without a mark."""
+    if body[:2] == GZIP:
+        found = _inflated(body, 16 + zlib.MAX_WBITS)
+        if found is None:
+            raise NotRecorded("gzip data that is cut short or damaged")
+        return found
+    if body[:4] == ZSTD:
+        return _zstd(body)
+    if body[:2] in ZLIB:
+        found = _inflated(body, zlib.MAX_WBITS)
+        if found is not None:
+            return found
+    if "br" in names and "br" not in tried:
+        tried.add("br")
+        return _brotli(body)
+    if "deflate" in names and "deflate" not in tried:  # some servers leave zlib's frame out
+        tried.add("deflate")
+        return _inflated(body, -zlib.MAX_WBITS)
+    return None
+
+
+def from_base64(text: str) -> bytes | None:
+    """The bytes of base64, also of the alphabet for URLs, without padding or as a data URL; None for other text."""
+    text = "".join(text.split())
+    found = _DATA_URL.match(text)
+    if found is not None:
+        text = text[found.end() :]
+    if _BASE64.fullmatch(text) is None:
+        return None
+    text = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _base64(body: bytes) -> bytes | None:
+    """What base64 without a label stands for, where that is JSON, XML or packed data."""
+    if len(body) < SHORTEST or not body.isascii():
+        return None
+    found = from_base64(body.decode("ascii"))
+    if found is None or not (is_plain(found) or is_packed(found) or _base64(found) is not None):
+        return None
+    return found
+
+
+def _inflated(body: bytes, window: int) -> bytes | None:
+    """A stream of zlib's, whole; None where it is not one, or is cut short."""
     machine = zlib.decompressobj(window)
     try:
         found = machine.decompress(body, MAXIMUM_BODY)
         if machine.unconsumed_tail:
             raise BodyTooLarge
-        return found + machine.flush(MAXIMUM_BODY)
+        found += machine.flush(MAXIMUM_BODY)
     except zlib.error:
-        return body
+        return None
+    return found if machine.eof else None
 
 
-def _deflated(body: bytes) -> bytes:
-    if _plain(body):
-        return body
-    found = _inflated(body, zlib.MAX_WBITS)
-    return _inflated(body, -zlib.MAX_WBITS) if found is body else found  # some servers leave zlib's frame out
-
-
-def _brotli(body: bytes) -> bytes:
+def _brotli(body: bytes) -> bytes | None:
     import brotli
 
-    # It is tried on every body: what it makes of a large one begins with a bracket, as JSON does.
     machine = brotli.Decompressor()
     found = bytearray()
     try:
@@ -82,5 +159,33 @@ def _brotli(body: bytes) -> bytes:
             if len(found) > MAXIMUM_BODY:
                 raise BodyTooLarge
     except brotli.error:
-        return body
-    return bytes(found) if machine.is_finished() else body
+        return None
+    return bytes(found) if machine.is_finished() else None
+
+
+def _zstd(body: bytes) -> bytes:
+    """Unpack zstd with Python's own module (3.14) or a package that is installed for it."""
+    module: Any = None
+    for name in ("compression.zstd", "backports.zstd", "zstandard"):
+        try:
+            module = importlib.import_module(name)
+            break
+        except ImportError:
+            continue
+    if module is None:
+        raise NotRecorded("encoded as zstd, which needs Python 3.14 or the package backports.zstd")
+    try:
+        if module.__name__ == "zstandard":
+            found = bytes(module.ZstdDecompressor().decompressobj().decompress(body))
+            if len(found) > MAXIMUM_BODY:
+                raise BodyTooLarge
+            return found
+        machine = module.ZstdDecompressor()
+        found = bytes(machine.decompress(body, MAXIMUM_BODY + 1))
+    except (module.ZstdError, EOFError, MemoryError):
+        raise NotRecorded("zstd data that is cut short or damaged") from None
+    if len(found) > MAXIMUM_BODY:
+        raise BodyTooLarge
+    if not machine.eof:
+        raise NotRecorded("zstd data that is cut short or damaged")
+    return found

@@ -1,10 +1,11 @@
-"""Entries: recorded requests with their answers, as a file has them, before any contract is asked."""
+"""Entries: recorded requests with their responses, as a file has them, before any contract is looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pollproof.recordings.errors import RecordingError
 from pollproof.trace.exchange import Exchange
 
 OWN = "pollproof"
@@ -25,10 +26,14 @@ class Times(NamedTuple):
 class Entry(NamedTuple):
     """One entry of a recording. `number` is its place in the file, from 1; header names are lower-case.
 
-    Bodies are decoded: no content encoding is left. `status` is None where there is no answer, or where its body was
-    not recorded; `failure` then says why. `times` is None where the file does not tell. `probe` is what a recording
-    of pollproof's own says is deliberately wrong with the request, `inbound` that the request came from the provider
+    Bodies are decoded: no content encoding is left. `status` is None where there is no response, or where its body was
+    not recorded; `failure` then says why, and `lost` why the body was not recorded. `times` is None where the file has
+    none, `untimed` then the place and the problem of those that cannot be used. `probe` is what a recording of
+    pollproof's own says is deliberately invalid in the request, `inbound` that the request came from the provider
     (a callback), `own` that pollproof wrote the file, `whole` that such a file holds all that its client did.
+    `skipped` says why too little of the request was recorded to judge it, `problem` what is wrong with the entry:
+    both matter where the entry belongs to the contract, and nowhere else. `mended` is what was mended of its bodies,
+    `skewed` whether its Date header is far from its time.
     """
 
     number: int
@@ -45,6 +50,16 @@ class Entry(NamedTuple):
     inbound: bool = False
     own: bool = False
     whole: bool = False
+    lost: str | None = None
+    untimed: str | None = None
+    skipped: str | None = None
+    problem: RecordingError | None = None
+    mended: tuple[str, ...] = ()
+    skewed: bool = False
+
+
+NOT_RECORDED = "the response body was not recorded"
+"""Why an exchange has no response although there was one."""
 
 
 class Recorded(NamedTuple):

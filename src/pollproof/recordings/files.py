@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.foreign import BINARY
 from pollproof.recordings.remote import Remote, find_remote, is_url, open_remote
 
 Recording = Path | Remote
@@ -129,6 +130,9 @@ def is_json(stream: IO[bytes], name: str) -> bool:
         if start.removeprefix(b"\xef\xbb\xbf").strip():
             break
         stream.read(len(start))  # nothing but blanks
+    for mark, words in BINARY:
+        if start.startswith(mark):
+            raise RecordingError(name, "byte 1", words)
     if start[:4] == b"\0\0\0\0":
         raise RecordingError(name, "byte 1", "binary data; expected a cassette (YAML, JSON) or a HAR file")
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or start[1:4:2] == b"\0\0" or start[:4:2] == b"\0\0":

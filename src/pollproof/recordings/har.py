@@ -1,27 +1,35 @@
-"""HAR 1.2: the entries of browsers, mitmproxy and Playwright (http://www.softwareishard.com/blog/har-12-spec/)."""
+"""HAR 1.2 as browsers, proxies and test tools write it (http://www.softwareishard.com/blog/har-12-spec/)."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
+import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
-from pollproof.recordings.cassettes import NOT_RECORDED
-from pollproof.recordings.encodings import BodyTooLarge, UnknownEncoding, decoded
-from pollproof.recordings.entry import Entry, Times
+from pollproof.recordings.encodings import BodyTooLarge, NotRecorded
+from pollproof.recordings.entry import NOT_RECORDED, Entry, Times
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.times import NoTime, date_times, har_times
+from pollproof.recordings.recorded_body import (
+    LEFT_OUT,
+    NO_TEXT,
+    Sizes,
+    length_of,
+    read_nothing,
+    read_text,
+    size_of,
+)
+from pollproof.recordings.times import NoTime, date_times, duration, har_times, is_far, iso_seconds
 from pollproof.trace.bodies import TOO_MANY, has_too_many_parts
 
-_DECLARED = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:"[^"]*"|'[^']*')""")
-_DECLARATION = 200
-"""Bytes in which an XML declaration has room; the search takes the square of their number."""
+REQUEST_LOST = "the body of the request was not recorded"
 
+_FAILED = ("_error", "_errorText", "_failureText", "_aborted", "_canceled", "error", "errorText")
+"""Members in which recorders say that a request failed, whatever its status says."""
 
-class Unrecorded(ValueError):
-    """An entry of which too much is missing to say anything; the text says what."""
+_BODIES = ("postData", "content", "_content", "body", "_body", "_postData", "requestBody", "_requestBody")
+_TEXTS = ("text", "_text", "content", "_content", "value", "raw", "body", "data")
+"""Members in which recorders put bodies, and the texts of bodies; HAR itself has `postData`, `content` and `text`."""
 
 
 class HarReader:
@@ -31,133 +39,215 @@ class HarReader:
         self._name = name
 
     def entry(self, node: Any, number: int) -> Entry:
-        """One entry; raises `RecordingError` for what is none, `Unrecorded` for one that holds too little."""
-        request = self._table(node, "request", number)
-        response = self._table(node, "response", number)
+        """One entry; raises `RecordingError` for one whose address cannot be told."""
+        if not isinstance(node, dict):
+            raise RecordingError(self._name, f"log.entries[{number - 1}]", "must be an object")
+        request = node.get("request")
+        if not isinstance(request, dict):
+            raise self._refuse(number, "request", "is missing or not an object")
         method, url = request.get("method"), request.get("url")
         if not isinstance(method, str):
             raise self._refuse(number, "request.method", "must be text such as POST")
         if not isinstance(url, str):
             raise self._refuse(number, "request.url", "must be text")
-        status = response.get("status")
-        if isinstance(status, bool) or not isinstance(status, int) or not (status <= 0 or 100 <= status <= 999):
-            raise self._refuse(number, "response.status", "must be a number such as 200")
-        if any(node.get(key) for key in ("_fromCache", "_servedFromCache")) or response.get("_fromCache"):
-            raise Unrecorded("answered from the browser's cache")
-        asked_headers = self._headers(request.get("headers"), number, "request.headers")
-        told_headers = self._headers(response.get("headers"), number, "response.headers")
-        asked = self._asked(request, number)
-        told, failure = b"", None
-        if status <= 0:
-            failure = _words(response.get("_error") or node.get("_error")) or "no answer"
-        else:
-            found = self._told(response, status, number)
-            if found is None or status == 304:
-                failure = NOT_RECORDED
-            else:
-                told = found
+        entry = Entry(number, method.upper(), url, {}, b"", None, {}, b"")
         try:
-            if "content-encoding" in told_headers:
-                told = decoded(told, told_headers["content-encoding"])
-        except BodyTooLarge:
-            raise self._refuse(number, "response.content", "unpacks to more than 64 MiB") from None
-        except UnknownEncoding as error:
-            failure = f"{NOT_RECORDED} in an encoding that is read here ({error})"
-        if has_too_many_parts(asked):
-            raise Unrecorded(TOO_MANY)
-        if failure is None and has_too_many_parts(told):
-            told, failure = b"", TOO_MANY
-        return Entry(
-            number,
-            method.upper(),
-            url,
-            asked_headers,
-            asked,
-            None if failure is not None else status,
-            told_headers,
-            told,
-            failure,
-            self._times(node, told_headers, number),
+            return self._read(entry, node, request)
+        except RecordingError as error:
+            return entry._replace(problem=error)
+
+    def _read(self, entry: Entry, node: Mapping[str, Any], request: Mapping[str, Any]) -> Entry:
+        number = entry.number
+        response = node.get("response")
+        if response is None:
+            response = {"status": 0, "_error": "no response was recorded"}
+        if not isinstance(response, dict):
+            raise self._refuse(number, "response", "must be an object")
+        if any(each.get(key) for each in (node, response) for key in ("_fromCache", "_servedFromCache")):
+            return entry._replace(skipped="answered from the browser's cache")
+        request_headers = self._headers(request.get("headers"), number, "request.headers")
+        response_headers = self._headers(response.get("headers"), number, "response.headers")
+        mended: list[str] = []
+        try:
+            request_body, found = self._request_body(request, request_headers, number)
+        except NotRecorded:
+            return entry._replace(skipped=REQUEST_LOST, request_headers=request_headers)
+        if has_too_many_parts(request_body):
+            return entry._replace(skipped=TOO_MANY)
+        mended += [found] if found else []
+        failure = next((words for each in (response, node) for words in map(_words, _picked(each)) if words), None)
+        status = self._status(response.get("status"), number, failure)
+        body, lost = b"", None
+        if status <= 0:
+            failure = failure or "no response"
+        elif failure is None:
+            try:
+                body, found = self._response_body(response, response_headers, status, number)
+                mended += [found] if found else []
+                lost = TOO_MANY if has_too_many_parts(body) else None
+            except NotRecorded as error:
+                lost = str(error)
+            failure = None if lost is None else f"{NOT_RECORDED}: {lost}"
+        times, untimed = self._times(node, response_headers, number)
+        return entry._replace(
+            request_headers=request_headers,
+            request_body=request_body,
+            status=None if failure is not None else status,
+            response_headers=response_headers,
+            response_body=b"" if failure is not None else body,
+            failure=failure,
+            times=times,
+            lost=lost,
+            untimed=untimed,
+            mended=tuple(mended),
+            skewed=times is not None and is_far(times, response_headers.get("date")),
         )
 
     def _refuse(self, number: int, place: str, problem: str) -> RecordingError:
         return RecordingError(self._name, f"log.entries[{number - 1}].{place}", problem)
 
-    def _table(self, node: Any, key: str, number: int) -> Mapping[str, Any]:
-        if not isinstance(node, dict):
-            raise RecordingError(self._name, f"log.entries[{number - 1}]", "must be an object")
-        value = node.get(key)
-        if not isinstance(value, dict):
-            raise self._refuse(number, key, "is missing or no object")
-        return value
+    def _status(self, status: Any, number: int, failure: str | None) -> int:
+        """The status of a response, 0 where there was none."""
+        if failure is not None and not status:
+            return 0
+        if isinstance(status, str) and status.isascii() and status.isdigit() and len(status) == 3:
+            status = int(status)
+        if isinstance(status, float) and status.is_integer():
+            status = int(status)
+        if isinstance(status, bool) or not isinstance(status, int) or not (status <= 0 or 100 <= status <= 999):
+            raise self._refuse(number, "response.status", "must be a number such as 200")
+        return status
 
-    def _times(self, node: Mapping[str, Any], headers: Mapping[str, str], number: int) -> Times | None:
+    def _times(
+        self, node: Mapping[str, Any], headers: Mapping[str, str], number: int
+    ) -> tuple[Times | None, str | None]:
+        """The times of an entry, or the place and the problem of those that cannot be used."""
         started = node.get("startedDateTime")
         if started is None:
-            return date_times(headers["date"]) if "date" in headers else None
+            return (date_times(headers["date"]) if "date" in headers else None), None
+        place = "startedDateTime"
         try:
-            return har_times(started, node.get("time"))
+            sent = iso_seconds(started)
+            place = "time"
+            return har_times(sent, duration(node.get("time"))), None
         except NoTime as error:
-            raise self._refuse(number, "startedDateTime", str(error)) from None
+            return None, str(self._refuse(number, place, str(error)))
 
-    def _asked(self, request: Mapping[str, Any], number: int) -> bytes:
+    def _request_body(
+        self, request: Mapping[str, Any], headers: Mapping[str, str], number: int
+    ) -> tuple[bytes, str | None]:
+        sizes = Sizes(max(size_of(request.get("bodySize")), length_of(headers)))
         posted = request.get("postData")
-        size = request.get("bodySize")
-        if posted is None:
-            if isinstance(size, int) and size > 0:
-                raise Unrecorded("the body of the request was not recorded")
-            return b""
-        if not isinstance(posted, dict):
+        if posted is not None and not isinstance(posted, dict | str):
             raise self._refuse(number, "request.postData", "must be an object")
-        text = posted.get("text")
-        if text is None or (text == "" and ("_file" in posted or (isinstance(size, int) and size > 0))):
-            if isinstance(size, int) and size == 0:
-                return b""
-            raise Unrecorded("the body of the request was not recorded")
-        return self._bytes(text, posted.get("encoding"), number, "request.postData.text")
+        text, label = self._text(request, number, "request")
+        if text:
+            return self._bytes(text, label, headers, Sizes(), number, "request.postData.text")
+        params = posted.get("params") if isinstance(posted, dict) else None
+        if isinstance(params, list) and params:
+            return _form(params), None
+        if sizes.some or (isinstance(posted, dict) and "_file" in posted):
+            raise NotRecorded(LEFT_OUT)
+        return b"", None
 
-    def _told(self, response: Mapping[str, Any], status: int, number: int) -> bytes | None:
-        """The body of the answer, None where it was not recorded."""
+    def _response_body(
+        self, response: Mapping[str, Any], headers: Mapping[str, str], status: int, number: int
+    ) -> tuple[bytes, str | None]:
         content = response.get("content")
-        if content is None:
-            content = {}
-        if not isinstance(content, dict):
+        if content is not None and not isinstance(content, dict | str):
             raise self._refuse(number, "response.content", "must be an object")
-        text, size = content.get("text"), content.get("size")
-        if text == "" and ("_file" in content or (isinstance(size, int) and size > 0)):
-            return None  # Playwright can leave bodies out, or put them into files of their own
-        if text is not None:
-            return self._bytes(text, content.get("encoding"), number, "response.content.text")
-        if status in (204, 205) or content.get("size") == 0 or (not content and response.get("bodySize") == 0):
-            return b""
-        return None
+        if status == 304:
+            raise NotRecorded("not modified, so it stands in an earlier response")
+        about = content if isinstance(content, dict) else {}
+        wire, length, plain = size_of(response.get("bodySize")), length_of(headers), size_of(about.get("size"))
+        text, label = self._text(response, number, "response")
+        if text:
+            sizes = Sizes(length if length > 0 else wire, plain)
+            return self._bytes(text, label, headers, sizes, number, "response.content.text")
+        if status in (204, 205):
+            return b"", None
+        if "_file" in about or about.get("comment"):
+            raise NotRecorded(LEFT_OUT)
+        unpacked = size_of(about.get("compression"))
+        body = read_nothing(headers, Sizes(max(wire, length), max(plain, unpacked)))
+        if wire != 0 and length != 0:
+            raise NotRecorded(NO_TEXT)
+        return body, None
 
-    def _bytes(self, text: Any, encoding: Any, number: int, place: str) -> bytes:
-        if not isinstance(text, str):
-            raise self._refuse(number, place, "must be text")
-        if isinstance(encoding, str) and encoding.lower() == "base64":
-            try:
-                return base64.b64decode(text, validate=False)
-            except (binascii.Error, ValueError):
-                raise self._refuse(number, place, "is no base64") from None
-        body = text.encode("utf-8", "surrogatepass")
-        if body[:6].lstrip()[:2] == b"<?":  # the text was decoded, so what XML declares of its bytes is over
-            body = _DECLARED.sub(rb"\1", body[:_DECLARATION]) + body[_DECLARATION:]
-        return body
+    def _text(self, message: Mapping[str, Any], number: int, part: str) -> tuple[str, Any]:
+        """The text of a message's body and its label, empty where there is none."""
+        for name in _BODIES:
+            node = message.get(name)
+            if isinstance(node, str) and node:
+                return node, message.get("encoding")
+            if not isinstance(node, dict):
+                continue
+            for key in _TEXTS:
+                text = node.get(key)
+                if isinstance(text, dict | list) and key == "text":  # a recorder that has parsed JSON
+                    return json.dumps(text, ensure_ascii=False), None
+                if isinstance(text, str) and text:
+                    return text, node.get("encoding", node.get("_encoding"))
+                if key == "text" and text is not None and not isinstance(text, str):
+                    raise self._refuse(number, f"{part}.{name}.text", "must be text")
+        return "", None
+
+    def _bytes(
+        self, text: str, label: Any, headers: Mapping[str, str], sizes: Sizes, number: int, place: str
+    ) -> tuple[bytes, str | None]:
+        try:
+            return read_text(text, label, headers, sizes)
+        except BodyTooLarge:
+            raise self._refuse(number, place.rpartition(".")[0], "unpacks to more than 64 MiB") from None
 
     def _headers(self, headers: Any, number: int, place: str) -> dict[str, str]:
+        """Headers by their lower-case names; what a recorder repeats stands there once."""
         found: dict[str, str] = {}
         if headers is None:
             return found
+        if isinstance(headers, dict):
+            headers = [
+                {"name": name, "value": value}
+                for name, values in headers.items()
+                for value in (values if isinstance(values, list) else [values])
+            ]
         if not isinstance(headers, list):
             raise self._refuse(number, place, "must be a list")
+        repeated: dict[str, list[str]] = {}
         for header in headers:
             name, value = (header.get("name"), header.get("value")) if isinstance(header, dict) else (None, None)
+            if isinstance(value, int):
+                value = str(value)
             if isinstance(name, str) and isinstance(value, str):
                 key = name.lower()
-                found[key] = f"{found[key]}, {value}" if key in found else value
+                if key not in found:
+                    found[key] = value
+                    continue
+                values = repeated.setdefault(key, [found[key]])
+                if value not in values:
+                    values.append(value)
+                    found[key] = ", ".join(values)
         return found
 
 
-def _words(error: Any) -> str:
-    return error[:80] if isinstance(error, str) else ""
+def _picked(node: Mapping[str, Any]) -> list[Any]:
+    return [node[name] for name in _FAILED if name in node]
+
+
+def _words(error: Any) -> str | None:
+    """What a recorder says of a failure, None where it says nothing."""
+    if isinstance(error, dict):
+        error = next((each for each in error.values() if isinstance(each, str)), "the request failed" if error else "")
+    if isinstance(error, str):
+        return error[:80].strip() or None
+    if error is True:
+        return "the request failed"
+    return f"error {error}" if isinstance(error, int | float) and error else None
+
+
+def _form(params: list[Any]) -> bytes:
+    """The body of a form; or JSON, which some recorders take for the name of a form's only field."""
+    pairs = [(str(each.get("name", "")), str(each.get("value") or "")) for each in params if isinstance(each, dict)]
+    if pairs and pairs[0][0].lstrip()[:1] in ("{", "["):
+        return "&".join(name + (f"={value}" if value else "") for name, value in pairs).encode("utf-8", "replace")
+    return urlencode(pairs, errors="replace").encode()

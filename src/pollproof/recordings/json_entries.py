@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.foreign import about_list
 
 CHUNK = 1 << 18
 """Bytes read at a time."""
@@ -29,12 +30,14 @@ MAXIMUM_VALUES = 8_000_000
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
-_LISTS = {("log", "entries"): "har", ("interactions",): "cassette"}
-"""The places of the list in both formats."""
+_LISTS = {("log", "entries"): "har", ("entries",): "har", ("interactions",): "cassette"}
+"""The places of the list in both formats; some exports of single sessions leave `log` out."""
 
+MAXIMUM_KEYS = 100
+"""Keys of a document that are looked at to tell what it is."""
 
-def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"'{word}' is no JSON value")
+MAXIMUM_DIGITS = 4000
+"""Digits of a number that Python turns into one."""
 
 
 def _cut_short(text: str, error: json.JSONDecodeError) -> bool:
@@ -49,19 +52,30 @@ def _cut_short(text: str, error: json.JSONDecodeError) -> bool:
 
 
 _CUT = "the file ends in the middle; it was cut short"
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_decoder = json.JSONDecoder()
+"""NaN and infinity, which are not JSON, stand in times of some recorders: they make one value unusable, no file."""
+
+
+def _number(digits: str) -> float:
+    return int(digits) if len(digits) < MAXIMUM_DIGITS else float("nan")
+
+
+_patient = json.JSONDecoder(parse_int=_number)
+"""The same for a text with a number of so many digits that Python refuses to read it."""
 
 
 class JsonEntries:
     """Reads one file; iterating gives each entry as plain data. `format` is `har` or `cassette` once it is known.
 
-    `found` tells whether there was a list of entries at all; `metadata` is a cassette's, as far as it was read.
+    `found` tells whether there was a list of entries at all; `metadata` is a cassette's, as far as it was read. `keys`
+    are those of the document with their short texts, to tell what it is where it is not a recording.
     """
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self.format = ""
         self.metadata: Any = None
         self.found = False
+        self.keys: dict[str, Any] = {}
         self._stream = stream
         self._name = name
         self._decode = codecs.getincrementaldecoder("utf-8")("strict").decode
@@ -76,6 +90,9 @@ class JsonEntries:
         self._text = self._text.removeprefix("\ufeff")
         if self._peek() == "":
             raise RecordingError(self._name, "", "the file is empty")
+        if self._peek() == "[":
+            self._at += 1
+            raise self._refuse(about_list(None if self._peek() in ("]", "") else self._value()))
         yield from self._table(())
         if self._peek() != "":
             raise self._refuse("something follows the end of the JSON document")
@@ -131,7 +148,12 @@ class JsonEntries:
             if len(self._text) - self._at > LARGE:
                 self._weigh()
             try:
-                value, end = _decoder.raw_decode(self._text, self._at)
+                try:
+                    value, end = _decoder.raw_decode(self._text, self._at)
+                except ValueError as error:
+                    if isinstance(error, json.JSONDecodeError):
+                        raise
+                    value, end = _patient.raw_decode(self._text, self._at)
             except RecursionError:
                 raise self._refuse("nested too deeply") from None
             except json.JSONDecodeError as error:
@@ -163,7 +185,7 @@ class JsonEntries:
     def _table(self, path: tuple[str, ...]) -> Iterator[Any]:
         if self._peek() not in ("{", ""):
             what = ".".join(path) or "the document"
-            raise self._refuse(f"no recording: expected {what} to be an object with 'log' or 'interactions'")
+            raise self._refuse(f"not a recording: expected {what} to be an object with 'log' or 'interactions'")
         self._take("{")
         if self._peek() == "}":
             self._at += 1
@@ -185,6 +207,8 @@ class JsonEntries:
                 value = self._value()
                 if here == ("metadata",):
                     self.metadata = value
+                if len(path) == 0 and len(self.keys) < MAXIMUM_KEYS:
+                    self.keys[key] = value if isinstance(value, str) else ""
             if self._take(",}") == "}":
                 return
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import REFUSED_KEY, Contract, Role
-from pollproof.recordings.entry import Entry
+from pollproof.recordings.entry import Entry, Times
+from pollproof.recordings.har import REQUEST_LOST
 from pollproof.recordings.hosts import Address, address_of, domain, is_local
 from pollproof.trace.client_outcome import OUTCOME_PATH
 from pollproof.trace.events import CALLBACK_PATH
@@ -20,6 +21,9 @@ MAXIMUM_CALLBACKS = 100_000
 
 _CALLBACK_URL = re.compile(rb'"callback_?[uU]rl"\s*:\s*"((?:[^"\\]|\\.)+)"')
 
+NO_TIMES = Times(UNKNOWN_TIME, UNKNOWN_TIME)
+"""The times of an entry that has none."""
+
 ABOUT_THE_KEY = (401, 403, 407)
 """HTTP statuses with which a request is refused for its key (RFC 9110, 15.5)."""
 
@@ -29,7 +33,11 @@ class Tally:
     """What was found in recordings: entries in all, those that belong to the contract, and why others do not.
 
     `bases` are the base URLs that were judged, `elsewhere` counts other origins, `unknown` other paths below the base,
-    `unrecorded` entries of which too much is missing. `times` counts the exchanges by where their times come from.
+    `unrecorded` entries of which too much is missing. `times` counts the exchanges by where their times come from,
+    `untimed` those whose times cannot be used, by where the first of them stands and what is wrong there.
+    `responses` counts the responses that there were, `lost` those whose body was not recorded, by the reason,
+    `mended` what was mended of bodies. `backward` counts exchanges that stand behind later ones, `skewed` those
+    whose Date header is far from their time.
     """
 
     entries: int = 0
@@ -41,13 +49,25 @@ class Tally:
     times: Counter[str] = field(default_factory=Counter)
     keyless: int = 0
     refused_keys: int = 0
+    responses: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    mended: Counter[str] = field(default_factory=Counter)
+    untimed: Counter[str] = field(default_factory=Counter)
+    backward: int = 0
+    skewed: int = 0
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally."""
-        for name in ("entries", "matched", "keyless", "refused_keys"):
+        for name in ("entries", "matched", "keyless", "refused_keys", "responses", "backward", "skewed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("bases", "elsewhere", "unknown", "unrecorded", "times"):
+        for name in ("bases", "elsewhere", "unknown", "unrecorded", "times", "lost", "mended"):
             getattr(self, name).update(getattr(other, name))
+        for place, count in other.untimed.items():
+            self.note_untimed(place, count)
+
+    def note_untimed(self, place: str, count: int = 1) -> None:
+        """Count exchanges whose times cannot be used; the place of the first one stands for all."""
+        self.untimed[next(iter(self.untimed), place)] += count
 
 
 class Matcher:
@@ -88,11 +108,18 @@ class Matcher:
         self._codes = [contract.refusals.wrong_credential.encode()] if contract.refusals.wrong_credential else []
         self._keys = _Keys(contract)
         self._locate = lru_cache(maxsize=65536)(self._relative)
+        self._latest = float("-inf")
+
+    def begin_file(self) -> None:
+        """The entries that follow are of another file, whose order is its own."""
+        self._latest = float("-inf")
 
     def exchange(self, entry: Entry) -> Exchange | None:
         """The exchange that an entry is; None where it belongs to something else, which is counted."""
         tally = self.tally
         tally.entries += 1
+        if entry.problem is not None and entry.inbound:
+            raise entry.problem
         if entry.inbound and entry.url.endswith(OUTCOME_PATH):
             return self._take(entry, OUTCOME_PATH)
         if self._called_back and (entry.inbound or self._is_callback(entry)):
@@ -106,11 +133,17 @@ class Matcher:
                 tally.unknown[f"{entry.method} {urlsplit(entry.url).path}"[:80]] += 1
             return None
         base, path = found
+        known = self._base is not None or not self._elements or base in tally.bases or base.startswith(self._own.origin)
+        if entry.problem is not None and known:
+            raise entry.problem
+        if entry.skipped is not None and known:
+            tally.unrecorded[entry.skipped] += 1
+            return None
         if self._elements and not self._names_operation(entry):
             tally.unknown[f"{entry.method} without an operation of the contract"] += 1
             return None
         if not entry.request_body and not entry.own and self._lost_body(entry):
-            tally.unrecorded["the body of the request was not recorded"] += 1
+            tally.unrecorded[REQUEST_LOST] += 1
             return None
         if base not in tally.bases and len(tally.bases) >= 1000:
             base = "further addresses"
@@ -199,15 +232,31 @@ class Matcher:
             probe = REFUSED_KEY
             tally.refused_keys += 1
         times = entry.times
+        tally.mended.update(entry.mended)
+        if entry.untimed is not None:
+            tally.note_untimed(entry.untimed)
+        tally.skewed += entry.skewed
+        if entry.status is not None or entry.lost is not None:
+            tally.responses += 1
+        if entry.lost is not None:
+            tally.lost[entry.lost] += 1
+        if times is not None:
+            tally.backward += times.sent + times.precision < self._latest
+            self._latest = max(self._latest, times.sent)
         if times is None:
             tally.times["none"] += 1
-            return Exchange(
-                Request(entry.method, path, headers, body), response, UNKNOWN_TIME, UNKNOWN_TIME, entry.failure, probe
-            )
-        tally.times["date" if times.precision >= 1 else "exact"] += 1
-        sent, received, precision = times
+            times = NO_TIMES
+        else:
+            tally.times["date" if times.precision >= 1 else "exact"] += 1
         return Exchange(
-            Request(entry.method, path, headers, body), response, sent, received, entry.failure, probe, precision
+            Request(entry.method, path, headers, body),
+            response,
+            times.sent,
+            times.received,
+            entry.failure,
+            probe,
+            times.precision,
+            recorded=entry.lost is None,
         )
 
     def _refuses_key(self, response: Response) -> bool:

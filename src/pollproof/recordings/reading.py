@@ -11,7 +11,8 @@ from pollproof.recordings.cassettes import CassetteReader, own_of, own_row, rows
 from pollproof.recordings.entry import OWN, Entry, Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, is_json, opened, shown
-from pollproof.recordings.har import HarReader, Unrecorded
+from pollproof.recordings.foreign import about
+from pollproof.recordings.har import HarReader
 from pollproof.recordings.json_entries import JsonEntries
 from pollproof.recordings.matching import Matcher, Tally
 from pollproof.recordings.order import by_time, nearly_sorted
@@ -22,21 +23,21 @@ class NoRecording(RecordingError):
     """A file that is well-formed and no recording: in a folder there may be such files."""
 
 
-def entries(path: Recording, tally: Tally | None = None) -> Iterator[Entry]:
-    """All entries of a recording in the order of the file; `tally` counts those that hold too little to be one.
-
-    Raises `RecordingError`.
-    """
+def entries(path: Recording) -> Iterator[Entry]:
+    """All entries of a recording in the order of the file. Raises `RecordingError`."""
     name = shown(path)
     with opened(path) as stream:
         source = _source(stream, name)
         nodes = iter(source)
         first = list(islice(nodes, 1))
         if not source.found:
-            raise NoRecording(name, "", "no recording: neither 'interactions' (a cassette) nor 'log.entries' (HAR)")
+            known = about(source.keys, json=isinstance(source, JsonEntries))
+            problem = known or "not a recording: neither 'interactions' (a cassette) nor 'log.entries' (HAR)"
+            raise NoRecording(name, "", problem)
         whole = chain(first, nodes)
         if source.format == "har":
-            yield from _har_entries(whole, name, Tally() if tally is None else tally)
+            har = HarReader(name)
+            yield from (har.entry(node, number) for number, node in enumerate(whole, 1))
             return
         metadata = source.metadata
         if metadata is None and first:
@@ -47,18 +48,6 @@ def entries(path: Recording, tally: Tally | None = None) -> Iterator[Entry]:
 def _source(stream: IO[bytes], name: str) -> JsonEntries | YamlEntries:
     json = is_json(stream, name) and not name.removesuffix(".gz").endswith((".yaml", ".yml"))  # YAML may begin alike
     return JsonEntries(stream, name) if json else YamlEntries(stream, name)
-
-
-def _har_entries(nodes: Iterable[Any], name: str, tally: Tally) -> Iterator[Entry]:
-    har = HarReader(name)
-    for number, node in enumerate(nodes, 1):
-        try:
-            entry = har.entry(node, number)
-        except Unrecorded as error:
-            tally.entries += 1
-            tally.unrecorded[str(error)] += 1
-            continue
-        yield entry
 
 
 def _cassette_entries(nodes: Iterable[Any], name: str, metadata: Any) -> Iterator[Entry]:
@@ -141,7 +130,8 @@ def exchanges(
     matcher = Matcher(contract, tally, base_url, callbacks)
     for path in paths:
         name = shown(path)
-        for entry in entries(path, tally):
+        matcher.begin_file()
+        for entry in entries(path):
             exchange = matcher.exchange(entry)
             if exchange is not None:
                 yield Recorded(name, entry.number, exchange, entry.whole)

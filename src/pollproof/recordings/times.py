@@ -23,6 +23,9 @@ DATE_PRECISION = 1.0
 MILLISECOND = 0.001
 """HAR writes its times in milliseconds."""
 
+FAR, LONGEST_ANSWER = 300.0, 600.0
+"""Seconds by which honest clocks differ at most, and that a response takes at most."""
+
 _DATE = re.compile(r"\w{3}, (\d\d \w{3} \d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60) GMT", re.ASCII)
 _LONGEST_DATE = 100
 """Characters of a Date header that is looked at more closely."""
@@ -45,14 +48,18 @@ def iso_seconds(value: Any) -> float:
         raise NoTime("expected a date and time such as 2026-01-31T12:00:00.000Z") from None
 
 
-def har_times(started: Any, took: Any) -> Times:
-    """The times of a HAR entry: `startedDateTime`, and `time` in milliseconds (-1: not known). Raises `NoTime`."""
-    sent = iso_seconds(started)
+def duration(took: Any) -> float:
+    """The seconds that a HAR entry took, of its `time` in milliseconds (-1 or null: NaN). Raises `NoTime`."""
     if took is None or took == -1:
-        return Times(sent, math.nan, MILLISECOND)
+        return math.nan
     if isinstance(took, bool) or not isinstance(took, (int, float)) or not 0 <= took <= LONGEST * 1000:
-        raise NoTime("expected a number of milliseconds in 'time'")
-    return Times(sent, sent + took / 1000 + MILLISECOND, MILLISECOND)
+        raise NoTime("expected a number of milliseconds")
+    return took / 1000
+
+
+def har_times(sent: float, took: float) -> Times:
+    """The times of a HAR entry that was sent then and took so many seconds (NaN: not known)."""
+    return Times(sent, sent + took + MILLISECOND, MILLISECOND)
 
 
 @lru_cache(maxsize=1024)
@@ -86,6 +93,12 @@ def date_times(header: str) -> Times | None:
     if seconds is None:
         return None
     return Times(seconds, seconds + DATE_PRECISION, DATE_PRECISION)
+
+
+def is_far(times: Times, date: str | None) -> bool:
+    """Whether a Date header is so far from a recorded time that one of both clocks is wrong."""
+    said = date_times(date) if date else None
+    return said is not None and not -FAR < said.sent - times.sent < FAR + LONGEST_ANSWER
 
 
 def own_times(row: Any) -> Times | None:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.foreign import OLD_VCRPY
+from pollproof.recordings.json_entries import MAXIMUM_KEYS
 from pollproof.recordings.yaml_guards import Anchors, GuardedStream, TooMuch
 
 MAXIMUM_DEPTH = 100
@@ -54,6 +56,7 @@ class YamlEntries:
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self.metadata: Any = None
         self.found = False
+        self.keys: dict[str, Any] = {}
         self._stream = GuardedStream(stream)
         self._name = name
         self._anchors = Anchors()
@@ -106,7 +109,7 @@ class YamlEntries:
         self._stream.begun()
         root = get()
         if isinstance(root, SequenceStartEvent):
-            raise self._refuse(root, "a list; a cassette of vcrpy before 1.0 cannot be read, record it anew")
+            raise self._refuse(root, OLD_VCRPY)
         if not isinstance(root, MappingStartEvent):
             raise self._refuse(root, "no cassette: expected a mapping with 'interactions'")
         while not isinstance(event := get(), MappingEndEvent):
@@ -117,6 +120,8 @@ class YamlEntries:
                 value = self._node(get, event)
                 if key == "metadata":
                     self.metadata = value
+                if len(self.keys) < MAXIMUM_KEYS:
+                    self.keys[key] = value if isinstance(value, str) else ""
                 continue
             if self.found:
                 raise self._refuse(event, "'interactions' is there twice")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pollproof.check.judging import REMEMBERED, Checking
 from pollproof.clauses import KINDS
-from pollproof.contract.model import Clause, Contract, Role
+from pollproof.contract.model import Clause, Contract, Role, Subject
 from pollproof.monitor.ledger import Ledger
 from pollproof.report.coverage import coverage_of
 from pollproof.report.document import Document, clauses_of, decided, observe, only
@@ -64,6 +64,12 @@ def document_of_check(
             "polls_without_creation": checking.orphans,
             "requests_without_key": tally.keyless,
             "requests_refused_for_key": tally.refused_keys,
+            "responses": tally.responses,
+            "bodies_not_recorded": dict(tally.lost),
+            "bodies_mended": dict(tally.mended),
+            "unusable_times": dict(tally.untimed),
+            "out_of_order": tally.backward,
+            "clock_differs": tally.skewed,
         },
     }
     document = explained(document if clauses is None else only(document, clauses), contract)
@@ -94,9 +100,23 @@ def decided_of_check(document: Document, *, strict: bool, require_all: bool, req
     """The document with its outcome; `required` are the clauses that must have been exercised."""
     decision = decided(document, strict=strict, require_all=require_all)
     idle = {clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"}
-    if idle.intersection(required) and decision["outcome"] == "passed":
+    unread = _are_all_lost(document["recordings"])
+    if (idle.intersection(required) or unread) and decision["outcome"] == "passed":
         decision["outcome"] = "inconclusive"
     return decision
+
+
+def _are_all_lost(recordings: Mapping[str, Any]) -> bool:
+    """Whether there were responses, and the body of none was recorded."""
+    responses: int = recordings.get("responses", 0)
+    lost: int = sum(recordings.get("bodies_not_recorded", {}).values())
+    return 0 < responses == lost
+
+
+def lost_bodies(recordings: Mapping[str, Any]) -> str:
+    """How many response bodies were not recorded, in words; empty where all were."""
+    lost = sum(recordings.get("bodies_not_recorded", {}).values())
+    return f"{lost} of {recordings['responses']} response bodies were not recorded" if lost else ""
 
 
 def clock_of(times: Mapping[str, int]) -> str:
@@ -125,6 +145,8 @@ def reason(clause: Clause, contract: Contract, recordings: Mapping[str, Any]) ->
     if not any(recordings["roles"].get(role.value) for role in roles):
         what = " or ".join(_NAMES.get(role, role.value) for role in roles)
         return f"no {what} was recorded"
+    if _are_all_lost(recordings) and clause.subject is Subject.PROVIDER:
+        return "it needs a response body, and none was recorded"
     if kind.timed and not (times.get("exact") or times.get("date")):
         return "it needs times, and the recording has none"
     if kind.timed and not times.get("exact"):
@@ -156,6 +178,11 @@ def notes(contract: Contract, recordings: Mapping[str, Any]) -> list[str]:
         told.append(f"skipped, no operation of the contract: {_counted(recordings['other_paths'])}")
     for why, count in sorted(recordings["not_recorded"].items()):
         told.append(f"skipped, {why}: {count}")
+    if lost := lost_bodies(recordings):
+        told.append(f"{lost}, and nothing is judged by them: {_counted(recordings['bodies_not_recorded'])}")
+    for what, count in sorted(recordings.get("bodies_mended", {}).items()):
+        told.append(f"bodies {what}: {count}")
+    told += _about_times(recordings)
     if recordings["ignored"]:
         told.append(f"no recordings: {_several(recordings['ignored'], 'files')}")
     timeless = times.get("none", 0)
@@ -181,6 +208,26 @@ def notes(contract: Contract, recordings: Mapping[str, Any]) -> list[str]:
         )
     if judged > REMEMBERED:
         told.append(f"at most {REMEMBERED:,} tasks are kept in mind at a time")
+    return told
+
+
+def _about_times(recordings: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the times of recordings, and what follows from it."""
+    told = []
+    unusable = recordings.get("unusable_times", {})
+    if unusable:
+        count, place = sum(unusable.values()), next(iter(unusable))
+        several = (
+            "1 exchange has no usable time and is" if count == 1 else f"{count} exchanges have no usable time and are"
+        )
+        told.append(f"{several} judged by the order alone; first at {place}")
+    if recordings.get("out_of_order"):
+        told.append(f"put into order of time: {recordings['out_of_order']} exchanges stand behind later ones")
+    if recordings.get("clock_differs"):
+        told.append(
+            f"the Date headers of {recordings['clock_differs']} exchanges are more than five minutes away from the "
+            "recorded times, so one of both clocks is wrong; the recorded times are judged"
+        )
     return told
 
 

@@ -42,11 +42,25 @@ def _sarif(documents: Sequence[Document]) -> str:
     return sarif_of(documents)
 
 
+def _github(documents: Sequence[Document]) -> str:
+    from pollproof.report.github_annotations import annotations_of
+
+    return annotations_of(documents)
+
+
+def _gitlab(documents: Sequence[Document]) -> str:
+    from pollproof.report.code_quality import code_quality_of
+
+    return code_quality_of(documents)
+
+
 VIEWS: Mapping[str, View] = {
     "json": json_of,
     "html": _html,
     "markdown": _markdown,
     "junit": _junit,
     "sarif": _sarif,
+    "gitlab": _gitlab,
+    "github": _github,
 }
 """The formats by name."""

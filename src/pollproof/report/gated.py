@@ -86,7 +86,7 @@ def _scenario(played: ScenarioResult, redactor: Redactor) -> Document:
         "text": scenario.text,
         "expects": scenario.expects.value,
         "run": ended is not None,
-        "reason": redactor.text(played.reason or played.unused) or None,
+        "reason": redactor.text(played.reason or played.unused or played.cut_short) or None,
         "ended": None if ended is None else redactor.text(ended.words),
         "status": None if ended is None else ended.status,
         "as_expected": played.as_expected,

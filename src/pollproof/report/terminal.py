@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pollproof.report.checked import lost_bodies
 from pollproof.report.coverage import SORTS, name_of, unseen
 from pollproof.report.timeline import lines
 
@@ -158,10 +159,12 @@ def print_summary(console: Console, document: Mapping[str, Any], *, strict: bool
     if warnings and not strict:
         words[1] += f" ({warnings} as warning)"
     style = {"passed": "bold green", "violated": "bold red"}.get(document["outcome"], "bold yellow")
+    lost = lost_bodies(document.get("recordings", {}))
     console.print()
     console.print(
         Text(document["outcome"].upper(), style=style)
         + Text(
             f": {', '.join(words)}; {document['exchanges']} exchanges, {_how(document)}, {document['seconds']:.1f} s"
+            + (f"; {lost}" if lost else "")
         )
     )

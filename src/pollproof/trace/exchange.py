@@ -35,7 +35,8 @@ class Exchange(NamedTuple):
     `failure` says why there is no response. `probe` names what is deliberately wrong with the request
     (`unknown-task`, `wrong-credential`, `missing-field`, `malformed`); None for a request that means it.
     `leapt` is over how many seconds of waiting the clock of the client had leapt when the request came, since the trace
-    began (UNKNOWN_TIME where it does not leap).
+    began (UNKNOWN_TIME where it does not leap). `recorded` is false where there was a response that a recording does
+    not hold: what the client saw is then not known.
     """
 
     request: Request
@@ -46,6 +47,7 @@ class Exchange(NamedTuple):
     probe: str | None = None
     precision: float = 0.0
     leapt: float = UNKNOWN_TIME
+    recorded: bool = True
 
 
 Trace = Sequence[Exchange]

@@ -114,7 +114,7 @@ class Exploring:
     """What came of exploring: the ledger, figures, and why it ended early if it did.
 
     `not_run` has the clauses that were left out by intent, each with the reason; `live` is what a report says of a live
-    run, empty for others.
+    run, empty for others. `unreached` names the walks that ended without what they must see at least once.
     """
 
     plan: Plan
@@ -127,6 +127,7 @@ class Exploring:
     notes: list[str] = field(default_factory=list)
     solving: list[tuple[float, float]] = field(default_factory=list)
     statuses: set[str] = field(default_factory=set)
+    unreached: list[str] = field(default_factory=list)
     error: str | None = None
     complete: bool = True
     clock: str = "virtual"
@@ -200,7 +201,7 @@ def join(result: Exploring, part: Exploring) -> None:
     result.ledger.absorb(part.ledger)
     for name in ("exchanges", "examples", "moves", "seconds"):
         setattr(result, name, getattr(result, name) + getattr(part, name))
-    for name in ("walks", "notes", "solving"):
+    for name in ("walks", "notes", "solving", "unreached"):
         getattr(result, name).extend(getattr(part, name))
     result.statuses |= part.statuses
     result.error = result.error or part.error
@@ -359,9 +360,12 @@ def _walk(session: Session, result: Exploring, stage: list[str], granted: float,
         if walk.last is not last or not walk.applies(session.contract):
             continue
         stage[0] = walk.name.replace("-", " ")
+        session.reached = set()
         try:
             walk.run(session)
             result.walks.append(walk.name)
+            missed = [fact for fact in walk.reaches if fact not in session.reached]
+            result.unreached += [f"the walk '{walk.name}' did not reach {fact}" for fact in missed]
         except DeadlineExceeded:
             result.complete = False
             result.notes.append(

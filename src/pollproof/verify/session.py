@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
@@ -49,6 +50,9 @@ MAXIMUM_IDENTIFIER = 10_000
 """Characters of an id with which a task is asked for; no provider has a hundredth of them."""
 
 
+SUCCESS = "a task that succeeded"
+"""What nearly every walk must reach."""
+
 Key = TypeVar("Key")
 
 
@@ -74,8 +78,13 @@ class Handle:
 class Session:
     """Creates and polls tasks on a target. `observed` is called after each exchange (for progress).
 
-    A `patient` session goes on however often the target does not answer.
+    A `patient` session goes on however often the target does not answer. One with a real provider is `frugal`: walks
+    then take few requests and tasks; without being `permitted` they break none of the provider's rules. What walks
+    have reached is kept in `reached`.
     """
+
+    frugal = False
+    permitted = True
 
     def __init__(
         self,
@@ -102,6 +111,7 @@ class Session:
         self.end = FOREVER
         self.patient = False
         self.statuses: set[str] = set()
+        self.reached: set[str] = set()
         self._observed = observed
         self._failures = 0
         self._transient = 0
@@ -208,6 +218,14 @@ class Session:
             return event, Handle(event.raw_task, event.task, kind)
         return event, None
 
+    def begin(self) -> Handle | None:
+        """A new task of the kinds that must be polled for, taken in turn; tried again after a busy answer."""
+        for _ in range(3):
+            event, handle = self.create(self.kinds[self.created % len(self.kinds)])
+            if handle is not None or not self.pause_if_told(event):
+                return handle
+        return None
+
     def _creation(self, kind: TaskKind) -> Request:
         """The next creation of a kind: examples that begin with a fresh target create the same tasks again."""
         key = kind.name, self.created + 1
@@ -236,8 +254,8 @@ class Session:
             return None
         return self.send(self.about(self.cancel_operation, handle))
 
-    def look(self, handle: Handle) -> Event:
-        """Poll a task, and ask for its result where that is an operation of its own; the event of the poll."""
+    def read(self, handle: Handle) -> Event:
+        """Poll a task, and fetch its result where that is an operation of its own; the event of the poll."""
         event = self.poll(handle)
         self.fetch(handle)
         return event
@@ -357,9 +375,21 @@ class Session:
             self.clock.advance(seconds)
             self.hear()
 
+    def rest(self) -> None:
+        """Let the documented wait pass before more polls; a session that keeps a pace does so by itself."""
+        self.advance(self.wait)
+
+    def hurrying(self, hurried: bool) -> contextlib.AbstractContextManager[None]:
+        """A context in which polls may come faster than is documented (they may anyway where no pace is kept)."""
+        return contextlib.nullcontext()
+
+    def reach(self, fact: str) -> None:
+        """Note that something was seen that a walk must see."""
+        self.reached.add(fact)
+
     @property
     def wait(self) -> float:
-        """Seconds between two polls of a lawful client (one where nothing is documented)."""
+        """Seconds between two polls of a conforming client (1 where nothing is documented)."""
         return self.contract.limits.wait or 1.0
 
     def pause_if_told(self, event: Event) -> bool:
@@ -382,6 +412,8 @@ class Session:
         while True:
             event = self.poll(handle)
             if event.phase is not None and event.phase.terminal:
+                if event.phase is Phase.SUCCEEDED:
+                    self.reach(SUCCESS)
                 return event.phase
             if event.effect is Effect.FAILED:
                 return Phase.FAILED

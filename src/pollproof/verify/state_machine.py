@@ -25,7 +25,7 @@ from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.verify.determinism import from_seed_alone
 from pollproof.verify.session import DeadlineExceeded, Handle, Session, TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
-from pollproof.verify.walks import edge, until_age
+from pollproof.verify.walks.steps import edge, until_age
 
 MOVES = 50
 """Moves in one example: long examples are twice as cheap a move as short ones."""
@@ -141,7 +141,7 @@ class Actions:
     def poll_all(self, number: int) -> None:
         for handle in self.handles[-SLOTS:]:
             if self._may_poll(handle, 1):
-                self.session.look(handle)
+                self.session.read(handle)
 
     def burst(self, number: int) -> None:
         handle = self.pick(number)
@@ -157,7 +157,7 @@ class Actions:
         limits = self.session.contract.limits
         if handle is not None and limits.lifetime is not None and self._may_poll(handle, 1):
             until_age(self.session, handle, limits.lifetime + offset)
-            self.session.look(handle)
+            self.session.read(handle)
 
     def before_end(self, number: int) -> None:
         self._beside_end(number, -self.session.contract.limits.lifetime_slack - edge(self.session))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pollproof.clock import VirtualClock
@@ -21,6 +23,9 @@ SOLVING = 5.0
 
 PATIENCE = 120.0
 """Seconds after which a lawful client may have lost its patience, where no document limits the life of a task."""
+
+UNLIMITED = 10**9
+"""Polls that a task is answered where no limit is to end it."""
 
 LAWFUL = "A client asks again after a while, or gives up and says so."
 """What a client does after an answer that says nothing about its task."""
@@ -58,6 +63,9 @@ class Catalogue:
         """A scenario of an ordinary task, unless `more` says otherwise; its answers look as the documents show them."""
         settings = more.pop("settings", Settings(solving=SOLVING))
         seconds = more.pop("seconds", (settings.solving or 0.0) + 2 * self.wait)
+        if expects is Expects.FAILURE and settings.lifetime is None:
+            # The provider must not end the client's loop: the task stays as it is beyond every documented limit.
+            settings = replace(settings, lifetime=math.inf, polls=UNLIMITED)
         changes = (*self.samples, *more.pop("changes", ()))
         return Scenario(name, text, expects, more.pop("kind", self.kind), seconds, settings, changes, **more)
 

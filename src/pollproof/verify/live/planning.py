@@ -16,7 +16,7 @@ from pollproof.trace.events import reader_of
 from pollproof.verify.callbacks import EmbeddedCallbacks
 from pollproof.verify.live.quota import Quota
 from pollproof.verify.live.session import LiveSession
-from pollproof.verify.live.walks import WALKS, LiveWalk
+from pollproof.verify.walks import WALKS, Walk
 
 if TYPE_CHECKING:
     from pollproof.verify.live.settings import Live
@@ -30,10 +30,12 @@ SOLVING = 10.0
 class Step:
     """A walk of a live run: requests, tasks and seconds that it takes about, and the clauses that it exercises.
 
-    `skipped` says why it is not made, empty where it is.
+    `permitted` tells whether the part that breaks the provider's rules belongs to it. `skipped` says why it is not
+    made, empty where it is.
     """
 
-    walk: LiveWalk
+    walk: Walk
+    permitted: bool
     requests: int
     tasks: int
     seconds: float
@@ -89,25 +91,27 @@ def planned(plan: Plan) -> LivePlan:
     idle: tuple[Step, ...] = ()
     if live.only:
         steps, idle = _only(steps, live)
-    covered = {step.walk.covers for step in steps} if live.destructive else set()
     chosen: list[Step] = []
     left: list[Step] = []
-    # What another walk does as well comes after it: it is made where that one is not.
-    for step in sorted(steps, key=lambda step: step.walk.name in covered):
-        if any(step.walk.name == other.walk.covers for other in chosen):
+    # The part of a walk that breaks no rule comes after the whole of it: it is made where that is not.
+    for step in sorted(steps, key=lambda step: live.destructive and bool(step.walk.breaks) and not step.permitted):
+        if any(step.walk is other.walk for other in chosen):
+            if step.permitted:
+                left.append(replace(step, skipped=_why_not(step, plan, live, [])))
             continue
         why = _why_not(step, plan, live, chosen)
         if why:
             left.append(replace(step, skipped=why))
         else:
             chosen.append(step)
+    chosen.sort(key=lambda step: step.permitted)
     return LivePlan(tuple(chosen), (*left, *idle))
 
 
 def _only(steps: list[Step], live: Live) -> tuple[list[Step], tuple[Step, ...]]:
     """Of these steps the one that exercises the clause asked about for the least money and time; and the others."""
     fit = [step for step in steps if live.only in step.clauses]
-    lawful = [step for step in fit if not step.walk.breaks]
+    lawful = [step for step in fit if not step.permitted]
     best = min(lawful or fit, key=lambda step: (step.tasks, step.seconds), default=None)
     why = f"not run: -k asks about {live.only} alone"
     return [step for step in steps if step is best], tuple(
@@ -118,9 +122,9 @@ def _only(steps: list[Step], live: Live) -> tuple[list[Step], tuple[Step, ...]]:
 def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> str:
     """Why a walk is not made; empty where it is."""
     name = f"'{step.walk.name}'"
-    if step.walk.called_back and plan.callback_url is None:
+    if step.walk.needs == "callbacks" and plan.callback_url is None:
         return f"not run: {name} needs --callback-url, an address under which the provider reaches this machine"
-    if step.walk.breaks and not live.destructive:
+    if step.permitted and not live.destructive:
         return f"not run without --destructive: {name} {step.walk.breaks}"
     limits = {"requests": live.max_requests, "tasks": live.max_tasks, "seconds": plan.budget}
     for what, limit in limits.items():
@@ -132,7 +136,10 @@ def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> str:
 
 
 def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iterator[Step]:
-    """Make all walks on an embedded provider, one after another in one trace in virtual time, into a ledger."""
+    """Make all live walks on an embedded provider, one after another in one trace in virtual time, into a ledger.
+
+    First come those that break no rule, then the others in full.
+    """
     contract, clock = provider.contract, provider.clock
     clauses = clauses_of(contract, Subject.PROVIDER)
     ledger = Ledger(clauses) if ledger is None else ledger
@@ -142,9 +149,9 @@ def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iter
     session = LiveSession(contract, target, clock, monitor, allowance=allowance)
     if session.callback_operation is not None:
         session.callbacks = EmbeddedCallbacks(provider, clock)
-    for walk in WALKS:
-        if not walk.applies(contract):
-            continue
+    walks = [walk for walk in WALKS if walk.live and walk.applies(contract)]
+    for walk, permitted in [(walk, False) for walk in walks] + [(walk, True) for walk in walks if walk.breaks]:
+        session.permitted = permitted
         before = (allowance.requests, allowance.tasks, clock.now())
         counts = {name: entry.exercised for name, entry in ledger.entries.items()}
         walk.run(session)
@@ -153,6 +160,6 @@ def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iter
             for name, entry in ledger.entries.items()
             if entry.exercised > counts[name] and entry.verdict is not Verdict.UNEXERCISED
         )
-        yield Step(
-            walk, allowance.requests - before[0], allowance.tasks - before[1], clock.now() - before[2], exercised
-        )
+        requests, tasks = allowance.requests - before[0], allowance.tasks - before[1]
+        if requests:  # some walks do nothing that is not to be permitted
+            yield Step(walk, permitted, requests, tasks, clock.now() - before[2], exercised)

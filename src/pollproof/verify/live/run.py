@@ -17,10 +17,10 @@ from pollproof.verify.callbacks import HttpCallbacks
 from pollproof.verify.live.plan_text import counted
 from pollproof.verify.live.planning import LivePlan, planned
 from pollproof.verify.live.quota import Quota, QuotaSpent, tasks_in
-from pollproof.verify.live.rate_limiter import ProviderRefused
 from pollproof.verify.live.record import Earlier, Record, RecordLost, creates, earlier
 from pollproof.verify.live.session import LiveSession
 from pollproof.verify.live.settings import Live
+from pollproof.verify.rate_limiter import ProviderRefused
 from pollproof.verify.run import Exploring, Plan, Progress
 from pollproof.verify.session import TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
@@ -160,6 +160,7 @@ def _walk(
             if step.walk.name in done:
                 continue
             stage[0] = step.walk.name.replace("-", " ")
+            session.permitted = step.permitted
             step.walk.run(session)
             record.walk_ended(step.walk.name)
             result.walks.append(step.walk.name)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from pollproof.clock import Clock
-from pollproof.contract.model import Contract, Effect, Phase, Role
+from pollproof.contract.model import Contract, Effect, Role
 from pollproof.http.target import Target
 from pollproof.monitor.monitor import Monitor
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Exchange, Request
 from pollproof.verify.live.quota import Quota
-from pollproof.verify.live.rate_limiter import ProviderRefused, RateLimiter
+from pollproof.verify.rate_limiter import ProviderRefused, RateLimiter
 from pollproof.verify.session import Handle, Session
 
 LONG = 10.0
@@ -38,6 +38,9 @@ class LiveSession(Session):
 
     `left` are unfinished tasks of an earlier run: walks take those before they create any.
     """
+
+    frugal = True
+    permitted = False
 
     def __init__(
         self,
@@ -120,15 +123,15 @@ class LiveSession(Session):
 
     def begin(self) -> Handle | None:
         """A task to look at: one that an earlier run has left unfinished, else a new one."""
-        if self.left:
-            return self.left.pop(0)
-        for _ in range(2):
-            event, handle = self.create(self.kinds[0])
-            if handle is not None or not self.pause_if_told(event):
-                return handle
-        return None
+        return self.left.pop(0) if self.left else super().begin()
 
-    def succeeded(self, handle: Handle) -> bool:
-        """Whether a task is known to have succeeded."""
-        history = self.history(handle)
-        return history is not None and history.terminal is Phase.SUCCEEDED
+    def rest(self) -> None:
+        """Nothing: the rate limiter keeps the documented wait before each request."""
+
+    @contextlib.contextmanager
+    def hurrying(self, hurried: bool) -> Iterator[None]:
+        self.pace.hurried = hurried
+        try:
+            yield
+        finally:
+            self.pace.hurried = False

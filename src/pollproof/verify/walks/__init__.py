@@ -3,26 +3,13 @@
 Each walk is a function over a session, simplest first. A walk judges nothing: the monitor behind the session does.
 """
 
-from pollproof.verify.walks import (  # isort: skip - the order of the walks is the order of these imports
-    ordinary,
-    refusals,
-    budgets,
-    lifetimes,
-    several_at_once,
-    final_walks,
-)
+# Importing registers: this is the order in which the walks are run.
+from pollproof.verify.walks import ordinary  # noqa: F401, I001
+from pollproof.verify.walks import batches  # noqa: F401
+from pollproof.verify.walks import budgets  # noqa: F401
+from pollproof.verify.walks import lifetimes  # noqa: F401
+from pollproof.verify.walks import refusals  # noqa: F401
+from pollproof.verify.walks import final  # noqa: F401
 from pollproof.verify.walks.registry import WALKS, Walk
-from pollproof.verify.walks.steps import edge, until_age
 
-__all__ = [
-    "WALKS",
-    "Walk",
-    "budgets",
-    "edge",
-    "final_walks",
-    "lifetimes",
-    "ordinary",
-    "refusals",
-    "several_at_once",
-    "until_age",
-]
+__all__ = ["WALKS", "Walk"]

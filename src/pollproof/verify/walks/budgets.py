@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-from pollproof.contract.model import Effect
-from pollproof.trace.events import Event
+import math
+
+from pollproof.contract.model import Contract, Effect
+from pollproof.trace.events import Answer, Event
+from pollproof.verify.rate_limiter import RateLimiter
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import (
-    age,
-    created,
-    several,
+from pollproof.verify.walks.steps import age, create_several, edge
+
+BEYOND = 2
+"""Polls past the last one that is allowed, of a real provider."""
+
+LAST_POLL = "the last poll of a budget"
+
+
+def _limited(contract: Contract) -> bool:
+    return contract.limits.polls is not None
+
+
+def is_reachable(contract: Contract) -> bool:
+    """Whether the last poll comes within the lifetime at the documented pace, whatever the documents leave open."""
+    limits = contract.limits
+    life = (limits.lifetime or math.inf) - limits.lifetime_slack
+    return limits.polls is not None and (limits.polls + 1) * RateLimiter(contract).wait < life
+
+
+@walk(
+    _limited,
+    live=True,
+    reaches=(LAST_POLL,),
+    breaks="polls a task more often than is allowed, or faster than is documented",
 )
-
-
-@walk(lambda contract: contract.limits.polls is not None)
 def to_the_last_poll(session: Session) -> None:
-    """Three tasks side by side polled to the limit and, where the documents say what follows, past it."""
-    exhaust(session, several(session, 3), before_end=True)
+    """Tasks polled side by side to the limit and, where the documents say what follows, past it."""
+    if session.frugal:
+        _exhaust_one(session)
+    else:
+        exhaust(session, create_several(session, 3), before_end=True)
 
 
-@walk(lambda contract: contract.limits.polls is not None)
+@walk(_limited)
 def to_the_last_poll_in_a_hurry(session: Session) -> None:
-    """A task polled to the limit at once, before it is finished; then it is finished and asked once more."""
+    """A task polled to the limit at once, before it is finished; then it is finished and polled once more."""
     limit = session.contract.limits.polls or 0
-    handle = created(session)
+    handle = session.begin()
     if handle is None:
         return
     busy = 0
@@ -41,10 +64,10 @@ def to_the_last_poll_in_a_hurry(session: Session) -> None:
             session.poll(handle)
 
 
-@walk(lambda contract: contract.limits.polls is not None)
+@walk(_limited)
 def to_the_last_poll_disturbed(session: Session) -> None:
     """Tasks polled to the limit, half before and half after their end, with wrong requests in between."""
-    handles = several(session, 3)
+    handles = create_several(session, 3)
     for handle in handles[1:2]:  # a refused poll may count or not: the 119 that follow are answered in any case
         for credential in session.wrong_credentials()[:1]:
             session.probe_credential(session.poll_operation, {"task_id": handle.id}, credential)
@@ -60,7 +83,7 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
     limit = limits.polls or 0
     if not handles:
         return
-    witness = created(session)
+    witness = session.begin()
     lifetime = (limits.lifetime or 10_000.0) - limits.lifetime_slack
     pace = min(session.wait, lifetime * 0.9 / limit)
     disturb = {limit // 4, limit // 2, limit - 2}
@@ -73,8 +96,10 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
                 session.pause_if_told(event)
         if first is not None and age(session, handles[0]) > lifetime - 2 * pace:
             break
+        if first is not None and number == limit - 1 and first.answer is Answer.STATE:
+            session.reach(LAST_POLL)
         if not before_end and number in disturb:
-            disturbance(session, handles[0])
+            disturb_others(session, handles[0])
         if before_end or number >= limit // 2:
             session.advance(pace)
     if limits.beyond_polls == "lost":
@@ -84,16 +109,17 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
             session.advance(pace)
     if witness is not None:
         session.pause_if_told(session.poll(witness))
-    later = created(session)
+    later = session.begin()
     if later is not None:
         session.pause_if_told(session.poll(later))
     if limits.beyond_polls == "lost":
+        session.advance(61.0)  # what is lost is lost for good: left alone for a minute, it does not come back
         for handle in handles:
             session.poll(handle)
 
 
-def disturbance(session: Session, handle: Handle) -> None:
-    """Requests that are wrong and have nothing to do with the task."""
+def disturb_others(session: Session, handle: Handle) -> None:
+    """Requests that are deliberately invalid and have nothing to do with the task."""
     words = {"task": session.kinds[0].sample, "task_id": handle.id}
     if session.poll_operation.request is not None:
         session.probe_malformed(session.poll_operation, words, 1)
@@ -102,3 +128,28 @@ def disturbance(session: Session, handle: Handle) -> None:
     session.probe_unknown(session.contract.task_id["unknown"][0])
     for credential in session.wrong_credentials()[:1]:
         session.probe_credential(session.create_operation, words, credential)
+
+
+def _exhaust_one(session: Session) -> None:
+    """Poll one task as often as is allowed, within its lifetime; more often where that is permitted and documented."""
+    limits, reachable = session.contract.limits, is_reachable(session.contract)
+    if not reachable and not session.permitted:
+        return
+    handle = session.begin()
+    if handle is None:
+        return
+    beyond = BEYOND if session.permitted and limits.beyond_polls == "lost" else 0
+    polls = (limits.polls or 0) + beyond
+    life = (limits.lifetime or math.inf) - limits.lifetime_slack - edge(session)
+    pause = 0.0 if reachable or limits.lifetime is None else life * 0.8 / polls
+    with session.hurrying(not reachable):
+        while True:
+            history = session.history(handle)
+            if history is None or history.lost is not None or history.polls_most >= polls:
+                return
+            if age(session, handle) > life:
+                return
+            if history.polls_most + 1 >= (limits.polls or 0):
+                session.reach(LAST_POLL)
+            session.advance(pause)
+            session.poll(handle)

@@ -3,82 +3,94 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from pollproof.contract.model import Contract, Effect
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import (
-    created,
-    edge,
-    patience,
-    read_again,
-    several,
-    until_age,
-)
+from pollproof.verify.walks.steps import create_several, edge, finish, patience, read_again, until_age
 
 CLOSE_POLLS = 40
 """Polls at an even pace after which an unfinished task is polled ever more seldom."""
 
+EARLY = 1.0
+"""Seconds by which the read before the end of a lifetime comes early on a real provider: what networks take."""
 
-def _lives_from(began: str) -> Callable[[Contract], bool]:
-    return lambda contract: contract.limits.lifetime is not None and contract.limits.lifetime_from == began
+BEFORE_END = "a read just before the end of a lifetime"
+AFTER_END = "a read just after the end of a lifetime"
 
 
-@walk(_lives_from("creation"))
+def _lives(contract: Contract) -> bool:
+    return contract.limits.lifetime is not None
+
+
+def _lives_from_creation(contract: Contract) -> bool:
+    return _lives(contract) and contract.limits.lifetime_from == "creation"
+
+
+@walk(_lives, live=True, reaches=(BEFORE_END, AFTER_END), breaks="requests a task whose lifetime is over")
 def to_the_end_of_life(session: Session) -> None:
-    """Tasks just before, at and just after the end of their lifetime, polled often, seldom and never before."""
+    """Tasks read just before the end of their lifetime and, where that is permitted, just after it."""
+    handles = _grow_old(session)
+    if not handles:
+        return
     limits = session.contract.limits
     lifetime, slack = limits.lifetime or 0.0, limits.lifetime_slack
-    started = several(session, 6)
-    if len(started) < 6:
+    last = handles[-1] if len(handles) > 1 and limits.lifetime_from == "creation" else None
+    for handle in handles:  # the oldest task tells how late it is for all, the youngest how early
+        if handle is not last:
+            until_age(session, handle, lifetime - slack - _margin(session, handle))
+            session.read(handle)
+            session.reach(BEFORE_END)
+    if last is not None and slack == 0:
+        until_age(session, last, lifetime)
+        session.read(last)
+    if not session.permitted:
         return
-    often, *seldom, never, last = started
+    session.reach(AFTER_END)
+    for handle in handles:  # several times over, and after other things have happened
+        until_age(session, handle, lifetime + slack + edge(session))
+        session.read(handle)
+        session.read(handle)
+    for pause in () if session.frugal else (session.wait, lifetime / 5, lifetime):
+        session.begin()
+        session.advance(pause)
+        for handle in handles:
+            session.read(handle)
+
+
+def _margin(session: Session, handle: Handle) -> float:
+    """How long before the end of its lifetime a task is surely still there."""
+    early = edge(session) + (EARLY if session.frugal else 5 * session.latency)
+    return early + (doubt(session, handle) if session.contract.limits.lifetime_from == "completion" else 0.0)
+
+
+def _grow_old(session: Session) -> list[Handle]:
+    """Tasks that are let live: one that has succeeded, or several, which were polled often, seldom and never."""
+    limits = session.contract.limits
+    if session.frugal:
+        handle = finish(session)
+        return [] if handle is None else [handle]
+    if limits.lifetime_from == "completion":
+        started = create_several(session, 1)
+        kept = [handle for handle in started if settle_closely(session, handle)]
+        for _ in range(3):
+            handle = session.begin()
+            if handle is not None and settle_closely(session, handle):
+                kept.append(handle)
+        return kept
+    started = create_several(session, 6)
+    if len(started) < 6:
+        return []
+    often, *seldom, _never, _last = started
     for handle in seldom:
         session.settle(handle, patience(session) / 4)
     steps = 10
     for number in range(1, steps):
-        until_age(session, often, lifetime * number / steps)
-        session.pause_if_told(session.look(often))
+        until_age(session, often, (limits.lifetime or 0.0) * number / steps)
+        session.pause_if_told(session.read(often))
         if number == steps // 2:
             read_again(session, seldom)
-    # Before the end: the oldest task tells how late it is for all, the youngest how early.
-    early = lifetime - slack - edge(session)
-    for handle in (often, *seldom, never):
-        until_age(session, handle, early - 5 * session.latency)
-        session.look(handle)
-    if slack == 0:
-        until_age(session, last, lifetime)
-        session.look(last)
-    # After the end, several times over, and after other things have happened.
-    until_age(session, last, lifetime + slack + edge(session))
-    for pause in (0.0, session.wait, lifetime / 5, lifetime):
-        session.advance(pause)
-        for handle in started:
-            session.look(handle)
-        created(session)
-
-
-@walk(_lives_from("completion"))
-def to_the_end_after_completion(session: Session) -> None:
-    """Tasks just before and just after the end of a lifetime that begins with their completion."""
-    limits = session.contract.limits
-    lifetime, slack = limits.lifetime or 0.0, limits.lifetime_slack
-    handles = []
-    for _ in range(4):
-        handle = created(session)
-        if handle is not None and settle_closely(session, handle):
-            handles.append(handle)
-    for handle in handles:
-        until_age(session, handle, lifetime - slack - edge(session) - doubt(session, handle))
-        session.look(handle)
-    for handle in handles:
-        until_age(session, handle, lifetime + slack + edge(session))
-        session.look(handle)
-        session.look(handle)
-    session.advance(lifetime)
-    created(session)
-    read_again(session, handles)
+    return started
 
 
 def settle_closely(session: Session, handle: Handle) -> bool:
@@ -92,7 +104,7 @@ def settle_closely(session: Session, handle: Handle) -> bool:
 
 
 def doubt(session: Session, handle: Handle) -> float:
-    """Seconds between the last poll that found a task unfinished and the first that told its end."""
+    """Seconds between the last poll that found a task unfinished and the first that found its end."""
     history = session.history(handle)
     if history is None:
         return 0.0
@@ -100,16 +112,16 @@ def doubt(session: Session, handle: Handle) -> float:
     return history.ended_received - began
 
 
-@walk(_lives_from("creation"))
+@walk(_lives_from_creation)
 def to_the_end_of_life_unseen(session: Session) -> None:
     """Tasks whose result is read right before the end for the first time, and again right after."""
     limits = session.contract.limits
     lifetime, slack = limits.lifetime or 0.0, limits.lifetime_slack
-    handles = several(session, 3)
+    handles = create_several(session, 3)
     for handle in handles:
         until_age(session, handle, lifetime - slack - edge(session) - 8 * session.latency)
-        session.look(handle)
+        session.read(handle)
     for handle in handles:
         until_age(session, handle, lifetime + slack + edge(session))
-        session.look(handle)
-        session.look(handle)
+        session.read(handle)
+        session.read(handle)

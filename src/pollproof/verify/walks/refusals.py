@@ -1,69 +1,97 @@
-"""Requests that are wrong on purpose, and the task beside them."""
+"""Requests that are deliberately invalid, and the task beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from pollproof.contract.model import Probe
+from pollproof.contract.model import Operation, Probe, Role
 from pollproof.trace.events import Event
-from pollproof.verify.session import Session
+from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import (
-    batch_pause,
-    created,
-    finished,
-    patience,
-    read_again,
-)
+from pollproof.verify.walks.steps import finish, patience, pause_between_batches, read_again
+
+Steps = list[Callable[[], Event | None]]
 
 
-@walk()
+@walk(live=True, breaks="sends unknown task ids, wrong keys and invalid forms")
 def turned_away(session: Session) -> None:
     """Unknown tasks, wrong keys, missing fields, malformed bodies; and the task beside them is none the worse."""
+    if not session.permitted:
+        return
+    contract, few = session.contract, session.frugal
     task = session.kinds[0].sample
-    for identifier in session.contract.task_id["unknown"]:
+    for identifier in contract.task_id["unknown"][: 1 if few else None]:
         session.probe_unknown(identifier)
         session.probe_unknown(identifier, operation=session.fetch_operation)
-    for identifier in session.contract.task_id.get("ill_formed", ()):
+    for identifier in contract.task_id.get("ill_formed", ())[: 1 if few else None]:
         session.probe_unknown(identifier, "ill-formed-task")
-    for credential in session.wrong_credentials():
+    for credential in [] if few else session.wrong_credentials():
         session.probe_credential(session.create_operation, {"task": task}, credential)
-    handle = finished(session)
-    pending = created(session)
-    if handle is not None and isinstance(handle.id, int):
-        # Neighbours of real ids: the next one, and one that is the same in 32 bits.
-        for identifier in (max(handle.id, pending.id if pending is not None else 0) + 1, handle.id + 2**32):
+    handle = session.begin() if few else finish(session)
+    pending = None if few else session.begin()
+    if not few:
+        for identifier in near_misses(handle, pending):
             session.probe_unknown(identifier)
-    known = session.contract.task_id["unknown"][0] if handle is None else handle.id
-    words = {"task": task, "task_id": known, "number": session.created}
-    steps: list[Callable[[], Event | None]] = []
-    asked = (session.create_operation, session.poll_operation, session.fetch_operation, session.batch_operation)
-    for operation in filter(None, asked):
-        for number in range(len(operation.required)):
-            for null in (False, True):
-                steps.append(lambda o=operation, n=number, z=null: session.probe_missing(o, words, n, null=z))  # type: ignore[misc]
-        for number in range(2 if operation.request is not None else 0):
-            steps.append(lambda o=operation, n=number: session.probe_malformed(o, words, n))  # type: ignore[misc]
-    for credential in session.wrong_credentials():
-        for operation in filter(None, asked[1:]):
-            steps.append(lambda o=operation, c=credential: session.probe_credential(o, words, c))  # type: ignore[misc]
-    for probe in session.contract.probes:
-        steps.append(lambda p=probe: own_probe(session, p, words))  # type: ignore[misc]
-    for credential in session.wrong_credentials()[:1]:
-        steps.append(lambda c=credential: session.probe_credential(session.create_operation, words, c))  # type: ignore[misc]
-    steps.append(lambda: session.probe_unknown(session.contract.task_id["unknown"][-1]))
+    known = contract.task_id["unknown"][0] if handle is None else handle.id
+    words = {"task": session.task(session.kinds[0]) if few else task, "task_id": known, "number": session.created}
+    operations = [session.create_operation, session.poll_operation, session.fetch_operation]
+    steps = [step for operation in operations if operation for step in invalid_requests(session, operation, words)]
+    steps.append(lambda: session.probe_unknown(contract.task_id["unknown"][-1]))
     for step in steps:
         step()
-        if handle is not None:
-            session.pause_if_told(session.look(handle))
-    if pending is not None:
-        session.settle(pending, patience(session))
-        read_again(session, [pending])
+        if handle is not None and not few:
+            session.pause_if_told(session.read(handle))
+    for left in filter(None, (pending, handle if few else None)):
+        session.settle(left, patience(session))
+        read_again(session, [left])
 
 
-def own_probe(session: Session, probe: Probe, words: Mapping[str, Any]) -> None:
-    """Ask in a wrong way of the contract's own, at the pace that batches ask for."""
+def near_misses(handle: Handle | None, pending: Handle | None) -> list[Any]:
+    """Ids that no creation gave, next to ids that one did: the next one, and one that is the same in 32 bits."""
+    if handle is None or not isinstance(handle.id, int):
+        return []
+    newest = pending.id if pending is not None else 0
+    return [max(handle.id, newest) + 1, handle.id + 2**32]
+
+
+def invalid_requests(session: Session, operation: Operation, words: Mapping[str, Any]) -> Steps:
+    """All ways in which a request of this operation can be invalid, each once; of a real provider the first of each."""
+    few = session.frugal
+    steps: Steps = []
+    for number in range(len(operation.required)):
+        for null in (False,) if few else (False, True):
+            steps.append(partial(session.probe_missing, operation, words, number, null=null))
+    for number in (1,) if few else (0, 1):
+        if operation.request is not None:
+            steps.append(partial(session.probe_malformed, operation, words, number))
+    for credential in session.wrong_credentials()[: 1 if few or operation.role is Role.CREATE else None]:
+        steps.append(partial(session.probe_credential, operation, words, credential))
+    for probe in session.contract.probes:
+        if probe.operation == operation.name:
+            steps.append(partial(probe_own, session, probe, words))
+    return steps
+
+
+@walk(
+    lambda contract: contract.operation_of(Role.BATCH) is not None,
+    live=True,
+    breaks="sends batches that are too large or in wrong forms",
+)
+def batches_turned_away(session: Session) -> None:
+    """Batches that should be refused; each of their entries counts as a task, since it is one if they are not."""
+    operation = session.batch_operation
+    if operation is None or not session.permitted:
+        return
+    words = {"task": session.kinds[0].sample, "number": session.created}
+    for step in invalid_requests(session, operation, words):
+        pause_between_batches(session)
+        step()
+
+
+def probe_own(session: Session, probe: Probe, words: Mapping[str, Any]) -> Event:
+    """Send a request that is invalid in a way of the contract's own, at the pace that is documented for batches."""
     if session.batch_operation is not None and probe.operation == session.batch_operation.name:
-        batch_pause(session)
-    session.probe_own(probe, {**words, "number": session.created})
+        pause_between_batches(session)
+    return session.probe_own(probe, {**words, "number": session.created})

@@ -1,24 +1,38 @@
-"""Walks by name, in the order in which they are run."""
+"""Walks by name, in the order in which they are run: one list for targets of one's own and for real providers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pollproof.contract.model import Contract
-from pollproof.verify.session import Session
+
+if TYPE_CHECKING:
+    from pollproof.verify.session import Session
+
+Run = Callable[["Session"], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """A named walk; `applies` tells whether a contract has what it exercises.
+    """A named walk over a session.
 
+    `applies` says whether a contract has what it exercises. `reaches` are the facts that it must see at least once
+    (`Session.reach`): a walk that ends without one of them has tested less than its name says. `breaks` says in words
+    which rule of a provider it breaks on purpose, for which a real provider's owner gives permission (empty: none).
+    `live` walks are also made against real providers, then with few requests and tasks; what one costs is measured
+    by a rehearsal on the reference. `needs` names what it cannot do without: `callbacks`, `connections`, `second key`.
     A `last` walk may end the good will of a provider: it is run after everything else.
     """
 
     name: str
-    run: Callable[[Session], None]
+    run: Run
     applies: Callable[[Contract], bool]
+    reaches: tuple[str, ...] = ()
+    breaks: str = ""
+    needs: str = ""
+    live: bool = False
     last: bool = False
 
     @property
@@ -31,13 +45,11 @@ WALKS: list[Walk] = []
 """All walks in the order in which they are run."""
 
 
-def walk(
-    applies: Callable[[Contract], bool] = lambda contract: True, *, last: bool = False
-) -> Callable[[Callable[[Session], None]], Callable[[Session], None]]:
-    """Register a walk."""
+def walk(applies: Callable[[Contract], bool] = lambda contract: True, **more: Any) -> Callable[[Run], Run]:
+    """Register a walk; `more` are the further fields of `Walk`."""
 
-    def register(run: Callable[[Session], None]) -> Callable[[Session], None]:
-        WALKS.append(Walk(run.__name__.replace("_", "-"), run, applies, last))
+    def register(run: Run) -> Run:
+        WALKS.append(Walk(run.__name__.replace("_", "-"), run, applies, **more))
         return run
 
     return register

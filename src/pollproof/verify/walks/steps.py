@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pollproof.contract.model import Effect, Phase
 from pollproof.trace.events import Answer
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import SUCCESS, Handle, Session
 
 EDGE = 0.25
 """Seconds before and after what a deadline leaves open at which polls are sent, besides the target's own latency."""
 
 MAXIMUM_ATTEMPTS = 6
 """Tasks that are created at most to get one that succeeds."""
+
+FEW_ATTEMPTS = 2
+"""The same for a real provider."""
+
+PATIENCE = 300.0
+"""Seconds after which a task of a real provider that has no end is left alone."""
 
 BATCH_PAUSE = 0.5
 """Seconds beyond the documented wait between two batches."""
@@ -19,31 +25,26 @@ BATCH_PAUSE = 0.5
 def patience(session: Session) -> float:
     """Seconds after which a task that is not finished is given up."""
     limits = session.contract.limits
-    return limits.solving or (limits.lifetime or 400.0) * 0.4
+    seconds = limits.solving or (limits.lifetime or 400.0) * 0.4
+    return min(seconds, PATIENCE) if session.frugal else seconds
 
 
-def created(session: Session) -> Handle | None:
-    """A new task of the kinds that must be polled for, taken in turn; one more try after a busy answer."""
-    for _ in range(3):
-        event, handle = session.create(session.kinds[session.created % len(session.kinds)])
-        if handle is not None or not session.pause_if_told(event):
-            return handle
-    return None
-
-
-def several(session: Session, count: int) -> list[Handle]:
+def create_several(session: Session, count: int) -> list[Handle]:
     """That many new tasks, created one right after the other."""
-    handles = [created(session) for _ in range(count)]
+    handles = [session.begin() for _ in range(count)]
     return [handle for handle in handles if handle is not None]
 
 
-def finished(session: Session) -> Handle | None:
+def finish(session: Session) -> Handle | None:
     """A task that has succeeded, None where the target gives none."""
-    for _ in range(MAXIMUM_ATTEMPTS):
-        handle = created(session)
+    for _ in range(FEW_ATTEMPTS if session.frugal else MAXIMUM_ATTEMPTS):
+        handle = session.begin()
         if handle is None:
             return None
         if session.settle(handle, patience(session)) is Phase.SUCCEEDED:
+            session.reach(SUCCESS)
+            if session.frugal:
+                session.fetch(handle)
             return handle
     return None
 
@@ -56,11 +57,13 @@ def settle_all(session: Session, handles: list[Handle]) -> None:
         still = []
         for handle in waiting:
             # The results of every other task are asked for before they are there, too.
-            event = session.look(handle) if handle in handles[::2] else session.poll(handle)
+            event = session.read(handle) if handle in handles[::2] else session.poll(handle)
             if (
                 not (event.phase is not None and event.phase.terminal) and event.answer is not Answer.REFUSED
             ) or event.effect in (Effect.BUSY, Effect.BLOCKED):
                 still.append(handle)
+            elif event.phase is Phase.SUCCEEDED:
+                session.reach(SUCCESS)
         waiting = still
         session.advance(pause)
         waited += pause
@@ -71,8 +74,8 @@ def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
     """Poll tasks that have an end once more, to see that it is one."""
     for _ in range(times):
         for handle in handles:
-            session.pause_if_told(session.look(handle))
-        session.advance(session.wait)
+            session.pause_if_told(session.read(handle))
+        session.rest()
 
 
 def age(session: Session, handle: Handle) -> float:
@@ -95,8 +98,8 @@ def edge(session: Session) -> float:
     return EDGE + 3 * session.latency
 
 
-def batch_pause(session: Session) -> None:
-    """Let as much time pass as lies between two batches of a lawful client."""
+def pause_between_batches(session: Session) -> None:
+    """Let as much time pass as a conforming client leaves between two batches."""
     wait = session.contract.limits.batch_wait
     if wait is not None:
         session.advance(wait + BATCH_PAUSE)

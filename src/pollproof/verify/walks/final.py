@@ -1,22 +1,16 @@
-"""What is looked at when all else has happened."""
+"""What is done when all else has happened."""
 
 from __future__ import annotations
 
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import (
-    created,
-    finished,
-    read_again,
-    settle_all,
-    several,
-)
+from pollproof.verify.walks.steps import create_several, finish, read_again, settle_all
 
 
 @walk()
 def still_the_same(session: Session) -> None:
     """After all that: a few more tasks one after another, and a look at what was refused before."""
-    handles = several(session, 4)
+    handles = create_several(session, 4)
     settle_all(session, handles)
     read_again(session, handles, 2)
     for handle in handles[:1]:
@@ -29,8 +23,8 @@ def still_the_same(session: Session) -> None:
 @walk(lambda contract: contract.limits.polls is not None and contract.limits.beyond_polls == "open", last=True)
 def past_the_last_poll(session: Session) -> None:
     """A task polled past a limit beyond which the documents leave all open but the form of an answer."""
-    handle = finished(session)
-    beside = created(session)
+    handle = finish(session)
+    beside = session.begin()
     if handle is None:
         return
     history = session.history(handle)
@@ -38,4 +32,4 @@ def past_the_last_poll(session: Session) -> None:
         session.poll(handle)
     if beside is not None:
         session.poll(beside)
-    created(session)
+    session.begin()

@@ -1,0 +1,151 @@
+"""Bounds of one scenario: when a command that does not end by itself is ended, and what that proves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from pollproof.contract.model import Clause, Contract, Level
+from pollproof.gate.clocks import GateClock
+from pollproof.gate.scenario import Expects
+from pollproof.gate.scenario_provider import StagedProvider
+from pollproof.gate.server import GateServer
+from pollproof.monitor.monitor import Monitor
+from pollproof.trace.events import Reader
+
+EVIDENT = 40
+"""Requests beyond the documented poll limit after which a clause that is violated by then is proof enough."""
+
+UNENDING = 250
+"""Requests beyond the documented poll limit after which the time of a scenario is put forward."""
+
+MAXIMUM_AFTERWARDS = 1_000
+"""Further requests after which a command does not end by itself: no task that it created is there any more."""
+
+MAXIMUM_REAL = 5_000
+"""Requests after which a command is ended whose time cannot be put forward."""
+
+DAY = 86_400.0
+"""Seconds of a scenario after which the command is ended where there is no task, or nothing limits its life."""
+
+BEYOND = 1.5
+"""How much longer than a task lives, and than a scenario takes, the command may go on in virtual time."""
+
+MARGIN = 600.0
+"""Seconds of virtual time that are added to that."""
+
+
+class End(Enum):
+    """Why a command was ended before it ended by itself."""
+
+    PROVED = "proved"  # a MUST is violated already; more requests would prove nothing new
+    KNOWN = "known"  # an earlier scenario has shown that the command does not end in this situation
+    ENDLESS = "endless"  # it went on after its time was put forward, or for longer than any task lives
+    EXCESSIVE = "excessive"  # too many requests, and its time cannot be put forward
+
+
+def longest(provider: StagedProvider) -> float:
+    """Seconds of virtual time after which a command is ended: any conforming client has long ended by itself.
+
+    No document says for how long a client may try to create a task, so before there is one it has longer; so it has
+    where no MUST binds it to the lifetime.
+    """
+    contract = provider.contract
+    binding = any(clause.kind == "no-poll-after-lifetime" and clause.level is Level.MUST for clause in contract.clauses)
+    lifetime = contract.limits.lifetime if provider.order and binding else None
+    return max(lifetime or DAY, provider.scenario.seconds) * BEYOND + MARGIN
+
+
+class Bounds:
+    """Decides when a command is ended that does not end by itself.
+
+    `endless` are the situations in which earlier scenarios have shown that it does not; what this one shows is added.
+    """
+
+    def __init__(
+        self,
+        server: GateServer,
+        clock: GateClock,
+        provider: StagedProvider,
+        clauses: Sequence[Clause],
+        endless: set[str],
+        *,
+        leaps: bool,
+    ) -> None:
+        self._server = server
+        self._clock = clock
+        self._provider = provider
+        self._clauses = clauses
+        self._endless = endless
+        self._leaps = leaps
+        self._began = clock.now()
+        self._polls = provider.contract.limits.polls or 0
+        self._next = self._polls + EVIDENT
+        self._forward = 0.0
+        self.end: End | None = None
+
+    @property
+    def moment(self) -> float | None:
+        """When the time was put forward: what comes later shows no more than whether the command ends."""
+        return self._server.moment
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the clock since the command was started."""
+        return self._clock.now() - self._began
+
+    def reason(self) -> str | None:
+        """Why the command is to be ended now; None where it is not."""
+        elapsed, count = self.elapsed, self._server.count
+        if elapsed > longest(self._provider) + self._forward:
+            return self._ended(End.ENDLESS, f"still running after {elapsed:.0f} s")
+        if count <= self._next:
+            return None
+        end = self._look(count)
+        return None if end is None else self._ended(end, f"still polling after {count} requests and {elapsed:.0f} s")
+
+    def _ended(self, end: End, words: str) -> str:
+        self.end = end
+        if end is End.ENDLESS:
+            self._endless.add(self._situation())
+        return words
+
+    def _look(self, count: int) -> End | None:
+        """Whether so many requests are reason enough to end the command; else when to look again."""
+        if self._forward:
+            return End.ENDLESS
+        levels = _violated(self._provider.contract, self._clauses, self._server)
+        if Level.MUST in levels:
+            return End.PROVED
+        if self._provider.scenario.expects is Expects.FAILURE and self._situation() in self._endless:
+            return End.KNOWN
+        if levels or count > self._polls + UNENDING:
+            if not self._leaps:
+                self._next = MAXIMUM_REAL
+                return End.EXCESSIVE if count > MAXIMUM_REAL else None
+            self._put_forward()
+        else:
+            self._next = self._polls + UNENDING
+        return None
+
+    def _situation(self) -> str:
+        """In what a command goes on: without a task, after errors, or after answers."""
+        if not self._provider.order:
+            return "creations"
+        trace = self._server.trace()
+        response = trace[-1].response if trace else None
+        return "errors" if response is None or response.status >= 400 else "answers"
+
+    def _put_forward(self) -> None:
+        """Let the time go by in which any client gives up: one that only counts its requests has few left."""
+        self._next = self._server.count + MAXIMUM_AFTERWARDS
+        self._forward = longest(self._provider)
+        self._server.put_forward(self._forward)
+
+
+def _violated(contract: Contract, clauses: Sequence[Clause], server: GateServer) -> set[Level]:
+    """The levels of the clauses that the trace so far violates."""
+    monitor = Monitor(Reader(contract), clauses)
+    for exchange in server.trace():
+        monitor.observe(exchange)
+    return {entry.clause.level for entry in monitor.ledger.violated()}

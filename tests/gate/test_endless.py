@@ -1,0 +1,98 @@
+"""Clients without an end: they are convicted at all providers, whatever they wait, and in seconds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pollproof.gate import bounds
+from pollproof.gate.run import Gate, Gating, judge
+from pollproof.gate.scenario import Expects
+from pollproof.gate.scenarios import scenarios
+from pollproof.loading import load_contract
+from pollproof.virtualtime import unavailable
+
+leaping = pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
+
+ENDLESS = Path(__file__).with_name("endless.py")
+CLAUSES = {
+    "capsolver": {"budget", "lifetime"},
+    "capmonster": {"budget", "lifetime"},
+    "decodo": {"failure"},
+    "cnode": {"failure"},
+}
+"""The clauses by which an unhurried client without an end may be convicted."""
+
+
+def endless(provider: str, pause: float, *names: str, **more: Any) -> Gating:
+    contract = load_contract(provider)
+    known = scenarios(contract)
+    chosen = tuple(each for each in known if each.name in names)
+    command = (sys.executable, str(ENDLESS), provider, str(pause))
+    return judge(Gate(contract, command, chosen, known[0], **more))
+
+
+def musts(gating: Gating) -> set[str]:
+    return {
+        entry.clause.id.rpartition(".")[2] for entry in gating.ledger.violated() if entry.clause.level.value == "MUST"
+    }
+
+
+@leaping
+@pytest.mark.parametrize("pause", [3.0, 3.5, 7.0, 30.0])
+@pytest.mark.parametrize("provider", CLAUSES)
+def test_a_client_without_a_bound_of_its_own_is_convicted(provider: str, pause: float) -> None:
+    gating = endless(provider, pause, "never-ready")
+    assert gating.error is None
+    guilty = musts(gating)
+    assert guilty
+    assert guilty <= CLAUSES[provider]
+    assert gating.played[0].exchanges < 400
+    assert gating.complete
+
+
+@leaping
+@pytest.mark.parametrize("provider", CLAUSES)
+def test_a_hot_loop_without_an_end_is_convicted_by_a_must(provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MAXIMUM_AFTERWARDS", 100)
+    gating = endless(provider, 0.0, "never-ready")
+    assert musts(gating) & {"failure", "wait", "budget"}
+    assert gating.played[0].exchanges < 300
+    assert gating.complete
+
+
+@leaping
+def test_the_same_proof_is_not_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MAXIMUM_AFTERWARDS", 100)
+    gating = endless("decodo", 5.0, "never-ready", "unknown-status-for-ever", "ready-at-once")
+    never, unknown, ready = sorted(gating.played, key=lambda played: -played.exchanges)
+    assert (never.scenario.name, never.cut_short) == ("never-ready", "")
+    assert (unknown.scenario.name, unknown.exchanges < 60) == ("unknown-status-for-ever", True)
+    assert unknown.cut_short == "the command was ended early: an earlier scenario had shown that it does not end"
+    assert (ready.scenario.expects, ready.as_expected) == (Expects.SUCCESS, True)
+
+
+@leaping
+def test_a_client_that_polls_past_the_lifetime_is_seen_although_it_ends_later() -> None:
+    assert musts(endless("capsolver", 3.2, "never-ready", timeout=50.0)) == {"lifetime", "budget"}
+
+
+@leaping
+def test_a_bound_of_the_gate_is_never_a_violation() -> None:
+    client = str(Path(__file__).with_name("client.py"))
+    program = (
+        "import os, sys\n"
+        "if os.environ['POLLPROOF_SCENARIO'] != 'smoke': print('x' * 40_000_000)\n"
+        f"sys.argv = ['client.py']; exec(open({client!r}).read())"
+    )
+    contract = load_contract("capsolver")
+    known = scenarios(contract)
+    chosen = tuple(each for each in known if each.name == "ready-at-once")
+    gating = judge(Gate(contract, (sys.executable, "-c", program), chosen, known[0]))
+    assert gating.error is None
+    assert gating.ledger.violated() == []
+    assert gating.played[0].undecided == "the command printed more than 32 MiB, more than the gate takes"
+    assert not gating.complete
