@@ -11,7 +11,7 @@ from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Viol
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Break, Clause, Contract, Limits, Role
 from pollproof.contract.places import MISSING, Place, walk
-from pollproof.tasks.state import TaskState, surely_inside
+from pollproof.tasks.state import TaskState, may_be_over
 from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
@@ -67,7 +67,7 @@ class WithinLifetime:
 @Kind("progress", subjects=PROVIDER, parameters=WithinLifetime, walks=("one-after-another",))
 def progress(history: TaskState, event: Event, parameters: WithinLifetime) -> Finding:
     """The progress of a task never falls."""
-    if not surely_inside(history, event, parameters.limits):
+    if may_be_over(history, event, parameters.limits):
         return None
     now, before = _number(event.marks.get("progress")), _number(history.marks.get("progress"))
     if event.answer is not Answer.STATE or now is None or before is None:

@@ -20,7 +20,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.tasks.state import Account, TaskState, final_of, says_gone, surely_inside, surely_within_limits
+from pollproof.tasks.state import Account, TaskState, final_of, may_be_over, says_gone, surely_within_limits
 from pollproof.trace.events import TOLD, Answer, Event
 from pollproof.trace.exchange import Response
 
@@ -84,7 +84,7 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
         return None
     if event.operation.role is Role.FETCH and event.phase is not Phase.SUCCEEDED:
         return None  # a result that is not there any more is another clause's finding
-    lives = surely_inside(history, event, limits)
+    lives = not may_be_over(history, event, limits)
     if event.phase in _AT_WORK:
         # What has ended is not in work again, lost or not, unless the documents leave open what comes now.
         spent = limits.polls is not None and history.polls_most >= limits.polls

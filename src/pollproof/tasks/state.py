@@ -35,6 +35,9 @@ ENDLESS_COUNT = 3
 ENDLESS_SECONDS = 60.0
 """Refusals of one request as busy, and the seconds over which they came, from which on busy is not an excuse."""
 
+UNHEARD = 0.1
+"""The share of a lifetime after which a task of unknown age, of which nothing was heard meanwhile, may be gone."""
+
 MAXIMUM_STALLS = 1_000
 """Requests that were refused as busy and are kept: the last ones."""
 
@@ -194,6 +197,19 @@ def surely_outside(history: TaskState, event: Event, limits: Limits) -> bool:
     """
     lifetime = limits.lifetime
     return lifetime is not None and age_least(history, event, limits) > lifetime + limits.lifetime_slack
+
+
+def may_be_over(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether the documented lifetime may be over when the poll reached the provider (false where none is documented).
+
+    Of a task whose creation is not known it may be over where the last answer came long before.
+    """
+    lifetime = limits.lifetime
+    if lifetime is None:
+        return False
+    if math.isnan(history.created_sent):
+        return event.exchange.received - history.last_sent > UNHEARD * lifetime
+    return age_most(history, event, limits) > lifetime - limits.lifetime_slack
 
 
 def surely_within_limits(history: TaskState, event: Event, limits: Limits) -> bool:
