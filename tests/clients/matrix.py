@@ -9,6 +9,7 @@ from functools import cache
 from multiprocessing import get_context
 
 from pollproof.contract.model import Contract
+from pollproof.gate.basis import SUFFIX
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenarios import scenarios
@@ -92,8 +93,9 @@ def _meetings(gating: Gating) -> Iterator[ClientScenario]:
     for played in gating.played:
         assert played.ended is not None
         violated = {
-            entry.clause.id: "" if entry.evidence is None else entry.evidence.violation.message
-            for entry in played.ledger.violated()
+            entry.clause.id.removesuffix(SUFFIX): "" if entry.evidence is None else entry.evidence.violation.message
+            for ledger in (played.ledger, played.robustness)
+            for entry in ledger.violated()
         }
         yield ClientScenario(
             played.scenario.name,

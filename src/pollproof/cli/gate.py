@@ -152,10 +152,10 @@ def _list(chosen: Sequence[Scenario]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("scenario", "asks for", "text"):
+    for name in ("scenario", "expects", "basis", "text"):
         table.add_column(name, no_wrap=name == "scenario")
     for scenario in chosen:
-        table.add_row(scenario.name, scenario.expects.value, scenario.text)
+        table.add_row(scenario.name, scenario.expects.value, scenario.grounds.basis.value, scenario.text)
     console_for(sys.stdout).print(table)
 
 

@@ -155,6 +155,7 @@ class ErrorCode:
     text: Annotated[str, "The code in words."]
     operations: Annotated[tuple[str, ...], "The operations that answer it; all when left out."] = ()
     seconds: Annotated[float | None, "Seconds that a block lasts or that a retry should wait."] = None
+    citations: Annotated[tuple[Citation, ...], "Where the documents say it.", Form(key="source", least=1)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +349,7 @@ class Variant:
     changes: Annotated[tuple[Break, ...], "Changed answers."] = ()
     settings: Annotated[VariantSettings, "Changed settings of the reference."] = field(default_factory=VariantSettings)
     sample: Annotated[bool, "The documented samples look so: clients meet it in the gate."] = False
+    citations: Annotated[tuple[Citation, ...], "Where the documents say it.", Form(key="source", least=1)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pollproof.contract.model import Clause, Contract, Level, Subject
 from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.gate.basis import Basis, robustness_of, soften
 from pollproof.gate.bounds import BEYOND, Bounds, End
 from pollproof.gate.callbacks import Caller
 from pollproof.gate.clocks import GateClock, RealClock
@@ -67,12 +68,14 @@ class ScenarioResult:
     """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
 
     `undecided` says why its end was not judged: only its requests were. `cut_short` says that the command was ended
-    because an earlier scenario had proved that it does not end. `unused` says that the scenario is about what
+    because an earlier scenario had proved that it does not end. `robustness` holds what violates a MUST where the
+    scenario is not primary. `unused` says that the scenario is about what
     the command does not know, so that nothing was judged. `keys` are those that it has shown.
     """
 
     scenario: Scenario
     ledger: Ledger
+    robustness: Ledger
     ended: Ended | None = None
     outcome: Outcome | None = None
     exchanges: int = 0
@@ -101,6 +104,7 @@ class Gating:
 
     gate: Gate
     ledger: Ledger
+    robustness: Ledger
     clock: str = ""
     leaps: bool = False
     played: list[ScenarioResult] = field(default_factory=list)
@@ -130,7 +134,8 @@ def judge(gate: Gate, progress: Progress | None = None, result: Gating | None = 
 
 def beginning(gate: Gate) -> Gating:
     """The result of the gate before the command was run: every client clause, none exercised."""
-    return Gating(gate, Ledger(clauses_of(gate.contract, Subject.CLIENT)))
+    clauses = clauses_of(gate.contract, Subject.CLIENT)
+    return Gating(gate, Ledger(clauses), Ledger(robustness_of(clauses)))
 
 
 def begin(gate: Gate, result: Gating | None = None) -> Gating:
@@ -172,7 +177,8 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
             progress(scenario.name, number, len(gate.scenarios))
         reason = "" if result.leaps else _too_long(gate, scenario, left)
         if reason:
-            result.played.append(ScenarioResult(scenario, Ledger(clauses), reason=reason))
+            robustness = Ledger(robustness_of(clauses))
+            result.played.append(ScenarioResult(scenario, Ledger(clauses), robustness, reason=reason))
             continue
         played = play(gate, scenario, clauses, leaps=result.leaps, endless=result.endless)
         if not result.leaps and played.ended is not None:
@@ -195,11 +201,12 @@ def _too_long(gate: Gate, scenario: Scenario, left: float) -> str:
 
 
 def _absorb(result: Gating, played: ScenarioResult) -> None:
-    before = {name: entry.evidence for name, entry in result.ledger.entries.items()}
-    result.ledger.absorb(played.ledger)
-    for name, entry in result.ledger.entries.items():
-        if entry.evidence is not before[name]:
-            result.evidence[name] = played.scenario.name
+    for whole, part in ((result.ledger, played.ledger), (result.robustness, played.robustness)):
+        before = {name: entry.evidence for name, entry in whole.entries.items()}
+        whole.absorb(part)
+        for name, entry in whole.entries.items():
+            if entry.evidence is not before[name]:
+                result.evidence[name] = played.scenario.name
 
 
 # ----------------------------------------------------------------------------------------------- the clock
@@ -349,6 +356,7 @@ def play(
     result = ScenarioResult(
         scenario,
         monitor.ledger,
+        Ledger(robustness_of(clauses)),
         ended,
         exchanges=len(trace),
         virtual=performed.virtual,
@@ -370,6 +378,8 @@ def play(
     elif performed.moment is None or not outcome.succeeded:
         end = max((exchange.received for exchange in trace), default=0.0)
         monitor.observe(outcome_exchange(outcome, end))
+    if scenario.grounds.basis is not Basis.PRIMARY:
+        soften(monitor.ledger, result.robustness)
     return result
 
 

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from pollproof.contract.model import Break, Phase, Role, TaskKind
+from pollproof.gate.basis import PRIMARY, Grounds
 from pollproof.gate.faults import Manner
 from pollproof.reference.provider import Settings
 from pollproof.trace.exchange import Response
@@ -65,7 +66,8 @@ class Scenario:
 
     `text` says what happens and what a lawful client does. `kind` is the task that the client is to create, `fails`
     whether it fails, `identifier` its id (None: an ordinary one). `seconds` is how long a lawful client has to wait.
-    `needs` is an operation that not every client knows: one that does not use it is not judged.
+    `needs` is an operation that not every client knows: one that does not use it is not judged. `grounds` are what
+    promises that a provider behaves so: they bound the level of what is held against a client here.
     """
 
     name: str
@@ -80,3 +82,4 @@ class Scenario:
     identifier: Any = None
     callback: Callback = Callback.ONCE
     needs: Role | None = None
+    grounds: Grounds = PRIMARY

@@ -171,8 +171,10 @@ class Client:
 
     def document(self, played: ScenarioResult) -> Document:
         """The report of one scenario."""
-        gating = Gating(self.gate, played.ledger, self.clock, self.leaps, [played], keys=set(played.keys))
-        gating.evidence = dict.fromkeys(played.ledger.entries, played.scenario.name)
+        gating = Gating(
+            self.gate, played.ledger, played.robustness, self.clock, self.leaps, [played], keys=set(played.keys)
+        )
+        gating.evidence = dict.fromkeys([*played.ledger.entries, *played.robustness.entries], played.scenario.name)
         return document_of_gate(gating)
 
     def problem(self) -> str | None:

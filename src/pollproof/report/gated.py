@@ -39,7 +39,7 @@ def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool 
     gate = gating.gate
     contract = gate.contract
     redactor = Redactor({*of_command(contract, gate.command), *gating.keys})
-    clauses = clauses_of(contract, gating.ledger, redactor)
+    clauses = [*clauses_of(contract, gating.ledger, redactor), *_robustness(gating, redactor)]
     for clause in clauses:
         if clause["violation"] is not None:
             clause["violation"]["scenario"] = gating.evidence[clause["id"]]
@@ -68,6 +68,20 @@ def document_of_gate(gating: Gating, *, strict: bool = False, require_all: bool 
     return decided(document, strict=strict, require_all=require_all)
 
 
+def _robustness(gating: Gating, redactor: Redactor) -> list[Document]:
+    """What violates a MUST in scenarios that are not primary: a finding of its own, with the scenario's source."""
+    grounds = {played.scenario.name: played.scenario.grounds for played in gating.played}
+    found = []
+    for clause in clauses_of(gating.gate.contract, gating.robustness, redactor):
+        if clause["violation"] is not None:
+            ground = grounds[gating.evidence[clause["id"]]]
+            source = f"{clause['source']}; scenario: {ground}"
+            found.append(
+                {**clause, "source": source, "robustness": {"basis": ground.basis.value, "source": ground.source}}
+            )
+    return found
+
+
 def _coverage(gating: Gating) -> Document:
     """What the client was shown and how near it came to its limits; none of it is asked of a client."""
     coverage = coverage_of(gating.gate.contract, gating.ledger)
@@ -85,6 +99,8 @@ def _scenario(played: ScenarioResult, redactor: Redactor) -> Document:
         "name": scenario.name,
         "text": scenario.text,
         "expects": scenario.expects.value,
+        "basis": scenario.grounds.basis.value,
+        "source": scenario.grounds.source,
         "run": ended is not None,
         "reason": redactor.text(played.reason or played.unused or played.cut_short) or None,
         "ended": None if ended is None else redactor.text(ended.words),
@@ -97,7 +113,7 @@ def _scenario(played: ScenarioResult, redactor: Redactor) -> Document:
         "errors": None if ended is None else _output(ended.errors, redactor),
         "clauses": {
             name: entry.verdict.value
-            for name, entry in played.ledger.entries.items()
+            for name, entry in {**played.ledger.entries, **played.robustness.entries}.items()
             if entry.verdict is not Verdict.UNEXERCISED
         },
     }

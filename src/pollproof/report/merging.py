@@ -67,7 +67,7 @@ def _clauses(documents: Sequence[Each], places: Mapping[str, int]) -> list[Docum
     told: dict[str, list[Each]] = {clause["id"]: [] for clause in documents[0]["clauses"]}
     for document in documents:
         for clause in document["clauses"]:
-            told[clause["id"]].append(clause)
+            told.setdefault(clause["id"], []).append(clause)
     return [_clause(entries, places) for entries in told.values()]
 
 
@@ -198,7 +198,7 @@ def _same_run(one: Each, other: Each) -> None:
     if first["parts"] != second["parts"]:
         odd = sorted(set(first["parts"]).symmetric_difference(second["parts"]))
         raise MergeError(f"shards of different runs: not all of them know of {', '.join(odd[:3]) or 'the same order'}")
-    clauses = [{clause["id"] for clause in each["clauses"]} for each in (one, other)]
+    clauses = [{clause["id"] for clause in each["clauses"] if "robustness" not in clause} for each in (one, other)]
     if clauses[0] != clauses[1]:
         raise MergeError("shards of different runs: they judge different clauses")
 

@@ -33,13 +33,10 @@ def _plan(provider: str, options: str) -> Plan:
 
 def scenario(arguments: Arguments) -> Document:
     """Let a command meet one scenario of a contract under the leaping clock."""
-    from pollproof.contract.model import Subject
-    from pollproof.gate.run import Gate, Gating, play_all
+    from pollproof.gate.run import Gate, beginning, play_all
     from pollproof.gate.scenarios import scenarios
     from pollproof.gate.tasks import with_task
     from pollproof.loading import load_contract
-    from pollproof.monitor.ledger import Ledger
-    from pollproof.monitor.monitor import clauses_of
     from pollproof.report.gated import document_of_gate
     from pollproof.verify.options import sample_of
 
@@ -50,7 +47,8 @@ def scenario(arguments: Arguments) -> Document:
     known = with_task(contract, scenarios(contract), None if task is None else sample_of(task))
     met = tuple(each for each in known if each.name == arguments["scenario"])
     gate = Gate(contract, tuple(arguments["command"]), met, known[0], timeout=arguments["timeout"])
-    result = Gating(gate, Ledger(clauses_of(contract, Subject.CLIENT)), clock=arguments["clock"], leaps=True)
+    result = beginning(gate)
+    result.clock, result.leaps = arguments["clock"], True
     play_all(result)
     return document_of_gate(result)
 

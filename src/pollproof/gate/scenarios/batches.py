@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from pollproof.contract.model import Role
+from pollproof.gate.basis import HAPPENS, OPEN
 from pollproof.gate.faults import Manner
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import Catalogue, refused_with
@@ -41,6 +42,7 @@ def batches(of: Catalogue) -> Iterator[Scenario]:
         f"{TOLD} It is refused. There are no tasks to ask for; a client says so.",
         Expects.FAILURE,
         Turn(asked, code="", http=refused_with(operation)),
+        grounds=OPEN,
     )
     for name, words, turn in (
         ("batch-rate-limited", "answered with HTTP 429 and Retry-After", Turn(response=page(429, Retry_After="7"))),
@@ -52,6 +54,7 @@ def batches(of: Catalogue) -> Iterator[Scenario]:
             f"{TOLD} The first one is {words}. A client tries again after a while, or gives up.",
             Expects.EITHER,
             replace(turn, roles=asked, last=1),
+            grounds=HAPPENS,
         )
     for variant in of.contract.variants:
         changes = tuple(
@@ -64,6 +67,7 @@ def batches(of: Catalogue) -> Iterator[Scenario]:
                 f"{TOLD} {variant.text} That is as lawful as any other way.",
                 Expects.EITHER,
                 changes=changes,
+                grounds=of.of_variant(variant),
             )
 
 

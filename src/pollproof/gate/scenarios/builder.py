@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from pollproof.clock import VirtualClock
-from pollproof.contract.model import Break, Contract, Operation, Phase, Role
+from pollproof.contract.model import Break, Citation, Contract, Operation, Phase, Role, Variant
+from pollproof.gate.basis import OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.reference.provider import Settings
@@ -119,7 +120,25 @@ class Catalogue:
         touched = [pointer for change in final for pointer in (*change.remove, *dict(change.set))]
         return not any(pointer.startswith(touch) for pointer in pointers for touch in touched)
 
-    def changed(self, name: str, text: str, *changes: Break) -> Scenario:
+    def of_variant(self, variant: Variant) -> Grounds:
+        """What a legal variant rests on: the documented samples, the places that it cites, or what is left open."""
+        return PRIMARY if variant.sample else grounds_of(variant.citations)
+
+    def of_kind(self, name: str) -> Grounds:
+        """What the clauses of a kind rest on; left open where the contract has none."""
+        return grounds_of(self._citations(name))
+
+    def _citations(self, kind: str) -> Iterator[Citation]:
+        for clause in self.contract.clauses:
+            if clause.kind == kind:
+                yield from clause.citations
+
+    @property
+    def of_loss(self) -> Grounds:
+        """What the answer to a poll of a task that is gone rests on."""
+        return PRIMARY if self.contract.refusals.lost_task else OPEN
+
+    def changed(self, name: str, text: str, *changes: Break, grounds: Grounds = OPEN) -> Scenario:
         """A scenario with changed answers: to be passed where they are still as documented."""
         known = self.is_documented(*changes)
         return self.scenario(
@@ -127,6 +146,7 @@ class Catalogue:
             text,
             Expects.SUCCESS if known else Expects.EITHER,
             changes=changes,
+            grounds=grounds,
             settings=Settings(solving=0.0),
             turns=self.life,
             seconds=self.wait * (len(self.life) + 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pollproof.contract.model import Role
+from pollproof.gate.basis import HAPPENS, OPEN, PRIMARY
 from pollproof.gate.scenario import Callback, Expects, Scenario
 from pollproof.gate.scenarios.builder import SOLVING, Catalogue
 from pollproof.reference.provider import Settings
@@ -15,11 +16,11 @@ def callbacks(of: Catalogue) -> Iterator[Scenario]:
     operation = of.contract.operation_of(Role.CALLBACK)
     if operation is None:
         return
-    for name, callback, words in (
-        ("callback", Callback.ONCE, "when the task has ended"),
-        ("callback-before-the-creation-answer", Callback.EARLY, "before the creation is answered"),
-        ("callback-twice", Callback.TWICE, "twice"),
-        ("callback-misspelt", Callback.MISSPELT, "with a key misspelt as in the documented sample"),
+    for name, callback, words, grounds in (
+        ("callback", Callback.ONCE, "when the task has ended", PRIMARY),
+        ("callback-before-the-creation-answer", Callback.EARLY, "before the creation is answered", HAPPENS),
+        ("callback-twice", Callback.TWICE, "twice", HAPPENS),
+        ("callback-misspelt", Callback.MISSPELT, "with a key misspelt as in the documented sample", OPEN),
     ):
         yield of.scenario(
             name,
@@ -27,6 +28,7 @@ def callbacks(of: Catalogue) -> Iterator[Scenario]:
             Expects.SUCCESS,
             settings=Settings(solving=0.0 if callback is Callback.EARLY else SOLVING),
             callback=callback,
+            grounds=grounds,
         )
     yield of.scenario(
         "callback-of-a-failure",
@@ -43,4 +45,5 @@ def callbacks(of: Catalogue) -> Iterator[Scenario]:
                 "Its results are returned; a client that cannot read it asks, or says so.",
                 Expects.EITHER,
                 changes=changes,
+                grounds=of.of_variant(variant),
             )

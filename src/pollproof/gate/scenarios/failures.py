@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pollproof.contract.model import Break, Phase, Role
+from pollproof.gate.basis import HAPPENS, OPEN
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import Catalogue, kebab
 from pollproof.reference.provider import Settings
@@ -51,6 +52,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
         "At the second question the task is gone. A client does not go on asking, and says so.",
         Expects.FAILURE,
         Turn(first=2, lost=True),
+        grounds=of.of_loss,
     )
     yield of.scenario(
         "expired",
@@ -58,6 +60,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
         Expects.FAILURE,
         settings=Settings(solving=NEVER, lifetime=3.0),
         seconds=3.0 + 2 * of.wait,
+        grounds=of.of_loss,
     )
     if of.fetch is not None:
         yield of.asked(
@@ -65,6 +68,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
             "The task is done, and its result is gone. A client says so.",
             Expects.FAILURE,
             Turn((Role.FETCH,), lost=True),
+            grounds=OPEN,
         )
 
 
@@ -80,7 +84,7 @@ def _without_solutions(of: Catalogue) -> Iterator[Scenario]:
 
 def _unsolved(of: Catalogue, name: str, words: str, *turns: Turn, changes: tuple[Break, ...] = ()) -> Scenario:
     text = f"The task is ready, and {words}. There is nothing to return, so it is no success."
-    return of.asked(name, text, Expects.FAILURE, *turns, changes=changes, seconds=of.patience)
+    return of.asked(name, text, Expects.FAILURE, *turns, changes=changes, seconds=of.patience, grounds=HAPPENS)
 
 
 def _empty_results(of: Catalogue) -> Iterator[tuple[str, str, Break]]:
@@ -116,6 +120,7 @@ def _in_other_words(of: Catalogue) -> Iterator[Scenario]:
                 Expects.FAILURE,
                 turn,
                 changes=tuple(change for change in changes if change.answer == answer),
+                grounds=of.of_variant(variant),
             )
             break  # one way to end shows how it is told
 
@@ -127,6 +132,7 @@ def _unknown(of: Catalogue) -> Iterator[Scenario]:
         "ready. A client waits as ever, or gives up and says so.",
         Expects.EITHER,
         Turn(first=2, last=3, phase=Phase.RUNNING, status=UNKNOWN),
+        grounds=HAPPENS,
     )
     yield of.asked(
         "unknown-status-for-ever",
@@ -134,6 +140,7 @@ def _unknown(of: Catalogue) -> Iterator[Scenario]:
         Expects.FAILURE,
         Turn(first=2, phase=Phase.RUNNING, status=UNKNOWN),
         seconds=of.patience,
+        grounds=HAPPENS,
     )
     for value, status in of.contract.statuses.items():
         if value.endswith("*") and status.phase in (Phase.FAILED, Phase.CANCELLED):
@@ -143,4 +150,5 @@ def _unknown(of: Catalogue) -> Iterator[Scenario]:
                 f"The task ends as {word}, which no document has; its beginning says that it is an end.",
                 Expects.FAILURE,
                 Turn(first=2, phase=status.phase, status=word),
+                grounds=HAPPENS,
             )

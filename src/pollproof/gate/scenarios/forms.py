@@ -29,6 +29,7 @@ def forms(of: Catalogue) -> Iterator[Scenario]:
             f"{variant.text} That is as lawful as any other way." if known else f"{variant.text} A client may give up.",
             Expects.SUCCESS if known else Expects.EITHER,
             changes=changes,
+            grounds=of.of_variant(variant),
             settings=Settings(solving=0.0, writing=writing or {}),
             turns=of.life,
             seconds=of.wait * (len(of.life) + 1),

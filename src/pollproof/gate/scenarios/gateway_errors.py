@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pollproof.contract.model import Role
+from pollproof.gate.basis import HAPPENS
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import IN_THE_END, LAWFUL, PATIENCE, Catalogue
 from pollproof.trace.exchange import Response
@@ -17,8 +19,8 @@ ASKED_TO_WAIT = 7.0
 
 def pages(of: Catalogue) -> Iterator[Scenario]:
     """Every scenario of an answer that is not the provider's."""
-    yield from _errors(of)
-    yield from _rate_limits(of)
+    for scenario in (*_errors(of), *_rate_limits(of)):
+        yield replace(scenario, grounds=HAPPENS)
 
 
 def page(status: int, **headers: str) -> Response:

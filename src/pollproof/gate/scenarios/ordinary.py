@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pollproof.contract.model import Break, Phase
+from pollproof.gate.basis import OPEN, PRIMARY, Basis, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import PATIENCE, Catalogue, kebab
 from pollproof.reference.provider import Settings
@@ -42,12 +43,14 @@ def _times(of: Catalogue) -> Iterator[Scenario]:
         "The second question finds the task ready. Its solution is returned.",
         Expects.SUCCESS,
     )
-    usual = max((each.at_most for each in of.contract.observations if each.kind == "solving-time"), default=USUAL)
+    told = [each for each in of.contract.observations if each.kind == "solving-time"]
+    usual = max((each.at_most for each in told), default=USUAL)
     yield of.scenario(
         "slow-but-usual",
         f"The task takes {usual:g} seconds, which is usual. A client waits for it.",
         Expects.SUCCESS,
         settings=Settings(solving=usual),
+        grounds=grounds_of(citation for each in told for citation in each.citations),
     )
     longest = limits.solving or PATIENCE
     if limits.lifetime is not None:
@@ -69,6 +72,7 @@ def _inline(of: Catalogue) -> Iterator[Scenario]:
                 "The creation's answer holds the solution. It is returned, and not asked for again.",
                 Expects.SUCCESS,
                 kind=kind,
+                grounds=of.of_kind("no-poll-after-inline"),
                 seconds=0.0,
             )
             return
@@ -96,6 +100,7 @@ def _statuses(of: Catalogue) -> Iterator[Scenario]:
                 "A client may wait, and must not return it as a success for ever.",
                 Expects.FAILURE,
                 Turn(first=2, phase=each.phase, status=each.value),
+                grounds=OPEN,
             )
     place = of.create.status
     if place is not None and place.area == "body":
@@ -104,6 +109,7 @@ def _statuses(of: Catalogue) -> Iterator[Scenario]:
             f"status-{kebab(first)}-in-the-creation",
             f"The creation's answer says {first}. That is no result: the task is asked for.",
             Break("", of.create.name, "created", set=((place.pointer, first),)),
+            grounds=PRIMARY if _has(of.create.answers["created"].body, place.pointer) else OPEN,
         )
 
 
@@ -114,6 +120,7 @@ def _identifiers(of: Catalogue) -> Iterator[Scenario]:
             "id-not-echoed",
             "Answers about the task do not repeat its id. The id that the creation gave is the one to go on with.",
             Break("", of.poll.name, remove=(echo.pointer,)),
+            grounds=_without_echo(of, echo.pointer),
         )
     form = of.contract.task_id["type"]
     if form not in ("integer", "digits"):
@@ -127,4 +134,22 @@ def _identifiers(of: Catalogue) -> Iterator[Scenario]:
             + ("" if safe else " A client whose language has no such numbers may give up, and must not round."),
             Expects.SUCCESS if safe else Expects.EITHER,
             identifier=str(number) if form == "digits" else number,
+            grounds=PRIMARY if form == "digits" else OPEN,
         )  # fmt: skip
+
+
+def _has(body: object, pointer: str) -> bool:
+    """Whether a template has a field at this place."""
+    for name in pointer.split("/")[1:]:
+        if not isinstance(body, dict) or name not in body:
+            return False
+        body = body[name]
+    return True
+
+
+def _without_echo(of: Catalogue, pointer: str) -> Grounds:
+    """What answers without the id rest on: the variants that leave it out."""
+    found = [
+        of.of_variant(each) for each in of.contract.variants for change in each.changes if pointer in change.remove
+    ]
+    return min(found, key=lambda grounds: list(Basis).index(grounds.basis), default=OPEN)

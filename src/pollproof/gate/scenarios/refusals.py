@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from pollproof.contract.model import Break, Effect, ErrorCode, Operation, Role
+from pollproof.gate.basis import HAPPENS, OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import IN_THE_END, LAWFUL, PATIENCE, Catalogue, kebab, refused_with
 from pollproof.trace.exchange import Response
@@ -47,7 +48,22 @@ def _codes(of: Catalogue) -> Iterator[Scenario]:
                 f"The second question is answered {error.code} with HTTP {http}: {meaning}.",
                 expects,
                 Turn(first=2, last=last, code=error.code, http=http),
+                grounds=_grounds(error, http),
             )
+
+
+def _grounds(error: ErrorCode, http: int) -> Grounds:
+    """What an error in place of a state rests on.
+
+    That an error is the end is what the documents say of all errors; what else a code means, they say of the code.
+    """
+    if error.effect in (Effect.FAILED, Effect.LOST, Effect.REFUSED):
+        return (
+            PRIMARY
+            if http == 200
+            else Grounds(OPEN.basis, f"the documents leave open whether it comes with HTTP {http}")
+        )
+    return grounds_of(error.citations)
 
 
 def _http_errors(of: Catalogue) -> Iterator[Scenario]:
@@ -62,6 +78,7 @@ def _http_errors(of: Catalogue) -> Iterator[Scenario]:
                 f"The second question is refused with HTTP {http}: {meaning}.",
                 expects,
                 Turn(first=2, last=last, code="", http=http),
+                grounds=OPEN,
             )
 
 
@@ -91,20 +108,24 @@ def _errors_without_codes(of: Catalogue) -> Iterator[Scenario]:
             Turn(first=2, code=of.contract.refusals.invalid_request),
             changes=(change,),
             seconds=of.patience,
+            grounds=HAPPENS,
         )
 
 
 def _refused_creations(of: Catalogue) -> Iterator[Scenario]:
     cases = [
-        (error.code, http) for error in _of_creations(of, Effect.REFUSED) for http in _statuses_of_errors(of.create)
+        (error.code, http, grounds_of(error.citations))
+        for error in _of_creations(of, Effect.REFUSED)
+        for http in _statuses_of_errors(of.create)
     ]
-    for code, http in cases or [("", refused_with(of.create)), ("", 401), ("", 403)]:
+    for code, http, grounds in cases or [("", http, OPEN) for http in (refused_with(of.create), 401, 403)]:
         yield of.scenario(
             f"creation-refused-{kebab(code) + '-' if code else ''}{http}",
             f"The creation is refused{f' with {code}' if code else ''}, HTTP {http}. {NO_TASK}",
             Expects.FAILURE,
             turns=(Turn((Role.CREATE,), code=code, http=http),),
             seconds=of.wait,
+            grounds=grounds,
         )
 
 
@@ -126,6 +147,7 @@ def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
                 "gives up and says so.",
                 Expects.EITHER,
                 turns=(Turn((Role.CREATE,), last=1, code=error.code, http=http),),
+                grounds=grounds_of(error.citations),
             )
     for error in _of_creations(of, Effect.BUSY, Effect.BLOCKED)[:1]:
         yield of.scenario(
@@ -134,6 +156,7 @@ def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
             Expects.FAILURE,
             turns=(Turn((Role.CREATE,), code=error.code),),
             seconds=PATIENCE,
+            grounds=grounds_of(error.citations),
         )
 
 
@@ -148,6 +171,7 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
         f"The second question is answered with a SOAP Fault, HTTP 500. {LAWFUL}",
         Expects.EITHER,
         Turn(first=2, last=2, response=fault),
+        grounds=OPEN,
     )
     yield of.asked(
         "fault-500",
@@ -155,6 +179,7 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
         Expects.FAILURE,
         Turn(first=2, response=fault),
         seconds=of.patience,
+        grounds=OPEN,
     )
     yield of.scenario(
         "creation-fault-500",
@@ -162,4 +187,5 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
         Expects.FAILURE,
         turns=(Turn((Role.CREATE,), response=fault),),
         seconds=PATIENCE,
+        grounds=OPEN,
     )
