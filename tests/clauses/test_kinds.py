@@ -44,3 +44,8 @@ def test_each_clause_says_what_would_exercise_it() -> None:
         contract = load_contract(name)
         for clause in contract.clauses:
             assert exercising(contract, clause)
+
+
+@EVERY
+def test_a_hint_is_one_imperative_sentence(kind: Kind) -> None:
+    assert kind.hint == "" or (kind.hint.endswith(".") and kind.hint[0].isupper() and len(kind.hint) < 120)

@@ -51,6 +51,7 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
     scope="account",
     ordered=False,
     walks=("batches",),
+    hint="Create one task for each entry of the batch, and return each with an id of its own.",
 )
 def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
     """A batch gives one task for each entry, in their order, each with an id of its own."""
@@ -97,6 +98,7 @@ def _sides_of_rate(contract: Contract, clause: Clause) -> Iterator[Side]:
     scope="account",
     ordered=False,
     timed=True,
+    hint="Wait the documented time between two batches, whatever came of the first.",
 )
 def batch_rate(account: Account, event: Event, parameters: Pace) -> Finding:
     """A client leaves the documented time between two batches."""

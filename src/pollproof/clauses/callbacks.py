@@ -28,7 +28,13 @@ def _created(history: TaskState) -> tuple[int, ...]:
     return () if history.created is None else (history.created,)
 
 
-@Kind("callback-final", subjects=PROVIDER, roles=CALLBACK, walks=("called-back",))
+@Kind(
+    "callback-final",
+    subjects=PROVIDER,
+    roles=CALLBACK,
+    walks=("called-back",),
+    hint="Send the callback once the task has ended, with its final status.",
+)
 def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A callback tells of the end of a task, not of anything before it."""
     if event.answer is not Answer.STATE or event.phase is None:
@@ -41,7 +47,15 @@ def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Fin
     return HELD
 
 
-@Kind("callback-known", subjects=PROVIDER, roles=CALLBACK, scope="account", ordered=False, walks=("called-back",))
+@Kind(
+    "callback-known",
+    subjects=PROVIDER,
+    roles=CALLBACK,
+    scope="account",
+    ordered=False,
+    walks=("called-back",),
+    hint="Send callbacks with the id that the creation returned.",
+)
 def callback_known(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A callback names a task that was created."""
     if event.answer is not Answer.STATE or event.request_errors:
@@ -65,6 +79,7 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
     ordered=False,
     exercised="a task with an address for its callback",
     walks=("called-back",),
+    hint="Send a callback also where the task fails, where nobody polls it, and where it was created in a batch.",
 )
 def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task that was asked for with a callback address is called back when it ends."""
@@ -81,7 +96,14 @@ def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Find
     )
 
 
-@Kind("callback-once", subjects=PROVIDER, roles=CALLBACK, ordered=False, walks=("called-back",))
+@Kind(
+    "callback-once",
+    subjects=PROVIDER,
+    roles=CALLBACK,
+    ordered=False,
+    walks=("called-back",),
+    hint="Mark a callback as sent before a retry or a second worker sends it again.",
+)
 def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task is called back once."""
     if history.created is None:
@@ -91,7 +113,14 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
     return HELD
 
 
-@Kind("passthrough", subjects=PROVIDER, roles=CALLBACK, ordered=False, walks=("called-back",))
+@Kind(
+    "passthrough",
+    subjects=PROVIDER,
+    roles=CALLBACK,
+    ordered=False,
+    walks=("called-back",),
+    hint="Store the value as it was received, and return it without parsing, trimming or escaping it.",
+)
 def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """What a client asks to be handed through comes back in the callback, unaltered."""
     asked = history.asked

@@ -57,7 +57,14 @@ class ClientLifetime:
     limits: Limits = from_limits("*")
 
 
-@Kind("same-task-id", subjects=CLIENT, roles=(Role.POLL, Role.FETCH), scope="account", ordered=False)
+@Kind(
+    "same-task-id",
+    subjects=CLIENT,
+    roles=(Role.POLL, Role.FETCH),
+    scope="account",
+    ordered=False,
+    hint="Keep the task id as it was received: the same JSON type, all digits, no change of case.",
+)
 def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding:
     """Every poll, and every question for a result, carries an id that a creation gave, unchanged and of its type."""
     raw = event.raw_task
@@ -96,6 +103,7 @@ class Key:
     parameters=Key,
     scope="account",
     ordered=False,
+    hint="Send the credential with every request, in the documented header and scheme.",
 )
 def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
     """A client shows its key in the documented header, after the documented word."""
@@ -119,7 +127,15 @@ def _sides_of_wait(contract: Contract, clause: Clause) -> Iterator[Side]:
     yield Side(Boundary.WAIT, limit, AFTER, "a client that waits between two polls")
 
 
-@Kind("minimum-wait", subjects=CLIENT, parameters=Wait, ordered=False, timed=True, sides=_sides_of_wait)
+@Kind(
+    "minimum-wait",
+    subjects=CLIENT,
+    parameters=Wait,
+    ordered=False,
+    timed=True,
+    sides=_sides_of_wait,
+    hint="Sleep for the documented wait after each answer that is not final, before the next poll.",
+)
 def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
     """After an answer that is not final a client waits before it polls again."""
     if history.last_number is None or history.last_final:
@@ -146,7 +162,13 @@ def _sides_of_retry_after(contract: Contract, clause: Clause) -> Iterator[Side]:
     yield Side(Boundary.RETRY_AFTER, "Retry-After", AFTER, "a client that receives Retry-After and keeps it")
 
 
-@Kind("retry-after-kept", subjects=CLIENT, timed=True, sides=_sides_of_retry_after)
+@Kind(
+    "retry-after-kept",
+    subjects=CLIENT,
+    timed=True,
+    sides=_sides_of_retry_after,
+    hint="Read Retry-After of the last answer, and wait at least that long.",
+)
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client waits as long as the last answer asked it to."""
     asked = seconds_of(history.marks.get("retry_after"))
@@ -167,7 +189,14 @@ def _sides_of_budget(contract: Contract, clause: Clause) -> Iterator[Side]:
     yield Side(Boundary.POLLS, f"{limit} polls", BEFORE, f"a client that polls a task {limit} times", excluded)
 
 
-@Kind("poll-budget", subjects=CLIENT, parameters=ClientBudget, ordered=False, sides=_sides_of_budget)
+@Kind(
+    "poll-budget",
+    subjects=CLIENT,
+    parameters=ClientBudget,
+    ordered=False,
+    sides=_sides_of_budget,
+    hint="Count the polls of each task, and stop at the documented number.",
+)
 def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> Finding:
     """A client polls a task no more often than its budget allows."""
     count = history.polls_most + 1
@@ -178,7 +207,12 @@ def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> F
     return Violation(f"at most {parameters.limit} polls of a task", f"poll {count}", since, deadlines=moments)
 
 
-@Kind("no-poll-after-final", subjects=CLIENT, exercised="a client that polls a task to its end")
+@Kind(
+    "no-poll-after-final",
+    subjects=CLIENT,
+    exercised="a client that polls a task to its end",
+    hint="Stop at the first final answer, success or failure.",
+)
 def no_poll_after_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client does not poll again once it has the final answer."""
     # A task that the provider has kept for too long is lost for the provider's clauses; its client was not told so.
@@ -206,6 +240,7 @@ def _sides_of_lifetime(contract: Contract, clause: Clause) -> Iterator[Side]:
     ordered=False,
     timed=True,
     sides=_sides_of_lifetime,
+    hint="Stop when the documented lifetime since the creation is over.",
 )
 def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientLifetime) -> Finding:
     """A client does not poll a task whose lifetime is over."""
@@ -226,6 +261,7 @@ def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientL
     subjects=CLIENT,
     roles=(Role.CREATE, Role.POLL),
     exercised="the creation of a task that is answered at once",
+    hint="Return the result of the creation where it has one.",
 )
 def no_poll_after_inline(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A result that came with the creation is not polled for."""

@@ -50,7 +50,14 @@ def _returned(outcome: Outcome, text: str | None, results: Sequence[str]) -> boo
     return text is not None and any(text == result or (part and part in result) for result in results)
 
 
-@Kind("solution-returned", subjects=CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
+@Kind(
+    "solution-returned",
+    subjects=CLIENT,
+    roles=(Role.OUTCOME,),
+    scope="account",
+    ordered=False,
+    hint="Return the result of the final answer unchanged.",
+)
 def solution_returned(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that was served a solution returns it, as it was served."""
     outcome = event.request
@@ -79,7 +86,14 @@ def solution_returned(account: Account, event: Event, parameters: Nothing) -> Fi
     return Violation(expected, seen, worst, tasks=() if last is None else (last.id,))
 
 
-@Kind("failure-reported", subjects=CLIENT, roles=(Role.OUTCOME,), scope="account", ordered=False)
+@Kind(
+    "failure-reported",
+    subjects=CLIENT,
+    roles=(Role.OUTCOME,),
+    scope="account",
+    ordered=False,
+    hint="Report a failure by an exception or an exit status other than 0 whenever there is no result.",
+)
 def failure_reported(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that was served no solution (refused, failed, lost, never ready) ends, and reports a failure."""
     outcome = event.request
@@ -129,6 +143,7 @@ def _why(history: TaskState | None) -> str:
     ordered=False,
     streaks=True,
     exercised="a request that fails, and is retried",
+    hint="Bound the retries, and wait longer after each.",
 )
 def bounded_retries(account: Account, event: Event, parameters: Retries) -> Finding:
     """What was not answered, or by an error alone, is tried again a bounded number of times, and not in a hot loop."""
@@ -173,6 +188,7 @@ def _retries_ended(account: Account, outcome: Outcome) -> Finding:
     ordered=False,
     timed=True,
     streaks=True,
+    hint="Sleep between two polls, also where a status is unknown.",
 )
 def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that finds its task unfinished pauses before it asks again, whatever the documents say of waiting."""

@@ -20,7 +20,13 @@ STATES = (Role.CREATE, Role.POLL, Role.CALLBACK, Role.BATCH)
 """The operations that show a whole task."""
 
 
-@Kind("timestamps", subjects=PROVIDER, roles=STATES, walks=("one-after-another",))
+@Kind(
+    "timestamps",
+    subjects=PROVIDER,
+    roles=STATES,
+    walks=("one-after-another",),
+    hint="Set the time of creation once; set the time of change only when the task changes.",
+)
 def timestamps(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The time of creation never changes; the time of the last change never falls and never precedes it."""
     if event.answer is not Answer.STATE:
@@ -64,7 +70,13 @@ class WithinLifetime:
     limits: Limits = from_limits("*")
 
 
-@Kind("progress", subjects=PROVIDER, parameters=WithinLifetime, walks=("one-after-another",))
+@Kind(
+    "progress",
+    subjects=PROVIDER,
+    parameters=WithinLifetime,
+    walks=("one-after-another",),
+    hint="Compute the progress from the task alone, and never store a smaller value over a larger one.",
+)
 def progress(history: TaskState, event: Event, parameters: WithinLifetime) -> Finding:
     """The progress of a task never falls."""
     if may_be_over(history, event, parameters.limits):
@@ -95,7 +107,14 @@ class At:
     at: Annotated[Place, "The place of the text."]
 
 
-@Kind("json-text", subjects=PROVIDER, parameters=At, ordered=False, walks=("one-after-another",))
+@Kind(
+    "json-text",
+    subjects=PROVIDER,
+    parameters=At,
+    ordered=False,
+    walks=("one-after-another",),
+    hint="Serialize the value as JSON before it is put into the text field.",
+)
 def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or a JSON object."""
     if event.answer is not Answer.STATE:
@@ -125,6 +144,7 @@ class Echoed:
     parameters=Echoed,
     ordered=False,
     walks=("one-after-another",),
+    hint="Return the stored request, not a parsed or defaulted copy of it.",
 )
 def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> Finding:
     """The parameters with which a task was asked for come back in its answers, unaltered."""
@@ -156,7 +176,13 @@ def seconds_of(value: Any) -> float | None:
     return _number(value)
 
 
-@Kind("retry-after", subjects=PROVIDER, ordered=False, walks=("one-after-another",))
+@Kind(
+    "retry-after",
+    subjects=PROVIDER,
+    ordered=False,
+    walks=("one-after-another",),
+    hint="Send Retry-After with a whole number of seconds while the task is unfinished.",
+)
 def retry_after(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """An answer about an unfinished task says after how many seconds to ask again."""
     if event.answer is not Answer.STATE or event.phase is None or event.phase.terminal:

@@ -104,6 +104,11 @@ class Nothing:
     """The parameters of a kind that has none."""
 
 
+def _undecided(subject: Any, event: Any, parameters: Any) -> Finding:
+    """Nothing can be said: the check of a kind that has none yet."""
+    return None
+
+
 @dataclass(slots=True)
 class Kind:
     """All that belongs to one kind of clause. It decorates its check, whose docstring is the sentence of the kind.
@@ -117,7 +122,8 @@ class Kind:
     `exercised` says in a phrase what would exercise a clause of the kind, where neither a side of a deadline nor a
     probe says it. `sides` gives the sides of the deadlines of a clause. `shows_loss` tells that a clause of the kind
     means that tasks are lost. `walks` are the directed walks that exercise it (a client's kinds are exercised by all
-    scenarios of the gate). `mutants` makes the faults that break a clause (see `mutates`).
+    scenarios of the gate). `hint` tells the owner of an implementation what usually causes a violation, in one
+    imperative sentence. `mutants` makes the faults that break a clause (see `mutates`).
     """
 
     name: str
@@ -134,8 +140,9 @@ class Kind:
     sides: Callable[[Contract, Clause], Iterator[Side]] | None = None
     shows_loss: bool = False
     walks: tuple[str, ...] = ()
-    judge: Check = field(init=False)
-    mutants: Maker | None = field(init=False, default=None)
+    hint: str = ""
+    judge: Check = _undecided
+    mutants: Maker | None = None
 
     def __call__(self, check: Check) -> Check:
         """Register the kind with its check."""

@@ -51,6 +51,7 @@ def describe(event: Event) -> str:
     parameters=WithinLimits,
     exercised="several polls of an unfinished task",
     walks=("one-after-another",),
+    hint="Read the status from one place; a cache or replica may be older than the last answer.",
 )
 def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """The status of a task that is not finished never runs backwards."""
@@ -76,6 +77,7 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
         "one-after-another",
         "read-many-times",
     ),
+    hint="Store the final state with the task; do not compute it anew at each poll.",
 )
 def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
@@ -140,6 +142,7 @@ def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
     parameters=WithinLimits,
     exercised="a poll after the error of a task",
     walks=("one-after-another",),
+    hint="Report work in progress as a status, not as an error.",
 )
 def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """An error is the end of a task, unless the documents list its code as one that passes."""
@@ -162,6 +165,7 @@ def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -
     ordered=False,
     exercised="a second creation",
     walks=("one-after-another",),
+    hint="Draw ids from a sequence or a random source that all workers share.",
 )
 def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
     """Each creation gives an id of its own."""

@@ -120,6 +120,7 @@ def _sides_of_lifetime_ended(contract: Contract, clause: Clause) -> Iterator[Sid
         "to-the-last-poll",
         "to-the-last-poll-disturbed",
     ),
+    hint="Count polls per task, not per key or per minute, and compare the count after answering the last one.",
 )
 def budget_served(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """A task answers every poll up to its limit, as long as it lives."""
@@ -149,6 +150,7 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
         "to-the-last-poll",
         "to-the-last-poll-in-a-hurry",
     ),
+    hint="Count every answered poll of a task, and give no result after the last one.",
 )
 def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """After the last poll of its budget a task gives no result."""
@@ -174,6 +176,7 @@ def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Findin
     timed=True,
     sides=_sides_of_lifetime_served,
     walks=("to-the-end-of-life",),
+    hint="Measure the age of a task from its creation, and keep it until the documented end.",
 )
 def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """A task is there until its lifetime ends."""
@@ -210,6 +213,7 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
     sides=_sides_of_lifetime_ended,
     shows_loss=True,
     walks=("to-the-end-of-life",),
+    hint="Compare the age with the lifetime before answering, not in a background job.",
 )
 def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """After its lifetime a task gives no result."""
@@ -237,6 +241,7 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
         "to-the-last-poll",
         "to-the-end-of-life",
     ),
+    hint="Delete or mark a lost task; do not fetch it again from a cache or an upstream.",
 )
 def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task that is lost never comes back."""

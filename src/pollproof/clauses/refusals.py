@@ -42,6 +42,7 @@ def _sides_of_refused(contract: Contract, clause: Clause) -> Iterator[Side]:
         "turned-away",
         "to-the-last-poll-disturbed",
     ),
+    hint="Check credentials, required fields and the whole task id before any other work.",
 )
 def refused(history: TaskState | None, event: Event, parameters: Probe) -> Finding:
     """A wrong request is refused with an error, never answered with a task."""
@@ -106,6 +107,7 @@ def _sides_of_accepted(contract: Contract, clause: Clause) -> Iterator[Side]:
         "batches",
         "called-back",
     ),
+    hint="Validate against what is documented, not against the requests that were seen so far.",
 )
 def accepted(history: TaskState | None, event: Event, parameters: Holding) -> Finding:
     """A request that keeps the documented rules is not refused."""
@@ -132,7 +134,16 @@ class Code:
     codes: Annotated[list[str], "Error codes of which the refusal has one."]
 
 
-@Kind("refusal-code", subjects=PROVIDER, roles=ANY, parameters=Code, probes=True, ordered=False, walks=("turned-away",))
+@Kind(
+    "refusal-code",
+    subjects=PROVIDER,
+    roles=ANY,
+    parameters=Code,
+    probes=True,
+    ordered=False,
+    walks=("turned-away",),
+    hint="Return the documented code for this refusal, not a general one.",
+)
 def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> Finding:
     """A wrong request is refused with the error code that the documents give for it."""
     code = event.error_code

@@ -48,6 +48,7 @@ class Kept:
     parameters=Kept,
     exercised="a fetch of the result of a task that has succeeded",
     walks=("one-after-another",),
+    hint="Store the result before the status says that the task has succeeded.",
 )
 def result_available(history: TaskState, event: Event, parameters: Kept) -> Finding:
     """Once a task has succeeded its result is there."""
@@ -95,6 +96,7 @@ def _result_available(contract: Contract, clause: Clause) -> Iterator[Fault]:
         "one-after-another",
         "read-many-times",
     ),
+    hint="Store the result once; do not produce it anew at each read.",
 )
 def result_stable(account: Account, event: Event, parameters: Nothing) -> Finding:
     """The result of a task is the same at every read."""
@@ -131,6 +133,7 @@ def _part(text: str, begin: int) -> str:
     ordered=False,
     exercised="results of several tasks that are read again",
     walks=("side-by-side",),
+    hint="Key results by the task id, not by the connection, the request or the newest task.",
 )
 def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     """The result is that of the task asked for, never another task's."""

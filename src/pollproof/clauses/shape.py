@@ -99,6 +99,7 @@ def _redirected(event: Event) -> str:
         "one-after-another",
         "side-by-side",
     ),
+    hint="Compare the body with the schema that the message names: types, required fields, field names.",
 )
 def shape(history: TaskState | None, event: Event, rule: ShapeRule) -> Finding:
     """A body has the documented shape."""
@@ -125,7 +126,15 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule) -> Finding:
     return HELD if not rule.when or _is_when(event, rule.when) else None
 
 
-@Kind("known-status", subjects=PROVIDER, roles=ANY, parameters=Nothing, ordered=False, walks=("one-after-another",))
+@Kind(
+    "known-status",
+    subjects=PROVIDER,
+    roles=ANY,
+    parameters=Nothing,
+    ordered=False,
+    walks=("one-after-another",),
+    hint="Map internal states to the documented statuses before answering.",
+)
 def known_status(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A status is one that the documents list, not merely one that is known from elsewhere."""
     if event.answer is not Answer.STATE or type(event.status) is not str:
@@ -137,7 +146,15 @@ def known_status(history: TaskState | None, event: Event, parameters: Nothing) -
     return Violation("a status that the documents list", f"status {event.status!r}")
 
 
-@Kind("http-status", subjects=PROVIDER, roles=ANY, parameters=Nothing, ordered=False, walks=("one-after-another",))
+@Kind(
+    "http-status",
+    subjects=PROVIDER,
+    roles=ANY,
+    parameters=Nothing,
+    ordered=False,
+    walks=("one-after-another",),
+    hint="Answer with HTTP 200 whenever the body holds the state of a task.",
+)
 def http_status(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """The state of a task comes with an HTTP status of success."""
     response = event.exchange.response
@@ -149,7 +166,12 @@ def http_status(history: TaskState | None, event: Event, parameters: Nothing) ->
 
 
 @Kind(
-    "echo", subjects=PROVIDER, roles=(Role.POLL, Role.FETCH, Role.CANCEL), ordered=False, walks=("one-after-another",)
+    "echo",
+    subjects=PROVIDER,
+    roles=(Role.POLL, Role.FETCH, Role.CANCEL),
+    ordered=False,
+    walks=("one-after-another",),
+    hint="Take the id in the answer from the task that was found, and look the task up by the exact id.",
 )
 def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the answer to a poll is the one that was asked for."""
@@ -172,6 +194,7 @@ def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Findin
     ordered=False,
     exercised="the creation of a task that is answered at once",
     walks=("answered-at-once",),
+    hint="Answer the creation of a synchronous task only when its result is there.",
 )
 def inline_result(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task of a synchronous kind that is accepted is answered in its creation."""
