@@ -78,7 +78,7 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
             (known.created,),
         )
     twin = account.rounded_like(raw)
-    if twin is not None and twin.created is not None:
+    if twin is not None and twin.created is not None and event.answer is not Answer.STATE:
         return Violation(
             f"the task id {twin.raw_id!r} that the creation gave", f"a question for {raw!r}", (twin.created,)
         )
@@ -170,15 +170,22 @@ def _sides_of_retry_after(contract: Contract, clause: Clause) -> Iterator[Side]:
     hint="Read Retry-After of the last answer, and wait at least that long.",
 )
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
-    """A client waits as long as the last answer asked it to."""
+    """A client waits as long as the last answer asked it to, that of the creation before the first poll."""
     asked = seconds_of(history.marks.get("retry_after"))
-    if history.last_number is None or history.last_final or asked is None:
+    if asked is None or history.last_final:
         return None
-    least, most = gap(history.last_sent, history.last_precision, event.exchange)
+    since, sent, precision = history.last_number, history.last_sent, history.last_precision
+    between = "between two polls"
+    if since is None:
+        if history.created is None or history.inline:
+            return None
+        since, sent, precision = history.created, history.created_sent, event.exchange.precision
+        between = "between the creation and the first poll"
+    least, most = gap(sent, precision, event.exchange)
     if most < asked:
-        expected = f"at least {asked:g} s between two polls, as Retry-After said"
-        moments = wait_over(history.last_sent, asked, "the answer with Retry-After")
-        return Violation(expected, f"a poll after {in_words(least, most)}", (history.last_number,), deadlines=moments)
+        expected = f"at least {asked:g} s {between}, as Retry-After said"
+        moments = wait_over(sent, asked, "the answer with Retry-After")
+        return Violation(expected, f"a poll after {in_words(least, most)}", (since,), deadlines=moments)
     return HELD if least >= asked else None
 
 
@@ -293,6 +300,13 @@ class Hasty(Client):
         return super().wait() / 2
 
 
+class Eager(Client):
+    """Looks at Retry-After of polls alone."""
+
+    def wait(self) -> float:
+        return super().wait() / (2 if self.last is None else 1)
+
+
 class Tireless(Client):
     """Polls on past the budget, quickly enough to stay within the lifetime."""
 
@@ -355,6 +369,9 @@ def _key_shown(contract: Contract, clause: Clause) -> Iterator[Fault]:
 @mutates("retry-after-kept")
 def _retry_after_kept(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("half the wait that Retry-After asks for", client=Hasty, companions=("minimum-wait",))
+    create = contract.operation_of(Role.CREATE)
+    if create is not None and "retry_after" in create.marks:
+        yield Fault("a first poll before Retry-After of the creation", client=Eager, companions=("minimum-wait",))
 
 
 @mutates("minimum-wait")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -252,11 +253,32 @@ def says_gone(history: TaskState, event: Event) -> bool:
     return event.effect is Effect.UNCLEAR and history.terminal is Phase.SUCCEEDED
 
 
+def asked_to_wait(event: Event) -> Any:
+    """What an answer says of the wait before the next poll; a date as seconds since the answer's own Date.
+
+    None where it says nothing, or names a date and has no Date.
+    """
+    value = event.marks.get("retry_after")
+    response = event.exchange.response
+    if not isinstance(value, str) or "," not in value or response is None:
+        return value
+    try:
+        until, now = (parsedate_to_datetime(text) for text in (value, response.headers.get("date", "")))
+        return max((until - now).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
     """The history after one more event of the same task."""
-    if event.marks and event.answer is Answer.STATE and not event.probe:
+    if (event.marks or "retry_after" in history.marks) and event.answer in TOLD and not event.probe:
         kept = {name: value for name, value in history.marks.items() if name != "retry_after"}
-        history = history._replace(marks={**kept, **event.marks})
+        if event.answer is Answer.STATE:
+            kept |= event.marks
+        asked = asked_to_wait(event)
+        if asked is not None:
+            kept["retry_after"] = asked
+        history = history._replace(marks=kept)
     if event.operation.role is Role.POLL:
         return _fold_poll(history, event, limits)
     match event.operation.role:

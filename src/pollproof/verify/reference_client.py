@@ -49,6 +49,7 @@ class ReferenceClient(Client):
         self.contract = contract
         self.session = session
         self.last: Event | None = None
+        self.created: Event | None = None
         self.failures = 0
         place = contract.credential.at
         if isinstance(session, ChangedSession) and place is not None and place.area == "header":
@@ -60,7 +61,8 @@ class ReferenceClient(Client):
 
     def wait(self) -> float:
         """Seconds before the next poll: what the documents ask for, or the last answer if that is more."""
-        asked = None if self.last is None else seconds_of(self.last.marks.get("retry_after"))
+        answer = self.created if self.last is None else self.last
+        asked = None if answer is None else seconds_of(answer.marks.get("retry_after"))
         return max(self.session.wait, asked or 0.0)
 
     def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
@@ -112,6 +114,7 @@ class ReferenceClient(Client):
     def run(self, kind: TaskKind) -> Any:
         """Create a task, poll it to its end, and say how it ended; the result, or None."""
         event, handle = self.create(kind)
+        self.last, self.created = None, event
         result = None
         if handle is not None:
             result = event.result if self.keeps_inline(event) else self.follow(handle)
