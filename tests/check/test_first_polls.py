@@ -11,8 +11,8 @@ import pytest
 from pollproof.check.judging import Checking, check
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
-from tests.tapes import har, write
 from tests.tapes import Said as Exchange
+from tests.tapes import har, write
 
 AZURE = load_contract(str(Path(__file__).parents[1] / "apis" / "azure-guideline.toml"))
 DECODO = load_contract("decodo")
@@ -87,7 +87,9 @@ def polls_of(tmp_path: Path, created: str, *asked: tuple[str, bool]) -> Checking
         body: dict[str, Any] = {"id": identifier, "status": "pending", "url": "https://ip.decodo.com"}
         body |= {"created_at": "2026-03-01 12:00:00", "updated_at": "2026-03-01 12:00:00"}
         path = "/v3/task" if number == 0 else f"/v3/task/{identifier}"
-        one = Exchange(number * 5.0, path, {"url": "https://ip.decodo.com"}, body, base="https://scraper-api.decodo.com")
+        one = Exchange(
+            number * 5.0, path, {"url": "https://ip.decodo.com"}, body, base="https://scraper-api.decodo.com"
+        )
         entry = har([one])["log"]["entries"][0]
         entry["request"]["headers"].append({"name": "Authorization", "value": "Basic x"})
         if number:

@@ -214,6 +214,7 @@ class Client:
 
     contract: Contract
     retries: int
+    last: Event | None
 
     def shown_key(self, key: str) -> str | None:
         """What stands in the header of the key; None: no such header is sent."""

@@ -17,13 +17,13 @@ from lxml import etree
 
 from pollproof.trace.bodies import TOO_MANY, Unreadable
 from pollproof.trace.shapes import MAXIMUM_ERRORS, ShapeError
+from pollproof.trace.xsd_words import XSD, in_words
 
 if TYPE_CHECKING:
     import xmlschema
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
-XSD = "http://www.w3.org/2001/XMLSchema"
 MAXIMUM_DEPTH = 40
 """Levels of elements in a body that are read; a documented one has six."""
 
@@ -56,6 +56,8 @@ def parse(body: bytes) -> etree._Element | Unreadable:
     """The root element of an XML body, without comments and processing instructions; or why it cannot be read."""
     if not body.strip():
         return Unreadable("the body is empty")
+    if body.lstrip()[:2] == b"--" and b"content-" in body[:1000].lower():
+        return Unreadable("the body is a multipart message, as MTOM sends it; expected an XML document alone")
     if _declares(body):
         return Unreadable(_DECLARED)
     if len(body) > MAXIMUM_TAGS and (body.count(b"<") > MAXIMUM_TAGS or body.count(b"=") > MAXIMUM_TAGS):
@@ -249,14 +251,35 @@ class XsdShape:
         for error in self._worded.iter_errors(root):
             place = error.path or ""
             name = place.rpartition("/")[2].rpartition(":")[2].partition("[")[0]
-            words = " ".join((error.reason or error.message).split())
-            text = getattr(error.elem, "text", None) if not len(error.elem if error.elem is not None else ()) else None
-            value = f"{text.strip()[:60]!r}, " if isinstance(text, str) and text.strip() else ""
-            words = f"at {name or 'the envelope'}: {value}{words[:200]}{'...' if len(words) > 200 else ''}"
-            errors.append(ShapeError(self._rules.get(name, ""), place, words))
+            errors.append(ShapeError(self._rules.get(name, ""), place, self._words(name, error)))
             if len(errors) >= MAXIMUM_ERRORS:
                 break
         return (*errors, *self._failed(root))
+
+    def _words(self, name: str, error: Any) -> str:
+        """A failure in words of the rule where the element has a simple type, else in those of xmlschema."""
+        leaf = error.elem is not None and not len(error.elem)
+        text = error.elem.text if leaf else None
+        value = repr((text or "")[:60] + "..." * (len(text or "") > 60)) if leaf else ""
+        expected = self._expected.get(name)
+        if value and expected:
+            return f"at {name}: {value} is not {expected}"
+        words = " ".join((error.reason or error.message).split())
+        value = f"{value}, " if value.strip("'") else ""
+        return f"at {name or 'the envelope'}: {value}{words[:200]}{'...' if len(words) > 200 else ''}"
+
+    @cached_property
+    def _expected(self) -> Mapping[str, str]:
+        """What the elements of simple types may hold, in words, by their names."""
+        parts = list(_parts(self._path))
+        known = {kind.get("name", ""): kind for root in parts for kind in root.findall(f"{{{XSD}}}simpleType")}
+        found: dict[str, str] = {}
+        for element in (each for root in parts for each in root.iter(f"{{{XSD}}}element")):
+            kind = element.find(f"{{{XSD}}}simpleType")
+            words = in_words(known, element.get("type", "")) if kind is None else in_words(known, kind)
+            if words:
+                found.setdefault(element.get("name", ""), words)
+        return found
 
     def _failed(self, root: etree._Element) -> Iterator[ShapeError]:
         for tag, test, message, rule in self._asserts:
