@@ -29,8 +29,8 @@ def contract_of(path: Path) -> Contract:
 @cache
 def judged(path: Path) -> Ledger:
     checking = check(contract_of(path), [path])
-    assert checking.unread == []
-    assert checking.tally.matched == checking.tally.entries > 0, "a bundled cassette holds nothing else"
+    assert checking.detail.unread == []
+    assert checking.detail.tally.matched == checking.detail.tally.entries > 0, "a bundled cassette holds nothing else"
     return checking.ledger
 
 

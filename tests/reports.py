@@ -13,8 +13,10 @@ from jsonschema import Draft202012Validator
 from pollproof.bundled import folder
 from pollproof.loading import load_contract
 from pollproof.proof.mutants import mutants
-from pollproof.report.document import Document, document_of, with_again
-from pollproof.verify.run import Plan, explore
+from pollproof.report.document import document_of, with_again
+from pollproof.runs.outcome import Document
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore
 
 ROOT = Path(__file__).parent.parent
 

@@ -39,7 +39,7 @@ GROUPS = {
     for group in (
         Group("exploring", "The explorer's state machine against the least that its moves and requests can take."),
         Group("schemathesis", "pollproof verify against Schemathesis, stateful, on one mock: speed, faults found."),
-        Group("workers", "Exploring at full strength with two worker processes, against one.", cores=2),
+        Group("workers", "Exploration at full strength with two worker processes, against one.", cores=2),
         Group("gate_clock", "Clients whose long waits are leapt over, against the same clients without any wait."),
         Group("gate_server", "The mock server that clients are judged against, and pytest-httpserver."),
         Group("recordings", "Judging recorded traffic against parsing it, replaying it, and judging less of it."),

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from pollproof.check.judging import check
 from pollproof.loading import load_contract
-from pollproof.report.checked import document_of_check
-from pollproof.report.document import Document
+from pollproof.report.document import document_of
 from pollproof.report.formats import VIEWS
+from pollproof.runs.outcome import Document
 from tests.benchmarks.figures import Ratio, Sample, at_most
 from tests.benchmarks.plan import Plan
 from tests.fuzzing.traffic import stream, write_har
@@ -81,7 +81,7 @@ def of_check(plan: Plan) -> Iterator[Sample]:
             started = time.process_time()
             checking = check(contract, [path], named=frozenset([path]))
             judged = time.process_time()
-            document = document_of_check(checking)
+            document = document_of(checking)
             written = sum(len(view([document])) for view in VIEWS.values())
             reported = time.process_time()
             yield OF_CHECK.of(

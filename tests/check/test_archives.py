@@ -67,7 +67,7 @@ def test_partitions_by_task_say_of_every_recording_what_one_process_says(provide
         checking = check(CONTRACTS[provider], [path])
         ledger, figures = in_partitions(provider, [path], 3)
         assert told(ledger) == told(checking.ledger), path.name
-        assert figures == [checking.roles, checking.orphans, checking.solving], path.name
+        assert figures == [checking.detail.roles, checking.detail.orphans, checking.solving], path.name
 
 
 @pytest.mark.parametrize("provider", bundled())
@@ -79,10 +79,10 @@ def test_files_that_are_one_trace_say_the_same_in_partitions_even_when_tasks_are
     monkeypatch.setattr(partitions, "REMEMBERED", remembered)
     paths = sorted((CASSETTES / provider).rglob("*.yaml"))
     checking = check(CONTRACTS[provider], paths, together=True)
-    assert checking.unread == []
+    assert checking.detail.unread == []
     ledger, figures = in_partitions(provider, paths, 4)
     assert told(ledger) == told(checking.ledger)
-    assert figures == [checking.roles, checking.orphans, checking.solving]
+    assert figures == [checking.detail.roles, checking.detail.orphans, checking.solving]
 
 
 # ------------------------------------------------------------------------------------------------ the cluster
@@ -250,5 +250,5 @@ def test_a_backend_that_fails_while_it_is_read_is_told_with_its_file(
 
     monkeypatch.setattr("fsspec.implementations.memory.MemoryFile.read", fail)
     checking = check(CONTRACTS["decodo"], find(["memory://archive"]))
-    assert len(checking.unread) == 3
-    assert "the bucket went away" in str(checking.unread[0])
+    assert len(checking.detail.unread) == 3
+    assert "the bucket went away" in str(checking.detail.unread[0])

@@ -60,7 +60,7 @@ def test_every_format_shows_the_same_faults(tmp_path: Path, name: str, fault: st
     document = har(conversation) if "har" in name else cassette(conversation)
     checking = judged(write(tmp_path / name, document))
     assert violated(checking) == expected
-    assert checking.tally.matched == len(conversation)
+    assert checking.detail.tally.matched == len(conversation)
     for entry in checking.ledger.violated():
         assert entry.evidence is not None
         assert len(entry.evidence.trace.exchanges) == len(entry.evidence.trace.places) > 0
@@ -127,7 +127,7 @@ def test_a_long_recording_out_of_order_is_sorted_whole(tmp_path: Path) -> None:
     checking = judged(write(tmp_path / "mixed.har", har(mixed)))
     assert exercised(checking) == exercised(straight)
     assert violated(checking) == set()
-    assert checking.tally.matched == 1200
+    assert checking.detail.tally.matched == 1200
 
 
 def test_answers_that_were_under_way_together_have_no_order(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_what_the_browser_answered_itself_is_left_out(tmp_path: Path) -> None:
     document["log"]["entries"][2]["_fromCache"] = "memory"
     checking = judged(write(tmp_path / "t.har", document))
     assert violated(checking) == set()
-    assert sum(checking.tally.unrecorded.values()) == 1
+    assert sum(checking.detail.tally.unrecorded.values()) == 1
 
 
 # ------------------------------------------------------------------------------------------ matching
@@ -255,7 +255,7 @@ def test_only_the_providers_own_hosts_and_test_hosts_are_judged(tmp_path: Path, 
     conversation = [said._replace(base=base) for said in FAULTS["in work again"][0]]
     checking = judged(write(tmp_path / "t.yaml", cassette(conversation)))
     assert bool(violated(checking)) is mine
-    assert checking.tally.matched == (6 if mine else 0)
+    assert checking.detail.tally.matched == (6 if mine else 0)
 
 
 def test_a_base_url_names_the_one_to_judge(tmp_path: Path) -> None:
@@ -273,10 +273,10 @@ def test_other_traffic_is_skipped_and_counted(tmp_path: Path) -> None:
     ]
     checking = judged(write(tmp_path / "t.har", har([*noise, *lawful()])))
     assert violated(checking) == set()
-    assert checking.tally.matched == 5
-    assert checking.tally.entries == 8
-    assert sum(checking.tally.elsewhere.values()) == 1
-    assert sum(checking.tally.unknown.values()) == 2
+    assert checking.detail.tally.matched == 5
+    assert checking.detail.tally.entries == 8
+    assert sum(checking.detail.tally.elsewhere.values()) == 1
+    assert sum(checking.detail.tally.unknown.values()) == 2
 
 
 @pytest.mark.parametrize("path", [POLL + "/", POLL + "?key=1"])
@@ -296,7 +296,7 @@ def test_a_key_that_was_taken_out_is_no_fault_of_the_client(tmp_path: Path, key:
         conversation.append(said._replace(asked=rest if key == "removed" else {"clientKey": key, **rest}))
     checking = judged(write(tmp_path / "t.yaml", cassette(conversation)))
     assert violated(checking) == set()
-    assert checking.tally.keyless == 5
+    assert checking.detail.tally.keyless == 5
 
 
 def test_another_missing_field_is_the_clients_fault(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_poll_that_is_refused_for_its_key_does_not_lose_the_task(tmp_path: Pat
     conversation = [*lawful(), polled(20, "ready")._replace(told=refusal, status=401)]
     checking = judged(write(tmp_path / "t.har", har(conversation)))
     assert violated(checking) == set()
-    assert checking.tally.refused_keys == 1
+    assert checking.detail.tally.refused_keys == 1
 
 
 def test_a_recording_may_begin_in_the_middle_and_end_early(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_polls_of_foreign_ids_count_only_where_the_recording_is_whole(tmp_path: 
     path = write(tmp_path / "t.har", har([created(), polled(4, "ready", "c" * 36)]))
     checking = judged(path)
     assert violated(checking) == set()
-    assert checking.orphans == 1
+    assert checking.detail.orphans == 1
     assert violated(judged(path, whole=True)) == {"client.same-task-id"}
 
 
@@ -340,7 +340,7 @@ def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     good = write(tmp_path / "u.har", har(lawful()))
     checking = judged(path, good)
     assert exercised(checking) == exercised(judged(good))
-    assert [error.file for error in checking.unread] == [str(path)]
+    assert [error.file for error in checking.detail.unread] == [str(path)]
 
 
 # --------------------------------------------------------------------------------- the other providers
@@ -359,7 +359,7 @@ def test_callbacks_are_known_by_the_address_that_a_creation_gave(tmp_path: Path)
     ]
     checking = judged(write(tmp_path / "t.har", har(conversation)), contract=DECODO)
     assert violated(checking) == {"callback.final"}
-    assert checking.tally.matched == 2
+    assert checking.detail.tally.matched == 2
 
 
 def soap(name: str, inner: str) -> str:
@@ -384,7 +384,7 @@ def test_soap_is_known_by_its_body_on_any_host(tmp_path: Path) -> None:
     path = write(tmp_path / "t.har", har([poll(0, "FINISHED_OK"), other, poll(5, "SEARCHING")]))
     checking = judged(path, contract=CNODE)
     assert violated(checking) == {"poll.terminal", "client.final"}
-    assert checking.tally.matched == 2
+    assert checking.detail.tally.matched == 2
 
 
 # -------------------------------------------------------------------------------------------- files
@@ -403,8 +403,8 @@ def test_folders_and_patterns_mean_the_recordings_in_them(tmp_path: Path) -> Non
     assert set(found) == {*names, tmp_path / "a" / "settings.json"}
     assert find([str(tmp_path / "**" / "*.yaml")]) == [names[0]]
     checking = judged(*found)
-    assert checking.ignored == [str(tmp_path / "a" / "settings.json")]
-    assert checking.unread == []
+    assert checking.detail.ignored == [str(tmp_path / "a" / "settings.json")]
+    assert checking.detail.unread == []
     with pytest.raises(RecordingError, match="no file matches"):
         find([str(tmp_path / "*.har")])
 
@@ -416,7 +416,7 @@ def test_metadata_that_vcrpy_moved_behind_the_interactions_is_still_found(tmp_pa
         path = tmp_path / name
         path.write_text(text)
         checking = judged(path)
-        assert checking.tally.times == {"exact": 4, "none": 1}, "an interaction that was added later has no time"
+        assert checking.detail.tally.times == {"exact": 4, "none": 1}, "an interaction that was added later has no time"
         assert checking.ledger["capsolver.client.wait"].exercised == 2
 
 
@@ -463,7 +463,7 @@ def test_bodies_of_requests_that_a_recorder_took_out_are_held_against_nobody(tmp
     for entry in document["interactions"]:
         entry["request"]["body"] = None
     checking = judged(write(tmp_path / "t.yaml", document))
-    assert (checking.tally.matched, sum(checking.tally.unrecorded.values())) == (0, 5)
+    assert (checking.detail.tally.matched, sum(checking.detail.tally.unrecorded.values())) == (0, 5)
     for entry in document["interactions"]:
         entry["request"]["headers"]["Content-Length"] = ["0"]
     assert "client.poll-request" in violated(judged(write(tmp_path / "t.yaml", document)))
@@ -477,7 +477,7 @@ def test_bodies_that_playwright_left_out_are_not_recorded(tmp_path: Path) -> Non
             entry["response"]["content"] = {"size": 70, "mimeType": "application/json", **file}
         checking = judged(write(tmp_path / "t.har", document))
         assert violated(checking) == set()
-        assert sum(checking.tally.unrecorded.values()) == 5
+        assert sum(checking.detail.tally.unrecorded.values()) == 5
 
 
 def test_a_wait_is_counted_from_the_last_answer(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def judged(client: Client, names: Iterable[str]) -> Judged:
 
 
 def _meetings(gating: Gating) -> Iterator[ClientScenario]:
-    for played in gating.played:
+    for played in gating.detail.played:
         assert played.ended is not None
         violated = {
             entry.clause.id.removesuffix(SUFFIX): "" if entry.evidence is None else entry.evidence.violation.message

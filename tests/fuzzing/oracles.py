@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pollproof.check.judging import Checking, check
 from pollproof.contract.model import Contract
-from pollproof.report.checked import document_of_check
+from pollproof.report.document import document_of
 from pollproof.report.html import html_of
 from pollproof.report.junit import junit_of
 from pollproof.report.markdown import markdown_of
@@ -72,7 +72,7 @@ def judge(contract: Contract, one: Input, folder: Path, *, report: bool) -> tupl
     path.write_bytes(one.content)
     found, seconds = judged(contract, path)
     if report:
-        document = document_of_check(found)
+        document = document_of(found)
         try:
             json.dumps(document, ensure_ascii=False).encode("utf-8")
             for view in (html_of, junit_of, markdown_of, sarif_of):

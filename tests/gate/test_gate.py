@@ -38,7 +38,8 @@ from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.processes.command import MAXIMUM_OUTPUT, CannotStart, Output, run
 from pollproof.reference.provider import Settings
-from pollproof.report.gated import document_of_gate, print_scenarios
+from pollproof.report.document import document_of
+from pollproof.report.scenarios import print_scenarios
 from pollproof.trace.client_outcome import Outcome, outcome_exchange
 from pollproof.trace.events import Answer, Reader
 from pollproof.trace.exchange import Exchange, Request, Response
@@ -159,7 +160,7 @@ def test_a_client_is_convicted_by_exactly_the_clause_it_breaks(fault: str) -> No
         return
     assert guilty == ({fault} | COMPANIONS.get(fault, set()) if fault else set())
     if not fault:
-        assert all(played.as_expected for played in gating.played)
+        assert all(played.as_expected for played in gating.detail.played)
 
 
 @leaping
@@ -167,7 +168,7 @@ def test_a_report_keeps_its_schema_and_shows_no_key() -> None:
     validator = Draft202012Validator(
         json.loads((folder("schemas") / "pollproof" / "report.schema.json").read_text(encoding="utf-8"))
     )
-    document = document_of_gate(judged(sys.executable, str(CLIENT), "wait", names=("smoke", "task-failed")))
+    document = document_of(judged(sys.executable, str(CLIENT), "wait", names=("smoke", "task-failed")))
     assert list(validator.iter_errors(json.loads(json.dumps(document)))) == []
     assert CAPSOLVER.credential.sample not in json.dumps(document)
     assert document["outcome"] == "violated"
@@ -323,7 +324,7 @@ def test_what_does_not_fit_the_budget_in_real_time_is_listed(monkeypatch: pytest
     )
     assert gating.error is None
     assert gating.clock == "real time"
-    ready, never = gating.played
+    ready, never = gating.detail.played
     assert ready.ended is not None
     assert "do not fit" in never.reason
     assert violated(gating) == {"wait"}
@@ -338,13 +339,13 @@ def test_an_end_that_real_time_brought_is_not_held_against_a_client() -> None:
         f"exec(open({str(CLIENT)!r}).read())"
     )
     gating = judged(sys.executable, "-c", program, names=("ready-at-once",), timeout=3.0)
-    (played,) = gating.played
+    (played,) = gating.detail.played
     assert played.undecided == "the command was still running after 3 real seconds (--timeout)"
     assert played.as_expected
     assert violated(gating) == {"poll-request"}  # what came before is judged
-    document = document_of_gate(gating)
+    document = document_of(gating)
     assert document["notes"] == [f"ready-at-once: the end was not judged; {played.undecided}"]
-    assert document_of_gate(judged(sys.executable, "-c", program.replace("'poll-request'", "''"),
+    assert document_of(judged(sys.executable, "-c", program.replace("'poll-request'", "''"),
                                    names=("ready-at-once",), timeout=3.0))["outcome"] == "inconclusive"  # fmt: skip
 
 
@@ -409,7 +410,7 @@ def test_a_client_may_try_for_hours_to_create_a_task() -> None:
         "sys.exit('gave up')\n"
     )
     gating = judged(sys.executable, "-c", program, names=("creation-html-503-for-ever",))
-    assert gating.played[0].virtual > 4_000
+    assert gating.detail.played[0].virtual > 4_000
     assert violated(gating) == set()
     assert gating.complete
 
@@ -443,8 +444,8 @@ def test_a_client_that_waits_for_the_end_of_an_idle_connection_hears_of_it_as_fr
         f"exec(open({str(CLIENT)!r}).read())"
     )
     gating = judged(sys.executable, "-c", program, names=("creation-html-503-for-ever", "ready-after-one-poll"))
-    assert [played.as_expected for played in gating.played] == [True, True]
-    (played,) = (played for played in gating.played if played.scenario.name.startswith("creation"))
+    assert [played.as_expected for played in gating.detail.played] == [True, True]
+    (played,) = (played for played in gating.detail.played if played.scenario.name.startswith("creation"))
     assert 75 <= played.virtual < 77
     assert violated(gating) == set()
 
@@ -556,7 +557,7 @@ def test_waits_that_are_not_leapt_over_are_found_out(clock: str, monkeypatch: py
         return
     assert gating.error is None
     assert gating.clock == f"real time ({reason})"
-    assert "do not fit" in gating.played[0].reason
+    assert "do not fit" in gating.detail.played[0].reason
 
 
 @leaping
@@ -722,7 +723,7 @@ def test_a_solution_counts_where_it_is_printed_and_not_in_a_log() -> None:
     program = f"import sys; sys.argv = ['client.py']; {{}}; exec(open({str(CLIENT)!r}).read())"
     logged = judged(sys.executable, "-c", program.format("sys.stdout = sys.stderr"), names=("smoke",))
     assert violated(logged) == {"solution"}
-    document = document_of_gate(logged)
+    document = document_of(logged)
     told = "smoke: the solution stands in standard error alone, and is looked for in standard output"
     assert document["notes"] == [told]
     ended = document["scenarios"][0]
@@ -767,7 +768,7 @@ def test_a_client_is_called_back(suffix: str) -> None:
     chosen = tuple(scenario for scenario in known if scenario.name == f"callback{suffix}")
     gating = judge(Gate(contract, (sys.executable, str(CLIENT.with_name("called_back.py"))), chosen, known[0]))
     assert gating.error is None
-    (played,) = gating.played
+    (played,) = gating.detail.played
     assert played.ended is not None
     assert played.as_expected, played.ended.output.tail
     assert gating.ledger.violated() == []

@@ -33,8 +33,9 @@ from pollproof.reference.server import Served, serve
 from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange
 from pollproof.verify.callbacks import HttpCallbacks
+from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import NEVER, ChangedSession, OverloadedTarget, ReferenceClient, meet_overload
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.run import explore
 from pollproof.verify.target_clocks import HookedClock
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
@@ -124,8 +125,8 @@ def keep(contract: Contract, home: Path, take: Take) -> bool:
             checking = check(contract, [path])
             seen = sorted(entry.clause.id for entry in checking.ledger.violated())
         judged = {clause for clause in seen if take.client or subjects[clause] is Subject.PROVIDER}
-        if not (judged <= take.violated and (not take.violated or take.clause in judged)) or checking.unread:
-            print(f"REFUSED {take.name}: {seen} instead of {sorted(take.violated)}", checking.unread)
+        if not (judged <= take.violated and (not take.violated or take.clause in judged)) or checking.detail.unread:
+            print(f"REFUSED {take.name}: {seen} instead of {sorted(take.violated)}", checking.detail.unread)
             return False
         data = path.read_bytes()
         target = home / (take.name + (".gz" if len(data) > LARGE else ""))

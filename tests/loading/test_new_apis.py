@@ -13,7 +13,8 @@ from pollproof.loading import load_contract
 from pollproof.proof import prove
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore
 from tests.servers import ROOT, pollproof
 
 FOLDER = Path(__file__).parents[1] / "apis"

@@ -14,7 +14,8 @@ from pollproof.loading import load_contract
 from pollproof.loading.grammar import contract_schema, page
 from pollproof.proof.mutants import mutants
 from pollproof.report.document import document_of, merge
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore
 
 
 def published(name: str) -> Any:

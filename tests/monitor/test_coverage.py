@@ -13,18 +13,20 @@ from pollproof.check.judging import check
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
 from pollproof.monitor.coverage import AFTER, BEFORE, expected
-from pollproof.report.checked import document_of_check
-from pollproof.report.coverage import SORTS, unseen
-from pollproof.report.document import Document, decided, document_of, merge, only
+from pollproof.report.coverage import SORTS
+from pollproof.report.document import document_of, merge, only
 from pollproof.report.terminal import print_document
-from pollproof.verify.run import Plan, explore
+from pollproof.runs.outcome import Document, decided, unseen
+from pollproof.runs.spec import Policy
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore
 
 CONTRACTS = {name: load_contract(name) for name in bundled()}
 
 
 @cache
 def embedded(name: str) -> Document:
-    return document_of(explore(Plan(CONTRACTS[name], examples=0)), require_all=True)
+    return document_of(explore(Plan(CONTRACTS[name], examples=0)), Policy(require_all=True))
 
 
 def printed(document: Document) -> str:
@@ -66,7 +68,7 @@ def test_a_run_that_saw_too_little_is_inconclusive_and_names_what_is_missing(mon
     monkeypatch.setattr("pollproof.verify.run.WALKS", [])
     monkeypatch.setattr("pollproof.verify.run.scripts_for", lambda contract, seen: [])
     exploring = explore(Plan(CONTRACTS["capsolver"], examples=0))
-    document = document_of(exploring, require_all=True)
+    document = document_of(exploring, Policy(require_all=True))
     assert document["outcome"] == "inconclusive"
     assert {sort for sort, _ in unseen(document)} == set(SORTS) - {"statuses"}, "the reference client saw those"
     text = printed(document)
@@ -83,8 +85,8 @@ def test_one_thing_that_was_not_seen_suffices(monkeypatch: pytest.MonkeyPatch) -
         for entry in document["coverage"]["statuses"]
     ]
     poorer = {**document, "coverage": {**document["coverage"], "statuses": statuses}}
-    assert decided(poorer, strict=False, require_all=True)["outcome"] == "inconclusive"
-    assert decided(poorer, strict=False, require_all=False)["outcome"] == "passed"
+    assert decided(poorer, Policy(require_all=True))["outcome"] == "inconclusive"
+    assert decided(poorer, Policy())["outcome"] == "passed"
     assert "statuses not seen (1): SERIES_ACCEPTED: x" in printed(poorer)
 
 
@@ -102,6 +104,6 @@ def test_some_clauses_alone_are_asked_for_their_own_deadlines() -> None:
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
 def test_recordings_have_their_coverage_too(contract: Contract) -> None:
     path = folder("cassettes") / contract.name / "reference.yaml"
-    coverage = document_of_check(check(contract, [path]))["coverage"]
+    coverage = document_of(check(contract, [path]))["coverage"]
     assert {entry["name"] for entry in coverage["statuses"] if entry["seen"]} >= {contract.path[-1]}
     assert any(entry["seen"] for entry in coverage["transitions"])

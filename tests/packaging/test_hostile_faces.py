@@ -31,7 +31,8 @@ from pollproof.trace.soap import MAXIMUM_TAGS, read_envelope
 from pollproof.verify import callbacks as receiver
 from pollproof.verify import run
 from pollproof.verify.callbacks import HttpCallbacks
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore
 from pollproof.verify.session import MAXIMUM_IDENTIFIER, Session
 from pollproof.verify.target_clocks import ClockError, HookedClock
 from tests.servers import ROOT, Line, answering, clean_environment, http, keeping_alive, serving

@@ -11,8 +11,9 @@ from pollproof.proof import try_mutant, try_variant
 from pollproof.proof.mutants import Mutant, mutants, mutants_of, variants_of
 from pollproof.report.document import document_of, with_again
 from pollproof.report.terminal import violation_lines
+from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import judge_client
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.run import explore
 
 CONTRACTS = [load_contract(name) for name in bundled()]
 CLAUSES = [(contract, clause) for contract in CONTRACTS for clause in contract.clauses]

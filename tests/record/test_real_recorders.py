@@ -90,7 +90,7 @@ def converse(served_: Served, ask: Ask, *, pause: float = 4.0, polls: int = 4) -
 
 
 def violated(checking: Checking) -> set[str]:
-    assert checking.unread == []
+    assert checking.detail.unread == []
     return {entry.clause.id for entry in checking.ledger.violated()}
 
 
@@ -104,8 +104,8 @@ def test_plain_vcrpy_is_judged_right(tmp_path: Path, library: str, serializer: s
     assert violated(checking) == set()
     assert checking.ledger["capsolver.poll.status"].exercised == 2
     assert checking.ledger["capsolver.poll.result-with-ready"].exercised == 1
-    assert checking.tally.times == {"date": 3}
-    assert sum(checking.tally.unknown.values()) == 2, "the hook is no operation of the contract"
+    assert checking.detail.tally.times == {"date": 3}
+    assert sum(checking.detail.tally.unknown.values()) == 2, "the hook is no operation of the contract"
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -228,5 +228,5 @@ def test_a_har_file_of_a_real_browser_is_judged_right(tmp_path: Path, mutant: st
         browser.close()
     checking = check(CAPSOLVER, [path])
     assert violated(checking) == {"capsolver.client.final", *([mutant] if mutant else [])}, "the page polls thrice"
-    assert checking.tally.times == {"exact": 4}
+    assert checking.detail.tally.times == {"exact": 4}
     assert checking.ledger["capsolver.poll.response-shape"].exercised == 3

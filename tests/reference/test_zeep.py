@@ -13,7 +13,8 @@ from pollproof.clock import ShiftedClock
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import serve
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore
 from tests.independent import cnode_service, serving
 
 zeep = pytest.importorskip(

@@ -7,19 +7,20 @@ from typing import Any
 import pytest
 
 from pollproof.bundled import bundled, folder
-from pollproof.check.judging import check
+from pollproof.check.judging import CheckSpec, check
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract
+from pollproof.gate.run import Gate
+from pollproof.gate.scenarios import scenarios
 from pollproof.loading import load_contract
-from pollproof.report.checked import document_of_check
-from pollproof.report.document import Document
+from pollproof.report.document import document_of
 from pollproof.report.gists import MAXIMUM_GIST, gist
-from pollproof.report.reproduce import check_command, gate_command
 from pollproof.report.terminal import violation_lines
 from pollproof.report.timeline import lines
+from pollproof.runs.outcome import Document
+from pollproof.runs.spec import Policy
 from pollproof.trace.shapes import Shape
-from pollproof.verify.options import command
-from pollproof.verify.run import Plan
+from pollproof.verify.plan import Plan, command
 
 CONTRACTS = [load_contract(name) for name in bundled()]
 LIMITED = ("budget-ended", "poll-budget")
@@ -33,7 +34,7 @@ TIMED = [
 
 def golden(contract: Contract, clause: Clause) -> Document:
     path = folder("cassettes") / contract.name / "bad" / f"{clause.id}.yaml"
-    document = document_of_check(check(contract, [path]))
+    document = document_of(check(contract, [path]))
     return next(entry for entry in document["clauses"] if entry["id"] == clause.id)
 
 
@@ -136,9 +137,13 @@ def test_no_command_that_shows_a_violation_again_holds_a_key() -> None:
 
 
 def test_the_commands_of_check_and_gate_hold_every_option_that_decides_what_is_judged() -> None:
-    assert check_command("p", ["a b.yaml"], together=True, base_url="http://x", require_all=True, keyword="k") == (
+    contract = CONTRACTS[0]
+    assert CheckSpec(contract, ("a b.yaml",), "http://x", together=True, provider="p").command() == (
         "pollproof check p 'a b.yaml' --together --base-url http://x"
     )
-    assert gate_command("p", ["node", "a b"], clock="real", timeout=5.0, task="t.json", strict=True) == (
-        "pollproof gate p --clock real --timeout 5s --task t.json --strict -- node 'a b'"
+    known = scenarios(contract)
+    policy = Policy(strict=True)
+    gate = Gate(
+        contract, ("node", "a b"), (), known[0], "real", timeout=5.0, task="t.json", provider="p", policy=policy
     )
+    assert gate.command() == "pollproof gate p --clock real --timeout 5s --task t.json --strict -- node 'a b'"

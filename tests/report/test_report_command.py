@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from pollproof.cli.main import cli
 from pollproof.cli.reporting import Reports
-from pollproof.report.document import unfinished
+from pollproof.runs.outcome import unfinished
 from tests.reports import ROOT, gated, passed, valid, violated
 
 BAD = ROOT / "cassettes" / "capsolver" / "bad" / "capsolver.poll.terminal.yaml"

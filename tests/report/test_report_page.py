@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pollproof.report.document import Document, unfinished
 from pollproof.report.html import html_of
+from pollproof.runs.outcome import Document, unfinished
 from tests.browsers import CHROMIUM, QUIET
 from tests.reports import HOSTILE, gated, hostile, passed, violated
 

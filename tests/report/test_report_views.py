@@ -13,7 +13,6 @@ import xmlschema
 from jsonschema import Draft7Validator
 
 from pollproof.report.code_quality import code_quality_of
-from pollproof.report.document import Document, unfinished
 from pollproof.report.github_annotations import annotations_of
 from pollproof.report.html import html_of
 from pollproof.report.html.timeline_svg import drawing_of
@@ -21,6 +20,7 @@ from pollproof.report.junit import junit_of
 from pollproof.report.markdown import LIMIT, markdown_of
 from pollproof.report.matrix import matrix_of
 from pollproof.report.sarif import sarif_of
+from pollproof.runs.outcome import Document, unfinished
 from tests.reports import HOSTILE, gated, hostile, passed, valid, violated
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"

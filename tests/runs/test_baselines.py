@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator
 
 from pollproof.bundled import folder
 from pollproof.cli.main import cli
-from pollproof.report.document import failing
 from pollproof.report.junit import junit_of
 from pollproof.runs.baselines import Baseline, BaselineError, Known, entries_for, judged, marked, outcome_with, parse
+from pollproof.runs.outcome import failing
 
 SCHEMA = json.loads((folder("schemas") / "pollproof" / "baseline.schema.json").read_text(encoding="utf-8"))
 REPORT = json.loads((folder("schemas") / "pollproof" / "report.schema.json").read_text(encoding="utf-8"))

@@ -22,7 +22,8 @@ from pollproof.proof.mutants import mutant_named
 from pollproof.reference.server import serve
 from pollproof.scaffold import SCHEMAS
 from pollproof.trace.shapes import Shape
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore
 from tests.documented.guide import GUIDE, add_clause, add_passage, rename_in_schemas, rename_status
 from tests.servers import pollproof
 

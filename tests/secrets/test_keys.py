@@ -28,13 +28,14 @@ from pollproof.recordings.writing import write_cassette
 from pollproof.report.document import document_of, with_again
 from pollproof.report.formats import VIEWS
 from pollproof.report.terminal import print_document, print_summary
+from pollproof.runs.result import RunResult
 from pollproof.secrets.find import in_command, in_environment, in_url
 from pollproof.secrets.redact import MASK, Redactor
 from pollproof.trace.bodies import write_json
 from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange, Request, Response
-from pollproof.verify.options import command
-from pollproof.verify.run import Exploring, Plan
+from pollproof.verify.plan import Plan, command
+from pollproof.verify.run import Exploration, LiveDetail
 from tests.servers import Asked, http, keeping_alive, pollproof, serving
 
 KEY = "CAP-7f3Ab09cD2/e84+6Q1x5Zk"
@@ -151,14 +152,14 @@ def evidences(*bodies: bytes, request: Request = CREATION) -> list[Evidence]:
     return found
 
 
-def exploring(plan: Plan, shown: Iterable[Evidence]) -> Iterator[Exploring]:
-    """Explorings that show all of this: each of their clauses, whichever it is, one of it."""
+def exploring(plan: Plan, shown: Iterable[Evidence]) -> Iterator[Exploration]:
+    """Explorations that show all of this: each of their clauses, whichever it is, one of it."""
     clauses = clauses_of(plan.contract, Subject.PROVIDER)
     for some in batched(shown, len(clauses)):
         ledger = Ledger(clauses)
         for clause, evidence in zip(clauses, some, strict=False):
             ledger.add(clause.id, evidence)
-        yield Exploring(plan, ledger)
+        yield RunResult(plan, ledger, LiveDetail())
 
 
 def batched(things: Iterable[Evidence], count: int) -> Iterator[list[Evidence]]:
@@ -172,9 +173,9 @@ LARGE = ("html", "terminal")
 """The views that take most of the time: they are asked for with some of the forms."""
 
 
-def reports(result: Exploring, *, large: bool = True) -> dict[str, str]:
+def reports(result: Exploration, *, large: bool = True) -> dict[str, str]:
     """All forms of a report, by name."""
-    document = with_again(document_of(result), command(result.plan, "capsolver"))
+    document = with_again(document_of(result), command(result.spec, "capsolver"))
     told = {name: view([document]) for name, view in VIEWS.items() if large or name not in LARGE}
     if not large:
         return told

@@ -19,7 +19,8 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from pollproof.report.document import document_of
 from pollproof.trace.exchange import Request, Response
-from pollproof.verify.run import Exploring, Plan, explore
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import Exploration, explore
 from tests.servers import Line, answering, free_port, http, keeping_alive, pollproof, serving
 
 HTML = b"<!doctype html><title>Welcome</title><p>It works!"
@@ -59,16 +60,16 @@ def gone_after(exchanges: int) -> Callable[[Wrapped, int, Request], Response | N
     return meddle
 
 
-def run(base_url: str, advance_url: str | None = None, **options: Any) -> Exploring:
+def run(base_url: str, advance_url: str | None = None, **options: Any) -> Exploration:
     plan = Plan(load_contract("capsolver"), base_url, advance_url=advance_url, **{"examples": 3, **options})
     return explore(plan)
 
 
-def outcome_of(exploring: Exploring) -> str:
+def outcome_of(exploring: Exploration) -> str:
     return str(document_of(exploring)["outcome"])
 
 
-def violated(exploring: Exploring) -> set[str]:
+def violated(exploring: Exploration) -> set[str]:
     return {name for name, entry in exploring.ledger.entries.items() if entry.verdict is Verdict.VIOLATED}
 
 

@@ -15,7 +15,8 @@ from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import ADVANCE, calling_back, serve, werkzeug_handler
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
 SERVICES: dict[str, Any] = {

@@ -22,8 +22,9 @@ from pollproof.http.client import HttpTarget
 from pollproof.trace.exchange import Request
 from pollproof.verify.launch.command_line import Running, launch, launch_of
 from pollproof.verify.launch.server import LaunchError, free_port, launched
-from pollproof.verify.options import OptionError, command, plan_from
-from pollproof.verify.run import Exploring, explore
+from pollproof.verify.options import OptionError, plan_from
+from pollproof.verify.plan import command
+from pollproof.verify.run import Exploration, explore
 from pollproof.virtualtime import unavailable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,11 +51,11 @@ def starting(name: str, *faults: str) -> str:
     return shlex.join([*program, str(SERVERS / file), "{port}", *faults])
 
 
-def explored(provider: str, text: str, **options: object) -> Exploring:
+def explored(provider: str, text: str, **options: object) -> Exploration:
     return explore(plan_from(provider, launch=text, examples=0, **options))  # type: ignore[arg-type]
 
 
-def violated(exploring: Exploring) -> set[str]:
+def violated(exploring: Exploration) -> set[str]:
     return {entry.clause.id for entry in exploring.ledger.violated()}
 
 

@@ -38,10 +38,11 @@ from pollproof.verify.live.quota import Quota, QuotaSpent
 from pollproof.verify.live.record import earlier
 from pollproof.verify.live.run import explore_live
 from pollproof.verify.live.session import LiveSession
-from pollproof.verify.live.settings import with_skew
-from pollproof.verify.options import OptionError, command, plan_from
+from pollproof.verify.live_limits import with_skew
+from pollproof.verify.options import OptionError, plan_from
+from pollproof.verify.plan import command
 from pollproof.verify.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, retry_after
-from pollproof.verify.run import Exploring, beginning
+from pollproof.verify.run import Exploration, beginning
 from pollproof.verify.target_clocks import BudgetSpent
 from tests.independent import serving as independent
 from tests.servers import clean_environment, free_port, pollproof
@@ -63,13 +64,13 @@ def provider(contract: Contract, settings: Settings | None = None) -> Iterator[t
         yield served, reference
 
 
-def live(name: str, served: Served, **options: Any) -> Exploring:
+def live(name: str, served: Served, **options: Any) -> Exploration:
     """A live run against a served provider, through its clock hook."""
     plan = plan_from(name, base_url=served.base_url, advance_url=served.advance_url, api_key=KEY, live=True, **options)
     return explore_live(plan, None, beginning(plan))
 
 
-def violated(result: Exploring) -> set[str]:
+def violated(result: Exploration) -> set[str]:
     return {entry.clause.id for entry in result.ledger.violated()}
 
 
@@ -186,7 +187,7 @@ class TestPace:
         assert result.error is None
         assert result.complete
         assert violated(result) == set()
-        idle = {entry.clause.id for entry in result.ledger.unexercised()} - set(result.not_run)
+        idle = {entry.clause.id for entry in result.ledger.unexercised()} - set(result.idle)
         # An id need not be repeated; of a callback that comes while a poll is answered nobody knows which was first.
         assert idle <= {"capmonster.poll.echo", "decodo.callback.final"}
 
@@ -324,8 +325,8 @@ class TestLimits:
         assert "probe" not in Path("lawful.yaml").read_text()
         assert "probe: 'wrong-credential'" in Path("destructive.yaml").read_text()
         idle = {entry.clause.id for entry in lawful.ledger.unexercised()}
-        assert idle <= set(lawful.not_run)
-        assert {entry.clause.id for entry in destructive.ledger.unexercised()} <= set(destructive.not_run)
+        assert idle <= set(lawful.idle)
+        assert {entry.clause.id for entry in destructive.ledger.unexercised()} <= set(destructive.idle)
         assert "capsolver.poll.budget-ended" in idle
         assert destructive.ledger["capsolver.poll.budget-ended"].exercised > 0
 

@@ -17,7 +17,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.verify.launch.server import free_port, launched
 from pollproof.verify.options import plan_from
-from pollproof.verify.run import Exploring, explore
+from pollproof.verify.run import Exploration, explore
 from pollproof.verify.session import Session
 
 MODULES = Path(__file__).parents[1] / "mocks" / "node_modules"
@@ -32,7 +32,7 @@ def installed(program: str, path: Path) -> str:
 
 
 @contextmanager
-def verified(command: list[str]) -> Iterator[Exploring]:
+def verified(command: list[str]) -> Iterator[Exploration]:
     """What comes of verifying a mock without any wait: with `{port}` for its port."""
     port = str(free_port("127.0.0.1"))
     url = f"http://127.0.0.1:{port}"
@@ -40,11 +40,11 @@ def verified(command: list[str]) -> Iterator[Exploring]:
         yield explore(plan_from("capsolver", base_url=url, budget="0.1s", examples=0))
 
 
-def verdicts(exploring: Exploring) -> dict[str, Verdict]:
+def verdicts(exploring: Exploration) -> dict[str, Verdict]:
     return {entry.clause.id.removeprefix("capsolver."): entry.verdict for entry in exploring.ledger.entries.values()}
 
 
-def violated(exploring: Exploring) -> set[str]:
+def violated(exploring: Exploration) -> set[str]:
     return {name for name, verdict in verdicts(exploring).items() if verdict is Verdict.VIOLATED}
 
 

@@ -13,13 +13,14 @@ from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
 from pollproof.trace.exchange import Request
-from pollproof.verify.run import Exploring, Plan, explore, explore_part
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import Exploration, explore, explore_part
 from pollproof.verify.shrinking import MAXIMUM_REPLAYS, ReplayTarget, Shrinker
 
 CAPSOLVER = load_contract("capsolver")
 
 
-def explored(name: str, contract: Contract = CAPSOLVER) -> Exploring:
+def explored(name: str, contract: Contract = CAPSOLVER) -> Exploration:
     return explore(Plan(contract, examples=0), provider=mutant_named(contract, name).provider())
 
 
@@ -67,7 +68,7 @@ def test_nothing_but_the_evidence_is_changed_by_it(name: str, monkeypatch: pytes
     monkeypatch.setattr("pollproof.verify.run._shrink", lambda session, opened: None)
     plain = explored(name)
 
-    def told(exploring: Exploring) -> list[tuple[str, int, int]]:
+    def told(exploring: Exploration) -> list[tuple[str, int, int]]:
         return [(key, entry.exercised, entry.violations) for key, entry in exploring.ledger.entries.items()]
 
     assert told(shrunk) == told(plain)

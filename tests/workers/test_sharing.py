@@ -26,7 +26,8 @@ from pollproof.pytest_plugin import plugin
 from pollproof.report.document import document_of
 from pollproof.report.merging import MergeError, as_shard, merged, whole, with_parts
 from pollproof.verify.options import plan_from
-from pollproof.verify.run import Plan, explore, explore_part, violated
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import explore, explore_part, violated
 from pollproof.verify.work_units import WALKS
 from pollproof.virtualtime import unavailable
 from pollproof.workers.distribute import WorkersError, count_of, spread
@@ -46,7 +47,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def same(one: Any, other: Any) -> None:
     """Assert that two documents are equal but for the real time that they took, and the order of their notes."""
-    times = {"seconds": 0.0}
+    times = {"seconds": 0.0, "started": ""}
     notes = [sorted(each["notes"]) for each in (one, other)]
     assert notes[0] == notes[1]
     assert {**one, **times, "notes": []} == {**other, **times, "notes": []}

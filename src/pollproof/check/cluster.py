@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from pollproof.check.explaining import REMEMBERED
 from pollproof.check.judging import (
-    REMEMBERED,
     Checking,
     Progress,
     beginning,
     check,
     ends,
     illustrated,
+    keys_in,
     rare_collections,
 )
 from pollproof.check.partitions import (
@@ -37,6 +38,7 @@ from pollproof.check.partitions import (
     split,
 )
 from pollproof.contract.model import Contract
+from pollproof.errors import PollproofError, RunError
 from pollproof.monitor.ledger import Ledger
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.errors import RecordingError
@@ -62,7 +64,7 @@ MAXIMUM_FILES = 200
 copyreg.pickle(MappingProxyType, lambda mapping: (MappingProxyType, (dict(mapping),)))  # contracts have some
 
 
-class ClusterError(Exception):
+class ClusterError(RunError):
     """The cluster cannot be had, or could not do the work; the text is one sentence."""
 
 
@@ -177,21 +179,23 @@ def _files(
     for own, future in zip(pieces, futures, strict=True):
         piece: _Piece = future.result()
         future.release()
-        result.files += piece.files
-        result.ignored += piece.ignored
-        result.unread += [_readable(each) for each in piece.unread]
+        result.detail.files += piece.files
+        result.detail.ignored += piece.ignored
+        result.detail.unread += [_readable(each) for each in piece.unread]
         _add(result, piece.ledger, piece.tally, *piece.counts)
         if progress is not None:
-            progress(shown(own[-1]), result.tally.matched)
+            progress(shown(own[-1]), result.detail.tally.matched)
 
 
 def _judge_files(
     paths: Sequence[Recording], contract: Contract, base_url: str | None, whole: bool, named: frozenset[Recording]
 ) -> _Piece:
     checking = check(contract, paths, base_url=base_url, whole=whole, named=named)
-    unread = [_travelling(each) for each in checking.unread]
-    counts = (checking.roles, checking.orphans, checking.solving)
-    return _Piece(checking.ledger, checking.tally, counts, checking.files, checking.ignored, unread)
+    unread = [_travelling(each) for each in checking.detail.unread]
+    counts = (checking.detail.roles, checking.detail.orphans, checking.solving)
+    return _Piece(
+        checking.ledger, checking.detail.tally, counts, checking.detail.files, checking.detail.ignored, unread
+    )
 
 
 Unread = tuple[bool, str, str, str]
@@ -210,9 +214,10 @@ def _add(
     result: Checking, ledger: Ledger, tally: Tally, roles: Any, orphans: int, solving: list[tuple[float, float]]
 ) -> None:
     result.ledger.absorb(ledger)
-    result.tally.add(tally)
-    result.roles.update(roles)
-    result.orphans += orphans
+    result.keys |= keys_in(ledger, result.spec.contract)
+    result.detail.tally.add(tally)
+    result.detail.roles.update(roles)
+    result.detail.orphans += orphans
     result.solving += solving
 
 
@@ -250,7 +255,7 @@ class _Trace:
         try:
             files, heads = self._read(paths, count)
         except _Unread as error:
-            self._result.unread.append(error.problem)
+            self._result.detail.unread.append(error.problem)
             return
         numbers = numbered([head.times for head in heads])
         shipped = self._client.scatter(numbers, broadcast=True, hash=False)
@@ -268,7 +273,7 @@ class _Trace:
             tally.add(head.tally)
         told = results[0]
         _add(self._result, ledger, tally, told.roles, told.orphans, told.solving)
-        self._result.files += [shown(path) for path in paths]
+        self._result.detail.files += [shown(path) for path in paths]
 
     def _read(self, paths: list[Recording], count: int) -> tuple[list[Any], list[_Head]]:
         files = [self._submit(_split, self._contract, path, count, self._base_url, frozenset()) for path in paths]
@@ -309,7 +314,7 @@ class _Trace:
             entry.evidence = illustrated(entry.evidence, chosen[entry.clause.id], found)
 
 
-class _Unread(Exception):
+class _Unread(PollproofError):
     def __init__(self, problem: RecordingError) -> None:
         self.problem = problem
 

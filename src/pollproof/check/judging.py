@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-from pollproof.contract.model import Contract, Role
+from pollproof.check.explaining import REMEMBERED, clock_of, notes, reason, target_of
+from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.ledger import Evidence, Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
@@ -18,12 +21,14 @@ from pollproof.recordings.files import Recording, shown
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.order import OutOfOrder, by_time, nearly_sorted
 from pollproof.recordings.reading import NoRecording, exchanges
+from pollproof.runs.reproduce import named
+from pollproof.runs.result import Idle, RunResult
+from pollproof.runs.spec import RunSpec
+from pollproof.secrets.find import in_exchanges
+from pollproof.secrets.redact import Redactor
 from pollproof.tasks.state import solving_times
 from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Slice
-
-REMEMBERED = 4_096
-"""Tasks that are kept in mind at a time, in 3 KB each; a longer recording forgets those that were silent longest."""
 
 MAXIMUM_SHOWN = 200
 """Exchanges that show one violation; of a task that was polled a million times, the first and the last are shown."""
@@ -35,31 +40,108 @@ Progress = Callable[[str, int], None]
 """Told the file that is being judged, and how many exchanges were judged so far."""
 
 
-@dataclass(slots=True)
-class Checking:
-    """What came of judging recordings.
+@dataclass(frozen=True, slots=True)
+class CheckSpec(RunSpec):
+    """Recordings that are judged: the files as they were named, and how they are read (see `check`)."""
 
-    `unread` are the files that could not be read, of which nothing is said, `ignored` files of folders that are no
-    recordings. `solving` are the seconds that tasks took, each at least and at most. `roles` counts the exchanges by
-    what their operation does, `orphans` the polls of tasks whose creation is not in the recording.
+    files: tuple[str, ...] = ()
+    base_url: str | None = None
+    together: bool = False
+    whole: bool = False
+
+    @property
+    def mode(self) -> str:
+        return "check"
+
+    @property
+    def target(self) -> str:
+        return ", ".join(self.files)
+
+    def secrets(self) -> set[str]:
+        return set()  # those of whoever was recorded are found in the traffic
+
+    def command(self) -> str:
+        words = ["pollproof", "check", named(self.provider or self.contract.name), *self.files]
+        flags = {"together": self.together, "whole": self.whole, "strict": self.policy.strict}
+        words += [f"--{flag}" for flag, given in flags.items() if given]
+        return shlex.join([*words, *([] if self.base_url is None else ["--base-url", self.base_url])])
+
+
+@dataclass(slots=True)
+class Recordings:
+    """What is known of the recordings that were judged.
+
+    `unread` are the files that could not be read, of which nothing is said, `ignored` files of folders that are not
+    recordings. `roles` counts the exchanges by what their operation does, `orphans` the polls of tasks whose creation
+    is not in the recording.
     """
 
     contract: Contract
-    ledger: Ledger
     tally: Tally = field(default_factory=Tally)
     files: list[str] = field(default_factory=list)
     unread: list[RecordingError] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
-    solving: list[tuple[float, float]] = field(default_factory=list)
     roles: Counter[Role] = field(default_factory=Counter)
     orphans: int = 0
-    seconds: float = 0.0
-    complete: bool = True
+
+    def figures(self) -> dict[str, Any]:
+        """What a report says of the recordings."""
+        tally = self.tally
+        return {
+            "files": self.files,
+            "ignored": self.ignored,
+            "unread": [str(error) for error in self.unread],
+            "entries": tally.entries,
+            "judged": tally.matched,
+            "base_urls": dict(tally.bases),
+            "other_hosts": dict(tally.elsewhere),
+            "other_paths": dict(tally.unknown),
+            "not_recorded": dict(tally.unrecorded),
+            "times": dict(tally.times),
+            "roles": {role.value: count for role, count in self.roles.items()},
+            "polls_without_creation": self.orphans,
+            "requests_without_key": tally.keyless,
+            "requests_refused_for_key": tally.refused_keys,
+            "responses": tally.responses,
+            "bodies_not_recorded": dict(tally.lost),
+            "bodies_mended": dict(tally.mended),
+            "unusable_times": dict(tally.untimed),
+            "out_of_order": tally.backward,
+            "clock_differs": tally.skewed,
+        }
+
+    def sections(self, redactor: Redactor) -> dict[str, Any]:
+        figures = self.figures()
+        words = {"target": target_of(self.files), "clock": clock_of(figures["times"]), "recordings": figures}
+        return {"exchanges": self.tally.matched, **{name: redactor.value(value) for name, value in words.items()}}
+
+    def idle(self, clause: Clause) -> Idle | None:
+        return Idle(reason(clause, self.contract, self.figures()), "unrecorded")
+
+    def evidence_of(self, clause: str) -> dict[str, Any]:
+        return {}
+
+    def notes(self) -> list[str]:
+        return notes(self.contract, self.figures())
+
+    def beside(self) -> Ledger | None:
+        return None
+
+    def told_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
+        return clause
+
+    def error(self) -> str | None:
+        return "; ".join(map(str, self.unread)) or None
 
 
-def beginning(contract: Contract) -> Checking:
+Checking = RunResult[CheckSpec, Recordings]
+"""The result of judging recordings."""
+
+
+def beginning(spec: CheckSpec | Contract) -> Checking:
     """The result of judging before anything was read: every clause, none exercised."""
-    return Checking(contract, Ledger(clauses_of(contract)))
+    spec = CheckSpec(spec) if isinstance(spec, Contract) else spec
+    return RunResult(spec, Ledger(clauses_of(spec.contract)), Recordings(spec.contract))
 
 
 def check(
@@ -88,14 +170,14 @@ def check(
             for group in [list(paths)] if together else [[path] for path in paths]:
                 try:
                     judge.judge(group)
-                    result.files += [shown(path) for path in group]
+                    result.detail.files += [shown(path) for path in group]
                 except NoRecording as error:
                     if len(group) == 1 and group[0] not in named:
-                        result.ignored.append(shown(group[0]))
+                        result.detail.ignored.append(shown(group[0]))
                     else:
-                        result.unread.append(error)
+                        result.detail.unread.append(error)
                 except RecordingError as error:
-                    result.unread.append(error)
+                    result.detail.unread.append(error)
     except KeyboardInterrupt:
         result.complete = False
     result.seconds = time.monotonic() - started
@@ -140,7 +222,7 @@ class _Judge:
             self._run(paths, by_time)
 
     def _stream(self, paths: list[Recording], order: Order, tally: Tally) -> Iterator[Recorded]:
-        return order(exchanges(paths, self._result.contract, tally, self._base_url))
+        return order(exchanges(paths, self._result.spec.contract, tally, self._base_url))
 
     def _run(self, paths: list[Recording], order: Order) -> None:
         monitor, result = self._monitor, self._result
@@ -150,7 +232,7 @@ class _Judge:
         tally = Tally()
         roles: Counter[Role] = Counter()
         orphans = 0
-        probes = {None, *result.contract.probe_names}
+        probes = {None, *result.spec.contract.probe_names}
         for number, recorded in enumerate(self._stream(paths, order, tally)):
             if number == 0:
                 monitor.account.whole = self._whole or recorded.whole
@@ -171,11 +253,12 @@ class _Judge:
                 self._progress(recorded.file, self._judged + number)
         if monitor.ledger.violations:
             self._show(paths, order)
+            result.keys |= keys_in(monitor.ledger, result.spec.contract)
         self._judged += tally.matched
         result.ledger.absorb(monitor.ledger)
-        result.tally.add(tally)
-        result.roles.update(roles)
-        result.orphans += orphans
+        result.detail.tally.add(tally)
+        result.detail.roles.update(roles)
+        result.detail.orphans += orphans
         result.solving += solving_times(monitor.account)
 
     def _show(self, paths: list[Recording], order: Order) -> None:
@@ -201,6 +284,12 @@ def illustrated(evidence: Evidence, numbers: tuple[int, ...], found: Mapping[int
     seen = [found[number] for number in numbers]
     places = tuple(f"{each.file}, entry {each.number}" for each in seen)
     return Evidence(evidence.violation, Slice(numbers, tuple(each.exchange for each in seen), places))
+
+
+def keys_in(ledger: Ledger, contract: Contract) -> set[str]:
+    """The keys in the exchanges that will be shown: a recording of somebody else's may hold real ones."""
+    shown = (entry.evidence.trace.exchanges for entry in ledger.entries.values() if entry.evidence is not None)
+    return in_exchanges(contract, (exchange for exchanges in shown for exchange in exchanges))
 
 
 def ends(numbers: tuple[int, ...]) -> tuple[int, ...]:

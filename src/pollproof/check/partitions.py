@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pollproof.check.judging import REMEMBERED
+from pollproof.check.explaining import REMEMBERED
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.coverage import Seen

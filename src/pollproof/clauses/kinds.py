@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from pollproof.clauses.faults import Fault
 from pollproof.contract.model import Clause, Contract, Limits, Role, Subject
+from pollproof.errors import InputError
 
 
 class Held:
@@ -175,7 +176,7 @@ def from_limits(name: str) -> Any:
     return field(metadata={"limits": name})
 
 
-class ParameterError(ValueError):
+class ParameterError(InputError):
     """A parameter of a clause that is missing; the message says which and where it is expected."""
 
 

@@ -16,8 +16,8 @@ from pollproof.cli.common import check_destination, write
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pollproof.report.document import Document
     from pollproof.runs.baselines import Baseline
+    from pollproof.runs.outcome import Document
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pollproof.contract.model import Contract
     from pollproof.recordings.files import Recording
-    from pollproof.report.document import Document
+    from pollproof.runs.outcome import Document
 
 EPILOG = (
     "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage, or a recording that cannot be read; "
@@ -58,14 +58,14 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
 
     It needs no network, and nothing in a recording is executed or fetched.
     """
-    from pollproof.check.judging import beginning
+    from pollproof.check.judging import CheckSpec, beginning
     from pollproof.recordings.errors import RecordingError
     from pollproof.recordings.files import find, located, shown
-    from pollproof.report.checked import decided_of_check, document_of_check
-    from pollproof.report.document import with_again
+    from pollproof.report.document import document_of
     from pollproof.report.merging import as_shard, with_parts
-    from pollproof.report.reproduce import check_command
     from pollproof.report.terminal import print_baseline, print_document, print_summary
+    from pollproof.runs.outcome import decided
+    from pollproof.runs.spec import Policy
 
     contract = contract_or_exit(provider)
     _known(contract, options["required"])
@@ -82,12 +82,22 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         raise SystemExit(2) from None
     paths = found if shard is None else picked(shard, found, "file")
     console = baselines.stream(console_for(reports.stream))
-    checking = beginning(contract)
-    asked = {"require_all": options["require_all"], "required": options["required"]} if shard is None else {}
-    again = check_command(provider, [shown(located(name)) for name in files], **options)
+    policy = Policy(options["strict"], options["require_all"], tuple(options["required"]))
+    checking = beginning(
+        CheckSpec(
+            contract,
+            tuple(shown(located(name)) for name in files),
+            options["base_url"],
+            options["together"],
+            options["whole"],
+            provider=provider,
+            policy=policy if shard is None else Policy(options["strict"]),
+            selected=chosen,
+        )
+    )
 
     def so_far() -> Document:
-        return with_again(document_of_check(checking, strict=options["strict"], clauses=chosen, **asked), again)
+        return document_of(checking)
 
     unfinished = reports.unfinished(so_far)
     with _progress(quiet=options["quiet"]) as progress:
@@ -108,8 +118,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         wishes = {name: options[name] for name in ("base_url", "whole", "strict", "require_all", "keyword")}
         wishes |= {"contracts": [provider], "required": list(options["required"])}
         document = as_shard(document, shard.number, shard.of, [shown(path) for path in found], wishes)
-    decide = {"strict": options["strict"], "require_all": options["require_all"], "required": options["required"]}
-    (document,) = marked = baselines.marked([document], lambda each: decided_of_check(each, **decide))
+    (document,) = marked = baselines.marked([document], decided)
     document = baselines.concluded(document, marked, partial=chosen is not None)
     if document["exchanges"]:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
@@ -192,7 +201,7 @@ def _progress(*, quiet: bool) -> Iterator[Any]:
 
 def _status(document: Document, paths: Sequence[Recording]) -> int:
     """The exit status; what people must know first is told on standard error."""
-    from pollproof.report.document import outcome_of
+    from pollproof.runs.outcome import outcome_of
 
     recordings = document["recordings"]
     for problem in recordings["unread"]:

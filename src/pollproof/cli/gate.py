@@ -57,12 +57,13 @@ EPILOG = (
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Judge a client: run it against the reference provider through every scenario of the contract."""
-    from pollproof.gate.run import BUDGET, TIMEOUT, Gate, beginning, judge
-    from pollproof.report.document import decided, outcome_of, with_again
-    from pollproof.report.gated import document_of_gate, print_scenarios
+    from pollproof.gate.run import Gate, beginning, judge
+    from pollproof.report.document import document_of
     from pollproof.report.merging import as_shard, with_parts
-    from pollproof.report.reproduce import gate_command
+    from pollproof.report.scenarios import print_scenarios
     from pollproof.report.terminal import print_baseline, print_document, print_summary
+    from pollproof.runs.outcome import decided, outcome_of
+    from pollproof.runs.spec import Policy
     from pollproof.verify.options import OptionError, seconds_of
 
     contract = contract_or_exit(provider)
@@ -79,31 +80,24 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     own = chosen if shard is None else picked(shard, chosen, "scenario")
     reports, baselines = Reports.asked(options), Baselines(options)
     console = baselines.stream(console_for(reports.stream))
-    asked = Gate(contract, command, tuple(own), known[0], options["clock"], timeout, budget)
-    again = gate_command(
-        provider,
-        command,
-        clock=options["clock"],
-        timeout=None if timeout == TIMEOUT else timeout,
-        budget=None if budget == BUDGET else budget,
-        task=options["task"],
-        strict=options["strict"],
-    )
+    policy = Policy(strict=options["strict"], require_all=options["require_all"] and shard is None)
+    asked = Gate(
+        contract, command, tuple(own), known[0], options["clock"], timeout, budget, options["task"],
+        provider=provider, policy=policy,
+    )  # fmt: skip
     gating = beginning(asked)
-    unfinished = reports.unfinished(lambda: with_again(document_of_gate(gating, strict=options["strict"]), again))
+    unfinished = reports.unfinished(lambda: document_of(gating))
     with _progress(quiet=options["quiet"]) as progress:
         if workers is None:
-            document = document_of_gate(judge(asked, told(progress, lambda *_: unfinished.refresh()), gating))
+            document = document_of(judge(asked, told(progress, lambda *_: unfinished.refresh()), gating))
         else:
             document = gate_shared(asked, provider, options["task"], workers, progress)
-    document = decided(document, strict=options["strict"], require_all=options["require_all"] and shard is None)
+    document = decided(document, policy)
     if shard is not None:
         names = [each.name for each in chosen]
         document = with_parts(document, lambda violation: str(violation["scenario"]))
         document = as_shard(document, shard.number, shard.of, names, _wishes(provider, document["target"], options))
-    document = with_again(document, again)
-    flags = {flag: options[flag] for flag in ("strict", "require_all")}
-    (document,) = marked = baselines.marked([document], lambda each: decided(each, **flags))
+    (document,) = marked = baselines.marked([document], decided)
     document = baselines.concluded(document, marked, partial=len(chosen) < len(known))
     if document["error"] is None:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])

@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pollproof.verify.run import Plan
+    from pollproof.verify.plan import Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,9 +56,9 @@ def check_live(options: dict[str, Any]) -> None:
 def go_on(console: Console, plan: Plan, options: dict[str, Any]) -> bool:
     """Print the plan of a live run, and ask on a terminal; whether it is to be made."""
     from pollproof.secrets.redact import Redactor
-    from pollproof.verify.given_secrets import of_plan
     from pollproof.verify.live.plan_text import plan_lines
     from pollproof.verify.live.planning import planned
+    from pollproof.verify.plan import of_plan
 
     redactor = Redactor(of_plan(plan))
     for line in plan_lines(plan, planned(plan)):

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pollproof.cli.reporting import Unfinished
     from pollproof.contract.model import Contract
     from pollproof.pytest_plugin.suite import Runner
-    from pollproof.report.document import Document
-    from pollproof.verify.run import Plan
+    from pollproof.runs.outcome import Document
+    from pollproof.verify.plan import Plan
 
     Label = Callable[[Document], Document]
 
@@ -119,8 +119,9 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     """
     from pollproof.bundled import bundled
     from pollproof.report.merging import as_shard
-    from pollproof.verify.live.settings import LIMITS
-    from pollproof.verify.options import OptionError, command, plan_from
+    from pollproof.runs.spec import Policy
+    from pollproof.verify.live_limits import LIMITS
+    from pollproof.verify.options import OptionError, plan_from
 
     names = list(dict.fromkeys(providers or bundled()))
     for name in names:
@@ -151,7 +152,8 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
             picked["api_key"] = None  # the variable may be set for other commands; the reference needs no key
     try:
-        plans = {name: plan_from(name, **picked, keyword=options["keyword"]) for name in names}
+        policy = Policy(options["strict"], options["require_all"])
+        plans = {name: plan_from(name, **picked, keyword=options["keyword"], policy=policy) for name in names}
     except OptionError as error:
         raise click.UsageError(str(error)) from None
     workers, shard = asked(options)
@@ -171,12 +173,11 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
                 click.echo("nothing was sent", err=True)
                 return
             picked["resume" if plan.live.resume else "record"] = plan.live.record
-    again = {name: command(plan, name, strict=options["strict"]) for name, plan in plans.items()}
     from pollproof.pytest_plugin.suite import Runner  # with pytest, which what cannot be used is told without
 
     parts: list[str] = []
     runner = Runner()
-    unfinished = reports.unfinished(lambda: _so_far(runner, plans, again, options))
+    unfinished = reports.unfinished(lambda: _so_far(runner, plans))
     try:
         if is_shared:
             keys = {_argument(name): plan for name, plan in plans.items()}
@@ -195,7 +196,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         settings = ("profile", "examples", "seed", "strict", "require_all", "keyword")
         wishes = {"contracts": names, **{name: options[name] for name in settings}}
         label = partial(as_shard, number=shard.number, of=shard.of, parts=parts, asked=wishes)
-    raise SystemExit(_report(documents, names, again, options, console, reports, baselines, label))
+    raise SystemExit(_report(documents, names, options, console, reports, baselines, label))
 
 
 IN_ONE_GO = (
@@ -210,18 +211,15 @@ def _argument(name: str) -> str:
     return str(Path(name).resolve()) if name.endswith(".toml") else name
 
 
-def _so_far(runner: Runner, plans: dict[str, Plan], again: dict[str, str], options: dict[str, Any]) -> Document:
+def _so_far(runner: Runner, plans: dict[str, Plan]) -> Document:
     """What is known while the run goes on: providers that are explored, the one that is being, those that will be."""
-    from pollproof.report.document import document_of, merge, with_again
+    from pollproof.report.document import document_of, merge
     from pollproof.verify.run import beginning
 
-    flags = {flag: options[flag] for flag in ("strict", "require_all")}
     documents = []
     for name, plan in plans.items():
         known = runner.documents.get(_argument(name))
-        if known is None:
-            known = document_of(runner.begun.get(_argument(name)) or beginning(plan), **flags)
-        documents.append(with_again(known, again[name]))
+        documents.append(known or document_of(runner.begun.get(_argument(name)) or beginning(plan)))
     return merge(documents)
 
 
@@ -238,7 +236,9 @@ def _run(
 
     from pollproof.bundled import folder
     from pollproof.pytest_plugin.suite import RUNNER
-    from pollproof.report.document import decided, only
+    from pollproof.report.document import only
+    from pollproof.runs.outcome import decided
+    from pollproof.runs.spec import Policy
 
     suite = folder("contracts")
     arguments = [
@@ -278,10 +278,10 @@ def _run(
         raise SystemExit(ERROR)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         raise click.UsageError(f"no clause matches -k '{options['keyword']}'")
-    flags = {flag: options[flag] for flag in ("strict", "require_all")}
-    documents = {key: decided(document, **flags) for key, document in runner.documents.items()}
+    policy = Policy(options["strict"], options["require_all"])
+    documents = {key: decided(document, policy) for key, document in runner.documents.items()}
     if options["keyword"] or options["stop"]:  # what was not asked about has no say in the outcome
-        documents = {key: decided(only(document, runner.judged), **flags) for key, document in documents.items()}
+        documents = {key: decided(only(document, runner.judged)) for key, document in documents.items()}
         documents = {key: document for key, document in documents.items() if document["clauses"]}
     return {Path(key).stem if key.endswith(".toml") else key: document for key, document in documents.items()}
 
@@ -339,15 +339,16 @@ def _progress(console: Console, *, quiet: bool) -> Iterator[Any]:
 def _report(
     documents: dict[str, Document],
     names: Sequence[str],
-    again: dict[str, str],
     options: dict[str, Any],
     console: Console,
     reports: Reports,
     baselines: Baselines,
     label: Label | None,
 ) -> int:
-    from pollproof.report.document import decided, merge, outcome_of, with_again
+    from pollproof.report.document import merge
     from pollproof.report.terminal import print_baseline, print_document, print_summary
+    from pollproof.runs.outcome import decided, outcome_of
+    from pollproof.runs.spec import Policy
 
     ordered = [
         documents[key] for name in names if (key := Path(name).stem if name.endswith(".toml") else name) in documents
@@ -355,25 +356,18 @@ def _report(
     if not ordered:
         click.echo("error: nothing was explored", err=True)
         return ERROR
-    ordered = [with_again(document, again[_key(names, document)]) for document in ordered]
-    flags = {flag: options[flag] for flag in ("strict", "require_all")}
-    ordered = baselines.marked(ordered, lambda document: decided(document, **flags))
+    ordered = baselines.marked(ordered, decided)
     for document in ordered:
         print_document(console, document, strict=options["strict"], quiet=options["quiet"])
     whole = baselines.concluded(merge(ordered), ordered, partial=bool(options["keyword"] or options["stop"]))
     if label is not None:  # that clauses were not exercised is for the report of all shards to say
-        whole = label(decided(whole, strict=options["strict"], require_all=False))
+        whole = label(decided(whole, Policy(strict=options["strict"])))
     print_baseline(console, whole)
     print_summary(console, whole, strict=options["strict"])
     reports.write(whole)
     reports.annotate(whole)
     baselines.write(ordered)
     return outcome_of(whole).status
-
-
-def _key(names: Sequence[str], document: Document) -> str:
-    """The name under which a document's provider was asked for."""
-    return next((name for name in names if Path(name).stem == document["provider"]), names[0])
 
 
 @cli.command()

@@ -12,7 +12,7 @@ from pollproof.cli.common import console_for, contract_or_exit
 from pollproof.cli.reporting import Reports, output_options, overwriting
 
 if TYPE_CHECKING:
-    from pollproof.report.document import Document
+    from pollproof.runs.outcome import Document
 
 EPILOG = (
     "Exit status: that of the run, had it not been run in shards; 2 for files that are no shards of one run; "
@@ -26,10 +26,10 @@ EPILOG = (
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def merge(files: tuple[str, ...], **options: Any) -> None:
     """Make one report of the JSON reports of all shards of a run: what it would have been without shards."""
-    from pollproof.report.document import outcome_of
-    from pollproof.report.gated import print_scenarios
     from pollproof.report.reading import ReportError, read_report
+    from pollproof.report.scenarios import print_scenarios
     from pollproof.report.terminal import print_document, print_summary
+    from pollproof.runs.outcome import outcome_of
 
     reports = Reports.asked(options)
     overwriting(reports, files)
@@ -50,8 +50,10 @@ def merge(files: tuple[str, ...], **options: Any) -> None:
 
 def merged(documents: Sequence[Document]) -> tuple[Document, bool]:
     """The report of the whole run, and whether a violated SHOULD fails it; exit status 2 for no shards of one run."""
-    from pollproof.report.checked import decided_of_check, explained
+    from pollproof.check.explaining import explained
     from pollproof.report.merging import MergeError, whole
+    from pollproof.runs.outcome import decided
+    from pollproof.runs.spec import Policy
 
     try:
         document = whole(documents)
@@ -65,7 +67,7 @@ def merged(documents: Sequence[Document]) -> tuple[Document, bool]:
     strict = bool(wishes.get("strict"))
     required = wishes.get("required") or ()
     return (
-        decided_of_check(document, strict=strict, require_all=bool(wishes.get("require_all")), required=required),
+        decided(document, Policy(strict, bool(wishes.get("require_all")), tuple(required))),
         strict,
     )
 

@@ -19,7 +19,7 @@ from pollproof.cli.common import status_line
 
 if TYPE_CHECKING:
     from pollproof.recordings.writing import Written
-    from pollproof.verify.run import Plan
+    from pollproof.verify.plan import Plan
 
 EPILOG = (
     "Exit status: 0 the cassette is written and complete; 2 usage or bad input; 3 what was written is not complete "
@@ -110,7 +110,7 @@ def _path(options: Mapping[str, Any]) -> Path:
 def _record(plan: Plan, path: Path, options: dict[str, Any]) -> Written:
     from pollproof.record.recorder import record as recorded
     from pollproof.secrets.redact import Redactor
-    from pollproof.verify.given_secrets import of_plan
+    from pollproof.verify.plan import of_plan
 
     with _interruptible(), status_line("recording", "{}: {} exchanges".format, quiet=options["quiet"]) as progress:
         recording = recorded(plan, options["tasks"], progress)

@@ -25,10 +25,10 @@ def report(files: tuple[str, ...], **options: Any) -> None:
 
     The reports of all shards of a run are one report.
     """
-    from pollproof.report.document import outcome_of, severity
     from pollproof.report.phrases import incomplete
     from pollproof.report.reading import ReportError, read_report
     from pollproof.report.terminal import print_document, print_summary
+    from pollproof.runs.outcome import outcome_of
 
     reports = Reports.asked(options)
     overwriting(reports, files)
@@ -47,4 +47,4 @@ def report(files: tuple[str, ...], **options: Any) -> None:
     for file, document in zip(files if alone else [each["target"] for each in documents], documents, strict=True):
         if incomplete(document):
             click.echo(f"{file}: {incomplete(document)}", err=True)
-    raise SystemExit(max((outcome_of(document) for document in documents), key=severity).status)
+    raise SystemExit(max((outcome_of(document) for document in documents), key=lambda outcome: outcome.severity).status)

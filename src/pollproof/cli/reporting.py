@@ -17,7 +17,7 @@ from pollproof.atomic import is_replaceable, refusal, write_file
 from pollproof.cli.common import check_destination
 
 if TYPE_CHECKING:
-    from pollproof.report.document import Document
+    from pollproof.runs.outcome import Document
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -134,7 +134,7 @@ class Unfinished:
         if not self._reports.files:
             self._due = float("inf")
             return
-        from pollproof.report.document import unfinished
+        from pollproof.runs.outcome import unfinished
 
         began = time.monotonic()
         self._reports.write(unfinished(self._document()))

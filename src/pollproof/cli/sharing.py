@@ -10,8 +10,9 @@ import click
 
 if TYPE_CHECKING:
     from pollproof.gate.run import Gate
-    from pollproof.report.document import Document
-    from pollproof.verify.run import Plan, Progress
+    from pollproof.runs.outcome import Document
+    from pollproof.runs.result import Progress
+    from pollproof.verify.plan import Plan
     from pollproof.workers.distribute import Done, Job, Spread
     from pollproof.workers.shards import Shard
 
@@ -91,7 +92,7 @@ def explore_shared(
     """
     from pollproof.report.document import document_of
     from pollproof.report.merging import merged, with_parts
-    from pollproof.verify.run import Exploring, ledger_of
+    from pollproof.verify.run import beginning
 
     # The first parts of all providers come first: they are alike, so shards are as well.
     most = max(len(plan.parts) for plan in plans.values())
@@ -113,7 +114,9 @@ def explore_shared(
     spread = shared(jobs, workers, done)
     documents: dict[str, Document] = {}
     for name, plan in plans.items():
-        own = [document_of(Exploring(plan, ledger_of(plan), clock="virtual" if plan.base_url is None else ""))]
+        empty = beginning(plan)
+        empty.clock = "virtual" if plan.base_url is None else ""
+        own = [document_of(empty)]
         for (whose, part), result in zip(chosen, spread.results, strict=True):
             if whose != name:
                 continue
@@ -145,18 +148,18 @@ def gate_shared(
     A command that does not obey the leaping clock meets them one by one: its waits share one budget.
     """
     from pollproof.gate.run import begin, play_all
-    from pollproof.report.gated import document_of_gate
+    from pollproof.report.document import document_of
     from pollproof.report.merging import merged
 
     gating = begin(gate)
-    if gating.error is not None or not gating.complete or not gating.leaps:
+    if gating.error is not None or not gating.complete or not gating.detail.leaps:
         if gating.error is None and gating.complete:
             play_all(gating, progress)
-        return document_of_gate(gating)
+        return document_of(gating)
     common = {
         "provider": provider,
         "task": task,
-        "command": list(gate.command),
+        "command": list(gate.words),
         "timeout": gate.timeout,
         "clock": gating.clock,
         "environment": sorted(os.environ),
@@ -171,7 +174,7 @@ def gate_shared(
             progress(gate.scenarios[number].name, ended - 1, len(jobs))
 
     spread = shared(jobs, workers, done)
-    empty = document_of_gate(gating)
+    empty = document_of(gating)
     results = [
         _lost(empty, f"scenario {scenario.name}", "was not met", spread.failures) if result is None else result
         for scenario, result in zip(gate.scenarios, spread.results, strict=True)

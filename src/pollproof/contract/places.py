@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
+from pollproof.errors import InputError
+
 
 class Missing:
     """The type of `MISSING`: a value that is not there, which is another thing than null."""
@@ -27,7 +29,7 @@ class Missing:
 MISSING: Final = Missing()
 
 
-class PlaceError(ValueError):
+class PlaceError(InputError):
     """A place that cannot be read; the message says what was expected."""
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pollproof.bundled import bundled
 from pollproof.contract.model import Contract
+from pollproof.errors import InputError
 from pollproof.loading import load_contract
 from pollproof.recordings.files import Recording
 from pollproof.recordings.hosts import is_local
@@ -19,7 +20,7 @@ LOOKED_INTO = 500
 """Entries of a file that are looked into to tell whose traffic it is."""
 
 
-class Undecided(ValueError):
+class Undecided(InputError):
     """The contract cannot be told; one sentence says what to do."""
 
 

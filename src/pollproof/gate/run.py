@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
 
 from pollproof.contract.model import Clause, Contract, Level, Subject
 from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.errors import RunError
 from pollproof.gate.basis import Basis, robustness_of, soften
 from pollproof.gate.bounds import BEYOND, Bounds, End
 from pollproof.gate.callbacks import Caller
 from pollproof.gate.clocks import GateClock, RealClock
 from pollproof.gate.scenario import Expects, Scenario
 from pollproof.gate.scenario_provider import StagedProvider, task_of
+from pollproof.gate.scenario_result import ScenarioResult, Scenarios
 from pollproof.gate.server import GateServer, serving
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.processes.command import CannotStart, Ended, run
-from pollproof.secrets.find import in_exchanges
+from pollproof.runs.reproduce import named
+from pollproof.runs.result import Progress, RunResult
+from pollproof.runs.spec import RunSpec
+from pollproof.secrets.find import in_command, in_environment, in_exchanges, of_command
+from pollproof.secrets.redact import Redactor
 from pollproof.trace.client_outcome import Outcome, outcome_exchange
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer, Reader
@@ -46,79 +53,50 @@ LEAPT = 0.1
 """The part of a client's waits that a clock which it obeys has leapt over at least."""
 
 
-class GateError(Exception):
+class GateError(RunError):
     """The gate cannot judge the command; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """What is judged, and how. `smoke` is the scenario that every working client passes."""
+class Gate(RunSpec):
+    """A client that is judged, and how. `smoke` is the scenario that every working client passes.
 
-    contract: Contract
-    command: tuple[str, ...]
+    `words` are the command that starts it, `timeout` and `budget` real seconds, `task` the file with the task that it
+    is to create.
+    """
+
+    words: tuple[str, ...]
     scenarios: tuple[Scenario, ...]
     smoke: Scenario
     clock: str = "auto"
     timeout: float = TIMEOUT
     budget: float = BUDGET
-
-
-@dataclass(slots=True)
-class ScenarioResult:
-    """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
-
-    `undecided` says why its end was not judged: only its requests were. `cut_short` says that the command was ended
-    because an earlier scenario had proved that it does not end. `robustness` holds what violates a MUST where the
-    scenario is not primary. `unused` says that the scenario is about what
-    the command does not know, so that nothing was judged. `keys` are those that it has shown.
-    """
-
-    scenario: Scenario
-    ledger: Ledger
-    robustness: Ledger
-    ended: Ended | None = None
-    outcome: Outcome | None = None
-    exchanges: int = 0
-    virtual: float = 0.0
-    reason: str = ""
-    undecided: str = ""
-    cut_short: str = ""
-    unused: str = ""
-    keys: frozenset[str] = frozenset()
+    task: str | None = None
 
     @property
-    def as_expected(self) -> bool:
-        """Whether the end of the command is what the scenario asks for."""
-        if self.outcome is None or self.undecided or self.scenario.expects is Expects.EITHER:
-            return True
-        return self.outcome.succeeded is (self.scenario.expects is Expects.SUCCESS)
+    def mode(self) -> str:
+        return "gate"
+
+    @property
+    def target(self) -> str:
+        return shlex.join(self.words)
+
+    def secrets(self) -> set[str]:
+        return of_command(self.contract, self.words)
+
+    def command(self) -> str:
+        words = ["pollproof", "gate", named(self.provider or self.contract.name)]
+        words += [] if self.clock == "auto" else ["--clock", self.clock]
+        words += [] if self.timeout == TIMEOUT else ["--timeout", f"{self.timeout:g}s"]
+        words += [] if self.budget == BUDGET else ["--budget", f"{self.budget:g}s"]
+        words += [] if self.task is None else ["--task", self.task]
+        words += ["--strict"] if self.policy.strict else []
+        redactor = Redactor({*in_command(self.words), *in_environment(os.environ)}, "KEY")
+        return shlex.join([*words, "--", *map(redactor.text, self.words)])
 
 
-@dataclass(slots=True)
-class Gating:
-    """What came of a run: every scenario, and one ledger of them all. `clock` says in words which clock judged.
-
-    `keys` are those that the command has shown, which may be real ones. `endless` are the situations in which a
-    scenario has shown that the command does not end.
-    """
-
-    gate: Gate
-    ledger: Ledger
-    robustness: Ledger
-    clock: str = ""
-    leaps: bool = False
-    played: list[ScenarioResult] = field(default_factory=list)
-    evidence: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    error: str | None = None
-    complete: bool = True
-    seconds: float = 0.0
-    keys: set[str] = field(default_factory=set)
-    endless: set[str] = field(default_factory=set)
-
-
-Progress = Callable[[str, int, int], None]
-"""Called with the scenario that begins, its number, and how many there are."""
+Gating = RunResult[Gate, Scenarios]
+"""The result of the gate."""
 
 
 def judge(gate: Gate, progress: Progress | None = None, result: Gating | None = None) -> Gating:
@@ -135,7 +113,8 @@ def judge(gate: Gate, progress: Progress | None = None, result: Gating | None = 
 def beginning(gate: Gate) -> Gating:
     """The result of the gate before the command was run: every client clause, none exercised."""
     clauses = clauses_of(gate.contract, Subject.CLIENT)
-    return Gating(gate, Ledger(clauses), Ledger(robustness_of(clauses)))
+    detail = Scenarios(gate.contract, Ledger(robustness_of(clauses)))
+    return RunResult(gate, Ledger(clauses), detail)
 
 
 def begin(gate: Gate, result: Gating | None = None) -> Gating:
@@ -152,7 +131,7 @@ def begin(gate: Gate, result: Gating | None = None) -> Gating:
 def play_all(result: Gating, progress: Progress | None = None) -> None:
     """Let the command meet the scenarios of its gate under the clock of the result, and add what comes of it."""
     with _told(result):
-        _play_all(result, clauses_of(result.gate.contract, Subject.CLIENT), progress)
+        _play_all(result, clauses_of(result.spec.contract, Subject.CLIENT), progress)
 
 
 @contextmanager
@@ -170,20 +149,21 @@ def _told(result: Gating) -> Iterator[None]:
 
 
 def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | None) -> None:
-    gate = result.gate
+    gate = result.spec
     left = gate.budget
     for number, scenario in enumerate(gate.scenarios):
         if progress is not None:
             progress(scenario.name, number, len(gate.scenarios))
-        reason = "" if result.leaps else _too_long(gate, scenario, left)
+        reason = "" if result.detail.leaps else _too_long(gate, scenario, left)
         if reason:
             robustness = Ledger(robustness_of(clauses))
-            result.played.append(ScenarioResult(scenario, Ledger(clauses), robustness, reason=reason))
+            result.detail.played.append(ScenarioResult(scenario, Ledger(clauses), robustness, reason=reason))
             continue
-        played = play(gate, scenario, clauses, leaps=result.leaps, endless=result.endless)
-        if not result.leaps and played.ended is not None:
+        played = play(gate, scenario, clauses, leaps=result.detail.leaps, endless=result.detail.endless)
+        if not result.detail.leaps and played.ended is not None:
             left -= played.ended.seconds
-        result.played.append(played)
+        result.detail.played.append(played)
+        result.exchanges += played.exchanges
         result.keys |= played.keys
         if played.undecided:
             result.notes.append(f"{scenario.name}: the end was not judged; {played.undecided}")
@@ -201,12 +181,13 @@ def _too_long(gate: Gate, scenario: Scenario, left: float) -> str:
 
 
 def _absorb(result: Gating, played: ScenarioResult) -> None:
-    for whole, part in ((result.ledger, played.ledger), (result.robustness, played.robustness)):
+    detail = result.detail
+    for whole, part in ((result.ledger, played.ledger), (detail.robustness, played.robustness)):
         before = {name: entry.evidence for name, entry in whole.entries.items()}
         whole.absorb(part)
         for name, entry in whole.entries.items():
             if entry.evidence is not before[name]:
-                result.evidence[name] = played.scenario.name
+                detail.evidence[name] = played.scenario.name
 
 
 # ----------------------------------------------------------------------------------------------- the clock
@@ -214,7 +195,7 @@ def _absorb(result: Gating, played: ScenarioResult) -> None:
 
 def _choose_clock(result: Gating) -> None:
     """Find out by a run of the command which clock it obeys; raises `GateError` where it cannot be judged at all."""
-    gate = result.gate
+    gate = result.spec
     smoke = gate.smoke
     wanted = gate.clock
     why = None if wanted == "real" else unavailable()
@@ -228,7 +209,7 @@ def _choose_clock(result: Gating) -> None:
     if probe.attached and not probe.obeys:
         probe = _probe(gate, smoke, leaps=True)  # a machine that was very busy for a while may have leapt late
     if probe.obeys:
-        result.clock, result.leaps = "leaping", True
+        result.clock, result.detail.leaps = "leaping", True
         _check(result, probe)
         return
     reason = "the command does not obey the leaping clock"
@@ -443,7 +424,7 @@ def _perform(
             }
             bounds = Bounds(server, clock, provider, clauses, endless, leaps=leaps)
             ended = run(
-                gate.command,
+                gate.words,
                 clock.environment(base),
                 timeout=gate.timeout,
                 stop=bounds.reason,

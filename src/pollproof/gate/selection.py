@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pollproof.errors import InputError
 from pollproof.gate.scenario import Scenario
 from pollproof.loading.errors import nearest
 from pollproof.runs.expressions import ExpressionError, matching
 
 
-class SelectionError(ValueError):
+class SelectionError(InputError):
     """No scenarios can be selected in this way; the message is one sentence."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Role
+from pollproof.errors import InputError
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.trace.codecs import codec_of
@@ -16,7 +17,7 @@ from pollproof.trace.exchange import Exchange
 from pollproof.verify.session import Builder
 
 
-class TaskError(ValueError):
+class TaskError(InputError):
     """A task that no client could have solved here; the message is one sentence."""
 
 

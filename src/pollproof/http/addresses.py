@@ -8,8 +8,10 @@ from base64 import b64encode
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from pollproof.errors import InputError
 
-class TargetError(ValueError):
+
+class TargetError(InputError):
     """A target that cannot be addressed; its text is one sentence for people."""
 
 

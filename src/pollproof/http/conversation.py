@@ -7,6 +7,7 @@ import socket
 from http import HTTPStatus
 from typing import NamedTuple
 
+from pollproof.errors import PollproofError
 from pollproof.trace.exchange import Request, Response
 
 MAXIMUM_HEAD = 64 * 1024
@@ -25,7 +26,7 @@ _LINE = re.compile(r"([A-Z]{1,16}) (\S+) HTTP/1\.([01])")
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
 
 
-class Malformed(Exception):
+class Malformed(PollproofError):
     """What came is no HTTP request: the message says what it was instead; `status` is the answer to it."""
 
     def __init__(self, status: int, words: str) -> None:

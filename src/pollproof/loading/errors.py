@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pollproof.errors import InputError
 from pollproof.loading.locate import line_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _TYPES = {
 }
 
 
-class ContractError(ValueError):
+class ContractError(InputError):
     """A contract that cannot be used; its text is one sentence for people."""
 
 

@@ -13,6 +13,7 @@ from functools import cache
 
 from pollproof.bundled import folder
 from pollproof.contract.model import Clause
+from pollproof.errors import InputError
 
 FILE = "ids.lock"
 
@@ -22,7 +23,7 @@ _LINE = re.compile(
 _WORD = re.compile(r"[\w.-]+")
 
 
-class IdentifierError(ValueError):
+class IdentifierError(InputError):
     """A lock file that cannot be read; the text is one sentence."""
 
 

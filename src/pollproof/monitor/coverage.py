@@ -19,6 +19,7 @@ from pollproof.tasks.state import Account, TaskState, age_least, age_most, surel
 from pollproof.trace.events import Answer, Event
 
 CREATED = "created"
+ENDED = "ended"
 LOST = "lost"
 
 NEVER = 2**62
@@ -27,20 +28,26 @@ NEVER = 2**62
 
 @dataclass(slots=True)
 class Seen:
-    """What traces have shown: how often each status, each change between phases, and each side of a deadline."""
+    """What traces have shown: how often each status, each change between phases, and each side of a deadline.
 
+    `tasks` counts those that were created, and those that were seen to reach a final state.
+    """
+
+    tasks: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
     transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
     sides: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, other: Seen) -> None:
         """Add what other traces have shown."""
+        self.tasks.update(other.tasks)
         self.statuses.update(other.statuses)
         self.transitions.update(other.transitions)
         self.sides.update(other.sides)
 
     def clear(self) -> None:
         """Forget it all."""
+        self.tasks.clear()
         self.statuses.clear()
         self.transitions.clear()
         self.sides.clear()
@@ -108,6 +115,7 @@ class Watch:
         "_polls",
         "_sides",
         "_statuses",
+        "_tasks",
         "_transitions",
         "_waits",
     )
@@ -115,6 +123,7 @@ class Watch:
     def __init__(self, contract: Contract, clauses: Iterable[Clause], seen: Seen) -> None:
         self._listed = frozenset(contract.statuses)
         self._statuses, self._transitions, self._sides = seen.statuses, seen.transitions, seen.sides
+        self._tasks = seen.tasks
         self._limits: Limits = contract.limits
         self._by_boundary: dict[tuple[Boundary, str], list[str]] = {}
         self._oversize = ""
@@ -148,6 +157,10 @@ class Watch:
             self._note_batch(event, account)
             return
         exchange = event.exchange
+        if role is Role.CREATE and answer is Answer.STATE and exchange.probe is None and event.task is not None:
+            self._tasks[CREATED] += 1
+        if history.terminal is None and event.task is not None and _ends(event):
+            self._tasks[ENDED] += 1
         if history.created is None or exchange.probe is not None:
             return
         if role is not Role.FETCH:
@@ -194,10 +207,18 @@ class Watch:
             if event.exchange.probe == self._oversize:
                 self._note_side(Boundary.BATCH_SIZE, AFTER)
             return
+        self._tasks[CREATED] += sum(1 for member in event.members if member.task is not None)
         if len(event.members) == self._limits.batch_size:
             self._note_side(Boundary.BATCH_SIZE, BEFORE)
         if account.last_batch is not None:
             self._note_side(Boundary.BATCH_WAIT, AFTER)
+
+
+def _ends(event: Event) -> bool:
+    """Whether a response shows a final state: a final status, or the documented error of a failed task."""
+    if event.phase is not None:
+        return event.phase.terminal
+    return event.answer is Answer.REFUSED and event.effect is Effect.FAILED
 
 
 def _state(history: TaskState) -> Any:

@@ -20,19 +20,6 @@ class Verdict(Enum):
     VIOLATED = "violated"
 
 
-class Outcome(Enum):
-    """How a run ended; the value is its word in reports, `status` its exit status."""
-
-    PASSED = "passed"
-    VIOLATED = "violated"
-    INCONCLUSIVE = "inconclusive"
-    ERROR = "error"
-
-    @property
-    def status(self) -> int:
-        return {"passed": 0, "violated": 1, "inconclusive": 3, "error": 4}[self.value]
-
-
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A violation with the part of the trace that shows it."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from pollproof.errors import RunError
 from pollproof.processes.tree import MARK, adopting, end_all, marked
 from pollproof.processes.watchdog_client import OWNER, owner
 
@@ -43,7 +44,7 @@ GRACE = 0.2
 TOKEN = re.compile(rb"token-[0-9a-f]{20}")
 
 
-class CannotStart(Exception):
+class CannotStart(RunError):
     """The command could not be started; the message is one sentence."""
 
 

@@ -12,12 +12,13 @@ from pollproof.clauses import KINDS
 from pollproof.clauses.faults import Client, Fault, Provider
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Clause, Contract, Subject, Variant
+from pollproof.errors import InputError
 from pollproof.loading.errors import nearest
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.verify.reference_client import ReferenceClient
 
 
-class MutantError(ValueError):
+class MutantError(InputError):
     """A mutant that does not exist; the text is one sentence."""
 
 

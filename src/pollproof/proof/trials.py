@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pollproof.contract.model import Contract, Subject, Variant
 from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.proof.mutants import Mutant, variant_provider
+from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import judge_client
-from pollproof.verify.run import Plan, explore
+from pollproof.verify.run import explore
 
 MUTANT_EXAMPLES = 60
 """Examples of the state machine for a mutant that the walks let live."""

@@ -14,10 +14,10 @@ from pollproof.gate.selection import selected
 from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
 from pollproof.pytest_plugin.warning import ClauseWarning
-from pollproof.report.document import Document, failing, with_again
-from pollproof.report.gated import document_of_gate
-from pollproof.report.reproduce import gate_command
+from pollproof.report.document import document_of
 from pollproof.report.terminal import violation_lines
+from pollproof.runs.outcome import Document, failing
+from pollproof.runs.spec import Policy
 
 
 def judge_command(
@@ -37,17 +37,9 @@ def judge_command(
     contract = load_contract(provider)
     known = with_task(contract, scenarios_of(contract), task)
     chosen = tuple(selected(known, scenarios))
-    gating = judge(Gate(contract, tuple(command), chosen, known[0], clock, timeout, budget))
-    document = document_of_gate(gating, strict=strict, require_all=require_all)
-    again = gate_command(
-        provider,
-        command,
-        clock=clock,
-        timeout=None if timeout == TIMEOUT else timeout,
-        budget=None if budget == BUDGET else budget,
-        strict=strict,
-    )
-    document = with_again(document, again)
+    policy = Policy(strict=strict, require_all=require_all)
+    gate = Gate(contract, tuple(command), chosen, known[0], clock, timeout, budget, provider=provider, policy=policy)
+    document = document_of(judge(gate))
     broken = failing(document, strict=strict)
     for clause in failing(document, strict=True):
         if clause not in broken:

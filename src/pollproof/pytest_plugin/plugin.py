@@ -16,7 +16,7 @@ import pytest
 from pollproof.pytest_plugin.presence import is_suite
 
 if TYPE_CHECKING:
-    from pollproof.report.document import Document
+    from pollproof.runs.outcome import Document
 
 
 SUITE = "pollproof-suite"
@@ -115,19 +115,22 @@ def judge_recordings(
     provider: str, *files: str | Path, strict: bool = False, require: Sequence[str] = (), **options: Any
 ) -> Document:
     """Judge recordings and fail the running test where they break a rule, cannot be read, or show nothing."""
-    from pollproof.check.judging import check
+    from pollproof.check.judging import CheckSpec, beginning, check
     from pollproof.loading import load_contract
     from pollproof.recordings.files import find, located
-    from pollproof.report.checked import document_of_check
-    from pollproof.report.document import failing, with_again
-    from pollproof.report.reproduce import check_command
+    from pollproof.report.document import document_of
     from pollproof.report.terminal import violation_lines
+    from pollproof.runs.outcome import failing
+    from pollproof.runs.spec import Policy
 
     __tracebackhide__ = True
     names = [str(file) for file in files]
-    checking = check(load_contract(provider), find(names), named=frozenset(map(located, names)), **options)
-    document = document_of_check(checking, strict=strict, required=require)
-    document = with_again(document, check_command(provider, names, strict=strict, **options))
+    policy = Policy(strict=strict, required=tuple(require))
+    spec = CheckSpec(load_contract(provider), tuple(names), provider=provider, policy=policy, **options)
+    checking = check(
+        spec.contract, find(names), named=frozenset(map(located, names)), result=beginning(spec), **options
+    )
+    document = document_of(checking)
     broken = failing(document, strict=strict)
     if broken:
         pytest.fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken), pytrace=False)

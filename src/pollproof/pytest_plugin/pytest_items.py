@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 
 from pollproof.contract.model import Clause, Contract, Subject
+from pollproof.errors import RunError
 from pollproof.gate.bounds import BEYOND
 from pollproof.gate.decorator import DECLARED, FIXTURE, GIVEN, ClientOptions
-from pollproof.gate.run import Gate, Gating, ScenarioResult, play
+from pollproof.gate.run import Gate, play
 from pollproof.gate.scenario import Scenario
+from pollproof.gate.scenario_result import ScenarioResult, Scenarios
 from pollproof.gate.selection import SelectionError, selected
 from pollproof.gate.tasks import TaskError, with_task
 from pollproof.loading import ContractError, load_contract
@@ -30,9 +32,10 @@ from pollproof.monitor.monitor import clauses_of
 from pollproof.processes.command import LAST, CannotStart, Output
 from pollproof.pytest_plugin.child import GAVE_UP, UNUSABLE
 from pollproof.pytest_plugin.warning import ClauseWarning
-from pollproof.report.document import Document, failing
-from pollproof.report.gated import document_of_gate
+from pollproof.report.document import document_of
 from pollproof.report.terminal import violation_lines
+from pollproof.runs.outcome import Document, failing
+from pollproof.runs.result import RunResult
 from pollproof.virtualtime import obeys, unavailable
 
 SHARED = pytest.StashKey[dict[Any, "Client"]]()
@@ -102,7 +105,7 @@ def _known(config: pytest.Config, declared: ClientOptions) -> tuple[Contract, li
 # --------------------------------------------------------------------------------------------------- clock
 
 
-class NoClock(Exception):
+class NoClock(RunError):
     """The clock that is asked for cannot be had; the message is one sentence."""
 
 
@@ -171,11 +174,11 @@ class Client:
 
     def document(self, played: ScenarioResult) -> Document:
         """The report of one scenario."""
-        gating = Gating(
-            self.gate, played.ledger, played.robustness, self.clock, self.leaps, [played], keys=set(played.keys)
+        names = [*played.ledger.entries, *played.robustness.entries]
+        detail = Scenarios(
+            self.contract, played.robustness, self.leaps, [played], dict.fromkeys(names, played.scenario.name)
         )
-        gating.evidence = dict.fromkeys([*played.ledger.entries, *played.robustness.entries], played.scenario.name)
-        return document_of_gate(gating)
+        return document_of(RunResult(self.gate, played.ledger, detail, self.clock, keys=set(played.keys)))
 
     def problem(self) -> str | None:
         """Why the function is no working client at all, from the smoke scenario; None where it is one.

@@ -16,8 +16,11 @@ from pollproof.pytest_plugin.presence import is_suite
 from pollproof.pytest_plugin.warning import ClauseWarning
 
 if TYPE_CHECKING:
-    from pollproof.report.document import Document
-    from pollproof.verify.run import Exploring, Plan, Progress
+    from pollproof.runs.outcome import Document
+    from pollproof.runs.result import Progress
+    from pollproof.runs.spec import Policy
+    from pollproof.verify.plan import Plan
+    from pollproof.verify.run import Exploration
 
 EXPLORED = pytest.StashKey["dict[str, Explored]"]()
 RUNNER = "pollproof-runner"
@@ -29,7 +32,7 @@ MAXIMUM_WORDS = 200
 class Explored:
     """One explored provider: the plan, the document, and the result where it was explored in this process."""
 
-    def __init__(self, plan: Plan, document: Document, exploring: Exploring | None = None) -> None:
+    def __init__(self, plan: Plan, document: Document, exploring: Exploration | None = None) -> None:
         self.plan = plan
         self.document = document
         self.exploring = exploring
@@ -43,7 +46,7 @@ class Runner:
 
     def __init__(self, progress: Progress | None = None, documents: dict[str, Document] | None = None) -> None:
         self.progress = progress
-        self.begun: dict[str, Exploring] = {}
+        self.begun: dict[str, Exploration] = {}
         self.documents: dict[str, Document] = documents or {}
         self.judged: set[str] = set()
 
@@ -130,9 +133,16 @@ def providers_of(config: pytest.Config) -> list[str]:
     return option(config, "--provider") or list(bundled())
 
 
+def policy_of(config: pytest.Config) -> Policy:
+    """What the outcome depends on besides what happens."""
+    from pollproof.runs.spec import Policy
+
+    return Policy(strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all")))
+
+
 def plan_of(config: pytest.Config, provider: str) -> Plan:
     """The plan for one provider from the options; raises `pytest.UsageError` for what cannot be used."""
-    from pollproof.verify.live.settings import LIMITS
+    from pollproof.verify.live_limits import LIMITS
     from pollproof.verify.options import OptionError, plan_from
 
     try:
@@ -150,6 +160,7 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
             launch=option(config, "--launch"),
             example_db=option(config, "--example-db"),
             live=bool(option(config, "--live")),
+            policy=policy_of(config),
             **{name: option(config, name) for name in LIMITS},
             keyword=option(config, "keyword"),
         )
@@ -159,9 +170,7 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
 
 def explored(config: pytest.Config, provider: str) -> Explored:
     """The explored provider: explored when first asked for, once in a run."""
-    from pollproof.report.document import document_of, with_again
-    from pollproof.report.reproduce import named
-    from pollproof.verify.options import command
+    from pollproof.report.document import document_of
     from pollproof.verify.run import beginning, explore
 
     known = config.stash[EXPLORED]
@@ -176,8 +185,6 @@ def explored(config: pytest.Config, provider: str) -> Explored:
         if isinstance(runner, Runner):
             runner.begun[provider] = exploring
             progress = runner.progress
-        flags = {flag: bool(option(config, f"--{flag}")) for flag in ("strict", "require-all")}
-        strict, require_all = flags.values()
         try:
             if plan.live is None:
                 explore(plan, progress, result=exploring)
@@ -185,12 +192,11 @@ def explored(config: pytest.Config, provider: str) -> Explored:
                 from pollproof.verify.live.run import explore_live
 
                 explore_live(plan, progress, exploring)
-            document = document_of(exploring, strict=strict, require_all=require_all)
+            document = document_of(exploring)
         except Exception as error:  # a defect of the suite: told once, in a report, and not by each clause
             exploring = beginning(plan)
-            exploring.error, exploring.complete = _defect(error), False
-            document = document_of(exploring, strict=strict, require_all=require_all)
-        document = with_again(document, command(plan, named(provider), strict=strict))
+            exploring.fail(_defect(error))
+            document = document_of(exploring)
         known[provider] = Explored(plan, document, exploring)
         if isinstance(runner, Runner):
             runner.documents[provider] = document

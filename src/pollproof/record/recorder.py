@@ -17,8 +17,8 @@ from pollproof.trace.client_outcome import Outcome
 from pollproof.trace.events import Event, Reader
 from pollproof.trace.exchange import Exchange, Request
 from pollproof.verify.callbacks import HttpCallbacks
+from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import ReferenceClient
-from pollproof.verify.run import Plan
 from pollproof.verify.session import Session, TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError, HookedClock, RealClock
 

@@ -9,6 +9,8 @@ import re
 import zlib
 from typing import Any
 
+from pollproof.errors import InputError
+
 MAXIMUM_BODY = 1 << 26
 """Bytes of a decoded body (64 MiB); a small file can hold one that unpacks to gigabytes."""
 
@@ -32,11 +34,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]*+={0,2}")
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
 
-class BodyTooLarge(ValueError):
+class BodyTooLarge(InputError):
     """A body that unpacks to more than `MAXIMUM_BODY` bytes."""
 
 
-class NotRecorded(ValueError):
+class NotRecorded(InputError):
     """A body that the recording does not hold, or not in a form that can be read; the text says why."""
 
 

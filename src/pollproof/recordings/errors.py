@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pollproof.errors import InputError
 
-class RecordingError(ValueError):
+
+class RecordingError(InputError):
     """A recording that cannot be read or written. `file` and `place` (empty: the whole file) say where."""
 
     def __init__(self, file: str, place: str, problem: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import IO
 
+from pollproof.errors import PollproofError
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.errors import RecordingError
 
@@ -28,7 +29,7 @@ Keyed = tuple[float, int, Recorded]
 """An exchange with its time (of the one before it, where it has none) and its place in the file."""
 
 
-class OutOfOrder(Exception):
+class OutOfOrder(PollproofError):
     """A stream in which an exchange comes so late that those after it are already judged: it must be sorted whole."""
 
 

@@ -9,6 +9,7 @@ from email.utils import mktime_tz, parsedate_tz
 from functools import lru_cache
 from typing import Any
 
+from pollproof.errors import InputError
 from pollproof.recordings.entry import Times
 
 YEARS = (1970, 2200)
@@ -31,7 +32,7 @@ _LONGEST_DATE = 100
 """Characters of a Date header that is looked at more closely."""
 
 
-class NoTime(ValueError):
+class NoTime(InputError):
     """Something that is no time; the text says what was expected."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import IO, Any
 
+from pollproof.errors import InputError
+
 MAXIMUM_ENTRY = 1 << 26
 """Bytes of one interaction: an answer of 20 MB in base64 has less than half of them."""
 
@@ -17,7 +19,7 @@ MAXIMUM_UNFOLDED = 1 << 26
 """Characters that aliases may stand for, beside ten times what was read of the file."""
 
 
-class TooMuch(ValueError):
+class TooMuch(InputError):
     """More than a cassette needs; the text says of what."""
 
 

@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pollproof.report.document import Document
 from pollproof.report.phrases import failed
 from pollproof.report.visible import one_line, tidy
+from pollproof.runs.outcome import Document
 
 
 def code_quality_of(documents: Sequence[Document]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pollproof.clauses import KINDS
@@ -57,14 +57,6 @@ def _change(before: str, after: str) -> str:
         if before == after
         else f"polls of a task that is {before}, then {after}"
     )
-
-
-def unseen(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What is missing in the coverage of a document, each with its sort; what was left out with a reason is not."""
-    for sort in SORTS:
-        for entry in document.get("coverage", {}).get(sort, ()):
-            if not entry["seen"] and "excluded" not in entry:
-                yield sort, entry
 
 
 def name_of(sort: str, entry: Mapping[str, Any]) -> str:

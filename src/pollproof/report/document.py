@@ -3,89 +3,87 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Set
-from typing import TYPE_CHECKING, Any
+from collections.abc import Set
+from datetime import UTC, datetime
+from typing import Any
 
-from pollproof.contract.model import Clause, Contract, Level, Observation
-from pollproof.monitor.ledger import Entry, Evidence, Ledger, Outcome, Verdict
+from pollproof.contract.model import Clause, Contract, Observation
+from pollproof.monitor.coverage import CREATED, ENDED
+from pollproof.monitor.ledger import Entry, Evidence, Ledger, Verdict
 from pollproof.report.clause_locations import defined_in
-from pollproof.report.coverage import SORTS, coverage_of, exercising, unseen
+from pollproof.report.coverage import coverage_of, exercising
 from pollproof.report.gists import said
+from pollproof.runs.outcome import COVERAGE, Document, decided, outcome_of
+from pollproof.runs.result import AnyResult
+from pollproof.runs.spec import Policy
 from pollproof.secrets.redact import Redactor
 from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange
-from pollproof.verify.given_secrets import of_plan
 from pollproof.version import __version__
-
-if TYPE_CHECKING:
-    from pollproof.verify.run import Exploring
 
 MAXIMUM_TEXT = 2000
 """Characters of one body in a report; results may be long, and their beginning tells enough."""
 
-Document = dict[str, Any]
 
-
-def outcome_of(document: Mapping[str, Any]) -> Outcome:
-    """The outcome that a document states."""
-    return Outcome(document["outcome"])
-
-
-def document_of(exploring: Exploring, *, strict: bool = False, require_all: bool = False) -> Document:
-    """The document of one explored target."""
-    plan, ledger = exploring.plan, exploring.ledger
-    contract = plan.contract
-    redactor = Redactor(of_plan(plan))
+def document_of(result: AnyResult, policy: Policy | None = None) -> Document:
+    """The report of one run of any mode, with its outcome; `policy` replaces that of the run."""
+    spec, ledger, detail = result.spec, result.ledger, result.detail
+    contract: Contract = spec.contract
+    redactor = Redactor(spec.secrets() | result.keys)
+    error = result.error or detail.error()
     document: Document = {
         "pollproof": __version__,
-        "mode": "verify",
+        "mode": spec.mode,
         "provider": contract.name,
-        "target": redactor.text(plan.target),
+        "target": redactor.text(spec.target),
         "outcome": "",
-        "error": None if exploring.error is None else redactor.text(exploring.error),
-        "seed": plan.seed,
-        "clock": redactor.text(exploring.clock),
-        "exchanges": exploring.exchanges,
-        "examples": exploring.examples,
-        "seconds": round(exploring.seconds, 3),
-        "notes": [redactor.text(note) for note in exploring.notes],
+        "error": None if error is None else redactor.text(error),
+        "seed": spec.random_seed,
+        "clock": redactor.text(result.clock),
+        "exchanges": result.exchanges,
+        "examples": result.examples,
+        "seconds": round(result.seconds, 3),
+        "started": datetime.fromtimestamp(result.started, UTC).isoformat(timespec="seconds"),
+        "notes": [redactor.text(note) for note in (*result.notes, *detail.notes())],
+        "cuts": [{"reason": redactor.text(cut.reason), "cause": cut.cause} for cut in result.cuts],
         "clauses": [
-            _with_reason(contract, clause, exploring.not_run) for clause in clauses_of(contract, ledger, redactor)
+            *(_explained(result, clause) for clause in clauses_of(contract, ledger, redactor)),
+            *_findings_beside(result, redactor),
         ],
         "coverage": coverage_of(contract, ledger),
-        "observations": [observe(observation, exploring.solving) for observation in contract.observations],
+        "tasks": {"created": ledger.seen.tasks[CREATED], "ended": ledger.seen.tasks[ENDED]},
+        "observations": [observe(observation, result.solving) for observation in contract.observations],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
-        "complete": exploring.complete,
+        "complete": result.complete and error is None,
     }
-    if exploring.live:
-        document["live"] = redactor.value(exploring.live)
-    return decided(document, strict=strict, require_all=require_all)
+    document |= detail.sections(redactor)
+    if spec.selected is not None:
+        document = only(document, spec.selected)
+    document = with_again(document, redactor.text(spec.command()))
+    return decided(document, spec.policy if policy is None else policy)
 
 
-def decided(document: Document, *, strict: bool, require_all: bool) -> Document:
-    """The document with the outcome that its clauses, its error and its completeness mean."""
-    clauses = document["clauses"]
-    verdicts = [clause["verdict"] for clause in clauses]
-    if failing(document, strict=strict):
-        outcome = Outcome.VIOLATED
-    elif document["error"] is not None:
-        outcome = Outcome.ERROR
-    elif (
-        not document["complete"]
-        or all(verdict == Verdict.UNEXERCISED.value for verdict in verdicts)
-        or (require_all and (Verdict.UNEXERCISED.value in verdicts or any(True for _ in unseen(document))))
-    ):
-        outcome = Outcome.INCONCLUSIVE
-    else:
-        outcome = Outcome.PASSED
-    return {**document, "outcome": outcome.value, "strict": strict, "require_all": require_all}
+def _findings_beside(result: AnyResult, redactor: Redactor) -> list[Document]:
+    """The violations of a ledger beside that of the run."""
+    detail, ledger = result.detail, result.detail.beside()
+    told = [] if ledger is None else clauses_of(result.spec.contract, ledger, redactor)
+    return [detail.told_beside(_explained(result, clause)) for clause in told if clause["violation"] is not None]
 
 
-def unfinished(document: Document) -> Document:
-    """The document of a run that still goes on, or was killed: incomplete, and passed by no means."""
-    flags = {flag: bool(document.get(flag)) for flag in ("strict", "require_all")}
-    return decided({**document, "complete": False}, **flags)
+def _explained(result: AnyResult, clause: Document) -> Document:
+    """A clause with what its run says beside a violation, or why nothing has exercised it."""
+    if clause["violation"] is not None:
+        return {**clause, "violation": clause["violation"] | result.detail.evidence_of(clause["id"])}
+    if clause["verdict"] != Verdict.UNEXERCISED.value:
+        return clause
+    contract: Contract = result.spec.contract
+    own = contract.clause(clause["id"])
+    idle = result.idle.get(own.id) or result.detail.idle(own)
+    if idle is None:
+        return {**clause, "reason": f"it needs {exercising(contract, own)}"}
+    told = {**clause, "reason": idle.reason, "cause": idle.cause}
+    return told | ({"not_run": True} if idle.cause == "deselected" else {})
 
 
 def with_again(document: Document, command: str) -> Document:
@@ -108,17 +106,18 @@ def _with_again(clause: Document, command: str) -> Document:
 def only(document: Document, identifiers: Set[str]) -> Document:
     """The document with these clauses alone, and what it says of their deadlines."""
     clauses = [clause for clause in document["clauses"] if clause["id"] in identifiers]
+    document = {**document, "partial": True, "clauses": clauses}
     if "coverage" not in document:
-        return {**document, "clauses": clauses}
+        return document
     deadlines = [entry for entry in document["coverage"]["deadlines"] if entry["clause"] in identifiers]
-    return {**document, "clauses": clauses, "coverage": {"statuses": [], "transitions": [], "deadlines": deadlines}}
+    return {**document, "coverage": {"statuses": [], "transitions": [], "deadlines": deadlines}}
 
 
 def merge(documents: list[Document]) -> Document:
     """One document of several providers: the figures added up, the worst outcome, the clauses in one list."""
     if len(documents) == 1:
         return documents[0]
-    worst = max((outcome_of(document) for document in documents), key=severity)
+    worst = max((outcome_of(document) for document in documents), key=lambda outcome: outcome.severity)
     return {
         **documents[0],
         "provider": ", ".join(document["provider"] for document in documents),
@@ -134,24 +133,17 @@ def merge(documents: list[Document]) -> Document:
         },
         "coverage": {
             sort: [entry for document in documents for entry in document.get("coverage", {}).get(sort, [])]
-            for sort in SORTS
+            for sort in COVERAGE
+        },
+        "cuts": [cut for document in documents for cut in document.get("cuts", ())],
+        "causes": [
+            f"{document['provider']}: {cause}" for document in documents for cause in document.get("causes", ())
+        ],
+        "tasks": {
+            name: sum(document.get("tasks", {}).get(name, 0) for document in documents) for name in ("created", "ended")
         },
         "complete": all(document["complete"] for document in documents),
     }
-
-
-def severity(outcome: Outcome) -> int:
-    """How bad an outcome is: that of several is the worst."""
-    return [Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.ERROR, Outcome.VIOLATED].index(outcome)
-
-
-def _with_reason(contract: Contract, clause: Document, not_run: Mapping[str, str]) -> Document:
-    """A clause that nothing exercised, with what would have, or why nothing was to."""
-    if clause["verdict"] != Verdict.UNEXERCISED.value:
-        return clause
-    if clause["id"] in not_run:
-        return {**clause, "reason": not_run[clause["id"]], "not_run": True}
-    return {**clause, "reason": f"it needs {exercising(contract, contract.clause(clause['id']))}"}
 
 
 def clauses_of(contract: Contract, ledger: Ledger, redactor: Redactor) -> list[Document]:
@@ -268,7 +260,7 @@ def _printable(body: bytes) -> str:
 
 
 def observe(observation: Observation, times: list[tuple[float, float]]) -> Document:
-    """What was seen of a figure that is reported and never judged; `times` as for `Exploring.solving`."""
+    """What was seen of a figure that is reported and never judged; `times` as for `Exploration.solving`."""
     return {
         "id": observation.id,
         "text": observation.text,
@@ -277,14 +269,3 @@ def observe(observation: Observation, times: list[tuple[float, float]]) -> Docum
         "count": len(times),
         "seen": [round(min(low for low, _ in times), 3), round(max(high for _, high in times), 3)] if times else None,
     }
-
-
-def failing(document: Mapping[str, Any], *, strict: bool) -> list[Document]:
-    """The violated clauses of a document that fail a run."""
-    return [
-        clause
-        for clause in document["clauses"]
-        if clause["verdict"] == Verdict.VIOLATED.value
-        and "known" not in clause
-        and (strict or clause["level"] == Level.MUST.value)
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from pollproof.report.document import Document
+from pollproof.runs.outcome import Document
 
 View = Callable[[Sequence[Document]], str]
 """From one or several documents to the text of a file."""

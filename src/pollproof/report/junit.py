@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from pollproof.report.document import Document, failing
 from pollproof.report.matrix import provider_of
 from pollproof.report.phrases import headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import one_line, tidy, visible
+from pollproof.runs.outcome import Document, failing
 
 MAXIMUM_WORDS = 20_000
 """Characters of one failure."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pollproof.report.document import Document
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
 from pollproof.report.phrases import SIGNS, headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import one_line, tidy, visible
+from pollproof.runs.outcome import Document
 
 LIMIT = 60_000
 """Characters of a summary; a comment on GitHub may have 65,536."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pollproof.report.document import Document
+from pollproof.runs.outcome import Document
 
 SEVERITY = ("held", "unexercised", "violated")
 """Verdicts of one rule in several runs: the worst stands for all."""

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pollproof.errors import InputError
+from pollproof.gate.scenario_result import ASTRAY, left_out
 from pollproof.report.coverage import SORTS
-from pollproof.report.document import Document
+from pollproof.runs.outcome import Document
 
 Each = Mapping[str, Any]
 """A document, or an entry of one, that is only read."""
@@ -35,6 +37,9 @@ def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -
         "exchanges": sum(each["exchanges"] for each in documents),
         "examples": sum(each["examples"] for each in documents),
         "seconds": round(sum(each["seconds"] for each in documents), 3),
+        "started": min(each.get("started", "") for each in documents),
+        "cuts": [cut for each in documents for cut in each.get("cuts", ())],
+        "tasks": dict(sum((Counter(each.get("tasks", {})) for each in documents), Counter(created=0, ended=0))),
         "clauses": _clauses(documents, places or {}),
         "observations": _observations(documents),
         "notes": _notes(documents),
@@ -47,10 +52,6 @@ def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -
     if "recordings" in first:
         whole["recordings"] = _recordings([each["recordings"] for each in documents])
     return whole
-
-
-ASTRAY = ": the solution stands in standard error alone, and is looked for in standard output"
-"""The end of a note that is told of the first scenario alone."""
 
 
 def _notes(documents: Sequence[Each]) -> list[str]:
@@ -129,7 +130,7 @@ def _recordings(entries: Sequence[Each]) -> Document:
     return whole
 
 
-class MergeError(ValueError):
+class MergeError(InputError):
     """Documents that are no shards of one run; the text is one sentence."""
 
 
@@ -209,13 +210,3 @@ def _sort(document: Document, places: Mapping[str, int]) -> None:
         document["scenarios"].sort(key=lambda scenario: places.get(scenario["name"], len(places)))
     for name in ("files", "ignored", "unread") if "recordings" in document else ():
         document["recordings"][name].sort(key=lambda file: places.get(file.partition(": ")[0], len(places)))
-
-
-def left_out(scenarios: Sequence[Each]) -> list[str]:
-    """What people should know of scenarios that were not run."""
-    notes = []
-    for was_run, words in ((False, "run"), (True, "judged")):
-        reasons = [each["reason"] for each in scenarios if each["reason"] and each["run"] is was_run]
-        count = "1 scenario was" if len(reasons) == 1 else f"{len(reasons)} scenarios were"
-        notes += [f"{count} not {words}; {reasons[0]}"] if reasons else []
-    return notes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pollproof.report.document import Document
 from pollproof.report.matrix import counted
+from pollproof.runs.outcome import Document
 
 SIGNS = {"held": "✓", "violated": "✗", "unexercised": "○"}
 """A sign for each verdict; views always add the word."""

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from pollproof.bundled import folder
-from pollproof.report.document import Document
+from pollproof.errors import InputError
 from pollproof.report.visible import one_line
+from pollproof.runs.outcome import Document
 from pollproof.version import __version__
 
 MAXIMUM_FILE = 256 * 1024 * 1024
 """Bytes of a report that is read."""
 
 
-class ReportError(ValueError):
+class ReportError(InputError):
     """A file that is no report; the text is one sentence."""
 
 

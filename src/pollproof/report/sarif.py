@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from pollproof.report.document import Document, outcome_of
 from pollproof.report.matrix import provider_of
 from pollproof.report.phrases import failed, incomplete
 from pollproof.report.visible import MAXIMUM_SHOWN, gist, one_line, tidy
+from pollproof.runs.outcome import Document, outcome_of
 from pollproof.version import __version__
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

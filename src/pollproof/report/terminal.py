@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pollproof.report.checked import lost_bodies
-from pollproof.report.coverage import SORTS, name_of, unseen
+from pollproof.check.explaining import lost_bodies
+from pollproof.report.coverage import SORTS, name_of
 from pollproof.report.timeline import lines
+from pollproof.runs.outcome import unseen
 
 MISSING_SHOWN = 12
 """Things of one sort that were not seen, as a terminal lists them; the report has them all."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from pollproof.errors import InputError
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
 from pollproof.loading.identifiers import current
 
@@ -26,7 +27,7 @@ FAILING = ("stale", "unmatched", "expired")
 """States of an entry that fail a run."""
 
 
-class BaselineError(ValueError):
+class BaselineError(InputError):
     """A baseline that cannot be used; the text is one sentence with its place."""
 
 

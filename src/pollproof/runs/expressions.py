@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pollproof.errors import InputError
 
-class ExpressionError(ValueError):
+
+class ExpressionError(InputError):
     """An expression that cannot be read; the message is one sentence."""
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from pollproof.bundled import bundled
+from pollproof.errors import InputError
 
 MAXIMUM_NAME = 40
 """Characters of a name: it stands before every clause id."""
@@ -15,7 +16,7 @@ SCHEMAS = ("create.request.schema.json", "create.response.schema.json", "poll.re
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-class ScaffoldError(ValueError):
+class ScaffoldError(InputError):
     """A contract that cannot be begun; the text is one sentence."""
 
 

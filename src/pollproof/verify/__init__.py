@@ -1,1 +1,1 @@
-"""Exploring: driving an implementation through walks and a state machine."""
+"""Exploration: driving an implementation through walks and a state machine."""

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
+from pollproof.errors import RunError
+
 EXTRA = "pollproof[redis]"
 """The extra that brings the client of Redis."""
 
@@ -22,7 +24,7 @@ REDIS = ("redis", "rediss", "unix")
 """Schemes of the URLs that the client of Redis takes."""
 
 
-class NoDatabase(Exception):
+class NoDatabase(RunError):
     """An example database cannot be used; the text is one sentence, without what may be a password."""
 
 

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pollproof.errors import InputError
 from pollproof.http.addresses import TargetError
 from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
+from pollproof.runs.spec import Policy
 from pollproof.secrets.find import in_command
 from pollproof.secrets.redact import Redactor
 from pollproof.trace.bodies import Unreadable, read_json, write_json
-from pollproof.verify.given_secrets import of_plan
-from pollproof.verify.run import BUDGET, PROFILES, Plan
+from pollproof.verify.plan import BUDGET, PROFILES, Plan
 
 if TYPE_CHECKING:
     from pollproof.contract.model import Contract
     from pollproof.verify.launch.command_line import Launch
-    from pollproof.verify.live.settings import Live
+    from pollproof.verify.live_limits import Live
+
+DEFAULT = Policy()
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 
-class OptionError(ValueError):
+class OptionError(InputError):
     """An option that cannot be used; its text is one sentence for people."""
 
 
@@ -79,6 +81,7 @@ def plan_from(
     launch: str | None = None,
     example_db: str | None = None,
     live: bool | None = None,
+    policy: Policy = DEFAULT,
     **limits: Any,
 ) -> Plan:
     """The plan that these options mean; raises `OptionError` with one sentence.
@@ -113,7 +116,7 @@ def plan_from(
         raise OptionError(str(error)) from None
     wished = None if live is None else _live(contract, base_url, started, live, limits, examples, example_db)
     if wished is not None:
-        from pollproof.verify.live.settings import LIVE_BUDGET, with_skew
+        from pollproof.verify.live_limits import LIVE_BUDGET, with_skew
 
         contract, budget = with_skew(contract, wished.clock_skew), budget or f"{LIVE_BUDGET:g}s"
     return Plan(
@@ -131,6 +134,8 @@ def plan_from(
         launch=started,
         example_db=None if example_db is None else _database(example_db),
         live=wished,
+        provider=provider,
+        policy=policy,
     )
 
 
@@ -174,48 +179,3 @@ def _launch(command: str, base_url: str | None, contract: Contract, api_key: str
         return launch_of(command, base_url, prefix, key)
     except ValueError as error:
         raise OptionError(Redactor([key, *in_command(command.split())]).text(str(error))) from None
-
-
-def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
-    """The command that explores a plan again; the key is a variable of the environment."""
-    from pollproof.verify.live.settings import LIVE_BUDGET
-
-    words = ["pollproof", "verify", provider]
-    if plan.launch is not None:
-        words += ["--launch", plan.launch.without_key()]
-    if plan.base_url is not None and not (plan.launch and plan.launch.is_usual):
-        words += ["--base-url", plan.base_url]
-    if plan.advance_url is not None:
-        words += ["--advance-url", plan.advance_url]
-    if plan.task is not None:
-        words += ["--task", plan.task]
-    if plan.callback_url is not None:
-        words += ["--callback-url", plan.callback_url]
-    if plan.live is not None:
-        words += _live_words(plan.live)
-    if plan.budget != (BUDGET if plan.live is None else LIVE_BUDGET):
-        words += ["--budget", f"{plan.budget:g}s"]
-    if plan.profile != "ci":
-        words += ["--profile", plan.profile]
-    if plan.examples is not None:
-        words += ["--examples", str(plan.examples)]
-    if plan.example_db is not None:
-        from pollproof.verify.example_db import named
-
-        words += ["--example-db", named(plan.example_db)]
-    words += ["--strict"] if strict else []
-    redactor = Redactor(of_plan(plan) if plan.credential else of_plan(plan) - {plan.contract.credential.sample}, "KEY")
-    text, key = shlex.join(map(redactor.text, words)), ""
-    if plan.credential:
-        key = ' --api-key "$POLLPROOF_API_KEY"'  # not quoted: the shell of whoever pastes the command fills it in
-    return f"{text}{key} --seed {plan.seed}"
-
-
-def _live_words(live: Live) -> list[str]:
-    """The options that make a live run once more: with a record of its own, and no more allowed."""
-    from pollproof.verify.live.settings import MAXIMUM_REQUESTS, MAXIMUM_TASKS
-
-    words = ["--live"] + (["--destructive"] if live.destructive else [])
-    words += ["--max-requests", str(live.max_requests)] if live.max_requests != MAXIMUM_REQUESTS else []
-    words += ["--max-tasks", str(live.max_tasks)] if live.max_tasks != MAXIMUM_TASKS else []
-    return words + (["--clock-skew", f"{live.clock_skew:g}s"] if live.clock_skew else [])

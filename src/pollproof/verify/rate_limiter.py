@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from pollproof.clauses.fields import seconds_of
 from pollproof.contract.model import Contract, Effect, Role
+from pollproof.errors import RunError
 from pollproof.trace.events import Answer, Event
 
 GAP = 1.0
@@ -27,7 +28,7 @@ _MARGIN = 0.01
 """Seconds beyond a wait, for a clock that is read before the request leaves."""
 
 
-class ProviderRefused(Exception):
+class ProviderRefused(RunError):
     """The provider does not want to be asked any further; the text is one sentence."""
 
 

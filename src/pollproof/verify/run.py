@@ -1,10 +1,9 @@
-"""Exploring one target from end to end: the directed walks and the state machine, into one ledger."""
+"""Exploration one target from end to end: the directed walks and the state machine, into one ledger."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +14,13 @@ from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.scripted import ScriptedProvider
+from pollproof.runs.result import NoDetail, Progress, RunResult
+from pollproof.secrets.redact import Redactor
 from pollproof.tasks.state import solving_times
 from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Request
 from pollproof.verify.callbacks import EmbeddedCallbacks, HttpCallbacks
+from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import judge_client
 from pollproof.verify.session import DeadlineExceeded, Session, TargetUnusable
 from pollproof.verify.shrinking import ReplayTarget, shrink
@@ -27,14 +29,10 @@ from pollproof.verify.target_clocks import BudgetSpent, ClockError
 from pollproof.verify.targets import NotOpened, Opened, opened
 from pollproof.verify.walks import WALKS
 from pollproof.verify.work_units import WALKS as WALKS_PART
-from pollproof.verify.work_units import Part, parts, whole
+from pollproof.verify.work_units import Part
 
 if TYPE_CHECKING:
-    from pollproof.verify.launch.command_line import Launch
-    from pollproof.verify.live.settings import Live
-
-PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
-"""Examples of the state machine in each profile; `ci` is what a run takes when nothing is said."""
+    pass
 
 WALK_SECONDS = 150.0
 """Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
@@ -48,95 +46,19 @@ RECENT = 10_000
 EXAMPLE_SECONDS = 15.0
 """Real seconds after those of the state machine in which its last example ends, before it is cut short."""
 
-BUDGET = 60.0
-"""Real seconds that a run may wait where the target's clock cannot be moved."""
+
+class LiveDetail(NoDetail):
+    """What a report says of a live run: its limits and what it did; nothing of other runs."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, Any] = {}
+
+    def sections(self, redactor: Redactor) -> dict[str, Any]:
+        return {"live": redactor.value(self.facts)} if self.facts else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to explore, and how thoroughly.
-
-    `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`, `example_db`
-    the URL of an example database that is shared with other runs. `live` limits a run against a real provider.
-    """
-
-    contract: Contract
-    base_url: str | None = None
-    credential: str | None = None
-    advance_url: str | None = None
-    sample: Mapping[str, Any] | None = None
-    task: str | None = None
-    callback_url: str | None = None
-    profile: str = "ci"
-    examples: int | None = None
-    seed: int = 0
-    budget: float = BUDGET
-    launch: Launch | None = None
-    example_db: str | None = None
-    live: Live | None = None
-
-    @property
-    def target(self) -> str:
-        """The target in words."""
-        if self.launch is not None:
-            return f"launched: {self.launch.without_key()}"
-        return self.base_url or "the embedded reference provider"
-
-    @property
-    def count(self) -> int:
-        """Examples of the state machine."""
-        return PROFILES[self.profile] if self.examples is None else self.examples
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The parts of the run: of a target that somebody else runs there is one, and it cannot be made anew.
-
-        Neither can a launched one with a port of its own, or a receiver of callbacks with one.
-        """
-        if not self.is_repeatable:
-            return whole(self.count)
-        return parts(self.count, launched=self.launch is not None)
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether each part can have a target of its own, at the same time as others."""
-        if self.base_url is None:
-            return True
-        return self.launch is not None and self.launch.is_repeatable and self.callback_url is None
-
-    def granted(self, part: Part) -> float:
-        """Real seconds that a part may wait: the walks take what was granted, all examples together as much again."""
-        return self.budget if part.walks else self.budget * part.examples / self.count
-
-
-@dataclass(slots=True)
-class Exploring:
-    """What came of exploring: the ledger, figures, and why it ended early if it did.
-
-    `not_run` has the clauses that were left out by intent, each with the reason; `live` is what a report says of a live
-    run, empty for others. `unreached` names the walks that ended without what they must see at least once.
-    """
-
-    plan: Plan
-    ledger: Ledger
-    exchanges: int = 0
-    examples: int = 0
-    moves: int = 0
-    seconds: float = 0.0
-    walks: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    solving: list[tuple[float, float]] = field(default_factory=list)
-    statuses: set[str] = field(default_factory=set)
-    unreached: list[str] = field(default_factory=list)
-    error: str | None = None
-    complete: bool = True
-    clock: str = "virtual"
-    not_run: dict[str, str] = field(default_factory=dict)
-    live: dict[str, Any] = field(default_factory=dict)
-
-
-Progress = Callable[[str, int, int], None]
-"""Called with the stage in words, exchanges so far, and clauses exercised."""
+Exploration = RunResult[Plan, LiveDetail]
+"""The result of verifying one target."""
 
 
 Known = Callable[[], frozenset[str]]
@@ -148,15 +70,15 @@ def explore(
     progress: Progress | None = None,
     provider: ReferenceProvider | None = None,
     until: frozenset[str] = frozenset(),
-    result: Exploring | None = None,
-) -> Exploring:
+    result: Exploration | None = None,
+) -> Exploration:
     """Explore the target of a plan. Raises TargetError for a URL that is none; all else is told in the result.
 
     `provider` replaces the embedded reference (a mutant or a legal variant of it): then it alone is judged, and no
     reference client. With `until` it goes on only until those clauses are violated. `result` is a `beginning` that
     somebody watches while it grows, part by part.
     """
-    result = Exploring(plan, ledger_of(plan, client=provider is None)) if result is None else result
+    result = _empty(plan, client=provider is None) if result is None else result
     ledger = result.ledger
     known: frozenset[str] = frozenset()
 
@@ -184,9 +106,13 @@ def explore(
     return result
 
 
-def beginning(plan: Plan) -> Exploring:
+def beginning(plan: Plan) -> Exploration:
     """The result of exploring before anything has happened: every clause that will be judged, none exercised."""
-    return Exploring(plan, ledger_of(plan))
+    return _empty(plan)
+
+
+def _empty(plan: Plan, *, client: bool = True) -> Exploration:
+    return RunResult(plan, ledger_of(plan, client=client), LiveDetail())
 
 
 def ledger_of(plan: Plan, *, client: bool = True) -> Ledger:
@@ -196,20 +122,21 @@ def ledger_of(plan: Plan, *, client: bool = True) -> Ledger:
     return Ledger(clauses_of(contract) if judges_client else clauses_of(contract, Subject.PROVIDER))
 
 
-def join(result: Exploring, part: Exploring) -> None:
+def join(result: Exploration, part: Exploration) -> None:
     """Add what came of a part to what came of those before it; of equally short evidence the earlier stays."""
     result.ledger.absorb(part.ledger)
     for name in ("exchanges", "examples", "moves", "seconds"):
         setattr(result, name, getattr(result, name) + getattr(part, name))
-    for name in ("walks", "notes", "solving", "unreached"):
+    for name in ("walks", "notes", "cuts", "solving", "unreached"):
         getattr(result, name).extend(getattr(part, name))
     result.statuses |= part.statuses
+    result.idle |= part.idle
     result.error = result.error or part.error
     result.complete = result.complete and part.complete
     result.clock = part.clock
 
 
-def violated(result: Exploring) -> frozenset[str]:
+def violated(result: Exploration) -> frozenset[str]:
     """The ids of the clauses that a result shows to be violated."""
     return frozenset(entry.clause.id for entry in result.ledger.violated())
 
@@ -226,13 +153,13 @@ def explore_part(
     provider: ReferenceProvider | None = None,
     known: Known | None = None,
     until: frozenset[str] = frozenset(),
-) -> Exploring:
+) -> Exploration:
     """Explore one part of a plan, as `explore` does all of them.
 
     `known` gives the clauses that the walks find violated, which examples need not show once more; it is called when
     one is about to be shown, and walks where nothing is given.
     """
-    result = Exploring(plan, ledger_of(plan, client=provider is None))
+    result = _empty(plan, client=provider is None)
     started = time.monotonic()
     if part.examples:
         import pollproof.verify.state_machine  # noqa: F401 - Hypothesis takes its time to import: not while a target waits
@@ -248,7 +175,7 @@ def explore_part(
 
 def _explore_opened(
     opened: Opened,
-    result: Exploring,
+    result: Exploration,
     part: Part,
     progress: Progress | None,
     known: Known | None,
@@ -256,7 +183,7 @@ def _explore_opened(
     *,
     judges_client: bool,
 ) -> None:
-    plan, ledger, clock, provider = result.plan, result.ledger, opened.clock, opened.provider
+    plan, ledger, clock, provider = result.spec, result.ledger, opened.clock, opened.provider
     contract = plan.contract
     recent = RECENT if provider is None else None
     monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger, recent=recent)
@@ -353,7 +280,7 @@ def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:
     return session.exchanges
 
 
-def _walk(session: Session, result: Exploring, stage: list[str], granted: float, *, last: bool) -> None:
+def _walk(session: Session, result: Exploration, stage: list[str], granted: float, *, last: bool) -> None:
     session.end = time.monotonic() + WALK_SECONDS + granted
     unfinished: list[str] = []
     for walk in WALKS:
@@ -377,14 +304,14 @@ def _walk(session: Session, result: Exploring, stage: list[str], granted: float,
     if unfinished:
         names = ", ".join(unfinished)
         result.notes.append(
-            f"these walks need more real time than the granted {result.plan.budget:g} s to end: {names}; "
+            f"these walks need more real time than the granted {result.spec.budget:g} s to end: {names}; "
             "a clock hook (--advance-url), a launched server (--launch) or a larger --budget would let them"
         )
 
 
 def _explore(
     session: Session,
-    result: Exploring,
+    result: Exploration,
     stage: list[str],
     part: Part,
     provider: ReferenceProvider | None,
@@ -396,7 +323,7 @@ def _explore(
     from pollproof.verify.state_machine import Exploration
 
     stage[0] = "state machine"
-    plan = result.plan
+    plan = result.spec
     seconds = MACHINE_SECONDS[plan.profile] * part.examples / plan.count
     # The state machine keeps its own time from example to example; on a very slow target one could last for hours.
     session.end = time.monotonic() + seconds + EXAMPLE_SECONDS

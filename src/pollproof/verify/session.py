@@ -13,6 +13,7 @@ from pollproof.clock import Clock
 from pollproof.contract.model import SILENCE, Contract, Effect, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import walk
 from pollproof.contract.templates import compile_template, steps_of, with_value, without
+from pollproof.errors import PollproofError, RunError
 from pollproof.http.target import Target
 from pollproof.monitor.monitor import Monitor
 from pollproof.tasks.state import TaskState
@@ -56,11 +57,11 @@ SUCCESS = "a task that succeeded"
 Key = TypeVar("Key")
 
 
-class TargetUnusable(Exception):
+class TargetUnusable(RunError):
     """The target does not answer; the text says so in one sentence."""
 
 
-class DeadlineExceeded(Exception):
+class DeadlineExceeded(PollproofError):
     """The session has lasted longer than it may, in real time."""
 
 

@@ -50,7 +50,7 @@ class ClauseViolated(AssertionError):
     """Tells Hypothesis that an example shows a violation, so that it looks for a shorter one."""
 
 
-class StopExploring(BaseException):
+class StopExploration(BaseException):
     """Ends a Hypothesis run at once; not an error, so Hypothesis does not try to reproduce it."""
 
 
@@ -251,18 +251,18 @@ class Exploration:
             yield
         except (TargetUnusable, ClockError, BudgetSpent) as error:
             self.stopped = error
-            raise StopExploring from error
+            raise StopExploration from error
         except DeadlineExceeded as error:
             self.cut_short = f"its time was over in example {self.examples} of {self._examples}"
-            raise StopExploring from error
+            raise StopExploration from error
 
     def begin(self) -> Session:
         """Called at the start of each example."""
         if time.monotonic() > self._end:
             self.cut_short = f"its time was over after {self.examples} of {self._examples} examples"
-            raise StopExploring
+            raise StopExploration
         if self._shrinks > MAXIMUM_SHRINKS:
-            raise StopExploring
+            raise StopExploration
         self.examples += 1
         return self._fresh()
 
@@ -271,7 +271,7 @@ class Exploration:
         now = self._ledger.violations
         if now != before:
             if self._has_enough():
-                raise StopExploring
+                raise StopExploration
             found = {name for name, entry in self._ledger.entries.items() if entry.verdict is Verdict.VIOLATED}
             if found - self._known and self._elsewhere is not None:
                 self._walked, self._elsewhere = self._elsewhere(), None
@@ -315,7 +315,7 @@ class Exploration:
                     run_state_machine_as_test(machine, settings=settings)
             except (ClauseViolated, Flaky, FlakyReplay, ExceptionGroup):
                 continue
-            except StopExploring:
+            except StopExploration:
                 if isinstance(self.stopped, BudgetSpent):
                     self.cut_short = f"the granted time was over after {self.examples} examples"
                 elif self.stopped is not None:

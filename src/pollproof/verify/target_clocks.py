@@ -6,14 +6,15 @@ import json
 import time
 
 from pollproof.clock import ShiftedClock, checked
+from pollproof.errors import PollproofError, RunError
 from pollproof.trace.exchange import Request
 
 
-class ClockError(Exception):
+class ClockError(RunError):
     """The test hook of a target's clock does not work; the text is one sentence for people."""
 
 
-class BudgetSpent(Exception):
+class BudgetSpent(PollproofError):
     """Waiting any longer would exceed the time that was granted."""
 
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pollproof.clock import Clock, VirtualClock
+from pollproof.errors import RunError
 from pollproof.http.target import InProcessTarget, Target
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.verify.target_clocks import HookedClock, RealClock
 
 if TYPE_CHECKING:
     from pollproof.verify.launch.command_line import Launch
-    from pollproof.verify.run import Plan
+    from pollproof.verify.plan import Plan
 
 
-class NotOpened(Exception):
+class NotOpened(RunError):
     """The target could not be started; the text is one sentence for people."""
 
 

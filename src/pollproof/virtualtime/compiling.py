@@ -10,6 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pollproof.errors import RunError
+
 LIBRARY = "libpollproof_leap.so"
 """The file name of the compiled library."""
 
@@ -36,7 +38,7 @@ OPTIONS = (
 SECONDS_TO_COMPILE = 120.0
 
 
-class CannotCompile(Exception):
+class CannotCompile(RunError):
     """There is no compiler, or it refused the sources; the message is a sentence."""
 
 

@@ -9,6 +9,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from pollproof.errors import RunError
 from pollproof.virtualtime.compiling import (
     LIBRARY,
     CannotCompile,
@@ -21,7 +22,7 @@ BUILT = Path(__file__).resolve().parent / LIBRARY
 """Where a wheel that was built with a compiler carries the library."""
 
 
-class CannotLeap(Exception):
+class CannotLeap(RunError):
     """Leaping is not possible here; the message is the sentence of `unavailable`."""
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pollproof.errors import RunError
+
 if TYPE_CHECKING:
-    from pollproof.report.document import Document
+    from pollproof.runs.outcome import Document
 
 Job = tuple[str, Mapping[str, Any]]
 """The name of a job in `jobs.JOBS`, and its arguments as JSON has them."""
@@ -24,7 +26,7 @@ AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 """The plugins of the environment are none of the suite's business, and loading them costs seconds."""
 
 
-class WorkersError(Exception):
+class WorkersError(RunError):
     """Workers cannot be had, or could not do their jobs; the text is one sentence."""
 
 

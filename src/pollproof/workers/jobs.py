@@ -9,8 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pollproof.report.document import Document
-    from pollproof.verify.run import Plan
+    from pollproof.runs.outcome import Document
+    from pollproof.verify.plan import Plan
 
 Arguments = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ def scenario(arguments: Arguments) -> Document:
     from pollproof.gate.scenarios import scenarios
     from pollproof.gate.tasks import with_task
     from pollproof.loading import load_contract
-    from pollproof.report.gated import document_of_gate
+    from pollproof.report.document import document_of
     from pollproof.verify.options import sample_of
 
     for name in set(os.environ).difference(arguments["environment"]):
@@ -46,11 +46,12 @@ def scenario(arguments: Arguments) -> Document:
     task = arguments["task"]
     known = with_task(contract, scenarios(contract), None if task is None else sample_of(task))
     met = tuple(each for each in known if each.name == arguments["scenario"])
-    gate = Gate(contract, tuple(arguments["command"]), met, known[0], timeout=arguments["timeout"])
+    words = tuple(arguments["command"])
+    gate = Gate(contract, words, met, known[0], timeout=arguments["timeout"], task=task, provider=arguments["provider"])
     result = beginning(gate)
-    result.clock, result.leaps = arguments["clock"], True
+    result.clock, result.detail.leaps = arguments["clock"], True
     play_all(result)
-    return document_of_gate(result)
+    return document_of(result)
 
 
 JOBS: Mapping[str, Callable[[Arguments], Document]] = {"part": part, "scenario": scenario}

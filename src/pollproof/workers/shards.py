@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pollproof.errors import InputError
+
 Item = TypeVar("Item")
 
 _TEXT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
 
-class ShardError(ValueError):
+class ShardError(InputError):
     """A shard that there is not; the text is one sentence."""
 
 

@@ -9,11 +9,11 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pollproof.report.document import Document, outcome_of, severity
 from pollproof.report.html.timeline_svg import drawing_of, seconds
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
 from pollproof.report.phrases import SIGNS, failed, headline, incomplete
 from pollproof.report.visible import body_text, one_line, tidy, visible
+from pollproof.runs.outcome import Document, outcome_of
 from pollproof.version import __version__
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def html_of(documents: Sequence[Document]) -> str:
             ],
             failures=[(row, cell) for row in matrix.rows for cell in row.cells.values() if cell.clause["violation"]],
             headlines=[headline(document) for document in documents],
-            worst=max((outcome_of(document) for document in documents), key=severity).value,
+            worst=max((outcome_of(document) for document in documents), key=lambda outcome: outcome.severity).value,
             style=style,
             script=script,
             hashes={"style": _digest(style), "script": _digest(script)},

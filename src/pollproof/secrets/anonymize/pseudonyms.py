@@ -12,6 +12,7 @@ import secrets
 from base64 import b32encode
 from collections.abc import Callable
 
+from pollproof.errors import PollproofError
 from pollproof.secrets.anonymize.numbers import Numbers
 
 SALT_BYTES = 32
@@ -92,7 +93,7 @@ class Pseudonyms:
         return self.word(text, len(kept) + DRAWN)
 
 
-class Exhausted(Exception):
+class Exhausted(PollproofError):
     """There are not enough pseudonyms of the wanted form."""
 
 

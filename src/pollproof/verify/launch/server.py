@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+from pollproof.errors import RunError
 from pollproof.processes.command import Output, read
 from pollproof.processes.tree import MARK, RUNNING, adopting, end_all, marked
 from pollproof.processes.watchdog_client import dismiss, guardian
@@ -37,7 +38,7 @@ FAREWELL = 1.0
 """Real seconds that a command may take to end itself when it is told to (SIGTERM)."""
 
 
-class LaunchError(Exception):
+class LaunchError(RunError):
     """The command could not be launched; the message is one sentence."""
 
 

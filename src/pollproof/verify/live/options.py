@@ -11,7 +11,7 @@ from typing import Any
 from pollproof.contract.model import Contract
 from pollproof.http.addresses import is_loopback
 from pollproof.recordings.errors import RecordingError
-from pollproof.verify.live.settings import Live
+from pollproof.verify.live_limits import Live
 
 
 def check_target(base_url: str | None, *, live: bool) -> None:

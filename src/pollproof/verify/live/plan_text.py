@@ -10,7 +10,7 @@ from pollproof.verify.live.planning import SOLVING, LivePlan, Step
 from pollproof.verify.live.record import walks_made
 
 if TYPE_CHECKING:
-    from pollproof.verify.run import Plan
+    from pollproof.verify.plan import Plan
 
 
 def plan_lines(plan: Plan, intended: LivePlan) -> list[str]:
@@ -32,7 +32,7 @@ def plan_lines(plan: Plan, intended: LivePlan) -> list[str]:
     every = clauses_of(plan.contract, Subject.PROVIDER)
     lines.append(f"  judges {len(intended.clauses)} of {len(every)} clauses")
     reasons: dict[str, list[str]] = {}
-    for clause, reason in intended.not_run(plan.contract).items():
+    for clause, (reason, _) in intended.not_run(plan.contract).items():
         reasons.setdefault(reason, []).append(clause)
     lines += [f"  {reason} ({len(names)}): {', '.join(names)}" for reason, names in reasons.items()]
     if live.resume:

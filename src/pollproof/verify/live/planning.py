@@ -12,6 +12,7 @@ from pollproof.http.target import InProcessTarget
 from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.runs.result import Idle
 from pollproof.trace.events import reader_of
 from pollproof.verify.callbacks import EmbeddedCallbacks
 from pollproof.verify.live.quota import Quota
@@ -19,8 +20,8 @@ from pollproof.verify.live.session import LiveSession
 from pollproof.verify.walks import WALKS, Walk
 
 if TYPE_CHECKING:
-    from pollproof.verify.live.settings import Live
-    from pollproof.verify.run import Plan
+    from pollproof.verify.live_limits import Live
+    from pollproof.verify.plan import Plan
 
 SOLVING = 10.0
 """Seconds that a task takes in a rehearsal: providers that say how long tasks take name 1 to 30 s."""
@@ -31,7 +32,7 @@ class Step:
     """A walk of a live run: requests, tasks and seconds that it takes about, and the clauses that it exercises.
 
     `permitted` tells whether the part that breaks the provider's rules belongs to it. `skipped` says why it is not
-    made, empty where it is.
+    made, None where it is.
     """
 
     walk: Walk
@@ -40,7 +41,7 @@ class Step:
     tasks: int
     seconds: float
     clauses: frozenset[str]
-    skipped: str = ""
+    skipped: Idle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +71,20 @@ class LivePlan:
         """The clauses that are exercised."""
         return frozenset().union(*(step.clauses for step in self.steps))
 
-    def not_run(self, contract: Contract) -> dict[str, str]:
+    def not_run(self, contract: Contract) -> dict[str, Idle]:
         """The clauses that are not exercised, each with the reason."""
-        reasons: dict[str, str] = {}
+        reasons: dict[str, Idle] = {}
         for clause in clauses_of(contract, Subject.PROVIDER):
             if clause.id not in self.clauses:
-                found = next((step.skipped for step in self.left_out if clause.id in step.clauses), NEVER)
-                reasons[clause.id] = found
+                found = next((step.skipped for step in self.left_out if clause.id in step.clauses), None)
+                reasons[clause.id] = found or NEVER
         return reasons
 
 
-NEVER = "not part of a live run: it takes more requests than one makes, or an answer that cannot be asked for"
+NEVER = Idle(
+    "not part of a live run: it takes more requests than one makes, or a response that cannot be requested",
+    "deselected",
+)
 
 
 def planned(plan: Plan) -> LivePlan:
@@ -100,7 +104,7 @@ def planned(plan: Plan) -> LivePlan:
                 left.append(replace(step, skipped=_why_not(step, plan, live, [])))
             continue
         why = _why_not(step, plan, live, chosen)
-        if why:
+        if why is not None:
             left.append(replace(step, skipped=why))
         else:
             chosen.append(step)
@@ -113,26 +117,27 @@ def _only(steps: list[Step], live: Live) -> tuple[list[Step], tuple[Step, ...]]:
     fit = [step for step in steps if live.only in step.clauses]
     lawful = [step for step in fit if not step.permitted]
     best = min(lawful or fit, key=lambda step: (step.tasks, step.seconds), default=None)
-    why = f"not run: -k asks about {live.only} alone"
+    why = Idle(f"not run: -k selects {live.only} alone", "deselected")
     return [step for step in steps if step is best], tuple(
         replace(step, skipped=why) for step in steps if step is not best
     )
 
 
-def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> str:
-    """Why a walk is not made; empty where it is."""
+def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> Idle | None:
+    """Why a walk is not made; None where it is."""
     name = f"'{step.walk.name}'"
     if step.walk.needs == "callbacks" and plan.callback_url is None:
-        return f"not run: {name} needs --callback-url, an address under which the provider reaches this machine"
+        why = f"not run: {name} needs --callback-url, an address under which the provider reaches this machine"
+        return Idle(why, "deselected")
     if step.permitted and not live.destructive:
-        return f"not run without --destructive: {name} {step.walk.breaks}"
+        return Idle(f"not run without --destructive: {name} {step.walk.breaks}", "deselected")
     limits = {"requests": live.max_requests, "tasks": live.max_tasks, "seconds": plan.budget}
     for what, limit in limits.items():
         needed = sum(getattr(each, what) for each in (*chosen, step))
         if needed > limit:
             option = f"--budget {needed:.0f}s" if what == "seconds" else f"--max-{what} {needed:.0f}"
-            return f"not run: {name} goes beyond the limits; {option} would let it"
-    return ""
+            return Idle(f"not run: {name} goes beyond the limits; {option} would let it", "time")
+    return None
 
 
 def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iterator[Step]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pollproof.contract.model import Contract, Role
+from pollproof.errors import RunError
 from pollproof.recordings.entry import OWN
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.reading import label_of, recorded
@@ -33,7 +34,7 @@ _ENDED = re.compile(r"^# walk (?P<name>\S+) ended$", re.MULTILINE)
 _ANSWERED = re.compile(r"^- \{request: ", re.MULTILINE)
 
 
-class RecordLost(Exception):
+class RecordLost(RunError):
     """The record cannot be written any more, so the run ends; the text is one sentence."""
 
 

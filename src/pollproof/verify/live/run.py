@@ -11,6 +11,7 @@ from pollproof.clock import Clock
 from pollproof.contract.model import Subject
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.errors import RecordingError
+from pollproof.runs.result import Progress
 from pollproof.tasks.state import solving_times
 from pollproof.trace.events import Reader
 from pollproof.verify.callbacks import HttpCallbacks
@@ -19,9 +20,10 @@ from pollproof.verify.live.planning import LivePlan, planned
 from pollproof.verify.live.quota import Quota, QuotaSpent, tasks_in
 from pollproof.verify.live.record import Earlier, Record, RecordLost, creates, earlier
 from pollproof.verify.live.session import LiveSession
-from pollproof.verify.live.settings import Live
+from pollproof.verify.live_limits import Live
+from pollproof.verify.plan import Plan
 from pollproof.verify.rate_limiter import ProviderRefused
-from pollproof.verify.run import Exploring, Plan, Progress
+from pollproof.verify.run import Exploration
 from pollproof.verify.session import TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
 from pollproof.verify.targets import opened
@@ -47,13 +49,13 @@ class RunClock:
         self._clock.advance(seconds)
 
 
-def explore_live(plan: Plan, progress: Progress | None, result: Exploring) -> Exploring:
+def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> Exploration:
     """Make a live run; `result` grows meanwhile, so that an interrupted run has told all that it knows."""
     live = plan.live
     assert live is not None
     assert plan.base_url is not None
     intended = planned(plan)
-    result.not_run = intended.not_run(plan.contract)
+    result.idle = intended.not_run(plan.contract)
     started = time.monotonic()
     credential = plan.contract.credential.sample if plan.credential is None else plan.credential
     try:
@@ -82,7 +84,7 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploring) -> Ex
             def told(waiting: float = 0.0) -> None:
                 result.exchanges = len(monitor.trace)
                 result.seconds = time.monotonic() - started
-                result.live = _facts(live, allowance, result)
+                result.detail.facts = _facts(live, allowance, result)
                 if progress is not None:
                     exercised = sum(1 for entry in result.ledger.entries.values() if entry.exercised)
                     words = f"{stage[0]}, waiting {waiting:.0f} s" if waiting else stage[0]
@@ -116,7 +118,7 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploring) -> Ex
     return result
 
 
-def _facts(live: Live, allowance: Quota, result: Exploring) -> dict[str, Any]:
+def _facts(live: Live, allowance: Quota, result: Exploration) -> dict[str, Any]:
     """What a report says of a live run."""
     return {
         "record": live.record,
@@ -130,7 +132,7 @@ def _facts(live: Live, allowance: Quota, result: Exploring) -> dict[str, Any]:
     }
 
 
-def _take_in(before: Earlier, monitor: Monitor, allowance: Quota, result: Exploring) -> None:
+def _take_in(before: Earlier, monitor: Monitor, allowance: Quota, result: Exploration) -> None:
     """Judge what an earlier run has done, and count it."""
     for exchange in before.exchanges:
         event = monitor.observe(exchange)
@@ -152,7 +154,7 @@ def _walk(
     done: frozenset[str],
     record: Record,
     stage: list[str],
-    result: Exploring,
+    result: Exploration,
 ) -> None:
     """Make the walks that are left; what stops one stops the run."""
     try:
@@ -172,7 +174,7 @@ def _walk(
         result.notes.append(f"the walk '{stage[0]}' was cut short: {error}")
         result.complete = False
     except BudgetSpent:
-        budget = f"{result.plan.budget:g} s"
+        budget = f"{result.spec.budget:g} s"
         result.notes.append(f"the walk '{stage[0]}' was cut short: it would take longer than the granted {budget}")
         result.complete = False
 

@@ -1,89 +1,30 @@
-"""The document of judged recordings, and why a clause was not exercised by them."""
+"""What people should know of judged recordings: how they were read, and why a clause was not exercised by them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from pollproof.check.judging import REMEMBERED, Checking
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role, Subject
-from pollproof.monitor.ledger import Ledger
-from pollproof.report.coverage import coverage_of
-from pollproof.report.document import Document, clauses_of, decided, observe, only
-from pollproof.secrets.find import in_exchanges
-from pollproof.secrets.redact import Redactor
-from pollproof.version import __version__
+from pollproof.runs.outcome import are_all_lost
+
+REMEMBERED = 4_096
+"""Tasks that are kept in mind at a time, in 3 KB each; a longer recording forgets those that were silent longest."""
 
 SHOWN = 5
 """Names of one sort that a note lists; the rest is counted."""
 
 
-def document_of_check(
-    checking: Checking,
-    *,
-    strict: bool = False,
-    require_all: bool = False,
-    required: Iterable[str] = (),
-    clauses: frozenset[str] | None = None,
-) -> Document:
-    """The report of judged recordings: all clauses, or these; `required` are those that must have been exercised."""
-    contract, tally, ledger = checking.contract, checking.tally, checking.ledger
-    redactor = Redactor(secrets_of(contract, ledger))
-    told = clauses_of(contract, ledger, redactor)
-    document: Document = {
-        "pollproof": __version__,
-        "mode": "check",
-        "provider": contract.name,
-        "target": "",
-        "outcome": "",
-        "error": None,
-        "seed": None,
-        "clock": "",
-        "exchanges": tally.matched,
-        "examples": 0,
-        "seconds": round(checking.seconds, 3),
-        "notes": [],
-        "clauses": told,
-        "coverage": coverage_of(contract, ledger),
-        "observations": [observe(observation, checking.solving) for observation in contract.observations],
-        "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
-        "complete": checking.complete and not checking.unread,
-        "recordings": {
-            "files": checking.files,
-            "ignored": checking.ignored,
-            "unread": [str(error) for error in checking.unread],
-            "entries": tally.entries,
-            "judged": tally.matched,
-            "base_urls": dict(tally.bases),
-            "other_hosts": dict(tally.elsewhere),
-            "other_paths": dict(tally.unknown),
-            "not_recorded": dict(tally.unrecorded),
-            "times": dict(tally.times),
-            "roles": {role.value: count for role, count in checking.roles.items()},
-            "polls_without_creation": checking.orphans,
-            "requests_without_key": tally.keyless,
-            "requests_refused_for_key": tally.refused_keys,
-            "responses": tally.responses,
-            "bodies_not_recorded": dict(tally.lost),
-            "bodies_mended": dict(tally.mended),
-            "unusable_times": dict(tally.untimed),
-            "out_of_order": tally.backward,
-            "clock_differs": tally.skewed,
-        },
-    }
-    document = explained(document if clauses is None else only(document, clauses), contract)
-    for part in ("target", "error", "notes", "recordings"):
-        document[part] = redactor.value(document[part])
-    return decided_of_check(document, strict=strict, require_all=require_all, required=required)
+def explained(document: Mapping[str, Any], contract: Contract) -> dict[str, Any]:
+    """A report with what follows from the figures of its recordings: target, clock, notes, reasons.
 
-
-def explained(document: Mapping[str, Any], contract: Contract) -> Document:
-    """The document with what follows from the figures of its recordings: target, clock, notes, reasons."""
+    A report that was merged of several needs it: what they say apart is not what they say together.
+    """
     recordings = document["recordings"]
     return {
         **document,
-        "target": _several(recordings["files"], "recordings") or "no recording",
+        "target": target_of(recordings["files"]),
         "error": "; ".join(recordings["unread"]) or None,
         "clock": clock_of(recordings["times"]),
         "notes": notes(contract, recordings),
@@ -96,21 +37,9 @@ def explained(document: Mapping[str, Any], contract: Contract) -> Document:
     }
 
 
-def decided_of_check(document: Document, *, strict: bool, require_all: bool, required: Iterable[str]) -> Document:
-    """The document with its outcome; `required` are the clauses that must have been exercised."""
-    decision = decided(document, strict=strict, require_all=require_all)
-    idle = {clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"}
-    unread = _are_all_lost(document["recordings"])
-    if (idle.intersection(required) or unread) and decision["outcome"] == "passed":
-        decision["outcome"] = "inconclusive"
-    return decision
-
-
-def _are_all_lost(recordings: Mapping[str, Any]) -> bool:
-    """Whether there were responses, and the body of none was recorded."""
-    responses: int = recordings.get("responses", 0)
-    lost: int = sum(recordings.get("bodies_not_recorded", {}).values())
-    return 0 < responses == lost
+def target_of(files: list[str]) -> str:
+    """The files in few words."""
+    return _several(files, "recordings") or "no recording"
 
 
 def lost_bodies(recordings: Mapping[str, Any]) -> str:
@@ -127,12 +56,6 @@ def clock_of(times: Mapping[str, int]) -> str:
     )
 
 
-def secrets_of(contract: Contract, ledger: Ledger) -> set[str]:
-    """The keys that stand in the exchanges that will be shown: a recording of somebody else's may hold real ones."""
-    shown = (entry.evidence.trace.exchanges for entry in ledger.entries.values() if entry.evidence is not None)
-    return in_exchanges(contract, (exchange for exchanges in shown for exchange in exchanges))
-
-
 def reason(clause: Clause, contract: Contract, recordings: Mapping[str, Any]) -> str:
     """Why nothing in the recordings exercised a clause, as far as it can be told."""
     kind = KINDS[clause.kind]
@@ -145,7 +68,7 @@ def reason(clause: Clause, contract: Contract, recordings: Mapping[str, Any]) ->
     if not any(recordings["roles"].get(role.value) for role in roles):
         what = " or ".join(_NAMES.get(role, role.value) for role in roles)
         return f"no {what} was recorded"
-    if _are_all_lost(recordings) and clause.subject is Subject.PROVIDER:
+    if are_all_lost(recordings) and clause.subject is Subject.PROVIDER:
         return "it needs a response body, and none was recorded"
     if kind.timed and not (times.get("exact") or times.get("date")):
         return "it needs times, and the recording has none"

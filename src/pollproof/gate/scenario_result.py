@@ -1,0 +1,156 @@
+"""What the gate knows of each scenario, and what a report says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pollproof.contract.model import Clause, Contract
+from pollproof.gate.scenario import Expects, Scenario
+from pollproof.monitor.ledger import Ledger, Verdict
+from pollproof.processes.command import Ended, Output
+from pollproof.runs.result import Idle
+from pollproof.secrets.redact import Redactor
+from pollproof.trace.client_outcome import Outcome
+
+MAXIMUM_OUTPUT = 2000
+"""Characters of the beginning of an output in a report, and as many of its end."""
+
+ASTRAY = ": the solution stands in standard error alone, and is looked for in standard output"
+"""The end of a note that is told of the first scenario alone."""
+
+
+@dataclass(slots=True)
+class ScenarioResult:
+    """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
+
+    `undecided` says why its end was not judged: only its requests were. `cut_short` says that the command was ended
+    because an earlier scenario had proved that it does not end. `robustness` holds what violates a MUST where the
+    scenario is not primary. `unused` says that the scenario is about what
+    the command does not know, so that nothing was judged. `keys` are those that it has shown.
+    """
+
+    scenario: Scenario
+    ledger: Ledger
+    robustness: Ledger
+    ended: Ended | None = None
+    outcome: Outcome | None = None
+    exchanges: int = 0
+    virtual: float = 0.0
+    reason: str = ""
+    undecided: str = ""
+    cut_short: str = ""
+    unused: str = ""
+    keys: frozenset[str] = frozenset()
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the end of the command is what the scenario asks for."""
+        if self.outcome is None or self.undecided or self.scenario.expects is Expects.EITHER:
+            return True
+        return self.outcome.succeeded is (self.scenario.expects is Expects.SUCCESS)
+
+
+@dataclass(slots=True)
+class Scenarios:
+    """The scenarios that a client has met. `evidence` names the one that shows the violation of a clause.
+
+    `robustness` holds what violates a MUST in scenarios that are not primary. `leaps` tells whether the clock leaps
+    over the waits of the client. `endless` are the situations in which a scenario has shown that it does not end.
+    """
+
+    contract: Contract
+    robustness: Ledger
+    leaps: bool = False
+    played: list[ScenarioResult] = field(default_factory=list)
+    evidence: dict[str, str] = field(default_factory=dict)
+    endless: set[str] = field(default_factory=set)
+
+    def sections(self, redactor: Redactor) -> dict[str, Any]:
+        return {"scenarios": [_scenario(played, redactor) for played in self.played]}
+
+    def idle(self, clause: Clause) -> Idle | None:
+        return None
+
+    def evidence_of(self, clause: str) -> dict[str, Any]:
+        return {"scenario": self.evidence[clause]} if clause in self.evidence else {}
+
+    def notes(self) -> list[str]:
+        told = [
+            {"run": played.ended is not None, "reason": played.reason or played.unused or played.cut_short or None}
+            for played in self.played
+        ]
+        astray = [f"{played.scenario.name}{ASTRAY}" for played in self.played if _is_astray(played)][:1]
+        return [*left_out(told), *astray]
+
+    def error(self) -> str | None:
+        return None
+
+    def beside(self) -> Ledger | None:
+        return self.robustness
+
+    def told_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
+        grounds = {played.scenario.name: played.scenario.grounds for played in self.played}
+        ground = grounds[self.evidence[clause["id"]]]
+        return {
+            **clause,
+            "source": f"{clause['source']}; scenario: {ground}",
+            "robustness": {"basis": ground.basis.value, "source": ground.source},
+        }
+
+
+def _scenario(played: ScenarioResult, redactor: Redactor) -> dict[str, Any]:
+    ended, scenario = played.ended, played.scenario
+    return {
+        "name": scenario.name,
+        "text": scenario.text,
+        "expects": scenario.expects.value,
+        "basis": scenario.grounds.basis.value,
+        "source": scenario.grounds.source,
+        "run": ended is not None,
+        "reason": redactor.text(played.reason or played.unused or played.cut_short) or None,
+        "ended": None if ended is None else redactor.text(ended.words),
+        "status": None if ended is None else ended.status,
+        "as_expected": played.as_expected,
+        "exchanges": played.exchanges,
+        "virtual_seconds": round(played.virtual, 3),
+        "real_seconds": 0.0 if ended is None else round(ended.seconds, 3),
+        "output": None if ended is None else _output(ended.output, redactor),
+        "errors": None if ended is None else _output(ended.errors, redactor),
+        "clauses": {
+            name: entry.verdict.value
+            for name, entry in {**played.ledger.entries, **played.robustness.entries}.items()
+            if entry.verdict is not Verdict.UNEXERCISED
+        },
+    }
+
+
+def _is_astray(played: ScenarioResult) -> bool:
+    """Whether a client wrote its solution to the wrong stream."""
+    ended, outcome = played.ended, played.outcome
+    if ended is None or outcome is None:
+        return False
+    return outcome.succeeded and outcome.result is None and bool(ended.errors.tokens)
+
+
+def _output(output: Output, redactor: Redactor) -> dict[str, Any]:
+    """One stream of a command, without secrets and cut to a bearable length."""
+    head, tail = redactor.text(output.head), redactor.text(output.tail)
+    if not tail and len(head) > 2 * MAXIMUM_OUTPUT:
+        head, tail = head[:MAXIMUM_OUTPUT], head[-MAXIMUM_OUTPUT:]
+    return {
+        "bytes": output.total,
+        "head": head[: 2 * MAXIMUM_OUTPUT if not tail else MAXIMUM_OUTPUT],
+        "tail": tail[-MAXIMUM_OUTPUT:],
+    }
+
+
+def left_out(scenarios: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What people should know of scenarios that were not run."""
+    notes = []
+    for was_run, words in ((False, "run"), (True, "judged")):
+        reasons = [each["reason"] for each in scenarios if each["reason"] and each["run"] is was_run]
+        count = "1 scenario was" if len(reasons) == 1 else f"{len(reasons)} scenarios were"
+        notes += [f"{count} not {words}; {reasons[0]}"] if reasons else []
+    return notes
