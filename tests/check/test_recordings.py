@@ -31,7 +31,7 @@ def judged(*paths: Path, **more: Any) -> Checking:
 
 
 def violated(checking: Checking) -> set[str]:
-    prefix = checking.contract.name + "."
+    prefix = checking.spec.contract.name + "."
     return {entry.clause.id.removeprefix(prefix) for entry in checking.ledger.violated()}
 
 

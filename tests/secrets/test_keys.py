@@ -225,7 +225,7 @@ def test_a_key_in_what_the_run_itself_says_is_in_no_report(form: str) -> None:
     (result,) = exploring(plan, evidences(answer(), request=CREATION._replace(path="/createTask?" + text)))
     result.error, result.clock = f"the target said {text}", f"real, {text}"
     result.notes = [f"its output ends with: {text}"]
-    result.live = {"record": text}
+    result.detail.facts = {"record": text}
     for name, report in reports(result).items():
         assert (name, told_of(KEY, report)) == (name, "")
 

@@ -39,7 +39,7 @@ def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -
         "seconds": round(sum(each["seconds"] for each in documents), 3),
         "started": min(each.get("started", "") for each in documents),
         "cuts": [cut for each in documents for cut in each.get("cuts", ())],
-        "tasks": dict(sum((Counter(each.get("tasks", {})) for each in documents), Counter(created=0, ended=0))),
+        "tasks": {name: sum(each.get("tasks", {}).get(name, 0) for each in documents) for name in ("created", "ended")},
         "clauses": _clauses(documents, places or {}),
         "observations": _observations(documents),
         "notes": _notes(documents),
@@ -83,7 +83,8 @@ def _clause(entries: Sequence[Each], places: Mapping[str, int]) -> Document:
         shortest = min(shown, key=lambda shown: (len(shown["trace"]), places.get(shown.get("part", ""), 0)))
         clause["violation"] = {**shortest, "times": sum(violation["times"] for violation in shown)}
     if clause["verdict"] != VERDICTS[0]:
-        clause.pop("reason", None)
+        for name in ("reason", "cause", "not_run"):
+            clause.pop(name, None)
     return clause
 
 
