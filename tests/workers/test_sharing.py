@@ -376,10 +376,10 @@ def test_a_job_that_fails_is_told_and_the_others_are_done() -> None:
 
 def test_pytest_deals_the_compliance_suite_out_by_provider_and_other_tests_as_ever() -> None:
     suite = Path(__file__).parents[2] / "contracts"
-    assert plugin._is_compliance_suite([str(suite)])
-    assert plugin._is_compliance_suite([f"{suite / 'test_clauses.py'}::test_clause[cnode.malformed]"])
-    assert not plugin._is_compliance_suite([str(suite), __file__])
-    assert not plugin._is_compliance_suite([])
+    assert suite_plugin._is_suite_alone([str(suite)])
+    assert suite_plugin._is_suite_alone([f"{suite / 'test_clauses.py'}::test_clause[cnode.malformed]"])
+    assert not suite_plugin._is_suite_alone([str(suite), __file__])
+    assert not suite_plugin._is_suite_alone([])
     scheduling = ProviderScheduling.__new__(ProviderScheduling)
     items = ["test_clauses.py::test_clause[my-api.poll.terminal]", "test_lifecycle.py::test_it[my-api]", "a.py::test_x"]
     assert [scheduling._split_scope(item) for item in items] == ["my-api", "my-api", "a.py::test_x"]
