@@ -79,7 +79,7 @@ def test_a_body_that_a_recorder_left_out_is_not_an_empty_body(tmp_path: Path, na
     path = write(tmp_path / "t.har", with_responses(lawful(), ABSENT[name]))
     checking = judged(path, whole=True)
     assert violated(checking) == set()
-    assert (checking.tally.responses, sum(checking.tally.lost.values())) == (5, 5)
+    assert (checking.detail.tally.responses, sum(checking.detail.tally.lost.values())) == (5, 5)
     assert checking.ledger["capsolver.poll.response-shape"].exercised == 0
     done = pollproof("check", "capsolver", str(path))
     assert done.returncode == 3
@@ -109,7 +109,7 @@ FAULTY = [*lawful(), polled(20, "processing")]
 def test_a_body_that_was_empty_is_judged(tmp_path: Path, empty: Callable[[dict[str, Any]], None]) -> None:
     checking = judged(write(tmp_path / "t.har", with_responses(lawful(), empty)))
     assert violated(checking) == {"create.response-shape", "poll.response-shape"}
-    assert not checking.tally.lost
+    assert not checking.detail.tally.lost
 
 
 def test_a_client_that_repeats_what_was_not_recorded_is_not_retrying(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_request_that_failed_has_no_response_whatever_its_status_says(
     (entry if place == "entry" else entry["response"]).update(failed)
     checking = judged(write(tmp_path / "t.har", document))
     assert violated(checking) == set()
-    assert (checking.tally.responses, sum(checking.tally.lost.values())) == (4, 0)
+    assert (checking.detail.tally.responses, sum(checking.detail.tally.lost.values())) == (4, 0)
     document["log"]["entries"][2]["_error"] = document["log"]["entries"][2]["response"]["_error"] = None
     document["log"]["entries"][2]["response"] |= dict.fromkeys(failed)
     document["log"]["entries"][2] |= dict.fromkeys(failed)
@@ -225,7 +225,7 @@ def test_a_garbled_body_is_read_or_not_recorded_and_held_against_nobody(
             entry["response"]["headers"].append({"name": "Content-Encoding", "value": header})
         checking = judged(write(tmp_path / "t.har", document))
         assert violated(checking) == expected
-        assert not checking.tally.lost
+        assert not checking.detail.tally.lost
 
 
 LOST = {
@@ -239,7 +239,7 @@ LOST = {
 def test_bytes_that_are_lost_are_not_recorded(tmp_path: Path, name: str) -> None:
     checking = judged(write(tmp_path / "t.har", with_responses(lawful(), as_text(LOST[name]))))
     assert violated(checking) == set()
-    assert sum(checking.tally.lost.values()) == 5
+    assert sum(checking.detail.tally.lost.values()) == 5
 
 
 BODIES: dict[str, Callable[[bytes], bytes]] = {
@@ -267,7 +267,7 @@ def test_encodings_of_cassettes_are_told_by_first_bytes_where_headers_are_wrong(
         assert violated(checking) == {"poll.terminal", "client.final"}
     elif header:
         assert violated(checking) == set()
-        assert sum(checking.tally.lost.values()) == len(FAULTY)
+        assert sum(checking.detail.tally.lost.values()) == len(FAULTY)
     else:
         assert "poll.response-shape" in violated(checking)
 
@@ -283,7 +283,7 @@ def test_a_cassette_without_a_body_whose_headers_say_that_there_was_one(
             one["response"]["body"] = body
         checking = judged(write(tmp_path / "t.json", document))
         assert violated(checking) == set()
-        assert sum(checking.tally.lost.values()) == 5
+        assert sum(checking.detail.tally.lost.values()) == 5
 
 
 def test_base64_of_older_cassettes_may_be_plain(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_request_bodies_are_found_where_recorders_put_them(tmp_path: Path, name:
         entry["request"] |= REQUESTS[name](text)
     checking = judged(write(tmp_path / "t.har", document))
     assert violated(checking) == {"poll.terminal", "client.final"}
-    assert checking.tally.matched == 6
+    assert checking.detail.tally.matched == 6
 
 
 def test_what_is_nearly_har_is_read(tmp_path: Path) -> None:
@@ -341,8 +341,8 @@ def test_an_unusable_beginning_costs_the_entry_its_time_and_nothing_else(tmp_pat
     path = write(tmp_path / "t.har", document)
     checking = judged(path)
     assert violated(checking) == {"poll.terminal", "client.final"}
-    assert checking.tally.times == {"exact": 5, "none": 1}
-    (place,) = checking.tally.untimed
+    assert checking.detail.tally.times == {"exact": 5, "none": 1}
+    (place,) = checking.detail.tally.untimed
     assert place.startswith(f"{path}: log.entries[2].startedDateTime: expected a date and time")
 
 
@@ -353,7 +353,7 @@ def test_an_unusable_duration_costs_the_entry_its_time_and_nothing_else(tmp_path
     path = write(tmp_path / "t.har", document)
     checking = judged(path)
     assert violated(checking) == {"poll.terminal", "client.final"}
-    (place,) = checking.tally.untimed
+    (place,) = checking.detail.tally.untimed
     assert place.startswith(f"{path}: log.entries[2].time: expected a number of milliseconds")
     done = pollproof("check", "capsolver", str(path))
     assert "1 exchange has no usable time and is judged by the order alone" in " ".join(done.stdout.split())
@@ -375,8 +375,8 @@ def test_entries_of_other_hosts_never_matter(tmp_path: Path, spoiled: dict[str, 
     document["log"]["entries"][-1]["request"]["url"] = "https://stats.elsewhere-io.com/createTask"
     checking = judged(write(tmp_path / "t.har", document))
     assert violated(checking) == {"poll.terminal", "client.final"}
-    assert not checking.tally.untimed
-    assert not checking.unread
+    assert not checking.detail.tally.untimed
+    assert not checking.detail.unread
 
 
 def test_order_and_clocks_that_are_wrong_are_told(tmp_path: Path) -> None:

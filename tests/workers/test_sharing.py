@@ -22,7 +22,7 @@ from pollproof.cli.main import cli
 from pollproof.contract.model import Subject
 from pollproof.loading import load_contract
 from pollproof.proof.mutants import mutants
-from pollproof.pytest_plugin import plugin
+from pollproof.pytest_plugin import suite as suite_plugin
 from pollproof.report.document import document_of
 from pollproof.report.merging import MergeError, as_shard, merged, whole, with_parts
 from pollproof.verify.options import plan_from
