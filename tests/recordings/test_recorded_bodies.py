@@ -365,7 +365,7 @@ def test_a_number_of_five_thousand_digits_harms_its_entry_alone(tmp_path: Path) 
     path = write(tmp_path / "t.har", document)
     path.write_bytes(path.read_bytes().replace(b"4711.25", b"1" + b"0" * 5000))
     assert violated(judged(path)) == {"poll.terminal", "client.final"}
-    assert sum(judged(path).tally.untimed.values()) == 1
+    assert sum(judged(path).detail.tally.untimed.values()) == 1
 
 
 @pytest.mark.parametrize("spoiled", [{"startedDateTime": ""}, {"time": "x"}, {"response": 7}, {"response": {}}])
