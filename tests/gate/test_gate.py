@@ -156,7 +156,9 @@ def test_a_client_is_convicted_by_exactly_the_clause_it_breaks(fault: str) -> No
     guilty = violated(gating)
     if fault == "endless":  # that it broke a SHOULD before excuses no client that has to be ended
         assert guilty == {"retries"}
-        assert [entry.clause.id for entry in gating.robustness.violated()] == ["capsolver.client.failure.robustness"]
+        assert [entry.clause.id for entry in gating.detail.robustness.violated()] == [
+            "capsolver.client.failure.robustness"
+        ]
         return
     assert guilty == ({fault} | COMPANIONS.get(fault, set()) if fault else set())
     if not fault:
