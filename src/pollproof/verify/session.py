@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ from pollproof.trace.codecs import Codec
 from pollproof.trace.events import CALLBACK_PATH, Answer, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.target_clocks import BudgetSpent
+from pollproof.verify.variety import Variation, poll_variations, task_variations, write_forms
 
 MAXIMUM_FAILURES = 5
 """Requests in a row without any answer after which a target counts as gone."""
@@ -214,7 +216,48 @@ class Session:
         """
         if again:
             self.created -= 1
-        event = self.send(self._creation(kind) if more is None else self._creation_of({**self.task(kind), **more}))
+        return self.begun(
+            self.send(self.creation(kind) if more is None else self._creation_of({**self.task(kind), **more})), kind
+        )
+
+    def create_varied(self, variation: Variation, form: int | None = None) -> tuple[Event, Handle | None]:
+        """Create a task in another way that the documents allow, its body written in one of the other forms."""
+        task = {name: value for name, value in self.task(variation.kind).items() if name not in variation.left_out}
+        request = self._creation_of({**task, **variation.more})
+        return self.begun(self.send(self.in_form(request, form)), variation.kind)
+
+    def poll_varied(self, handle: Handle, number: int, form: int | None = None) -> Event:
+        """Poll a task by a request in which what is optional is left out or another; `number` counts the ways."""
+        request = self.about(self.poll_operation, handle)
+        changes = self.poll_variations
+        if changes and request.body:
+            body = changes[number % len(changes)](self.codec.read(request.body))
+            request = request._replace(body=self.codec.write(body))
+        return self.send(self.in_form(request, form))
+
+    def in_form(self, request: Request, form: int | None) -> Request:
+        """A request whose body is written in another form that means the same (None: as it is)."""
+        if form is None or not request.body:
+            return request
+        return request._replace(body=self.write_forms[form % len(self.write_forms)](self.codec.read(request.body)))
+
+    @cached_property
+    def variations(self) -> list[Variation]:
+        """The tasks that may be requested besides the samples of the contract."""
+        return task_variations(self.contract)
+
+    @cached_property
+    def poll_variations(self) -> list[Callable[[Any], Any]]:
+        """What may be changed in the body of a poll."""
+        return poll_variations(self.contract, self.poll_operation)
+
+    @cached_property
+    def write_forms(self) -> list[Callable[[Any], bytes]]:
+        """The other forms of a body."""
+        return write_forms(self.contract)
+
+    def begun(self, event: Event, kind: TaskKind) -> tuple[Event, Handle | None]:
+        """The answer of a creation, and a handle of its task, None where it gave none."""
         if event.answer is Answer.STATE and event.task is not None and len(event.task) <= MAXIMUM_IDENTIFIER:
             return event, Handle(event.raw_task, event.task, kind)
         return event, None
@@ -227,7 +270,7 @@ class Session:
                 return handle
         return None
 
-    def _creation(self, kind: TaskKind) -> Request:
+    def creation(self, kind: TaskKind) -> Request:
         """The next creation of a kind: examples that begin with a fresh target create the same tasks again."""
         key = kind.name, self.created + 1
         request = self._creations.get(key)

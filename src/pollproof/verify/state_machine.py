@@ -39,6 +39,9 @@ PLANS = st.binary(min_size=2 * STRETCH, max_size=2 * STRETCH)
 SLOTS = 8
 """Tasks that a move can pick from: the newest ones."""
 
+VARIED = 128
+"""Numbers of a move, of 256, from which on its request is another than the sample of the contract."""
+
 MAXIMUM_SHRINKS = 200
 """Executions that go into making one violation shorter."""
 
@@ -108,7 +111,12 @@ class Actions:
         """Do nothing: what a move becomes that a violation can be shown without."""
 
     def create(self, number: int) -> None:
-        _, handle = self.session.create(self.session.kinds[number % len(self.session.kinds)])
+        session = self.session
+        varied = session.variations if number >= VARIED else []
+        if varied:  # half of the tasks are requested in another way that the documents allow
+            _, handle = session.create_varied(varied[(number - VARIED) % len(varied)])
+        else:
+            _, handle = session.create(session.kinds[number % len(session.kinds)])
         if handle is not None:
             self.handles.append(handle)
 
@@ -118,7 +126,10 @@ class Actions:
     def poll(self, number: int) -> None:
         handle = self.pick(number)
         if handle is not None and self._may_poll(handle, 1):
-            self.session.poll(handle)
+            if number >= VARIED and self.session.poll_variations:
+                self.session.poll_varied(handle, number)
+            else:
+                self.session.poll(handle)
 
     def fetch(self, number: int) -> None:
         handle = self.pick(number)

@@ -5,6 +5,7 @@ Each walk is a function over a session, simplest first. A walk judges nothing: t
 
 # Importing registers: this is the order in which the walks are run.
 from pollproof.verify.walks import ordinary  # noqa: F401, I001
+from pollproof.verify.walks import variety  # noqa: F401
 from pollproof.verify.walks import batches  # noqa: F401
 from pollproof.verify.walks import budgets  # noqa: F401
 from pollproof.verify.walks import lifetimes  # noqa: F401

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pollproof.contract.model import Contract, Effect
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import TOLD
 from pollproof.verify.rate_limiter import RateLimiter
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
@@ -88,16 +88,14 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
     pace = min(session.wait, lifetime * 0.9 / limit)
     disturb = {limit // 4, limit // 2, limit - 2}
     for number in range(limit):
-        first: Event | None = None
         for handle in handles:
             event = session.poll(handle)
-            first = first or event
             if event.effect in (Effect.BUSY, Effect.BLOCKED):
                 session.pause_if_told(event)
-        if first is not None and age(session, handles[0]) > lifetime - 2 * pace:
+            elif number == limit - 1 and event.answer in TOLD:
+                session.reach(LAST_POLL)
+        if age(session, handles[0]) > lifetime - 2 * pace:
             break
-        if first is not None and number == limit - 1 and first.answer is Answer.STATE:
-            session.reach(LAST_POLL)
         if not before_end and number in disturb:
             disturb_others(session, handles[0])
         if before_end or number >= limit // 2:
