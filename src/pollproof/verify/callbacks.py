@@ -34,16 +34,24 @@ class EmbeddedCallbacks:
 
     address = "http://callback.invalid/"
     patience = 0.0
+    stray = ""
 
     def __init__(self, provider: ReferenceProvider, clock: Clock) -> None:
         self._provider = provider
         self._clock = clock
+        self._expected = {self.address}
+
+    def address_with(self, query: str) -> str:
+        """The address with a query, which is expected with it from now on."""
+        self._expected.add(f"{self.address}?{query}")
+        return f"{self.address}?{query}"
 
     def take(self) -> list[tuple[Request, float]]:
         """The callbacks that are due."""
         headers = {"content-type": "application/json"}
         now = self._clock.now()
-        return [(Request("POST", "/", headers, body), now) for _, body in self._provider.due_callbacks()]
+        due = self._provider.due_callbacks()
+        return [(Request("POST", "/", headers, body), now) for address, body in due if address in self._expected]
 
     def wait(self, seconds: float) -> None:
         """Nothing to wait for: what is due is there at once."""
@@ -77,13 +85,23 @@ class HttpCallbacks:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each callback is nobody's news
         self._server.start()
         self.address = public or self._server.url_for("/callback/of/a/task")
+        self.stray = ""
+        self._expected = {_path_of(self.address)}
+
+    def address_with(self, query: str) -> str:
+        """The address with a query, which is expected with it from now on. `stray` is the last other one called."""
+        address = f"{self.address}?{query}"
+        self._expected.add(_path_of(address))
+        return address
 
     def _handle(self, request: WerkzeugRequest) -> WerkzeugResponse:
         from werkzeug import Response as WerkzeugResponse
 
         headers = {name.lower(): value for name, value in request.headers.items()}
-        if request.path != urlsplit(self.address).path:
-            return WerkzeugResponse("no callback is expected at this path", 404)
+        path = request.environ.get("REQUEST_URI") or request.full_path.rstrip("?")
+        if path not in self._expected:
+            self.stray = path[:200]
+            return WerkzeugResponse("no callback is expected at this address", 404)
         found = Request(request.method, request.path, headers, request.get_data())
         with self._changed:
             size = len(found.body)
@@ -112,6 +130,12 @@ class HttpCallbacks:
         self._server.clear()
         if self._server.is_running():
             self._server.stop()
+
+
+def _path_of(address: str) -> str:
+    """The path of an address with its query, as a request line has it."""
+    parts = urlsplit(address)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def _bounded(

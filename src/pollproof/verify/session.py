@@ -304,22 +304,49 @@ class Session:
         self.fetch(handle)
         return event
 
-    def batch(self, variety: int = 0, size: int | None = None) -> tuple[Event, list[Handle]]:
-        """Ask for several tasks at once: in the first of the documented ways, or another one; with `size` entries."""
+    def batch(
+        self,
+        way: int = 0,
+        *,
+        size: int | None = None,
+        equal: bool = False,
+        more: Mapping[str, Any] | None = None,
+        probe: str | None = None,
+    ) -> tuple[Event, list[Handle]]:
+        """Request several tasks at once, in one of the documented ways; the answer, and the tasks that it gave.
+
+        `size` entries, or one that is `equal` to another besides; `more` are further fields. With a `probe` the batch
+        is invalid in that way.
+        """
+        event = self.send(self.batch_request(way, size=size, equal=equal, more=more), probe)
+        return event, self.members(event)
+
+    def batch_request(
+        self, way: int = 0, *, size: int | None = None, equal: bool = False, more: Mapping[str, Any] | None = None
+    ) -> Request:
+        """The request of a batch, as `batch` sends it."""
         operation = self.batch_operation
         assert operation is not None
         self.created += 1
         request = self.request(operation, {"number": self.created})
-        ways = self._batches
-        body = ways[variety % len(ways)]({"number": self.created})
-        if size is not None:
-            for name, entries in body.items():
-                if isinstance(entries, list):
+        body = {**self._batches[way % len(self._batches)]({"number": self.created}), **(more or {})}
+        for name, entries in body.items():
+            if isinstance(entries, list) and name not in (more or {}):
+                if size is not None:
                     body[name] = [f"{entries[0]}-{number}" for number in range(size)]
-        event = self.send(request._replace(body=self.codec.write(body)))
-        kind = self.kinds[0]
-        return event, [
-            Handle(member.raw_task, member.task, kind)
+                if equal:
+                    body[name] = [*body[name], body[name][0]]
+        return request._replace(body=self.codec.write(body))
+
+    @property
+    def batch_ways(self) -> int:
+        """In how many documented ways a batch can be requested."""
+        return len(self._batches)
+
+    def members(self, event: Event) -> list[Handle]:
+        """The tasks that the answer of a batch gave."""
+        return [
+            Handle(member.raw_task, member.task, self.kinds[0])
             for member in event.members
             if member.task is not None and len(member.task) <= MAXIMUM_IDENTIFIER
         ]
@@ -397,10 +424,18 @@ class Session:
         body = request.body[: len(request.body) // 2] if number % 2 == 0 else b"this is neither JSON nor XML"
         return self.send(request._replace(body=body), "malformed")
 
-    def probe_own(self, probe: Probe, words: Mapping[str, Any]) -> Event:
-        """Ask in one of the wrong ways that the contract lists."""
+    def probe_own(
+        self, probe: Probe, words: Mapping[str, Any], *, way: int = 0, more: Mapping[str, Any] | None = None
+    ) -> Event:
+        """Send a request that is invalid in one of the ways that the contract lists.
+
+        `way` counts the documented ways of a batch, `more` are further fields.
+        """
         operation = self.contract.operations[probe.operation]
         body = self._builders[operation.name].body(self.credential, words)
+        if way and operation is self.batch_operation:
+            body = self._batches[way % len(self._batches)](words)
+        body = {**body, **more} if more else body
         for pointer in probe.remove:
             body = without(body, pointer)
         for pointer, value in probe.set:
@@ -408,6 +443,9 @@ class Session:
         if probe.repeat is not None:
             pointer, times = probe.repeat
             first = walk(body, tuple(steps_of(pointer)))
+            if not isinstance(first, list):  # another way of the batch has its entries elsewhere
+                name = next(name for name, value in body.items() if isinstance(value, list))
+                pointer, first = f"/{name}", body[name]
             body = with_value(body, pointer, [first[0]] * times)
         return self.send(self.request(operation, words)._replace(body=self.codec.write(body)), probe.name)
 
@@ -486,6 +524,10 @@ class CallbackSource(Protocol):
 
     address: str
     patience: float
+    stray: str
+
+    def address_with(self, query: str) -> str:
+        """The address with a query, which is expected with it from now on. `stray` is the last other one called."""
 
     def take(self) -> list[tuple[Request, float]]:
         """The requests that came since the last call, each with the moment of its arrival."""

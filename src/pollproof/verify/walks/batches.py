@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from pollproof.contract.model import Contract, Role
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
     create_several,
+    edge,
     patience,
     pause_between_batches,
     read_again,
@@ -27,13 +29,17 @@ def _has_batches(contract: Contract) -> bool:
     return contract.operation_of(Role.BATCH) is not None
 
 
+def _calls_back(contract: Contract) -> bool:
+    return contract.operation_of(Role.CALLBACK) is not None
+
+
 @walk(_has_batches, live=True, reaches=(BATCH,))
 def batches(session: Session) -> None:
-    """Batches, one after another at the documented pace: their tasks, polled to their ends and read again."""
+    """Batches in all documented ways, with equal entries, up to the limit; their tasks polled and read again."""
     kept: list[Handle] = []
-    for number in range(1 if session.frugal else 4):
+    for number in range(1 if session.frugal else session.batch_ways + 2):
         pause_between_batches(session)
-        _, handles = session.batch(number)
+        _, handles = session.batch(number, equal=number >= session.batch_ways)
         if handles:
             session.reach(BATCH)
         settle_all(session, handles)
@@ -41,9 +47,10 @@ def batches(session: Session) -> None:
         kept += handles[:1]
     if session.frugal:
         return
-    if session.contract.limits.batch_size is not None:
+    size = session.contract.limits.batch_size
+    for way in range(min(session.batch_ways, 2) if size is not None else 0):
         pause_between_batches(session)
-        _, handles = session.batch(0, session.contract.limits.batch_size)
+        _, handles = session.batch(way, size=size)
         read_again(session, handles[-1:] + handles[:1])
     pause_between_batches(session)
     lifetime = session.contract.limits.lifetime
@@ -53,23 +60,43 @@ def batches(session: Session) -> None:
             read_again(session, kept)
 
 
-@walk(
-    lambda contract: contract.operation_of(Role.CALLBACK) is not None, live=True, needs="callbacks", reaches=(CALLED,)
-)
+@walk(lambda contract: _has_batches(contract) and contract.limits.batch_wait is not None)
+def batches_in_a_row(session: Session) -> None:
+    """Three batches without a pause, tasks between them, and one right after the documented pause."""
+    wait = session.contract.limits.batch_wait or 0.0
+    for way in range(session.batch_ways):  # a limit kept for each target, or each kind of entry, is another limit
+        pause_between_batches(session)
+        for number in range(3):
+            session.batch(way if number < 2 else way + 1)
+            session.begin()
+        session.advance(wait + edge(session))
+        _, handles = session.batch(way)
+        settle_all(session, handles)
+
+
+def with_callback(session: Session, number: int, note: str) -> dict[str, Any]:
+    """The fields of a request that ask for a callback at an address of its own, and for a note to come back with it."""
+    source = session.callbacks
+    assert source is not None
+    address = source.address_with(f"task={number}&note=a%20b+c&x=1%2F2") if number else source.address
+    return {"callback_url": address, "passthrough": note}
+
+
+@walk(_calls_back, live=True, needs="callbacks", reaches=(CALLED,))
 def called_back(session: Session) -> None:
     """Tasks with a callback address: nothing comes before the end, and one callback comes then."""
     source = session.callbacks
     if source is None:
         return
+    notes = ['note: \u00e4 \u4efb "quoted" & <kept> +%20', "007", "true", "", " ends "]
     handles: list[Handle] = []
     for number in range(1 if session.frugal else 5):
-        more = {"callback_url": source.address, "passthrough": f'note {number}: \u00e4 \u4efb "quoted" & <kept>'}
-        event, handle = session.create(session.kinds[0], more=more)
+        event, handle = session.create(session.kinds[0], more=with_callback(session, number, notes[number]))
         if handle is None:
             session.pause_if_told(event)
             continue
         handles.append(handle)
-        source.wait(EARLY_SECONDS)
+        source.wait(EARLY_SECONDS if number < 2 else 0.0)
         session.hear()
         session.poll(handle)
     settle_all(session, handles)
@@ -79,6 +106,45 @@ def called_back(session: Session) -> None:
         source.wait(EARLY_SECONDS)
         session.hear()
     read_again(session, handles)
+
+
+@walk(_calls_back, needs="callbacks")
+def called_back_unpolled(session: Session) -> None:
+    """Callbacks that are awaited without a poll, and refused requests with a callback address, of which none comes."""
+    source = session.callbacks
+    if source is None:
+        return
+    _, handle = session.create(session.kinds[0], more=with_callback(session, 11, "never polled"))
+    session.advance(patience(session))
+    source.wait(EARLY_SECONDS * 5)
+    session.hear()
+    if handle is not None:
+        session.settle(handle, patience(session))
+        session.fetch(handle)
+        await_callbacks(session, [handle])
+    task = {**session.task(session.kinds[0]), **with_callback(session, 12, "refused")}
+    for credential in session.wrong_credentials()[:1]:
+        session.probe_credential(session.create_operation, {"task": task}, credential)
+    for probe in session.contract.probes:
+        operation = session.contract.operations[probe.operation]
+        if operation.role in (Role.CREATE, Role.BATCH) and probe.repeat is None:
+            pause_between_batches(session)
+            session.probe_own(probe, {"number": session.created, "task": task}, more=with_callback(session, 13, "x"))
+    session.advance(patience(session))
+    source.wait(EARLY_SECONDS)
+    session.hear()
+
+
+@walk(lambda contract: _has_batches(contract) and _calls_back(contract), needs="callbacks")
+def batches_called_back(session: Session) -> None:
+    """Batches with a callback address and a note: each of their tasks is called back."""
+    if session.callbacks is None:
+        return
+    for way in range(min(session.batch_ways, 2)):
+        pause_between_batches(session)
+        _, handles = session.batch(way, equal=way > 0, more=with_callback(session, 21 + way, f"batch {way}"))
+        settle_all(session, handles)
+        await_callbacks(session, handles)
 
 
 def await_callbacks(session: Session, handles: list[Handle]) -> None:
@@ -95,7 +161,8 @@ def await_callbacks(session: Session, handles: list[Handle]) -> None:
             source.wait(source.patience / 10)
             session.hear()
         if not was_called_back(session, handle):
-            session.miss(handle, since, f"none came within {source.patience:g} s of real time")
+            stray = f"; another address was called: {source.stray}" if source.stray else ""
+            session.miss(handle, since, f"none came within {source.patience:g} s of real time{stray}")
             return  # the others would only be waited for in the same way
 
 

@@ -71,6 +71,8 @@ def invalid_requests(session: Session, operation: Operation, words: Mapping[str,
     for probe in session.contract.probes:
         if probe.operation == operation.name:
             steps.append(partial(probe_own, session, probe, words))
+            if probe.repeat is not None and session.batch_ways > 1 and not few:
+                steps.append(partial(probe_own, session, probe, words, 1))
     return steps
 
 
@@ -90,8 +92,8 @@ def batches_turned_away(session: Session) -> None:
         step()
 
 
-def probe_own(session: Session, probe: Probe, words: Mapping[str, Any]) -> Event:
+def probe_own(session: Session, probe: Probe, words: Mapping[str, Any], way: int = 0) -> Event:
     """Send a request that is invalid in a way of the contract's own, at the pace that is documented for batches."""
     if session.batch_operation is not None and probe.operation == session.batch_operation.name:
         pause_between_batches(session)
-    return session.probe_own(probe, {**words, "number": session.created})
+    return session.probe_own(probe, {**words, "number": session.created}, way=way)
