@@ -18,6 +18,9 @@ from pollproof.version import __version__
 TIMEOUT = 10.0
 """Seconds that an answer may take: ten times what a loaded provider needs for a poll."""
 
+ABANDONED = 0.02
+"""Seconds after which a connection is cut whose answer nobody waits for: the request has surely arrived."""
+
 MAXIMUM_HEADS = 64
 """Heads of requests that are kept written: operations have one each, unless a header differs every time."""
 
@@ -98,6 +101,21 @@ class HttpTarget:
                 return Outcome(None, words_of(error))
             return self._read(connection.sock, request.method, first, end)
         raise AssertionError("unreachable")
+
+    def abandon(self, request: Request) -> str | None:
+        """Send a request over a connection of its own and close that without reading an answer.
+
+        Returns why it could not be sent, else None.
+        """
+        self.close()
+        try:
+            self._connect().sock.sendall(self._message(request))
+            time.sleep(ABANDONED)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return words_of(error)
+        finally:
+            self.close()
+        return None
 
     def _message(self, request: Request) -> bytes:
         """Head and body of a request as one piece; raises ValueError for what cannot be sent."""

@@ -102,6 +102,7 @@ class Monitor:
         self.skipped = 0
         self._note = Watch(reader.contract, self.clauses if watched is None else watched, self.ledger.seen).note
         self.forgets: Callable[[int, str], None] | None = None
+        self._before: dict[str, TaskState] = {}
         self._keeps = remember is None and recent is None
         self._count = 0
         self._numbers: dict[str, list[int]] = {}
@@ -143,6 +144,29 @@ class Monitor:
         self._count = 0
         self._numbers = {}
 
+    def observe_together(self, exchanges: Iterable[Exchange]) -> list[Event | None]:
+        """Judge exchanges that overlapped: of those about one task nobody knows in which order they were served.
+
+        Each is judged by what was known of its task before all of them, with every poll of the others counted as one
+        that may have come first. So any order that explains the answers is lawful.
+        """
+        group = sorted(exchanges, key=lambda exchange: exchange.received)
+        polls: dict[str, int] = {}
+        for exchange in group:
+            event = self.reader.read(exchange, -1)
+            if event is not None and event.task is not None and event.operation.role is not Role.CREATE:
+                polls[event.task] = polls.get(event.task, -1) + (event.operation.role is Role.POLL)
+        known = self.account.tasks
+        self._before = {
+            task: known[task]._replace(polls_most=known[task].polls_most + max(count, 0))
+            for task, count in polls.items()
+            if task in known
+        }
+        try:
+            return [self.observe(exchange) for exchange in group]
+        finally:
+            self._before = {}
+
     def observe(self, exchange: Exchange, number: int | None = None, *, judged: bool = True) -> Event | None:
         """Judge one more exchange; its event, or None where it belongs to no operation (`skipped` counts those).
 
@@ -165,7 +189,7 @@ class Monitor:
             account.note_creation(event)
         history = _STRANGER
         if task is not None:
-            history = account.tasks.get(task, _STRANGER)
+            history = self._before.get(task) or account.tasks.get(task, _STRANGER)
             numbers = self._numbers.get(task)
             if numbers is None:
                 self._numbers[task] = [number]

@@ -36,7 +36,7 @@ class Exchange(NamedTuple):
     (`unknown-task`, `wrong-credential`, `missing-field`, `malformed`); None for a request that means it.
     `leapt` is over how many seconds of waiting the clock of the client had leapt when the request came, since the trace
     began (UNKNOWN_TIME where it does not leap). `recorded` is false where there was a response that a recording does
-    not hold: what the client saw is then not known.
+    not hold: what the client saw is then not known. `connection` numbers the connections of a client that has several.
     """
 
     request: Request
@@ -48,6 +48,7 @@ class Exchange(NamedTuple):
     precision: float = 0.0
     leapt: float = UNKNOWN_TIME
     recorded: bool = True
+    connection: int = 1
 
 
 Trace = Sequence[Exchange]

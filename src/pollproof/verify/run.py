@@ -32,7 +32,7 @@ from pollproof.verify.work_units import WALKS as WALKS_PART
 from pollproof.verify.work_units import Part
 
 if TYPE_CHECKING:
-    pass
+    from pollproof.verify.connections import Connections
 
 WALK_SECONDS = 150.0
 """Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
@@ -206,7 +206,12 @@ def _explore_opened(
     )
     granted = 0.0 if opened.moved else plan.budget
     receiver: EmbeddedCallbacks | HttpCallbacks | None = None
+    connections: Connections | None = None
     try:
+        if opened.connect is not None and part.walks:
+            from pollproof.verify.connections import Connections  # takes its time to import
+
+            session.connections = connections = Connections(opened.connect, clock)
         if session.callback_operation is not None:
             if provider is not None:
                 receiver = EmbeddedCallbacks(provider, clock)
@@ -234,8 +239,9 @@ def _explore_opened(
         result.error = f"{error}{opened.last_words()}"
         result.complete = False
     finally:
-        if receiver is not None:
-            receiver.close()
+        for held in (receiver, connections):
+            if held is not None:
+                held.close()
     result.notes += opened.notes()
     result.exchanges += session.exchanges
     result.statuses = session.statuses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
@@ -24,6 +24,9 @@ from pollproof.trace.events import CALLBACK_PATH, Answer, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.target_clocks import BudgetSpent
 from pollproof.verify.variety import Variation, poll_variations, task_variations, write_forms
+
+CUT = "the connection was cut on purpose before the response"
+"""What an exchange says of a request whose answer the suite did not wait for."""
 
 MAXIMUM_FAILURES = 5
 """Requests in a row without any answer after which a target counts as gone."""
@@ -125,6 +128,7 @@ class Session:
         self.batch_operation = contract.operation_of(Role.BATCH)
         self.callback_operation = contract.operation_of(Role.CALLBACK)
         self.callbacks: CallbackSource | None = None
+        self.connections: ConnectionSource | None = None
         self.nameless_callbacks = 0
         self.kinds = tuple(kind for kind in contract.kinds.values() if not kind.inline)
         """The kinds of tasks whose result must be polled for."""
@@ -191,6 +195,43 @@ class Session:
         if self.callbacks is not None:
             self.hear()
         return event
+
+    def send_together(self, requests: Sequence[Request]) -> list[Event]:
+        """Send requests at the same time, each over a connection of its own, and judge their answers together.
+
+        Where the target has one connection alone they are sent one after another.
+        """
+        if self.connections is None:
+            return [self.send(request) for request in requests]
+        if self.end < FOREVER and time.monotonic() > self.end:
+            raise DeadlineExceeded
+        exchanges = self.connections.exchange(requests)
+        self.exchanges += len(exchanges)
+        events = [event for event in self.monitor.observe_together(exchanges) if event is not None]
+        if all(exchange.response is None for exchange in exchanges):
+            raise TargetUnusable(f"{self.target.name} does not answer: {exchanges[0].failure}")
+        for exchange in exchanges:
+            self.latency = min(max(self.latency, exchange.received - exchange.sent), 1.0)
+        if self.callbacks is not None:
+            self.hear()
+        return events
+
+    def send_and_cut(self, request: Request) -> Event:
+        """Send a request and cut the connection before its answer: it may have been served, or not."""
+        if self.connections is not None:
+            exchange = self.connections.abandon(request)
+        else:
+            sent = self.clock.now()
+            self.target.exchange(request)
+            exchange = Exchange(request, None, sent, self.clock.now(), CUT)
+        self.exchanges += 1
+        event = self.monitor.observe(exchange)
+        assert event is not None, "a session sends only requests of its contract"
+        return event
+
+    def reconnect(self) -> None:
+        """Go on over a fresh connection."""
+        self.target.close()
 
     def request(self, operation: Operation, words: Mapping[str, Any], credential: str | None = None) -> Request:
         """The request of an operation with these words in it."""
@@ -517,6 +558,16 @@ def _keep(kept: dict[Key, Request], key: Key, request: Request) -> Request:
         kept.clear()
     kept[key] = request
     return request
+
+
+class ConnectionSource(Protocol):
+    """Further connections to the target of a session."""
+
+    def exchange(self, requests: Sequence[Request]) -> list[Exchange]:
+        """Send requests at the same time, each over another connection; what came of them."""
+
+    def abandon(self, request: Request) -> Exchange:
+        """Send a request and cut its connection before an answer."""
 
 
 class CallbackSource(Protocol):

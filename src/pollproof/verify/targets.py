@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pollproof.clock import Clock, VirtualClock
@@ -14,6 +15,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.verify.target_clocks import HookedClock, RealClock
 
 if TYPE_CHECKING:
+    from pollproof.http.client import HttpTarget
     from pollproof.verify.launch.command_line import Launch
     from pollproof.verify.plan import Plan
 
@@ -26,8 +28,9 @@ class NotOpened(RunError):
 class Opened:
     """A target, and the clock by which it lives; `words` say which, and `moved` whether it can be moved.
 
-    `provider` is the embedded reference. `notes` are sentences about the clock, `last_words` the end of a sentence that
-    tells why the target is gone; both are asked for when the run is over.
+    `provider` is the embedded reference, `connect` opens one more connection to a target over HTTP. `notes` are
+    sentences about the clock, `last_words` the end of a sentence that tells why the target is gone; both are read when
+    the run is over.
     """
 
     target: Target
@@ -35,6 +38,7 @@ class Opened:
     words: str
     moved: bool = True
     provider: ReferenceProvider | None = None
+    connect: Callable[[], HttpTarget] | None = None
     notes: Callable[[], list[str]] = list
     last_words: Callable[[], str] = str
 
@@ -58,16 +62,14 @@ def opened(plan: Plan, provider: ReferenceProvider | None = None, granted: float
     else:
         from pollproof.http.client import HttpTarget  # takes its time to import
 
-        with contextlib.closing(HttpTarget(plan.base_url, again=plan.live is None)) as server:
+        connect = partial(HttpTarget, plan.base_url, again=plan.live is None)
+        with contextlib.closing(connect()) as server:
             if plan.advance_url is None:
-                yield _real(server, plan.budget, granted)
+                words = f"real, {plan.budget:g} s granted"
+                yield Opened(server, RealClock(granted), words, moved=False, connect=connect)
             else:
                 with contextlib.closing(HookedClock(plan.advance_url)) as hook:
-                    yield Opened(server, hook, "moved through its hook")
-
-
-def _real(target: Target, budget: float, granted: float) -> Opened:
-    return Opened(target, RealClock(granted), f"real, {budget:g} s granted", moved=False)
+                    yield Opened(server, hook, "moved through its hook", connect=connect)
 
 
 @contextlib.contextmanager
@@ -80,7 +82,8 @@ def _launched(what: Launch, budget: float, granted: float) -> Iterator[Opened]:
             running = stack.enter_context(launch(what))
         except LaunchError as error:
             raise NotOpened(str(error)) from None
-        target = stack.enter_context(contextlib.closing(HttpTarget(running.server.base_url)))
+        connect = partial(HttpTarget, running.server.base_url)
+        target = stack.enter_context(contextlib.closing(connect()))
         clock = running.clock
 
         def last_words() -> str:
@@ -89,6 +92,8 @@ def _launched(what: Launch, budget: float, granted: float) -> Iterator[Opened]:
         if clock is None:
             real = RealClock(granted)
             words = f"real, {budget:g} s granted, for the launched server does not follow the clock: {running.reason}"
-            yield Opened(target, real, words, moved=False, last_words=last_words)
+            yield Opened(target, real, words, moved=False, connect=connect, last_words=last_words)
         else:
-            yield Opened(target, clock, "leaping, launched", notes=lambda: clock.notes, last_words=last_words)
+            yield Opened(
+                target, clock, "leaping, launched", connect=connect, notes=lambda: clock.notes, last_words=last_words
+            )

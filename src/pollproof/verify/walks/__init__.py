@@ -9,6 +9,7 @@ from pollproof.verify.walks import variety  # noqa: F401
 from pollproof.verify.walks import batches  # noqa: F401
 from pollproof.verify.walks import budgets  # noqa: F401
 from pollproof.verify.walks import lifetimes  # noqa: F401
+from pollproof.verify.walks import concurrency  # noqa: F401
 from pollproof.verify.walks import refusals  # noqa: F401
 from pollproof.verify.walks import final  # noqa: F401
 from pollproof.verify.walks.registry import WALKS, Walk

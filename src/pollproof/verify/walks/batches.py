@@ -67,6 +67,7 @@ def batches_in_a_row(session: Session) -> None:
     for way in range(session.batch_ways):  # a limit kept for each target, or each kind of entry, is another limit
         pause_between_batches(session)
         for number in range(3):
+            session.reconnect()
             session.batch(way if number < 2 else way + 1)
             session.begin()
         session.advance(wait + edge(session))

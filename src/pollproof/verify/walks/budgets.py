@@ -96,8 +96,10 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
                 session.reach(LAST_POLL)
         if age(session, handles[0]) > lifetime - 2 * pace:
             break
-        if not before_end and number in disturb:
-            disturb_others(session, handles[0])
+        if number in disturb:
+            session.reconnect()  # a limit is the task's, whatever connection its polls come by
+            if not before_end:
+                disturb_others(session, handles[0])
         if before_end or number >= limit // 2:
             session.advance(pace)
     if limits.beyond_polls == "lost":

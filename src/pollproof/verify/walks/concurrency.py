@@ -1,0 +1,138 @@
+"""Requests that overlap: over several connections at the same time, and over fresh ones."""
+
+from __future__ import annotations
+
+from pollproof.contract.model import Role
+from pollproof.trace.events import TOLD, Event
+from pollproof.verify.session import Handle, Session
+from pollproof.verify.walks.registry import walk
+from pollproof.verify.walks.steps import create_several, patience, pause_between_batches, read_again, settle_all
+
+AT_ONCE = 6
+"""Requests that are sent at the same time."""
+
+OVERLAPPED = "answers to requests that overlapped"
+
+
+@walk(reaches=(OVERLAPPED,))
+def created_at_once(session: Session) -> None:
+    """Tasks created at the same time, then polled and read at the same time, each over a connection of its own."""
+    requests = [session.creation(session.kinds[number % len(session.kinds)]) for number in range(AT_ONCE)]
+    events = session.send_together(requests)
+    handles = [handle for handle in (session.begun(event, session.kinds[0])[1] for event in events) if handle]
+    _note(session, events)
+    pause, waited = session.wait, 0.0
+    open_ = list(handles)
+    while open_ and waited <= patience(session):
+        answers = session.send_together([session.about(session.poll_operation, handle) for handle in open_])
+        ended = {event.task for event in answers if event.phase is not None and event.phase.terminal}
+        open_ = [handle for handle in open_ if handle.key not in ended]
+        session.advance(pause)
+        waited += pause
+        pause = min(pause * 1.4, 30.0)
+    for operation in filter(None, (session.poll_operation, session.fetch_operation)):
+        session.send_together([session.about(operation, handle) for handle in handles])
+        session.send_together([session.about(operation, handle) for handle in handles[:2] * (AT_ONCE // 2)])
+    read_again(session, handles)
+
+
+@walk(reaches=(OVERLAPPED,))
+def polled_at_once(session: Session) -> None:
+    """One task polled by several clients at the same time until it has ended, and read by all of them."""
+    for handle in create_several(session, 2):
+        poll = session.about(session.poll_operation, handle)
+        pause, waited = session.wait, 0.0
+        while waited <= patience(session):
+            events = session.send_together([poll] * (AT_ONCE // 2))
+            _note(session, events)
+            history = session.history(handle)
+            if history is None or history.terminal is not None or history.lost is not None:
+                break
+            session.poll(handle)
+            session.advance(pause)
+            waited += pause
+            pause = min(pause * 1.5, 30.0)
+        if session.fetch_operation is not None:
+            session.send_together([session.about(session.fetch_operation, handle)] * (AT_ONCE // 2))
+        read_again(session, [handle])
+
+
+@walk(lambda contract: contract.limits.polls is not None)
+def to_the_last_poll_at_once(session: Session) -> None:
+    """Tasks polled to their limit by polls that overlap: each counts once, and not more than once."""
+    limits = session.contract.limits
+    limit = limits.polls or 0
+    lifetime = (limits.lifetime or 10_000.0) - limits.lifetime_slack
+    handles = create_several(session, 2)
+    polls = [session.about(session.poll_operation, handle) for handle in handles]
+    rounds = (limit - 1) // AT_ONCE
+    pace = min(session.wait, lifetime * 0.8 / max(rounds, 1))
+    for _ in range(rounds):
+        for poll in polls:
+            session.send_together([poll] * AT_ONCE)
+        session.advance(pace)
+    for handle in handles:
+        history = session.history(handle)
+        for _ in range(limit - (limit if history is None else history.polls_most)):
+            session.poll(handle)
+    if limits.beyond_polls == "lost":
+        for handle, poll in zip(handles, polls, strict=True):
+            session.poll(handle)
+            session.send_together([poll] * 2)
+
+
+@walk(lambda contract: contract.operation_of(Role.BATCH) is not None)
+def batches_at_once(session: Session) -> None:
+    """Batches at the same time; the tasks of those that are accepted have ids of their own, and reach their ends."""
+    pause_between_batches(session)
+    events = session.send_together([session.batch_request(way) for way in range(3)])
+    pause_between_batches(session)
+    _, handles = session.batch()
+    settle_all(session, [*(handle for event in events for handle in session.members(event)), *handles])
+
+
+def _note(session: Session, events: list[Event]) -> None:
+    if any(event.answer in TOLD for event in events):
+        session.reach(OVERLAPPED)
+
+
+@walk()
+def connections_cut(session: Session) -> None:
+    """Connections cut after a creation or a poll was sent: the service goes on, and every task reaches its end."""
+    session.send_and_cut(session.creation(session.kinds[0]))
+    handles = create_several(session, 3)
+    for handle in handles:
+        session.send_and_cut(session.about(session.poll_operation, handle))
+    for handle in handles[1:]:
+        session.poll(handle)
+        session.send_and_cut(session.about(session.poll_operation, handle))
+    settle_all(session, handles)
+    for operation in filter(None, (session.poll_operation, session.fetch_operation)):
+        for handle in handles[:2]:
+            session.send_and_cut(session.about(operation, handle))
+    read_again(session, handles)
+    if session.batch_operation is not None:
+        pause_between_batches(session)
+        session.send_and_cut(session.batch_request())
+        pause_between_batches(session)
+        _, handles = session.batch(1)
+        settle_all(session, handles)
+
+
+@walk()
+def over_fresh_connections(session: Session) -> None:
+    """A task created, polled and read over a fresh connection each time, in turn with one that is kept."""
+    handles: list[Handle] = []
+    for _ in range(3):
+        session.reconnect()
+        handles += create_several(session, 1)
+    for handle in handles:
+        session.reconnect()
+        session.poll(handle)
+        session.advance(session.wait)
+        session.reconnect()
+        session.settle(handle, patience(session))
+        session.reconnect()
+        read_again(session, [handle])
+    session.send_together([session.about(session.poll_operation, handle) for handle in handles])
+    read_again(session, handles)
