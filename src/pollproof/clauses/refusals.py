@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pollproof.clauses.faults import Fault, Provider, RequestRoute, Task
 from pollproof.clauses.kinds import AFTER, BEFORE, HELD, PROVIDER, Boundary, Finding, Kind, Side, Violation, mutates
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY, CODE
-from pollproof.contract.model import Clause, Contract, Effect, Operation, Role
+from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, speaks_of
 from pollproof.contract.places import MISSING, View
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
@@ -46,7 +46,7 @@ def _sides_of_refused(contract: Contract, clause: Clause) -> Iterator[Side]:
 )
 def refused(history: TaskState | None, event: Event, parameters: Probe) -> Finding:
     """A wrong request is refused with an error, never answered with a task."""
-    if event.probe != parameters.probe:
+    if not speaks_of(parameters.probe, event.probe):
         return None
     response = event.exchange.response
     if response is None:

@@ -11,11 +11,20 @@ from pollproof.contract.conditions import Condition
 from pollproof.contract.declared import HIDDEN, IDENTIFIER, KEY, NAME, NEEDED, PAIRS, SHORT, Flattened, Form
 from pollproof.contract.places import Place
 
-PROBES = ("unknown-task", "ill-formed-task", "wrong-credential", "missing-field", "malformed")
+NEAR_MISS = "near-miss"
+"""The probe of a task id that is nearly one that was given: an unknown task, whatever code it is refused with."""
+
+PROBES = ("unknown-task", NEAR_MISS, "ill-formed-task", "wrong-credential", "missing-field", "malformed")
 """The ways in which requests to any API can be wrong on purpose."""
 
 REFUSED_KEY = "refused-key"
 """The probe of a recorded exchange that was refused for its key: whether the key was right is not known."""
+
+
+def speaks_of(probe: str, sent: str | None) -> bool:
+    """Whether a clause about a probe speaks of a request that was sent as one."""
+    return sent == probe or (sent == NEAR_MISS and probe == "unknown-task")
+
 
 SILENCE = "no-callback"
 """The probe of an exchange that records that a callback was waited for and did not come."""

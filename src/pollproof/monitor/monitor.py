@@ -8,7 +8,7 @@ from typing import Any, cast
 from pollproof.clauses import HELD, KINDS, Violation
 from pollproof.clauses.kinds import Finding
 from pollproof.clauses.timing import retry_seconds
-from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, Subject
+from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, Subject, speaks_of
 from pollproof.monitor.coverage import Watch
 from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.recent_trace import RecentTrace
@@ -122,7 +122,8 @@ class Monitor:
                 continue
             if getattr(clause.parameters, "operation", operation.name) != operation.name:
                 continue
-            if getattr(clause.parameters, "probe", probe) != probe:
+            wanted = getattr(clause.parameters, "probe", None)
+            if wanted is not None and not speaks_of(wanted, probe):
                 continue
             of_account = kind.scope == "account"
             check = kind.judge, clause.parameters, self.ledger[clause.id], kind.ordered, of_account

@@ -204,6 +204,7 @@ def _explore_opened(
         sample=plan.sample,
         observed=observed,
     )
+    session.movable = opened.moved
     granted = 0.0 if opened.moved else plan.budget
     receiver: EmbeddedCallbacks | HttpCallbacks | None = None
     connections: Connections | None = None

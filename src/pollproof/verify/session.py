@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pollproof.clauses.fields import seconds_of
 from pollproof.clock import Clock
-from pollproof.contract.model import SILENCE, Contract, Effect, Operation, Phase, Probe, Role, TaskKind
+from pollproof.contract.model import NEAR_MISS, SILENCE, Contract, Effect, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import walk
 from pollproof.contract.templates import compile_template, steps_of, with_value, without
 from pollproof.errors import PollproofError, RunError
@@ -41,6 +41,18 @@ MAXIMUM_STRANGERS = 8
 MAXIMUM_ASKED = 512
 """Requests that are kept written, of creations and about tasks."""
 
+
+INSISTENCES = 4
+"""Times that a request is sent again to a provider that says that it is busy, over `INSISTING` seconds."""
+
+INSISTING = 66.0
+"""Seconds after which a provider that refuses the same request as busy refuses it for good."""
+
+FEW_INSISTENCES = 2
+"""Times that a request is sent again where time is really waited for, or the provider's own."""
+
+MAXIMUM_DENIED = 3
+"""Requests of an operation that were insisted on in vain, after which others are not."""
 
 FOREVER = float("inf")
 """The end of a session that may last as long as it likes."""
@@ -85,12 +97,13 @@ class Session:
     """Creates and polls tasks on a target. `observed` is called after each exchange (for progress).
 
     A `patient` session goes on however often the target does not answer. One with a real provider is `frugal`: walks
-    then take few requests and tasks; without being `permitted` they break none of the provider's rules. What walks
-    have reached is kept in `reached`.
+    then take few requests and tasks; without being `permitted` they break none of the provider's rules. Where time is
+    not `movable` it is really waited for. What walks have reached is kept in `reached`.
     """
 
     frugal = False
     permitted = True
+    movable = True
 
     def __init__(
         self,
@@ -116,6 +129,7 @@ class Session:
         self.latency = 0.0
         self.end = FOREVER
         self.patient = False
+        self.denied: dict[str, int] = {}
         self.statuses: set[str] = set()
         self.reached: set[str] = set()
         self._observed = observed
@@ -201,7 +215,7 @@ class Session:
 
         Where the target has one connection alone they are sent one after another.
         """
-        if self.connections is None:
+        if self.connections is None or not requests:
             return [self.send(request) for request in requests]
         if self.end < FOREVER and time.monotonic() > self.end:
             raise DeadlineExceeded
@@ -304,12 +318,10 @@ class Session:
         return event, None
 
     def begin(self) -> Handle | None:
-        """A new task of the kinds that must be polled for, taken in turn; tried again after a busy answer."""
-        for _ in range(3):
-            event, handle = self.create(self.kinds[self.created % len(self.kinds)])
-            if handle is not None or not self.pause_if_told(event):
-                return handle
-        return None
+        """A new task of the kinds that must be polled for, taken in turn; a busy provider is asked again."""
+        kind = self.kinds[self.created % len(self.kinds)]
+        event, handle = self.create(kind)
+        return handle if handle is not None else self.begun(self.insist(event), kind)[1]
 
     def creation(self, kind: TaskKind) -> Request:
         """The next creation of a kind: examples that begin with a fresh target create the same tasks again."""
@@ -342,7 +354,9 @@ class Session:
     def read(self, handle: Handle) -> Event:
         """Poll a task, and fetch its result where that is an operation of its own; the event of the poll."""
         event = self.poll(handle)
-        self.fetch(handle)
+        fetched = self.fetch(handle)
+        if fetched is not None and event.phase is Phase.SUCCEEDED and fetched.answer is not Answer.STATE:
+            self.insist(fetched)
         return event
 
     def batch(
@@ -431,6 +445,12 @@ class Session:
             return None
         self.strangers += 1
         return self.send(self.request(operation or self.poll_operation, {"task_id": identifier}), probe)
+
+    def probe_near_miss(self, identifier: Any) -> Event | None:
+        """Poll a task id that is nearly one that was given, and is none; None where it is one after all."""
+        if not identifier or str(identifier) in self.monitor.account.tasks:
+            return None
+        return self.send(self.request(self.poll_operation, {"task_id": identifier}), NEAR_MISS)
 
     def wrong_credentials(self) -> list[str]:
         """Keys that are not the right one: another, none, and the right one shortened, lengthened, in another case."""
@@ -528,6 +548,24 @@ class Session:
             self.advance(self.wait)
             return True
         return False
+
+    def insist(self, event: Event) -> Event:
+        """Send a request again that a busy provider refused, each time after the documented wait; the last answer.
+
+        Where time can be moved it is sent so often, over so long, that being busy is no excuse any more.
+        """
+        operation = event.operation.name
+        thorough = self.movable and not self.frugal and self.denied.get(operation, 0) < MAXIMUM_DENIED
+        for _ in range(INSISTENCES if thorough else FEW_INSISTENCES):
+            before = self.clock.now()
+            if event.probe or not self.pause_if_told(event):
+                return event
+            if thorough:
+                self.advance(INSISTING / INSISTENCES - (self.clock.now() - before))
+            event = self.send(event.exchange.request)
+        if event.answer is not Answer.STATE:
+            self.denied[operation] = self.denied.get(operation, 0) + 1
+        return event
 
     def settle(self, handle: Handle, patience: float) -> Phase | None:
         """Poll at a lawful pace, ever more slowly, until the task has an end or `patience` seconds are over."""

@@ -85,16 +85,20 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
         return
     witness = session.begin()
     lifetime = (limits.lifetime or 10_000.0) - limits.lifetime_slack
-    pace = min(session.wait, lifetime * 0.9 / limit)
+    paced = session.wait * (limit - 1) < lifetime - 1.0
+    pace = session.wait if paced else lifetime * 0.9 / limit
     disturb = {limit // 4, limit // 2, limit - 2}
     for number in range(limit):
         for handle in handles:
+            history = session.history(handle)
+            if history is not None and history.polls_most >= limit:
+                continue
             event = session.poll(handle)
-            if event.effect in (Effect.BUSY, Effect.BLOCKED):
-                session.pause_if_told(event)
-            elif number == limit - 1 and event.answer in TOLD:
+            if history is not None and history.polls_most == limit - 1 and event.answer in TOLD:
                 session.reach(LAST_POLL)
-        if age(session, handles[0]) > lifetime - 2 * pace:
+            elif event.effect in (Effect.BUSY, Effect.BLOCKED):
+                session.insist(event)
+        if age(session, handles[0]) > lifetime:
             break
         if number in disturb:
             session.reconnect()  # a limit is the task's, whatever connection its polls come by

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from pollproof.verify.session import SUCCESS, Session
+import math
+
+from pollproof.contract.model import Phase
+from pollproof.verify.session import SUCCESS, Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, patience, read_again, settle_all
+
+DAY = 86_400.0
+"""Seconds for which tasks are polled where no document says how long they take or live."""
+
+ENDS = "the end of every task that it created"
 
 READS = 110
 """Reads of one task where no limit is documented: enough to see what changes at the hundredth."""
@@ -45,6 +53,54 @@ def side_by_side(session: Session) -> None:
     settle_all(session, newest)
     read_again(session, handles + newest)
     read_again(session, newest[::-1] + handles)
+
+
+@walk()
+def read_unpolled(session: Session) -> None:
+    """Results that are read, again and again, by a client that never polls; tasks that are first polled late."""
+    handles = create_several(session, 3)
+    if session.fetch_operation is None:
+        session.advance(patience(session))
+    pause, waited = session.wait, 0.0
+    while session.fetch_operation is not None and waited <= patience(session):
+        events = [session.fetch(handle) for handle in handles]
+        if all(event is not None and event.phase is Phase.SUCCEEDED for event in events):
+            break
+        session.advance(pause)
+        waited += pause
+        pause = min(pause * 1.6, patience(session) / 8)
+    settle_all(session, handles)
+    read_again(session, handles)
+
+
+@walk(reaches=(ENDS,))
+def to_the_very_end(session: Session) -> None:
+    """Tasks that are polled until each has an end, ten times as long as tasks usually take, or all their life."""
+    limits = session.contract.limits
+    horizon = min(
+        10 * limits.solving if limits.solving else math.inf,
+        (limits.lifetime - limits.lifetime_slack) * 0.98 if limits.lifetime else math.inf,
+    )
+    horizon = DAY if math.isinf(horizon) else horizon
+    handles = create_several(session, 7)
+    waiting, pause, waited = list(handles), session.wait, 0.0
+    while waiting:
+        for handle in waiting:
+            session.poll(handle)
+        waiting = [handle for handle in waiting if not _has_ended(session, handle)]
+        if not waiting or waited >= horizon:
+            break
+        pause = min(pause, horizon - waited)
+        session.advance(pause)
+        waited += pause
+        pause = max(pause * 1.7, horizon / 12 if waited > horizon / 8 else 0.0)
+    if not waiting:
+        session.reach(ENDS)
+
+
+def _has_ended(session: Session, handle: Handle) -> bool:
+    history = session.history(handle)
+    return history is None or history.terminal is not None or history.lost is not None
 
 
 @walk(lambda contract: contract.limits.polls is None)

@@ -33,7 +33,7 @@ def turned_away(session: Session) -> None:
     pending = None if few else session.begin()
     if not few:
         for identifier in near_misses(handle, pending):
-            session.probe_unknown(identifier)
+            session.probe_near_miss(identifier)
     known = contract.task_id["unknown"][0] if handle is None else handle.id
     words = {"task": session.task(session.kinds[0]) if few else task, "task_id": known, "number": session.created}
     operations = [session.create_operation, session.poll_operation, session.fetch_operation]
@@ -49,11 +49,20 @@ def turned_away(session: Session) -> None:
 
 
 def near_misses(handle: Handle | None, pending: Handle | None) -> list[Any]:
-    """Ids that no creation gave, next to ids that one did: the next one, and one that is the same in 32 bits."""
-    if handle is None or not isinstance(handle.id, int):
+    """Ids that no creation gave, next to ids that one did.
+
+    The next number, one that is the same in 32 bits, a number as a text with a tail; a text that is cut, lengthened, in
+    another case, with blanks or a prefix.
+    """
+    if handle is None:
         return []
-    newest = pending.id if pending is not None else 0
-    return [max(handle.id, newest) + 1, handle.id + 2**32]
+    if isinstance(handle.id, int):
+        newest = pending.id if pending is not None and isinstance(pending.id, int) else 0
+        return [max(handle.id, newest) + 1, handle.id + 2**32, f"{handle.id}x", f"{handle.id} ", -handle.id]
+    if not isinstance(handle.id, str):
+        return []
+    text = handle.id
+    return [text[:-1], text + "0", text + "-x", text.swapcase(), f" {text}", f"{text} ", "0" + text]
 
 
 def invalid_requests(session: Session, operation: Operation, words: Mapping[str, Any]) -> Steps:

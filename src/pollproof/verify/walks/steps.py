@@ -74,7 +74,7 @@ def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
     """Poll tasks that have an end once more, to see that it is one."""
     for _ in range(times):
         for handle in handles:
-            session.pause_if_told(session.read(handle))
+            session.insist(session.read(handle))
         session.rest()
 
 
