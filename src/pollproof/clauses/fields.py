@@ -12,7 +12,7 @@ from pollproof.contract.conditions import same
 from pollproof.contract.model import Break, Clause, Contract, Limits, Role
 from pollproof.contract.places import MISSING, Place, walk
 from pollproof.tasks.state import TaskState, may_be_over
-from pollproof.trace.bodies import Unreadable, read_json
+from pollproof.trace.bodies import MAXIMUM_DIGITS, Unreadable, read_json
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
 
@@ -95,7 +95,7 @@ def _number(value: Any) -> float | None:
         return None
     if isinstance(value, (int, float)):
         return float(value)
-    if isinstance(value, str) and value.strip().isdecimal():
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) <= MAXIMUM_DIGITS:
         return float(value)
     return None
 

@@ -80,7 +80,8 @@ def _answer_all(stream: socket.socket, answer: Answer, today: Today) -> None:
         given = answer(asked.request)
         if given is None:
             return
-        dated = given._replace(headers={"date": _date(int(today())), **given.headers})
+        date = _date(int(today()))
+        dated = given if date is None else given._replace(headers={"date": date, **given.headers})
         stream.sendall(written(dated, keeps=asked.keeps, head=asked.request.method == "HEAD"))
         if not asked.keeps:
             return
@@ -96,5 +97,9 @@ def _drain(stream: socket.socket) -> None:
 
 
 @lru_cache(64)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
+def _date(second: int) -> str | None:
+    """The value of a Date header; None for a second of a year that dates do not have."""
+    try:
+        return formatdate(second, usegmt=True)
+    except (ValueError, OverflowError, OSError):
+        return None

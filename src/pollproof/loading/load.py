@@ -31,6 +31,7 @@ from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
 from pollproof.loading.files import read
 from pollproof.loading.grammar import contract_schema, entries
 from pollproof.loading.schemas import SchemaFolder
+from pollproof.trace.bodies import read_real
 from pollproof.trace.shapes import Shape
 
 MAXIMUM_NAME = 80
@@ -63,8 +64,8 @@ def _load_bundled(path: Path) -> Contract:
 def _load_file(path: Path) -> Contract:
     text = read(path)
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = tomllib.loads(text, parse_float=read_real)
+    except ValueError as error:  # also whole numbers beyond the digits that Python reads
         raise ContractError(f"{path}: is not TOML: {error}") from None
     except RecursionError:
         raise ContractError(f"{path}: is nested too deeply") from None

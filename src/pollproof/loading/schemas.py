@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pollproof.bundled import folder
 from pollproof.loading.errors import ContractError
 from pollproof.loading.files import read
+from pollproof.trace.bodies import load_json
 from pollproof.trace.codecs import rules_of
 
 Path_ = Sequence[str | int]
@@ -48,7 +48,7 @@ class SchemaFolder:
 
     def _json(self, file: Path, path: Path_) -> dict[str, Any]:
         try:
-            schema = json.loads(read(file))
+            schema = load_json(read(file))
             if not isinstance(schema, dict):
                 raise self._fault(path, f"the schema {file} is not a JSON object")
             references = _references(schema)

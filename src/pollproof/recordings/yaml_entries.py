@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -23,7 +24,7 @@ MAXIMUM_DEPTH = 100
 MAXIMUM_NODES = 1_000_000
 """Nodes of one entry; an ordinary one has a hundred."""
 
-MAXIMUM_DIGITS = 4000
+MAXIMUM_DIGITS = 300
 """Digits of a number that Python turns into one."""
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -263,8 +264,8 @@ def typed_scalar(text: str) -> Any:
     if len(text) < MAXIMUM_DIGITS:
         if _INTEGER.fullmatch(text):
             return int(text)
-        if _NUMBER.fullmatch(text):
-            return float(text)
+        if _NUMBER.fullmatch(text) and math.isfinite(number := float(text)):
+            return number
     return text
 
 

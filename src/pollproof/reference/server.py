@@ -5,7 +5,6 @@ What is served is the reference provider, or any other function that answers req
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Role
 from pollproof.http.server import listening
 from pollproof.reference.provider import ReferenceProvider
+from pollproof.trace.bodies import read_json, write_json
 from pollproof.trace.exchange import Request, Response
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 ADVANCE = "/_clock/advance"
 """Path of the hook that moves the reference's clock; no provider documents a path like it."""
+
+MAXIMUM_STEP = 1e9
+"""Seconds that one request moves the clock by at most: 31 years, more than any documented lifetime."""
+
+MAXIMUM_NOW = 1e12
+"""Seconds that the clock goes to: beyond them it would no longer keep milliseconds apart."""
 
 Handle = Callable[[Request], Response | None]
 """Answers one request; None closes the connection without an answer."""
@@ -42,15 +48,16 @@ class Served:
 def advance(clock: Clock, body: bytes) -> Response:
     """Answer the clock hook: `{"seconds": N}` moves the clock and is answered with its new time."""
     headers = {"content-type": "application/json"}
-    try:
-        seconds = json.loads(body)["seconds"]
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-            raise ValueError("seconds is no number")
+    value = read_json(body)
+    seconds = value.get("seconds") if isinstance(value, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAXIMUM_STEP:
+        words = f'expected {{"seconds": N}} with N from 0 to {MAXIMUM_STEP:.0f}'
+    elif clock.now() + seconds > MAXIMUM_NOW:
+        words = "the clock has been moved as far as it goes; start the server again"
+    else:
         clock.advance(seconds)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        words = f'expected {{"seconds": N}} with N from 0 on ({error})'
-        return Response(400, headers, json.dumps({"error": words}).encode())
-    return Response(200, headers, json.dumps({"now": clock.now()}).encode())
+        return Response(200, headers, write_json({"now": clock.now()}))
+    return Response(400, headers, write_json({"error": words}))
 
 
 def prefix_of(contract: Contract) -> str:

@@ -12,6 +12,7 @@ from pollproof.bundled import folder
 from pollproof.errors import InputError
 from pollproof.report.visible import one_line
 from pollproof.runs.outcome import Document
+from pollproof.trace.bodies import read_real, read_whole
 from pollproof.version import __version__
 
 MAXIMUM_FILE = 256 * 1024 * 1024
@@ -27,7 +28,7 @@ def read_report(file: str) -> Document:
     name = "standard input" if file == "-" else file
     text = _text(file, name)
     try:
-        value = json.loads(text, parse_constant=_refused)
+        value = json.loads(text, parse_constant=_refused, parse_float=read_real, parse_int=read_whole)
     except json.JSONDecodeError as error:
         raise ReportError(_no_json(name, text, error)) from None
     except RecursionError:

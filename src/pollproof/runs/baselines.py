@@ -61,7 +61,7 @@ def parse(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
 
     try:
         data = _plain(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also whole numbers beyond the digits that Python reads
         raise BaselineError(f"{file}: no TOML ({error})") from None
     except RecursionError:
         raise BaselineError(f"{file}: nested too deeply") from None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pollproof.contract.model import Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.tasks.hash_set import HashSet
-from pollproof.trace.bodies import canonical
+from pollproof.trace.bodies import canonical, read_real
 from pollproof.trace.events import TOLD, Answer, Event, task_key
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange
 
@@ -720,7 +720,7 @@ def _rounded(key: str | None) -> float | None:
     if key is None:
         return None
     try:
-        return float(key)
+        return read_real(key)
     except ValueError:
         return None
 

@@ -44,8 +44,44 @@ def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"'{word}' is no JSON value")
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+MAXIMUM_DIGITS = 300
+"""Digits of a whole number that is read: one with more is beyond what most languages can hold."""
+
+
+class NumberTooLarge(ValueError):
+    """A number in JSON or TOML that nothing could compare or write: 1e400 would be infinity. The text says so."""
+
+    def __init__(self, text: str) -> None:
+        shown = text if len(text) <= MAXIMUM_EXCERPT else f"{text[:20]}... of {len(text)} characters"
+        super().__init__(f"the number {shown} is beyond what can be read")
+
+
+def read_real(text: str) -> float:
+    """The finite number that a text is; raises `NumberTooLarge`."""
+    value = float(text)
+    if value - value != 0:
+        raise NumberTooLarge(text)
+    return value
+
+
+def read_whole(text: str) -> int:
+    """The whole number that a text is; raises `NumberTooLarge`."""
+    if len(text) > MAXIMUM_DIGITS:
+        raise NumberTooLarge(text)
+    return int(text)
+
+
+def load_json(text: str) -> Any:
+    """Parse JSON from outside: no NaN, and no number beyond what can be compared. Raises ValueError and
+    RecursionError.
+    """
+    return _long_decoder.decode(text)
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=read_real)
+_long_decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=read_real, parse_int=read_whole)
 _scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
+_scan_long: Callable[[str, int], tuple[Any, int]] = _long_decoder.scan_once  # type: ignore[attr-defined]
 _SPACE = " \n\t\r"
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """The escape of half a surrogate pair, or what looks like one."""
@@ -86,14 +122,15 @@ def read_json(body: bytes) -> Any:
     try:
         text = str(body, "utf-8")
         try:
-            value, end = _scan(text, 0)
+            # What is short enough holds no number of too many digits.
+            value, end = _scan(text, 0) if len(text) <= MAXIMUM_DIGITS else _scan_long(text, 0)
         except StopIteration:  # white space or a byte order mark before it, nothing at all, or no JSON
             end = -1
         if end != len(text) and (end < 0 or text[end:].strip(_SPACE)):
             text = text.lstrip("\ufeff").strip(_SPACE)
             if not text:
                 return Unreadable("the body is empty")
-            value = _decoder.decode(text)
+            value = _long_decoder.decode(text)
         if len(text) > 2 * MAXIMUM_DEPTH and text.count("[") + text.count("{") > MAXIMUM_DEPTH and _is_deep(value):
             return Unreadable(TOO_DEEP)
         if "\\u" in text and _HALF.search(text):
@@ -102,7 +139,9 @@ def read_json(body: bytes) -> Any:
         return Unreadable(TOO_DEEP)
     except UnicodeEncodeError:
         return Unreadable("the body holds half of a surrogate pair, which is no character")
-    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, and integers beyond Python's digit limit
+    except NumberTooLarge as error:
+        return Unreadable(f"the body cannot be judged: {error}")
+    except ValueError as error:  # JSONDecodeError, UnicodeDecodeError
         return Unreadable(f"the body is no JSON ({error}): {excerpt(body)!r}")
     return value
 
