@@ -788,7 +788,7 @@ def test_folders_are_compared_as_wholes(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "field-new  getTaskResult, running at /cost" in done.output
     assert "3.json, entry 1" in done.output
-    assert "no recording" in refused(str(tmp_path / "old" / "package.json"), str(tmp_path / "new"))
+    assert "not a recording" in refused(str(tmp_path / "old" / "package.json"), str(tmp_path / "new"))
 
 
 @pytest.mark.parametrize("provider", bundled())
@@ -818,3 +818,65 @@ def test_scrubbed_recordings_do_not_drift(provider: str, tmp_path: Path) -> None
 def test_every_kind_of_finding_has_a_test() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     assert [kind for kind in KINDS if f'"{kind}"' not in source] == []
+
+
+# ---------------------------------------------------------------------- classes of responses to one request
+
+
+IMAGE = {"type": "ImageToTextTask", "body": "aGk="}
+
+
+def asked(task: dict[str, Any], *told: dict[str, Any]) -> Made:
+    """Creations of one kind of task, each with its answer."""
+    made = Made()
+    for number, answer in enumerate(told):
+        body, create = {"clientKey": KEY, "task": task}, made.contract.operation(Role.CREATE)
+        made.exchanges.append(exchange(create, body, {"errorId": 0, **answer}, 60.0 * number))
+    return made
+
+
+INLINE = {"status": "ready", "solution": {"text": "hi"}, "taskId": "00000000-0000-4000-8000-000000000001"}
+QUEUED_ONE = {"errorCode": "", "errorDescription": "", "taskId": "00000000-0000-4000-8000-000000000002"}
+REFUSED_ONE = {"errorId": 1, "errorCode": "ERROR_INVALID_TASK_DATA", "errorDescription": "no"}
+BUSY_ONE = {"errorId": 1, "errorCode": "ERROR_RATE_LIMIT", "errorDescription": "slow"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ([INLINE], [QUEUED_ONE], {("sync-turned-async", "error")}),
+        ([QUEUED_ONE], [INLINE], {("sync-turned-async", "error")}),
+        ([INLINE] * 9, [INLINE] * 5 + [QUEUED_ONE] * 4, {("sync-turned-async", "error")}),
+        ([INLINE, QUEUED_ONE], [QUEUED_ONE, INLINE], set()),
+        ([INLINE] * 3, [INLINE] * 9, set()),
+        ([INLINE], [BUSY_ONE], set()),
+        ([QUEUED_ONE] * 3, [REFUSED_ONE] * 3, {("response-class-changed", "error")}),
+        ([REFUSED_ONE] * 3, [QUEUED_ONE] * 3, {("response-class-changed", "error")}),
+        ([QUEUED_ONE], [QUEUED_ONE, REFUSED_ONE], {("response-class-changed", "info")}),
+        ([QUEUED_ONE] * 20, [QUEUED_ONE] * 9 + [REFUSED_ONE] * 4, {("response-class-changed", "error")}),
+    ],
+)
+def test_the_same_request_gets_the_same_class_of_response(
+    old: list[dict[str, Any]], new: list[dict[str, Any]], expected: set[tuple[str, str]]
+) -> None:
+    comparison = asked(IMAGE, *old).against(asked(IMAGE, *new))
+    about = {"sync-turned-async", "response-class-changed"}
+    assert {each for each in kinds(comparison) if each[0] in about} == expected
+
+
+def test_another_request_may_get_another_class_of_response() -> None:
+    slow = {"type": "ReCaptchaV2TaskProxyLess", "websiteURL": "https://example.com/", "websiteKey": "k"}
+    comparison = asked(IMAGE, INLINE).against(asked(slow, QUEUED_ONE))
+    assert not {"sync-turned-async", "response-class-changed"} & {kind for kind, _ in kinds(comparison)}
+
+
+def test_an_invalid_request_that_is_accepted_now_is_drift() -> None:
+    def untyped(told: dict[str, Any]) -> list[Recorded]:
+        body = json.dumps({"clientKey": KEY, "task": {}}).encode()
+        answer = Response(200, {}, json.dumps({"errorId": 0, **told}).encode())
+        return _numbered([Exchange(Request("POST", "/createTask", {}, body), answer, 0, 1, probe="untyped-task")])
+
+    contract = load_contract("capsolver")
+    comparison = drift(contract, untyped(REFUSED_ONE), untyped(QUEUED_ONE))
+    assert ("response-class-changed", "error") in kinds(comparison)
+    assert not {"response-class-changed"} & {kind for kind, _ in kinds(drift(contract, *[untyped(REFUSED_ONE)] * 2))}

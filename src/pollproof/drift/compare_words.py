@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pollproof.contract.model import Contract, Role
+from pollproof.contract.model import Contract, Phase, Role
 from pollproof.drift.counter import Occurrences
 from pollproof.drift.findings import Finding, Seen, Severity, strong
-from pollproof.drift.profile import NO_TYPE, Class, Profile
+from pollproof.drift.profile import NO_TYPE, QUEUED, Class, Profile
 from pollproof.drift.response_class import UNREADABLE
 
 FEW = 3
@@ -17,6 +17,7 @@ FEW = 3
 def compare_words(old: Profile, new: Profile) -> Iterator[Finding]:
     """All findings about words."""
     yield from _bodies(old, new)
+    yield from _responses(old, new)
     yield from _changes("http-status-changed", Severity.ERROR, "HTTP status", old.http, new.http)
     if old.typed and new.typed:  # a recording without any content type has lost its headers, not its types
         yield from _changes("content-type-changed", Severity.WARNING, "content-type", old.content, new.content)
@@ -47,6 +48,27 @@ def _bodies(old: Profile, new: Profile) -> Iterator[Finding]:
         was = [kind for kind in old.classes if kind[0] == name and "[" not in kind[1]]
         if situation == UNREADABLE and was and (name, UNREADABLE) not in old.classes:
             yield Finding("type-changed", Severity.ERROR, name, situation, "", "readable", UNREADABLE, "new", seen)
+
+
+def _responses(old: Profile, new: Profile) -> Iterator[Finding]:
+    """Requests that both recordings have and whose classes of responses differ."""
+    for name, request in sorted(old.responses.keys() & new.responses.keys()):
+        before, after = old.responses[name, request], new.responses[name, request]
+        words = (before.names(), after.names())
+        for more, less, side in ((after, before, "new"), (before, after, "old")):
+            added = [text for text in more if text not in less]
+            if not added:
+                continue
+            kind = "sync-turned-async" if SYNC & {*added} and SYNC & {*less} else "response-class-changed"
+            surely = more.apart_from(less) or strong(sum(more.share(text) for text in added), less.total)
+            severity = Severity.ERROR if surely else Severity.INFO
+            first = min((more[text].first for text in added), key=lambda seen: seen.number)
+            yield Finding(kind, severity, name, request, "", *words, side, first)
+            break
+
+
+SYNC = frozenset({QUEUED, Phase.SUCCEEDED.value})
+"""The classes of a response that queues a task and of one that brings its result."""
 
 
 # ------------------------------------------------------------------------------- statuses and codes

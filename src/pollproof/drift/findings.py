@@ -15,6 +15,8 @@ class Severity(Enum):
 
 
 KINDS = {
+    "sync-turned-async": "A request whose result came at once is queued now, or the other way round.",
+    "response-class-changed": "The same request gets a class of response that it did not get, or gets one no more.",
     "field-new": "A field that the old recording never has.",
     "field-gone": "A field that the new recording never has.",
     "field-missing": "A field that was always there is missing at times.",

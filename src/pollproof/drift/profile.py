@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
 from pollproof.clauses.fields import seconds_of
-from pollproof.contract.model import Contract, Effect, Operation, Role
+from pollproof.contract.model import Contract, Effect, Operation, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.drift.counter import TEXT, Occurrences, word
 from pollproof.drift.fields import Context, Fields, asked_types
 from pollproof.drift.findings import Seen
-from pollproof.drift.response_class import UNREADABLE, Situations, one_reason
+from pollproof.drift.response_class import ACCEPTED, UNKNOWN_STATUS, UNREADABLE, Situations, one_reason
 from pollproof.drift.structure import echoes_parameters, structure_of
 from pollproof.drift.task_kinds import Sorts
 from pollproof.drift.timing import Timing
@@ -22,6 +22,11 @@ from pollproof.trace.events import Answer, Event, Reader
 
 NO_TYPE = "none"
 """Stands for the content type of an answer that names none."""
+
+QUEUED = "accepted"
+"""The class of responses that give an id and no result yet, whatever they call the state of the task."""
+
+_QUEUED = frozenset({ACCEPTED, UNKNOWN_STATUS, Phase.WAITING.value, Phase.RUNNING.value})
 
 Asked = tuple[str, Mapping[str, frozenset[str]] | None]
 """What is remembered of a task: its sort, and the types of its parameters (None: not known)."""
@@ -57,6 +62,7 @@ class Profile:
         self.meanings: defaultdict[Class, Occurrences] = defaultdict(Occurrences)
         self.codes: defaultdict[str, Occurrences] = defaultdict(Occurrences)
         self.situations: defaultdict[Class, Codes] = defaultdict(Codes)
+        self.responses: defaultdict[Class, Occurrences] = defaultdict(Occurrences)
         self.typed = False
         self.timing = Timing(contract)
         self._reader = Reader(contract)
@@ -91,6 +97,7 @@ class Profile:
             self.classes[kind] += 1
             self.first.setdefault(kind, seen)
             self._remember(event)
+            self._responses(event, situation, seen, task)
             self._words(event, kind, seen, task)
             if situation != UNREADABLE:
                 self._fields(event, kind, seen, task)
@@ -128,6 +135,22 @@ class Profile:
         if wait is not MISSING:
             seconds = seconds_of(wait)
             self.waits[kind].add("a date" if seconds is None else f"{seconds:g} s", seen, task)
+
+    def _responses(self, event: Event, situation: str, seen: Seen, task: str) -> None:
+        """Count the classes of responses to one request. Those of polls follow the life of the task and say nothing."""
+        role, fault = event.operation.role, self._names.fault(event)
+        if event.effect in (Effect.BUSY, Effect.BLOCKED) or role is Role.CALLBACK:
+            return  # it says something of the load or the account
+        if fault:
+            request = fault.strip()
+        elif role in (Role.CREATE, Role.BATCH, Role.CANCEL):
+            request = self._sorts.request(event.request) if role is not Role.CANCEL else "a task"
+        else:
+            return
+        answer = situation.removesuffix(fault)
+        if answer in _QUEUED:
+            answer = QUEUED
+        self.responses[event.operation.name, request].add(answer, seen, task)
 
     def _status(self, status: str) -> str:
         return status if status in self.contract.statuses else word(status)

@@ -31,11 +31,11 @@ class Situations:
             return None
         if event.operation.role is not Role.CALLBACK and event.exchange.response is None:
             return None
-        wrong = self._asked(event)
+        wrong = self.fault(event)
         # The same fault may be refused with a code of another meaning: that is a change, and no other situation.
         return ("refused" if wrong and event.answer is Answer.REFUSED else _answered(event)) + wrong
 
-    def _asked(self, event: Event) -> str:
+    def fault(self, event: Event) -> str:
         """What is wrong with the request, in brackets: the same fault gets the same answer, another one may not."""
         probe = event.probe
         if probe is None:

@@ -8,6 +8,7 @@ from typing import Any
 from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Contract, Operation, Role
 from pollproof.contract.places import MISSING, View, walk
+from pollproof.drift.counter import word
 
 TELLING = ("in", "equals", "prefix")
 """Comparisons with which a contract tells kinds apart by a value, rather than by whether there is one."""
@@ -25,6 +26,7 @@ class Sorts:
             for condition in kind.when
             if condition.at.part == "request" and condition.at.area == "body" and condition.comparison in TELLING
         }
+        self._telling = sorted(places)
         key = contract.credential.at
         keys = {key.steps} if key is not None and key.area == "body" else set()
         self._places = {
@@ -32,6 +34,13 @@ class Sorts:
             for operation in contract.operations.values()
             if operation.role in (Role.CREATE, Role.BATCH)
         }
+
+    def request(self, request: Any) -> str:
+        """What kind of task a request asks for: only the words by which the contract tells kinds apart are in it."""
+        view = View(request, MISSING, {}, {}, {}, None)
+        kind = next((name for name, matches in self._kinds if matches(view)), self._other)
+        told = [walk(request, steps) for steps in self._telling]
+        return " ".join([kind or "a task", *(word(value) for value in told if type(value) is str)])
 
     def name(self, operation: Operation, request: Any) -> str:
         """The sort of a task that this request asks for."""
