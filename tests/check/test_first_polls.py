@@ -38,7 +38,7 @@ def operation(at: float, method: str, status: str, **headers: str) -> dict[str, 
 def judged(tmp_path: Path, *entries: dict[str, Any]) -> Verdict:
     path = write(tmp_path / "t.har", {"log": {"entries": list(entries)}})
     checking = check(AZURE, [path])
-    assert checking.tally.matched == len(entries)
+    assert checking.detail.tally.matched == len(entries)
     return checking.ledger["azure-guideline.client.retry-after"].verdict
 
 
@@ -100,7 +100,7 @@ def polls_of(tmp_path: Path, created: str, *asked: tuple[str, bool]) -> Checking
             entry["response"]["content"] = {"text": json.dumps({"message": "not found"})}
         entries.append(entry)
     checking = check(DECODO, [write(tmp_path / "t.har", {"log": {"entries": entries}})])
-    assert checking.tally.matched == len(entries)
+    assert checking.detail.tally.matched == len(entries)
     return checking
 
 
