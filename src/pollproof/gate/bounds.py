@@ -7,6 +7,7 @@ from enum import Enum
 
 from pollproof.contract.model import Clause, Contract, Level
 from pollproof.gate.clocks import GateClock
+from pollproof.gate.real_waits import RealWaits
 from pollproof.gate.scenario import Expects
 from pollproof.gate.scenario_provider import StagedProvider
 from pollproof.gate.server import GateServer
@@ -83,6 +84,7 @@ class Bounds:
         self._next = self._polls + EVIDENT
         self._forward = 0.0
         self.end: End | None = None
+        self.real_waits = RealWaits(server, clock)
 
     @property
     def moment(self) -> float | None:
@@ -96,6 +98,8 @@ class Bounds:
 
     def reason(self) -> str | None:
         """Why the command is to be ended now; None where it is not."""
+        if self._leaps:
+            self.real_waits.look()
         elapsed, count = self.elapsed, self._server.count
         if elapsed > longest(self._provider) + self._forward:
             return self._ended(End.ENDLESS, f"still running after {elapsed:.0f} s")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Level, Subject
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.errors import RunError
@@ -160,7 +161,11 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
             result.detail.played.append(ScenarioResult(scenario, Ledger(clauses), robustness, reason=reason))
             continue
         played = play(gate, scenario, clauses, leaps=result.detail.leaps, endless=result.detail.endless)
-        if not result.detail.leaps and played.ended is not None:
+        leaps = result.detail.leaps
+        if played.disagreement and not _too_long(gate, scenario, left):
+            leaps = False
+            played = play(gate, scenario, clauses, leaps=leaps, endless=result.detail.endless)
+        if not leaps and played.ended is not None:
             left -= played.ended.seconds
         result.detail.played.append(played)
         result.exchanges += played.exchanges
@@ -253,10 +258,16 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         found = clock.leaps
         # A client that has not waited shows nothing against the clock: only waits that are not leapt over do.
         waited = _waited(trace)
-        waits = (waited >= AT_ONCE and found.seconds < waited * LEAPT) or (ended.cut and not found.count)
+        waits = (
+            bool(performed.disagreement)
+            or (waited >= AT_ONCE and found.seconds < waited * LEAPT)
+            or (ended.cut and not found.count)
+        )
         attached = found.attached > 0
         obeys = attached and not waits
         words = "its waits were not leapt over" if attached else "it did not load the library"
+        if performed.disagreement:
+            words = f"it {performed.disagreement}"
     return _Probe(
         ended,
         performed.outcome,
@@ -352,6 +363,11 @@ def play(
     promised = scenario.expects is Expects.SUCCESS and performed.moment is None and not guilty
     result.outcome = outcome = outcome._replace(promised=promised, excused=guilty)
     result.undecided = _undecided(performed, monitor.ledger)
+    if performed.disagreement:
+        result.disagreement = performed.disagreement
+        for entry in monitor.ledger.entries.values():
+            if KINDS[entry.clause.kind].timed:
+                entry.clear()
     if performed.end is End.KNOWN:
         result.cut_short = "the command was ended early: an earlier scenario had shown that it does not end"
     elif result.undecided or performed.end in (End.PROVED, End.EXCESSIVE):
@@ -367,6 +383,8 @@ def play(
 def _undecided(performed: _Performed, ledger: Ledger) -> str:
     """Why the end of a command proves nothing about it; empty where it does."""
     ended = performed.ended
+    if performed.disagreement:
+        return f"the command {performed.disagreement}"
     if ended.cut:
         # How long that is for a client depends on the machine, so it does not show that the client never gives up.
         return f"the command was {ended.words} (--timeout)"
@@ -384,7 +402,8 @@ class _Performed:
     """One run of the command.
 
     `moment` is when its time was put forward, what came later shows no more than whether it ends. `end` says why it was
-    ended by the bounds of the scenario (None: it was not).
+    ended by the bounds of the scenario (None: it was not). `disagreement` says where the clock went on by seconds that
+    did not pass for it.
     """
 
     ended: Ended
@@ -394,6 +413,7 @@ class _Performed:
     virtual: float
     moment: float | None
     end: End | None
+    disagreement: str
 
     def trace(self) -> list[Exchange]:
         """What is to be judged."""
@@ -428,6 +448,7 @@ def _perform(
                 clock.environment(base),
                 timeout=gate.timeout,
                 stop=bounds.reason,
+                started=bounds.real_waits.started,
             )
             virtual = bounds.elapsed
         returned = [token for token in ended.output.tokens if token in provider.tokens]
@@ -437,4 +458,6 @@ def _perform(
             ended=ended.words,
             alive=ended.stopped is not None,
         )
-    return _Performed(ended, server, outcome, clock, virtual, bounds.moment, bounds.end)
+    return _Performed(
+        ended, server, outcome, clock, virtual, bounds.moment, bounds.end, bounds.real_waits.disagreement()
+    )

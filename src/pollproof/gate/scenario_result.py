@@ -26,9 +26,9 @@ class ScenarioResult:
     """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
 
     `undecided` says why its end was not judged: only its requests were. `cut_short` says that the command was ended
-    because an earlier scenario had proved that it does not end. `robustness` holds what violates a MUST where the
-    scenario is not primary. `unused` says that the scenario is about what
-    the command does not know, so that nothing was judged. `keys` are those that it has shown.
+    because an earlier scenario had proved that it does not end, `disagreement` where its waits and the clock differ.
+    `robustness` holds what violates a MUST where the scenario is not primary. `unused` says that the scenario is about
+    what the command does not know, so that nothing was judged. `keys` are those that it has shown.
     """
 
     scenario: Scenario
@@ -41,6 +41,7 @@ class ScenarioResult:
     reason: str = ""
     undecided: str = ""
     cut_short: str = ""
+    disagreement: str = ""
     unused: str = ""
     keys: frozenset[str] = frozenset()
 

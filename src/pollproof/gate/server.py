@@ -12,6 +12,7 @@ import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -60,6 +61,8 @@ class GateServer:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: list[Exchange] = []
+        self._waits: list[tuple[int, float, float]] = []
+        self._last: tuple[float, float] | None = None
         self._connections: set[socket.socket] = set()
         self._idle: dict[socket.socket, float] = {}
         self._opened = threading.Event()
@@ -93,6 +96,16 @@ class GateServer:
         """The exchanges so far, in the order in which their requests came."""
         with self._lock:
             return sorted(self._kept, key=_sent)
+
+    def waits(self) -> list[tuple[int, float, float]]:
+        """How long the client let pass before its requests: exchanges by then, real seconds, seconds of the clock."""
+        with self._lock:
+            return list(self._waits)
+
+    def is_quiet(self) -> bool:
+        """Whether no request is being answered, and none has come that was not read yet."""
+        with self._lock:
+            return not self._answering and not _is_readable(self._listener, *self._connections)
 
     def keep(self, exchange: Exchange) -> None:
         """Take an exchange into the trace that another way than this server has seen."""
@@ -147,7 +160,7 @@ class GateServer:
     def _put_forward(self, stream: socket.socket, moment: float) -> None:
         """Put the time forward, unless the client has a request under way: its own time limit would end that."""
         with self._lock:
-            if self._answering > 1 or select.select([stream, self._listener], [], [], 0)[0]:
+            if self._answering > 1 or _is_readable(stream, self._listener):
                 return
             self._clock.advance(self._forward)
             self._idle = dict.fromkeys(self._idle, self._clock.now())
@@ -232,10 +245,14 @@ class GateServer:
 
     def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
         """Answer one request; whether the connection stays open."""
-        sent, precision = span(*self._clock.sent(port), self._answered)
+        moment, awake = self._clock.sent(port)
+        sent, precision = span(moment, awake, self._answered)
         leapt = self._clock.leapt()
         request = asked.request
         with self._lock:
+            if self._last is not None:
+                real, virtual = self._last
+                self._waits.append((len(self._kept), time.monotonic() - real, moment - virtual))
             if not request.path.startswith(self._prefix) or "/@" in request.path:
                 if len(self.elsewhere) < MAXIMUM_ELSEWHERE:
                     self.elsewhere.append(f"asked for {request.method} {request.path}"[:80])
@@ -253,6 +270,7 @@ class GateServer:
         exchange = Exchange(request, response, sent, received, failure, None, precision, leapt)
         with self._lock:
             self._answered = received
+            self._last = time.monotonic(), received
             self._kept.append(exchange)
         return asked.keeps and failure is None and reply.manner is Manner.WHOLE
 
@@ -290,6 +308,15 @@ def is_gone(stream: socket.socket) -> bool:
         return stream.recv(1, socket.MSG_PEEK) == b""
     except OSError:
         return True
+
+
+def _is_readable(*sockets: socket.socket) -> bool:
+    """Whether something has come to one of these, or has ended there."""
+    poller = select.poll()
+    for descriptor in (each.fileno() for each in sockets):
+        if descriptor >= 0:
+            poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def _sent(exchange: Exchange) -> float:

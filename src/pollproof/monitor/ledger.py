@@ -47,6 +47,10 @@ class Entry:
             return Verdict.VIOLATED
         return Verdict.HELD if self.exercised else Verdict.UNEXERCISED
 
+    def clear(self) -> None:
+        """Forget everything that was said of the clause."""
+        self.exercised, self.violations, self.evidence, self.first = 0, 0, None, None
+
 
 class Ledger:
     """The entries of all clauses that a run judges, in the order of the contract.
@@ -77,7 +81,7 @@ class Ledger:
     def clear(self) -> None:
         """Forget everything that was said of the clauses."""
         for entry in self.entries.values():
-            entry.exercised, entry.violations, entry.evidence, entry.first = 0, 0, None, None
+            entry.clear()
         self.violations = self.exchanges = 0
         self.seen.clear()
 

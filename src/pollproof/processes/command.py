@@ -132,15 +132,16 @@ def run(
     *,
     timeout: float,
     stop: Callable[[], str | None] = lambda: None,
+    started: Callable[[int], None] = lambda _: None,
 ) -> Ended:
     """Run a command to its end, or end it: after `timeout` real seconds, or when `stop` gives a reason.
 
-    Raises `CannotStart`.
+    `started` is called with the number of its process. Raises `CannotStart`.
     """
     folder = tempfile.mkdtemp(prefix=f"{owner()}-")
     mark = os.path.basename(folder)
     own = {**environment, "TMPDIR": folder, MARK: mark, OWNER: owner()}
-    started = time.monotonic()
+    began = time.monotonic()
     try:
         with adopting() as adopted:
             try:
@@ -155,6 +156,7 @@ def run(
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
+            started(process.pid)
             output, errors = Output(), Output()
             streams = (process.stdout, output), (process.stderr, errors)
             readers = [threading.Thread(target=read, args=each, daemon=True) for each in streams]
@@ -163,7 +165,7 @@ def run(
             stopped: str | None = None
             cut = False
             try:
-                stopped = _watch(process, mark, (output, errors), started + timeout, timeout, stop)
+                stopped = _watch(process, mark, (output, errors), began + timeout, timeout, stop)
                 cut = stopped == _over(timeout)
             finally:
                 if stopped is None and process.returncode is not None:
@@ -171,7 +173,7 @@ def run(
                 end_all(process, mark, adopted)
                 _join(readers)
         status = None if stopped is not None else process.returncode
-        return Ended(status, stopped, time.monotonic() - started, output, errors, cut)
+        return Ended(status, stopped, time.monotonic() - began, output, errors, cut)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
