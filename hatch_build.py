@@ -1,6 +1,6 @@
-"""Build hook: the wheel carries the leaping library where there is a compiler, and is pure where there is none.
+"""Build hook: the wheel carries the native clock where there is a compiler, and is pure where there is none.
 
-A pure wheel compiles the library when it is first needed, if there is a compiler then; so does an editable install.
+A pure wheel compiles what it needs when it is first needed, if there is a compiler then; so does an editable install.
 """
 
 from __future__ import annotations
@@ -40,13 +40,18 @@ class LeapingLibrary(BuildHookInterface[Any]):
         if compiling.foreign_system() is not None:
             return
         self._folder = tempfile.TemporaryDirectory(prefix="pollproof-build-")
-        library = Path(self._folder.name) / compiling.LIBRARY
+        library, supervisor = (Path(self._folder.name) / name for name in (compiling.LIBRARY, compiling.SUPERVISOR))
         try:
             compiling.compile_library(library)
         except compiling.CannotCompile as reason:
             self.app.display_warning(f"Without the leaping library, for {reason}; the wheel is pure Python.")
             return
         build_data["force_include"][str(library)] = f"pollproof/virtualtime/{compiling.LIBRARY}"
+        try:
+            compiling.compile_supervisor(supervisor)
+            build_data["force_include"][str(supervisor)] = f"pollproof/virtualtime/{compiling.SUPERVISOR}"
+        except compiling.CannotCompile as reason:
+            self.app.display_warning(f"Without the supervisor, for {reason}.")
         build_data["pure_python"] = False
         # No part of it depends on the version of Python.
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")

@@ -19,7 +19,16 @@ from pathlib import Path
 
 import pytest
 
-from pollproof.virtualtime import CannotLeap, LeapClock, compiling, library, obeys, unavailable
+from pollproof.virtualtime import (
+    CannotLeap,
+    LeapClock,
+    SupervisedClock,
+    compiling,
+    library,
+    obeys,
+    supervision_unavailable,
+    unavailable,
+)
 from tests.leaping.server import ANSWER, Server, serving
 
 CLIENTS = Path(__file__).resolve().parents[1] / "leaping"
@@ -29,8 +38,17 @@ LONGEST = 30
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
 
 
+@pytest.fixture(params=["preload", "supervised"])
+def clock(request: pytest.FixtureRequest) -> Iterator[LeapClock]:
+    """Each kind of clock: what holds for one holds for the other."""
+    if request.param == "supervised" and supervision_unavailable() is not None:
+        pytest.skip(supervision_unavailable() or "")
+    with LeapClock() if request.param == "preload" else SupervisedClock() as clock:
+        yield clock
+
+
 @pytest.fixture
-def clock() -> Iterator[LeapClock]:
+def preload() -> Iterator[LeapClock]:
     with LeapClock() as clock:
         yield clock
 
@@ -48,7 +66,7 @@ def needs(program: str) -> pytest.MarkDecorator:
 def run(clock: LeapClock, *command: str) -> str:
     """What the client printed; all that it says to stderr is a failure."""
     done = subprocess.run(
-        command,
+        clock.command(command),
         env=clock.environment(),
         capture_output=True,
         text=True,
@@ -207,7 +225,9 @@ def test_node_gives_up_in_virtual_time(clock: LeapClock, server: Server) -> None
 @needs("curl")
 def test_curl_waits_between_its_retries(clock: LeapClock, server: Server) -> None:
     command = ["curl", "--silent", "--retry", "2", "--retry-delay", "30", "--max-time", "5", f"{server.url}/late/20"]
-    done = subprocess.run(command, env=clock.environment(), capture_output=True, timeout=LONGEST, check=False)
+    done = subprocess.run(
+        clock.command(command), env=clock.environment(), capture_output=True, timeout=LONGEST, check=False
+    )
     assert done.returncode == 28
     assert len(server.times) == 3
     assert all(34.9 < gap < 36 for gap in server.gaps)
@@ -476,7 +496,9 @@ def test_an_alarm_rings_once_where_real_time_passed(clock: LeapClock) -> None:
         print $rings;
     """
     with clock.held():
-        process = subprocess.Popen(["perl", "-e", program], env=clock.environment(), stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            clock.command(["perl", "-e", program]), env=clock.environment(), stdout=subprocess.PIPE, text=True
+        )
         time.sleep(1.2)
     assert process.communicate(timeout=LONGEST)[0] == "1"
 
@@ -630,7 +652,9 @@ def test_threads_that_hand_over_work_with_timeouts(clock: LeapClock) -> None:
 
 def test_the_limit_ends_the_leaping(server: Server) -> None:
     with LeapClock(limit=100) as clock:
-        process = subprocess.Popen(["bash", "-c", "while true; do sleep 30; done"], env=clock.environment())
+        process = subprocess.Popen(
+            clock.command(["bash", "-c", "while true; do sleep 30; done"]), env=clock.environment()
+        )
         time.sleep(0.7)
         process.kill()
         process.wait()
@@ -643,7 +667,7 @@ def test_the_provider_moves_the_clock(clock: LeapClock) -> None:
     program = "import time; print(time.monotonic(), flush=True); time.sleep(100); print(time.monotonic())"
     with clock.held():
         process = subprocess.Popen(
-            [sys.executable, "-c", program], env=clock.environment(), stdout=subprocess.PIPE, text=True
+            clock.command([sys.executable, "-c", program]), env=clock.environment(), stdout=subprocess.PIPE, text=True
         )
         assert process.stdout is not None
         started = float(process.stdout.readline())
@@ -691,9 +715,9 @@ def test_a_sleep_of_the_provider_can_end_early() -> None:
     assert clock.now() > 0
 
 
-def test_without_its_file_the_library_does_nothing(clock: LeapClock) -> None:
+def test_without_its_file_the_library_does_nothing(preload: LeapClock) -> None:
     program = "import time; started = time.monotonic(); time.sleep(0.2); print(time.monotonic() - started)"
-    environment = clock.environment()
+    environment = preload.environment()
     for path in (None, "/nonexistent/clock", os.devnull, __file__):
         environment.pop("POLLPROOF_LEAP_FILE", None)
         if path is not None:
@@ -710,7 +734,7 @@ def test_without_its_file_the_library_does_nothing(clock: LeapClock) -> None:
         assert 0.2 <= float(done.stdout) < 5
         assert time.monotonic() - started >= 0.2
         assert done.stderr == ""
-    assert clock.leaps.attached == 0
+    assert preload.leaps.attached == 0
 
 
 STATIC = """
@@ -729,7 +753,7 @@ def test_a_static_program_does_not_obey(tmp_path: Path) -> None:
         obeys(["/nonexistent/program"])
 
 
-def test_a_go_program_is_seen_not_to_obey(clock: LeapClock, tmp_path: Path) -> None:
+def test_a_go_program_is_seen_not_to_obey(preload: LeapClock, tmp_path: Path) -> None:
     """Go has its own system calls, even where it loads libc, and the library with it. This is C with the note of Go."""
     note = """
         __attribute__((section(".note.go.buildid"), used, aligned(4)))
@@ -737,26 +761,26 @@ def test_a_go_program_is_seen_not_to_obey(clock: LeapClock, tmp_path: Path) -> N
     """
     program = compiled(tmp_path, note + STATIC)
     assert not obeys([program])
-    run_python(clock, "import subprocess, sys; subprocess.run(sys.argv[1:], timeout=30, check=True)", program)
-    assert clock.leaps.attached == 1
-    assert clock.leaps.hindered > 0
+    run_python(preload, "import subprocess, sys; subprocess.run(sys.argv[1:], timeout=30, check=True)", program)
+    assert preload.leaps.attached == 1
+    assert preload.leaps.hindered > 0
 
 
 @pytest.mark.parametrize("shell", [[], ["bash", "-c", '"$0"; exit $?'], ["perl", "-e", "exec @ARGV"]])
 def test_a_child_that_does_not_obey_makes_its_parent_wait_really(
-    clock: LeapClock, tmp_path: Path, shell: list[str]
+    preload: LeapClock, tmp_path: Path, shell: list[str]
 ) -> None:
     if shell and shutil.which(shell[0]) is None:
         pytest.skip(f"{shell[0]} is not installed")
     program = "import subprocess, sys; subprocess.run(sys.argv[1:], timeout=30, check=True)"
-    started = clock.now()
-    run_python(clock, program, *shell, compiled(tmp_path, STATIC, "-static"))
-    assert 0.3 <= clock.now() - started < 10
-    assert clock.leaps.hindered > 0
+    started = preload.now()
+    run_python(preload, program, *shell, compiled(tmp_path, STATIC, "-static"))
+    assert 0.3 <= preload.now() - started < 10
+    assert preload.leaps.hindered > 0
 
 
-def test_the_environment_keeps_what_was_there(clock: LeapClock) -> None:
-    environment = clock.environment({"LD_PRELOAD": "/lib/other.so", "HOME": "/home"})
+def test_the_environment_keeps_what_was_there(preload: LeapClock) -> None:
+    environment = preload.environment({"LD_PRELOAD": "/lib/other.so", "HOME": "/home"})
     own, other = environment["LD_PRELOAD"].split(":")
     assert own.endswith(".so")
     assert other == "/lib/other.so"
@@ -770,7 +794,7 @@ def test_the_environment_keeps_what_was_there(clock: LeapClock) -> None:
 def test_a_closed_clock_leaves_nothing_behind() -> None:
     with LeapClock() as clock:
         shared = Path(clock.environment()["POLLPROOF_LEAP_FILE"])
-        subprocess.run(["sleep", "5"], env=clock.environment(), timeout=LONGEST, check=True)
+        subprocess.run(clock.command(["sleep", "5"]), env=clock.environment(), timeout=LONGEST, check=True)
     assert not shared.parent.exists()
     assert clock.leaps.count == 1
     with pytest.raises(RuntimeError, match="not open"):
@@ -786,7 +810,9 @@ def test_a_closed_clock_leaves_nothing_behind() -> None:
 def test_a_client_that_outlives_its_clock_goes_on(server: Server) -> None:
     with LeapClock() as clock, clock.held():
         program = "import time; print(1, flush=True); time.sleep(0.5)"
-        process = subprocess.Popen([sys.executable, "-c", program], env=clock.environment(), stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            clock.command([sys.executable, "-c", program]), env=clock.environment(), stdout=subprocess.PIPE
+        )
         assert process.stdout is not None
         process.stdout.readline()
     assert process.wait(LONGEST) == 0
@@ -800,7 +826,7 @@ def test_a_path_that_the_loader_cannot_be_told_is_copied(tmp_path: Path, monkeyp
     shutil.copyfile(path, awkward / "lib.so")
     monkeypatch.setattr("pollproof.virtualtime.clock.library", lambda: (awkward / "lib.so", functions))
     with LeapClock() as clock:
-        subprocess.run(["sleep", "5"], env=clock.environment(), timeout=LONGEST, check=True)
+        subprocess.run(clock.command(["sleep", "5"]), env=clock.environment(), timeout=LONGEST, check=True)
         assert clock.leaps.count == 1
 
 
@@ -866,13 +892,13 @@ def test_a_compiler_that_fails_is_quoted(unfound: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_stopped_processes_do_not_hold_up_the_others(clock: LeapClock) -> None:
-    stopped = subprocess.Popen(["sleep", "50"], env=clock.environment())
+    stopped = subprocess.Popen(clock.command(["sleep", "50"]), env=clock.environment())
     with clock.held():
         time.sleep(0.2)
         stopped.send_signal(signal.SIGSTOP)
         time.sleep(0.1)
     try:
-        subprocess.run(["sleep", "100"], env=clock.environment(), timeout=LONGEST, check=True)
+        subprocess.run(clock.command(["sleep", "100"]), env=clock.environment(), timeout=LONGEST, check=True)
     finally:
         stopped.kill()
         stopped.wait()

@@ -36,7 +36,16 @@ past the end of a certificate expires it. The times of files are the machine's.
 
 from __future__ import annotations
 
-from pollproof.virtualtime.clock import Hold, LeapClock, Leaps, obeys
-from pollproof.virtualtime.library import CannotLeap, unavailable
+from pollproof.virtualtime.clock import Hold, LeapClock, Leaps, SupervisedClock, obeys
+from pollproof.virtualtime.library import CannotLeap, supervision_unavailable, unavailable
 
-__all__ = ["CannotLeap", "Hold", "LeapClock", "Leaps", "obeys", "unavailable"]
+__all__ = [
+    "CannotLeap",
+    "Hold",
+    "LeapClock",
+    "Leaps",
+    "SupervisedClock",
+    "obeys",
+    "supervision_unavailable",
+    "unavailable",
+]

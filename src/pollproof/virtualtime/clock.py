@@ -18,7 +18,7 @@ from types import TracebackType
 from pollproof.clock import checked
 from pollproof.processes.watchdog_client import owner
 from pollproof.virtualtime.compiling import LIBRARY
-from pollproof.virtualtime.library import CannotLeap, can_be_preloaded, library
+from pollproof.virtualtime.library import CannotLeap, can_be_preloaded, library, supervisor
 
 SECOND = 1_000_000_000
 """Nanoseconds of a second."""
@@ -42,14 +42,16 @@ def nanoseconds(seconds: float) -> int:
 class Leaps:
     """What a clock has seen of its client so far.
 
-    `attached` processes have loaded the library; the clock has leapt `count` times, over `seconds` in all; and
-    `hindered` times it could not, because a child of the client's processes had not loaded the library.
+    `attached` programs share the clock; it has leapt `count` times, over `seconds` in all; and
+    `hindered` times it could not, because a child of the client's processes had not loaded the library. `unfollowed`
+    times a thread was found waiting, with a time-out, by a call that the clock does not follow: it took real time.
     """
 
     attached: int
     count: int
     seconds: float
     hindered: int
+    unfollowed: int = 0
 
     @property
     def obeyed(self) -> bool:
@@ -109,6 +111,10 @@ class LeapClock:
         if self._shared is None:
             raise RuntimeError("the clock is not open: use it in a with statement")
         return self._shared
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """What is to be started for a client under this clock."""
+        return list(words)
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """The environment of a client under this clock: `base`, or this process's own, and what the library needs."""
@@ -207,7 +213,30 @@ class LeapClock:
             count=functions.pollproof_leap_leaps(file),
             seconds=functions.pollproof_leap_leapt(file) / SECOND,
             hindered=functions.pollproof_leap_strangers(file),
+            unfollowed=functions.pollproof_leap_unfollowed(file),
         )
+
+
+class SupervisedClock(LeapClock):
+    """A clock for clients of every kind, static ones and Go too, which are started under the supervisor.
+
+    The supervisor answers the calls by which a program reads clocks and waits (seccomp user notification), and leaps
+    where the preload library would. Clients are started by `command(words)`.
+
+    Raises CannotLeap where `supervision_unavailable()` gives a reason.
+    """
+
+    def __init__(self, limit: float = math.inf) -> None:
+        super().__init__(limit)
+        self._supervisor = supervisor()
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """The supervisor, and the command that it starts and ends as."""
+        return [str(self._supervisor), "--clock", str(self.file), "--", *words]
+
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """`base`, or this process's own environment: a supervised client needs nothing in it."""
+        return dict(os.environ if base is None else base)
 
 
 class Hold:
@@ -231,15 +260,15 @@ def _new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{owner()}-clock-", dir=memory if is_there else None))
 
 
-def obeys(command: Sequence[str], timeout: float = 10.0) -> bool:
+def obeys(command: Sequence[str], timeout: float = 10.0, kind: type[LeapClock] = LeapClock) -> bool:
     """Whether a small program that only waits (`sleep 3`) has its waits leapt over: a real run, not a guess.
 
     A program that is still running after `timeout` real seconds is killed, and does not obey. Raises OSError when it
     cannot be started, CannotLeap where leaping is not possible at all.
     """
-    with LeapClock() as clock:
+    with kind() as clock:
         process = subprocess.Popen(
-            command,
+            clock.command(command),
             env=clock.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,4 +1,7 @@
-"""Compiles the leaping library. Imports nothing of the project: the build of the package runs it too."""
+"""Compiles the native parts: the preload library and the supervisor.
+
+Imports nothing of the project: the build of the package runs it too.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from pollproof.errors import RunError
 
 LIBRARY = "libpollproof_leap.so"
-"""The file name of the compiled library."""
+"""The file name of the compiled preload library."""
+
+SUPERVISOR = "pollproof-supervisor"
+"""The file name of the compiled supervisor."""
 
 SOURCES = Path(__file__).resolve().parent / "native"
 """The folder of the C sources."""
@@ -34,6 +41,8 @@ OPTIONS = (
     "-Wextra",
     "-Wno-nonnull-compare",
 )
+
+SUPERVISOR_OPTIONS = ("-O2", "-std=gnu11", "-U_FORTIFY_SOURCE", "-Wall", "-Wextra")
 
 SECONDS_TO_COMPILE = 120.0
 
@@ -67,29 +76,38 @@ def foreign_system() -> str | None:
 
 
 def digest_of_sources() -> str:
-    """A short text that changes whenever the library would."""
-    digest = hashlib.sha256(" ".join((*OPTIONS, os.uname().machine)).encode())
-    for path in sorted(SOURCES.glob("*.[ch]")):
+    """A short text that changes whenever the library or the supervisor would."""
+    digest = hashlib.sha256(" ".join((*OPTIONS, *SUPERVISOR_OPTIONS, os.uname().machine)).encode())
+    for path in sorted(SOURCES.rglob("*.[ch]")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
 def compile_library(target: Path) -> None:
-    """Compile into `target`, which appears whole or not at all; raises CannotCompile."""
+    """Compile the preload library into `target`, which appears whole or not at all; raises CannotCompile."""
+    _compile(target, OPTIONS, SOURCES, ("-ldl", "-pthread"))
+
+
+def compile_supervisor(target: Path) -> None:
+    """Compile the supervisor into `target`, which appears whole or not at all; raises CannotCompile."""
+    _compile(target, SUPERVISOR_OPTIONS, SOURCES / "supervisor", ())
+
+
+def _compile(target: Path, options: Sequence[str], folder: Path, libraries: Sequence[str]) -> None:
     found = compiler()
     if found is None:
         raise CannotCompile("there is no C compiler")
-    sources = sorted(str(path) for path in SOURCES.glob("*.c"))
+    sources = sorted(str(path) for path in folder.glob("*.c"))
     handle, unfinished = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
     try:
-        command = [found, *OPTIONS, "-o", unfinished, *sources, "-ldl", "-pthread"]
+        command = [found, *options, "-o", unfinished, *sources, *libraries]
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=SECONDS_TO_COMPILE, check=False
         )
         if done.returncode != 0:
             first = next((line for line in done.stderr.splitlines() if "error" in line), "no message")
-            raise CannotCompile(f"the C compiler refused the library: {first.strip()}")
+            raise CannotCompile(f"the C compiler refused {target.name}: {first.strip()}")
         os.chmod(unfinished, 0o755)
         os.replace(unfinished, target)
     except (OSError, subprocess.SubprocessError) as error:

@@ -1,25 +1,35 @@
-"""Finds the leaping library, or compiles it, and speaks to it."""
+"""Finds the native parts, or compiles them: the preload library with the functions of the clock, the supervisor."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import stat
+import subprocess
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from pollproof.errors import RunError
 from pollproof.virtualtime.compiling import (
     LIBRARY,
+    SUPERVISOR,
     CannotCompile,
     compile_library,
+    compile_supervisor,
     digest_of_sources,
     foreign_system,
 )
 
 BUILT = Path(__file__).resolve().parent / LIBRARY
 """Where a wheel that was built with a compiler carries the library."""
+
+BUILT_SUPERVISOR = Path(__file__).resolve().parent / SUPERVISOR
+"""Where it carries the supervisor."""
+
+SECONDS_TO_TRY = 20.0
+"""Real seconds that the trial of the supervisor may take."""
 
 
 class CannotLeap(RunError):
@@ -47,7 +57,7 @@ def library() -> tuple[Path, ctypes.CDLL]:
     if BUILT.exists() and (functions := _load(BUILT)) is not None:
         return BUILT, functions
     try:
-        path = _compiled()
+        path = _compiled(LIBRARY, compile_library)
     except CannotCompile as error:
         raise CannotLeap(f"The clock cannot leap: the installed package has no library for it, and {error}.") from None
     functions = _load(path)
@@ -56,17 +66,60 @@ def library() -> tuple[Path, ctypes.CDLL]:
     return path, functions
 
 
-def _compiled() -> Path:
-    """The library in the user's cache, compiled there unless it is there already."""
+@cache
+def supervisor() -> Path:
+    """The supervisor, which has shown on this machine that it works; raises CannotLeap with the right it lacks."""
+    library()
+    path = BUILT_SUPERVISOR
+    if not path.exists() or (reason := _refusal(path)) is not None:
+        try:
+            path = _compiled(SUPERVISOR, compile_supervisor)
+        except CannotCompile as error:
+            raise CannotLeap(
+                f"The clock cannot supervise: the installed package has no supervisor, and {error}."
+            ) from None
+        reason = _refusal(path)
+    if reason is not None:
+        raise CannotLeap(reason)
+    return path
+
+
+@cache
+def supervision_unavailable() -> str | None:
+    """One sentence why no program can be supervised on this machine, or None where it can."""
+    try:
+        supervisor()
+    except CannotLeap as reason:
+        return str(reason)
+    return None
+
+
+def _refusal(path: Path) -> str | None:
+    """What stands against the supervisor, found out by a run of it."""
+    command = [str(path), "--", "/bin/sh", "-c", "exit 0"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=SECONDS_TO_TRY, check=False
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"The clock cannot supervise: {error}."
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().removeprefix("pollproof: ") or f"the supervisor ended with status {done.returncode}"
+    return f"The clock cannot supervise: {said}."
+
+
+def _compiled(name: str, compile_into: Callable[[Path], None]) -> Path:
+    """A native part in the user's cache, compiled there unless it is there already."""
     folder = _private_folder()
-    path = folder / f"{digest_of_sources()}-{LIBRARY}"
+    path = folder / f"{digest_of_sources()}-{name}"
     if not path.exists():
-        compile_library(path)
+        compile_into(path)
     return path
 
 
 def _private_folder() -> Path:
-    """A folder that nobody else can write to: what lies in it is loaded into every client."""
+    """A folder that nobody else can write to: what lies in it is loaded into, or run before, every client."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(base) / "pollproof"
     try:
@@ -118,6 +171,7 @@ def _declare(functions: ctypes.CDLL) -> None:
         "landed": (number, [file]),
         "sent": (number, [file, ctypes.c_uint32]),
         "strangers": (number, [file]),
+        "unfollowed": (number, [file]),
         "appoint": (appointment, [file, number, ctypes.c_uint32]),
         "await": (ctypes.c_int, [file, appointment, number]),
         "dismiss": (None, [file, appointment]),

@@ -37,6 +37,7 @@ INTERFACE void pollproof_leap_advance(struct shared *shared, int64_t nanoseconds
 }
 
 INTERFACE void pollproof_leap_hold(struct shared *shared, int64_t change) {
+    if (change > 0) atomic_fetch_add(&shared->held, 1);
     atomic_fetch_add(&shared->holds, change);
 }
 
@@ -65,6 +66,10 @@ INTERFACE int64_t pollproof_leap_sent(struct shared *shared, uint32_t port) {
 
 INTERFACE int64_t pollproof_leap_strangers(struct shared *shared) {
     return atomic_load(&shared->strangers);
+}
+
+INTERFACE int64_t pollproof_leap_unfollowed(struct shared *shared) {
+    return atomic_load(&shared->unfollowed);
 }
 
 /* A provider that waits takes its turn among the client's threads. It is not hurried: its thread may wait for the

@@ -64,7 +64,9 @@ struct shared {
     _Atomic int64_t landed;   /* where the last leap led to, by the virtual clock */
     _Atomic int64_t attached; /* processes that have ever loaded the library */
     _Atomic int64_t holds;    /* reasons of the judging process not to leap now */
+    _Atomic int64_t held;     /* how often it has had such a reason */
     _Atomic int64_t strangers; /* how often a child process without the library kept the clock from leaping */
+    _Atomic int64_t unfollowed; /* how often a thread was found waiting in real time by a call that is not followed */
     _Atomic uint32_t processes_used; /* entries at or beyond these have never been in use */
     _Atomic uint32_t waiters_used;
     _Atomic uint32_t flights_used;
