@@ -5,16 +5,22 @@ the walks and scenarios that it needs. `docs/clause-kinds.md` is made from it.
 """
 
 from pollproof.clauses import (
+    answers,
     batch,
     callbacks,
+    cancelling,
     client,
     client_results,
+    course,
+    creations,
     fields,
+    keeping,
     lifecycle,
     limits,
     refusals,
     results,
     shape,
+    signing,
 )
 from pollproof.clauses.kinds import HELD, KINDS, Deadline, Finding, Kind, Violation
 
@@ -25,14 +31,20 @@ __all__ = [
     "Finding",
     "Kind",
     "Violation",
+    "answers",
     "batch",
     "callbacks",
+    "cancelling",
     "client",
     "client_results",
+    "course",
+    "creations",
     "fields",
+    "keeping",
     "lifecycle",
     "limits",
     "refusals",
     "results",
     "shape",
+    "signing",
 ]

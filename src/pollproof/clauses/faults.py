@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pollproof.clock import Clock
-from pollproof.contract.model import Break, Contract, Operation, Phase, TaskKind
+from pollproof.contract.model import Break, Contract, Operation, Phase, Signature, TaskKind
 from pollproof.contract.places import View
 from pollproof.trace.client_outcome import Outcome
 from pollproof.trace.events import Event
@@ -162,6 +162,34 @@ class Provider:
 
     def due_callbacks(self) -> list[tuple[str, bytes]]:
         """The callbacks that are due now and were not handed out before: address and body of each."""
+        raise NotImplementedError
+
+    def kept_for(self, documented: float) -> float:
+        """Seconds that results are kept where that many are documented."""
+        raise NotImplementedError
+
+    def replays(self, key: Any, body: Any) -> Task | None:
+        """The task that a creation with this idempotency key repeats."""
+        raise NotImplementedError
+
+    def conflicts(self, known: Any, body: Any) -> bool:
+        """Whether an idempotency key comes with another request than the first time."""
+        raise NotImplementedError
+
+    def key_lifetime(self) -> float:
+        """Seconds that an idempotency key is kept."""
+        raise NotImplementedError
+
+    def cancel(self, operation: Operation, identifier: Any) -> Response:
+        """Answer a cancelling."""
+        raise NotImplementedError
+
+    def counts(self) -> bool:
+        """Whether requests are counted, so that one too many is refused."""
+        raise NotImplementedError
+
+    def secret(self, signature: Signature) -> str:
+        """The secret that callbacks are signed with."""
         raise NotImplementedError
 
     def handle(self, request: Request) -> Response:

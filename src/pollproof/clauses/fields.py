@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Violation, from_limits, mutates
 from pollproof.contract.conditions import same
-from pollproof.contract.model import Break, Clause, Contract, Limits, Role
+from pollproof.contract.model import Break, Clause, Contract, Limits, Phase, Role
 from pollproof.contract.places import MISSING, Place, walk
 from pollproof.tasks.state import TaskState, may_be_over
 from pollproof.trace.bodies import MAXIMUM_DIGITS, Unreadable, read_json
@@ -34,29 +34,42 @@ def timestamps(history: TaskState, event: Event, parameters: Nothing) -> Finding
     if event.operation.role is Role.BATCH:
         return _entries(event)
     marks, before = event.marks, history.marks
-    created, updated = marks.get("created_at"), marks.get("updated_at")
-    if not isinstance(created, str) or not isinstance(updated, str) or len(created) != len(updated):
+    created: Any = marks.get("created_at")
+    updated: Any = marks.get("updated_at")
+    if not _comparable(created, updated):
         return None  # absent, or of another form, which is the shape's affair
     since = () if history.last_number is None else (history.last_number,)
     if updated < created:
         return Violation("a time of change not before the creation", f"created {created}, changed {updated}")
-    if isinstance(before.get("created_at"), str) and before["created_at"] != created:
+    if before.get("created_at") is not None and before["created_at"] != created:
         return Violation(
             f"the time of creation {before['created_at']} as before", f"the time of creation {created}", since
         )
-    if isinstance(before.get("updated_at"), str) and len(before["updated_at"]) == len(updated):
+    if _comparable(before.get("updated_at"), updated):
         if updated < before["updated_at"]:
             expected = f"a time of change not before {before['updated_at']}"
             return Violation(expected, f"the time of change {updated}", since)
     return HELD
 
 
+def _comparable(one: Any, other: Any) -> bool:
+    """Whether two times have one form in which the later is the greater: texts of one length, or numbers."""
+    if isinstance(one, str) and isinstance(other, str):
+        return len(one) == len(other)
+    return _is_time(one) and _is_time(other)
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _entries(event: Event) -> Finding:
     """The times in the entries of a batch, which are all new."""
     for number, member in enumerate(event.members):
         entry = member.entry if isinstance(member.entry, dict) else {}
-        created, updated = entry.get("created_at"), entry.get("updated_at")
-        if isinstance(created, str) and isinstance(updated, str) and len(created) == len(updated):
+        created: Any = entry.get("created_at")
+        updated: Any = entry.get("updated_at")
+        if _comparable(created, updated):
             if updated < created:
                 expected = f"a time of change not before the creation in entry {number}"
                 return Violation(expected, f"created {created}, changed {updated}")
@@ -64,25 +77,33 @@ def _entries(event: Event) -> Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class WithinLifetime:
-    """The limits of the contract, within which a task is known."""
+class Scale:
+    """The limits of the contract, within which a task is known; `most`: the progress of a task that has succeeded."""
 
     limits: Limits = from_limits("*")
+    most: Annotated[float | None, "The progress of a task that has succeeded, such as 1 or 100."] = None
 
 
 @Kind(
     "progress",
     subjects=PROVIDER,
-    parameters=WithinLifetime,
+    parameters=Scale,
     walks=("one-after-another",),
     hint="Compute the progress from the task alone, and never store a smaller value over a larger one.",
 )
-def progress(history: TaskState, event: Event, parameters: WithinLifetime) -> Finding:
-    """The progress of a task never falls."""
+def progress(history: TaskState, event: Event, parameters: Scale) -> Finding:
+    """The progress of a task never falls, and keeps its documented scale."""
     if may_be_over(history, event, parameters.limits):
         return None
     now, before = _number(event.marks.get("progress")), _number(history.marks.get("progress"))
-    if event.answer is not Answer.STATE or now is None or before is None:
+    if event.answer is not Answer.STATE or now is None:
+        return None
+    most = parameters.most
+    if most is not None and not 0 <= now <= most:
+        return Violation(f"a progress from 0 to {most:g}", f"a progress of {now:g}")
+    if most is not None and event.phase is Phase.SUCCEEDED and now != most:
+        return Violation(f"a progress of {most:g} when the task has succeeded", f"a progress of {now:g}")
+    if before is None:
         return None
     if now >= before:
         return HELD
@@ -239,4 +260,4 @@ def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @mutates("retry-after")
 def _retry_after(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("no Retry-After", WithoutRetryAfter)
+    yield Fault("no Retry-After", WithoutRetryAfter, companions=("answer",))

@@ -7,7 +7,7 @@ enforces. It returns None when the event could not have broken the rule, `HELD` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -100,6 +100,9 @@ CLIENT = (Subject.CLIENT,)
 EITHER = (Subject.PROVIDER, Subject.CLIENT)
 
 
+_NO_TABLES: Mapping[str, Any] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """The parameters of a kind that has none."""
@@ -176,16 +179,28 @@ def from_limits(name: str) -> Any:
     return field(metadata={"limits": name})
 
 
+def from_contract(table: str) -> Any:
+    """A parameter that is a whole table of the contract: `schemas`, `errors` or `operations`."""
+    return field(metadata={"contract": table})
+
+
 class ParameterError(InputError):
     """A parameter of a clause that is missing; the message says which and where it is expected."""
 
 
-def bind(kind_: Kind, values: dict[str, Any], limits: Limits) -> Any:
-    """The parameters of a clause from its own values and the contract's limits; raises `ParameterError`."""
+def bind(kind_: Kind, values: dict[str, Any], limits: Limits, tables: Mapping[str, Any] = _NO_TABLES) -> Any:
+    """The parameters of a clause from its own values and the contract's limits; raises `ParameterError`.
+
+    `tables` are the tables of the contract that a parameter may be, by name.
+    """
     bound: dict[str, Any] = {}
     for parameter in fields(kind_.parameters):
+        if not parameter.init:
+            continue
         source = parameter.metadata.get("limits")
-        if source == "*":
+        if "contract" in parameter.metadata:
+            bound[parameter.name] = tables[parameter.metadata["contract"]]
+        elif source == "*":
             bound[parameter.name] = limits
         elif parameter.name in values:
             bound[parameter.name] = values[parameter.name]
@@ -200,4 +215,6 @@ def bind(kind_: Kind, values: dict[str, Any], limits: Limits) -> Any:
 
 def parameter_names(kind_: Kind) -> tuple[str, ...]:
     """The names that a clause of this kind may set itself."""
-    return tuple(parameter.name for parameter in fields(kind_.parameters) if parameter.metadata.get("limits") != "*")
+    named = (each for each in fields(kind_.parameters) if each.init and "contract" not in each.metadata)
+    own = (each for each in named if each.metadata.get("limits") != "*")
+    return tuple(parameter.name for parameter in own)

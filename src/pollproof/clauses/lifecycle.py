@@ -20,7 +20,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.tasks.state import Account, TaskState, final_of, may_be_over, says_gone, surely_within_limits
+from pollproof.tasks.state import Account, TaskState, final_of, may_be_over, replays, says_gone, surely_within_limits
 from pollproof.trace.events import TOLD, Answer, Event
 from pollproof.trace.exchange import Response
 
@@ -172,6 +172,8 @@ def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
     if event.answer is not Answer.STATE or event.task is None:
         return None
     before = account.tasks.get(event.task)
+    if before is not None and replays(before, event):
+        return None
     if before is None or before.created is None:
         if account.has_forgotten(event.task):
             return Violation("an id that no earlier task has", f"the id {event.raw_task!r}, which was given long ago")
@@ -257,14 +259,14 @@ class LostWithoutError(Provider):
 
 @mutates("status-order")
 def _status_order(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("waiting again after running", RunsBackwards)
+    yield Fault("waiting again after running", RunsBackwards, companions=("status-path",))
 
 
 @mutates("terminal")
 def _terminal(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("running again after the end", ForgetsTheEnd)
+    yield Fault("running again after the end", ForgetsTheEnd, companions=("status-path",))
     yield Fault("succeeded after it had failed", FailsAndSucceeds)
     if contract.limits.polls is not None and contract.limits.beyond_polls == "lost":
-        yield Fault("running again once it is lost", LostWithoutError)
+        yield Fault("running again once it is lost", LostWithoutError, companions=("status-path", "finishes"))
     if _failures(contract):
         yield Fault("another failure at every poll", ChangesFailures)

@@ -185,6 +185,8 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
     limits = parameters.limits
     if not surely_inside(history, event, limits):
         return None
+    if event.operation.role is Role.FETCH and limits.result_lifetime is not None:
+        return None  # results have a time of their own
     if limits.polls is not None and history.polls_most >= limits.polls:
         return None
     if says_gone(history, event):
@@ -294,7 +296,7 @@ def _margin(contract: Contract) -> float:
 @mutates("lifetime-served")
 def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
     seconds = clause.parameters.seconds - contract.limits.lifetime_slack - _margin(contract)
-    if contract.operation_of(Role.FETCH) is not None:
+    if contract.operation_of(Role.FETCH) is not None and contract.limits.result_lifetime is None:
         yield Fault(f"results are lost after {seconds:g} s", ShortLivedResults)
     else:
         yield Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds))

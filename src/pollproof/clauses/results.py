@@ -21,7 +21,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase, Role
-from pollproof.tasks.state import Account, TaskState, says_gone, surely_within_limits
+from pollproof.tasks.state import CANCEL_SENT, Account, TaskState, says_gone, surely_inside, surely_within_limits
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Response
 
@@ -56,8 +56,13 @@ def result_available(history: TaskState, event: Event, parameters: Kept) -> Find
         return None
     if event.phase is Phase.SUCCEEDED:
         return HELD
-    if not surely_within_limits(history, event, parameters.limits) or not says_gone(history, event):
+    limits = parameters.limits
+    if not surely_within_limits(history, event, limits) or not says_gone(history, event):
         return None
+    if limits.result_lifetime is not None and not surely_inside(history, event, limits.of_result()):
+        return None
+    if history.marks.get(CANCEL_SENT) is not None:
+        return None  # cancelling a task that has ended may remove its result
     if attribute(history, event, parameters.limits) is not Attribution.NEITHER:
         return None
     response = event.exchange.response

@@ -42,7 +42,9 @@ class ShapeRule:
     """
 
     operation: Annotated[str, "The operation whose bodies are judged."]
-    part: Annotated[str, "The body that is judged.", Form(choices=("request", "response"))]
+    part: Annotated[
+        str, "The body that is judged; the response when left out.", Form(choices=("request", "response"))
+    ] = "response"
     rule: Annotated[str, "The x-rule of the schema that is judged.", Form(pattern=NAME)] = ""
     when: Annotated[
         str,

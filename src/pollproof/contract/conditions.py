@@ -1,18 +1,24 @@
 """Conditions: a test of the value at one place, written in a contract as a small table.
 
 `{ at = "response#/errorId", above = 0 }`, `{ at = "response.http", in = [404, 410] }`,
-`{ at = "response#/error", present = true }`, `{ at = "response#/status", prefix = "FINISHED_ERR" }`.
+`{ at = "response#/error", present = true }`, `{ at = "response#/status", prefix = "FINISHED_ERR" }`,
+`{ at = "response#/id", matches = "^[0-9a-f]{8}$" }`, `{ at = "response#/name", same_as = "creation#/name" }`,
+`{ at = "response#/total", counts = "response#/items" }`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pollproof.contract.places import MISSING, Place, View, compile_place
 
-COMPARISONS = ("equals", "in", "above", "below", "prefix", "present")
+COMPARISONS = ("equals", "in", "above", "below", "prefix", "present", "matches", "same_as", "counts")
+
+OF_PLACES = ("same_as", "counts")
+"""Comparisons whose operand is another place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,19 @@ class Condition:
     at: Place
     comparison: str
     operand: Any
+
+    def __str__(self) -> str:
+        shown = self.operand.text if isinstance(self.operand, Place) else repr(self.operand)
+        match self.comparison, self.operand:
+            case "present", True:
+                return f"a value at {self.at.text}"
+            case "present", False:
+                return f"no value at {self.at.text}"
+            case "in", _:
+                return f"{self.at.text} one of {', '.join(map(repr, self.operand))}"
+        words = {"equals": "equal to", "prefix": "beginning with", "matches": "of the form", "same_as": "equal to"}
+        words |= {"counts": "the number of entries of"}
+        return f"{self.at.text} {words.get(self.comparison, self.comparison)} {shown}"
 
 
 def same(left: Any, right: Any) -> bool:
@@ -69,6 +88,25 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
         case "present":
             wanted = bool(operand)
             return lambda view: (read(view) is not MISSING and read(view) is not None) is wanted
+        case "matches":
+            search = re.compile(operand).search
+
+            def matches(view: View) -> bool:
+                value = read(view)
+                return isinstance(value, str) and search(value) is not None
+
+            return matches
+        case "same_as":
+            other = compile_place(operand)
+            return lambda view: same(read(view), other(view))
+        case "counts":
+            entries = compile_place(operand)
+
+            def counts(view: View) -> bool:
+                listed = entries(view)
+                return isinstance(listed, list) and same(read(view), len(listed))
+
+            return counts
     raise ValueError(f"unknown comparison {condition.comparison!r}")  # the loader admits only COMPARISONS
 
 

@@ -52,6 +52,9 @@ class Flattened:
     entries: tuple[tuple[str, str], ...]
 
 
+ONE_OR_MORE = "one or more"
+"""Marks a tuple that may be written as its only item."""
+
 PAIRS = "a table as pairs"
 """Marks a tuple of pairs that is written as a table."""
 
@@ -66,4 +69,4 @@ def text_of(annotations: Iterable[Any]) -> str:
     return next((each for each in annotations if isinstance(each, str) and each not in MARKERS), "")
 
 
-MARKERS = frozenset({KEY, SHORT, NEEDED, HIDDEN, PAIRS})
+MARKERS = frozenset({KEY, SHORT, NEEDED, HIDDEN, PAIRS, ONE_OR_MORE})

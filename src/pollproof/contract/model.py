@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
@@ -14,7 +14,16 @@ from pollproof.contract.places import Place
 NEAR_MISS = "near-miss"
 """The probe of a task id that is nearly one that was given: an unknown task, whatever code it is refused with."""
 
-PROBES = ("unknown-task", NEAR_MISS, "ill-formed-task", "wrong-credential", "missing-field", "malformed")
+PROBES = (
+    "unknown-task",
+    NEAR_MISS,
+    "ill-formed-task",
+    "wrong-credential",
+    "missing-field",
+    "malformed",
+    "reused-key",
+    "too-many",
+)
 """The ways in which requests to any API can be wrong on purpose."""
 
 REFUSED_KEY = "refused-key"
@@ -164,6 +173,7 @@ class ErrorCode:
     text: Annotated[str, "The code in words."]
     operations: Annotated[tuple[str, ...], "The operations that answer it; all when left out."] = ()
     seconds: Annotated[float | None, "Seconds that a block lasts or that a retry should wait."] = None
+    http: Annotated[int | None, "The HTTP status that it comes with.", Form(least=100, most=599)] = None
     citations: Annotated[tuple[Citation, ...], "Where the documents say it.", Form(key="source", least=1)] = ()
 
 
@@ -200,6 +210,12 @@ ANSWER_TEXTS = {
     "lost": "For a task that is not there, or no longer.",
     "refused": "To an invalid request.",
     "unauthorized": "To a request with a wrong key; `refused` when left out.",
+    "ended": "To the cancelling of a task that has ended.",
+    "cancelled-again": "To the cancelling of a task that is cancelled; `ended` when left out.",
+    "unknown": "For a task that was never created; `lost` or `refused` when left out.",
+    "replayed": "To a creation that is repeated with its idempotency key; `created` when left out.",
+    "removed": "To the fetch of a result that is not kept any more; `lost` when left out.",
+    "busy": "To one request too many; `refused` when left out.",
     "entry": "One task among `$entries` of a batch.",
     "nothing": "To a fetch of a result that is not there yet.",
     "callback": "The body of a callback.",
@@ -209,7 +225,7 @@ ANSWER_TEXTS = {
 ANSWERS = tuple(ANSWER_TEXTS)
 """The answers of an operation that the reference provider can give."""
 
-MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after")
+MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after", "idempotency_key")
 """The further places of an operation that clauses look at."""
 
 
@@ -223,7 +239,11 @@ class Operation:
     name: Annotated[str, KEY]
     role: Annotated[Role, "What the operation does to a task.", Form(without=("outcome",))]
     method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], "The HTTP method."]
-    path: Annotated[str, "Below the base URL; {name} is a variable.", Form(pattern="^/|^$")]
+    path: Annotated[
+        str,
+        "Below the base URL, with a fixed query if any; {name} is a variable, {+name} may have slashes.",
+        Form(pattern="^/|^$"),
+    ]
     task_id: Annotated[Place | None, "Where the task id stands: the one given, or the one requested."]
     answers: Annotated[
         Mapping[str, Answer],
@@ -244,6 +264,12 @@ class Operation:
     marks: Annotated[Mapping[str, Place], Flattened(tuple((name, f"Where {name} stands.") for name in MARKS))] = field(
         default_factory=dict
     )
+    address: Annotated[Place | None, "Of a callback: where a creation has its address; else /callback_url."] = None
+    signature: Annotated[Signature | None, "Of a callback: how it is signed."] = None
+    headers: Annotated[Mapping[str, str], "Headers of every request, such as Prefer; {words} are filled in."] = field(
+        default_factory=dict
+    )
+    when: Annotated[tuple[Condition, ...], "Tells its requests from others on the same path: all of these."] = ()
     element: Annotated[str, "The element in the body that names the operation, where several share a path (SOAP)."] = ""
     action: Annotated[str, "The SOAPAction header."] = ""
     alternatives: Annotated[tuple[Mapping[str, Any], ...], "Other bodies of a request, as good as `request`."] = ()
@@ -281,8 +307,45 @@ class Limits:
     lifetime_from: Annotated[Literal["creation", "completion"], "What the lifetime is counted from."] = "creation"
     wait: Annotated[float | None, "Seconds a client waits between polls."] = None
     solving: Annotated[float | None, "Seconds after which an unfinished task fails."] = None
+    result_lifetime: Annotated[float | None, "Seconds that a result is kept, where its task lives longer."] = None
+    result_from: Annotated[Literal["creation", "completion"], "What that is counted from."] = "completion"
+    result_slack: Annotated[float, "Seconds before and after its end that stay open."] = 0.0
+    key_lifetime: Annotated[float | None, "Seconds that an idempotency key is kept."] = None
     batch_size: Annotated[int | None, "Entries of one batch.", Form(least=1)] = None
     batch_wait: Annotated[float | None, "Seconds a client waits between batches."] = None
+
+    def of_result(self) -> Limits:
+        """The limits with the lifetime of a result in place of that of its task."""
+        if self.result_lifetime is None:
+            return self
+        return replace(
+            self,
+            lifetime=self.result_lifetime,
+            lifetime_from=self.result_from,
+            lifetime_slack=self.result_slack + self.clock_skew,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many requests are accepted in a time; more are refused for a while."""
+
+    of: Annotated[
+        Literal["all", "create", "poll", "task"],
+        "All requests, creations, polls, or polls of one task.",
+    ]
+    requests: Annotated[int, "How many are accepted.", Form(least=1)]
+    seconds: Annotated[float, "The seconds in which they are counted."]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How a callback is signed with a secret that both sides have: HMAC with SHA-256."""
+
+    header: Annotated[str, "The header that has the signature."]
+    secret: Annotated[str, "A sample secret, which the target is set up with."]
+    written: Annotated[str, "How it is written: text with {hex} or {base64} in it."] = "{hex}"
+    over: Annotated[str, "What is signed: text with {body} and names of headers, as {x-timestamp}, in it."] = "{body}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +362,7 @@ class Break:
     remove: Annotated[tuple[str, ...], "JSON Pointers of fields to leave out."] = ()
     set: Annotated[tuple[tuple[str, Any], ...], "Fields to set, by JSON Pointer.", PAIRS] = ()
     http: Annotated[int | None, "Another HTTP status.", Form(least=100, most=599)] = None
+    headers: Annotated[tuple[tuple[str, str], ...], "Other headers; an empty text leaves one out.", PAIRS] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,11 +371,11 @@ class Clause:
 
     id: Annotated[str, "The permanent id, beginning with the provider.", Form(pattern=IDENTIFIER)]
     kind: Annotated[str, "What the clause means; see `pollproof clauses --kinds`."]
-    subject: Annotated[Subject, "Who must keep it."]
-    level: Annotated[Level, "MUST fails a run, SHOULD warns."]
     citations: Citations
     text: Annotated[str, "The rule in plain words of our own."]
     parameters: Annotated[Any, HIDDEN]
+    subject: Annotated[Subject, "Who must keep it; whom its kind is about when left out."] = Subject.PROVIDER
+    level: Annotated[Level, "MUST fails a run, SHOULD warns; MUST when left out."] = Level.MUST
     breaks: Annotated[tuple[Break, ...], "How mutants break the clause, where its kind does not say it."] = ()
 
 
@@ -354,7 +418,7 @@ class Variant:
 
     name: Annotated[str, "The name of the variant.", Form(pattern=NAME)]
     text: Annotated[str, "What is done otherwise."]
-    clauses: Annotated[tuple[str, ...], "The ids of the clauses whose freedom it shows."]
+    clauses: Annotated[tuple[str, ...], "The ids of the clauses whose freedom it shows; * stands for any part."]
     changes: Annotated[tuple[Break, ...], "Changed answers."] = ()
     settings: Annotated[VariantSettings, "Changed settings of the reference."] = field(default_factory=VariantSettings)
     sample: Annotated[bool, "The documented samples look so: clients meet it in the gate."] = False
@@ -427,6 +491,13 @@ class Refusals:
     invalid_request: Annotated[str, "For an invalid request."] = ""
     failed_task: Annotated[str, "For a task that has failed."] = ""
     ill_formed_task: Annotated[str, "For an ill-formed task id."] = ""
+    malformed: Annotated[str, "For a body that cannot be read; `invalid_request` when left out."] = ""
+    missing_field: Annotated[str, "For a request without a required field; `invalid_request` when left out."] = ""
+    not_ready: Annotated[str, "For the fetch of a result that is not there yet."] = ""
+    ended_task: Annotated[str, "For the cancelling of a task that has ended."] = ""
+    removed_result: Annotated[str, "For the fetch of a result that is not kept any more."] = ""
+    reused_key: Annotated[str, "For an idempotency key that comes again with another request."] = ""
+    too_many: Annotated[str, "For one request too many."] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +517,12 @@ class LifecycleTable:
     """How a task of the reference goes."""
 
     path: Annotated[tuple[str, ...], "The statuses of a task that goes well, in order."]
+    times: Annotated[
+        Literal["text", "iso", "seconds", "milliseconds"],
+        "How the times of answers are written: 2026-01-31 10:00:00, 2026-01-31T10:00:00Z, or a number since 1970.",
+    ] = "text"
+    progress: Annotated[float, "The progress of a task that has succeeded: 100 or 1."] = 100.0
+    cancelling: Annotated[str, "The status of a task that is being cancelled, if that takes time."] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,6 +541,7 @@ class ContractFile:
     refusals: Annotated[Refusals, "Which codes the reference provider uses."] = field(default_factory=Refusals)
     limits: Annotated[Limits, "The numbers of the API."] = field(default_factory=Limits)
     probes: Annotated[tuple[Probe, ...], "Invalid requests beside those that every API can be sent."] = ()
+    rates: Annotated[tuple[Rate, ...], "How many requests are accepted in a time."] = ()
     asides: Annotated[tuple[UnrelatedEndpoint, ...], "Requests that clients make besides, which are not judged."] = ()
     variants: Annotated[tuple[Variant, ...], "Conforming implementations that use what the documents leave open."] = ()
     observations: Annotated[tuple[Observation, ...], "Figures that are reported, never asserted."] = ()
@@ -501,6 +579,10 @@ class Contract:
     origin: str
     schemas: Mapping[str, Any]
     asides: tuple[UnrelatedEndpoint, ...] = ()
+    times: str = "text"
+    progress: float = 100.0
+    cancelling: str = ""
+    rates: tuple[Rate, ...] = ()
 
     def operation(self, role: Role) -> Operation:
         """The operation of a role; raises LookupError where the contract has none."""

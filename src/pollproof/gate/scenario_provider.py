@@ -13,6 +13,7 @@ from typing import Any
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View
+from pollproof.contract.requests import query_of
 from pollproof.contract.templates import compile_template
 from pollproof.gate.clocks import wall_time
 from pollproof.gate.faults import Reply
@@ -81,7 +82,7 @@ class StagedProvider(ReferenceProvider):
     def _operation(self, request: Request) -> Operation | None:
         path = request.path.partition("?")[0].rstrip("/")
         body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
-        found = self._find(request.method, path, body)
+        found = self._find(request, path, View(body, MISSING, query_of(request.path), request.headers, {}, None))
         return None if isinstance(found, Response) else found[0].operation
 
     def _current(self, role: Role) -> Turn | None:

@@ -9,8 +9,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin
 
-from pollproof.contract.conditions import COMPARISONS, Condition
-from pollproof.contract.declared import HIDDEN, KEY, PAIRS, SHORT, Flattened
+from pollproof.contract.conditions import COMPARISONS, OF_PLACES, Condition
+from pollproof.contract.declared import HIDDEN, KEY, ONE_OR_MORE, PAIRS, SHORT, Flattened
 from pollproof.contract.model import Citation, Source
 from pollproof.contract.places import Place, PlaceError, parse_place
 from pollproof.loading.errors import ContractError, nearest
@@ -59,6 +59,8 @@ class Converter:
 
     def value(self, hint: Any, notes: tuple[Any, ...], value: Any, path: Path_, key: str = "") -> Any:
         """A value of one type; `key` is the one under which it stands in a mapping."""
+        if ONE_OR_MORE in notes and not isinstance(value, list):
+            value = [value]
         if hint is Place:
             return self.place(value, path)
         if hint is Condition:
@@ -92,6 +94,8 @@ class Converter:
 
     def place(self, text: str, path: Path_) -> Place:
         """A place."""
+        if not isinstance(text, str):
+            raise self.fault(path, f"{text!r} is given; expected a place")
         try:
             return parse_place(text)
         except PlaceError as error:
@@ -105,7 +109,18 @@ class Converter:
             raise self.fault([*path, comparison], f"{operand!r} is given; expected a number")
         if comparison == "in" and not isinstance(operand, list):
             raise self.fault([*path, comparison], f"{operand!r} is given; expected an array")
+        if comparison in OF_PLACES:
+            operand = self.place(operand, [*path, comparison])
+        elif comparison == "matches":
+            self.pattern(operand, [*path, comparison])
         return Condition(self.place(table["at"], [*path, "at"]), comparison, null(operand))
+
+    def pattern(self, text: Any, path: Path_) -> None:
+        """Raise where a text is not a regular expression."""
+        try:
+            re.compile(text)
+        except (re.error, TypeError) as error:
+            raise self.fault(path, f"{text!r} is not a regular expression: {error}") from None
 
     def citation(self, text: str, path: Path_) -> Citation:
         """A citation of one of the sources."""

@@ -17,7 +17,18 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Union, get_
 from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import Kind, parameter_names
 from pollproof.contract.conditions import COMPARISONS, Condition
-from pollproof.contract.declared import HIDDEN, KEY, NEEDED, PAIRS, SHORT, Flattened, Form, form_of, text_of
+from pollproof.contract.declared import (
+    HIDDEN,
+    KEY,
+    NEEDED,
+    ONE_OR_MORE,
+    PAIRS,
+    SHORT,
+    Flattened,
+    Form,
+    form_of,
+    text_of,
+)
 from pollproof.contract.model import Citation, Clause, ContractFile
 from pollproof.contract.places import Place
 
@@ -165,6 +176,8 @@ class _Book:
             return {"type": "object", "additionalProperties": self.schema(*bare(get_args(arguments[0])[1]))}
         if origin in (tuple, list):
             items = self.schema(*bare(arguments[0]))
+            if ONE_OR_MORE in notes:
+                return {"anyOf": [items, {"type": "array", "items": items, "minItems": 1}]}
             least = {"minItems": int(form.least)} if form.least else {}
             return {"type": "array", "items": items, **least}
         values = self.schema(*bare(arguments[1]))
@@ -244,7 +257,7 @@ class _Book:
 
     def _parameters(self, kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
         for entry in entries(kind.parameters):
-            if entry.field in parameter_names(kind):
+            if entry.field in parameter_names(kind) and HIDDEN not in entry.notes:
                 yield entry.key, self.schema(entry.hint, entry.notes)
 
 

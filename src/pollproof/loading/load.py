@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os.path
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from pollproof.bundled import bundled, folder
 from pollproof.clauses import KINDS
+from pollproof.clauses.answers import SITUATIONS
 from pollproof.clauses.kinds import ParameterError, bind
 from pollproof.contract.model import (
     PROBES,
@@ -25,6 +27,7 @@ from pollproof.contract.model import (
     Probe,
     Role,
     Source,
+    Variant,
 )
 from pollproof.loading.convert import Converter, Path_, parameters
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
@@ -119,9 +122,8 @@ class _Loader:
         self.unique("clauses", "id", [clause.id for clause in clauses])
         identifiers = [clause.id for clause in clauses]
         for index, variant in enumerate(file.variants):
-            for number, identifier in enumerate(variant.clauses):
-                self.known(identifier, identifiers, ["variants", index, "clauses", number], "unknown clause '{name}'")
             self.check_changes(variant.changes, ["variants", index, "changes"], file)
+        variants = tuple(self.variant(index, each, identifiers) for index, each in enumerate(file.variants))
         return Contract(
             name=file.provider.name,
             title=file.provider.title,
@@ -140,7 +142,7 @@ class _Loader:
             probes=tuple(self.probe(index, probe, file) for index, probe in enumerate(file.probes)),
             limits=file.limits,
             clauses=clauses,
-            variants=file.variants,
+            variants=variants,
             observations=file.observations,
             unspecified=file.unspecified,
             slips=file.slips,
@@ -148,6 +150,10 @@ class _Loader:
             origin=str(self.path),
             schemas=MappingProxyType(self.schemas.found),
             asides=file.asides,
+            times=file.lifecycle.times,
+            progress=file.lifecycle.progress,
+            cancelling=file.lifecycle.cancelling,
+            rates=file.rates,
         )
 
     def check_operations(self, file: ContractFile) -> None:
@@ -185,6 +191,16 @@ class _Loader:
             if change.operation:
                 self.operation_name(change.operation, [*path, number], file)
 
+    def variant(self, index: int, variant: Variant, identifiers: list[str]) -> Variant:
+        """A variant with the ids of its clauses in place of patterns."""
+        found: list[str] = []
+        for number, name in enumerate(variant.clauses):
+            meant = fnmatch.filter(identifiers, name) if "*" in name else []
+            if not meant:
+                self.known(name, identifiers, ["variants", index, "clauses", number], "unknown clause '{name}'")
+            found += meant or [name]
+        return replace(variant, clauses=tuple(dict.fromkeys(found)))
+
     def probe(self, index: int, probe: Probe, file: ContractFile) -> Probe:
         """A probe with the error code of its refusal."""
         code = probe.code or file.refusals.invalid_request
@@ -198,28 +214,48 @@ class _Loader:
         path: list[str | int] = ["clauses", index]
         kind = KINDS[table["kind"]]
         values = parameters(kind.parameters, self.converter, table, path)
+        self.check_answer(values, path, file)
+        if "subject" not in table:
+            table = {**table, "subject": kind.subjects[0].value}
         clause = self.converter.table(Clause, table, path, parameters=self.bound(table["kind"], values, file, path))
         operation = values.get("operation", "")
-        if operation:
-            self.operation_name(operation, path, file)
+        for name in operation if isinstance(operation, tuple) else [operation] * bool(operation):
+            self.operation_name(name, path, file)
+        operation = operation if isinstance(operation, str) else ""
         if clause.subject not in kind.subjects:
             raise self.fault([*path, "subject"], f"kind '{kind.name}' is about the {kind.subjects[0].value}")
         if "probe" in values:
             names = [*PROBES, *(probe.name for probe in file.probes)]
             self.known(values["probe"], names, [*path, "probe"], "unknown probe '{name}'; expected one of {names}")
         if values.get("rule") and operation:
-            part = getattr(file.operations[operation], f"{values['part']}_schema") or ""
+            part = getattr(file.operations[operation], f"{values.get('part', 'response')}_schema") or ""
             rules = sorted(self.schemas.rules.get(part, frozenset()))
             self.known(values["rule"], rules, [*path, "rule"], part + " has no x-rule '{name}'; it has {names}")
         breaks = tuple(replace(each, operation=each.operation or operation) for each in clause.breaks)
         self.check_changes(breaks, [*path, "breaks"], file)
         return replace(clause, breaks=breaks)
 
+    def check_answer(self, values: Mapping[str, Any], path: Path_, file: ContractFile) -> None:
+        """What a clause of kind `answer` names is there: situations, headers' patterns, codes, the schema."""
+        names = [*SITUATIONS, *PROBES, *(probe.name for probe in file.probes)]
+        for name in values.get("to", ()):
+            self.known(name, names, [*path, "to"], "unknown situation '{name}'; expected one of {names}")
+        if isinstance(values.get("headers"), tuple):
+            for name, pattern in values["headers"]:
+                self.converter.pattern(pattern, [*path, "headers", name])
+        for code in values.get("codes", ()):
+            if file.errors and isinstance(values["codes"], tuple):
+                self.known(code, file.errors, [*path, "codes"], "'{name}' is not in [errors]")
+        if "schema" in values:
+            self.schemas.load(values["schema"], [*path, "schema"])
+
     def bound(self, kind: str, values: dict[str, Any], file: ContractFile, path: Path_) -> Any:
         """The parameters of a kind from the clause's own values and the limits."""
         limits: Limits = file.limits
+        tables: dict[str, Any] = {"schemas": self.schemas.found, "errors": file.errors, "operations": file.operations}
+        tables["path"] = file.lifecycle.path
         try:
-            return bind(KINDS[kind], values, limits)
+            return bind(KINDS[kind], values, limits, tables)
         except ParameterError as error:
             raise self.fault(path, str(error)) from None
 

@@ -120,7 +120,8 @@ class Monitor:
             kind = KINDS[clause.kind]
             if operation.role not in kind.roles or (probe is not None and not kind.probes):
                 continue
-            if getattr(clause.parameters, "operation", operation.name) != operation.name:
+            meant = getattr(clause.parameters, "operation", operation.name) or operation.name
+            if operation.name not in (meant if isinstance(meant, tuple) else (meant,)):
                 continue
             wanted = getattr(clause.parameters, "probe", None)
             if wanted is not None and not speaks_of(wanted, probe):

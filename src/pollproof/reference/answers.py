@@ -19,14 +19,16 @@ KEPT = 256
 class Template:
     """An answer template, ready to be filled."""
 
-    __slots__ = ("_body", "_filled", "_headers", "_http", "_words", "_write")
+    __slots__ = ("_body", "_filled", "_fixed", "_varying", "_words", "_write", "http")
 
     def __init__(self, answer: Answer, codec: Codec, writing: Mapping[str, Any]) -> None:
-        self._http = answer.http
+        self.http = answer.http
         own = {name.lower(): value for name, value in answer.headers}
-        self._headers: Mapping[str, str] = {"content-type": codec.content_type, **own}
+        kind = {} if answer.body is None else {"content-type": codec.content_type}
+        self._fixed: Mapping[str, str] = {**kind, **{name: text for name, text in own.items() if not words_of(text)}}
+        self._varying = {name: compile_template(text) for name, text in own.items() if words_of(text)}
         self._body = None if answer.body is None else compile_template(answer.body)
-        self._words = tuple(sorted(words_of(answer.body)))
+        self._words = tuple(sorted(words_of(answer.body) | words_of(list(own.values()))))
         self._filled: dict[tuple[Any, ...], Response] = {}
         self._write = partial(codec.write, **writing) if writing else codec.write
 
@@ -52,7 +54,10 @@ class Template:
 
     def _fill(self, words: Mapping[str, Any]) -> Response:
         body = b"" if self._body is None else self._write(self._body(words))
-        return Response(self._http, self._headers, body)
+        headers = self._fixed
+        if self._varying:
+            headers = {**headers, **{name: str(fill(words)) for name, fill in self._varying.items()}}
+        return Response(self.http, headers, body)
 
 
 def change(answer: Answer, operation: str, name: str, changes: Iterable[Break]) -> Answer:
@@ -65,5 +70,9 @@ def change(answer: Answer, operation: str, name: str, changes: Iterable[Break]) 
             body = without(body, pointer)
         for pointer, value in departure.set:
             body = with_value(body, pointer, value)
-        answer = replace(answer, body=body, http=answer.http if departure.http is None else departure.http)
+        changed = {name.lower(): text for name, text in departure.headers}
+        kept = tuple((name, text) for name, text in answer.headers if name.lower() not in changed)
+        headers = (*kept, *((name, text) for name, text in changed.items() if text))
+        http = answer.http if departure.http is None else departure.http
+        answer = replace(answer, body=body, http=http, headers=headers)
     return answer

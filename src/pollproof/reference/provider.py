@@ -5,6 +5,7 @@ Mutants are subclasses of it that override one method; legal variants are settin
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -17,13 +18,16 @@ from pollproof.clauses.faults import Settings as Settings
 from pollproof.clauses.faults import Task as Task
 from pollproof.clock import Clock
 from pollproof.contract.conditions import compile_any
-from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, TaskKind
-from pollproof.contract.places import MISSING, View, compile_place
-from pollproof.contract.templates import compile_template
+from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, Signature, TaskKind
+from pollproof.contract.places import MISSING, View, compile_place, parse_place
+from pollproof.contract.requests import query_of
+from pollproof.contract.signatures import signature_of
+from pollproof.contract.templates import compile_template, with_value, words_of
 from pollproof.reference.answers import Template, change
+from pollproof.reference.bookkeeping import KeyBook, RequestCounter, whole_seconds
 from pollproof.reference.routes import LAST, SHORT, Route, recognises
 from pollproof.tasks.hash_set import HashSet
-from pollproof.trace.bodies import Unreadable
+from pollproof.trace.bodies import Unreadable, canonical
 from pollproof.trace.codecs import checks_of, codec_of
 from pollproof.trace.exchange import Request, Response
 
@@ -42,6 +46,12 @@ FAILING = 5
 EPOCH = datetime(2026, 1, 1)
 """What the reference's clock shows at second 0."""
 
+EPOCH_SECONDS = 1_767_225_600
+"""The same moment, in seconds since 1970."""
+
+CANCELLING = 1.0
+"""Seconds that cancelling takes where a status tells of it."""
+
 FORGETTING = 50_000.0
 """Seconds after which the reference forgets a task where the documents say that tasks are lost, but not when."""
 
@@ -49,6 +59,11 @@ BATCH_NUMBER = 9007199254740993
 """The id of a batch: a number that no double holds, as the documented ones are."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+_EMPTY = View(MISSING, MISSING, _NOTHING, _NOTHING, _NOTHING, None)
+
+_ADDRESS = parse_place("request#/callback_url")
+"""Where the address of a callback stands in a creation when the contract does not say it."""
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -77,6 +92,8 @@ class ReferenceProvider(Provider):
         self.polls = 0
         self._first = 1
         self._last: dict[tuple[str, str, bytes], Asked] = {}
+        conditions = [each for operation in contract.operations.values() for each in operation.when]
+        self._keeps = all(condition.at.area != "header" for condition in conditions)
         self._added = 0
         self._tidied = KEPT
         self._gone = HashSet()
@@ -97,10 +114,16 @@ class ReferenceProvider(Provider):
             for operation in operations
             for name, answer in operation.answers.items()
         }
+        # Where a mutant or a variant answers with another HTTP status, the one of the error code does not count.
+        self._broken = {
+            key for key, each in templates.items() if each.http != contract.operations[key[0]].answers[key[1]].http
+        }
         self._answers = {key: Template(answer, self._codec, self.settings.writing) for key, answer in templates.items()}
         # Dates, progress and parameters cost time at every answer, so they are made only where a template asks.
-        words = repr([answer.body for answer in templates.values()])
-        self._detailed = any(word in words for word in ("_at", "$progress", "$asked", "{asked"))
+        needed = set().union(*(words_of([each.body, dict(each.headers)]) for each in templates.values()))
+        self._detailed = any(name.endswith("_at") or name.partition(".")[0] in ("progress", "asked") for name in needed)
+        self._requested = {name: parse_place(name) for name in needed if "#" in name or name.startswith("request.")}
+        self._tells_wait, self._wait = "retry_after" in needed, 1
         self._asides = {
             (aside.method, aside.path): Response(
                 200, {"content-type": self._codec.content_type}, self._codec.write(aside.answer)
@@ -108,14 +131,31 @@ class ReferenceProvider(Provider):
             for aside in contract.asides
         }
         self._probes = [(probe, recognises(probe, contract.operations[probe.operation])) for probe in contract.probes]
+        create = contract.operation(Role.CREATE).task_id
+        self._chosen = compile_place(create if create is not None and create.part == "request" else None)
         self._plain_kind = next(kind for kind in contract.kinds.values() if not kind.when)
         self._special_kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values() if kind.when]
         self._words: dict[Phase, list[str]] = {}
         self._phases = [contract.statuses[word].phase for word in contract.path[:-1]]
+        waiting = sum(phase is Phase.WAITING for phase in self._phases)
+        self._begins = waiting / len(self._phases) if self._phases else 0.0
         self._from_completion = contract.limits.lifetime_from == "completion"
         self._dates_results = "created_at" in repr([kind.result for kind in contract.kinds.values()])
         self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
         self._fetches = contract.operation_of(Role.FETCH) is not None
+        self._keys, self._counter = KeyBook(), RequestCounter(contract.rates)
+        self._key_of = {
+            operation.name: compile_place(operation.marks.get("idempotency_key"))
+            for operation in operations
+            if operation.role is Role.CREATE
+        }
+        callback = contract.operation_of(Role.CALLBACK)
+        self._address = compile_place(_ADDRESS if callback is None or callback.address is None else callback.address)
+        kept = {"result-kept", "result-removed"}
+        self._retentions = [each.parameters for each in contract.clauses if each.kind in kept]
+        self._view = _EMPTY
+        self._delivered: dict[bytes, Mapping[str, str]] = {}
+        self._last_headers: Mapping[str, str] = {}
 
     def reset(self) -> None:
         """Forget all tasks."""
@@ -125,6 +165,8 @@ class ReferenceProvider(Provider):
         self.polls = self._added = 0
         self._tidied = KEPT
         self._gone.clear()
+        self._keys.clear()
+        self._counter.clear()
 
     def restart(self, clock: Clock, first: int = 1) -> None:
         """Forget all tasks, live by that clock, and give the next task that number."""
@@ -183,6 +225,8 @@ class ReferenceProvider(Provider):
     def phase(self, task: Task, now: float) -> Phase:
         """Where a living task stands."""
         if task.ended is not None:
+            if now < task.ended:
+                return self.contract.statuses[self.contract.cancelling].phase
             return Phase.CANCELLED
         elapsed = now - task.created
         if elapsed >= task.solving:
@@ -202,7 +246,7 @@ class ReferenceProvider(Provider):
         """A result of a task with a token in it."""
         words = {"token": token, "number": task.number, "task_id": task.id}
         if self._dates_results:
-            words["created_at"] = _moment(task.created)
+            words["created_at"] = self.moment(task.created)
         return self._results[task.kind.name](words)
 
     def inline(self, kind: TaskKind) -> bool:
@@ -211,11 +255,29 @@ class ReferenceProvider(Provider):
 
     def malformed(self, operation: Operation) -> Response:
         """The answer to a body that cannot be read."""
-        return self.refuse(operation, self.contract.refusals.invalid_request)
+        refusals = self.contract.refusals
+        return self.refuse(operation, refusals.malformed or refusals.invalid_request)
 
     def updated(self, task: Task, now: float) -> float:
         """The time of a task's last change."""
         return min(now, task.created + task.solving) if now >= task.created + task.solving else task.created
+
+    def times(self, task: Task, now: float) -> dict[str, Any]:
+        """The moments of a task's life as answers write them; null for those that have not come."""
+        end = task.ended if task.ended is not None else task.created + task.solving
+        begun = task.created + task.solving * self._begins
+        lives_from = end if self._from_completion else task.created
+        known = {
+            "started_at": begun if now >= begun else None,
+            "completed_at": end if now >= end else None,
+            "cancelled_at": task.ended,
+            "expires_at": None if self.lifetime is None else lives_from + self.lifetime,
+        }
+        return {name: None if moment is None else self.moment(moment) for name, moment in known.items()}
+
+    def moment(self, seconds: float) -> Any:
+        """A time as answers write it."""
+        return _moment(seconds, self.contract.times)
 
     def progress(self, task: Task, share: float) -> int:
         """The progress of a task in per cent, given the share of its solving time that is over."""
@@ -240,7 +302,7 @@ class ReferenceProvider(Provider):
             if isinstance(found, Response):
                 return found
             asked = found
-            if len(request.body) <= SHORT:
+            if self._keeps and len(request.body) <= SHORT:
                 if len(self._last) >= LAST:
                     self._last.clear()
                 self._last[key] = asked
@@ -248,15 +310,21 @@ class ReferenceProvider(Provider):
         operation = route.operation
         if type(body) is Unreadable:
             return self.malformed(operation)
-        view = View(body, MISSING, variables, request.headers, _NOTHING, None)
+        self._view = view = View(body, MISSING, variables, request.headers, _NOTHING, None)
         refusals = self.contract.refusals
+        if self.contract.rates and self.counts():
+            wait = self._counter.wait(operation.role, route.task_id(view), self.clock.now())
+            if wait:
+                self._wait = whole_seconds(wait)
+                return self.say(operation, self._refusal(operation, "busy"), None, "", refusals.too_many)
         if not self.knows(self._credential(view)):
             task = self.find(route.task_id(view)) if operation.role is Role.POLL else None
             if task is not None and self.settings.count_refused:
                 task.polls += 1
             return self.say(operation, self._refusal(operation, "unauthorized"), None, "", refusals.wrong_credential)
         if not self.admits(view, route, request.body):
-            return self.refuse(operation, refusals.invalid_request)
+            missing = refusals.missing_field if not route.is_complete(view) else ""
+            return self.refuse(operation, missing or refusals.invalid_request)
         for probe in wrong:
             if self.rejects(probe.name):
                 return self.refuse(operation, probe.code)
@@ -277,26 +345,28 @@ class ReferenceProvider(Provider):
         """What a request asks, or the answer where that can be told from its path alone."""
         path = request.path.partition("?")[0].rstrip("/")
         body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
-        found = self._find(request.method, path, body)
+        query = query_of(request.path)
+        found = self._find(request, path, View(body, MISSING, query, request.headers, _NOTHING, None))
         if isinstance(found, Response):
             return found
         route, variables = found
+        variables = {**variables, **query} if query else variables
         if not request.body and route.operation.request is None:
             body = MISSING  # an operation that is asked without a body
         view = View(body, MISSING, variables, _NOTHING, _NOTHING, None)
         own = [(probe, wrong) for probe, wrong in self._probes if probe.operation == route.operation.name]
         return Asked(route, variables, body, tuple(probe for probe, wrong in own if wrong(view)))
 
-    def _find(self, method: str, path: str, body: Any) -> tuple[Route, Mapping[str, str]] | Response:
-        known = False
+    def _find(self, request: Request, path: str, view: View) -> tuple[Route, Mapping[str, str]] | Response:
+        known, method, body = False, request.method, view.request
         unreadable: Route | None = None
         for route in self._routes:
-            variables = route.match(path)
+            variables = route.pattern.variables(path)
             if variables is None:
                 continue
             known = True
             if route.operation.method == method:
-                if route.names(body):
+                if route.names(view):
                     return route, variables
                 unreadable = route
         if unreadable is not None:  # a body that names none of the operations of this path
@@ -311,7 +381,18 @@ class ReferenceProvider(Provider):
 
     def create(self, operation: Operation, view: View) -> Response:
         """Answer a creation."""
+        key, now = self._key_of[operation.name](view), self.clock.now()
+        known = None if key is MISSING else self._keys.find(key, now, self.key_lifetime())
+        if known is not None:
+            if self.conflicts(known, view.request):
+                return self.refuse(operation, self.contract.refusals.reused_key)
+            task = self.replays(known, view.request)
+            if task is not None:
+                name = "replayed" if (operation.name, "replayed") in self._answers else "created"
+                return self.say(operation, name, task, self.status_of(task, self.phase(task, now)))
         task = self.add(view)
+        if key is not MISSING:
+            self._keys.note(key, view.request, now, task)
         if self.inline(task.kind):
             return self.say(operation, "succeeded", task, self.contract.path[-1])
         return self.say(operation, "created", task, self.contract.path[0])
@@ -331,7 +412,9 @@ class ReferenceProvider(Provider):
         if solving is None:
             solving = SOLVING_SECONDS[(number - 1) % len(SOLVING_SECONDS)]
         now = self.clock.now()
-        identifier = self.new_id(number)
+        identifier = self._chosen(view)
+        if identifier is MISSING:
+            identifier = self.new_id(number)
         task = Task(
             number=number,
             id=identifier,
@@ -345,7 +428,7 @@ class ReferenceProvider(Provider):
         self.order.append(task)
         if str(identifier) not in self._gone:  # one whose id was given before is not asked for by it
             self.tasks.setdefault(str(identifier), task)
-        address = task.asked.get("callback_url") if isinstance(task.asked, dict) else None
+        address = self._address(view)
         if isinstance(address, str):
             self.to_call_back.append((task, address))
         return task
@@ -396,10 +479,23 @@ class ReferenceProvider(Provider):
         if isinstance(task, Response):
             return task
         now = self.clock.now()
-        if self.phase(task, now) is Phase.SUCCEEDED:
+        phase, limits = self.phase(task, now), self.contract.limits
+        if phase is Phase.SUCCEEDED:
             task.reads += 1
-            return self.say(operation, "succeeded", task, "")
-        return self.say(operation, "nothing", task, "")
+            if limits.result_lifetime is not None:
+                began = task.created + (task.solving if limits.result_from == "completion" else 0.0)
+                if now - began > self.kept_for(limits.result_lifetime):
+                    code = self.contract.refusals.removed_result or self.contract.refusals.lost_task
+                    name = "removed" if (operation.name, "removed") in self._answers else "lost"
+                    return self.say(operation, name, task, self.contract.path[-1], code)
+            return self.say(operation, "succeeded", task, self.contract.path[-1])
+        name, refusals = phase.value if phase.terminal else "nothing", self.contract.refusals
+        if (operation.name, name) not in self._answers:
+            name = "nothing"
+        status = self.word(phase) if phase.terminal else self.unfinished(task, phase)
+        return self.say(
+            operation, name, task, status, refusals.failed_task if phase is Phase.FAILED else refusals.not_ready
+        )
 
     def cancel(self, operation: Operation, identifier: Any) -> Response:
         """Answer the wish that a task be given up."""
@@ -411,11 +507,16 @@ class ReferenceProvider(Provider):
             task.lost = True
             return self.unknown(operation, identifier)
         phase = self.phase(task, now)
-        if not phase.terminal:
-            task.ended, phase = now, Phase.CANCELLED
+        if phase.terminal:
+            again = (operation.name, "cancelled-again") in self._answers and phase is Phase.CANCELLED
+            name = "cancelled-again" if again else "ended"
+            if (operation.name, name) in self._answers:
+                code = "" if again else self.contract.refusals.ended_task
+                return self.say(operation, name, task, self.status_of(task, phase), code)
+        elif task.ended is None:
+            task.ended, phase = now + (CANCELLING if self.contract.cancelling else 0.0), Phase.CANCELLED
         name = phase.value if (operation.name, phase.value) in self._answers else "cancelled"
-        status = self.contract.path[-1] if phase is Phase.SUCCEEDED else self.word(phase)
-        return self.say(operation, name, task, status, self.contract.refusals.failed_task)
+        return self.say(operation, name, task, self.status_of(task, phase), self.contract.refusals.failed_task)
 
     def batch(self, operation: Operation, view: View) -> Response:
         """Answer a batch: one task for each entry of the first array in the request."""
@@ -436,6 +537,12 @@ class ReferenceProvider(Provider):
             return self.say(operation, "succeeded", task, self.contract.path[-1])
         return self.say(operation, phase.value, task, self.unfinished(task, phase))
 
+    def status_of(self, task: Task, phase: Phase) -> str:
+        """The status of a task in a phase."""
+        if phase is Phase.SUCCEEDED:
+            return self.contract.path[-1]
+        return self.word(phase) if phase.terminal else self.unfinished(task, phase)
+
     def word(self, phase: Phase) -> str:
         """The first documented status of a phase, empty where it has none."""
         known = self.contract.statuses.values()
@@ -447,6 +554,8 @@ class ReferenceProvider(Provider):
 
     def unfinished(self, task: Task, phase: Phase) -> str:
         """The status of an unfinished task: the one of the lifecycle that its solving time has come to."""
+        if task.ended is not None:
+            return self.contract.cancelling
         words = self._words.get(phase)
         path = self.contract.path[:-1]
         if words is None:
@@ -464,7 +573,8 @@ class ReferenceProvider(Provider):
     def unknown(self, operation: Operation, identifier: Any) -> Response:
         """Answer a poll of a task that was never created."""
         refusals, ill_formed = self.contract.refusals, self.contract.task_id.get("ill_formed", ())
-        name = "lost" if (operation.name, "lost") in self._answers else "refused"
+        known = ("unknown", "lost", "refused")
+        name = next(each for each in known if (operation.name, each) in self._answers or each == "refused")
         if identifier in ill_formed and self.rejects("ill-formed-task"):
             if refusals.ill_formed_task:
                 return self.refuse(operation, refusals.ill_formed_task)
@@ -477,7 +587,50 @@ class ReferenceProvider(Provider):
 
     def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         """Fill an answer template."""
-        return self._answers[operation.name, name].fill(self.words(task, status, code))
+        words = self.words(task, status, code)
+        entry = self.contract.errors.get(code)
+        http = None if entry is None or (operation.name, name) in self._broken else entry.http
+        words["http"] = self._answers[operation.name, name].http if http is None else http
+        response = self._answers[operation.name, name].fill(words)
+        if task is not None and name == "succeeded" and self._retentions and operation.role is Role.POLL:
+            response = self._without_removed(operation, response, task)
+        return response if http is None or http == response.status else response._replace(status=http)
+
+    def _without_removed(self, operation: Operation, response: Response, task: Task) -> Response:
+        """An answer without the results that are not kept any more."""
+        now = self.clock.now()
+        for rule in self._retentions:
+            began = task.created + (task.solving if rule.within.lifetime_from == "completion" else 0.0)
+            if rule.at is None or now - began <= self.kept_for(rule.seconds):
+                continue
+            if rule.operation and operation.name not in rule.operation:
+                continue
+            body = self._codec.read(response.body)
+            if rule.read(View(body, body, _NOTHING, _NOTHING, _NOTHING, None)) is not MISSING:
+                response = response._replace(body=self._codec.write(with_value(body, rule.at.pointer, None)))
+        return response
+
+    def kept_for(self, documented: float) -> float:
+        """Seconds that results are kept where that many are documented."""
+        return documented
+
+    def replays(self, key: Any, body: Any) -> Task | None:
+        """The task that a creation with this idempotency key repeats."""
+        task: Task = key.task
+        return task
+
+    def conflicts(self, known: Any, body: Any) -> bool:
+        """Whether an idempotency key comes with another request than the first time."""
+        return bool(known.body != canonical(body))
+
+    def key_lifetime(self) -> float:
+        """Seconds that an idempotency key is kept."""
+        lifetime = self.contract.limits.key_lifetime
+        return math.inf if lifetime is None else lifetime
+
+    def counts(self) -> bool:
+        """Whether requests are counted, so that one too many is refused."""
+        return True
 
     def words(self, task: Task | None, status: str, code: str = "") -> dict[str, Any]:
         """The words that answer templates can have in them."""
@@ -486,16 +639,26 @@ class ReferenceProvider(Provider):
             "status": status,
             "error_code": code,
             "error_text": code if entry is None else entry.text,
+            "base_url": self.contract.base_url,
+            "timestamp": EPOCH_SECONDS + int(self.clock.now()),
         }
+        if self._tells_wait:
+            words["retry_after"] = self._wait
+        for name, place in self._requested.items():
+            value = compile_place(place)(self._view._replace(creation=MISSING if task is None else task.asked))
+            words[name] = None if value is MISSING else value
         if task is not None:
             words["task_id"] = task.id
             words["result"] = self.result(task)
+            words["polls"] = task.polls
             if self._detailed:
                 now = self.clock.now()
                 share = min((now - task.created) / task.solving, 1.0) if task.solving else 1.0
-                words["created_at"] = _moment(task.created)
-                words["updated_at"] = _moment(self.updated(task, now))
-                words["progress"] = self.progress(task, share)
+                words["created_at"] = self.moment(task.created)
+                words["updated_at"] = self.moment(self.updated(task, now))
+                words |= self.times(task, now)
+                scaled = self.progress(task, share) * self.contract.progress / 100
+                words["progress"] = int(scaled) if self.contract.progress >= 100 else scaled
                 words["asked"] = task.asked
         return words
 
@@ -522,7 +685,24 @@ class ReferenceProvider(Provider):
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
         """The body of a task's callback."""
         status = self.contract.path[-1] if phase is Phase.SUCCEEDED else self.word(phase)
-        return self.say(operation, "callback", task, status).body
+        response = self.say(operation, "callback", task, status)
+        if len(self._delivered) >= KEPT:
+            self._delivered.clear()
+        self._delivered[response.body] = self._last_headers = response.headers
+        return response.body
+
+    def callback_headers(self, body: bytes) -> dict[str, str]:
+        """The headers of a callback with this body, its signature among them."""
+        operation = self.contract.operation(Role.CALLBACK)
+        headers = {"content-type": self._codec.content_type, **self._delivered.get(body, self._last_headers)}
+        signature = operation.signature
+        if signature is not None:
+            headers[signature.header.lower()] = signature_of(signature, self.secret(signature), body, headers)
+        return headers
+
+    def secret(self, signature: Signature) -> str:
+        """The secret that callbacks are signed with."""
+        return signature.secret
 
 
 @lru_cache(512)
@@ -538,15 +718,17 @@ def _identifier(form: str, number: int) -> Any:
     return str(uuid.UUID(int=spread % 2**128, version=4))
 
 
-def _moment(seconds: float) -> str:
-    """A time as answers write it."""
-    return _second(int(seconds))
+def _moment(seconds: float, form: str) -> Any:
+    """A time as answers of that form write it."""
+    if form in ("text", "iso"):
+        return _second(int(seconds), "%Y-%m-%d %H:%M:%S" if form == "text" else "%Y-%m-%dT%H:%M:%SZ")
+    return int((EPOCH_SECONDS + seconds) * (1000 if form == "milliseconds" else 1))
 
 
 @lru_cache(maxsize=256)
-def _second(second: int) -> str:
+def _second(second: int, form: str) -> str:
     """A second as answers write it: of three thousand tasks of a batch all were created in the same one."""
-    return (EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%d %H:%M:%S")
+    return (EPOCH + timedelta(seconds=second)).strftime(form)
 
 
 def _plain(status: int, text: str) -> Response:

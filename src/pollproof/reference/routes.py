@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Operation, Probe
 from pollproof.contract.places import MISSING, View, compile_place, walk
+from pollproof.contract.requests import RequestPattern
 from pollproof.contract.templates import steps_of
 from pollproof.trace.codecs import Check
 
@@ -19,13 +18,11 @@ LAST = 512
 SHORT = 4096
 """Bytes of the body of a request whose reading is kept."""
 
-_NO_VARIABLES: Mapping[str, str] = {}
-
 
 class Route:
     """One operation as the provider meets it."""
 
-    __slots__ = ("_check", "_checked", "_pattern", "_required", "operation", "task_id")
+    __slots__ = ("_check", "_checked", "_required", "operation", "pattern", "task_id")
 
     def __init__(self, operation: Operation, checks: Mapping[str, Check]) -> None:
         self.operation = operation
@@ -33,21 +30,14 @@ class Route:
         self._required = [compile_place(place) for place in operation.required]
         self._check = None if operation.request_schema is None else checks[operation.request_schema]
         self._checked: dict[bytes, bool] = {}
-        self._pattern = None
-        if "{" in operation.path:
-            self._pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(operation.path)))
+        self.pattern = RequestPattern(operation)
 
-    def match(self, path: str) -> Mapping[str, str] | None:
-        """The variables of a path that is this operation's, None for any other path."""
-        if self._pattern is None:
-            return _NO_VARIABLES if path == self.operation.path else None
-        found = self._pattern.fullmatch(path)
-        return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
-
-    def names(self, body: Any) -> bool:
-        """Whether a body names this operation, where several share a path."""
+    def names(self, view: View) -> bool:
+        """Whether a request is one of this operation, where several share a path."""
         element = self.operation.element
-        return not element or (type(body) is dict and element in body)
+        if element and not (type(view.request) is dict and element in view.request):
+            return False
+        return self.pattern.fits(view)
 
     def is_complete(self, view: View) -> bool:
         """Whether a request has all its required fields."""

@@ -127,11 +127,11 @@ def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: thr
             changed.wait(CALLBACK_TICK)
             changed.clear()
             with lock:
-                due = provider.due_callbacks()
-            for address, body in due:
+                due = [(address, body, provider.callback_headers(body)) for address, body in provider.due_callbacks()]
+            for address, body, headers in due:
                 with suppress(TargetError):
                     target = HttpTarget(address, CALLBACK_TIMEOUT)
-                    target.exchange(Request("POST", "", {"content-type": "application/json"}, body))
+                    target.exchange(Request("POST", "", headers, body))
                     target.close()
 
     thread = threading.Thread(target=send, daemon=True)

@@ -47,6 +47,12 @@ INSTANT = 0.001
 
 _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 
+CANCEL_SENT = "@cancel-sent"
+"""The mark of a task whose cancelling was requested: the number of the exchange."""
+
+CANCEL_ACCEPTED = "@cancel-accepted"
+"""The mark of a task whose cancelling was accepted: the exchange, when it was answered, and whether it had ended."""
+
 
 class Final(NamedTuple):
     """A final answer by value: the provider's status, its error code, and what a task that failed says besides."""
@@ -298,6 +304,8 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
             if event.operation.role is Role.CANCEL and event.answer is Answer.STATE and history.cancelled is None:
                 history = history._replace(cancelled=event.number)
             answered = _later(history.answered, event.exchange)
+            if event.operation.role is Role.CANCEL:
+                history = _cancelled(history, event)
             gone = history.gone or (lost is not None and event.answer is Answer.REFUSED)
             history = history._replace(lost=lost, gone=gone, last_number=event.number, answered=answered)
             return _fold_state(history, event)
@@ -309,6 +317,15 @@ def final_of(event: Event) -> Final:
     failed = event.phase is not Phase.SUCCEEDED
     details = canonical(event.result) if failed and event.result is not MISSING and event.result is not None else None
     return Final(event.status, event.error_code, details)
+
+
+def _cancelled(history: TaskState, event: Event) -> TaskState:
+    """The state with what the first cancelling of a task came to."""
+    marks = dict(history.marks)
+    marks.setdefault(CANCEL_SENT, event.number)
+    if event.answer is Answer.STATE and event.exchange.response is not None:
+        marks.setdefault(CANCEL_ACCEPTED, (event.number, event.exchange.received, history.terminal is not None))
+    return history._replace(marks=marks)
 
 
 def _later(answered: float, exchange: Exchange) -> float:
@@ -480,6 +497,12 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
     )
 
 
+def replays(history: TaskState, event: Event) -> bool:
+    """Whether a creation repeats the one of a task, with its idempotency key."""
+    key = event.marks.get("idempotency_key")
+    return key is not None and history.marks.get("idempotency_key") == key
+
+
 class Account:
     """What is known across the tasks of a trace: all histories, and which task a result belongs to.
 
@@ -577,6 +600,8 @@ class Account:
         """Remember an id that a creation gives although an earlier task has it."""
         if event.task is not None and event.answer is Answer.STATE and not event.probe:
             before = self.tasks.get(event.task)
+            if before is not None and replays(before, event):
+                return
             if (before is not None and before.created is not None) or self.has_forgotten(event.task):
                 self.twice.add(event.task)
 

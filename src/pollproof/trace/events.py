@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import partial
@@ -12,15 +11,19 @@ from typing import Any, NamedTuple
 from pollproof.contract.conditions import Condition, compile_any, compile_condition
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
 from pollproof.contract.places import MISSING, Place, View, compile_place
+from pollproof.contract.requests import RequestPattern, query_of
 from pollproof.trace.bodies import Unreadable, canonical
 from pollproof.trace.client_outcome import OPERATION, OUTCOME_PATH, read_outcome
 from pollproof.trace.codecs import Check, checks_of, codec_of
-from pollproof.trace.exchange import Exchange
+from pollproof.trace.exchange import Exchange, Request
 from pollproof.trace.shapes import ShapeError
 
 CALLBACK_PATH = "/@callback"
 """The path under which a trace keeps requests that came from the provider, whatever address they were sent to."""
 
+
+STATUS_MARK = "@status"
+"""The mark that keeps the last status of a task, where a clause looks at it."""
 
 TRANSIENT_HTTP = frozenset({429, 502, 503, 504})
 """Answers of overloaded servers and of gateways before them, whose bodies are nobody's contract (RFC 9110, 15.6)."""
@@ -112,9 +115,11 @@ class _OperationReader:
         "inbound",
         "marks",
         "operation",
+        "pattern",
         "phases",
         "plain",
         "reads_http",
+        "reads_query",
         "refused",
         "result",
         "role",
@@ -124,6 +129,7 @@ class _OperationReader:
 
     def __init__(self, operation: Operation, check: Mapping[str, Check], inline: tuple[Condition, ...]) -> None:
         self.operation = operation
+        self.pattern = RequestPattern(operation)
         self.role = operation.role
         self.inbound = operation.role in (Role.CALLBACK, Role.OUTCOME)
         self.task_id = compile_place(operation.task_id)
@@ -135,18 +141,40 @@ class _OperationReader:
         self.effects = [(compile_condition(condition), effect) for condition, effect in operation.effects]
         self.phases = [(compile_condition(condition), phase) for condition, phase in operation.phases]
         conditions = [*operation.refused, *(c for c, _ in operation.phases), *(c for c, _ in operation.effects)]
-        self.reads_http = any(condition.at.area == "http" for condition in conditions)
+        # An answer without a body says something where the contract looks elsewhere than in the body, or expects none.
+        elsewhere = any(condition.at.area == "http" for condition in conditions)
+        self.reads_http = elsewhere or any(answer.body is None for answer in operation.answers.values())
         places = [operation.task_id, operation.echo, operation.status, operation.result, operation.error_code]
         places += [*operation.marks.values(), *(condition.at for condition in (*conditions, *inline))]
         # Without headers, and with neither message from the other side, the bodies and the status say all there is.
-        self.plain = not self.inbound and not any(_reads_header(place) for place in places)
+        self.plain = not self.inbound and not any(_reads(place, "header") for place in places)
+        places += [condition.at for condition in operation.when]
+        self.plain = self.plain and not any(_reads(condition.at, "header") for condition in operation.when)
+        self.reads_query = "?" in operation.path or any(_reads(place, "query") for place in places)
         self.marks = [(name, compile_place(place)) for name, place in operation.marks.items()]
         self.check_request = None if operation.request_schema is None else check[operation.request_schema]
         self.check_response = None if operation.response_schema is None else check[operation.response_schema]
 
+    def remember(self, places: list[tuple[str, Place | None]]) -> None:
+        """Keep the values at these places as marks; None: the status."""
+        for name, place in places:
+            self.marks.append((name, self.status if place is None else compile_place(place)))
+            self.plain = self.plain and not _reads(place, "header")
 
-def _reads_header(place: Place | None) -> bool:
-    return place is not None and (place.area == "header" or _reads_header(place.otherwise))
+
+def _reads(place: Place | None, area: str) -> bool:
+    return place is not None and (place.area == area or _reads(place.otherwise, area))
+
+
+def _remembered(contract: Contract) -> list[tuple[str, Place | None]]:
+    """The places whose values clauses want to be remembered, by the names of their marks; None: the status."""
+    found: dict[str, Place | None] = {}
+    for clause in contract.clauses:
+        for place in getattr(clause.parameters, "remembered", ()) or ():
+            found["@" + place.text] = place
+        if getattr(clause.parameters, "remembered", ()) is None:
+            found[STATUS_MARK] = None
+    return list(found.items())
 
 
 class Reader:
@@ -161,36 +189,53 @@ class Reader:
         self._last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._literal: dict[tuple[str, str], _OperationReader] = {}
         self._elements: dict[tuple[str, str], dict[str, _OperationReader]] = {}
-        self._templates: list[tuple[str, re.Pattern[str], _OperationReader]] = []
+        self._templates: list[_OperationReader] = []
+        self._told_apart: dict[tuple[str, str], list[_OperationReader]] = {}
+        remembered = _remembered(contract)
         for operation in contract.operations.values():
             reader = _OperationReader(operation, checks, inline)
+            if operation.role in (Role.CREATE, Role.POLL, Role.CANCEL, Role.FETCH):
+                reader.remember(remembered)
             if operation.role is Role.CALLBACK:
                 self._literal["POST", CALLBACK_PATH] = reader
-            elif "{" in operation.path:
-                pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(operation.path))
-                self._templates.append((operation.method, re.compile(pattern), reader))
+            elif reader.pattern.varies:
+                self._templates.append(reader)
+            elif not reader.pattern.is_plain:
+                self._told_apart.setdefault((operation.method, reader.pattern.path), []).append(reader)
             elif operation.element:
                 self._elements.setdefault((operation.method, operation.path), {})[operation.element] = reader
             else:
-                self._literal[operation.method, operation.path] = reader
+                self._literal[operation.method, reader.pattern.path] = reader
         self._literal["POST", OUTCOME_PATH] = _OperationReader(OPERATION, checks, inline)
         self._poll = next(
             (reader for readers in self._elements.values() for reader in readers.values() if reader.role is Role.POLL),
             None,
         )
+        shared = [reader for readers in self._told_apart.values() for reader in readers]
+        self._poll = self._poll or next((reader for reader in shared if reader.role is Role.POLL), None)
         self._statuses = dict(contract.statuses)
         self._prefixes = [(value[:-1], status) for value, status in contract.statuses.items() if value.endswith("*")]
         self._inline = compile_any(inline)
         self._has_inline = any(kind.inline for kind in contract.kinds.values())
 
-    def _find(self, method: str, path: str, body: Any) -> tuple[_OperationReader, Mapping[str, str]] | None:
-        found = self._literal.get((method, path))
-        if found is not None:
-            return found, _NOTHING
+    def _find(self, request: Request, body: Any) -> tuple[_OperationReader, Mapping[str, str]] | None:
+        method, path = request.method, request.path
+        if not self._told_apart:
+            found = self._literal.get((method, path))
+            if found is not None:
+                return found, _NOTHING
         path = path.partition("?")[0].rstrip("/")  # a trailing slash is tolerated, as servers do
+        shared = self._told_apart.get((method, path))
+        if shared is not None:
+            view = View(body, MISSING, query_of(request.path), request.headers, _NOTHING, None)
+            reader = next((reader for reader in shared if reader.pattern.fits(view)), None)
+            if reader is not None:
+                return reader, _NOTHING
         found = self._literal.get((method, path))
         if found is not None:
             return found, _NOTHING
+        if shared is not None:  # a request that is none of these operations: as good a poll as any other
+            return (shared[0] if self._poll is None else self._poll), _NOTHING
         elements = self._elements.get((method, path))
         if elements is not None:
             name = next(iter(body)) if type(body) is dict and body else ""
@@ -198,10 +243,15 @@ class Reader:
             if reader is None:  # a body that names no operation: as good a poll as any other
                 reader = self._poll
             return None if reader is None else (reader, _NOTHING)
-        for verb, pattern, reader in self._templates:
-            match = pattern.fullmatch(path)
-            if verb == method and match:
-                return reader, match.groupdict()
+        for reader in self._templates:
+            if reader.pattern.method != method:
+                continue
+            variables = reader.pattern.variables(path)
+            if variables is None:
+                continue
+            view = View(body, MISSING, query_of(request.path), request.headers, _NOTHING, None)
+            if reader.pattern.fits(view):
+                return reader, variables
         return None
 
     def _status(self, value: Any) -> Status | None:
@@ -248,10 +298,12 @@ class Reader:
         """The event of an exchange, and whether it follows from method, path, bodies, HTTP status and probe alone."""
         request, response = exchange.request, exchange.response
         asked = self._read_body(request.body) if request.body or request.method != "GET" else MISSING
-        found = self._find(request.method, request.path, asked)
+        found = self._find(request, asked)
         if found is None:
             return None, False
         reader, variables = found
+        if reader.reads_query:
+            variables = {**variables, **query_of(request.path)}
         request_errors: tuple[ShapeError, ...] = ()
         response_errors: tuple[ShapeError, ...] = ()
         if reader.check_request is not None:

@@ -48,10 +48,9 @@ class EmbeddedCallbacks:
 
     def take(self) -> list[tuple[Request, float]]:
         """The callbacks that are due."""
-        headers = {"content-type": "application/json"}
-        now = self._clock.now()
+        now, headers = self._clock.now(), self._provider.callback_headers
         due = self._provider.due_callbacks()
-        return [(Request("POST", "/", headers, body), now) for address, body in due if address in self._expected]
+        return [(Request("POST", "/", headers(body), body), now) for address, body in due if address in self._expected]
 
     def wait(self, seconds: float) -> None:
         """Nothing to wait for: what is due is there at once."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -13,7 +15,7 @@ from pollproof.clauses.fields import seconds_of
 from pollproof.clock import Clock
 from pollproof.contract.model import NEAR_MISS, SILENCE, Contract, Effect, Operation, Phase, Probe, Role, TaskKind
 from pollproof.contract.places import walk
-from pollproof.contract.templates import compile_template, steps_of, with_value, without
+from pollproof.contract.templates import compile_template, steps_of, with_value, without, words_of
 from pollproof.errors import PollproofError, RunError
 from pollproof.http.target import Target
 from pollproof.monitor.monitor import Monitor
@@ -53,6 +55,8 @@ FEW_INSISTENCES = 2
 
 MAXIMUM_DENIED = 3
 """Requests of an operation that were insisted on in vain, after which others are not."""
+RATE_MARGIN = 0.25
+"""Seconds beyond the window of a rate after which the next request surely is in another one."""
 
 FOREVER = float("inf")
 """The end of a session that may last as long as it likes."""
@@ -156,6 +160,13 @@ class Session:
         batch = self.batch_operation
         ways = [] if batch is None else [batch.request, *batch.alternatives]
         self._batches = [compile_template(way) for way in ways]
+        chosen = self.create_operation.task_id
+        self._chooses = chosen is not None and chosen.part == "request"
+        self.unpaced = False
+        self._paced: dict[tuple[int, str], deque[float]] = {}
+        if contract.rates:
+            self._paced[-1, ""] = deque()
+        self._salt = os.urandom(4).hex()  # ids that the client chooses are new in every run
         self._samples = {
             name: compile_template(sample if sample is not None and not kind.inline else kind.sample)
             for name, kind in contract.kinds.items()
@@ -176,6 +187,8 @@ class Session:
         """
         if self.end < FOREVER and time.monotonic() > self.end:
             raise DeadlineExceeded
+        if self._paced and not self.unpaced:
+            self._keep_rates(request)
         now = self.clock.now
         sent = now()
         response, failure = self.target.exchange(request)
@@ -246,6 +259,21 @@ class Session:
     def reconnect(self) -> None:
         """Go on over a fresh connection."""
         self.target.close()
+
+    def _keep_rates(self, request: Request) -> None:
+        """Wait until one more request is within the documented rates."""
+        create = self.create_operation
+        path = request.path.partition("?")[0]
+        creates = (request.method, path) == (create.method, create.path.partition("?")[0])
+        for number, rate in enumerate(self.contract.rates):
+            if rate.of != "all" and creates is not (rate.of == "create"):
+                continue
+            key = (number, path if rate.of == "task" else "")
+            sent = self._paced.setdefault(key, deque(maxlen=rate.requests))
+            now = self.clock.now()
+            if len(sent) == rate.requests and now - sent[0] <= rate.seconds:
+                self.clock.advance(sent[0] + rate.seconds - now + RATE_MARGIN)
+            sent.append(self.clock.now())
 
     def request(self, operation: Operation, words: Mapping[str, Any], credential: str | None = None) -> Request:
         """The request of an operation with these words in it."""
@@ -333,7 +361,28 @@ class Session:
         return request
 
     def _creation_of(self, task: Any) -> Request:
-        return self.request(self.create_operation, {"task": task})
+        return self.request(self.create_operation, self._creation_words(task))
+
+    def _creation_words(self, task: Any, key: str | None = None) -> dict[str, Any]:
+        """The words of a creation: the task, its number, an id that the client chooses, an idempotency key."""
+        words = {"task": task, "number": self.created, "idempotency_key": key or self.new_key()}
+        if self._chooses:
+            words["task_id"] = f"task-{self._salt}-{self.created}"
+        return words
+
+    def new_key(self) -> str:
+        """An idempotency key for the creation that is next."""
+        return f"key-{self._salt}-{self.created}"
+
+    def create_with_key(self, kind: TaskKind, task: Any, key: str, probe: str | None = None) -> Event:
+        """Create a task with an idempotency key of one's own."""
+        return self.send(self.request(self.create_operation, self._creation_words(task, key)), probe)
+
+    def create_called_back(self, kind: TaskKind, fields: Mapping[str, Any]) -> tuple[Event, Handle | None]:
+        """Create a task with further fields of its request: those that ask for a callback."""
+        request = self._creation_of(self.task(kind))
+        body = {**self.codec.read(request.body), **fields}
+        return self.begun(self.send(request._replace(body=self.codec.write(body))), kind)
 
     def poll(self, handle: Handle) -> Event:
         """Poll a task once."""
@@ -424,7 +473,8 @@ class Session:
 
     def miss(self, handle: Handle, since: float, failure: str) -> None:
         """Let the monitor know that a callback was waited for and did not come."""
-        body = self.codec.write({"id": handle.id})
+        place = None if self.callback_operation is None else self.callback_operation.task_id
+        body = self.codec.write(with_value({}, "/id" if place is None else place.pointer, handle.id))
         request = Request("POST", CALLBACK_PATH, {}, body)
         self.monitor.observe(Exchange(request, None, since, self.clock.now(), failure, SILENCE))
 
@@ -628,13 +678,16 @@ class CallbackSource(Protocol):
 class Builder:
     """Builds the requests of one operation."""
 
-    __slots__ = ("_body", "_codec", "_header", "_headers", "_method", "_path", "_template", "_varies")
+    __slots__ = ("_body", "_codec", "_header", "_headers", "_method", "_path", "_template", "_varies", "_varying")
 
     def __init__(self, operation: Operation, contract: Contract, codec: Codec) -> None:
         credential = contract.credential
         self._method = operation.method
         self._path = operation.path
-        self._varies = "{" in operation.path
+        if credential.at is not None and credential.at.area == "query":
+            self._path += ("&" if "?" in self._path else "?") + credential.at.steps[0] + "={credential}"
+        self._varies = "{" in self._path
+        self._varying = {name.lower(): text for name, text in operation.headers.items() if words_of(text)}
         self._template = credential.template
         self._codec = codec
         self._body = None if operation.request is None else compile_template(operation.request)
@@ -644,6 +697,7 @@ class Builder:
             self._headers["content-type"] = codec.content_type
         if operation.element:
             self._headers["soapaction"] = f'"{operation.action}"'
+        self._headers |= {name.lower(): text for name, text in operation.headers.items() if not words_of(text)}
 
     def body(self, credential: str, words: Mapping[str, Any]) -> Any:
         """The body before it is written out."""
@@ -656,9 +710,14 @@ class Builder:
         headers = self._headers
         if self._header is not None:
             headers = {**headers, self._header: self._template.replace("{credential}", credential)}
+        if self._varying:
+            filled = {name: str(compile_template(text)(words)) for name, text in self._varying.items()}
+            headers = {**headers, **filled}
         path = self._path
         if self._varies:
-            for name, word in words.items():
+            written = self._template.replace("{credential}", credential)
+            for name, word in {**words, "credential": written}.items():
                 path = path.replace("{" + name + "}", quote(str(word), safe=""))
+                path = path.replace("{+" + name + "}", quote(str(word), safe="/"))
         body = self.body(credential, words)
         return Request(self._method, path, headers, b"" if body is None else self._codec.write(body))

@@ -41,6 +41,8 @@ def show(session: Session, scripts: list[Script]) -> None:
         _, handle = session.create(kind)
         if handle is None:
             continue
+        if any(status.phase is Phase.CANCELLED for status in script):
+            session.cancel(handle)  # so that nobody wonders why it is cancelled
         for _ in range(len(script) - 1 + AGAIN):
             session.advance(session.wait)
             session.poll(handle)

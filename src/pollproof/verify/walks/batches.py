@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from pollproof.contract.model import Contract, Role
+from pollproof.contract.templates import with_value
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
@@ -80,7 +81,10 @@ def with_callback(session: Session, number: int, note: str) -> dict[str, Any]:
     source = session.callbacks
     assert source is not None
     address = source.address_with(f"task={number}&note=a%20b+c&x=1%2F2") if number else source.address
-    return {"callback_url": address, "passthrough": note}
+    callback = session.callback_operation
+    place = None if callback is None else callback.address
+    fields: dict[str, Any] = with_value({}, "/callback_url" if place is None else place.pointer, address)
+    return {**fields, "passthrough": note} if callback is not None and "passthrough" in callback.marks else fields
 
 
 @walk(_calls_back, live=True, needs="callbacks", reaches=(CALLED,))
@@ -92,7 +96,7 @@ def called_back(session: Session) -> None:
     notes = ['note: \u00e4 \u4efb "quoted" & <kept> +%20', "007", "true", "", " ends "]
     handles: list[Handle] = []
     for number in range(1 if session.frugal else 5):
-        event, handle = session.create(session.kinds[0], more=with_callback(session, number, notes[number]))
+        event, handle = session.create_called_back(session.kinds[0], with_callback(session, number, notes[number]))
         if handle is None:
             session.pause_if_told(event)
             continue
@@ -115,7 +119,7 @@ def called_back_unpolled(session: Session) -> None:
     source = session.callbacks
     if source is None:
         return
-    _, handle = session.create(session.kinds[0], more=with_callback(session, 11, "never polled"))
+    _, handle = session.create_called_back(session.kinds[0], with_callback(session, 11, "never polled"))
     session.advance(patience(session))
     source.wait(EARLY_SECONDS * 5)
     session.hear()

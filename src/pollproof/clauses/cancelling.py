@@ -1,0 +1,88 @@
+"""Cancelling: what follows from it, and that it happens only when it is requested."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.kinds import HELD, PROVIDER, Deadline, Finding, Kind, Nothing, Violation, mutates
+from pollproof.clauses.lifecycle import describe
+from pollproof.contract.model import Clause, Contract, Operation, Phase
+from pollproof.tasks.state import CANCEL_ACCEPTED, CANCEL_SENT, TaskState
+from pollproof.trace.events import Answer, Event
+from pollproof.trace.exchange import Response
+
+
+@dataclass(frozen=True, slots=True)
+class CancelBound:
+    """`seconds` after its cancelling is accepted a task has ended."""
+
+    seconds: Annotated[float, "Seconds after an accepted cancelling by which the task has ended; 0: at once."] = 0.0
+    never_succeeds: Annotated[bool, "Whether a task whose cancelling was accepted never succeeds."] = False
+
+
+@Kind("cancel-ends", subjects=PROVIDER, parameters=CancelBound, timed=True, walks=("cancelled",))
+def cancel_ends(history: TaskState, event: Event, rule: CancelBound) -> Finding:
+    """A task whose cancelling was accepted ends within the documented time."""
+    accepted = history.marks.get(CANCEL_ACCEPTED)
+    if accepted is None or event.answer is not Answer.STATE or event.phase is None or event.request_errors:
+        return None
+    number, moment, ended = accepted
+    if ended:
+        return None  # what had ended before is not cancelled any more
+    if event.phase.terminal:
+        if event.phase is Phase.SUCCEEDED and rule.never_succeeds:
+            return Violation("a cancelled task, since its cancelling was accepted", describe(event), (number,))
+        return HELD
+    waited = event.exchange.sent - moment
+    if waited <= rule.seconds and (rule.seconds > 0 or waited < 0):
+        return None
+    end = Deadline(moment + rule.seconds, f"{rule.seconds:g} s since the cancelling are over", moment)
+    seen = f"{describe(event)} after {max(waited, 0.0):.3f} s"
+    expected = f"that a task ends within {rule.seconds:g} s of its cancelling"
+    return Violation(expected, seen, (number,), deadlines=(end,))
+
+
+@Kind("cancelled-on-request", subjects=PROVIDER, parameters=Nothing, walks=("cancelled", "one-after-another"))
+def cancelled_on_request(history: TaskState, event: Event, parameters: Nothing) -> Finding:
+    """A task is cancelled only when its cancelling was requested."""
+    if history.created is None or event.answer is not Answer.STATE or event.request_errors:
+        return None
+    if event.phase is not Phase.CANCELLED:
+        return HELD if event.phase is not None and event.phase.terminal else None
+    if history.marks.get(CANCEL_SENT) is not None:
+        return HELD
+    return Violation("no cancelled task, since nobody requested it", describe(event), (history.created,))
+
+
+class GoesOn(Provider):
+    """Accepts a cancelling and goes on."""
+
+    def cancel(self, operation: Operation, identifier: object) -> Response:
+        task = self.find(identifier)
+        before = None if task is None else task.ended
+        response = super().cancel(operation, identifier)
+        if task is not None and before is None:
+            task.ended = None
+        return response
+
+
+class CancelsByItself(Provider):
+    """Cancels every fourth task by itself."""
+
+    def phase(self, task: Task, now: float) -> Phase:
+        phase = super().phase(task, now)
+        return Phase.CANCELLED if task.number % 4 == 0 and phase.terminal else phase
+
+
+@mutates("cancel-ends")
+def _cancel_ends(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    others = ("terminal", "answer", "status-order", "echo", "cancelled-on-request", "callback-final")
+    yield Fault("a cancelled task goes on", GoesOn, companions=others)
+
+
+@mutates("cancelled-on-request")
+def _cancelled_on_request(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("some tasks cancel themselves", CancelsByItself, companions=("terminal", "answer", "accepted"))

@@ -1,0 +1,169 @@
+"""The course of a task: its statuses in their order, fields that are set once, and when it must have ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.kinds import (
+    HELD,
+    KINDS,
+    PROVIDER,
+    Deadline,
+    Finding,
+    Kind,
+    Violation,
+    from_contract,
+    mutates,
+)
+from pollproof.clauses.lifecycle import describe
+from pollproof.contract.conditions import same
+from pollproof.contract.declared import HIDDEN
+from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Role
+from pollproof.contract.places import MISSING, Place
+from pollproof.tasks.state import TaskState
+from pollproof.trace.events import STATUS_MARK, Answer, Event
+from pollproof.trace.exchange import Response
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPath:
+    """The documented path of statuses."""
+
+    path: Annotated[Any, HIDDEN] = from_contract("path")
+
+    @property
+    def remembered(self) -> tuple[Place, ...] | None:
+        """None: the status itself is remembered."""
+        return None
+
+
+@Kind("status-path", subjects=PROVIDER, parameters=StatusPath, walks=("one-after-another", "side-by-side"))
+def status_path(history: TaskState, event: Event, parameters: StatusPath) -> Finding:
+    """The statuses of a task come in the order of the documented path; some may be passed unseen, none comes back."""
+    if event.answer is not Answer.STATE or event.request_errors or history.lost is not None:
+        return None
+    before, now, path = history.marks.get(STATUS_MARK), event.status, parameters.path
+    if before not in path or now not in path:
+        return None
+    if path.index(now) >= path.index(before):
+        return HELD
+    since = () if history.last_number is None else (history.last_number,)
+    return Violation(f"no status before {before!r} once the task is {before}", describe(event), since)
+
+
+class StepsBack(Provider):
+    """Shows the status before the present one at every second poll."""
+
+    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+        path = self.contract.path
+        if operation.role is Role.POLL and task is not None and status in path:
+            place = path.index(status)
+            task.seen.append("path")
+            ended = self.contract.statuses[status].phase.terminal
+            if place > 0 and not ended and len(task.seen) % 2 == 0:
+                earlier = path[place - 1]
+                name = self.contract.statuses[earlier].phase.value
+                return super().say(operation, name, task, earlier, code)
+        return super().say(operation, name, task, status, code)
+
+
+@mutates("status-path")
+def _status_path(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("an earlier status again", StepsBack, companions=("status-order", "terminal"))
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """`seconds` after its creation a task has ended."""
+
+    seconds: Annotated[float, "Seconds after its creation by which a task has ended."]
+
+
+@Kind("finishes", subjects=PROVIDER, parameters=Bound, timed=True, walks=("past-the-bound-to-finish",))
+def finishes(history: TaskState, event: Event, parameters: Bound) -> Finding:
+    """A task has ended within the documented time."""
+    if history.created is None or event.answer is not Answer.STATE or event.phase is None or event.request_errors:
+        return None
+    if event.phase.terminal:
+        return HELD
+    if event.exchange.sent - history.created_received <= parameters.seconds:
+        return None
+    end = Deadline(history.created_received + parameters.seconds, f"{parameters.seconds:g} s to finish are over")
+    seen = f"{describe(event)} after {event.exchange.sent - history.created_received:.3f} s"
+    return Violation(f"that the task ends within {parameters.seconds:g} s", seen, (history.created,), deadlines=(end,))
+
+
+def _lasts(seconds: float) -> type[Provider]:
+    class Lasts(Provider):
+        """Never finishes every third task in time."""
+
+        def phase(self, task: Task, now: float) -> Phase:
+            if task.number % 3 == 0 and task.ended is None and now - task.created < 3 * seconds:
+                return self.first_phase()
+            return super().phase(task, now)
+
+    return Lasts
+
+
+@mutates("finishes")
+def _finishes(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    others = (
+        "callback-final",
+        "callback-sent",
+        "lifetime-served",
+        "result-kept",
+        "accepted",
+        "answer",
+        "cancel-ends",
+        "set-once",
+    )
+    yield Fault("some tasks last three times as long", _lasts(clause.parameters.seconds), companions=others)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """`at`: a place in the answers about a task."""
+
+    at: Annotated[Place, "The place of the value, in the answer."]
+
+    @property
+    def remembered(self) -> tuple[Place, ...]:
+        """The places whose values are remembered for each task."""
+        return (self.at,)
+
+
+@Kind(
+    "set-once",
+    subjects=PROVIDER,
+    roles=(Role.CREATE, Role.POLL, Role.CANCEL, Role.FETCH),
+    parameters=Fixed,
+    exercised="two answers about a task with a value there",
+    walks=("one-after-another", "side-by-side"),
+)
+def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:
+    """A field that is set once never changes again."""
+    name = "@" + parameters.at.text
+    before, now = history.marks.get(name, MISSING), event.marks.get(name, MISSING)
+    if event.answer is not Answer.STATE or event.request_errors or before is MISSING or before is None:
+        return None
+    if same(before, now):
+        return HELD
+    if now is MISSING and event.operation.role is not Role.POLL:
+        return None
+    since = () if history.last_number is None else (history.last_number,)
+    seen = "nothing" if now is MISSING else repr(now)[:100]
+    return Violation(f"{parameters.at.text} = {before!r} as before", seen, since)
+
+
+@mutates("set-once")
+def _set_once(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    at = clause.parameters.at
+    poll = contract.operation(Role.POLL)
+    for name in ("succeeded", "running"):
+        if name in poll.answers and at.area == "body":
+            change = Break("", poll.name, name, set=((at.pointer, "$polls"),))
+            yield Fault(f"another value at every poll ({name})", changes=(change,), companions=tuple(KINDS))
+            return

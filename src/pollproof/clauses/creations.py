@@ -1,0 +1,116 @@
+"""Creations that are repeated with the same idempotency key."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pollproof.clauses.faults import Fault, Provider
+from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_limits, mutates
+from pollproof.contract.declared import HIDDEN
+from pollproof.contract.model import Clause, Contract, Limits, Role
+from pollproof.tasks.state import Account, TaskState
+from pollproof.trace.bodies import canonical
+from pollproof.trace.events import Answer, Event
+
+KEY = "idempotency_key"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLife:
+    """The limits of the contract, among them for how long a key is kept."""
+
+    limits: Annotated[Limits, HIDDEN] = from_limits("*")
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that a key is kept."""
+        return math.inf if self.limits.key_lifetime is None else self.limits.key_lifetime
+
+
+def _first(account: Account, event: Event) -> TaskState | None:
+    """The task that was created first with the key and the body of a creation; None where there is none."""
+    key = event.marks.get(KEY)
+    if key is None or event.answer is not Answer.STATE or event.probe or event.request_errors or event.task is None:
+        return None
+    found = [each for each in account.tasks.values() if each.created is not None and each.marks.get(KEY) == key]
+    latest = max(found, key=lambda each: each.created or 0, default=None)
+    return latest if latest is not None and canonical(latest.asked) == canonical(event.request) else None
+
+
+@Kind(
+    "idempotent-creation",
+    subjects=PROVIDER,
+    roles=(Role.CREATE,),
+    parameters=KeyLife,
+    scope="account",
+    ordered=False,
+    exercised="a creation that is repeated with its idempotency key",
+    walks=("created-again-with-its-key",),
+)
+def idempotent_creation(account: Account, event: Event, rule: KeyLife) -> Finding:
+    """A creation that is repeated with its idempotency key gives the task of the first one."""
+    first = _first(account, event)
+    if first is None or event.exchange.received - first.created_sent > rule.seconds:
+        return None
+    if first.id == event.task:
+        return HELD
+    expected = f"the task {first.raw_id!r} that the first creation with this key gave"
+    return Violation(expected, f"the task {event.raw_task!r}", () if first.created is None else (first.created,))
+
+
+@Kind(
+    "key-expires",
+    subjects=PROVIDER,
+    roles=(Role.CREATE,),
+    parameters=KeyLife,
+    scope="account",
+    ordered=False,
+    timed=True,
+    exercised="a creation with a key whose lifetime is over",
+    walks=("created-again-with-its-key",),
+)
+def key_expires(account: Account, event: Event, rule: KeyLife) -> Finding:
+    """A creation with an idempotency key whose lifetime is over gives a new task."""
+    first = _first(account, event)
+    if first is None or event.exchange.sent - first.created_received <= rule.seconds:
+        return None
+    if first.id != event.task:
+        return HELD
+    expected = f"a new task, since the key was used more than {rule.seconds:g} s ago"
+    return Violation(expected, f"the task {event.raw_task!r} again", () if first.created is None else (first.created,))
+
+
+class ForgetsKeys(Provider):
+    """Creates a new task whatever the key."""
+
+    def replays(self, key: Any, body: Any) -> Any:
+        return None
+
+
+class TakesReusedKeys(Provider):
+    """Gives the task of the first creation with a key, whatever is asked."""
+
+    def conflicts(self, known: Any, body: Any) -> bool:
+        return False
+
+
+class KeepsKeys(Provider):
+    """Keeps keys for ever."""
+
+    def key_lifetime(self) -> float:
+        return math.inf
+
+
+@mutates("idempotent-creation")
+def _idempotent_creation(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault(
+        "a new task whatever the key", ForgetsKeys, companions=("answer", "refused", "refusal-code", "error-http")
+    )
+
+
+@mutates("key-expires")
+def _key_expires(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("keys are kept for ever", KeepsKeys, companions=("answer",))

@@ -1,0 +1,61 @@
+"""Signatures of callbacks."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pollproof.clauses.faults import Fault, Provider
+from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_contract, mutates
+from pollproof.contract.declared import HIDDEN
+from pollproof.contract.model import Clause, Contract, Role, Signature
+from pollproof.contract.signatures import signature_of
+from pollproof.tasks.state import TaskState
+from pollproof.trace.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The operations of the contract, one of which says how callbacks are signed."""
+
+    operations: Annotated[Any, HIDDEN] = from_contract("operations")
+
+
+@Kind(
+    "callback-signed",
+    subjects=PROVIDER,
+    roles=(Role.CALLBACK,),
+    parameters=Signing,
+    ordered=False,
+    exercised="a callback",
+    walks=("called-back",),
+)
+def callback_signed(history: TaskState, event: Event, parameters: Signing) -> Finding:
+    """A callback is signed as documented, with the secret that both sides have."""
+    signature: Signature | None = event.operation.signature
+    if signature is None or event.probe:
+        return None
+    request = event.exchange.request
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    shown = headers.get(signature.header.lower())
+    wanted = signature_of(signature, signature.secret, request.body, headers)
+    if shown is None:
+        return Violation(f"the signature in {signature.header}", "none")
+    # Several signatures may stand side by side while a secret is being replaced.
+    if any(hmac.compare_digest(each.encode(), wanted.encode()) for each in (shown, *shown.replace(",", " ").split())):
+        return HELD
+    return Violation(f"{signature.header}: {wanted}", f"{signature.header}: {shown[:100]}")
+
+
+class SignsOtherwise(Provider):
+    """Signs callbacks with another secret."""
+
+    def secret(self, signature: Signature) -> str:
+        return "another secret"
+
+
+@mutates("callback-signed")
+def _callback_signed(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("callbacks are signed with another secret", SignsOtherwise, companions=("answer",))

@@ -1,0 +1,132 @@
+"""What single clauses of a contract speak of: keys, rates, bounds, and results with a time of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from pollproof.contract.model import Contract, Phase, Rate, Role
+from pollproof.verify.session import Handle, Session
+from pollproof.verify.walks.lifetimes import doubt, settle_closely
+from pollproof.verify.walks.registry import walk
+from pollproof.verify.walks.steps import create_several, edge, patience, read_again
+
+MAXIMUM_BURST = 2_000
+"""Requests of a burst; a rate of more than half of that is not tried."""
+
+
+def _has(*kinds: str) -> Callable[[Contract], bool]:
+    return lambda contract: any(clause.kind in kinds for clause in contract.clauses)
+
+
+def _names_probe(contract: Contract, probe: str) -> bool:
+    named = (getattr(clause.parameters, "probe", "") for clause in contract.clauses)
+    return probe in named or any(probe in getattr(clause.parameters, "to", ()) for clause in contract.clauses)
+
+
+def _has_keys(contract: Contract) -> bool:
+    return "idempotency_key" in contract.operation(Role.CREATE).marks
+
+
+@walk(_has_keys)
+def created_again_with_its_key(session: Session) -> None:
+    """Creations repeated with their idempotency key, with another request, and when the key is not kept any more."""
+    kind = session.kinds[0]
+    task = session.task(kind)
+    key = session.new_key()
+    event = session.create_with_key(kind, task, key)
+    session.create_with_key(kind, task, key)
+    if event.task is not None:
+        handle = Handle(event.raw_task, event.task, kind)
+        session.settle(handle, patience(session))
+        session.create_with_key(kind, task, key)
+        read_again(session, [handle])
+    if _names_probe(session.contract, "reused-key"):
+        session.create_with_key(
+            kind, {**session.task(kind), **_different(kind.sample, session.created)}, key, "reused-key"
+        )
+    session.create_with_key(kind, task, session.new_key() + "-other")
+    lifetime = session.contract.limits.key_lifetime
+    if lifetime is None:
+        return
+    task, key = session.task(kind), session.new_key()
+    session.create_with_key(kind, task, key)
+    session.advance(lifetime - edge(session) - 4 * session.latency)
+    session.create_with_key(kind, task, key)
+    session.advance(2 * edge(session) + 8 * session.latency)
+    session.create_with_key(kind, task, key)
+
+
+def _different(sample: Any, number: int) -> dict[str, Any]:
+    """A change of a task's request that keeps its form: another text, where there is one."""
+    for name, value in sample.items():
+        if isinstance(value, str) and "{number}" in value:
+            return {name: value.replace("{number}", f"{number}0")}
+    return {}
+
+
+@walk(_has("result-kept", "result-removed"))
+def to_the_removal_of_results(session: Session) -> None:
+    """Tasks whose result is read just before and just after the end of the time that it is kept."""
+    rules = [each.parameters for each in session.contract.clauses if each.kind in ("result-kept", "result-removed")]
+    ends = sorted({(rule.seconds, rule.within.lifetime_slack, rule.within.lifetime_from) for rule in rules})
+    for seconds, slack, since in ends:
+        handles = []
+        for _ in range(3):
+            handle = session.begin()
+            if handle is not None and settle_closely(session, handle):
+                handles.append(handle)
+        for margin, after in ((-slack, False), (slack, True)):
+            for handle in handles:
+                history = session.history(handle)
+                if history is None or history.terminal is not Phase.SUCCEEDED:
+                    continue
+                began = history.ended_received if since == "completion" else history.created_received
+                safe = edge(session) + 4 * session.latency + (doubt(session, handle) if since == "completion" else 0.0)
+                session.advance(began + seconds + margin + (edge(session) if after else -safe) - session.clock.now())
+                session.read(handle)
+
+
+@walk(_has("finishes"))
+def past_the_bound_to_finish(session: Session) -> None:
+    """Tasks polled just after the time by which they have ended."""
+    bounds = [each.parameters.seconds for each in session.contract.clauses if each.kind == "finishes"]
+    for bound in bounds:
+        handles = create_several(session, 4)
+        session.advance(bound + edge(session))
+        for handle in handles:
+            session.poll(handle)
+
+
+@walk(lambda contract: bool(contract.rates) and _names_probe(contract, "too-many"), breaks="sends too many requests")
+def too_many_at_once(session: Session) -> None:
+    """More requests than the documented rates let pass, all at once."""
+    if not session.permitted:
+        return
+    for rate in session.contract.rates:
+        if rate.requests * 2 > MAXIMUM_BURST:
+            continue
+        session.advance(2 * rate.seconds)
+        handle = session.begin()
+        if handle is None:
+            return
+        session.advance(rate.seconds)
+        session.unpaced = True
+        try:
+            _burst(session, handle, rate)
+        finally:
+            session.unpaced = False
+        session.advance(2 * rate.seconds)
+        read_again(session, [handle])
+
+
+def _burst(session: Session, handle: Handle, rate: Rate) -> None:
+    """One request more than two windows of a rate let pass: a fixed window may end in the midst of them."""
+    for number in islice(range(2 * rate.requests + 1), 2 * rate.requests + 1):
+        probe = "too-many" if number == 2 * rate.requests else None
+        if rate.of == "create":
+            kind = session.kinds[0]
+            session.create_with_key(kind, session.task(kind), session.new_key(), probe)
+        else:
+            session.send(session.about(session.poll_operation, handle), probe)
