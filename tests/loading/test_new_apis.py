@@ -49,7 +49,7 @@ def test_it_is_verified_over_http_like_any_other(name: str) -> None:
 
 
 def test_no_file_of_the_engine_names_them() -> None:
-    words = re.compile("oxylabs|scrapeless|googleapis|google-speech|azure|aip-?151", re.IGNORECASE)
+    words = re.compile("oxylabs|scrapeless|press\\.example|googleapis|google-speech|azure|aip-?151", re.IGNORECASE)
     for path in (ROOT / "src").rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
             assert words.search(path.read_text(encoding="utf-8", errors="replace")) is None, path

@@ -3,7 +3,7 @@
 `{ at = "response#/errorId", above = 0 }`, `{ at = "response.http", in = [404, 410] }`,
 `{ at = "response#/error", present = true }`, `{ at = "response#/status", prefix = "FINISHED_ERR" }`,
 `{ at = "response#/id", matches = "^[0-9a-f]{8}$" }`, `{ at = "response#/name", same_as = "creation#/name" }`,
-`{ at = "response#/total", counts = "response#/items" }`.
+`{ at = "response#/total", counts = "response#/items" }`. What was not sent need not come back the same.
 """
 
 from __future__ import annotations
@@ -98,7 +98,12 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
             return matches
         case "same_as":
             other = compile_place(operand)
-            return lambda view: same(read(view), other(view))
+
+            def same_as(view: View) -> bool:
+                wanted = other(view)
+                return wanted is MISSING or same(read(view), wanted)
+
+            return same_as
         case "counts":
             entries = compile_place(operand)
 
