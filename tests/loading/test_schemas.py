@@ -50,7 +50,7 @@ def test_the_published_schema_of_contracts_reads_like_a_page() -> None:
     tables = [key for key in schema["$defs"] if "properties" in schema["$defs"][key]]
     assert len(tables) > 15
     text = (folder("schemas") / "pollproof" / "contract.schema.json").read_text(encoding="utf-8")
-    assert len(text.splitlines()) < 1200
+    assert len(text.splitlines()) < 2000
 
 
 @pytest.mark.parametrize("provider", bundled())
