@@ -152,7 +152,7 @@ def test_a_client_is_convicted_by_exactly_the_clause_it_breaks(fault: str) -> No
     names = FAULTS[fault] or LAWFUL
     gating = judged(sys.executable, str(CLIENT), *([fault] if fault else []), names=names)
     assert gating.error is None
-    assert gating.clock == "leaping"
+    assert gating.clock == "leaping, by preload"
     guilty = violated(gating)
     if fault == "endless":  # that it broke a SHOULD before excuses no client that has to be ended
         assert guilty == {"retries"}
@@ -532,7 +532,7 @@ def test_a_client_that_never_waits_is_judged_by_the_leaping_clock() -> None:
     program = f"import sys; sys.argv = ['client.py', 'no-wait']; exec(open({str(CLIENT)!r}).read())"
     gating = judged(sys.executable, "-c", program, names=("ready-after-one-poll",))
     assert gating.error is None
-    assert gating.clock == "leaping"
+    assert gating.clock == "leaping, by preload"
     assert "wait" in violated(gating)
 
 
@@ -553,7 +553,8 @@ def test_waits_that_are_not_leapt_over_are_found_out(clock: str, monkeypatch: py
     short = replace(smoke, settings=replace(smoke.settings, solving=0.5), seconds=1.0)
     command = (sys.executable, "-c", UNHEARD, HURRIED, str(CLIENT))
     gating = judge(Gate(CAPSOLVER, command, (short,), short, clock, budget=0.0))
-    reason = "the command does not obey the leaping clock: its waits were not leapt over"
+    monkeypatch.setattr("pollproof.gate.clocks.supervision_unavailable", lambda: "No supervision here.")
+    reason = "the command does not obey the clock by preload: its waits were not leapt over; No supervision here."
     if clock == "leap":
         assert gating.error == reason
         return
@@ -570,7 +571,7 @@ def test_a_client_that_is_refused_before_it_could_wait_is_judged_by_the_leaping_
         .replace("len(sys.argv)", "2"), names=("smoke",)
     )  # fmt: skip
     assert gating.error is None
-    assert gating.clock == "leaping"
+    assert gating.clock == "leaping, by preload"
     assert violated(gating) == {"create-request"}
 
 

@@ -50,17 +50,28 @@ pytestmark = [leaping, pytest.mark.skipif(sys.platform != "linux", reason="raw s
 
 
 def test_seconds_that_did_not_pass_are_not_counted() -> None:
-    """The smoke scenario has no raw wait: what shows later is played again in real time."""
+    """The smoke scenario has no raw wait: what shows later is met again under a clock that sees it."""
     gating = judged("sleep,raw", "3,1", "ready-after-one-poll")
-    assert gating.clock == "leaping"
+    assert gating.clock == "leaping, by preload"
     assert [entry.clause.id for entry in gating.ledger.violated()] == ["capsolver.client.wait"]
     (entry,) = gating.ledger.violated()
     assert entry.evidence is not None
     assert "a poll after at most 1." in entry.evidence.violation.message
 
 
+def test_a_supervised_client_waits_in_its_own_way() -> None:
+    """By raw system calls, too, at the pace that the documents ask for; and a second that is missing is seen."""
+    conforming = judged("sleep,raw", "3,3", "never-ready", polls=100, clock="supervise", budget=0.5)
+    assert conforming.clock == "leaping, by supervision"
+    assert conforming.complete
+    assert conforming.ledger.violated() == []
+    assert conforming.ledger["capsolver.client.wait"].exercised > 50
+    hurried = judged("sleep,raw", "3,2", "never-ready", clock="supervise", budget=0.5)
+    assert [entry.clause.id for entry in hurried.ledger.violated()] == ["capsolver.client.wait"]
+
+
 def test_where_real_time_does_not_suffice_nothing_is_said() -> None:
-    gating = judged("sleep,raw", "3,1", "never-ready", budget=20.0)
+    gating = judged("sleep,raw", "3,1", "never-ready", clock="preload", budget=20.0)
     assert gating.ledger.violated() == []
     assert gating.ledger["capsolver.client.wait"].exercised == 0
     assert gating.ledger["capsolver.client.lifetime"].exercised == 0

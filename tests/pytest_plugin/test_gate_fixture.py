@@ -269,7 +269,7 @@ MISTAKES = {
     ),
     "clock": (
         '@client("cnode", clock="fast")\ndef test_it(): pass',
-        "the clock is 'auto', 'leap' or 'real', not 'fast'",
+        "unknown clock 'fast'; expected one of auto, leap, preload, supervise, real",
     ),
     "bare": ("@client\ndef test_it(): pass", 'client needs the provider: @client("PROVIDER")'),
     "order": (

@@ -41,10 +41,11 @@ EPILOG = (
 @click.option("--list", "listing", is_flag=True, help="List the scenarios instead (the command is not run).")
 @click.option(
     "--clock",
-    type=click.Choice(["auto", "leap", "real"]),
+    type=click.Choice(["auto", "leap", "preload", "supervise", "real"]),
     default="auto",
     show_default=True,
-    help="Leap over the command's waits (Linux), or really wait; auto finds out by a run which it obeys.",
+    help="Leap over the command's waits (Linux) by a preload library or by supervision, or really wait; "
+    "auto and leap find out by a run which clock it obeys.",
 )
 @click.option("--timeout", default="60s", show_default=True, metavar="TIME", help="Real time for one scenario.")
 @click.option(

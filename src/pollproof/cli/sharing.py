@@ -162,6 +162,8 @@ def gate_shared(
         "command": list(gate.words),
         "timeout": gate.timeout,
         "clock": gating.clock,
+        "kind": gating.detail.kind.value,
+        "wanted": gate.clock,
         "environment": sorted(os.environ),
     }
     jobs: list[Job] = [("scenario", {**common, "scenario": each.name}) for each in gate.scenarios]

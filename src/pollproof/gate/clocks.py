@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from enum import Enum
 from typing import Protocol
 
 from pollproof.clock import Clock
+from pollproof.virtualtime import LeapClock, SupervisedClock, supervision_unavailable, unavailable
 
 LOOK = 0.02
 """Real seconds between two looks at whether a sleep is to end early."""
@@ -71,6 +73,9 @@ class GateClock(Protocol):
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """The environment of a client under this clock."""
 
+    def command(self, words: Sequence[str]) -> list[str]:
+        """What is to be started for a client under this clock."""
+
 
 class RealClock:
     """The machine's own clock, for clients whose runtime cannot be made to leap."""
@@ -94,6 +99,9 @@ class RealClock:
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         return dict(base)
 
+    def command(self, words: Sequence[str]) -> list[str]:
+        return list(words)
+
     def sleep(self, seconds: float, port: int = 0, until: Until | None = None) -> bool:
         """Wait in real time, looking every now and then whether to go on waiting."""
         end = time.monotonic() + seconds
@@ -102,3 +110,44 @@ class RealClock:
                 return False
             time.sleep(min(left, LOOK))
         return True
+
+
+class ClockKind(Enum):
+    """How the time of a client is moved."""
+
+    PRELOAD = "preload"
+    SUPERVISION = "supervise"
+    REAL = "real"
+
+    @property
+    def leaps(self) -> bool:
+        """Whether waits take no time."""
+        return self is not ClockKind.REAL
+
+    @property
+    def words(self) -> str:
+        """Its name in reports."""
+        names = {ClockKind.PRELOAD: "leaping, by preload", ClockKind.SUPERVISION: "leaping, by supervision"}
+        return names.get(self, "real time")
+
+    def unavailable(self) -> str | None:
+        """Why it cannot be had on this machine, as one sentence; None where it can."""
+        if self is ClockKind.PRELOAD:
+            return unavailable()
+        return supervision_unavailable() if self is ClockKind.SUPERVISION else None
+
+    def open(self) -> AbstractContextManager[GateClock]:
+        """A clock of this kind, for one run of a client."""
+        if self is ClockKind.REAL:
+            return nullcontext(RealClock())
+        return LeapClock() if self is ClockKind.PRELOAD else SupervisedClock()
+
+
+CLOCKS: Mapping[str, tuple[ClockKind, ...]] = {
+    "auto": (ClockKind.PRELOAD, ClockKind.SUPERVISION, ClockKind.REAL),
+    "leap": (ClockKind.PRELOAD, ClockKind.SUPERVISION),
+    "preload": (ClockKind.PRELOAD,),
+    "supervise": (ClockKind.SUPERVISION,),
+    "real": (ClockKind.REAL,),
+}
+"""What `--clock` can be: the kinds that are tried, in this order."""

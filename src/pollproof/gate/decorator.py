@@ -54,15 +54,17 @@ def client(
     an exception, or None, means that it gave up. Coroutine functions are run with `asyncio.run`. It is called in a
     process of its own for each scenario, without fixtures.
 
-    `provider` is a bundled name or the path of a contract, `clock` one of auto, leap and real, `timeout` the real
-    seconds that one scenario may take, `budget` those of all together where the clock does not leap. `scenarios` are
-    the names of some, or an expression as for `pytest -k`. `task` is the one to create, where the sample of the
-    contract does not suit the client. With `strict` a violated SHOULD fails too.
+    `provider` is a bundled name or the path of a contract, `clock` one of auto, leap, preload, supervise and real,
+    `timeout` the real seconds that one scenario may take, `budget` those of all together where the clock does not
+    leap. `scenarios` are the names of some, or an expression as for `pytest -k`. `task` is the one to create, where the
+    sample of the contract does not suit the client. With `strict` a violated SHOULD fails too.
     """
     if callable(provider):
         raise TypeError('client needs the provider: @client("PROVIDER")')
-    if clock not in ("auto", "leap", "real"):
-        raise ValueError(f"the clock is 'auto', 'leap' or 'real', not {clock!r}")
+    from pollproof.gate.clocks import CLOCKS
+
+    if clock not in CLOCKS:
+        raise ValueError(f"unknown clock {clock!r}; expected one of {', '.join(CLOCKS)}")
     if task is not None and not isinstance(task, Mapping):
         raise TypeError(f"the task is a dict, not {task!r}")
     chosen = scenarios if scenarios is None or isinstance(scenarios, str) else tuple(scenarios)

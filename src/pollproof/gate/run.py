@@ -7,7 +7,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from pollproof.errors import RunError
 from pollproof.gate.basis import Basis, robustness_of, soften
 from pollproof.gate.bounds import BEYOND, Bounds, End
 from pollproof.gate.callbacks import Caller
-from pollproof.gate.clocks import GateClock, RealClock
+from pollproof.gate.clocks import CLOCKS, ClockKind, GateClock
 from pollproof.gate.scenario import Expects, Scenario
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.gate.scenario_result import ScenarioResult, Scenarios
@@ -36,7 +36,7 @@ from pollproof.trace.client_outcome import Outcome, outcome_exchange
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer, Reader
 from pollproof.trace.exchange import Exchange
-from pollproof.virtualtime import LeapClock, unavailable
+from pollproof.virtualtime import LeapClock
 
 TIMEOUT = 60.0
 """Real seconds that the command may take for one scenario."""
@@ -160,12 +160,14 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
             robustness = Ledger(robustness_of(clauses))
             result.detail.played.append(ScenarioResult(scenario, Ledger(clauses), robustness, reason=reason))
             continue
-        played = play(gate, scenario, clauses, leaps=result.detail.leaps, endless=result.detail.endless)
-        leaps = result.detail.leaps
-        if played.disagreement and not _too_long(gate, scenario, left):
-            leaps = False
-            played = play(gate, scenario, clauses, leaps=leaps, endless=result.detail.endless)
-        if not leaps and played.ended is not None:
+        kind = result.detail.kind
+        played = play(gate, scenario, clauses, kind, endless=result.detail.endless)
+        while played.disagreement and (better := _better_clock(gate, kind, scenario, left)) is not None:
+            kind = better
+            note = f"{scenario.name}: met again, {kind.words}, because the command {played.disagreement}"
+            result.notes.append(note)
+            played = play(gate, scenario, clauses, kind, endless=result.detail.endless)
+        if not kind.leaps and played.ended is not None:
             left -= played.ended.seconds
         result.detail.played.append(played)
         result.exchanges += played.exchanges
@@ -174,6 +176,17 @@ def _play_all(result: Gating, clauses: Sequence[Clause], progress: Progress | No
             result.notes.append(f"{scenario.name}: the end was not judged; {played.undecided}")
             result.complete = False
         _absorb(result, played)
+
+
+def _better_clock(gate: Gate, kind: ClockKind, scenario: Scenario, left: float) -> ClockKind | None:
+    """The clock under which a scenario is met again in which the command has waited in a way that `kind` does not see.
+
+    One that was asked for is not replaced by another that leaps. None where real time does not suffice.
+    """
+    kinds = CLOCKS[gate.clock]
+    if kind is ClockKind.PRELOAD and ClockKind.SUPERVISION in kinds and ClockKind.SUPERVISION.unavailable() is None:
+        return ClockKind.SUPERVISION
+    return ClockKind.REAL if kind.leaps and not _too_long(gate, scenario, left) else None
 
 
 def _too_long(gate: Gate, scenario: Scenario, left: float) -> str:
@@ -199,30 +212,29 @@ def _absorb(result: Gating, played: ScenarioResult) -> None:
 
 
 def _choose_clock(result: Gating) -> None:
-    """Find out by a run of the command which clock it obeys; raises `GateError` where it cannot be judged at all."""
+    """Find out by runs of the command which clock it obeys; raises `GateError` where it cannot be judged at all."""
     gate = result.spec
-    smoke = gate.smoke
-    wanted = gate.clock
-    why = None if wanted == "real" else unavailable()
-    if why is not None and wanted == "leap":
-        raise GateError(why)
-    if wanted == "real" or why is not None:
-        result.clock = "real time" + (f" ({why})" if why else "")
-        _check(result, _probe(gate, smoke, leaps=False))
-        return
-    probe = _probe(gate, smoke, leaps=True)
-    if probe.attached and not probe.obeys:
-        probe = _probe(gate, smoke, leaps=True)  # a machine that was very busy for a while may have leapt late
-    if probe.obeys:
-        result.clock, result.detail.leaps = "leaping", True
-        _check(result, probe)
-        return
-    reason = "the command does not obey the leaping clock"
-    if wanted == "leap":
-        _check(result, probe)
-        raise GateError(f"{reason}: {probe.words}")
-    result.clock = f"real time ({reason}: {probe.words})"
-    _check(result, _probe(gate, smoke, leaps=False))
+    reasons: list[str] = []
+    last: _Probe | None = None
+    for kind in CLOCKS[gate.clock]:
+        why = kind.unavailable()
+        if why is not None:
+            if why not in reasons:
+                reasons.append(why)
+            continue
+        probe = _probe(gate, gate.smoke, kind)
+        if probe.attached and not probe.obeys and not probe.is_beyond:
+            probe = _probe(gate, gate.smoke, kind)  # a machine that was very busy for a while may have leapt late
+        if probe.obeys or not kind.leaps:
+            result.clock = kind.words + (f" ({'; '.join(reasons)})" if reasons else "")
+            result.detail.kind = kind
+            _check(result, probe)
+            return
+        last = probe
+        reasons.append(f"the command does not obey the clock by {kind.value}: {probe.words}")
+    if last is not None:
+        _check(result, last)
+    raise GateError("; ".join(reasons))
 
 
 @dataclass(slots=True)
@@ -238,11 +250,13 @@ class _Probe:
     guilty: bool
     attached: bool
     obeys: bool
+    is_beyond: bool
     words: str
 
 
-def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
-    performed = _perform(gate, smoke, clauses_of(gate.contract, Subject.CLIENT), set(), leaps=leaps)
+def _probe(gate: Gate, smoke: Scenario, kind: ClockKind) -> _Probe:
+    """What the smoke scenario shows; `is_beyond` tells that the command has waited in a way that this clock misses."""
+    performed = _perform(gate, smoke, clauses_of(gate.contract, Subject.CLIENT), set(), kind)
     ended, server, clock = performed.ended, performed.server, performed.clock
     reader = Reader(gate.contract)
     monitor = Monitor(reader, clauses_of(gate.contract, Subject.CLIENT))
@@ -253,19 +267,18 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         for exchange, event in zip(trace, events, strict=True)
         if event is None
     ]
-    attached, obeys, words = False, False, ""
+    attached, obeys, is_beyond, words = False, False, False, ""
     if isinstance(clock, LeapClock):
         found = clock.leaps
         # A client that has not waited shows nothing against the clock: only waits that are not leapt over do.
         waited = _waited(trace)
-        waits = (
-            bool(performed.disagreement)
-            or (waited >= AT_ONCE and found.seconds < waited * LEAPT)
-            or (ended.cut and not found.count)
-        )
+        is_beyond = bool(performed.disagreement) or (kind is ClockKind.PRELOAD and found.unfollowed > 0)
+        waits = is_beyond or (waited >= AT_ONCE and found.seconds < waited * LEAPT) or (ended.cut and not found.count)
         attached = found.attached > 0
         obeys = attached and not waits
         words = "its waits were not leapt over" if attached else "it did not load the library"
+        if found.unfollowed:
+            words = "it waits by calls that this clock does not follow"
         if performed.disagreement:
             words = f"it {performed.disagreement}"
     return _Probe(
@@ -280,6 +293,7 @@ def _probe(gate: Gate, smoke: Scenario, *, leaps: bool) -> _Probe:
         monitor.ledger.violations > 0,
         attached,
         obeys,
+        is_beyond,
         words,
     )
 
@@ -334,13 +348,13 @@ def _form(shown: str, template: str) -> str:
 
 
 def play(
-    gate: Gate, scenario: Scenario, clauses: Sequence[Clause], *, leaps: bool, endless: set[str] | None = None
+    gate: Gate, scenario: Scenario, clauses: Sequence[Clause], kind: ClockKind, *, endless: set[str] | None = None
 ) -> ScenarioResult:
     """Let the command meet one scenario, and judge what it did. Raises `CannotStart`.
 
     `endless` are the situations in which it is known not to end; the scenario adds what it shows.
     """
-    performed = _perform(gate, scenario, clauses, set() if endless is None else endless, leaps=leaps)
+    performed = _perform(gate, scenario, clauses, set() if endless is None else endless, kind)
     ended, outcome = performed.ended, performed.outcome
     monitor = Monitor(Reader(gate.contract), clauses)
     trace = performed.trace()
@@ -422,11 +436,10 @@ class _Performed:
 
 
 def _perform(
-    gate: Gate, scenario: Scenario, clauses: Sequence[Clause], endless: set[str], *, leaps: bool
+    gate: Gate, scenario: Scenario, clauses: Sequence[Clause], endless: set[str], kind: ClockKind
 ) -> _Performed:
     contract = gate.contract
-    opened: AbstractContextManager[GateClock] = LeapClock() if leaps else nullcontext(RealClock())
-    with opened as clock:
+    with kind.open() as clock:
         provider = StagedProvider(contract, clock, scenario)
         with (
             serving(provider.play, urlsplit(contract.base_url).path.rstrip("/"), clock) as server,
@@ -442,9 +455,9 @@ def _perform(
                 "NO_PROXY": "*",
                 "no_proxy": "*",
             }
-            bounds = Bounds(server, clock, provider, clauses, endless, leaps=leaps)
+            bounds = Bounds(server, clock, provider, clauses, endless, leaps=kind.leaps)
             ended = run(
-                gate.words,
+                clock.command(gate.words),
                 clock.environment(base),
                 timeout=gate.timeout,
                 stop=bounds.reason,
@@ -459,5 +472,12 @@ def _perform(
             alive=ended.stopped is not None,
         )
     return _Performed(
-        ended, server, outcome, clock, virtual, bounds.moment, bounds.end, bounds.real_waits.disagreement()
+        ended, server, outcome, clock, virtual, bounds.moment, bounds.end, _disagreement(kind, clock, bounds)
     )
+
+
+def _disagreement(kind: ClockKind, clock: GateClock, bounds: Bounds) -> str:
+    """In what the clock and the command may disagree about a time, as a sentence about it; empty where in nothing."""
+    if kind is ClockKind.SUPERVISION and isinstance(clock, LeapClock) and clock.leaps.hindered:
+        return "started a program that cannot be supervised, whose clock the virtual clock does not move"
+    return bounds.real_waits.disagreement()

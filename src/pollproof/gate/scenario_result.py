@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pollproof.contract.model import Clause, Contract
+from pollproof.gate.clocks import ClockKind
 from pollproof.gate.scenario import Expects, Scenario
 from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.processes.command import Ended, Output
@@ -57,16 +58,21 @@ class ScenarioResult:
 class Scenarios:
     """The scenarios that a client has met. `evidence` names the one that shows the violation of a clause.
 
-    `robustness` holds what violates a MUST in scenarios that are not primary. `leaps` tells whether the clock leaps
-    over the waits of the client. `endless` are the situations in which a scenario has shown that it does not end.
+    `robustness` holds what violates a MUST in scenarios that are not primary. `kind` tells how the time of the
+    client is moved. `endless` are the situations in which a scenario has shown that it does not end.
     """
 
     contract: Contract
     robustness: Ledger
-    leaps: bool = False
+    kind: ClockKind = ClockKind.REAL
     played: list[ScenarioResult] = field(default_factory=list)
     evidence: dict[str, str] = field(default_factory=dict)
     endless: set[str] = field(default_factory=set)
+
+    @property
+    def leaps(self) -> bool:
+        """Whether the clock leaps over the waits of the client."""
+        return self.kind.leaps
 
     def sections(self, redactor: Redactor) -> dict[str, Any]:
         return {"scenarios": [_scenario(played, redactor) for played in self.played]}

@@ -20,6 +20,7 @@ import pytest
 from pollproof.contract.model import Clause, Contract, Subject
 from pollproof.errors import RunError
 from pollproof.gate.bounds import BEYOND
+from pollproof.gate.clocks import CLOCKS, ClockKind
 from pollproof.gate.decorator import DECLARED, FIXTURE, GIVEN, ClientOptions
 from pollproof.gate.run import Gate, play
 from pollproof.gate.scenario import Scenario
@@ -36,7 +37,7 @@ from pollproof.report.document import document_of
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, failing
 from pollproof.runs.result import RunResult
-from pollproof.virtualtime import obeys, unavailable
+from pollproof.virtualtime import LeapClock, SupervisedClock, obeys
 
 SHARED = pytest.StashKey[dict[Any, "Client"]]()
 KNOWN = pytest.StashKey[dict[tuple[str, str], tuple[Contract, list[Scenario]]]]()
@@ -109,25 +110,27 @@ class NoClock(RunError):
     """The clock that is asked for cannot be had; the message is one sentence."""
 
 
-def _chosen_clock(wanted: str) -> tuple[bool, str]:
-    """Whether the clock leaps, and which clock it is in words."""
-    if wanted == "real":
-        return False, "real time"
-    why = _reason_not_to_leap()
-    if why is None:
-        return True, "leaping"
-    if wanted == "leap":
-        raise NoClock(why)
-    return False, f"real time ({why})"
+def _chosen_clock(wanted: str) -> tuple[ClockKind, str]:
+    """The clock under which functions run, and its name with the reason for it."""
+    reasons: list[str] = []
+    for kind in CLOCKS[wanted]:
+        why = _reason_against(kind)
+        if why is None:
+            return kind, kind.words + (f" ({'; '.join(reasons)})" if reasons else "")
+        reasons.append(why)
+    raise NoClock("; ".join(dict.fromkeys(reasons)))
 
 
 @cache
-def _reason_not_to_leap() -> str | None:
-    """Why functions cannot run under the leaping clock, found out by a run; once in a process."""
-    why = unavailable()
-    if why is None and not obeys([sys.executable, "-P", "-c", WAITING]):
-        why = "this Python does not obey the leaping clock"
-    return why
+def _reason_against(kind: ClockKind) -> str | None:
+    """Why functions cannot run under a clock, found out by a run; once in a process."""
+    why = kind.unavailable()
+    if why is not None or not kind.leaps:
+        return why
+    clock = LeapClock if kind is ClockKind.PRELOAD else SupervisedClock
+    if obeys([sys.executable, "-P", "-c", WAITING], kind=clock):
+        return None
+    return f"this Python does not obey the clock by {kind.value}"
 
 
 # ----------------------------------------------------------------------------------------------- one function
@@ -141,7 +144,7 @@ class Client:
         self.name = _name_of(item)
         self.scenarios = {scenario.name: scenario for scenario in known}
         self.clauses: Sequence[Clause] = clauses_of(self.contract, Subject.CLIENT)
-        self.leaps, self.clock = _chosen_clock(declared.clock)
+        self.kind, self.clock = _chosen_clock(declared.clock)
         self.left = declared.budget
         self.told = False
         self.endless: set[str] = set()
@@ -155,8 +158,8 @@ class Client:
         """Let the function meet a scenario; the smoke scenario is met once."""
         if scenario is self.gate.smoke and self._smoke is not None:
             return self._smoke
-        played = play(self.gate, scenario, self.clauses, leaps=self.leaps, endless=self.endless)
-        if not self.leaps and played.ended is not None:
+        played = play(self.gate, scenario, self.clauses, self.kind, endless=self.endless)
+        if not self.kind.leaps and played.ended is not None:
             self.left -= played.ended.seconds
         if scenario is self.gate.smoke:
             self._smoke = played
@@ -164,7 +167,7 @@ class Client:
 
     def too_long(self, scenario: Scenario) -> str | None:
         """Why a scenario cannot be met in real time; None where it can."""
-        if self.leaps or scenario is self.gate.smoke:
+        if self.kind.leaps or scenario is self.gate.smoke:
             return None
         if scenario.seconds > self.left:
             return f"and {max(self.left, 0):.0f} s are left of the budget"
@@ -176,7 +179,7 @@ class Client:
         """The report of one scenario."""
         names = [*played.ledger.entries, *played.robustness.entries]
         detail = Scenarios(
-            self.contract, played.robustness, self.leaps, [played], dict.fromkeys(names, played.scenario.name)
+            self.contract, played.robustness, self.kind, [played], dict.fromkeys(names, played.scenario.name)
         )
         return document_of(RunResult(self.gate, played.ledger, detail, self.clock, keys=set(played.keys)))
 

@@ -33,6 +33,7 @@ def _plan(provider: str, options: str) -> Plan:
 
 def scenario(arguments: Arguments) -> Document:
     """Let a command meet one scenario of a contract under the leaping clock."""
+    from pollproof.gate.clocks import ClockKind
     from pollproof.gate.run import Gate, beginning, play_all
     from pollproof.gate.scenarios import scenarios
     from pollproof.gate.tasks import with_task
@@ -47,9 +48,18 @@ def scenario(arguments: Arguments) -> Document:
     known = with_task(contract, scenarios(contract), None if task is None else sample_of(task))
     met = tuple(each for each in known if each.name == arguments["scenario"])
     words = tuple(arguments["command"])
-    gate = Gate(contract, words, met, known[0], timeout=arguments["timeout"], task=task, provider=arguments["provider"])
+    gate = Gate(
+        contract,
+        words,
+        met,
+        known[0],
+        arguments["wanted"],
+        timeout=arguments["timeout"],
+        task=task,
+        provider=arguments["provider"],
+    )
     result = beginning(gate)
-    result.clock, result.detail.leaps = arguments["clock"], True
+    result.clock, result.detail.kind = arguments["clock"], ClockKind(arguments["kind"])
     play_all(result)
     return document_of(result)
 
