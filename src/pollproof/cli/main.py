@@ -264,9 +264,9 @@ def _run(
         arguments += ["-k", options["keyword"]]
     if options["stop"]:
         arguments.append("-x")
-    # The plugins of the environment are none of the suite's business, and loading them costs seconds.
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
+    from pollproof.workers.distribute import without_foreign_plugins
+
+    with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home(), without_foreign_plugins():
         runner.progress = told(progress, lambda *_: unfinished.refresh())
         sink = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - closed below, after pytest has let go of it
         with sink, contextlib.redirect_stdout(sink):

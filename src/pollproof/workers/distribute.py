@@ -53,7 +53,11 @@ def spread(jobs: Sequence[Job], workers: str, done: Done | None = None) -> Sprea
     from pollproof.workers.worker_plugin import Gatherer
 
     gatherer = Gatherer(len(jobs), done)
-    with tempfile.TemporaryDirectory(prefix="pollproof-") as folder, _lean(), open(os.devnull, "w") as sink:
+    with (
+        tempfile.TemporaryDirectory(prefix="pollproof-") as folder,
+        without_foreign_plugins(),
+        open(os.devnull, "w") as sink,
+    ):
         file = Path(folder, "jobs.json")
         file.write_text(json.dumps(jobs), encoding="utf-8")
         (settings := Path(folder, "pytest.ini")).write_text("[pytest]\n", encoding="utf-8")
@@ -71,7 +75,8 @@ def spread(jobs: Sequence[Job], workers: str, done: Done | None = None) -> Sprea
 
 
 @contextlib.contextmanager
-def _lean() -> Iterator[None]:
+def without_foreign_plugins() -> Iterator[None]:
+    """Run pytest without the plugins of the environment: loading them costs seconds, and none is ours."""
     before = os.environ.get(AUTOLOAD)
     os.environ[AUTOLOAD] = "1"
     try:
