@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pollproof.cli.common import console_for, contract_or_exit, todays
+from pollproof.text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +79,7 @@ def _row(contract: Contract, index: int) -> Row:
 def _show(rows: Sequence[Row], *, as_json: bool) -> None:
     """Rows as a table without their sources, or as JSON with them."""
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json_text(rows))
         return
     from rich.table import Table
 
@@ -98,7 +98,7 @@ def _coverage(contracts: Sequence[Contract], *, as_json: bool) -> int:
     rows = [row for contract in contracts for row in rows_of(contract)]
     missing = [gap for contract in contracts for gap in gaps(contract)]
     if as_json:
-        click.echo(json.dumps({"passages": rows, "gaps": missing}, indent=2, ensure_ascii=False))
+        click.echo(json_text({"passages": rows, "gaps": missing}))
         return 1 if missing else 0
     from rich.markup import escape
     from rich.table import Table

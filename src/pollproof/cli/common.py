@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from pollproof.atomic import refusal, write_file
+from pollproof.text import HIDDEN, shorten, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,13 +21,53 @@ if TYPE_CHECKING:
 
 
 def console_for(stream: IO[str]) -> Console:
-    """A console on a stream: colour on terminals only, none with NO_COLOR, wide lines where there is no terminal."""
-    from rich.console import Console
+    """A console on a stream: colour on terminals only, none with NO_COLOR, wide lines where there is no terminal.
+
+    Whatever it prints, hidden characters in a text are written out: only the console itself commands the terminal.
+    """
+    from pollproof.cli.console import VisibleConsole
 
     terminal = stream.isatty()
-    return Console(
-        file=stream, no_color=bool(os.environ.get("NO_COLOR")), width=None if terminal else 160, highlight=False
+    return VisibleConsole(
+        file=stream.beneath if isinstance(stream, VisibleStream) else stream,
+        no_color=bool(os.environ.get("NO_COLOR")),
+        width=None if terminal else 160,
+        highlight=False,
     )
+
+
+class VisibleStream:
+    """Standard output or standard error, with hidden characters written out: nothing that a file, a target or a client
+    says commands a terminal.
+    """
+
+    def __init__(self, beneath: IO[str]) -> None:
+        self.beneath = beneath
+
+    def write(self, text: str) -> int:
+        if isinstance(text, str) and HIDDEN.search(text):
+            text = visible(text, None)
+        return self.beneath.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.beneath, name)
+
+
+@contextlib.contextmanager
+def visible_streams() -> Iterator[None]:
+    """Standard output and standard error as `VisibleStream` until the context ends."""
+    before = sys.stdout, sys.stderr
+    for name, stream in zip(("stdout", "stderr"), before, strict=True):
+        if stream is not None and not isinstance(stream, VisibleStream):
+            setattr(sys, name, VisibleStream(stream))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def contract_or_exit(name: str) -> Contract:
@@ -68,11 +109,7 @@ def check_destination(name: str, words: str = "is a folder; expected a file") ->
         return
     except (OSError, RuntimeError, ValueError) as error:  # too long a name; a circle of links is a RuntimeError
         why = getattr(error, "strerror", None) or "not a path"
-        raise click.UsageError(f"{_shortened(name)}: cannot be written ({why})") from None
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= MAXIMUM_NAME else name[:MAXIMUM_NAME] + "..."
+        raise click.UsageError(f"{shorten(name, MAXIMUM_NAME)}: cannot be written ({why})") from None
 
 
 MAXIMUM_NAME = 200

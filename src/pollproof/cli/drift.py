@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pollproof.cli.common import console_for, contract_or_exit, writable, write
+from pollproof.text import json_text
 
 if TYPE_CHECKING:
     from pollproof.contract.model import Contract
@@ -63,7 +63,7 @@ def drift(old: str, new: str, provider: str | None, base_url: str | None, **opti
     document = document_of(compare(*profiles), old, new, strict=options["strict"])
     stream = sys.stderr if "-" in (options["json_file"], options["markdown_file"]) else sys.stdout
     print_comparison(console_for(stream), document, quiet=options["quiet"])
-    _write(options["json_file"], json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    _write(options["json_file"], json_text(document) + "\n")
     _write(options["markdown_file"], markdown_of(document))
     raise SystemExit(STATUS[document["outcome"]])
 

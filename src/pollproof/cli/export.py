@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from pollproof.cli.common import contract_or_exit, writable, write
+from pollproof.text import json_text
 
 FORMATS = ("openapi", "wsdl", "wiremock")
 
@@ -30,7 +30,7 @@ def export(format_: str, provider: str, out: str) -> None:
         if format_ == "openapi":
             from pollproof.export.openapi import NOT_CARRIED, openapi_of
 
-            text = json.dumps(openapi_of(contract), indent=2, ensure_ascii=False) + "\n"
+            text = json_text(openapi_of(contract)) + "\n"
         elif format_ == "wsdl":
             from pollproof.export.wsdl import NOT_CARRIED, wsdl_of
 
@@ -38,7 +38,7 @@ def export(format_: str, provider: str, out: str) -> None:
         else:
             from pollproof.export.wiremock import NOT_CARRIED, wiremock_of
 
-            text = json.dumps(wiremock_of(contract), indent=2, ensure_ascii=False) + "\n"
+            text = json_text(wiremock_of(contract)) + "\n"
     except CannotCarry as error:
         raise click.UsageError(str(error)) from None
     if out == "-":

@@ -17,7 +17,7 @@ import click
 from pollproof.cli.baselines import Baselines, baseline_options
 from pollproof.cli.check import check
 from pollproof.cli.clauses import clauses, explain
-from pollproof.cli.common import console_for, contract_or_exit, todays
+from pollproof.cli.common import console_for, contract_or_exit, todays, visible_streams
 from pollproof.cli.drift import drift
 from pollproof.cli.export import export
 from pollproof.cli.gate import gate
@@ -484,4 +484,5 @@ for command in (check, clauses, explain, gate, report, merge, record, drift, mut
 
 def main() -> None:
     """The entry point of the command."""
-    cli.main(prog_name="pollproof")
+    with visible_streams():
+        cli.main(prog_name="pollproof")

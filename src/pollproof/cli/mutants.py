@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from pollproof.cli.common import console_for, contract_or_exit, status_line, todays, writable, write
+from pollproof.text import json_text
 
 EPILOG = (
     "Exit status: 0 every mutant is killed by its own clause and no legal variant is accused; 1 a mutant survived, a "
@@ -68,7 +68,7 @@ def mutants(providers: tuple[str, ...], **options: Any) -> None:
         click.echo("interrupted: the matrix is not complete, and is not written", err=True)
         raise SystemExit(3) from None
     document = document_of(matrices, seed=options["seed"])
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text = json_text(document) + "\n"
     if json_file == "-":
         sys.stdout.write(text)
     elif json_file:

@@ -15,6 +15,7 @@ from pollproof.recordings.files import Recording
 from pollproof.recordings.hosts import is_local
 from pollproof.recordings.matching import Matcher, Tally
 from pollproof.recordings.reading import NoRecording, contract_named, entries
+from pollproof.text import printable
 
 LOOKED_INTO = 500
 """Entries of a file that are looked into to tell whose traffic it is."""
@@ -91,5 +92,5 @@ def check_names(contract: Contract, old: list[Recording], new: list[Recording]) 
 
 
 def _list(names: frozenset[str], joint: str = ", ") -> str:
-    shown = ["".join(c if c.isprintable() else "?" for c in name)[:60] for name in sorted(names)]
+    shown = [printable(name, 60) for name in sorted(names)]
     return joint.join(shown)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pollproof.text import plural, printable
+
 MAXIMUM_NAME = 120
 """Characters of a foreign name that are shown."""
 
@@ -19,8 +21,7 @@ OUTCOMES = {
 
 def plain(text: str) -> str:
     """A text from a foreign file in printable form, not too long."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= MAXIMUM_NAME else text[: MAXIMUM_NAME - 3] + "..."
+    return printable(text, MAXIMUM_NAME)
 
 
 def where(finding: Mapping[str, Any]) -> str:
@@ -40,16 +41,12 @@ def counted(document: Mapping[str, Any]) -> str:
     """The numbers of findings and of what was compared."""
     counts = document["counts"]
     words = [
-        _number(counts["error"], "error"),
-        _number(counts["warning"], "warning"),
+        plural(counts["error"], "error"),
+        plural(counts["warning"], "warning"),
         f"{counts['info']} for information",
     ]
-    compared = _number(len(document["compared"]), "kind") + " of answers compared"
+    compared = plural(len(document["compared"]), "kind") + " of answers compared"
     return f"{', '.join(words)}; {compared}"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def not_compared(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -69,4 +66,4 @@ def observations(document: Mapping[str, Any]) -> list[str]:
 def _range(seen: Mapping[str, Any] | None) -> str:
     if seen is None:
         return "nothing seen"
-    return f"{seen['at_least']:g} to {seen['at_most']:g} s in {_number(seen['tasks'], 'task')}"
+    return f"{seen['at_least']:g} to {seen['at_most']:g} s in {plural(seen['tasks'], 'task')}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pollproof.drift.lines import OUTCOMES, counted, first, not_compared, observations, plain, where
+from pollproof.text import escape_markdown
 
 MAXIMUM_FINDINGS = 50
 """Findings in the table; the worst come first, the others are counted."""
@@ -17,24 +17,15 @@ MAXIMUM_TABLE = 40_000
 MAXIMUM_ROWS = 20
 """Kinds of answers that are listed as not compared."""
 
-_MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|~]")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
-
-
-def escape(text: str) -> str:
-    """A text that means itself in a table of Markdown: no markup, no HTML, no mention of anybody."""
-    text = "".join(_ENTITIES.get(character, character) for character in _MARKUP.sub(r"\\\g<0>", text))
-    return text.replace("://", ":&#47;&#47;")
-
 
 def markdown_of(document: Mapping[str, Any]) -> str:
     """The document as Markdown."""
     old, new = document["old"], document["new"]
     lines = [
-        f"### pollproof drift: {escape(document['provider'])}: {OUTCOMES[document['outcome']]}",
+        f"### pollproof drift: {escape_markdown(document['provider'])}: {OUTCOMES[document['outcome']]}",
         "",
-        f"{escape(plain(old['name']))} ({old['exchanges']} exchanges) against "
-        f"{escape(plain(new['name']))} ({new['exchanges']} exchanges): {counted(document)}.",
+        f"{escape_markdown(plain(old['name']))} ({old['exchanges']} exchanges) against "
+        f"{escape_markdown(plain(new['name']))} ({new['exchanges']} exchanges): {counted(document)}.",
     ]
     findings = document["findings"]
     if findings:
@@ -44,9 +35,9 @@ def markdown_of(document: Mapping[str, Any]) -> str:
     rows = not_compared(document["not_compared"])
     if rows:
         lines += ["", "Not compared, because only one recording has it:", ""]
-        lines += [f"- {escape(row)}" for row in rows[:MAXIMUM_ROWS]]
+        lines += [f"- {escape_markdown(row)}" for row in rows[:MAXIMUM_ROWS]]
         lines += _rest(rows, MAXIMUM_ROWS, "kinds of answers")
-    lines += [part for note in observations(document) for part in ("", escape(note))]
+    lines += [part for note in observations(document) for part in ("", escape_markdown(note))]
     return "\n".join(lines) + "\n"
 
 
@@ -56,7 +47,7 @@ def _table(findings: Sequence[Mapping[str, Any]]) -> list[str]:
     room = MAXIMUM_TABLE
     for finding in findings[:MAXIMUM_FINDINGS]:
         cells = (finding["id"], where(finding), plain(finding["old"]), plain(finding["new"]), first(finding))
-        row = f"| **{finding['severity']}** | " + " | ".join(map(escape, cells)) + " |"
+        row = f"| **{finding['severity']}** | " + " | ".join(map(escape_markdown, cells)) + " |"
         room -= len(row)
         if room < 0:
             break

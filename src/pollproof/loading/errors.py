@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pollproof.errors import InputError
 from pollproof.loading.locate import line_of
+from pollproof.text import shorten
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -61,11 +62,6 @@ def fault(origin: str, text: str, path: Sequence[str | int], problem: str) -> Co
     return ContractError(f"{place}:{where}{':' if where else ''} {problem}")
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def schema_fault(origin: str, text: str, errors: Iterable[ValidationError], data: Any = None) -> ContractError:
     """The error for what a contract's schema rejects, in words. `data` is what was judged by it."""
     from jsonschema.exceptions import best_match
@@ -110,18 +106,20 @@ def _in_words(origin: str, text: str, error: ValidationError, data: Any) -> Cont
         return fault(origin, text, path, problem)
     if error.validator == "enum":
         words = [str(choice) for choice in schema["enum"]]
-        problem = f"{_shown(error.instance)} is not known; expected one of {', '.join(words)}"
+        problem = f"{shorten(repr(error.instance), 60)} is not known; expected one of {', '.join(words)}"
         return fault(origin, text, path, problem + nearest(error.instance, words))
     if error.validator == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         expected = " or ".join(_TYPES.get(str(name), str(name)) for name in types)
-        return fault(origin, text, path, f"{_shown(error.instance)} is given; expected {expected}")
+        return fault(origin, text, path, f"{shorten(repr(error.instance), 60)} is given; expected {expected}")
     if error.validator in ("minProperties", "maxProperties") and "at" in schema.get("properties", {}):
         comparisons = ", ".join(str(word) for word in schema["properties"] if word != "at")
         return fault(origin, text, path, f"expected exactly one comparison beside 'at': one of {comparisons}")
     if error.validator == "pattern":
-        return fault(origin, text, path, f"{_shown(error.instance)} does not have the form {schema['pattern']}")
-    return fault(origin, text, path, error.message if len(error.message) < 200 else error.message[:200] + "...")
+        return fault(
+            origin, text, path, f"{shorten(repr(error.instance), 60)} does not have the form {schema['pattern']}"
+        )
+    return fault(origin, text, path, shorten(error.message, 200))
 
 
 def _at(node: Any, path: Iterable[str | int]) -> Any:

@@ -34,6 +34,7 @@ from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
 from pollproof.loading.files import read
 from pollproof.loading.grammar import contract_schema, entries
 from pollproof.loading.schemas import SchemaFolder
+from pollproof.text import shorten
 from pollproof.trace.bodies import read_real
 from pollproof.trace.shapes import Shape
 
@@ -53,7 +54,7 @@ def load_contract(name: str | Path) -> Contract:
     if path.suffix == ".toml" or os.path.exists(text):  # Path.exists raises for a name too long
         return _load_file(path)
     hint = nearest(text, bundled())
-    shown = text if len(text) <= MAXIMUM_NAME else text[:MAXIMUM_NAME] + "..."
+    shown = shorten(text, MAXIMUM_NAME)
     expected = f"expected one of {', '.join(bundled())} or the path of a .toml file"
     raise ContractError(f"unknown provider '{shown}'; {expected}{hint}")
 

@@ -6,14 +6,12 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pytest
-
 from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
 from pollproof.gate.scenarios import scenarios as scenarios_of
 from pollproof.gate.selection import selected
 from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
-from pollproof.pytest_plugin.warning import ClauseWarning
+from pollproof.pytest_plugin.verdicts import ClauseWarning, fail
 from pollproof.report.document import document_of
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, failing
@@ -45,12 +43,12 @@ def judge_command(
         if clause not in broken:
             warnings.warn(ClauseWarning("\n".join(violation_lines(clause))), stacklevel=2)
     if broken:
-        pytest.fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken), pytrace=False)
+        fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken))
     if document["error"]:
-        pytest.fail(document["error"], pytrace=False)
+        fail(document["error"])
     if not document["complete"]:
         raise KeyboardInterrupt  # which the gate has caught, to leave what was judged by then
     if document["outcome"] != "passed":
         idle = [clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"]
-        pytest.fail(f"no scenario exercised {', '.join(idle)}", pytrace=False)
+        fail(f"no scenario exercised {', '.join(idle)}")
     return document

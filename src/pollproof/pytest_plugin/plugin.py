@@ -117,6 +117,7 @@ def judge_recordings(
     """Judge recordings and fail the running test where they break a rule, cannot be read, or show nothing."""
     from pollproof.check.judging import CheckSpec, beginning, check
     from pollproof.loading import load_contract
+    from pollproof.pytest_plugin.verdicts import fail
     from pollproof.recordings.files import find, located
     from pollproof.report.document import document_of
     from pollproof.report.terminal import violation_lines
@@ -133,11 +134,11 @@ def judge_recordings(
     document = document_of(checking)
     broken = failing(document, strict=strict)
     if broken:
-        pytest.fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken), pytrace=False)
+        fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken))
     if document["error"]:
-        pytest.fail(document["error"], pytrace=False)
+        fail(document["error"])
     if document["outcome"] != "passed":
         idle = [clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"]
         missing = sorted(set(require).intersection(idle)) or ["every clause"]
-        pytest.fail(f"{', '.join(names)}: nothing recorded exercises {', '.join(missing)}", pytrace=False)
+        fail(f"{', '.join(names)}: nothing recorded exercises {', '.join(missing)}")
     return document

@@ -32,11 +32,12 @@ from pollproof.loading.errors import nearest
 from pollproof.monitor.monitor import clauses_of
 from pollproof.processes.command import LAST, CannotStart, Output
 from pollproof.pytest_plugin.child import GAVE_UP, UNUSABLE
-from pollproof.pytest_plugin.warning import ClauseWarning
+from pollproof.pytest_plugin.verdicts import ClauseWarning, fail, skip
 from pollproof.report.document import document_of
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, failing
 from pollproof.runs.result import RunResult
+from pollproof.text import visible
 from pollproof.virtualtime import LeapClock, SupervisedClock, obeys
 
 SHARED = pytest.StashKey[dict[Any, "Client"]]()
@@ -83,7 +84,7 @@ def _check_arguments(definition: pytest.Function, declared: ClientOptions) -> No
 
 
 def _refused(words: str) -> Exception:
-    return pytest.Collector.CollectError(words)
+    return pytest.Collector.CollectError(visible(words, None))
 
 
 def _known(config: pytest.Config, declared: ClientOptions) -> tuple[Contract, list[Scenario]]:
@@ -227,7 +228,7 @@ def _command(item: pytest.Function, name: str, arguments: Mapping[str, Any]) -> 
     try:
         words = json.dumps(setup)
     except (TypeError, ValueError) as error:
-        pytest.fail(f"{name} is parametrized with what cannot be handed to another process ({error})", pytrace=False)
+        fail(f"{name} is parametrized with what cannot be handed to another process ({error})")
     file = str(Path(module.__file__).absolute())
     return sys.executable, "-P", "-m", "pollproof.pytest_plugin.child", file, name, words
 
@@ -253,13 +254,13 @@ class ClientScenario:
                 self._refuse(client, problem)
             reason = client.too_long(scenario)
             if reason is not None:
-                pytest.skip(f"{scenario.name} takes {scenario.seconds:g} s of {client.clock}, {reason}")
+                skip(f"{scenario.name} takes {scenario.seconds:g} s of {client.clock}, {reason}")
             played = client.play(scenario)
         except (CannotStart, NoClock) as error:
-            pytest.fail(str(error), pytrace=False)
+            fail(str(error))
         self._show_output(played)
         if played.unused:
-            pytest.skip(f"{client.name} is not judged by {scenario.name}: {played.unused}")
+            skip(f"{client.name} is not judged by {scenario.name}: {played.unused}")
         self._conclude(client, played)
 
     def _client(self, arguments: Mapping[str, Any]) -> Client:
@@ -274,12 +275,12 @@ class ClientScenario:
         """Tell why the function cannot be judged, once; skip the other items."""
         smoke = client.gate.smoke
         if self._name != smoke.name and (client.told or self._is_selected(smoke)):
-            pytest.skip(f"{client.name} does not pass its smoke check")
+            skip(f"{client.name} does not pass its smoke check")
         client.told = True
         played = client.play(smoke)
         self._show_output(played)
         violated = failing(client.document(played), strict=False) if played.exchanges else []
-        pytest.fail("\n\n".join([problem, *(self._lines(clause) for clause in violated)]), pytrace=False)
+        fail("\n\n".join([problem, *(self._lines(clause) for clause in violated)]))
 
     def _is_selected(self, smoke: Scenario) -> bool:
         """Whether this run has the smoke scenario of this function among its items."""
@@ -296,7 +297,7 @@ class ClientScenario:
         assert played.ended is not None
         end = f"{played.scenario.name}: {played.scenario.text}\n{client.name}: {told(played)} ({client.clock})"
         if played.ended.status == UNUSABLE:
-            pytest.fail(f"{client.name} cannot be judged\n\n{end}", pytrace=False)
+            fail(f"{client.name} cannot be judged\n\n{end}")
         document = client.document(played)
         strict = self._declared.strict or bool(self._item.config.getoption("--pollproof-strict", default=False))
         broken = failing(document, strict=strict)
@@ -304,9 +305,9 @@ class ClientScenario:
             if clause not in broken:
                 self._item.warn(ClauseWarning(self._lines(clause)))
         if broken:
-            pytest.fail("\n\n".join([*(self._lines(clause) for clause in broken), end]), pytrace=False)
+            fail("\n\n".join([*(self._lines(clause) for clause in broken), end]))
         if played.undecided:  # a run that was cut short passes no more than it fails
-            pytest.skip(f"{client.name}: {played.undecided}")
+            skip(f"{client.name}: {played.undecided}")
 
     def _lines(self, clause: Document) -> str:
         item = self._item

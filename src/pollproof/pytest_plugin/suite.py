@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pollproof.pytest_plugin.presence import is_suite
-from pollproof.pytest_plugin.warning import ClauseWarning
+from pollproof.pytest_plugin.verdicts import ClauseWarning, fail, skip
 
 if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
@@ -239,16 +239,16 @@ class ClauseCheck:
         if entry["verdict"] == "violated":
             words = "\n".join(violation_lines(entry))
             if entry["level"] == "MUST" or option(config, "--strict"):
-                pytest.fail(words, pytrace=False)
+                fail(words)
             import warnings
 
             warnings.warn(ClauseWarning(words), stacklevel=2)
         elif entry["verdict"] == "unexercised":
             if found.document["error"]:
-                pytest.fail(f"{self.clause} could not be judged: {found.document['error']}", pytrace=False)
+                fail(f"{self.clause} could not be judged: {found.document['error']}")
             if plan.base_url is None or option(config, "--require-all"):
-                pytest.fail(f"{self.clause} was not exercised", pytrace=False)
-            pytest.skip(
+                fail(f"{self.clause} was not exercised")
+            skip(
                 entry["reason"]
                 if entry.get("not_run")
                 else f"{self.clause}: nothing that happened could have broken it"

@@ -12,6 +12,7 @@ from pollproof.contract.model import REFUSED_KEY, Contract, Operation, Role
 from pollproof.recordings.entry import Recorded
 from pollproof.replay.replay_queue import Pool, RecordedResponse, Tape, recall
 from pollproof.replay.request_key import BY_TASK, Meaning, Meanings
+from pollproof.text import printable
 from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Request, Response
 
@@ -166,16 +167,16 @@ class Replay:
             "pollproof": "no recorded answer",
             "error": problem,
             "asked": {
-                "method": _shown(request.method),
-                "path": _shown(request.path.partition("?")[0]),
+                "method": printable(request.method, MAXIMUM_WORDS),
+                "path": printable(request.path.partition("?")[0], MAXIMUM_WORDS),
                 "operation": None if meaning is None else meaning.operation.name,
-                "task": None if meaning is None or meaning.task is None else _shown(meaning.task),
+                "task": None if meaning is None or meaning.task is None else printable(meaning.task, MAXIMUM_WORDS),
             },
             "recording": {
                 "provider": self.contract.name,
                 "exchanges": dict(self._counts),
                 "tasks": self.tasks,
-                "some_tasks": [_shown(task) for task in list(self._ids)[:MAXIMUM_IDS]],
+                "some_tasks": [printable(task, MAXIMUM_WORDS) for task in list(self._ids)[:MAXIMUM_IDS]],
             },
         }
         return Response(404, {"content-type": "application/json"}, json.dumps(document).encode())
@@ -184,8 +185,9 @@ class Replay:
         """What was asked, and what the recording has in its place; one sentence."""
         if meaning is None:
             known = ", ".join(self._counts) or "nothing"
-            path = _shown(request.path.partition("?")[0])
-            return f"{_shown(request.method)} {path} is no operation of {self.contract.name}; recorded: {known}"
+            path = printable(request.path.partition("?")[0], MAXIMUM_WORDS)
+            method = printable(request.method, MAXIMUM_WORDS)
+            return f"{method} {path} is no operation of {self.contract.name}; recorded: {known}"
         name, task = meaning.operation.name, meaning.task
         if name not in self._counts:
             return f"{name} was asked, and the recording has no {name} at all"
@@ -195,7 +197,7 @@ class Replay:
             if task is None:
                 return f"{name} was asked without the id of a task, and the recording has no such request"
             of = "one task was" if self.tasks == 1 else f"{self.tasks} tasks were"
-            return f"{name} was asked for the task '{_shown(task)}', and {of} recorded, that one not"
+            return f"{name} was asked for the task '{printable(task, MAXIMUM_WORDS)}', and {of} recorded, that one not"
         return self._problem_of_creation(meaning.operation, meaning.kind)
 
     def _problem_of_creation(self, operation: Operation, kind: str) -> str:
@@ -203,9 +205,3 @@ class Replay:
         if self._stock.has((operation.name, kind, None)):
             return f"{operation.name} was asked for one {what} more than the recording has"
         return f"{operation.name} was asked for a {what}, and the recording has none"
-
-
-def _shown(text: str) -> str:
-    """A foreign text in printable form, not too long."""
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= MAXIMUM_WORDS else text[:MAXIMUM_WORDS] + "..."

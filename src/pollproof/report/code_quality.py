@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from pollproof.report.phrases import failed
-from pollproof.report.visible import one_line, tidy
+from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
+from pollproof.text import json_text, one_line
 
 
 def code_quality_of(documents: Sequence[Document]) -> str:
@@ -28,7 +28,7 @@ def code_quality_of(documents: Sequence[Document]) -> str:
         for clause in document["clauses"]
         if clause["violation"] is not None
     ]
-    return json.dumps(issues, indent=2, ensure_ascii=False) + "\n"
+    return json_text(issues) + "\n"
 
 
 def _issue(document: Document, clause: Document) -> Any:

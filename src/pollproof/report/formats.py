@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 
 from pollproof.runs.outcome import Document
+from pollproof.text import json_text
 
 View = Callable[[Sequence[Document]], str]
 """From one or several documents to the text of a file."""
@@ -15,7 +15,7 @@ def json_of(documents: Sequence[Document]) -> str:
     """The document itself; of several one that merges them."""
     from pollproof.report.document import merge
 
-    return json.dumps(merge(list(documents)), indent=2, ensure_ascii=False) + "\n"
+    return json_text(merge(list(documents))) + "\n"
 
 
 def _html(documents: Sequence[Document]) -> str:

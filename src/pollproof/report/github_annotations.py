@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pollproof.report.phrases import failed, incomplete
-from pollproof.report.visible import one_line, tidy
+from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
+from pollproof.text import one_line
 
 MAXIMUM_ANNOTATIONS = 10
 """Errors and warnings of each sort that GitHub shows of one step; further ones are dropped without a word."""

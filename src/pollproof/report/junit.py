@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 from pollproof.report.matrix import provider_of
 from pollproof.report.phrases import headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
-from pollproof.report.visible import one_line, tidy, visible
+from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document, failing
+from pollproof.text import one_line, visible
 
 MAXIMUM_WORDS = 20_000
 """Characters of one failure."""

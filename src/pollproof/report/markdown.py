@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
 from pollproof.report.phrases import SIGNS, headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
-from pollproof.report.visible import one_line, tidy, visible
+from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
+from pollproof.text import escape_markdown, fence_markdown, visible
 
 LIMIT = 60_000
 """Characters of a summary; a comment on GitHub may have 65,536."""
@@ -31,7 +31,6 @@ TRACE = 4_000
 
 _ICONS = {"passed": "✅", "violated": "❌", "inconclusive": "⚠️", "error": "💥"}
 
-_SPECIAL = re.compile(r"[&<>|`*_\[\]~@#\\$!]|(?<=:)//|(?<=www)\.")
 """What Markdown, HTML or GitHub (mentions, issues, formulas, bare links) would read as more than a character."""
 
 
@@ -54,15 +53,8 @@ def markdown_of(documents: Sequence[Document]) -> str:
 
 
 def escaped(text: str, limit: int = GIST) -> str:
-    """Foreign text on one line, of which nothing is read as Markdown, HTML, a mention or a link."""
-    return _SPECIAL.sub(lambda found: "".join(f"&#{ord(sign)};" for sign in found[0]), one_line(text, limit))
-
-
-def fenced(text: str) -> str:
-    """Foreign text as a block of code that it cannot end."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
+    """Foreign text of a view as short as its tables need."""
+    return escape_markdown(text, limit)
 
 
 def _heads(documents: Sequence[Document]) -> Iterator[str]:
@@ -140,4 +132,4 @@ def _details(cell: Cell, *, several: bool) -> str:
     clause = cell.clause
     where = f" ({escaped(cell.column.name, 60)})" if several else ""
     words = visible("\n".join(violation_lines(clause)), TRACE)
-    return f"\n<details><summary>{escaped(clause['id'])}{where}</summary>\n\n{fenced(words)}\n\n</details>\n"
+    return f"\n<details><summary>{escaped(clause['id'])}{where}</summary>\n\n{fence_markdown(words)}\n\n</details>\n"

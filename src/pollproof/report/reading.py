@@ -10,8 +10,8 @@ from typing import Any
 
 from pollproof.bundled import folder
 from pollproof.errors import InputError
-from pollproof.report.visible import one_line
 from pollproof.runs.outcome import Document
+from pollproof.text import one_line
 from pollproof.trace.bodies import read_real, read_whole
 from pollproof.version import __version__
 

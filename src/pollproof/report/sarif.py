@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from pollproof.report.matrix import provider_of
 from pollproof.report.phrases import failed, incomplete
-from pollproof.report.visible import MAXIMUM_SHOWN, gist, one_line, tidy
+from pollproof.report.visible import brief, tidy
 from pollproof.runs.outcome import Document, outcome_of
+from pollproof.text import MAXIMUM_SHOWN, json_text, one_line
 from pollproof.version import __version__
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -26,7 +26,7 @@ STEPS = 200
 def sarif_of(documents: Sequence[Document]) -> str:
     """One run for each report."""
     runs = [_run(tidy(document), number) for number, document in enumerate(documents, 1)]
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}, indent=2, ensure_ascii=False) + "\n"
+    return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}) + "\n"
 
 
 def _run(document: Document, number: int) -> Any:
@@ -140,9 +140,9 @@ def _steps(document: Document, clause: Document) -> Iterator[Any]:
         response = exchange["response"]
         answer = exchange["failure"] or "no answer"
         if response is not None:
-            answer = f"HTTP {response['status']} {response.get('said') or gist(response['body'])}"
+            answer = f"HTTP {response['status']} {response.get('said') or brief(response['body'])}"
         sent = "" if exchange["sent"] is None else f"{exchange['sent']:.3f} s: "
-        text = f"{sent}{exchange['operation']} {gist(exchange['request']['body'])} -> {answer}"
+        text = f"{sent}{exchange['operation']} {brief(exchange['request']['body'])} -> {answer}"
         location: dict[str, Any] = {"message": {"text": _plain(text, 500)}}
         if "place" in exchange:
             location["physicalLocation"] = {"artifactLocation": {"uri": _uri(exchange["place"])}}

@@ -1,35 +1,14 @@
-"""Foreign text as it may be shown: bounded, and with no character that hides or reorders what stands around it."""
+"""Documents as views show them: every text visible, bodies in many lines or in few words."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-MAXIMUM_SHOWN = 4_000
-"""Characters of one text in a view; its beginning tells enough, and the rest is counted."""
+from pollproof.text import MAXIMUM_SHOWN, one_line, visible
 
 DEEPEST = 30
 """Levels of a document outside bodies; no document has half as many."""
-
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\ufffe\uffff]"
-)
-"""Controls, marks that change the direction of text, characters without width, halves of pairs: no newline, no tab."""
-
-
-def visible(text: str, limit: int = MAXIMUM_SHOWN) -> str:
-    """The text with its hidden characters written out, and no longer than `limit` and a note."""
-    more = len(text) - limit
-    if more > 0:
-        text = text[:limit]
-    text = _HIDDEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
-    return f"{text}… ({more:,} more characters)" if more > 0 else text
-
-
-def one_line(text: str, limit: int = MAXIMUM_SHOWN) -> str:
-    """The text on one line, without runs of spaces."""
-    return " ".join(visible(text, limit).split())
 
 
 def body_text(body: Any, limit: int = MAXIMUM_SHOWN) -> str:
@@ -39,7 +18,7 @@ def body_text(body: Any, limit: int = MAXIMUM_SHOWN) -> str:
     return visible(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, indent=2), limit)
 
 
-def gist(body: Any, limit: int = 160) -> str:
+def brief(body: Any, limit: int = 160) -> str:
     """A body in few words: its fields one after the other, long values cut, what is nested or empty left out."""
     if body is None:
         return ""
@@ -54,7 +33,7 @@ def gist(body: Any, limit: int = 160) -> str:
 
 def _value(value: Any, limit: int = 22) -> str:
     if isinstance(value, str):
-        text = " ".join(_HIDDEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", value[: limit + 1]).split())
+        text = " ".join(visible(value[: limit + 1]).split())
         return (text if len(text) <= limit else text[: limit - 1] + "…") or '""'
     if isinstance(value, dict):
         return "{…}" if value else "{}"
@@ -64,7 +43,7 @@ def _value(value: Any, limit: int = 22) -> str:
 
 
 def tidy(value: Any, depth: int = 0) -> Any:
-    """A document with every text in it made visible; bodies stay as they are, for `body_text` and `gist`."""
+    """A document with every text in it made visible; bodies stay as they are, for `body_text` and `brief`."""
     if isinstance(value, str):
         return visible(value)
     if isinstance(value, dict):

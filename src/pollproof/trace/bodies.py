@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from pollproof.text import printable
+
 MAXIMUM_EXCERPT = 60
 """Characters of an unreadable body that a message shows."""
 
@@ -111,8 +113,7 @@ _write_sorted = _writer(sort_keys=True)
 def excerpt(body: bytes) -> str:
     """The beginning of a body in printable form, for messages."""
     text = body[: 4 * MAXIMUM_EXCERPT].decode("utf-8", "replace")
-    text = "".join(character if character.isprintable() else " " for character in text).strip()
-    return text if len(text) <= MAXIMUM_EXCERPT else text[:MAXIMUM_EXCERPT] + "..."
+    return printable(text, 4 * MAXIMUM_EXCERPT, " ").strip()[:MAXIMUM_EXCERPT] + "..." * (len(text) > MAXIMUM_EXCERPT)
 
 
 def read_json(body: bytes) -> Any:

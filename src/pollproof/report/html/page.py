@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pollproof.report.html.timeline_svg import drawing_of, seconds
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
 from pollproof.report.phrases import SIGNS, failed, headline, incomplete
-from pollproof.report.visible import body_text, one_line, tidy, visible
+from pollproof.report.visible import body_text, tidy
 from pollproof.runs.outcome import Document, outcome_of
+from pollproof.text import one_line, visible
 from pollproof.version import __version__
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pollproof.report.visible import gist, one_line
+from pollproof.report.visible import brief
+from pollproof.text import one_line
 
 WIDTH = 31
 """Characters of one line of text."""
@@ -143,7 +144,7 @@ def _request(exchange: Mapping[str, Any], *, broken: bool) -> Place:
         answer = exchange["failure"] or "no answer"
     else:
         status = "" if response["status"] == 200 else f"HTTP {response['status']} "
-        answer = (status + (response.get("said") or gist(response["body"]))).strip() or "HTTP 200"
+        answer = (status + (response.get("said") or brief(response["body"]))).strip() or "HTTP 200"
     sent, received = exchange["sent"], exchange["received"]
     late = f" (after {_rounded(received - sent)})" if None not in (sent, received) and received - sent >= 0.5 else ""
     words = [*_wrapped(exchange["operation"] + probe, 2), *_wrapped(f"→ {answer}{late}")]

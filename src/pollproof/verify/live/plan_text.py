@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pollproof.contract.model import Subject
 from pollproof.monitor.monitor import clauses_of
+from pollproof.text import plural
 from pollproof.verify.live.planning import SOLVING, LivePlan, Step
 from pollproof.verify.live.record import walks_made
 
@@ -21,7 +22,7 @@ def plan_lines(plan: Plan, intended: LivePlan) -> list[str]:
     width = max((len(step.walk.name) for step in intended.steps), default=0)
     lines += [_line(step, width) for step in intended.steps] or ["  no walk fits the limits"]
     lines.append(
-        f"  together about {counted(intended.requests, 'request')}, {counted(intended.tasks, 'task')}, "
+        f"  together about {plural(intended.requests, 'request')}, {plural(intended.tasks, 'task')}, "
         f"{duration(intended.seconds)} "
         f"(if a task takes {SOLVING:g} s; latency comes on top)"
     )
@@ -43,7 +44,7 @@ def plan_lines(plan: Plan, intended: LivePlan) -> list[str]:
 
 
 def _line(step: Step, width: int) -> str:
-    requests, tasks = counted(step.requests, "request"), counted(step.tasks, "task")
+    requests, tasks = plural(step.requests, "request"), plural(step.tasks, "task")
     figures = f"{requests:>14}  {tasks:>10}  {duration(step.seconds):>10}"
     return f"  {step.walk.name:<{width}}  {figures}  {step.walk.purpose}"
 
@@ -54,11 +55,6 @@ def _cost(plan: Plan, intended: LivePlan) -> str:
     if live.price is None:
         return "what a task costs is in the provider's price list (--price tells it here)"
     return f"it costs about {intended.tasks * live.price:g}, and {live.max_tasks * live.price:g} at most"
-
-
-def counted(count: int, what: str) -> str:
-    """A number of things, as people say it."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def duration(seconds: float) -> str:

@@ -13,9 +13,9 @@ from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.errors import RecordingError
 from pollproof.runs.result import Progress
 from pollproof.tasks.state import solving_times
+from pollproof.text import plural
 from pollproof.trace.events import Reader
 from pollproof.verify.callbacks import HttpCallbacks
-from pollproof.verify.live.plan_text import counted
 from pollproof.verify.live.planning import LivePlan, planned
 from pollproof.verify.live.quota import Quota, QuotaSpent, tasks_in
 from pollproof.verify.live.record import Earlier, Record, RecordLost, creates, earlier
@@ -197,11 +197,11 @@ def _callbacks(plan: Plan, session: LiveSession, clock: Clock) -> Iterator[None]
 def _closing(session: LiveSession, record: str, *, complete: bool) -> list[str]:
     """What is said at the end: what was asked and created, which tasks have no end, and how to go on."""
     allowance, alive = session.allowance, session.unfinished()
-    asked = f"{counted(allowance.requests, 'request')} made, {counted(allowance.tasks, 'task')} asked for"
+    asked = f"{plural(allowance.requests, 'request')} made, {plural(allowance.tasks, 'task')} asked for"
     notes = [f"{asked}; all is kept in {record}"]
     if alive:
         names = ", ".join(str(handle.id) for handle in alive[:SHOWN]) + (", ..." if len(alive) > SHOWN else "")
-        notes.append(f"{counted(len(alive), 'task')} had no end when the run ended: {names}")
+        notes.append(f"{plural(len(alive), 'task')} had no end when the run ended: {names}")
     if not complete:
         notes.append(
             f"the run can be gone on with: the same command with --resume {record} in place of --record, and with "
