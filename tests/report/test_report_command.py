@@ -124,14 +124,14 @@ def test_files_that_cannot_be_used_are_told(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------ killed
 
 DRIVER = """
-import os, pathlib, signal, sys
+import os, signal, sys
 from pollproof.cli.main import main
 left = int(sys.argv.pop(1))
 def deadly(action):
     def act(*words, **options):
         global left
         left -= 1
-        if left == 0 and action.__name__ == "write_text":
+        if left == 0 and action.__name__ == "write":
             action(words[0], words[1][: len(words[1]) // 2], **options)
             os.kill(os.getpid(), signal.SIGKILL)
         done = action(*words, **options)
@@ -139,8 +139,8 @@ def deadly(action):
             os.kill(os.getpid(), signal.SIGKILL)
         return done
     return act
-pathlib.Path.write_text = deadly(pathlib.Path.write_text)
-pathlib.Path.replace = deadly(pathlib.Path.replace)
+os.write = deadly(os.write)
+os.replace = deadly(os.replace)
 main()
 """
 """Runs the command, and kills it at its n-th step: a file is half written (odd), or has just got its name (even)."""

@@ -32,9 +32,12 @@ class SchemaFolder:
         if name in self.found:
             return
         for place in self._folders:
-            candidate = (place / name).resolve()
-            if candidate.is_relative_to(place.resolve()) and candidate.is_file():
-                break
+            try:
+                candidate = (place / name).resolve()
+                if candidate.is_relative_to(place.resolve()) and candidate.is_file():
+                    break
+            except (OSError, RuntimeError, ValueError):  # too long a name, a circle of links, a null character
+                continue
         else:
             raise self._fault(path, f"there is no schema '{name}' in {' or '.join(map(str, self._folders))}")
         schema: Any = str(candidate)
