@@ -547,13 +547,13 @@ HURRIED = "import sys; exec(open(sys.argv[1]).read().replace('WAIT = 1.5 if', 'W
 @leaping
 @pytest.mark.parametrize("clock", ["auto", "leap"])
 def test_waits_that_are_not_leapt_over_are_found_out(clock: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pollproof.gate.clocks.supervision_unavailable", lambda: "No supervision here.")
     monkeypatch.setattr(gate_run, "AT_ONCE", 0.3)
     monkeypatch.setattr(gate_run, "PAUSE", 0.1)
     smoke = scenarios(CAPSOLVER)[0]
     short = replace(smoke, settings=replace(smoke.settings, solving=0.5), seconds=1.0)
     command = (sys.executable, "-c", UNHEARD, HURRIED, str(CLIENT))
     gating = judge(Gate(CAPSOLVER, command, (short,), short, clock, budget=0.0))
-    monkeypatch.setattr("pollproof.gate.clocks.supervision_unavailable", lambda: "No supervision here.")
     reason = "the command does not obey the clock by preload: its waits were not leapt over; No supervision here."
     if clock == "leap":
         assert gating.error == reason
