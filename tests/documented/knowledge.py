@@ -58,6 +58,7 @@ ELSEWHERE: dict[str, str] = {
     r"((FUZZ_INPUTS|(RECORDINGS|SOAK)_EXCHANGES)=\d+ )?python -m tests\.benchmarks": (
         "tests/packaging/test_benchmarks.py"
     ),
+    r"pollproof leap -- pytest ": "tests/virtualtime/test_leap_command.py",
     r".*redis://": "Redis is a server of its own; tests/verify/test_example_databases.py starts one",
     r"npm install |.*tests/mocks/node_modules": "foreign mocks are installed and judged by tests/verify/test_mocks.py",
 }

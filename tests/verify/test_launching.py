@@ -13,8 +13,10 @@ import socket
 import subprocess
 import sys
 import textwrap
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,7 @@ from pollproof.verify.options import OptionError, plan_from
 from pollproof.verify.plan import command
 from pollproof.verify.run import Exploration, explore
 from pollproof.virtualtime import unavailable
+from tests.compilers import build_go
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "tests" / "launched"
@@ -161,11 +164,44 @@ def test_the_clock_of_a_launched_server_never_leaps_by_itself() -> None:
 
 
 @leaping
-def test_a_server_without_the_library_is_judged_in_real_time_and_that_is_said() -> None:
+def test_a_server_without_the_library_is_supervised() -> None:
+    text = f"env -i PATH={shlex.quote(os.environ['PATH'])} {starting('threads')}"
+    with running(text) as found:
+        assert found.clock is not None
+        before = found.clock.now()
+        found.clock.advance(86_400)
+        assert 86_400 <= found.clock.now() - before < 86_430
+
+
+def _loaded(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return json.load(response)
+
+
+@leaping
+@pytest.mark.skipif(shutil.which("go") is None, reason="Go is not installed")
+def test_the_timers_of_a_static_server_of_go_follow(tmp_path: Path) -> None:
+    program = build_go(SERVERS / "server.go", tmp_path)
+    with running(f"{shlex.quote(str(program))} {{port}}") as found:
+        assert found.clock is not None, found.reason
+        for _ in range(3):
+            created = _loaded(f"{found.server.base_url}/add")["id"]
+            place = f"{found.server.base_url}/has?id={created}"
+            found.clock.advance(86_399)
+            assert _loaded(place) is True
+            found.clock.advance(2)
+            assert _loaded(place) is False
+
+
+@leaping
+def test_a_server_without_the_library_is_judged_in_real_time_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = "The clock cannot supervise: it is forbidden."
+    monkeypatch.setattr("pollproof.verify.launch.command_line.supervision_unavailable", lambda: refusal)
     text = f"env -i PATH={shlex.quote(os.environ['PATH'])} {starting('threads')}"
     exploring = explored("capsolver", text, budget="0.1s")
     assert exploring.clock.startswith("real, 0.1 s granted, for the launched server does not follow the clock: ")
     assert "has not loaded the library" in exploring.clock
+    assert refusal in exploring.clock
     assert violated(exploring) == set()
     assert "capsolver.poll.lifetime-ended" in {entry.clause.id for entry in exploring.ledger.unexercised()}
 

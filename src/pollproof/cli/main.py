@@ -21,6 +21,7 @@ from pollproof.cli.common import console_for, contract_or_exit, todays, visible_
 from pollproof.cli.drift import drift
 from pollproof.cli.export import export
 from pollproof.cli.gate import gate
+from pollproof.cli.leap import leap
 from pollproof.cli.live import check_live, go_on, live_options
 from pollproof.cli.merge import merge
 from pollproof.cli.mutants import mutants
@@ -478,7 +479,7 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-for command in (check, clauses, explain, gate, report, merge, record, drift, mutants, export):
+for command in (check, clauses, explain, gate, report, merge, record, drift, mutants, export, leap):
     cli.add_command(command)
 
 

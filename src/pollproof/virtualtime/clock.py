@@ -230,9 +230,9 @@ class SupervisedClock(LeapClock):
         super().__init__(limit)
         self._supervisor = supervisor()
 
-    def command(self, words: Sequence[str]) -> list[str]:
-        """The supervisor, and the command that it starts and ends as."""
-        return [str(self._supervisor), "--clock", str(self.file), "--", *words]
+    def command(self, words: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+        """The supervisor, with options of its own, and the command that it starts and ends as."""
+        return [str(self._supervisor), "--clock", str(self.file), *options, "--", *words]
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """`base`, or this process's own environment: a supervised client needs nothing in it."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pollproof.verify.launch.clock import FollowedClock
 from pollproof.verify.launch.probe import hindrance
 from pollproof.verify.launch.server import LaunchError, Server, address_of, free_port, launched
-from pollproof.virtualtime import LeapClock, unavailable
+from pollproof.virtualtime import LeapClock, SupervisedClock, supervision_unavailable, unavailable
 
 HOST = "127.0.0.1"
 PORT = "{port}"
@@ -91,18 +91,24 @@ def launch(what: Launch) -> Iterator[Running]:
     """Run a command, under a clock that the explorer moves if it can be had; raises `LaunchError`."""
     port = free_port(HOST) if PORT in what.base_url else address_of(what.base_url)[1]
     command, base_url = what.at(port)
-    reason = unavailable()
-    if reason is None:
-        with LeapClock() as leap, contextlib.ExitStack() as holding:
-            hold = holding.enter_context(leap.held())
-            with launched(command, base_url, leap.environment(), [leap.file.parent]) as server:
-                clock = FollowedClock(leap, hold)
-                reason = hindrance(server, clock, leap.file)
-                if reason is None:
-                    yield Running(server, clock)
-                holding.close()  # what the server waits for when it is told to end costs no time
-                if reason is None:
-                    return
+    reasons: list[str] = []
+    for kind, unavailable_because in ((LeapClock, unavailable), (SupervisedClock, supervision_unavailable)):
+        reason = unavailable_because()
+        if reason is None:
+            with kind() as leap, contextlib.ExitStack() as holding:
+                hold = holding.enter_context(leap.held())
+                folders = [leap.file.parent]
+                with launched(leap.command(command), base_url, leap.environment(), folders) as server:
+                    clock = FollowedClock(leap, hold)
+                    reason = hindrance(server, clock, leap.file if kind is LeapClock else None)
+                    if reason is None:
+                        yield Running(server, clock)
+                    holding.close()  # what the server waits for when it is told to end costs no time
+                    if reason is None:
+                        return
+        if reason not in reasons:
+            reasons.append(reason)
+    reason = "; ".join(reasons)
     with launched(command, base_url, os.environ) as server:
         yield Running(server, None, reason)
 

@@ -1,4 +1,4 @@
-"""Whether a launched server follows the clock: who listens has loaded the library, and its Date header moves along."""
+"""Whether a launched server follows the clock: its Date header moves along, and who listens has loaded the library."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ SECONDS = 5.0
 """Real seconds that the answer of the probe may take."""
 
 
-def hindrance(server: Server, clock: FollowedClock, file: Path) -> str | None:
-    """Why the server does not follow the clock that is kept in a file; None where it does."""
-    strangers = [number for number in _listeners(server) if not _has_mapped(number, file)]
+def hindrance(server: Server, clock: FollowedClock, file: Path | None) -> str | None:
+    """Why the server does not follow the clock; None where it does.
+
+    `file` is the one that the preload library maps into each process, None for a supervised server.
+    """
+    strangers = [] if file is None else [each for each in _listeners(server) if not _has_mapped(each, file)]
     if strangers:
         return (
             f"{_name(strangers[0])}, which listens, has not loaded the library of the clock; "

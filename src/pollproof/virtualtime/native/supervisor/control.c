@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define PATIENCE 1000 /* milliseconds for a command to arrive */
+#define PATIENCE (10 * SECOND) /* for a command to arrive */
 
 int open_control(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -55,15 +55,13 @@ static bool obey(const char *command) {
     return true;
 }
 
-void serve_control(int listener) {
-    char command[128], answer[256];
-    int stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (stream < 0) return;
-    struct pollfd file = {.fd = stream, .events = POLLIN};
-    ssize_t length = poll(&file, 1, PATIENCE) > 0 ? read(stream, command, sizeof command - 1) : 0;
-    command[length > 0 ? length : 0] = '\0';
-    command[strcspn(command, "\r\n")] = '\0';
-    if (obey(command)) {
+/* One connection at a time. The program itself may have made it, and sends its command while it is supervised. */
+static int stream = -1;
+static int64_t accepted;
+
+static void write_answer(bool obeyed) {
+    char answer[256];
+    if (obeyed) {
         int64_t date = machine_clock(CLOCK_REALTIME) + atomic_load(&clock_file->offset) + date_shift;
         snprintf(answer, sizeof answer,
                  "{\"monotonic\": %.9f, \"date\": %.9f, \"leapt\": %.9f, \"leaps\": %lld, \"rate\": %g}\n",
@@ -74,7 +72,30 @@ void serve_control(int listener) {
         snprintf(answer, sizeof answer,
                  "{\"error\": \"expected read, advance SECONDS, rate FACTOR, hold or release\"}\n");
     }
-    if (write(stream, answer, strlen(answer)) < 0) { /* it did not wait for the answer */
+    send(stream, answer, strlen(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int control_file(int listener) {
+    if (stream >= 0 && machine_now() - accepted > PATIENCE) {
+        close(stream);
+        stream = -1;
+    }
+    return stream >= 0 ? stream : listener;
+}
+
+void serve_control(int listener) {
+    char command[128];
+    if (stream < 0) {
+        stream = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        accepted = machine_now();
+        return;
+    }
+    ssize_t length = read(stream, command, sizeof command - 1);
+    if (length > 0) {
+        command[length] = '\0';
+        command[strcspn(command, "\r\n")] = '\0';
+        write_answer(obey(command));
     }
     close(stream);
+    stream = -1;
 }

@@ -1,5 +1,5 @@
 /* pollproof-supervisor [--clock FILE] [--rate R] [--shift NANOSECONDS] [--control SOCKET] [--orphans end]
- *     -- PROGRAM ARGUMENT ...
+ *     [--parent follow] -- PROGRAM ARGUMENT ...
  *
  * Three processes: the guard, which ends everything when the supervisor dies, the supervisor, and the program. The
  * guard ends as the program has ended.
@@ -221,6 +221,7 @@ static void supervise(pid_t program, int children) {
                              {.fd = control, .events = POLLIN}};
     while (exit_status < 0 || (files[0].fd >= 0 && !ends_orphans)) {
         struct timespec pause = as_timespec_of(pause_for(pace));
+        if (control >= 0) files[3].fd = control_file(control);
         int count = ppoll(files, 4, &pause, NULL);
         if (count > 0) pace = FIRST_PACE;
         if (files[1].revents & POLLIN) {
@@ -320,12 +321,13 @@ static char **read_options(int count, char **words, const char **clock) {
         else if (strcmp(words[at], "--rate") == 0) clock_rate = atof(value);
         else if (strcmp(words[at], "--shift") == 0) date_shift = atoll(value);
         else if (strcmp(words[at], "--control") == 0) control_path = value;
+        else if (strcmp(words[at], "--parent") == 0) prctl(PR_SET_PDEATHSIG, GUARD_DIED, 0, 0, 0); /* end with it */
         else if (strcmp(words[at], "--orphans") == 0) ends_orphans = strcmp(value, "end") == 0;
         else break;
     }
     if (at + 1 < count && strcmp(words[at], "--") == 0 && clock_rate > 0) return words + at + 1;
     fprintf(stderr, "usage: %s [--clock FILE] [--rate R] [--shift NANOSECONDS] [--control SOCKET] "
-                    "[--orphans end] -- PROGRAM ...\n", words[0]);
+                    "[--orphans end] [--parent follow] -- PROGRAM ...\n", words[0]);
     exit(2);
 }
 

@@ -214,6 +214,7 @@ void handle_call(struct call *call);
 
 /* control.c */
 int open_control(const char *path);
+int control_file(int listener); /* what is to be waited for */
 void serve_control(int listener);
 
 static inline struct timespec as_timespec_of(int64_t nanoseconds) {
