@@ -30,7 +30,7 @@ from pollproof.report.formats import VIEWS
 from pollproof.report.terminal import print_document, print_summary
 from pollproof.runs.result import RunResult
 from pollproof.secrets.find import in_command, in_environment, in_url
-from pollproof.secrets.redact import MASK, Redactor
+from pollproof.secrets.redact import MASK, MINIMUM_SECRET, Redactor
 from pollproof.trace.bodies import write_json
 from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange, Request, Response
@@ -228,6 +228,62 @@ def test_a_key_in_what_the_run_itself_says_is_in_no_report(form: str) -> None:
     result.detail.facts = {"record": text}
     for name, report in reports(result).items():
         assert (name, told_of(KEY, report)) == (name, "")
+
+
+EMBEDDED = ("Basic", "base64 of more")
+WHOLE: dict[str, Callable[[str], str]] = {
+    **{name: form for name, form in FORMS.items() if not name.startswith("cut") and name not in EMBEDDED},
+    "split by blanks": lambda key: " ".join(key),
+    "split by a line break": lambda key: key[: len(key) // 2] + "\n    " + key[len(key) // 2 :],
+    "hexadecimal, colons": lambda key: ":".join(f"{byte:02X}" for byte in key.encode()),
+    "hexadecimal, blanks": lambda key: " ".join(f"{byte:02x}" for byte in key.encode()),
+    "hexadecimal, dashes": lambda key: "-".join(f"{byte:02x}" for byte in key.encode()),
+    "hexadecimal, an array": lambda key: ", ".join(f"0x{byte:02x}" for byte in key.encode()),
+    "decimal, an array": lambda key: ", ".join(str(byte) for byte in key.encode()),
+}
+CASED = {"upper case", "lower case", "swapped case"}
+CLASSES = [
+    "abcdefghijkl",
+    "ABCXYZ",
+    "0123456789",
+    "0aA9fFeE",
+    "abcXYZ0189-_",
+    "-_/+=.:~$%&<>\"'\\",
+    "\u00e9\u0142\u4e2dx",
+]
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), form=st.sampled_from(sorted(WHOLE)))
+def test_a_key_of_any_length_and_class_is_masked_whole_and_at_its_edges(data: st.DataObject, form: str) -> None:
+    letters = data.draw(st.sampled_from(CLASSES))
+    key = data.draw(st.text(st.sampled_from(letters), min_size=MINIMUM_SECRET, max_size=64))
+    if form in CASED and (len(key) < 8 or len(key.upper()) != len(key)):
+        return  # of short words it is not clear that they are one
+    if form == "an escape of Python" and any(ord(letter) > 255 for letter in key):
+        return  # it has none of this kind for them
+    others = [[], [key[:-1]], [key[1:]], [key + "x"], [key[:-1] + "x"], [key[::-1]], [key * 2]]
+    near = data.draw(st.sampled_from(others))
+    redactor = Redactor([key, *near])
+    for before, after in ((" ", " "), ('{"k": "', '"}'), ("<a>", "</a>"), ("(", ")"), ("\n", "")):
+        told = redactor.text(before + WHOLE[form](key) + after)
+        assert told == before + MASK + after
+
+
+def test_keys_that_overlap_are_masked_as_one() -> None:
+    redactor = Redactor(["abcdefgh", "abcdefg", "xabcd", "ghijklmn"])
+    assert redactor.text("xabcdefghijklmn!") == MASK + "!"
+    assert redactor.text("abcdefgh") == MASK
+    assert Redactor(["aaaa"]).text("aaaaaaaaaaa") == MASK
+
+
+def test_keys_that_cannot_be_masked_are_refused_or_told() -> None:
+    assert Redactor(["abc", "abcdef"]).unmasked
+    assert not Redactor(["abcd", ""]).unmasked
+    done = pollproof("verify", "capsolver", "--base-url", "http://127.0.0.1:9", "--api-key", "abc")
+    assert done.returncode == 2
+    assert "fewer than 4 characters" in done.stderr
+    assert "abc" not in done.stderr.replace("abcd", "")
 
 
 def test_a_key_that_is_a_number_is_masked_where_it_is_one() -> None:

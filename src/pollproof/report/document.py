@@ -16,11 +16,13 @@ from pollproof.report.gists import said
 from pollproof.runs.outcome import COVERAGE, Document, decided, outcome_of
 from pollproof.runs.result import AnyResult
 from pollproof.runs.spec import Policy
-from pollproof.secrets.redact import Redactor
+from pollproof.secrets.redact import MINIMUM_SECRET, Redactor
 from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange
 from pollproof.version import __version__
+
+UNMASKED = f"a key of fewer than {MINIMUM_SECRET} characters cannot be told from ordinary words, so it is not masked"
 
 MAXIMUM_TEXT = 2000
 """Characters of one body in a report; results may be long, and their beginning tells enough."""
@@ -45,7 +47,9 @@ def document_of(result: AnyResult, policy: Policy | None = None) -> Document:
         "examples": result.examples,
         "seconds": round(result.seconds, 3),
         "started": datetime.fromtimestamp(result.started, UTC).isoformat(timespec="seconds"),
-        "notes": [redactor.text(note) for note in (*result.notes, *detail.notes())],
+        "notes": [
+            redactor.text(note) for note in (*result.notes, *detail.notes(), *([UNMASKED] if redactor.unmasked else []))
+        ],
         "cuts": [{"reason": redactor.text(cut.reason), "cause": cut.cause} for cut in result.cuts],
         "clauses": [
             *(_explained(result, clause) for clause in clauses_of(contract, ledger, redactor)),

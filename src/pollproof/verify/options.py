@@ -13,7 +13,7 @@ from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
 from pollproof.runs.spec import Policy
 from pollproof.secrets.find import in_command
-from pollproof.secrets.redact import Redactor
+from pollproof.secrets.redact import MINIMUM_SECRET, Redactor
 from pollproof.trace.bodies import Unreadable, read_json, write_json
 from pollproof.verify.plan import BUDGET, PROFILES, Plan
 
@@ -114,6 +114,10 @@ def plan_from(
             _addressed(callback_url, named="URL for callbacks", query=False)
     except (ContractError, TargetError) as error:
         raise OptionError(str(error)) from None
+    if api_key is not None and len(api_key) < MINIMUM_SECRET:
+        raise OptionError(
+            f"the API key has fewer than {MINIMUM_SECRET} characters and cannot be masked in reports; use a longer key"
+        )
     wished = None if live is None else _live(contract, base_url, started, live, limits, examples, example_db)
     if wished is not None:
         from pollproof.verify.live_limits import LIVE_BUDGET, with_skew
