@@ -18,7 +18,7 @@ if not __package__:  # started by the folder's path: make the folder a package
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     __package__ = "independent"
 
-from . import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
+from . import capmonster_service, capsolver_service, cnode_service, decodo_service, faults, serving, variants, wire
 
 SERVICES = {
     "capsolver": capsolver_service.create_application,
@@ -39,6 +39,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         default="YOUR_API_KEY",
         help="the only clientKey, or Basic token, that is accepted; cnode asks for none",
     )
+    parser.add_argument("--fault", metavar="NAME", help="put a fault before the service (--list names them)")
+    parser.add_argument("--variant", metavar="NAME", help="let it do something differently that is lawful")
+    parser.add_argument("--list", action="store_true", help="list the faults and variants of the service, and stop")
     parser.add_argument(
         "--for", dest="duration", type=float, default=600.0, metavar="SECONDS", help="stop after this time"
     )
@@ -48,10 +51,21 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM, SIGINT or the end of the time."""
     options = parse_arguments(arguments)
+    if options.list:
+        for one in (*faults.FAULTS.values(), *variants.VARIANTS.values()):
+            if options.service in one.services:
+                print(f"{'fault' if one.name in faults.FAULTS else 'variant':8} {one.name:45} {one.text}")
+        return 0
+    application = SERVICES[options.service](options.api_key)
+    if options.fault:
+        chosen = faults.FAULTS[options.fault]
+        application = wire.changed(options.service, application, chosen.make(), chosen.cut)
+    if options.variant:
+        application = wire.changed(options.service, application, variants.VARIANTS[options.variant].make())
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
-    with serving.serve(SERVICES[options.service](options.api_key), options.port, 0.5) as base_url:
+    with serving.serve(application, options.port, 0.5) as base_url:
         print(base_url, flush=True)
         stop.wait(options.duration)
     return 0

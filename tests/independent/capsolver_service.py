@@ -87,6 +87,7 @@ def create_application(api_key: str) -> Application:
         },
         refuse=refuse,
         clock=service.clock,
+        service=service,
     )
 
 

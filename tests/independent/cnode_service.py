@@ -78,6 +78,7 @@ def create_application(_api_key: str) -> Application:
         clock=service.clock,
         base_path=ENDPOINT_PATH,
         respond=lambda request: respond(service, request),
+        service=service,
     )
 
 

@@ -124,6 +124,7 @@ def create_application(api_key: str) -> Application:
         base_path=BASE_PATH,
         respond=lambda request: respond(service, outbox, request),
         background=lambda: sending(outbox),
+        service=service,
     )
 
 

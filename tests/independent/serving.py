@@ -53,12 +53,16 @@ class RawAnswer:
 
 @dataclass(frozen=True)
 class Request:
-    """A whole request: the path has no query and no trailing slash, the names of the headers are in lower case."""
+    """A whole request: the path has no query and no trailing slash, the names of the headers are in lower case.
+
+    connection tells the connections of a server apart.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     raw: bytes
+    connection: int = 0
 
 
 @dataclass
@@ -97,6 +101,8 @@ class Application:
     base_path: the path that the base URL ends in.
     respond: answers every whole request in place of methods, for a service that is not made of JSON methods.
     background: what has to run beside the server.
+    service: the whole state of the service, for what is changed in it on purpose.
+    cut: called with the number of a connection that a client has cut before it had read the answer.
     """
 
     methods: Mapping[str, Callable[[JsonObject], Answer]]
@@ -105,6 +111,8 @@ class Application:
     base_path: str = ""
     respond: Callable[[Request], Answer | RawAnswer] | None = None
     background: Callable[[], AbstractContextManager[None]] = nullcontext
+    service: Any = None
+    cut: Callable[[int], None] = lambda connection: None
 
 
 def decode_object(raw: bytes) -> JsonObject:
@@ -217,6 +225,8 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Report mistakes of the mock only: a client that goes away is no event worth a traceback."""
+        if isinstance(sys.exception(), ConnectionError):
+            self.application.cut(client_address[1])
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -236,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self._read_body()
         if raw is not None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request(self.command, path_of(self.path), headers, raw)
+            request = Request(self.command, path_of(self.path), headers, raw, self.client_address[1])
             self._write(answer_request(self._application(), request))
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:

@@ -98,7 +98,8 @@ def called_back(session: Session) -> None:
     for number in range(1 if session.frugal else 5):
         event, handle = session.create_called_back(session.kinds[0], with_callback(session, number, notes[number]))
         if handle is None:
-            session.pause_if_told(event)
+            _, handle = session.begun(session.insist(event), session.kinds[0])
+        if handle is None:
             continue
         handles.append(handle)
         source.wait(EARLY_SECONDS if number < 2 else 0.0)

@@ -14,6 +14,9 @@ from pollproof.verify.walks.steps import age, create_several, edge
 BEYOND = 2
 """Polls past the last one that is allowed, of a real provider."""
 
+NEARLY = 0.97
+"""The share of a budget from which on a poll is one of the last: some may have been refused as busy."""
+
 LAST_POLL = "the last poll of a budget"
 
 
@@ -94,10 +97,10 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
             if history is not None and history.polls_most >= limit:
                 continue
             event = session.poll(handle)
-            if history is not None and history.polls_most == limit - 1 and event.answer in TOLD:
+            if event.effect in (Effect.BUSY, Effect.BLOCKED):
+                event = session.insist(event)
+            if history is not None and history.polls_most >= limit * NEARLY and event.answer in TOLD:
                 session.reach(LAST_POLL)
-            elif event.effect in (Effect.BUSY, Effect.BLOCKED):
-                session.insist(event)
         if age(session, handles[0]) > lifetime:
             break
         if number in disturb:

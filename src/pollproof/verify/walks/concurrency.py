@@ -74,7 +74,7 @@ def to_the_last_poll_at_once(session: Session) -> None:
     for handle in handles:
         history = session.history(handle)
         for _ in range(limit - (limit if history is None else history.polls_most)):
-            session.poll(handle)
+            session.insist(session.poll(handle))
     if limits.beyond_polls == "lost":
         for handle, poll in zip(handles, polls, strict=True):
             session.poll(handle)
