@@ -89,7 +89,7 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
     witness = session.begin()
     lifetime = (limits.lifetime or 10_000.0) - limits.lifetime_slack
     paced = session.wait * (limit - 1) < lifetime - 1.0
-    pace = session.wait if paced else lifetime * 0.9 / limit
+    usable = lifetime - 0.5 if paced else lifetime * 0.95
     disturb = {limit // 4, limit // 2, limit - 2}
     for number in range(limit):
         for handle in handles:
@@ -103,6 +103,7 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
                 session.reach(LAST_POLL)
         if age(session, handles[0]) > lifetime:
             break
+        pace = min(session.wait, max((usable - age(session, handles[0])) / max(limit - number - 1, 1), 0.0))
         if number in disturb:
             session.reconnect()  # a limit is the task's, whatever connection its polls come by
             if not before_end:
@@ -113,7 +114,7 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
         for _ in range(3):
             for handle in handles:
                 session.poll(handle)
-            session.advance(pace)
+            session.advance(1.0)
     if witness is not None:
         session.pause_if_told(session.poll(witness))
     later = session.begin()
