@@ -38,6 +38,9 @@ SITUATIONS = {
 }
 """What an answer is given to, beside the probes, by name."""
 
+FRESH = 1.0
+"""Seconds after a poll that found a task unfinished in which it is taken to be so still."""
+
 _ENDED = {Phase.FAILED: "failed", Phase.CANCELLED: "cancelled"}
 
 
@@ -120,7 +123,8 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
         return (_ENDED[ended],)
     # A task that was unfinished when it was last polled may have failed since, or be gone.
     failed = event.effect is Effect.FAILED or event.phase in _ENDED
-    pending = ended is None and history.phase is not None and not failed and kept
+    fresh = event.exchange.sent - history.pending_sent < FRESH and history.pending_sent >= history.last_sent
+    pending = ended is None and history.phase is not None and not failed and kept and fresh
     return ("nothing",) if pending and surely_inside(history, event, limits.of_result()) else ()
 
 

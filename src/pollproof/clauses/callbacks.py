@@ -194,7 +194,7 @@ def _callback_once(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @mutates("callback-final")
 def _callback_final(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a callback before the end", CallsBackEarly)
+    yield Fault("a callback before the end", CallsBackEarly, companions=("answer",))
 
 
 @mutates("callback-known")

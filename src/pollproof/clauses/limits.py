@@ -299,7 +299,7 @@ def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
     if contract.operation_of(Role.FETCH) is not None and contract.limits.result_lifetime is None:
         yield Fault(f"results are lost after {seconds:g} s", ShortLivedResults)
     else:
-        yield Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds))
+        yield Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds), companions=("answer",))
 
 
 @mutates("lifetime-ended")

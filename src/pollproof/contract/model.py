@@ -23,6 +23,7 @@ PROBES = (
     "malformed",
     "reused-key",
     "too-many",
+    "invalid-input",
 )
 """The ways in which requests to any API can be wrong on purpose."""
 
@@ -223,6 +224,15 @@ ANSWER_TEXTS = {
 """What each answer of an operation is given to."""
 
 ANSWERS = tuple(ANSWER_TEXTS)
+
+ANSWER_WORDS = frozenset(
+    {
+        "task_id", "status", "result", "error_code", "error_text", "http", "base_url", "timestamp", "retry_after",
+        "polls", "created_at", "updated_at", "started_at", "completed_at", "cancelled_at", "expires_at", "progress",
+        "asked", "entries", "number",
+    }
+)  # fmt: skip
+"""The words that answers can have in them, beside places such as {creation#/name}."""
 """The answers of an operation that the reference provider can give."""
 
 MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after", "idempotency_key")

@@ -15,8 +15,10 @@ from typing import Any
 from pollproof.bundled import bundled, folder
 from pollproof.clauses import KINDS
 from pollproof.clauses.answers import SITUATIONS
+from pollproof.clauses.inputs import InputRule
 from pollproof.clauses.kinds import ParameterError, bind
 from pollproof.contract.model import (
+    ANSWER_WORDS,
     PROBES,
     Break,
     Clause,
@@ -24,11 +26,14 @@ from pollproof.contract.model import (
     ContractFile,
     Limits,
     Passage,
+    Phase,
     Probe,
     Role,
     Source,
     Variant,
 )
+from pollproof.contract.requests import ambiguous
+from pollproof.contract.templates import words_of
 from pollproof.loading.convert import Converter, Path_, parameters
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
 from pollproof.loading.files import read
@@ -86,6 +91,16 @@ def _load_file(path: Path) -> Contract:
 @cache
 def _grammar() -> Shape:
     return Shape(contract_schema())
+
+
+NEEDED_ANSWERS: Mapping[Role, tuple[str, ...]] = {
+    Role.CREATE: ("created",),
+    Role.FETCH: ("succeeded", "nothing"),
+    Role.CANCEL: ("cancelled",),
+    Role.BATCH: ("created", "entry"),
+    Role.CALLBACK: ("callback",),
+}
+"""The answers that the reference provider needs of an operation, beside those of the phases of a task."""
 
 
 class _Loader:
@@ -164,6 +179,7 @@ class _Loader:
                 schema = getattr(operation, key)
                 if schema is not None:
                     self.schemas.load(schema, ["operations", name, key])
+        self.check_answers(file)
         roles = [operation.role for operation in file.operations.values()]
         for role in Role:
             if role not in roles and role in (Role.CREATE, Role.POLL):
@@ -172,10 +188,40 @@ class _Loader:
                 problem = f"expected one operation of role '{role.value}', found {roles.count(role)}"
                 raise self.fault(["operations"], problem)
 
+    def check_answers(self, file: ContractFile) -> None:
+        """Operations can be told apart, and have the answers that the reference needs, of words that it has."""
+        named = list(file.operations.items())
+        for number, (name, operation) in enumerate(named):
+            for earlier, other in named[:number]:
+                if Role.CALLBACK not in (operation.role, other.role) and ambiguous(operation, other):
+                    problem = f"nothing tells its requests from those of '{earlier}'; give one of them a `when`"
+                    raise self.fault(["operations", name], problem)
+            needed = NEEDED_ANSWERS.get(operation.role, ())
+            if operation.role is Role.POLL:
+                phases = [
+                    file.statuses[status].phase.value for status in file.lifecycle.path if status in file.statuses
+                ]
+                needed = (*needed, *phases)
+            for answer in needed:
+                if answer not in operation.answers and not (answer == "created" and "succeeded" in operation.answers):
+                    problem = f"the answer '{answer}' is missing; the reference provider needs it"
+                    raise self.fault(["operations", name, "answers"], problem)
+            for key, each in operation.answers.items():
+                for word in sorted(words_of(dict(each.headers)) - ANSWER_WORDS):
+                    if "#" not in word and not word.startswith("request."):
+                        known = f"expected one of {', '.join(sorted(ANSWER_WORDS))}{nearest(word, ANSWER_WORDS)}"
+                        place = ["operations", name, "answers", key, "headers"]
+                        raise self.fault(place, f"unknown word '{word}' in a header; {known}")
+
     def check_names(self, file: ContractFile) -> None:
         """The names that tables use of each other are there."""
+        if file.lifecycle.cancelling:
+            self.known(file.lifecycle.cancelling, file.statuses, ["lifecycle", "cancelling"], "unknown status '{name}'")
         for index, value in enumerate(file.lifecycle.path):
             self.known(value, file.statuses, ["lifecycle", "path", index], "'{name}' is not under [statuses]")
+            if file.statuses[value].phase is Phase.OPEN:
+                problem = f"'{value}' is open: whether it is final is not documented, so no path leads through it"
+                raise self.fault(["lifecycle", "path", index], problem)
         for entry in entries(type(file.refusals)):
             code = getattr(file.refusals, entry.field)
             if file.errors and code:
@@ -223,6 +269,8 @@ class _Loader:
         for name in operation if isinstance(operation, tuple) else [operation] * bool(operation):
             self.operation_name(name, path, file)
         operation = operation if isinstance(operation, str) else ""
+        if kind.parameters is InputRule and file.operations[operation].request_schema is None:
+            raise self.fault([*path, "operation"], f"'{operation}' has no request_schema, whose limits could be tried")
         if clause.subject not in kind.subjects:
             raise self.fault([*path, "subject"], f"kind '{kind.name}' is about the {kind.subjects[0].value}")
         if "probe" in values:

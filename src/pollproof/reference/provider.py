@@ -30,6 +30,7 @@ from pollproof.tasks.hash_set import HashSet
 from pollproof.trace.bodies import Unreadable, canonical
 from pollproof.trace.codecs import checks_of, codec_of
 from pollproof.trace.exchange import Request, Response
+from pollproof.trace.inputs import breaks_format
 
 SOLVING_SECONDS = (5.0, 2.0, 9.0, 0.0, 14.0, 3.5, 27.0)
 """Solving times that the tasks of the reference take in turn: within the documented 1 to 30 s, and one at once."""
@@ -154,6 +155,9 @@ class ReferenceProvider(Provider):
         kept = {"result-kept", "result-removed"}
         self._retentions = [each.parameters for each in contract.clauses if each.kind in kept]
         self._view = _EMPTY
+        limited = [each.parameters.operation for each in contract.clauses if each.kind == "refused-input"]
+        self._inputs = {name: contract.schemas[contract.operations[name].request_schema or ""] for name in limited}
+        self._fails = "failed" in contract.operation(Role.POLL).answers
         self._delivered: dict[bytes, Mapping[str, str]] = {}
         self._last_headers: Mapping[str, str] = {}
 
@@ -198,7 +202,10 @@ class ReferenceProvider(Provider):
 
     def admits(self, view: View, route: RequestRoute, body: bytes) -> bool:
         """Whether a request has all its required fields, and they have their types."""
-        return route.is_complete(view) and route.has_shape(view, body)
+        if not route.is_complete(view) or not route.has_shape(view, body):
+            return False
+        schema = self._inputs.get(route.operation.name)
+        return schema is None or not breaks_format(schema, view.request)
 
     def rejects(self, probe: str) -> bool:
         """Whether requests that are wrong in this way of the contract's own are refused."""
@@ -421,7 +428,7 @@ class ReferenceProvider(Provider):
             kind=kind,
             created=now,
             solving=solving,
-            fails=self.settings.failing and number % FAILING == 0 and not kind.inline,
+            fails=self.settings.failing and self._fails and number % FAILING == 0 and not kind.inline,
             asked=view.request,
         )
         task.result = self.make_result(task, self.token(number))
@@ -587,6 +594,10 @@ class ReferenceProvider(Provider):
 
     def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         """Fill an answer template."""
+        if (operation.name, name) not in self._answers:
+            name = "refused"
+            if (operation.name, name) not in self._answers:
+                return _plain(400, "refused")
         words = self.words(task, status, code)
         entry = self.contract.errors.get(code)
         http = None if entry is None or (operation.name, name) in self._broken else entry.http

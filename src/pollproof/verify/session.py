@@ -283,7 +283,9 @@ class Session:
         """The request that asks an operation about a task: it is asked often, so it is kept for a while."""
         key = operation.name, type(handle.id), handle.id
         request = self._asked.get(key)
-        return request or _keep(self._asked, key, self.request(operation, {"task_id": handle.id}))
+        return request or _keep(
+            self._asked, key, self.request(operation, {"task_id": handle.id, "number": self.created})
+        )
 
     def task(self, kind: TaskKind) -> Any:
         """A task to create, unlike the last one where the sample has a place for that."""
@@ -369,6 +371,12 @@ class Session:
         if self._chooses:
             words["task_id"] = f"task-{self._salt}-{self.created}"
         return words
+
+    def sample_request(self, operation: Operation) -> Request:
+        """A valid request of an operation, as far as the contract has samples for it."""
+        words = self._creation_words(self.task(self.kinds[0]))
+        words.setdefault("task_id", self.contract.task_id["unknown"][0])
+        return self.request(operation, words)
 
     def new_key(self) -> str:
         """An idempotency key for the creation that is next."""

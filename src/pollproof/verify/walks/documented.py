@@ -7,10 +7,14 @@ from itertools import islice
 from typing import Any
 
 from pollproof.contract.model import Contract, Phase, Rate, Role
+from pollproof.trace.inputs import at_limits, beyond
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, edge, patience, read_again
+
+FEW_INPUTS = 3
+"""Requests beyond the limits of a schema that a real provider is sent."""
 
 MAXIMUM_BURST = 2_000
 """Requests of a burst; a rate of more than half of that is not tried."""
@@ -130,3 +134,25 @@ def _burst(session: Session, handle: Handle, rate: Rate) -> None:
             session.create_with_key(kind, session.task(kind), session.new_key(), probe)
         else:
             session.send(session.about(session.poll_operation, handle), probe)
+
+
+@walk(_has("refused-input", "accepted-input"), breaks="sends requests beyond the limits of their schema")
+def beyond_the_limits_of_input(session: Session) -> None:
+    """Requests with one value just beyond a limit of their schema, and just at it."""
+    if not session.permitted:
+        return
+    for clause in session.contract.clauses:
+        if clause.kind not in ("refused-input", "accepted-input"):
+            continue
+        rule = clause.parameters
+        operation = session.contract.operations[rule.operation]
+        schema = session.contract.schemas[operation.request_schema or ""]
+        make = beyond if clause.kind == "refused-input" else at_limits
+        probe = "invalid-input" if clause.kind == "refused-input" else None
+        request = session.sample_request(operation)
+        count = len(make(schema, session.codec.read(request.body), rule.exceptions))
+        for number in range(FEW_INPUTS if session.frugal else count):
+            request = session.sample_request(operation)  # with a key and a number of its own
+            inputs = make(schema, session.codec.read(request.body), rule.exceptions)
+            if number < len(inputs):
+                session.send(request._replace(body=session.codec.write(inputs[number].body)), probe)
