@@ -23,6 +23,10 @@ _TYPES = {
 }
 
 
+MAXIMUM_LISTED = 30
+"""Words that a message lists; of more it names the nearest alone."""
+
+
 class ContractError(InputError):
     """A contract that cannot be used; its text is one sentence for people."""
 
@@ -106,7 +110,8 @@ def _in_words(origin: str, text: str, error: ValidationError, data: Any) -> Cont
         return fault(origin, text, path, problem)
     if error.validator == "enum":
         words = [str(choice) for choice in schema["enum"]]
-        problem = f"{shorten(repr(error.instance), 60)} is not known; expected one of {', '.join(words)}"
+        listed = ", ".join(words) if len(words) <= MAXIMUM_LISTED else f"the {len(words)} that the documentation lists"
+        problem = f"{shorten(repr(error.instance), 60)} is not known; expected one of {listed}"
         return fault(origin, text, path, problem + nearest(error.instance, words))
     if error.validator == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]

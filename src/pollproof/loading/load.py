@@ -132,8 +132,8 @@ class _Loader:
         sources = {key: converter.table(Source, entry, ["sources", key], key) for key, entry in data["sources"].items()}
         converter.sources = sources
         file = converter.table(ContractFile, data, [], sources=sources, clauses=())
-        self.check_operations(file)
         self.check_names(file)
+        self.check_operations(file)
         clauses = tuple(self.clause(index, table, file) for index, table in enumerate(data["clauses"]))
         self.unique("clauses", "id", [clause.id for clause in clauses])
         identifiers = [clause.id for clause in clauses]
@@ -179,7 +179,6 @@ class _Loader:
                 schema = getattr(operation, key)
                 if schema is not None:
                     self.schemas.load(schema, ["operations", name, key])
-        self.check_answers(file)
         roles = [operation.role for operation in file.operations.values()]
         for role in Role:
             if role not in roles and role in (Role.CREATE, Role.POLL):
@@ -187,6 +186,7 @@ class _Loader:
             if roles.count(role) > 1 and role is not Role.CREATE:
                 problem = f"expected one operation of role '{role.value}', found {roles.count(role)}"
                 raise self.fault(["operations"], problem)
+        self.check_answers(file)
 
     def check_answers(self, file: ContractFile) -> None:
         """Operations can be told apart, and have the answers that the reference needs, of words that it has."""
