@@ -13,3 +13,21 @@ class InputError(PollproofError, ValueError):
 
 class RunError(PollproofError):
     """A run cannot go on: the target, a program, a clock or the suite itself failed (exit status 4)."""
+
+
+MAXIMUM_WORDS = 200
+"""Characters of an unexpected error that are told."""
+
+
+def defect_of(error: Exception) -> str:
+    """An error of the suite itself in one sentence, with the place in our own code that it came from."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        module = trace.tb_frame.f_globals.get("__name__", "")
+        if module.startswith("pollproof."):
+            place = f" in {module}, line {trace.tb_lineno}"
+        trace = trace.tb_next
+    words = " ".join(str(error).split())
+    words = words if len(words) <= MAXIMUM_WORDS else words[:MAXIMUM_WORDS] + "..."
+    what = f"the suite itself failed, which is a defect of it: {type(error).__name__}{place}"
+    return f"{what}: {words}" if words else what

@@ -31,7 +31,7 @@ def embedded(name: str) -> Document:
 
 def printed(document: Document) -> str:
     stream = io.StringIO()
-    print_document(Console(file=stream, width=10_000, highlight=False), document, strict=False)
+    print_document(Console(file=stream, width=10_000, highlight=False), document, strict=False, verbosity=1)
     return stream.getvalue()
 
 

@@ -100,7 +100,7 @@ def test_a_failure_explains_itself(contract: Contract) -> None:
     text = "\n".join(violation_lines(clause))
     assert clause["id"] in text
     assert clause["source"] in text
-    assert f"again     pollproof verify NAME -k {clause['id']}" in text
+    assert f"reproduce pollproof verify NAME -k {clause['id']}" in text
     assert "expected  that the task answers its first 120 polls" in text
     assert "more of the same" in text, "a hundred like polls are folded into one line"
     assert text.count("\n") < 40

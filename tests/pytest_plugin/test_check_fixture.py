@@ -60,7 +60,7 @@ def test_recordings_are_judged_in_a_test(pytester: pytest.Pytester) -> None:
     done.assert_outcomes(passed=1, failed=4)
     text = done.stdout.str()
     assert "capsolver.poll.terminal MUST violated" in text
-    assert "again     pollproof check capsolver good.yaml bad.har -k capsolver.poll.terminal" in text
+    assert "reproduce pollproof check capsolver good.yaml bad.har -k capsolver.poll.terminal" in text
     assert "nothing recorded exercises capsolver.poll.budget-ended" in text
     assert "nothing recorded exercises every clause" in text
     assert "broken.har: character 22: the file ends in the middle; it was cut short" in text

@@ -12,7 +12,7 @@ import pytest
 
 from pollproof.bundled import folder
 from pollproof.pytest_plugin import plugin
-from pollproof.pytest_plugin.suite import OPTIONS
+from pollproof.runs.options import VERIFY, options_of
 
 pytest_plugins = ["pytester"]
 
@@ -27,6 +27,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "client: a marker of theirs")
 """
+OPTIONS = ["--provider", *(f"--{option.name}" for option in options_of(VERIFY) if option.suite)]
 TAKEN = [name for name in OPTIONS if name != "--strict"]  # pytest itself has that one
 TEST = """
 import pytest

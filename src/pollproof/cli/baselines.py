@@ -22,20 +22,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def baseline_options(command: Command) -> Command:
-    """Give a command the options of baselines."""
-    command = click.option(
-        "--write-baseline",
-        metavar="[FILE]",
-        is_flag=False,
-        flag_value="-",
-        help="Write an entry for each violation that is not known (standard output without FILE).",
-    )(command)
-    return click.option("--baseline", metavar="FILE", help="TOML file of known violations, which do not fail the run.")(
-        command
-    )
-
-
 def today() -> date:
     """The day in UTC."""
     return datetime.now(UTC).date()

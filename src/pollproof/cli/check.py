@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof.cli.baselines import Baselines, baseline_options
-from pollproof.cli.common import console_for, contract_or_exit, todays
-from pollproof.cli.reporting import Reports, report_options, told
+from pollproof.cli.baselines import Baselines
+from pollproof.cli.common import console_for, contract_or_exit
+from pollproof.cli.options import GroupedCommand, run_options, verbosity
+from pollproof.cli.reporting import Reports, told
 from pollproof.cli.sharing import asked as asked_to_share
-from pollproof.cli.sharing import picked, shard_option
+from pollproof.cli.sharing import picked
 from pollproof.runs.expressions import ExpressionError, matching
+from pollproof.runs.options import CHECK
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,29 +32,10 @@ EPILOG = (
 )
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=EPILOG, short_help="Judge recorded traffic, client and provider alike.")
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|PATTERN|URL...")
-@click.option(
-    "--base-url", metavar="URL", help="Judge traffic below this URL alone. [the provider's hosts, and local ones]"
-)
-@click.option("--together", is_flag=True, help="Take all files as one trace. [each file is one of its own]")
-@click.option("--whole", is_flag=True, help="The recordings hold all traffic of the client: foreign ids are its fault.")
-@click.option(
-    "--require", "required", multiple=True, metavar="CLAUSE", callback=todays, help="A clause that must be exercised."
-)
-@click.option(
-    "--dask",
-    metavar="ADDRESS|WORKERS",
-    help="Judge on the Dask cluster there, or in that many processes of this machine.",
-)
-@report_options
-@baseline_options
-@shard_option
-@click.option(
-    "-k", "keyword", metavar="EXPRESSION", help="Judge only clauses whose id matches, as in pytest.", callback=todays
-)
-@click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
+@run_options(CHECK)
 def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     """Judge recordings: cassettes of vcrpy (YAML, JSON) and HAR files, plain or gzip, provider and client alike.
 
@@ -70,7 +53,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     contract = contract_or_exit(provider)
     _known(contract, options["required"])
     _address(options["base_url"])
-    chosen = _matching(contract, options["keyword"])
+    chosen = _chosen(contract, options["keyword"], options["subject"])
     shard = asked_to_share(options)[1]
     if shard is not None and options["together"]:
         raise click.UsageError("--shard shares out files, and --together makes one trace of them")
@@ -82,7 +65,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         raise SystemExit(2) from None
     paths = found if shard is None else picked(shard, found, "file")
     console = baselines.stream(console_for(reports.stream))
-    policy = Policy(options["strict"], options["require_all"], tuple(options["required"]))
+    policy = Policy(options["strict"], options["require_all"], tuple(options["required"]), tuple(options["allowed"]))
     checking = beginning(
         CheckSpec(
             contract,
@@ -121,9 +104,9 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     (document,) = marked = baselines.marked([document], decided)
     document = baselines.concluded(document, marked, partial=chosen is not None)
     if document["exchanges"]:
-        print_document(console, document, strict=options["strict"], quiet=options["quiet"])
+        print_document(console, document, strict=options["strict"], verbosity=verbosity(options))
         print_baseline(console, document)
-        print_summary(console, document, strict=options["strict"])
+        print_summary(console, document, verbosity=verbosity(options))
     reports.write(document)
     reports.annotate(document)
     baselines.write([document])
@@ -173,16 +156,17 @@ def _address(url: str | None) -> None:
         raise click.UsageError(str(error)) from None
 
 
-def _matching(contract: Contract, keyword: str | None) -> frozenset[str] | None:
-    """The ids of the clauses that an expression of pytest's -k means; None for all."""
-    if keyword is None:
+def _chosen(contract: Contract, keyword: str | None, subject: str | None) -> frozenset[str] | None:
+    """The ids of the clauses that -k and --subject mean; None for all."""
+    if keyword is None and subject is None:
         return None
+    own = [clause.id for clause in contract.clauses if subject in (None, clause.subject.value)]
     try:
-        found = frozenset(matching([clause.id for clause in contract.clauses], keyword))
+        found = frozenset(own if keyword is None else matching(own, keyword))
     except ExpressionError as error:
         raise click.UsageError(f"-k {error}") from None
     if not found:
-        raise click.UsageError(f"no clause matches -k '{keyword}'")
+        raise click.UsageError(f"no clause matches -k '{keyword}'" if keyword else f"no clause is about the {subject}")
     return found
 
 

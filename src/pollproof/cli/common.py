@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from pollproof.contract.model import Contract
 
 
+class GroupedOption(click.Option):
+    """An option of a group."""
+
+    def __init__(self, *arguments: Any, group: str = "", **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.group = group
+
+
 def console_for(stream: IO[str]) -> Console:
     """A console on a stream: colour on terminals only, none with NO_COLOR, wide lines where there is no terminal.
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof.cli.baselines import Baselines, baseline_options
+from pollproof.cli.baselines import Baselines
 from pollproof.cli.common import console_for, contract_or_exit
-from pollproof.cli.reporting import Reports, report_options, told
+from pollproof.cli.options import GroupedCommand, run_options, verbosity
+from pollproof.cli.reporting import Reports, told
 from pollproof.cli.sharing import asked as asked_to_share
-from pollproof.cli.sharing import gate_shared, picked, shard_option, workers_option
+from pollproof.cli.sharing import gate_shared, picked
+from pollproof.runs.options import GATE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,32 +32,10 @@ EPILOG = (
 )
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=EPILOG, short_help="Judge a client in any language.")
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
-@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND...", type=click.UNPROCESSED)
-@click.option("--scenario", "names", multiple=True, metavar="NAME", help="Run this scenario alone (repeatable).")
-@click.option("-k", "keyword", metavar="EXPRESSION", help="Run only scenarios whose name matches, as in pytest.")
-@click.option(
-    "--task", metavar="FILE", help="JSON file with the task to create, where the contract's sample does not suit."
-)
-@click.option("--list", "listing", is_flag=True, help="List the scenarios instead (the command is not run).")
-@click.option(
-    "--clock",
-    type=click.Choice(["auto", "leap", "preload", "supervise", "real"]),
-    default="auto",
-    show_default=True,
-    help="Leap over the command's waits (Linux) by a preload library or by supervision, or really wait; "
-    "auto and leap find out by a run which clock it obeys.",
-)
-@click.option("--timeout", default="60s", show_default=True, metavar="TIME", help="Real time for one scenario.")
-@click.option(
-    "--budget", default="2m", show_default=True, metavar="TIME", help="Real time for all scenarios without leaping."
-)
-@report_options
-@baseline_options
-@workers_option
-@shard_option
-@click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
+@click.argument("command", nargs=-1, metavar="-- COMMAND...", type=click.UNPROCESSED)
+@run_options(GATE)
 def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Judge a client: run it against the reference provider through every scenario of the contract."""
     from pollproof.gate.run import Gate, beginning, judge
@@ -73,6 +53,8 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     if options["listing"]:
         _list(chosen)
         return
+    if not command:
+        raise click.UsageError("Missing argument '-- COMMAND...': the client to judge (--list needs none)")
     try:
         timeout, budget = seconds_of(options["timeout"]), seconds_of(options["budget"])
     except OptionError as error:
@@ -81,7 +63,7 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     own = chosen if shard is None else picked(shard, chosen, "scenario")
     reports, baselines = Reports.asked(options), Baselines(options)
     console = baselines.stream(console_for(reports.stream))
-    policy = Policy(strict=options["strict"], require_all=options["require_all"] and shard is None)
+    policy = Policy(options["strict"], options["require_all"] and shard is None, allowed=tuple(options["allowed"]))
     asked = Gate(
         contract, command, tuple(own), known[0], options["clock"], timeout, budget, options["task"],
         provider=provider, policy=policy,
@@ -101,10 +83,10 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     (document,) = marked = baselines.marked([document], decided)
     document = baselines.concluded(document, marked, partial=len(chosen) < len(known))
     if document["error"] is None:
-        print_document(console, document, strict=options["strict"], quiet=options["quiet"])
+        print_document(console, document, strict=options["strict"], verbosity=verbosity(options))
         print_scenarios(console, document, quiet=options["quiet"])
         print_baseline(console, document)
-        print_summary(console, document, strict=options["strict"])
+        print_summary(console, document, verbosity=verbosity(options))
     else:
         click.echo(f"error: {document['error']}", err=True)
     reports.write(document)

@@ -16,31 +16,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def live_options(command: Command) -> Command:
-    """Give a command the options of live runs."""
-    options = [
-        click.option("--live", is_flag=True, help="A real provider may be asked: lawful pace, few tasks, plan first."),
-        click.option("--dry-run", is_flag=True, help="With --live: print the plan and send nothing."),
-        click.option("--yes", is_flag=True, help="With --live: do not ask on a terminal whether to go on."),
-        click.option(
-            "--destructive",
-            is_flag=True,
-            help="With --live: also do what providers forbid, which may block an account.",
-        ),
-        click.option("--max-requests", type=int, metavar="N", help="With --live: requests at most. [200]"),
-        click.option("--max-tasks", type=int, metavar="N", help="With --live: tasks created at most. [10]"),
-        click.option("--price", type=float, metavar="AMOUNT", help="With --live: what one task costs, for the plan."),
-        click.option(
-            "--clock-skew", metavar="TIME", help="With --live: how far the provider's clocks may differ, such as 2s."
-        ),
-        click.option("--record", metavar="FILE", help="With --live: the cassette that keeps all. [live-PROVIDER.yaml]"),
-        click.option("--resume", metavar="FILE", help="With --live: go on with the run that left this record."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 def check_live(options: dict[str, Any]) -> None:
     """Raise click.UsageError for options that do not go with a live run, or only with one."""
     if not options["live"]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pollproof.cli.common import console_for, contract_or_exit
+from pollproof.cli.options import verbosity
 from pollproof.cli.reporting import Reports, output_options, overwriting
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ EPILOG = (
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="SHARD.json...")
 @output_options()
+@click.option("-v", "--verbose", count=True, help="Print the table of clauses and the coverage too.")
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def merge(files: tuple[str, ...], **options: Any) -> None:
     """Make one report of the JSON reports of all shards of a run: what it would have been without shards."""
@@ -38,10 +40,10 @@ def merge(files: tuple[str, ...], **options: Any) -> None:
     except ReportError as error:
         raise click.UsageError(str(error)) from None
     console = console_for(reports.stream)
-    print_document(console, document, strict=strict, quiet=options["quiet"])
+    print_document(console, document, strict=strict, verbosity=verbosity(options))
     if "scenarios" in document:
         print_scenarios(console, document, quiet=options["quiet"])
-    print_summary(console, document, strict=strict)
+    print_summary(console, document, verbosity=verbosity(options))
     reports.write(document)
     if document.get("recordings", {}).get("unread"):
         raise SystemExit(1 if document["outcome"] == "violated" else 2)

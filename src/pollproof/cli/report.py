@@ -8,6 +8,7 @@ import click
 
 from pollproof.cli.common import console_for
 from pollproof.cli.merge import together
+from pollproof.cli.options import verbosity
 from pollproof.cli.reporting import Reports, output_options, overwriting
 
 EPILOG = (
@@ -19,6 +20,7 @@ EPILOG = (
 @click.command(epilog=EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE.json...")
 @output_options("json")
+@click.option("-v", "--verbose", count=True, help="Print the table of clauses and the coverage too.")
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
 def report(files: tuple[str, ...], **options: Any) -> None:
     """Show JSON reports again, and write views of them; several stand side by side in one matrix.
@@ -40,8 +42,8 @@ def report(files: tuple[str, ...], **options: Any) -> None:
     console = console_for(reports.stream)
     for document in documents:
         strict = bool(document.get("strict"))
-        print_document(console, document, strict=strict, quiet=options["quiet"])
-        print_summary(console, document, strict=strict)
+        print_document(console, document, strict=strict, verbosity=verbosity(options))
+        print_summary(console, document, verbosity=verbosity(options))
     reports.write(*documents)
     alone = len(documents) == len(files)  # of shards there are several files
     for file, document in zip(files if alone else [each["target"] for each in documents], documents, strict=True):

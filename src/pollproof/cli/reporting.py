@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 import click
 
 from pollproof.atomic import is_replaceable, refusal, write_file
-from pollproof.cli.common import check_destination
+from pollproof.cli.common import GroupedOption, check_destination
 
 if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
@@ -25,12 +25,12 @@ STANDARD_OUTPUT = "-"
 
 FORMATS: Mapping[str, str] = {
     "json": "the report as JSON, of which all others are views",
-    "html": "it as one HTML page that works offline",
-    "markdown": "it as Markdown, short enough for a pull request",
-    "junit": "it as JUnit XML",
-    "sarif": "it as SARIF 2.1.0, for code scanning",
-    "gitlab": "it as GitLab Code Quality",
-    "github": "it as GitHub annotations",
+    "html": "one HTML page that works offline",
+    "markdown": "Markdown, short enough for a pull request",
+    "junit": "JUnit XML",
+    "sarif": "SARIF 2.1.0, for code scanning",
+    "gitlab": "GitLab Code Quality",
+    "github": "GitHub annotations",
 }
 """The formats of reports: the option of each, and what it writes."""
 
@@ -47,20 +47,13 @@ def output_options(*left_out: str) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for name, what in reversed(list(FORMATS.items())):
             if name not in left_out:
-                text = f"Write {what} (- for standard output)."
-                command = click.option(f"--{name}", f"{name}_file", metavar="FILE", help=text)(command)
+                text = f"Write {what}, to this file (- for standard output)."
+                command = click.option(
+                    f"--{name}", f"{name}_file", metavar="FILE", help=text, cls=GroupedOption, group="Reports"
+                )(command)
         return command
 
     return decorate
-
-
-def report_options(command: Command) -> Command:
-    """Give a command the options that verify, check and gate share."""
-    command = output_options()(command)
-    command = click.option("--require-all", is_flag=True, help="Every clause must be exercised (exit status 3).")(
-        command
-    )
-    return click.option("--strict", is_flag=True, help="A violated SHOULD fails the run too.")(command)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,20 +19,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def workers_option(command: Command) -> Command:
-    """Give a command the option -n."""
-    return click.option(
-        "-n", "workers", metavar="WORKERS", help="Share the work out to that many processes (pytest-xdist), or auto."
-    )(command)
-
-
-def shard_option(command: Command) -> Command:
-    """Give a command the option --shard."""
-    return click.option(
-        "--shard", metavar="K/N", help="Do the K-th of N shards alone; `pollproof merge` makes one report of them."
-    )(command)
-
-
 def asked(options: Mapping[str, Any]) -> tuple[str | None, Shard | None]:
     """The workers and the shard that the options ask for; one sentence and exit status 2 where there are none such."""
     from pollproof.workers.distribute import WorkersError, count_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -52,6 +53,21 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def is_one_of(url: str, hosts: Sequence[str]) -> bool:
+    """Whether the host of a URL is one of these: a name, a name below `*.`, an address or a network."""
+    host = (urlsplit(url).hostname or "").removesuffix(".").lower()
+    return any(_is_host(host, each.strip().removesuffix(".").lower()) for each in hosts)
+
+
+def _is_host(host: str, wanted: str) -> bool:
+    if wanted.startswith("*."):
+        return host.endswith(wanted[1:])
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(wanted.strip("[]"), strict=False)
+    except ValueError:
+        return bool(wanted) and host == wanted
 
 
 class Proxy(NamedTuple):

@@ -14,19 +14,15 @@ import pytest
 
 from pollproof.pytest_plugin.presence import is_suite
 from pollproof.pytest_plugin.verdicts import ClauseWarning, fail, skip
+from pollproof.runs.options import VERIFY, Option, options_of
 
 if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
-    from pollproof.runs.result import Progress
     from pollproof.runs.spec import Policy
     from pollproof.verify.plan import Plan
     from pollproof.verify.run import Exploration
 
 EXPLORED = pytest.StashKey["dict[str, Explored]"]()
-RUNNER = "pollproof-runner"
-
-MAXIMUM_WORDS = 200
-"""Characters of an unexpected error that are told."""
 
 
 class Explored:
@@ -38,52 +34,24 @@ class Explored:
         self.exploring = exploring
 
 
-class Runner:
-    """What the command line hands to the plugin, and gets back: progress out, documents in.
-
-    `documents` may hold those of providers that were explored already, by worker processes or as a shard.
-    """
-
-    def __init__(self, progress: Progress | None = None, documents: dict[str, Document] | None = None) -> None:
-        self.progress = progress
-        self.begun: dict[str, Exploration] = {}
-        self.documents: dict[str, Document] = documents or {}
-        self.judged: set[str] = set()
-
-
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--provider": {"action": "append", "help": "Judge this bundled provider or contract file (repeatable)."},
-    "--base-url": {"help": "Judge the implementation at this URL; the embedded reference when left out."},
-    "--example-db": {"help": "Share failing examples with other runs in this folder or redis://... database."},
-    "--launch": {"help": "Start the implementation with this command, such as 'node server.js {port}'."},
-    "--api-key": {"help": "API key for the target."},
-    "--advance-url": {"help": 'Move the target\'s clock by this test hook: POST {"seconds": N}.'},
-    "--task": {"help": "Create the task in this JSON file."},
-    "--callback-url": {"help": "Address at which the target reaches the suite's callback receiver."},
-    "--budget": {"help": "Maximum wall-clock wait when the target's clock cannot be moved, such as 60s or 5m."},
-    "--examples": {"type": int, "help": "Number of examples of the state machine."},
-    "--profile": {"help": "Test depth: quick, ci (the default) or deep."},
-    "--seed": {"type": int, "help": "Seed of the state machine."},
-    "--live": {"action": "store_true", "help": "Allow requests to a remote host, at the documented pace."},
-    "--destructive": {"action": "store_true", "help": "With --live: also do what providers forbid."},
-    "--max-requests": {"type": int, "help": "With --live: maximum number of requests."},
-    "--max-tasks": {"type": int, "help": "With --live: maximum number of tasks created."},
-    "--price": {"type": float, "help": "With --live: price of one task, for the plan."},
-    "--clock-skew": {"help": "With --live: difference of the provider's clocks at most, such as 2s."},
-    "--record": {"help": "With --live: write everything that happens to this cassette."},
-    "--resume": {"help": "With --live: continue the run that left this record."},
-    "--strict": {"action": "store_true", "help": "Fail for a violated SHOULD."},
-    "--require-all": {"action": "store_true", "help": "Fail for a clause that was not exercised."},
-}
-"""The options of the compliance suite; each is None (or False) where it is not given."""
-
-
 def add_options(parser: pytest.Parser) -> None:
     """Add the options of the suite, but for those whose names another plugin or pytest itself has: see `option`."""
     group = parser.getgroup("pollproof", "conformance of create-then-poll task APIs")
-    for name, attributes in OPTIONS.items():
-        if not is_taken(parser, name):
-            group.addoption(name, dest=_destination(name), **attributes)
+    attributes: dict[str, Any] = {"action": "append", "help": "Judge this bundled provider or contract (repeatable)."}
+    group.addoption("--provider", dest=_destination("--provider"), **attributes)
+    for option_ in options_of(VERIFY):
+        names = [f"--{name}" for name in (option_.name, *option_.aliases)]
+        if option_.suite and not any(is_taken(parser, name) for name in names):
+            group.addoption(*names, dest=_destination(names[0]), **_attributes(option_))
+
+
+def _attributes(declared: Option) -> dict[str, Any]:
+    """How pytest's parser takes an option; each is None (or False) where it is not given."""
+    if declared.kind == "flag":
+        return {"action": "store_true", "help": declared.help}
+    kinds = {"int": int, "float": float, "text": str}
+    action = {"action": "append"} if declared.multiple else {}
+    return {"type": kinds[declared.kind], "help": declared.help, **action}
 
 
 def is_taken(parser: pytest.Parser, name: str) -> bool:
@@ -137,33 +105,22 @@ def policy_of(config: pytest.Config) -> Policy:
     """What the outcome depends on besides what happens."""
     from pollproof.runs.spec import Policy
 
-    return Policy(strict=bool(option(config, "--strict")), require_all=bool(option(config, "--require-all")))
+    allowed = tuple(option(config, "--allow-unexercised") or ())
+    return Policy(bool(option(config, "--strict")), bool(option(config, "--require-all")), allowed=allowed)
 
 
 def plan_of(config: pytest.Config, provider: str) -> Plan:
     """The plan for one provider from the options; raises `pytest.UsageError` for what cannot be used."""
-    from pollproof.verify.live_limits import LIMITS
     from pollproof.verify.options import OptionError, plan_from
 
+    given = {
+        declared.parameter: option(config, f"--{declared.name}")
+        for declared in options_of(VERIFY)
+        if declared.suite and declared.parameter not in ("strict", "require_all", "allowed")
+    }
+    given |= {"profile": given["profile"] or "ci", "seed": given["seed"] or 0, "live": bool(given["live"])}
     try:
-        return plan_from(
-            provider,
-            base_url=option(config, "--base-url"),
-            api_key=option(config, "--api-key"),
-            advance_url=option(config, "--advance-url"),
-            task=option(config, "--task"),
-            callback_url=option(config, "--callback-url"),
-            budget=option(config, "--budget"),
-            examples=option(config, "--examples"),
-            profile=option(config, "--profile") or "ci",
-            seed=option(config, "--seed") or 0,
-            launch=option(config, "--launch"),
-            example_db=option(config, "--example-db"),
-            live=bool(option(config, "--live")),
-            policy=policy_of(config),
-            **{name: option(config, name) for name in LIMITS},
-            keyword=option(config, "keyword"),
-        )
+        return plan_from(provider, **given, policy=policy_of(config), keyword=option(config, "keyword"))
     except OptionError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -171,50 +128,14 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
 def explored(config: pytest.Config, provider: str) -> Explored:
     """The explored provider: explored when first asked for, once in a run."""
     from pollproof.report.document import document_of
-    from pollproof.verify.run import beginning, explore
+    from pollproof.verify.judge import verify_target
 
     known = config.stash[EXPLORED]
     if provider not in known:
-        runner = config.pluginmanager.get_plugin(RUNNER)
         plan = plan_of(config, provider)
-        if isinstance(runner, Runner) and provider in runner.documents:
-            known[provider] = Explored(plan, runner.documents[provider])
-            return known[provider]
-        exploring = beginning(plan)
-        progress = None
-        if isinstance(runner, Runner):
-            runner.begun[provider] = exploring
-            progress = runner.progress
-        try:
-            if plan.live is None:
-                explore(plan, progress, result=exploring)
-            else:
-                from pollproof.verify.live.run import explore_live
-
-                explore_live(plan, progress, exploring)
-            document = document_of(exploring)
-        except Exception as error:  # a defect of the suite: told once, in a report, and not by each clause
-            exploring = beginning(plan)
-            exploring.fail(_defect(error))
-            document = document_of(exploring)
-        known[provider] = Explored(plan, document, exploring)
-        if isinstance(runner, Runner):
-            runner.documents[provider] = document
+        exploring = verify_target(plan)
+        known[provider] = Explored(plan, document_of(exploring), exploring)
     return known[provider]
-
-
-def _defect(error: Exception) -> str:
-    """An error of the suite itself in one sentence, with the place in our own code that it came from."""
-    place, trace = "", error.__traceback__
-    while trace is not None:
-        module = trace.tb_frame.f_globals.get("__name__", "")
-        if module.startswith("pollproof."):
-            place = f" in {module}, line {trace.tb_lineno}"
-        trace = trace.tb_next
-    words = " ".join(str(error).split())
-    words = words if len(words) <= MAXIMUM_WORDS else words[:MAXIMUM_WORDS] + "..."
-    what = f"the suite itself failed, which is a defect of it: {type(error).__name__}{place}"
-    return f"{what}: {words}" if words else what
 
 
 class ClauseCheck:
@@ -231,9 +152,6 @@ class ClauseCheck:
 
         config = self._config
         found = explored(config, self._provider)
-        runner = config.pluginmanager.get_plugin(RUNNER)
-        if isinstance(runner, Runner):
-            runner.judged.add(self.clause)
         entry = next(entry for entry in found.document["clauses"] if entry["id"] == self.clause)
         plan = found.plan
         if entry["verdict"] == "violated":

@@ -13,6 +13,7 @@ from pollproof.monitor.ledger import Entry, Evidence, Ledger, Verdict
 from pollproof.report.clause_locations import defined_in
 from pollproof.report.coverage import coverage_of, exercising
 from pollproof.report.gists import said
+from pollproof.runs.invocation import command_line, versions
 from pollproof.runs.outcome import COVERAGE, Document, decided, outcome_of
 from pollproof.runs.result import AnyResult
 from pollproof.runs.spec import Policy
@@ -47,6 +48,8 @@ def document_of(result: AnyResult, policy: Policy | None = None) -> Document:
         "examples": result.examples,
         "seconds": round(result.seconds, 3),
         "started": datetime.fromtimestamp(result.started, UTC).isoformat(timespec="seconds"),
+        "command_line": command_line(redactor),
+        "versions": versions(),
         "notes": [
             redactor.text(note) for note in (*result.notes, *detail.notes(), *([UNMASKED] if redactor.unmasked else []))
         ],
@@ -110,7 +113,8 @@ def _with_again(clause: Document, command: str) -> Document:
 def only(document: Document, identifiers: Set[str]) -> Document:
     """The document with these clauses alone, and what it says of their deadlines."""
     clauses = [clause for clause in document["clauses"] if clause["id"] in identifiers]
-    document = {**document, "partial": True, "clauses": clauses}
+    left_out = document.get("deselected", 0) + len(document["clauses"]) - len(clauses)
+    document = {**document, "partial": True, "deselected": left_out, "clauses": clauses}
     if "coverage" not in document:
         return document
     deadlines = [entry for entry in document["coverage"]["deadlines"] if entry["clause"] in identifiers]
@@ -146,6 +150,7 @@ def merge(documents: list[Document]) -> Document:
         "tasks": {
             name: sum(document.get("tasks", {}).get(name, 0) for document in documents) for name in ("created", "ended")
         },
+        "deselected": sum(document.get("deselected", 0) for document in documents),
         "complete": all(document["complete"] for document in documents),
     }
 

@@ -12,10 +12,12 @@ View = Callable[[Sequence[Document]], str]
 
 
 def json_of(documents: Sequence[Document]) -> str:
-    """The document itself; of several one that merges them."""
+    """The document itself with its summary; of several one that merges them."""
     from pollproof.report.document import merge
+    from pollproof.report.phrases import summary
 
-    return json_text(merge(list(documents))) + "\n"
+    whole = merge(list(documents))
+    return json_text({**whole, "summary": summary(whole)}) + "\n"
 
 
 def _html(documents: Sequence[Document]) -> str:

@@ -39,6 +39,7 @@ def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -
         "seconds": round(sum(each["seconds"] for each in documents), 3),
         "started": min(each.get("started", "") for each in documents),
         "cuts": [cut for each in documents for cut in each.get("cuts", ())],
+        "deselected": first.get("deselected", 0),
         "tasks": {name: sum(each.get("tasks", {}).get(name, 0) for each in documents) for name in ("created", "ended")},
         "clauses": _clauses(documents, places or {}),
         "observations": _observations(documents),

@@ -1,7 +1,8 @@
-"""What a run prints: a table of clauses, each violation in full, and one line that sums up."""
+"""What a run prints: violations in full, warnings, what was not exercised, errors, and one line that sums up."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,19 +12,53 @@ from rich.text import Text
 
 from pollproof.check.explaining import lost_bodies
 from pollproof.report.coverage import SORTS, name_of
+from pollproof.report.phrases import VERDICTS, causes, not_exercised, outcome_word, summary, times
 from pollproof.report.timeline import lines
 from pollproof.runs.outcome import unseen
 
 MISSING_SHOWN = 12
 """Things of one sort that were not seen, as a terminal lists them; the report has them all."""
 
+WIDTH = 120
+"""Characters of a line of prose on a terminal that is wider."""
+
+QUIET, NORMAL, VERBOSE = -1, 0, 1
+"""How much is printed: violations and the summary; that and what explains it; everything."""
+
 _STYLE = {"held": "green", "violated": "bold red", "unexercised": "yellow"}
+_OUTCOME_STYLE = {"passed": "bold green", "violated": "bold red", "failed": "bold red"}
 
 
-def print_document(console: Console, document: Mapping[str, Any], *, strict: bool, quiet: bool = False) -> None:
-    """Print one provider's part of a run."""
-    console.print()
-    console.print(Text(f"{document['provider']}", style="bold") + Text(f"  against {document['target']}"))
+def print_document(console: Console, document: Mapping[str, Any], *, strict: bool, verbosity: int = NORMAL) -> None:
+    """Print one provider's part of a run: at least its violations."""
+    violated = [each for each in document["clauses"] if each["verdict"] == "violated" and "known" not in each]
+    if verbosity > QUIET and (verbosity > NORMAL or violated or document["outcome"] != "passed"):
+        console.print()
+        console.print(Text(f"{document['provider']}", style="bold") + Text(f"  against {document['target']}"))
+    idle = all(clause["verdict"] == "unexercised" for clause in document["clauses"])
+    if verbosity > NORMAL and not idle:
+        _print_table(console, document, strict=strict)
+    for clause in violated:
+        _print_violation(console, clause, strict=strict)
+    if verbosity == QUIET:
+        return
+    if verbosity > NORMAL and not idle:
+        _print_observations(console, document)
+    for note in document["notes"]:
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+    if (verbosity > NORMAL or document.get("require_all")) and not idle:
+        _print_coverage(console, document)
+    _print_unexercised(console, document, verbosity)
+    if verbosity == NORMAL and not violated and document["outcome"] == "passed":
+        held = sum(clause["verdict"] == "held" for clause in document["clauses"])
+        console.print(
+            Text(f"{document['provider']:<12}", style="bold")
+            + Text(f" {held} of {len(document['clauses'])} clauses held", style="green")
+            + Text(f"  against {document['target']}")
+        )
+
+
+def _print_table(console: Console, document: Mapping[str, Any], *, strict: bool) -> None:
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
     table.add_column("clause", no_wrap=True)
     table.add_column("level")
@@ -31,33 +66,22 @@ def print_document(console: Console, document: Mapping[str, Any], *, strict: boo
     table.add_column("exercised", justify="right")
     for clause in document["clauses"]:
         verdict = clause["verdict"]
-        style = _STYLE[verdict]
+        style, word = _STYLE[verdict], VERDICTS[verdict]
         if verdict == "violated" and clause["level"] == "SHOULD" and not strict:
-            style, verdict = "yellow", "violated (warning)"
+            style, word = "yellow", "violated (warning)"
         if "known" in clause:
-            style, verdict = "yellow", "violated (known)"
-        count = str(clause["exercised"]) if clause["exercised"] else "-"
-        table.add_row(clause["id"], clause["level"], Text(verdict, style=style), count)
-    idle = all(clause["verdict"] == "unexercised" for clause in document["clauses"])
-    if not quiet and not idle:
-        console.print(table)
-    for clause in document["clauses"]:
-        if clause["verdict"] == "violated" and "known" not in clause:
-            _print_violation(console, clause, strict=strict)
-    for observation in [] if idle else document["observations"]:
-        seen = observation["seen"]
-        told = "nothing seen" if seen is None else f"seen {seen[0]:g} to {seen[1]:g} s in {observation['count']} tasks"
+            style, word = "yellow", "violated (known)"
+        exercised = f"{clause['exercised']:,}" if clause["exercised"] else "-"
+        table.add_row(clause["id"], clause["level"], Text(word, style=style), exercised)
+    console.print(table)
+
+
+def _print_observations(console: Console, document: Mapping[str, Any]) -> None:
+    for observation in document["observations"]:
+        seen, count = observation["seen"], observation["count"]
+        tasks = "1 task" if count == 1 else f"{count} tasks"
+        told = "nothing seen" if seen is None else f"seen {seen[0]:g} to {seen[1]:g} s in {tasks}"
         console.print(f"{observation['id']}: {told}; {observation['text']} (reported, not judged)", style="dim")
-    for note in document["notes"]:
-        console.print(f"note: {note}", style="yellow")
-    if document["error"]:
-        console.print(f"error: {document['error']}", style="bold red", markup=False, highlight=False)
-    if not idle and (not quiet or document.get("require_all")):
-        _print_coverage(console, document)
-    if idle:
-        console.print("nothing was exercised, so nothing is said of any clause", style="yellow")
-    else:
-        _print_unexercised(console, document)
 
 
 def _print_coverage(console: Console, document: Mapping[str, Any]) -> None:
@@ -81,32 +105,41 @@ def _print_coverage(console: Console, document: Mapping[str, Any]) -> None:
         console.print(line, style="yellow", highlight=False, markup=False)
 
 
-def _print_unexercised(console: Console, document: Mapping[str, Any]) -> None:
-    idle: dict[str, list[str]] = {}
-    for clause in document["clauses"]:
-        if clause["verdict"] == "unexercised":
-            idle.setdefault(clause.get("reason", ""), []).append(clause["id"])
-    for reason, names in idle.items():
+def _print_unexercised(console: Console, document: Mapping[str, Any], verbosity: int) -> None:
+    """What was not exercised: how many clauses, or each with the reason."""
+    number = sum(clause["verdict"] == "unexercised" for clause in document["clauses"])
+    if not number or number == len(document["clauses"]):
+        if number:
+            console.print("no clause was exercised, so nothing is said of any", style="yellow")
+        return
+    if verbosity == NORMAL:
+        console.print(f"{document['provider']}: {number} not exercised, -v lists them", style="yellow", highlight=False)
+        return
+    for reason, names in not_exercised(dict(document)):
         why = f", {reason}" if reason else ""
-        console.print(f"not exercised{why} ({len(names)}): " + ", ".join(names), style="yellow", highlight=False)
+        line = f"not exercised{why} ({len(names)}): " + ", ".join(names)
+        console.print(line, style="yellow", highlight=False, markup=False)
 
 
 def violation_lines(clause: Mapping[str, Any]) -> list[str]:
     """One violation as plain lines."""
     violation = clause["violation"]
-    times = "" if violation["times"] == 1 else f" ({violation['times']} times)"
-    scenario, again = violation.get("scenario"), violation.get("again")
+    scenario, command = violation.get("scenario"), violation.get("again")
     return [
-        f"{clause['id']} {clause['level']} violated{times}",
+        f"{clause['id']} {clause['level']} {times(clause)}",
         f"  rule      {clause['text']}",
         f"  source    {clause['source']}",
         *([] if scenario is None else [f"  scenario  {scenario}"]),
         f"  expected  {violation['expected']}",
-        f"  seen      {violation['seen']}",
+        f"  got       {violation['seen']}",
+        *([f"  hint      {clause['hint']}"] if clause.get("hint") else []),
         "  trace",
         *("    " + line for line in lines(violation["trace"], violation.get("deadlines", ()))),
-        *([] if again is None else [f"  again     {again}"]),
+        *([] if command is None else [f"  reproduce {command}"]),
     ]
+
+
+_PROSE = ("  rule ", "  source ", "  expected ", "  got ", "  hint ")
 
 
 def _print_violation(console: Console, clause: Mapping[str, Any], *, strict: bool) -> None:
@@ -114,15 +147,18 @@ def _print_violation(console: Console, clause: Mapping[str, Any], *, strict: boo
     console.print()
     for number, line in enumerate(violation_lines(clause)):
         style = ("bold yellow" if warning else "bold red") if number == 0 else ""
+        if line.startswith(_PROSE):
+            line = _wrapped(console, line)
         console.print(Text(line, style=style), soft_wrap=True)
     console.print()
 
 
-def _how(document: Mapping[str, Any]) -> str:
-    """How the exchanges came about, in few words."""
-    if document["seed"] is None:
-        return document["clock"] or "no clock"
-    return f"{document['examples']} examples, seed {document['seed']}"
+def _wrapped(console: Console, line: str) -> str:
+    """A labelled line of prose, with all lines but the first below its text; in one piece where nobody reads it."""
+    if not console.is_terminal:
+        return line
+    width = min(console.width, WIDTH)
+    return textwrap.fill(line, width, subsequent_indent=" " * 12, break_on_hyphens=False, break_long_words=False)
 
 
 def print_baseline(console: Console, document: Mapping[str, Any]) -> None:
@@ -147,25 +183,17 @@ def print_baseline(console: Console, document: Mapping[str, Any]) -> None:
             console.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
-def print_summary(console: Console, document: Mapping[str, Any], *, strict: bool) -> None:
-    """The last line of a run."""
-    clauses = document["clauses"]
-    count = {word: sum(1 for clause in clauses if clause["verdict"] == word) for word in _STYLE}
-    broken = [clause for clause in clauses if clause["verdict"] == "violated" and "known" not in clause]
-    warnings = sum(1 for clause in broken if clause["level"] == "SHOULD")
-    words = [f"{count['held']} held", f"{count['violated']} violated", f"{count['unexercised']} unexercised"]
-    known = sum(1 for clause in clauses if "known" in clause)
-    if known:
-        words[1] += f" ({known} known)"
-    if warnings and not strict:
-        words[1] += f" ({warnings} as warning)"
-    style = {"passed": "bold green", "violated": "bold red"}.get(document["outcome"], "bold yellow")
-    lost = lost_bodies(document.get("recordings", {}))
+def print_summary(console: Console, document: Mapping[str, Any], *, verbosity: int = NORMAL) -> None:
+    """The end of a run: why it is inconclusive, its error, and the line that sums it up."""
+    told = dict(document)
     console.print()
-    console.print(
-        Text(document["outcome"].upper(), style=style)
-        + Text(
-            f": {', '.join(words)}; {document['exchanges']} exchanges, {_how(document)}, {document['seconds']:.1f} s"
-            + (f"; {lost}" if lost else "")
-        )
-    )
+    for cause in causes(told) if verbosity > QUIET else ():
+        console.print(f"inconclusive: {cause}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if told["error"]:
+        console.print(Text(f"error: {told['error']}", style="bold red"), soft_wrap=True)
+    line = summary(told)
+    lost = lost_bodies(told["recordings"]) if "recordings" in told else ""
+    word, colon, rest = line.partition(":")
+    style = _OUTCOME_STYLE.get(outcome_word(told), "bold yellow")
+    end = f"; {lost}" if lost else ""
+    console.print(Text(word, style=style) + Text(f"{colon}{rest}{end}"), soft_wrap=True)

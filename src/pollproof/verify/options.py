@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -81,6 +82,7 @@ def plan_from(
     launch: str | None = None,
     example_db: str | None = None,
     live: bool | None = None,
+    allow_host: Sequence[str] | None = None,
     policy: Policy = DEFAULT,
     **limits: Any,
 ) -> Plan:
@@ -114,11 +116,14 @@ def plan_from(
             _addressed(callback_url, named="URL for callbacks", query=False)
     except (ContractError, TargetError) as error:
         raise OptionError(str(error)) from None
+    if api_key is not None and not api_key.strip():
+        raise OptionError("--api-key is empty; give a key, or leave the option out to send the contract's sample")
     if api_key is not None and len(api_key) < MINIMUM_SECRET:
         raise OptionError(
             f"the API key has fewer than {MINIMUM_SECRET} characters and cannot be masked in reports; use a longer key"
         )
-    wished = None if live is None else _live(contract, base_url, started, live, limits, examples, example_db)
+    own = tuple(allow_host or ())
+    wished = None if live is None else _live(contract, base_url, started, live, limits, examples, example_db, own)
     if wished is not None:
         from pollproof.verify.live_limits import LIVE_BUDGET, with_skew
 
@@ -138,6 +143,7 @@ def plan_from(
         launch=started,
         example_db=None if example_db is None else _database(example_db),
         live=wished,
+        own_hosts=own,
         provider=provider,
         policy=policy,
     )
@@ -151,6 +157,7 @@ def _live(
     limits: dict[str, Any],
     examples: int | None,
     example_db: str | None,
+    own: tuple[str, ...],
 ) -> Live | None:
     from pollproof.verify.live.options import check_target, live_of
 
@@ -158,7 +165,7 @@ def _live(
     skew, keyword = limits.get("clock_skew"), limits.pop("keyword", None)
     seconds = {} if skew is None else {"clock_skew": seconds_of(skew)}
     try:
-        check_target(None if started is not None else base_url, live=live)
+        check_target(None if started is not None else base_url, live=live, own=own)
         return live_of(contract, base_url, live=live, seconds=seconds, others=others, given=limits, keyword=keyword)
     except ValueError as error:
         raise OptionError(str(error)) from None

@@ -31,6 +31,7 @@ class Plan(RunSpec):
 
     `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`, `example_db`
     the URL of an example database that is shared with other runs. `live` limits a run against a real provider.
+    `own_hosts` are remote hosts that are treated as one's own.
     """
 
     base_url: str | None = None
@@ -46,6 +47,7 @@ class Plan(RunSpec):
     launch: Launch | None = None
     example_db: str | None = None
     live: Live | None = None
+    own_hosts: tuple[str, ...] = ()
 
     @property
     def mode(self) -> str:
@@ -122,7 +124,7 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
     if plan.live is not None:
         words += _live_words(plan.live)
     if plan.budget != (BUDGET if plan.live is None else LIVE_BUDGET):
-        words += ["--budget", f"{plan.budget:g}s"]
+        words += ["--max-wait", f"{plan.budget:g}s"]
     if plan.profile != "ci":
         words += ["--profile", plan.profile]
     if plan.examples is not None:
@@ -131,6 +133,8 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
         from pollproof.verify.example_db import named as named_database
 
         words += ["--example-db", named_database(plan.example_db)]
+    for host in plan.own_hosts:
+        words += ["--allow-host", host]
     words += ["--strict"] if strict else []
     redactor = Redactor(of_plan(plan) if plan.credential else of_plan(plan) - {plan.contract.credential.sample}, "KEY")
     text, key = shlex.join(map(redactor.text, words)), ""

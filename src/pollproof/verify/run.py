@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,16 @@ from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.scripted import ScriptedProvider
-from pollproof.runs.result import NoDetail, Progress, RunResult
+from pollproof.runs.result import Cut, Idle, NoDetail, Progress, RunResult
 from pollproof.secrets.redact import Redactor
 from pollproof.tasks.state import solving_times
 from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Request
 from pollproof.verify.callbacks import EmbeddedCallbacks, HttpCallbacks
 from pollproof.verify.plan import Plan
+from pollproof.verify.preflight import Preflight, PreflightFailed
 from pollproof.verify.reference_client import judge_client
+from pollproof.verify.rehearsal import in_units, waits_of
 from pollproof.verify.session import DeadlineExceeded, Session, TargetUnusable
 from pollproof.verify.shrinking import ReplayTarget, shrink
 from pollproof.verify.status_coverage import scripts_for, show
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 WALK_SECONDS = 150.0
 """Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
 
-MACHINE_SECONDS = {"quick": 10.0, "ci": 20.0, "deep": 1800.0}
+MACHINE_SECONDS = {"quick": 15.0, "ci": 60.0, "deep": 1800.0}
 """Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
 
 RECENT = 10_000
@@ -206,9 +208,12 @@ def _explore_opened(
     )
     session.movable = opened.moved
     granted = 0.0 if opened.moved else plan.budget
+    preflight = None if provider is not None else Preflight(plan, opened)
     receiver: EmbeddedCallbacks | HttpCallbacks | None = None
     connections: Connections | None = None
     try:
+        if preflight is not None:
+            preflight.run()
         if opened.connect is not None and part.walks:
             from pollproof.verify.connections import Connections  # takes its time to import
 
@@ -236,15 +241,14 @@ def _explore_opened(
     except OSError as error:  # the port of the receiver of callbacks
         result.error = f"callbacks cannot be received at {plan.callback_url}: {error.strerror or error}"
         result.complete = False
-    except (TargetUnusable, ClockError) as error:
-        result.error = f"{error}{opened.last_words()}"
-        result.complete = False
+    except (TargetUnusable, ClockError, PreflightFailed) as error:
+        result.fail(f"{error}{opened.last_words()}")
     finally:
         for held in (receiver, connections):
             if held is not None:
                 held.close()
     result.notes += opened.notes()
-    result.exchanges += session.exchanges
+    result.exchanges += session.exchanges + (0 if preflight is None else preflight.exchanges)
     result.statuses = session.statuses
     result.solving += solving_times(monitor.account)
 
@@ -301,19 +305,28 @@ def _walk(session: Session, result: Exploration, stage: list[str], granted: floa
             missed = [fact for fact in walk.reaches if fact not in session.reached]
             result.unreached += [f"the walk '{walk.name}' did not reach {fact}" for fact in missed]
         except DeadlineExceeded:
-            result.complete = False
-            result.notes.append(
-                f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time"
-            )
+            reason = f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time"
+            result.cuts.append(Cut(reason, "time"))
             return
         except BudgetSpent:
-            unfinished.append(f"'{walk.name}'")
+            unfinished.append(walk.name)
     if unfinished:
-        names = ", ".join(unfinished)
-        result.notes.append(
-            f"these walks need more real time than the granted {result.spec.budget:g} s to end: {names}; "
-            "a clock hook (--advance-url), a launched server (--launch) or a larger --budget would let them"
+        _note_unfinished(result, unfinished)
+
+
+def _note_unfinished(result: Exploration, walks: Sequence[str]) -> None:
+    """Note which walks need a clock that can be moved, and the clauses that they would have exercised."""
+    clauses, needed = waits_of(result.spec.contract, frozenset(walks))
+    hint = f"a movable clock (--launch, --advance-url) or --max-wait {in_units(needed)}"
+    for identifier in clauses:
+        result.idle.setdefault(identifier, Idle(f"it needs {hint}", "clock"))
+    names = ", ".join(f"'{name}'" for name in walks)
+    result.cuts.append(
+        Cut(
+            f"the wait of {in_units(result.spec.budget)} was over before these walks: {names}; they need {hint}",
+            "clock",
         )
+    )
 
 
 def _explore(
@@ -367,6 +380,7 @@ def _explore(
     finally:
         result.examples, result.moves = exploration.examples, exploration.moves
         if exploration.cut_short:
-            result.notes.append(f"the state machine stopped early: {exploration.cut_short}")
+            cause = "clock" if isinstance(exploration.stopped, BudgetSpent) else "time"
+            result.cuts.append(Cut(f"the state machine stopped early: {exploration.cut_short}", cause))
         if database is not None and database.problem:
             result.notes.append(f"the example database stopped answering ({database.problem})")

@@ -28,9 +28,9 @@ class NotOpened(RunError):
 class Opened:
     """A target, and the clock by which it lives; `words` say which, and `moved` whether it can be moved.
 
-    `provider` is the embedded reference, `connect` opens one more connection to a target over HTTP. `notes` are
-    sentences about the clock, `last_words` the end of a sentence that tells why the target is gone; both are read when
-    the run is over.
+    `provider` is the embedded reference, `connect` opens one more connection to a target over HTTP, `hook` is the clock
+    where a test hook moves it. `notes` are sentences about the clock, `last_words` the end of a sentence that tells why
+    the target is gone; both are read when the run is over.
     """
 
     target: Target
@@ -39,6 +39,7 @@ class Opened:
     moved: bool = True
     provider: ReferenceProvider | None = None
     connect: Callable[[], HttpTarget] | None = None
+    hook: HookedClock | None = None
     notes: Callable[[], list[str]] = list
     last_words: Callable[[], str] = str
 
@@ -69,7 +70,7 @@ def opened(plan: Plan, provider: ReferenceProvider | None = None, granted: float
                 yield Opened(server, RealClock(granted), words, moved=False, connect=connect)
             else:
                 with contextlib.closing(HookedClock(plan.advance_url)) as hook:
-                    yield Opened(server, hook, "moved through its hook", connect=connect)
+                    yield Opened(server, hook, "moved through its hook", hook=hook, connect=connect)
 
 
 @contextlib.contextmanager

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pollproof.contract.model import Contract
-from pollproof.http.addresses import is_loopback
+from pollproof.http.addresses import is_loopback, is_one_of
 from pollproof.recordings.errors import RecordingError
 from pollproof.verify.live_limits import Live
 
 
-def check_target(base_url: str | None, *, live: bool) -> None:
-    """Raise ValueError where a target that others run is to be asked without `--live`, or `--live` has none."""
+def check_target(base_url: str | None, *, live: bool, own: Sequence[str] = ()) -> None:
+    """Raise ValueError for a remote target without `--live` that is not an `own` host, or `--live` without a target."""
     if live and base_url is None:
         raise ValueError("--live goes with --base-url, the address of the provider")
-    if base_url is not None and not live and not is_loopback(base_url):
+    if base_url is not None and not live and not is_loopback(base_url) and not is_one_of(base_url, own):
+        host = urlsplit(base_url).hostname
         raise ValueError(
-            f"{base_url} is not this machine, and nothing was sent to it: a run asks hundreds of times, and wrongly on "
-            "purpose; --live asks a real provider at a lawful pace (--live --dry-run prints what would be asked)"
+            f"{base_url} is a remote host; no request was sent. verify makes hundreds of requests, some deliberately "
+            f"invalid. Use --live for a provider of others (--live --dry-run prints the plan), or --allow-host {host} "
+            "if it is yours"
         )
 
 

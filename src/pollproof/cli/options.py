@@ -1,0 +1,111 @@
+"""The options of runs on the command line: made from their declarations, and shown in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from pollproof.cli.common import GroupedOption, todays
+from pollproof.cli.reporting import output_options
+from pollproof.loading.errors import nearest
+from pollproof.runs.options import GROUPS, OPTIONS, REPORTS, Option, options_of
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+TYPES: dict[str, Any] = {"text": str, "int": int, "float": float}
+
+
+class NearChoice(click.Choice[str]):
+    """One of some words; a mistyped one is told with the nearest."""
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> str:
+        """The word, or a usage error."""
+        if value not in self.choices:
+            words = [str(choice) for choice in self.choices]
+            self.fail(f"'{value}' is not one of {', '.join(words)}{nearest(str(value), words)}", parameter, context)
+        return str(value)
+
+
+ALIASES = {f"--{alias}": f"--{option.name}" for option in OPTIONS for alias in option.aliases}
+"""Older names of options, which no help shows."""
+
+
+class GroupedCommand(click.Command):
+    """A command that shows its options in groups, each with all choices, and takes older names of options."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the words of the command line, with today's names of options."""
+        end = args.index("--") if "--" in args else len(args)
+        words = [_renamed(word) for word in args[:end]]
+        return super().parse_args(context, [*words, *args[end:]])
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options group by group; those without a group come last."""
+        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (*GROUPS, "Other")}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context)
+            if record is not None:
+                groups[getattr(parameter, "group", "") or "Other"].append(record)
+        for name, rows in groups.items():
+            if rows:
+                with formatter.section(name):
+                    formatter.write_dl(rows)
+
+
+def _renamed(word: str) -> str:
+    name, sign, value = word.partition("=")
+    return ALIASES.get(name, name) + sign + value
+
+
+def run_options(mode: str) -> Callable[[Command], Command]:
+    """Give a command every option of a mode, from their declarations, and one for each format of reports."""
+
+    def decorate(command: Command) -> Command:
+        own = options_of(mode)
+        for option in reversed([each for each in own if GROUPS.index(each.group) >= GROUPS.index(REPORTS)]):
+            command = _given(command, option)
+        command = output_options()(command)
+        for option in reversed([each for each in own if GROUPS.index(each.group) < GROUPS.index(REPORTS)]):
+            command = _given(command, option)
+        return command
+
+    return decorate
+
+
+def add_options(mode: str, names: Sequence[str]) -> Callable[[Command], Command]:
+    """Give a command some options of a mode."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed([each for each in options_of(mode) if each.name in names]):
+            command = _given(command, option)
+        return command
+
+    return decorate
+
+
+def _given(command: Command, option: Option) -> Command:
+    attributes: dict[str, Any] = {"help": option.help, "cls": GroupedOption, "group": option.group}
+    if option.kind == "flag":
+        attributes["is_flag"] = True
+    elif option.kind == "count":
+        attributes["count"] = True
+    else:
+        attributes["type"] = NearChoice(option.choices) if option.choices else TYPES[option.kind]
+        attributes |= {"default": option.default, "show_default": option.default is not None}
+        attributes |= {"multiple": True, "default": ()} if option.multiple else {}
+        attributes |= {"metavar": option.metavar} if option.metavar else {}
+        attributes |= {"envvar": option.variable} if option.variable else {}
+        attributes |= {"is_flag": False, "flag_value": option.optional} if option.optional else {}
+    if option.clauses:
+        attributes["callback"] = todays
+    names = [*([option.short] if option.short else []), f"--{option.name}"]
+    if option.name == "keyword":
+        names = [option.short]
+    return click.option(*names, option.parameter, **attributes)(command)
+
+
+def verbosity(options: dict[str, Any]) -> int:
+    """How much is printed: -1 with -q, 1 and more with -v."""
+    return -1 if options["quiet"] else int(options.get("verbose") or 0)

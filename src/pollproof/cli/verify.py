@@ -1,0 +1,272 @@
+"""`pollproof verify`: judge implementations of an API."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pollproof.cli.baselines import Baselines
+from pollproof.cli.common import console_for
+from pollproof.cli.live import check_live, go_on
+from pollproof.cli.options import GroupedCommand, run_options, verbosity
+from pollproof.cli.reporting import Reports, told
+from pollproof.cli.sharing import asked, explore_shared
+from pollproof.runs.expressions import ExpressionError, matching
+from pollproof.runs.options import VERIFY, options_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pollproof.runs.outcome import Document
+    from pollproof.verify.plan import Plan
+    from pollproof.verify.run import Exploration
+
+    Label = Callable[[Document], Document]
+
+EPILOG = (
+    "Exit status: 0 every MUST that was to be exercised held; 1 a violation; 2 usage or bad input; 3 inconclusive (a "
+    "MUST was not exercised, a limit cut the run, no task ended, or the run was interrupted); 4 the target or the "
+    "suite failed. A violation and a failure at once: 1, and the report says both."
+)
+
+IN_ONE_GO = (
+    "what answers at --base-url or calls back to --callback-url, and a command without {port}, has one clock, one "
+    "account and one set of limits, so it is explored in one go"
+)
+"""Why some targets are not shared out."""
+
+
+@click.command(
+    cls=GroupedCommand,
+    epilog=EPILOG,
+    context_settings={"ignore_unknown_options": True},
+    short_help="Judge implementations of an API.",
+)
+@click.argument("providers", nargs=-1, metavar="[PROVIDER|CONTRACT.toml ...]")
+@run_options(VERIFY)
+def verify(providers: tuple[str, ...], **options: Any) -> None:
+    """Judge implementations: the embedded reference providers, or the one at --base-url.
+
+    PROVIDER is a bundled name or the path of a contract file; all bundled ones when left out.
+    """
+    from pollproof.report.merging import as_shard
+
+    names = _names(providers, options)
+    picked = {option.parameter: options[option.parameter] for option in options_of(VERIFY) if option.suite}
+    for policy in ("strict", "require_all", "allowed"):
+        del picked[policy]
+    check_live(options)
+    if not _is_foreign(options):
+        if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
+            picked["api_key"] = None  # the variable may be set for other commands; the reference needs no key
+    plans = _plans(names, picked, options)
+    workers, shard = asked(options)
+    stop = 1 if options["stop"] else options["maxfail"]
+    if shard is not None and stop:
+        raise click.UsageError("-x and --maxfail do not go with --shard: all shards of a run judge the same clauses")
+    is_shared = workers is not None or shard is not None
+    if is_shared and not all(plan.is_repeatable for plan in plans.values()):
+        if shard is not None:
+            raise click.UsageError(f"--shard shares out what can be started for each part; {IN_ONE_GO}")
+        click.echo(f"-n {workers} has no effect: {IN_ONE_GO}", err=True)
+        is_shared = False
+    reports, baselines = Reports.asked(options), Baselines(options)
+    console = baselines.stream(console_for(reports.stream))
+    for plan in plans.values():
+        if plan.live is not None:
+            if not go_on(console, plan, options):
+                click.echo("nothing was sent", err=True)
+                return
+    begun: dict[str, Exploration] = {}
+    documents: dict[str, Document] = {}
+    unfinished = reports.unfinished(lambda: _so_far(plans, begun, documents))
+    parts: list[str] = []
+    try:
+        with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
+            if is_shared:
+                keys = {_argument(name): plan for name, plan in plans.items()}
+                shared, parts = explore_shared(keys, picked, workers, shard, progress)
+                documents.update({name: shared[_argument(name)] for name in names})
+            else:
+                _explore(plans, begun, documents, told(progress, lambda *_: unfinished.refresh()))
+    except KeyboardInterrupt:
+        unfinished.write()
+        click.echo("interrupted: the run was cut short", err=True)
+        for plan in plans.values():
+            if plan.live is not None:
+                click.echo(f"all that was done is kept in {plan.live.record}; --resume continues it", err=True)
+        raise SystemExit(3) from None
+    label: Label | None = None
+    if shard is not None:
+        settings = ("profile", "examples", "seed", "strict", "require_all", "keyword")
+        wishes = {"contracts": names, **{name: options[name] for name in settings}, "allowed": list(options["allowed"])}
+        label = partial(as_shard, number=shard.number, of=shard.of, parts=parts, asked=wishes)
+    selected = _selected(plans, options["keyword"])
+    ordered = _concluded([documents[name] for name in names], selected, stop, plans)
+    raise SystemExit(_report(ordered, options, console, reports, baselines, label))
+
+
+def _names(providers: Sequence[str], options: Mapping[str, Any]) -> list[str]:
+    """The contracts that are judged, each once."""
+    from pollproof.bundled import bundled
+
+    names = list(dict.fromkeys(providers or bundled()))
+    for name in names:
+        if name.startswith("-"):
+            raise click.UsageError(f"no such option: {name}")
+    if _is_foreign(options) and len(names) != 1:
+        name = "--base-url" if options["base_url"] else "--launch"
+        raise click.UsageError(f"{name} goes with one provider; expected one of {', '.join(bundled())}")
+    return names
+
+
+def _is_foreign(options: Mapping[str, Any]) -> bool:
+    return bool(options["base_url"]) or options["launch"] is not None
+
+
+def _plans(names: Sequence[str], picked: dict[str, Any], options: Mapping[str, Any]) -> dict[str, Plan]:
+    """The plan of each contract; a live run keeps the name of its record in `picked` for its workers."""
+    from pollproof.runs.spec import Policy
+    from pollproof.verify.options import OptionError, plan_from
+
+    policy = Policy(options["strict"], options["require_all"], allowed=tuple(options["allowed"]))
+    try:
+        return {name: plan_from(name, **picked, keyword=options["keyword"], policy=policy) for name in names}
+    except OptionError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _selected(plans: Mapping[str, Plan], keyword: str | None) -> frozenset[str] | None:
+    """The ids of the clauses that -k selects, None for all."""
+    if keyword is None:
+        return None
+    every = [clause.id for plan in plans.values() for clause in plan.contract.clauses]
+    try:
+        found = frozenset(matching(every, keyword))
+    except ExpressionError as error:
+        raise click.UsageError(f"-k {error}") from None
+    if not found:
+        raise click.UsageError(f"no clause matches -k '{keyword}'")
+    return found
+
+
+def _argument(name: str) -> str:
+    """A provider as workers are told it: a contract file by its whole path."""
+    return str(Path(name).resolve()) if name.endswith(".toml") else name
+
+
+def _so_far(plans: Mapping[str, Plan], begun: Mapping[str, Exploration], documents: Mapping[str, Document]) -> Document:
+    """What is known while the run goes on: providers that are explored, the one that is being, those that will be."""
+    from pollproof.report.document import document_of, merge
+    from pollproof.verify.run import beginning
+
+    return merge([documents.get(name) or document_of(begun.get(name) or beginning(plans[name])) for name in plans])
+
+
+def _explore(
+    plans: Mapping[str, Plan],
+    begun: dict[str, Exploration],
+    documents: dict[str, Document],
+    progress: Callable[..., None],
+) -> None:
+    """Explore the targets, one after another, into their documents."""
+    from pollproof.report.document import document_of
+    from pollproof.verify.judge import verify_target
+    from pollproof.verify.run import beginning
+
+    for name, plan in plans.items():
+        begun[name] = beginning(plan)
+        documents[name] = document_of(verify_target(plan, progress, begun[name]))
+
+
+def _concluded(
+    documents: Sequence[Document], selected: frozenset[str] | None, stop: int | None, plans: Mapping[str, Plan]
+) -> list[Document]:
+    """The documents with the selected clauses alone, and with -x or --maxfail up to the last failing one."""
+    from pollproof.report.document import only
+    from pollproof.runs.outcome import decided, failing
+
+    policies = [plan.policy for plan in plans.values()]
+    found = [decided(each, policy) for each, policy in zip(documents, policies, strict=True)]
+    if selected is not None:
+        found = [decided(only(each, selected)) for each in found]
+    if stop:
+        left, kept = stop, []
+        for each in found:
+            broken = [clause["id"] for clause in failing(each, strict=bool(each["strict"]))]
+            if left and len(broken) >= left:
+                ids = [clause["id"] for clause in each["clauses"]]
+                each = decided(only(each, frozenset(ids[: ids.index(broken[left - 1]) + 1])))
+                broken = broken[:left]
+            elif not left:
+                each = only(each, frozenset())
+            left -= len(broken)
+            kept.append(each)
+        found = kept
+    return [each for each in found if each["clauses"]]
+
+
+@contextlib.contextmanager
+def _hypothesis_home() -> Iterator[None]:
+    """Hypothesis keeps notes in the current folder; a run of the command leaves nothing behind there."""
+    name = "HYPOTHESIS_STORAGE_DIRECTORY"
+    if name in os.environ:
+        yield
+        return
+    import tempfile  # takes its time to import, as some other things do here
+
+    with tempfile.TemporaryDirectory(prefix="pollproof-") as folder:
+        os.environ[name] = folder
+        try:
+            yield
+        finally:
+            del os.environ[name]
+
+
+@contextlib.contextmanager
+def _progress(console: Console, *, quiet: bool) -> Iterator[Any]:
+    """A live line on a terminal; nothing elsewhere, and when quiet."""
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.markup import escape
+
+    with console.status("exploring") as status:
+        yield lambda stage, exchanges, exercised: status.update(
+            escape(f"{stage}: {exchanges} requests, {exercised} clauses exercised")
+        )
+
+
+def _report(
+    ordered: list[Document],
+    options: dict[str, Any],
+    console: Console,
+    reports: Reports,
+    baselines: Baselines,
+    label: Label | None,
+) -> int:
+    """Print and write what came of the run; its exit status."""
+    from pollproof.report.document import merge
+    from pollproof.report.terminal import print_baseline, print_document, print_summary
+    from pollproof.runs.outcome import decided, outcome_of
+    from pollproof.runs.spec import Policy
+
+    level = verbosity(options)
+    ordered = baselines.marked(ordered, decided)
+    for document in ordered:
+        print_document(console, document, strict=options["strict"], verbosity=level)
+    whole = baselines.concluded(merge(ordered), ordered, partial=bool(options["keyword"] or options["stop"]))
+    if label is not None:  # that clauses were not exercised is for the report of all shards to say
+        whole = label(decided(whole, Policy(strict=options["strict"])))
+    print_baseline(console, whole)
+    print_summary(console, whole, verbosity=level)
+    reports.write(whole)
+    reports.annotate(whole)
+    baselines.write(ordered)
+    return outcome_of(whole).status

@@ -1,0 +1,39 @@
+"""How a run was started, for its report: the command line without secrets, and the versions of what it depends on."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pollproof.secrets.find import in_command
+from pollproof.secrets.redact import Redactor
+from pollproof.version import __version__
+
+PACKAGES = ("hypothesis", "jsonschema-rs", "lxml", "pytest")
+"""Packages whose versions a report states."""
+
+
+def command_line(redactor: Redactor) -> str | None:
+    """The command line of this process with keys masked; None where Python code called pollproof."""
+    file = Path(sys.argv[0]) if sys.argv else Path()
+    name = file.parent.name if file.name == "__main__.py" else file.stem
+    if name not in ("pollproof", "pytest"):
+        return None
+    words = sys.argv[1:]
+    return redactor.text(Redactor(in_command(words)).text(shlex.join([name, *words])))
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The versions of pollproof, of Python, of the platform, and of the packages that decide verdicts."""
+    found = {"pollproof": __version__, "python": platform.python_version(), "platform": platform.platform(terse=True)}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,28 @@
+"""A whole run that verifies one target, live or not, and never raises for what happens in it."""
+
+from __future__ import annotations
+
+from pollproof.errors import PollproofError, defect_of
+from pollproof.runs.result import Progress
+from pollproof.verify.live.run import explore_live
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import Exploration, beginning, explore
+
+
+def verify_target(plan: Plan, progress: Progress | None = None, result: Exploration | None = None) -> Exploration:
+    """Verify the target of a plan; a defect of the suite is told in the result, without what was judged by then.
+
+    `result` is a `beginning` that somebody watches while it grows. Raises `InputError` for a target that cannot be
+    addressed.
+    """
+    result = beginning(plan) if result is None else result
+    try:
+        if plan.live is None:
+            return explore(plan, progress, result=result)
+        return explore_live(plan, progress, result)
+    except PollproofError:
+        raise
+    except Exception as error:  # a defect of the suite: told once, in a report, and not by each clause
+        failed = beginning(plan)
+        failed.fail(defect_of(error))
+        return failed

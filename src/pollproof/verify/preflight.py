@@ -1,0 +1,249 @@
+"""The preflight: before a run judges anything it proves that it can.
+
+The target is reached, the key is accepted, a task is created, a poll of it is answered with a state, and a clock hook
+moves the clock. What fails is told in one paragraph: what was sent, what came, the likely causes, what to type.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pollproof.contract.model import Effect, Subject
+from pollproof.errors import RunError
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.trace.events import TRANSIENT_HTTP, Answer, Event, Reader
+from pollproof.trace.exchange import Response
+from pollproof.verify.plan import Plan
+from pollproof.verify.session import Handle, Session
+
+if TYPE_CHECKING:
+    from pollproof.verify.targets import Opened
+
+ATTEMPTS = 4
+"""Requests of one sort after which nothing better is expected."""
+
+PAUSE = 0.15
+"""Real seconds before a second attempt; each further one waits twice as long."""
+
+MAXIMUM_WAIT = 5.0
+"""Real seconds in which a task may show by itself what a clock hook did not show."""
+
+SHOWN = 160
+"""Characters of the body of a response that are shown."""
+
+STEPS = (1.0, 4.0, 15.0, 60.0, 300.0)
+"""Seconds by which a clock hook is asked to move the clock, one after another, until a task shows it."""
+
+
+class PreflightFailed(RunError):
+    """The target cannot be judged; the text is a paragraph for people."""
+
+
+class Preflight:
+    """Proves that a target can be judged. Its requests are not judged; `exchanges` counts them."""
+
+    def __init__(self, plan: Plan, opened: Opened) -> None:
+        contract = plan.contract
+        monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER))
+        self._plan = plan
+        self._contract = contract
+        self._opened = opened
+        self._session = Session(
+            contract, opened.target, opened.clock, monitor, credential=plan.credential, sample=plan.sample
+        )
+        self._session.patient = True
+        self.passed: list[str] = []
+
+    @property
+    def exchanges(self) -> int:
+        """How many requests were sent."""
+        return self._session.exchanges
+
+    def run(self) -> None:
+        """Make all checks, of which `passed` names those that passed. Raises `PreflightFailed`."""
+        handle = self._create()
+        if handle is None:
+            return
+        self.passed.append("a task was created")
+        event = self._poll(handle)
+        self.passed.append("a poll was answered with a state")
+        if self._opened.hook is not None:
+            self._check_hook(handle, event)
+
+    def _create(self) -> Handle | None:
+        """A task of a kind that is polled for; None where only a look at the answers can tell what is wrong."""
+        session = self._session
+        failed: Event | None = None
+        for kind in (*session.kinds, *session.inline_kinds):
+            for attempt in range(ATTEMPTS):
+                event, handle = session.create(kind)
+                if handle is not None and kind in session.kinds:
+                    return handle
+                if event.answer is Answer.STATE and not self._answers_alike(event):
+                    return handle  # a creation that succeeds without an id is judged, not refused
+                failed = failed or event
+                if not _is_passing(event):
+                    break
+                if event.answer is Answer.NONE and attempt:
+                    break
+                self._pause(attempt)
+            if failed is not None and (failed.answer in (Answer.NONE, Answer.UNREADABLE) or _is_passing(failed)):
+                break
+        if failed is None:
+            return None
+        raise PreflightFailed(self._paragraph("no task could be created", failed))
+
+    def _answers_alike(self, created: Event) -> bool:
+        """Whether a poll of a task that does not exist gets the very answer that a creation got."""
+        session = self._session
+        polled = session.probe_unknown(self._contract.task_id["unknown"][0])
+        one, other = created.exchange.response, None if polled is None else polled.exchange.response
+        return one is not None and other is not None and (one.status, one.body) == (other.status, other.body)
+
+    def _poll(self, handle: Handle) -> Event:
+        session = self._session
+        for attempt in range(ATTEMPTS):
+            event = session.poll(handle)
+            if event.answer is Answer.STATE or event.effect in (Effect.FAILED, Effect.RUNNING):
+                return event
+            if event.answer is Answer.NONE and attempt:
+                break
+            self._pause(attempt)
+        raise PreflightFailed(self._paragraph("a task was created, and no poll of it was answered with a state", event))
+
+    def _pause(self, attempt: int) -> None:
+        time.sleep(PAUSE * 2**attempt)
+        if self._opened.moved:
+            self._session.clock.advance(self._session.wait)
+
+    # ------------------------------------------------------------------------------------------------ the clock
+
+    def _check_hook(self, handle: Handle, event: Event) -> None:
+        """See a task change when the hook moves the clock: its status, or that it is lost after its lifetime."""
+        session, limits = self._session, self._contract.limits
+        before = _state(event)
+        final = event.phase is not None and event.phase.terminal
+        if final and limits.lifetime is None:
+            return  # nothing that is judged depends on the time
+        steps = STEPS if not final else ()
+        if limits.lifetime is not None:
+            steps = (*steps, limits.lifetime + limits.lifetime_slack + 5.0)
+        moved = 0.0
+        for seconds in steps:
+            session.clock.advance(seconds)
+            moved += seconds
+            if _state(session.poll(handle)) != before:
+                self.passed.append("the clock hook moves the clock")
+                return
+        if not final:
+            began = time.monotonic()
+            while time.monotonic() - began < MAXIMUM_WAIT:
+                time.sleep(0.25)
+                if _state(session.poll(handle)) != before:
+                    took = time.monotonic() - began
+                    raise PreflightFailed(self._hook_words(moved, f"and {took:.1f} s of real time did change it"))
+            if limits.lifetime is None:
+                return  # the task never ends, by any clock: that is for the clauses to say
+        raise PreflightFailed(self._hook_words(moved, "neither its status nor the end of its lifetime showed it"))
+
+    def _hook_words(self, moved: float, seen: str) -> str:
+        url = self._plan.advance_url
+        return (
+            f"preflight: the clock hook {url} was called to move the clock by {moved:g} s in all and answered with "
+            f"success, but a task did not grow older: {seen}. Likely causes: (1) the hook answers without moving the "
+            "clock by which tasks live; (2) it moves the clock of another process (one worker of several); (3) it "
+            'expects something other than {"seconds": N}; (4) tasks of this target have neither a solving time nor a '
+            "lifetime. Fix the hook, or run without --advance-url, with --launch or with --max-wait. "
+            f"To check again, type: {self._doctor()}"
+        )
+
+    # ------------------------------------------------------------------------------------------------ in words
+
+    def _paragraph(self, what: str, event: Event) -> str:
+        request, response = event.exchange.request, event.exchange.response
+        base = self._plan.base_url or self._opened.target.name
+        came = f"got no response: {event.exchange.failure}" if response is None else f"got {_response(response)}"
+        error = self._contract.errors.get(event.error_code or "")
+        if event.error_code is not None:
+            came += f", error code {event.error_code[:80]}"
+            came += f' ("{error.text}")' if error is not None and error.text else ", which the contract does not list"
+        causes = "; ".join(f"({number}) {cause}" for number, cause in enumerate(self._causes(event), 1))
+        return (
+            f"preflight: {what}. {request.method} {request.path or '/'} to {base} {came}. Likely causes: {causes}. "
+            f"To check again, type: {self._doctor()}"
+        )
+
+    def _causes(self, event: Event) -> list[str]:
+        """The likely causes, the likeliest first."""
+        response = event.exchange.response
+        if response is None:
+            return ["the target is not running, or listens at another address", "a firewall, a proxy or TLS"]
+        url, key, account = self._url_cause(), self._key_cause(), "the account: balance, permissions, a blocked address"
+        task = "the task of the contract's sample does not suit this target (--task FILE)"
+        known = "tasks are kept by another process, or forgotten at once"
+        codes = self._contract.refusals
+        if event.effect in (Effect.BUSY, Effect.BLOCKED) or response.status in TRANSIENT_HTTP:
+            return ["the target is overloaded, or blocks this address or key: wait, then run again", url, account]
+        if response.status in (401, 403) or event.error_code == codes.wrong_credential:
+            return [key, account, url]
+        if (
+            event.effect in (Effect.LOST, Effect.UNCLEAR)
+            and event.operation.name != self._session.create_operation.name
+        ):
+            return [known, url, "the id of the creation is not the id that polls take"]
+        alike = event.answer is Answer.STATE  # and yet no task was created: a poll got the same response
+        if response.status in (404, 405, 400, 410) or event.answer is Answer.UNREADABLE or alike:
+            return [url, key, "another provider answers there: the contract is the wrong one"]
+        if response.status >= 500:
+            return ["the target failed: see its log", url, task]
+        return [account, key, task]
+
+    def _url_cause(self) -> str:
+        path = urlsplit(self._contract.base_url).path.rstrip("/")
+        given = urlsplit(self._plan.base_url or "").path.rstrip("/")
+        if path and given != path:
+            return f"the base URL: this contract's ends in {path}"
+        return f"the base URL (the documented one is {self._contract.base_url})"
+
+    def _key_cause(self) -> str:
+        if self._plan.credential is None:
+            return "the key: none was given, so the contract's sample was sent (--api-key, or POLLPROOF_API_KEY)"
+        return "the key: it is mistyped, expired, or not for this target (--api-key)"
+
+    def _doctor(self) -> str:
+        plan, path = self._plan, urlsplit(self._contract.base_url).path.rstrip("/")
+        words = ["pollproof", "doctor", plan.provider or self._contract.name]
+        if plan.launch is not None:
+            words += ["--launch", plan.launch.without_key()]
+        elif plan.base_url is not None:
+            given = urlsplit(plan.base_url)
+            missing = path and not given.path.rstrip("/").endswith(path)
+            words += ["--base-url", plan.base_url.rstrip("/") + (path if missing else "")]
+        if plan.advance_url is not None:
+            words += ["--advance-url", plan.advance_url]
+        return f'{shlex.join(words)} --api-key "$POLLPROOF_API_KEY"'
+
+
+def _is_passing(event: Event) -> bool:
+    """Whether the same request may be answered otherwise a moment later."""
+    response = event.exchange.response
+    if response is None or response.status in TRANSIENT_HTTP:
+        return True
+    return event.effect in (Effect.BUSY, Effect.BLOCKED)
+
+
+def _state(event: Event) -> tuple[object, ...]:
+    """What a poll says of its task."""
+    return event.answer, str(event.status), event.phase, event.effect
+
+
+def _response(response: Response) -> str:
+    """A response in few words: its status, and the start of its body."""
+    text = " ".join(response.body[: 4 * SHOWN].decode("utf-8", "replace").split())
+    text = "".join(character if character.isprintable() else " " for character in text)
+    if not text:
+        return f"HTTP {response.status} with an empty body"
+    return f"HTTP {response.status} with the body {text[:SHOWN]!r}" + ("..." if len(text) > SHOWN else "")
