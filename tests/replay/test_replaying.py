@@ -185,7 +185,7 @@ def test_polls_of_each_task_in_order_and_the_last_again(capsolver: Contract) -> 
     assert [status_of(replay, "a") for _ in range(5)] == [*stati, "ready", "ready"]
     assert [status_of(replay, "b") for _ in range(3)] == stati
     unfinished = Replay(capsolver, [poll("a", "processing")])
-    assert [status_of(unfinished, "a") for _ in range(3)] == ["processing"] * 3
+    assert [status_of(unfinished, "a") for _ in range(3)] == ["processing", None, None]
 
 
 @pytest.mark.parametrize(("recorded", "asked"), [(7, "7"), ("7", 7), (7, 7.0), ("a-b", " a-b "), ("ä/b", "ä%2Fb")])
@@ -494,7 +494,7 @@ def test_recordings_that_cannot_be_served(tmp_path: Path) -> None:
     assert "no such file" in refused("capsolver", "--cassette", str(tmp_path / "missing.json"))
     plain = tmp_path / "plain.json"
     plain.write_text('{"a": 1}', encoding="utf-8")
-    assert "no recording" in refused("capsolver", "--cassette", good, "--cassette", str(plain))
+    assert "not a recording" in refused("capsolver", "--cassette", good, "--cassette", str(plain))
     assert "broken.json" in refused("capsolver", "--cassette", good, "--cassette", str(broken))
     assert "no exchange of decodo is recorded" in refused("decodo", "--cassette", good)
     assert "exclude each other" in refused("capsolver", "--cassette", good, "--mutant", "capsolver.poll.terminal")
@@ -521,3 +521,41 @@ def test_a_folder_may_hold_other_files_too(tmp_path: Path, capsolver: Contract) 
     (tmp_path / "package.json").write_text('{"name": "x"}', encoding="utf-8")
     replay = replay_of(capsolver, [str(tmp_path)])
     assert (replay.exchanges, status_of(replay, "a")) == (2, "ready")
+
+
+# ---------------------------------------------------------------------------------- the clock of the client
+
+
+def timed(recorded: Recorded, sent: float) -> Recorded:
+    return recorded._replace(exchange=recorded.exchange._replace(sent=sent, received=sent + 0.1))
+
+
+def test_a_task_is_answered_as_it_was_at_the_age_that_it_has_by_the_clients_clock(capsolver: Contract) -> None:
+    times = {0.1: "idle", 3.0: "processing", 6.0: "processing", 9.0: "ready"}
+    recording = [timed(create("https://1", {"errorId": 0, "taskId": "a"}), 0.0)]
+    recording += [timed(poll("a", status), at) for at, status in times.items()]
+    now = [1000.0]
+
+    def asked(*seconds: float) -> list[Any]:
+        replay.rewind()
+        now[0] = 1000.0
+        assert task_of(replay, "https://1")["taskId"] == "a"
+        found = []
+        for second in seconds:
+            now[0] = 1000.0 + second
+            found.append(status_of(replay, "a"))
+        return found
+
+    replay = Replay(capsolver, recording, now=lambda: now[0])
+    assert asked(0.0, 0.0, 0.0, 0.0, 0.0) == ["idle", "processing", "processing", "ready", "ready"]
+    assert asked(4.0, 10.0) == ["processing", "ready"]
+    assert asked(60.0, 61.0) == ["ready", "ready"]
+
+
+def test_a_pending_answer_is_not_replayed_for_ever(capsolver: Contract) -> None:
+    told: list[str] = []
+    replay = Replay(capsolver, [poll("a", "processing"), poll("a", "processing")], told.append)
+    assert [status_of(replay, "a") for _ in range(4)] == ["processing", "processing", None, None]
+    assert told == ["getTaskResult was asked for the task 'a', and the recording ends before that task has an end"]
+    replay.rewind()
+    assert status_of(replay, "a") == "processing"

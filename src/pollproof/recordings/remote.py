@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import re
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from pollproof.recordings.errors import RecordingError
+
+PATIENCE = 15
+"""Seconds that a server may take to answer, and to go on."""
+
+MAXIMUM_SECONDS = 600
+"""Seconds that reading one URL may take."""
+
+SLOWEST = 4096
+"""Bytes a second at least, once `PATIENCE` is over."""
+
+MAXIMUM_SIZE = 1 << 30
+"""Bytes that are read of one URL."""
 
 Result = TypeVar("Result")
 
@@ -51,8 +67,16 @@ def find_remote(url: str, wanted: Callable[[str], bool]) -> list[Remote]:
 
 
 def _found(url: str, wanted: Callable[[str], bool]) -> list[str]:
+    web = url.lower().startswith(("http://", "https://"))
+    if web and "*" not in url and not url.endswith("/"):
+        return [url]
     fsspec = _fsspec()
-    system, root = fsspec.core.url_to_fs(url)
+    more: dict[str, Any] = {}
+    if web:
+        import aiohttp
+
+        more["client_kwargs"] = {"timeout": aiohttp.ClientTimeout(total=PATIENCE)}
+    system, root = fsspec.core.url_to_fs(url, **more)
     if "*" in url or ("?" in url and not url.startswith("http")):
         return [system.unstrip_protocol(path) for path in sorted(system.glob(root)) if system.isfile(path)]
     if system.isdir(root):
@@ -63,26 +87,72 @@ def _found(url: str, wanted: Callable[[str], bool]) -> list[str]:
 
 def open_remote(remote: Remote) -> IO[bytes]:
     """The content of a file, read piece by piece; raises `RecordingError`, and `OSError` for what fails later."""
-    opened = _asked(remote.name, lambda: _fsspec().open(remote.url, "rb").open())
-    return io.BufferedReader(_Pieces(opened), 1 << 20)
+    if remote.url.lower().startswith(("http://", "https://")):
+        opened = _asked(remote.name, lambda: _open_web(remote.url))
+    else:
+        opened = _asked(remote.name, lambda: _fsspec().open(remote.url, "rb").open())
+    return io.BufferedReader(_Pieces(opened), 1 << 18)
+
+
+class _Refusing(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: what is read is what was named."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
+        where = Remote(newurl).name
+        raise OSError(0, f"it redirects to {where:.200}, which is read where it is named itself")
+
+
+def _open_web(url: str) -> IO[bytes]:
+    """The response of a web server, with a bound on each wait; raises `OSError`."""
+    opener = urllib.request.build_opener(_Refusing)
+    request = urllib.request.Request(url, headers={"Accept": "*/*", "User-Agent": "pollproof"})
+    try:
+        found: IO[bytes] = opener.open(request, timeout=PATIENCE)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise OSError(0, f"HTTP {error.code}") from None
+    except urllib.error.URLError as error:
+        reason = error.reason
+        if isinstance(reason, TimeoutError):
+            raise OSError(0, f"no response within {PATIENCE} s") from None
+        raise OSError(0, _words(reason if isinstance(reason, Exception) else error)) from None
+    except TimeoutError:
+        raise OSError(0, f"no response within {PATIENCE} s") from None
+    return found
 
 
 class _Pieces(io.RawIOBase):
-    """A file of fsspec whose failures, which every backend names otherwise, are all `OSError`."""
+    """A remote file, bounded in size and time, whose failures, named otherwise by every backend, are all `OSError`."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
+        self._began = time.monotonic()
+        self._size = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        web = isinstance(self._file, http.client.HTTPResponse)
+        read = self._file.read1 if web else self._file.read  # what is there, rather than all that was asked for
         try:
-            piece = self._file.read(len(buffer))
+            piece = read(len(buffer))
+        except TimeoutError:
+            raise OSError(0, f"no more data within {PATIENCE} s") from None
         except Exception as error:
             raise OSError(0, _words(error)) from error
+        self._size += len(piece)
+        self._check_bounds()
         buffer[: len(piece)] = piece
         return len(piece)
+
+    def _check_bounds(self) -> None:
+        """Raise `OSError` for a file that is too large, and for one that comes too slowly to ever end."""
+        seconds = time.monotonic() - self._began
+        if self._size > MAXIMUM_SIZE:
+            raise OSError(0, f"larger than {MAXIMUM_SIZE >> 20} MiB; copy it to this machine")
+        if seconds > MAXIMUM_SECONDS or (seconds > PATIENCE and self._size < seconds * SLOWEST):
+            raise OSError(0, f"{self._size:,} bytes in {seconds:.0f} s; copy it to this machine")
 
     def close(self) -> None:
         if not self.closed:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
@@ -11,9 +13,9 @@ from typing import Any
 from pollproof.contract.model import REFUSED_KEY, Contract, Operation, Role
 from pollproof.recordings.entry import Recorded
 from pollproof.replay.replay_queue import Pool, RecordedResponse, Tape, recall
-from pollproof.replay.request_key import BY_TASK, Meaning, Meanings
+from pollproof.replay.request_key import BY_TASK, Meaning, Meanings, comparable
 from pollproof.text import printable
-from pollproof.trace.events import Reader
+from pollproof.trace.events import Answer, Reader
 from pollproof.trace.exchange import Request, Response
 
 MAXIMUM_WORDS = 60
@@ -29,15 +31,21 @@ MAXIMUM_IDS = 5
 class Replay:
     """Answers requests from recorded exchanges. Several threads may ask at once.
 
-    A request is matched by what it means. What asks about a task gets the answers of that task in order, and the last
-    one again when they are used up. A creation or a batch gets the answer to an equal one, else the next unused answer
-    to one of its kind; an answer that is final is given to an equal request again. Recorded requests that are wrong on
-    purpose answer requests that are wrong in the same way, and others only where nothing else does.
+    A request is matched by what it means. What asks about a task gets the answers of that task in order, but for those
+    that were pending before the age that the task has by the clock of the client (`now`). The last answer is given
+    again where the task has an end in it; a pending one is not, for a client would poll for ever. A creation or a batch
+    gets the answer to an equal one, else the next unused answer to one of its kind; an answer that is final is given to
+    an equal request again. Recorded requests that are deliberately invalid answer requests that are invalid in the same
+    way, and others only where nothing else does.
     `missed` hears of each request that the recording has no answer to, once.
     """
 
     def __init__(
-        self, contract: Contract, recording: Iterable[Recorded], missed: Callable[[str], None] | None = None
+        self,
+        contract: Contract,
+        recording: Iterable[Recorded],
+        missed: Callable[[str], None] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.contract = contract
         self.exchanges = 0
@@ -53,6 +61,9 @@ class Replay:
         self._ended: dict[str, int] = {}
         self._ids: dict[str, None] = {}
         self._counts: defaultdict[str, int] = defaultdict(int)
+        self._now = now
+        self._born: dict[str, float] = {}
+        created: dict[str, float] = {}
         reader = Reader(contract)
         for position, recorded in enumerate(recording):
             exchange = recorded.exchange
@@ -68,7 +79,10 @@ class Replay:
             if meaning is not None:
                 self.exchanges += 1
                 self._counts[event.operation.name] += 1
-                self._keep(meaning, recall(position, event), exchange.probe)
+                task = event.task or ""
+                if event.operation.role is Role.CREATE and event.answer is Answer.STATE:
+                    created[task] = exchange.received
+                self._keep(meaning, recall(position, event, created.get(task, math.nan)), exchange.probe)
 
     @property
     def tasks(self) -> int:
@@ -85,6 +99,7 @@ class Replay:
         with self._lock:
             self._stock.rewind()
             self._ended.clear()
+            self._born.clear()
             for tape in self._tapes.values():
                 tape.rewind()
 
@@ -94,6 +109,8 @@ class Replay:
             meaning = self._meanings.read(request)
             found = None if meaning is None else self._find(meaning)
             if found is not None:
+                if found.task is not None:
+                    self._born[comparable(found.task) or ""] = self._now()
                 return found.response
             return self._miss(request, meaning)
 
@@ -141,9 +158,9 @@ class Replay:
 
     def _find_task(self, name: str, task: str) -> RecordedResponse | None:
         tape = self._tapes.get(("task", name, task))
-        if tape is None:
+        if tape is None or tape.is_used_up:
             return None
-        answer = tape.take(self._ended.get(task, -1))
+        answer = tape.take(self._ended.get(task, -1), self._now() - self._born.get(task, math.nan))
         if answer.final and answer.position > self._ended.get(task, -1):
             self._ended[task] = answer.position
         return answer
@@ -196,6 +213,9 @@ class Replay:
         if meaning.operation.role in BY_TASK:
             if task is None:
                 return f"{name} was asked without the id of a task, and the recording has no such request"
+            if task in self._ids:
+                shown = printable(task, MAXIMUM_WORDS)
+                return f"{name} was asked for the task '{shown}', and the recording ends before that task has an end"
             of = "one task was" if self.tasks == 1 else f"{self.tasks} tasks were"
             return f"{name} was asked for the task '{printable(task, MAXIMUM_WORDS)}', and {of} recorded, that one not"
         return self._problem_of_creation(meaning.operation, meaning.kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -24,17 +25,21 @@ class RecordedResponse:
     """One recorded answer, None where the connection ended without one.
 
     `unfinished`: it says that the task has no end yet, `final` that it has one or that the call itself is wrong.
+    `age` is how many seconds after the creation of its task it was asked for (NaN: not known), `task` the id that a
+    creation gives.
     """
 
     position: int
     response: Response | None
     unfinished: bool
     final: bool
+    age: float = math.nan
+    task: str | None = None
     used: bool = False
 
 
-def recall(position: int, event: Event) -> RecordedResponse:
-    """A recorded answer as it will be given."""
+def recall(position: int, event: Event, created: float = math.nan) -> RecordedResponse:
+    """A recorded answer as it will be given; its task was created at that time."""
     final = event.effect in (Effect.FAILED, Effect.LOST, Effect.REFUSED)
     unfinished = False
     if event.answer is Answer.STATE:
@@ -42,7 +47,9 @@ def recall(position: int, event: Event) -> RecordedResponse:
         unfinished = event.phase in (Phase.WAITING, Phase.RUNNING) or (
             event.phase is None and event.operation.role is Role.FETCH
         )
-    return RecordedResponse(position, _clean(event.exchange.response), unfinished, final)
+    task = event.task if event.operation.role is Role.CREATE and event.answer is Answer.STATE else None
+    age = event.exchange.sent - created
+    return RecordedResponse(position, _clean(event.exchange.response), unfinished, final, age, task)
 
 
 def _clean(response: Response | None) -> Response | None:
@@ -62,7 +69,7 @@ def _sendable(text: str) -> bool:
 
 
 class Tape:
-    """The answers to one question, in order; the last one is given again and again."""
+    """The answers to one request, in order; the last one is given again where it is final."""
 
     __slots__ = ("_answers", "_next")
 
@@ -78,20 +85,27 @@ class Tape:
         """Begin again with the first answer."""
         self._next = 0
 
-    def take(self, ended: int = -1) -> RecordedResponse:
+    def take(self, ended: int = -1, age: float = math.nan) -> RecordedResponse:
         """The next answer. One that was recorded before `ended` and knows of no end yet is left out.
 
-        So an end that one operation has told is not taken back by another, which was asked less often.
+        So an end that one operation has told is not taken back by another, which was asked less often. A task of which
+        the client knows for `age` seconds is answered as it was at that age: what was pending before is left out.
         """
         last = len(self._answers) - 1
-        while self._next < last and self._stale(self._answers[self._next], ended):
+        while self._next < last and self._is_stale(self._next, ended, age):
             self._next += 1
         answer = self._answers[min(self._next, last)]
         self._next += 1
         return answer
 
-    def _stale(self, answer: RecordedResponse, ended: int) -> bool:
-        return answer.unfinished and answer.position < ended
+    @property
+    def is_used_up(self) -> bool:
+        """Whether all answers were given, and the last of them knows of no end: to repeat it would last for ever."""
+        return self._next >= len(self._answers) and self._answers[-1].unfinished
+
+    def _is_stale(self, place: int, ended: int, age: float) -> bool:
+        answer = self._answers[place]
+        return answer.unfinished and (answer.position < ended or self._answers[place + 1].age <= age)
 
 
 class Pool:

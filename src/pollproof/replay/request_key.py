@@ -63,7 +63,7 @@ class Meanings:
             body = without(body, self._key_in_body)
         return Meaning(
             operation,
-            _task(event.raw_task) if operation.role in BY_TASK else None,
+            comparable(event.raw_task) if operation.role in BY_TASK else None,
             kind,
             _digest(body) if readable else b"",
             readable,
@@ -72,7 +72,7 @@ class Meanings:
         )
 
 
-def _task(raw: Any) -> str | None:
+def comparable(raw: Any) -> str | None:
     """The comparable form of a task id, however it is written: 7, 7.0, "7" or its escapes in a path."""
     if type(raw) is float and raw.is_integer():
         raw = int(raw)
