@@ -59,10 +59,19 @@ class Kept(Monitor):
     """A monitor that the recorder finds again: its trace is what is recorded."""
 
     last: Kept
+    longest: Kept
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         Kept.last = self
+        if not hasattr(Kept, "longest") or Kept.longest.reader.contract is not self.reader.contract:
+            Kept.longest = self
+
+    def observe(self, *arguments: Any, **more: Any) -> Any:
+        event = super().observe(*arguments, **more)
+        if len(self.trace) > len(Kept.longest.trace):
+            Kept.longest = self
+        return event
 
 
 class Take(NamedTuple):
@@ -155,8 +164,8 @@ def from_independent(contract: Contract) -> Take:
 
 def from_walks(contract: Contract) -> Take:
     """What all walks saw of the reference."""
-    with reference(ReferenceProvider(contract, ShiftedClock())) as served:
-        trace = walked(contract, served).trace
+    explore(Plan(contract, examples=0))
+    trace = Kept.longest.trace
     source = "the reference provider, explored by all walks"
     return Take("walks.yaml", source, trace, frozenset(), client=False)
 
@@ -230,8 +239,8 @@ def histories(contract: Contract, clause: Clause, mutant: Mutant) -> Iterator[Se
         yield from client_histories(contract, clause, mutant)
         return
     for examples in (0, 60):
-        with reference(mutant.provider(ShiftedClock())) as served:
-            monitor = walked(contract, served, examples)
+        explore(Plan(contract, examples=examples), provider=mutant.provider(), until=frozenset([clause.id]))
+        monitor = Kept.last
         evidence = monitor.ledger[clause.id].evidence
         if evidence is not None:
             yield evidence.trace.exchanges

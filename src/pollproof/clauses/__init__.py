@@ -23,7 +23,7 @@ from pollproof.clauses import (
     shape,
     signing,
 )
-from pollproof.clauses.kinds import HELD, KINDS, Deadline, Finding, Kind, Violation
+from pollproof.clauses.kinds import HELD, KINDS, Deadline, Finding, Kind, Unjudged, Violation
 
 __all__ = [
     "HELD",
@@ -31,6 +31,7 @@ __all__ = [
     "Deadline",
     "Finding",
     "Kind",
+    "Unjudged",
     "Violation",
     "answers",
     "batch",

@@ -30,7 +30,7 @@ def attribute(history: TaskState, event: Event, limits: Limits) -> Attribution:
     lifetime = 0.0
     if limits.lifetime:
         elapsed = age_most(history, event, limits)
-        lifetime = elapsed / limits.lifetime if elapsed > 0 else 0.0
+        lifetime = elapsed / (limits.lifetime - limits.lifetime_slack) if elapsed > 0 else 0.0
     if max(polls, lifetime) < NEAR and history.terminal is not None:
         return Attribution.NEITHER
     if not limits.polls:

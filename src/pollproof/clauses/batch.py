@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -22,9 +23,15 @@ from pollproof.clauses.kinds import (
     mutates,
 )
 from pollproof.clauses.timing import gap, in_words
-from pollproof.contract.model import Clause, Contract, Role
-from pollproof.tasks.state import Account
-from pollproof.trace.events import Answer, Event
+from pollproof.contract.model import Clause, Contract, Effect, Operation, Role
+from pollproof.contract.places import View
+from pollproof.tasks.state import Account, TaskState
+from pollproof.trace.bodies import canonical
+from pollproof.trace.events import Answer, Event, Member
+from pollproof.trace.exchange import Response
+
+TOO_MANY = 429
+"""The HTTP status of requests that come too fast (RFC 6585, 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
     hint="Create one task for each entry of the batch, and return each with an id of its own.",
 )
 def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
-    """A batch gives one task for each entry, in their order, each with an id of its own."""
+    """A batch gives one task for each entry, each with an id of its own."""
     asked = _asked(event, parameters.names)
     if asked is None or event.answer is not Answer.STATE or event.response_errors:
         return None
@@ -63,25 +70,97 @@ def batch_entries(account: Account, event: Event, parameters: Entries) -> Findin
     if len(given) != len(wanted):
         return Violation(f"{len(wanted)} tasks, one for each entry", f"{len(given)} tasks")
     seen: set[str] = set()
-    for number, (want, member) in enumerate(zip(wanted, given, strict=True)):
+    for number, member in enumerate(given):
         if member.task is None:
             return Violation(f"an id in entry {number} of the batch", f"{member.raw_task!r}")
         if member.task in seen or member.task in account.tasks or account.has_forgotten(member.task):
             return Violation("an id of its own for each task", f"the id {member.raw_task!r} again")
         seen.add(member.task)
-        told = member.entry.get(name)
-        if told not in (None, want):
-            return Violation(f"entry {number} of the batch about {want!r}", f"{told!r}")
+    told = Counter(canonical(member.entry[name]) for member in given if _is_told(member, name))
+    more = told - Counter(canonical(want) for want in wanted)
+    if more:
+        return Violation("one task for each entry of the batch", f"a task about {next(iter(more))!r} too many")
+    return HELD
+
+
+def _is_told(member: Member, name: str) -> bool:
+    return member.entry.get(name) is not None
+
+
+@Kind(
+    "batch-order",
+    subjects=PROVIDER,
+    roles=(Role.BATCH,),
+    parameters=Entries,
+    ordered=False,
+    exercised="a batch whose tasks say what they are about",
+    walks=("batches",),
+    hint="List the tasks of a batch in the order of its entries.",
+)
+def batch_order(history: TaskState, event: Event, parameters: Entries) -> Finding:
+    """The tasks of a batch come in the order of its entries."""
+    asked = _asked(event, parameters.names)
+    if asked is None or event.answer is not Answer.STATE or event.response_errors:
+        return None
+    name, wanted = asked
+    given = event.members
+    told = [member.entry[name] for member in given if _is_told(member, name)]
+    if len(told) != len(wanted) or len(given) < 2 or Counter(map(canonical, told)) != Counter(map(canonical, wanted)):
+        return None
+    for number, (want, seen) in enumerate(zip(wanted, told, strict=True)):
+        if seen != want:
+            return Violation(f"entry {number} of the batch about {want!r}", f"{seen!r}")
     return HELD
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`seconds`: how long a client waits between two batches."""
+    """`seconds`: the time between two batches."""
 
     seconds: Annotated[float, "Seconds between two batches; `batch_wait` of [limits] when left out."] = from_limits(
         "batch_wait"
     )
+
+
+def _sides_of_limit(contract: Contract, clause: Clause) -> Iterator[Side]:
+    limit = f"wait of {clause.parameters.seconds:g} s"
+    yield Side(Boundary.BATCH_WAIT, limit, AFTER, "a batch after the pause between two batches")
+
+
+@Kind(
+    "batch-limit",
+    subjects=PROVIDER,
+    roles=(Role.BATCH,),
+    parameters=Pace,
+    scope="account",
+    ordered=False,
+    timed=True,
+    sides=_sides_of_limit,
+    walks=("batches",),
+    hint="Count the batches of a key, whatever their connection, target or kind; refuse those that come too soon.",
+)
+def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
+    """Of batches that come faster than documented some are refused, and one that comes after the pause is not."""
+    last, exchange, response = account.last_batch, event.exchange, event.exchange.response
+    if last is None or response is None or event.request_errors or event.probe:
+        return None
+    seconds = parameters.seconds
+    if event.effect is Effect.BUSY and response.status == TOO_MANY:
+        if exchange.sent - max(last.exchange.received, account.last_received) >= seconds:
+            expected = f"a batch {seconds:g} s after the last one to be accepted"
+            return Violation(expected, f"HTTP {response.status}", (last.number,))
+        return HELD if exchange.received - last.exchange.sent < seconds else None
+    accepted = account.batches
+    if event.answer is not Answer.STATE or len(accepted) < 2:
+        return None
+    first = accepted[-2]
+    if exchange.received - first.exchange.sent < seconds:  # three within it: of any two windows one had two
+        expected = f"one of three batches within {seconds:g} s to be refused"
+        since = (first.number, accepted[-1].number)
+        return Violation(
+            expected, f"three batches accepted within {in_words(0.0, exchange.received - first.exchange.sent)}", since
+        )
+    return None
 
 
 def _sides_of_rate(contract: Contract, clause: Clause) -> Iterator[Side]:
@@ -129,8 +208,45 @@ class ShortensBatches(Provider):
 
 @mutates("batch-entries")
 def _batch_entries(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("the tasks of a batch in the wrong order", ReversesBatches)
     yield Fault("one task of a batch is missing", ShortensBatches)
+    # In a batch with equal entries that is another order.
+    yield Fault("one task of a batch is there twice", RepeatsEntries, companions=("batch-order",))
+
+
+@mutates("batch-order")
+def _batch_order(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("the tasks of a batch in the wrong order", ReversesBatches)
+
+
+class RepeatsEntries(Provider):
+    """Gives two tasks of a batch for its first entry, and none for its last."""
+
+    def batch(self, operation: Operation, view: View) -> Response:
+        name = next(key for key, value in view.request.items() if isinstance(value, list))
+        entries = view.request[name]
+        changed = {**view.request, name: [*entries[:1], *entries[:-1]]}
+        return super().batch(operation, view._replace(request=changed))
+
+
+class TakesEveryBatch(Provider):
+    """Accepts batches however fast they come."""
+
+    def hurries(self, now: float) -> bool:
+        return False
+
+
+class RefusesLateBatches(Provider):
+    """Refuses batches that come up to half as long again after the last one as they should."""
+
+    def hurries(self, now: float) -> bool:
+        before, self.last_batch = self.last_batch, now
+        return before is not None and now - before < 1.5 * (self.contract.limits.batch_wait or 0.0)
+
+
+@mutates("batch-limit")
+def _batch_limit(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("batches at any rate", TakesEveryBatch)
+    yield Fault("a batch after the pause is refused", RefusesLateBatches, companions=("accepted",))
 
 
 class HastyBatches(Client):

@@ -18,7 +18,7 @@ from pollproof.clauses.kinds import (
 from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.tasks.state import Account, TaskState
-from pollproof.trace.bodies import canonical
+from pollproof.trace.bodies import write_json
 from pollproof.trace.events import Answer, Event
 
 CALLBACK = (Role.CALLBACK,)
@@ -65,6 +65,8 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
         return HELD
     if (not account.whole and event.raw_task is not MISSING) or account.has_forgotten(event.task):
         return None  # it may have been created before the trace began
+    if account.unnamed:
+        return None  # a task was created whose id is not known
     return Violation(
         "a callback with the id of a task that was created",
         f"a callback with {'no id' if event.raw_task is MISSING else f'the id {event.raw_task!r}'}",
@@ -127,9 +129,11 @@ def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Findin
     if not isinstance(asked, dict) or "passthrough" not in asked or event.answer is not Answer.STATE:
         return None
     back = event.marks.get("passthrough", MISSING)
+    if back is MISSING and asked["passthrough"] is None:
+        return None
     if back is MISSING:
         return Violation(f"passthrough {asked['passthrough']!r}", "a callback without it", _created(history))
-    if canonical(back) == canonical(asked["passthrough"]):
+    if write_json(back) == write_json(asked["passthrough"]):
         return HELD
     return Violation(f"passthrough {asked['passthrough']!r}", f"passthrough {back!r}", _created(history))
 
@@ -176,6 +180,20 @@ class AltersPassthrough(Provider):
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
         own = task.asked
         task.asked = {**own, "passthrough": "another note"}
+        try:
+            return super().callback(operation, task, phase)
+        finally:
+            task.asked = own
+
+
+class TrimsPassthrough(Provider):
+    """Hands a passthrough through as the number that it looks like."""
+
+    def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
+        own = task.asked
+        value = own.get("passthrough")
+        if isinstance(value, str) and value.isdecimal():
+            task.asked = {**own, "passthrough": int(value)}
         try:
             return super().callback(operation, task, phase)
         finally:

@@ -16,14 +16,15 @@ from pollproof.clauses.kinds import (
     Kind,
     Violation,
     from_contract,
+    from_limits,
     mutates,
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.conditions import same
 from pollproof.contract.declared import HIDDEN
-from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Role
+from pollproof.contract.model import Break, Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import TaskState, may_be_over
 from pollproof.trace.events import STATUS_MARK, Answer, Event
 from pollproof.trace.exchange import Response
 
@@ -80,15 +81,28 @@ class Bound:
     """`seconds` after its creation a task has ended."""
 
     seconds: Annotated[float, "Seconds after its creation by which a task has ended."]
+    limits: Limits = from_limits("*")
 
 
-@Kind("finishes", subjects=PROVIDER, parameters=Bound, timed=True, walks=("past-the-bound-to-finish",))
+@Kind(
+    "finishes",
+    subjects=PROVIDER,
+    parameters=Bound,
+    timed=True,
+    exercised="a task that is polled to its end",
+    walks=("past-the-bound-to-finish",),
+    hint="End tasks that take too long as failed.",
+)
 def finishes(history: TaskState, event: Event, parameters: Bound) -> Finding:
     """A task has ended within the documented time."""
-    if history.created is None or event.answer is not Answer.STATE or event.phase is None or event.request_errors:
+    if history.created is None or history.inline or event.request_errors:
         return None
-    if event.phase.terminal:
+    if history.terminal is not None or history.lost is not None or may_be_over(history, event, parameters.limits):
+        return None
+    if event.effect is Effect.FAILED or (event.phase is not None and event.phase.terminal):
         return HELD
+    if event.answer is not Answer.STATE or event.phase is None:
+        return None
     if event.exchange.sent - history.created_received <= parameters.seconds:
         return None
     end = Deadline(history.created_received + parameters.seconds, f"{parameters.seconds:g} s to finish are over")
@@ -102,7 +116,7 @@ def _lasts(seconds: float) -> type[Provider]:
 
         def phase(self, task: Task, now: float) -> Phase:
             if task.number % 3 == 0 and task.ended is None and now - task.created < 3 * seconds:
-                return self.first_phase()
+                return self.contract.statuses[self.contract.path[-2]].phase
             return super().phase(task, now)
 
     return Lasts

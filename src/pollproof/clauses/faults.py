@@ -87,6 +87,7 @@ class Provider:
     clock: Clock
     settings: Settings
     order: list[Task]
+    last_batch: float | None
 
     def new_id(self, number: int) -> Any:
         """The id of a new task."""
@@ -206,6 +207,10 @@ class Provider:
 
     def fetch(self, operation: Operation, identifier: Any) -> Response:
         """Answer the fetch of a result."""
+        raise NotImplementedError
+
+    def hurries(self, now: float) -> bool:
+        """Whether a batch comes sooner after the last one than it may."""
         raise NotImplementedError
 
     def batch(self, operation: Operation, view: View) -> Response:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Violation, from_limits, mutates
 from pollproof.contract.conditions import same
-from pollproof.contract.model import Break, Clause, Contract, Limits, Phase, Role
+from pollproof.contract.model import Break, Clause, Contract, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, walk
 from pollproof.tasks.state import TaskState, may_be_over
-from pollproof.trace.bodies import MAXIMUM_DIGITS, Unreadable, read_json
+from pollproof.trace.bodies import MAXIMUM_DIGITS, Unreadable, read_json, write_json
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
 
@@ -137,18 +137,37 @@ class At:
     hint="Serialize the value as JSON before it is put into the text field.",
 )
 def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
-    """A text field that holds JSON is empty or a JSON object."""
+    """A text field that holds JSON is empty or JSON."""
     if event.answer is not Answer.STATE:
         return None
     text = walk(event.response, parameters.at.steps)
     if not isinstance(text, str) or not text.strip():
         return None
     value = read_json(text.encode())
-    if isinstance(value, dict):
+    if not isinstance(value, Unreadable):
         return HELD
-    what = "no JSON" if isinstance(value, Unreadable) else "no JSON object"
     name = parameters.at.text.rpartition("/")[2]
-    return Violation(f"a JSON object in {name}, or nothing", f"a text that is {what}: {text[:60]!r}")
+    return Violation(f"JSON in {name}, or nothing", f"a text that is not JSON: {text[:60]!r}")
+
+
+@Kind(
+    "present",
+    subjects=PROVIDER,
+    ordered=False,
+    exercised="a poll of a task whose creation is known",
+    walks=("one-after-another",),
+    hint="Return the parameters of the task together with its status.",
+)
+def present(history: TaskState, event: Event, parameters: Nothing) -> Finding:
+    """The state of a task comes with something of what was requested."""
+    asked, told = history.asked, event.response
+    if event.answer is not Answer.STATE or event.phase is None or event.request_errors:
+        return None
+    if not isinstance(asked, dict) or not asked or not isinstance(told, dict):
+        return None
+    if any(name in told for name in asked):
+        return HELD
+    return Violation(f"one of the parameters that were sent ({', '.join(asked)})", "none of them", _creation(history))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,34 +180,74 @@ class Echoed:
 @Kind(
     "parameters-echoed",
     subjects=PROVIDER,
-    roles=(Role.CREATE, Role.POLL),
+    roles=(Role.CREATE, Role.POLL, Role.CALLBACK, Role.BATCH),
     parameters=Echoed,
     ordered=False,
-    walks=("one-after-another",),
+    walks=("one-after-another", "called-back", "batches"),
     hint="Return the stored request, not a parsed or defaulted copy of it.",
 )
 def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> Finding:
-    """The parameters with which a task was asked for come back in its answers, unaltered."""
-    asked = event.request if event.operation.role is Role.CREATE else history.asked
-    told = event.response
-    if event.answer is not Answer.STATE or not isinstance(asked, dict) or not isinstance(told, dict):
+    """The parameters of a task come back in its answers and callbacks, unaltered."""
+    role = event.operation.role
+    if event.answer is not Answer.STATE or event.probe:
         return None
-    if event.probe or (event.operation.role is Role.CREATE and event.request_errors):
+    if role is Role.BATCH:
+        return _members_echoed(event, parameters)
+    asked = event.request if role is Role.CREATE else history.asked
+    told = event.request if role is Role.CALLBACK else event.response
+    if not isinstance(asked, dict) or not isinstance(told, dict) or (role is Role.CREATE and event.request_errors):
         return None
-    for name, value in asked.items():
-        back = told.get(name, MISSING)
-        if back is MISSING or (back is None and name not in parameters.always):
-            if name in parameters.always and event.operation.role is Role.CREATE:
-                return Violation(f"the parameter {name!r} that was sent", "an answer without it")
-            continue
-        if not _alike(value, back):
-            return Violation(f"{name} = {value!r} as it was sent", f"{name} = {back!r}")
+    always = parameters.always if role is not Role.POLL else ()
+    if role is Role.CALLBACK:  # what has a place of its own there has a clause of its own
+        asked = {name: value for name, value in asked.items() if name not in event.operation.marks}
+    return _echoed(asked, told, always, _creation(history)) or HELD
+
+
+def _members_echoed(event: Event, parameters: Echoed) -> Finding:
+    """The parameters of a batch in each of its tasks; the entries themselves are other clauses' findings."""
+    request = event.request
+    if event.request_errors or not isinstance(request, dict) or not event.members:
+        return None
+    shared = {name: value for name, value in request.items() if not isinstance(value, list)}
+    entries = [name for name in parameters.always if isinstance(request.get(name), list)]
+    for number, member in enumerate(event.members):
+        if not isinstance(member.entry, dict):
+            return None
+        for name in entries:
+            if name in member.entry and member.entry[name] is None:
+                return Violation(f"{name} in entry {number} of the batch", f"{name} = None")
+        found = _echoed(shared, member.entry, (), ())
+        if found is not None:
+            return Violation(f"{found.expected} in entry {number} of the batch", found.seen)
     return HELD
 
 
+def _creation(history: TaskState) -> tuple[int, ...]:
+    return () if history.created is None else (history.created,)
+
+
+def _echoed(
+    asked: Mapping[str, Any], told: Mapping[str, Any], always: Sequence[str], since: tuple[int, ...]
+) -> Violation | None:
+    for name, value in asked.items():
+        back = told.get(name, MISSING)
+        if back is MISSING:
+            if name in always and value is not None:
+                return Violation(f"the parameter {name!r} that was sent", "an answer without it", since)
+            continue
+        if not _alike(value, back):
+            return Violation(f"{name} = {value!r} as it was sent", f"{name} = {back!r}", since)
+    return None
+
+
 def _alike(sent: Any, back: Any) -> bool:
+    """Whether a value came back as it was sent; what is added inside an object is left open."""
     if isinstance(sent, bool) and isinstance(back, int):
         return int(sent) == int(back)  # one page writes false, another 0
+    if isinstance(sent, dict) and isinstance(back, dict):
+        return all(name in back and _alike(value, back[name]) for name, value in sent.items())
+    if isinstance(sent, list) and isinstance(back, list):
+        return len(sent) == len(back) and all(_alike(*pair) for pair in zip(sent, back, strict=True))
     return same(sent, back)
 
 
@@ -248,6 +307,32 @@ def _progress(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("the progress falls", FallingProgress)
 
 
+class NullsParameters(Provider):
+    """Shows null for a parameter that was sent, in polls and callbacks."""
+
+    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+        if task is None or name == "created" or not isinstance(task.asked, dict):
+            return super().say(operation, name, task, status, code)
+        own = task.asked
+        task.asked = {**own, next(iter(own)): None}
+        try:
+            return super().say(operation, name, task, status, code)
+        finally:
+            task.asked = own
+
+
+class ForgetsParametersInCallbacks(Provider):
+    """Sends callbacks without the parameters of the task."""
+
+    def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
+        own = task.asked
+        task.asked = {name: value for name, value in own.items() if name == "passthrough"}
+        try:
+            return super().callback(operation, task, phase)
+        finally:
+            task.asked = own
+
+
 @mutates("parameters-echoed")
 def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[Fault]:
     create = contract.operation(Role.CREATE)
@@ -256,6 +341,27 @@ def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[Fault]:
         f"another {name} than was sent",
         changes=(Break("", operation=create.name, answer="created", set=((f"/{name}", "$status"),)),),
     )
+    yield Fault("null for a parameter that was sent", NullsParameters)
+    if contract.operation_of(Role.CALLBACK) is not None:
+        yield Fault("callbacks without the parameters", ForgetsParametersInCallbacks)
+
+
+@mutates("present")
+def _present(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("states without anything of the request", HidesTheRequest)
+
+
+class HidesTheRequest(Provider):
+    """Answers polls with the state of the task alone."""
+
+    def poll(self, operation: Operation, identifier: Any) -> Response:
+        answer = super().poll(operation, identifier)
+        task = self.find(identifier)
+        body = read_json(answer.body)
+        if task is None or not isinstance(task.asked, dict) or not isinstance(body, dict):
+            return answer
+        kept = {name: value for name, value in body.items() if name not in task.asked}
+        return answer._replace(body=write_json(kept))
 
 
 @mutates("retry-after")

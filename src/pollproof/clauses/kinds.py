@@ -1,15 +1,15 @@
 """Kinds: the executable meaning of clauses, registered by name.
 
 The check of a kind is a small pure function over (history, event, parameters). Its docstring is the sentence that it
-enforces. It returns None when the event could not have broken the rule, `HELD` when it could have and did not, or a
-`Violation`.
+enforces. It returns None when the event could not have broken the rule, `HELD` when it could have and did not, a
+`Violation`, or `Unjudged` where the event was meant to show it and could not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -62,7 +62,13 @@ class Violation:
         return f"expected {self.expected}; seen {self.seen}"
 
 
-Finding = Held | Violation | None
+class Unjudged(NamedTuple):
+    """An exchange that was meant to exercise a clause and could not; `reason` says why in a few words."""
+
+    reason: str
+
+
+Finding = Held | Violation | Unjudged | None
 
 
 class Boundary(Enum):
@@ -176,7 +182,7 @@ def mutates(name: str) -> Callable[[Maker], Maker]:
 
 def from_limits(name: str) -> Any:
     """A parameter that a contract states in its `[limits]`; None there makes the clause unusable."""
-    return field(metadata={"limits": name})
+    return field(metadata={"limits": name}, kw_only=True)
 
 
 def from_contract(table: str) -> Any:
@@ -194,6 +200,12 @@ def bind(kind_: Kind, values: dict[str, Any], limits: Limits, tables: Mapping[st
     `tables` are the tables of the contract that a parameter may be, by name.
     """
     bound: dict[str, Any] = {}
+    own = {
+        parameter.metadata["limits"]: values[parameter.name]
+        for parameter in fields(kind_.parameters)
+        if parameter.metadata.get("limits") not in (None, "*") and parameter.name in values
+    }
+    limits = replace(limits, **own)  # a number of the clause's own is the limit that it is judged by
     for parameter in fields(kind_.parameters):
         if not parameter.init:
             continue

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.faults import Fault, Provider, Task
@@ -18,11 +19,24 @@ from pollproof.clauses.kinds import (
     from_limits,
     mutates,
 )
+from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.tasks.state import Account, TaskState, final_of, may_be_over, replays, says_gone, surely_within_limits
+from pollproof.tasks.state import (
+    Account,
+    TaskState,
+    age_most,
+    final_of,
+    may_be_over,
+    replays,
+    says_gone,
+    surely_within_limits,
+)
 from pollproof.trace.events import TOLD, Answer, Event
 from pollproof.trace.exchange import Response
+
+REMEMBERED = 60.0
+"""Seconds after its creation for which a task is remembered where the documents say so without a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +193,92 @@ def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
             return Violation("an id that no earlier task has", f"the id {event.raw_task!r}, which was given long ago")
         return HELD if account.tasks else None
     return Violation("an id that no earlier task has", f"the id {event.raw_task!r} again", (before.created,))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnId:
+    """For how long a task is surely known, and the error codes that say that it is not there any more."""
+
+    codes: Annotated[list[str], "The error codes that say that a task is not there any more; any when empty."]
+    seconds: Annotated[float, "Seconds from its creation for which a task is surely known."] = REMEMBERED
+    unfinished: Annotated[float, "Seconds for which an unfinished task is surely known."] = 10 * REMEMBERED
+    limits: Limits = from_limits("*")
+
+
+@Kind(
+    "own-id",
+    subjects=PROVIDER,
+    roles=(Role.POLL, Role.FETCH),
+    parameters=OwnId,
+    ordered=False,
+    exercised="a poll of a task that was just created",
+    walks=("one-after-another",),
+    hint="Look the task up by the id that the creation returned, and store it before the creation is answered.",
+)
+def own_id(history: TaskState, event: Event, parameters: OwnId) -> Finding:
+    """The id that a creation gave is known: never invalid, and for a while not unknown either."""
+    if history.created is None or event.request_errors or event.answer not in TOLD or history.cancelled is not None:
+        return None
+    if event.answer is Answer.STATE:
+        return HELD if event.phase is not None or event.operation.role is Role.FETCH else None
+    since = _created(history)
+    if history.stall is not None and history.stall.is_endless and history.terminal is not Phase.FAILED:
+        seen = f"{describe(event)} {history.stall.times} times in a row"
+        return Violation("the state of a task that was created", seen, since)
+    response = event.exchange.response
+    if event.effect in (Effect.BUSY, Effect.BLOCKED, Effect.FAILED) or event.transient:
+        return None
+    if response is not None and response.status in ABOUT_THE_KEY:
+        return None
+    if event.operation.role is Role.FETCH and history.terminal is not Phase.SUCCEEDED:
+        return None  # how a result is refused that is not there is documented nowhere
+    if event.effect is Effect.REFUSED:
+        return Violation(f"the id {history.raw_id!r} to be valid, since a creation gave it", describe(event), since)
+    age = age_most(history, event, parameters.limits)
+    known = parameters.seconds if history.terminal is not None else parameters.unfinished
+    first = history.last_number is None and event.number == history.created + 1
+    if age <= known or first:
+        return Violation(f"task {history.raw_id!r} to be known", f"{describe(event)} {_age(age)}", since)
+    if parameters.codes and event.error_code not in parameters.codes and not event.response_errors:
+        return Violation(f"the error {' or '.join(parameters.codes)}", describe(event), since)
+    return HELD
+
+
+def _created(history: TaskState) -> tuple[int, ...]:
+    return () if history.created is None else (history.created,)
+
+
+def _age(seconds: float) -> str:
+    return "at its first poll" if math.isnan(seconds) else f"{seconds:.3f} s after its creation"
+
+
+class ForgetsYoungTasks(Provider):
+    """Does not know every third task at its first poll."""
+
+    def poll(self, operation: Operation, identifier: Any) -> Response:
+        task = self.find(identifier)
+        if task is not None and task.number % 3 == 0 and "met" not in task.seen:
+            task.seen.append("met")
+            return self.unknown(operation, identifier)
+        return super().poll(operation, identifier)
+
+
+class RefusesOwnIds(Provider):
+    """Takes the id of every third task for an invalid one."""
+
+    def poll(self, operation: Operation, identifier: Any) -> Response:
+        task = self.find(identifier)
+        if task is not None and task.number % 3 == 0:
+            return self.refuse(operation, self.contract.refusals.ill_formed_task)
+        return super().poll(operation, identifier)
+
+
+@mutates("own-id")
+def _own_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    # A task that is unknown and comes back was lost, and did not stay so.
+    yield Fault("unknown at its first poll", ForgetsYoungTasks, companions=("lost-stays-lost",))
+    if contract.refusals.ill_formed_task:
+        yield Fault("its own ids are invalid", RefusesOwnIds)
 
 
 class ReusesIds(Provider):

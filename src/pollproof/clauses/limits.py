@@ -295,11 +295,15 @@ def _margin(contract: Contract) -> float:
 
 @mutates("lifetime-served")
 def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    seconds = clause.parameters.seconds - contract.limits.lifetime_slack - _margin(contract)
-    if contract.operation_of(Role.FETCH) is not None and contract.limits.result_lifetime is None:
-        yield Fault(f"results are lost after {seconds:g} s", ShortLivedResults)
+    limits = contract.limits
+    seconds = clause.parameters.seconds - limits.lifetime_slack - _margin(contract)
+    # Where a client that keeps the wait has used up its polls at that very time, either limit may be to blame.
+    both = limits.polls is not None and limits.polls * (limits.wait or 0.0) >= seconds
+    companions = ("budget-served", "answer") if both else ("answer",)
+    if contract.operation_of(Role.FETCH) is not None and limits.result_lifetime is None:
+        yield Fault(f"results are lost after {seconds:g} s", ShortLivedResults, companions=companions)
     else:
-        yield Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds), companions=("answer",))
+        yield Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds), companions=companions)
 
 
 @mutates("lifetime-ended")

@@ -7,13 +7,27 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider, RequestRoute, Task
-from pollproof.clauses.kinds import AFTER, BEFORE, HELD, PROVIDER, Boundary, Finding, Kind, Side, Violation, mutates
+from pollproof.clauses.kinds import (
+    AFTER,
+    BEFORE,
+    HELD,
+    PROVIDER,
+    Boundary,
+    Finding,
+    Kind,
+    Nothing,
+    Side,
+    Unjudged,
+    Violation,
+    from_limits,
+    mutates,
+)
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY, CODE
-from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, speaks_of
+from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Role, speaks_of
 from pollproof.contract.places import MISSING, View
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import Account, Stall, TaskState, streak_key
 from pollproof.trace.events import Answer, Event
-from pollproof.trace.exchange import Response
+from pollproof.trace.exchange import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,7 @@ def _sides_of_refused(contract: Contract, clause: Clause) -> Iterator[Side]:
     subjects=PROVIDER,
     roles=ANY,
     parameters=Probe,
+    scope="account",
     probes=True,
     ordered=False,
     sides=_sides_of_refused,
@@ -44,7 +59,7 @@ def _sides_of_refused(contract: Contract, clause: Clause) -> Iterator[Side]:
     ),
     hint="Check credentials, required fields and the whole task id before any other work.",
 )
-def refused(history: TaskState | None, event: Event, parameters: Probe) -> Finding:
+def refused(account: Account, event: Event, parameters: Probe) -> Finding:
     """A wrong request is refused with an error, never answered with a task."""
     if not speaks_of(parameters.probe, event.probe):
         return None
@@ -54,14 +69,16 @@ def refused(history: TaskState | None, event: Event, parameters: Probe) -> Findi
             return Violation("a refusal", f"no answer ({event.exchange.failure})")
         return None
     if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.transient:
-        return None
+        return Unjudged(f"the request was answered busy ({_gist(event)})")
+    serves = HELD if account.last_created is not None else Unjudged("the provider has accepted no request so far")
     what = {
         "unknown-task": "the task id is unknown",
         "wrong-credential": "the key is wrong",
+        "foreign-credential": "the task is another key's",
         "missing-field": "a required field is missing",
         "malformed": "the body is malformed",
     }.get(parameters.probe, parameters.probe.replace("-", " "))
-    why = f"since the request is wrong on purpose: {what}"
+    why = f"since {what}"
     below = " below HTTP 500" if event.probe == "malformed" and response.status >= 500 else ""
     expected = f"an error{below}, {why}"
     if event.answer is Answer.REFUSED:
@@ -70,9 +87,9 @@ def refused(history: TaskState | None, event: Event, parameters: Probe) -> Findi
             return Violation(expected, f"HTTP {response.status}")
         if event.operation.role is Role.CREATE and event.task not in (None, "0", "0.0"):
             return Violation(f"an error and no task, {why}", f"an error together with the task id {event.raw_task!r}")
-        return HELD
+        return serves
     if 400 <= response.status < 500:
-        return HELD
+        return serves
     if event.answer is Answer.UNREADABLE:
         return Violation(expected, f"HTTP {response.status}, and {event.response.problem}")
     if event.operation.role is Role.CREATE and event.task is not None:
@@ -81,12 +98,19 @@ def refused(history: TaskState | None, event: Event, parameters: Probe) -> Findi
     return Violation(expected, f"an answer without error{status}")
 
 
+def _gist(event: Event) -> str:
+    """How a provider says that it is busy: by its error code, else by its HTTP status."""
+    response = event.exchange.response
+    return event.error_code or ("no answer" if response is None else f"HTTP {response.status}")
+
+
 @dataclass(frozen=True, slots=True)
 class Holding:
     """`operation`: what is asked; `holding`: parameters one of which the request has (none: any request)."""
 
     operation: Annotated[str, "The operation whose requests are judged."]
     holding: Annotated[list[str], "Parameters one of which the request has, for the clause to speak of it."]
+    limits: Limits = from_limits("*")
 
 
 def _sides_of_accepted(contract: Contract, clause: Clause) -> Iterator[Side]:
@@ -100,6 +124,7 @@ def _sides_of_accepted(contract: Contract, clause: Clause) -> Iterator[Side]:
     subjects=PROVIDER,
     roles=ANY,
     parameters=Holding,
+    scope="account",
     ordered=False,
     sides=_sides_of_accepted,
     walks=(
@@ -109,7 +134,7 @@ def _sides_of_accepted(contract: Contract, clause: Clause) -> Iterator[Side]:
     ),
     hint="Validate against what is documented, not against the requests that were seen so far.",
 )
-def accepted(history: TaskState | None, event: Event, parameters: Holding) -> Finding:
+def accepted(account: Account, event: Event, parameters: Holding) -> Finding:
     """A request that keeps the documented rules is not refused."""
     if event.operation.name != parameters.operation or event.request_errors or not isinstance(event.request, dict):
         return None
@@ -118,12 +143,43 @@ def accepted(history: TaskState | None, event: Event, parameters: Holding) -> Fi
     if event.answer is Answer.STATE:
         return HELD
     response = event.exchange.response
+    stall = account.stalls.get(streak_key(event))
+    if stall is not None and stall.is_endless:
+        return _put_off("the request to be accepted, since it keeps the rules", event, stall)
     if event.answer is not Answer.REFUSED or event.effect is not Effect.REFUSED:
         return None
     if response is not None and response.status in ABOUT_THE_KEY:
         return None
+    last, wait = account.last_batch, parameters.limits.batch_wait
+    if event.operation.role is Role.BATCH and last is not None and wait is not None:
+        if not event.exchange.sent - last.exchange.received >= wait:
+            return None  # a batch that may have come too soon
     http = "" if response is None else f" (HTTP {response.status})"
     return Violation("the request to be accepted, since it keeps the rules", f"a refusal{http}")
+
+
+def _put_off(expected: str, event: Event, stall: Stall) -> Violation:
+    """The violation of a provider that is busy for ever."""
+    times = f"{stall.times} times in a row over {stall.last - stall.sent:g} s"
+    return Violation(expected, f"busy ({_gist(event)}) {times}", (stall.first,))
+
+
+@Kind(
+    "creation-served",
+    subjects=PROVIDER,
+    roles=(Role.CREATE, Role.BATCH),
+    ordered=False,
+    exercised="a creation",
+    walks=("one-after-another",),
+    hint="Queue the task or refuse it for a documented reason; do not answer busy to the same request for ever.",
+)
+def creation_served(history: TaskState, event: Event, parameters: Nothing) -> Finding:
+    """A creation is served in the end, however busy the provider is."""
+    if event.request_errors:
+        return None
+    if history.stall is not None and history.stall.is_endless:
+        return _put_off("the creation to be served in the end", event, history.stall)
+    return HELD if event.answer is Answer.STATE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +202,14 @@ class Code:
 )
 def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> Finding:
     """A wrong request is refused with the error code that the documents give for it."""
-    code = event.error_code
-    if event.probe != parameters.probe or event.answer is not Answer.REFUSED or code is None:
+    if event.probe != parameters.probe:
         return None
-    if event.effect in (Effect.BUSY, Effect.BLOCKED) or CODE.fullmatch(code) is None:
+    if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.transient:
+        return Unjudged(f"the request was answered busy ({_gist(event)})")
+    code = event.error_code
+    if event.answer is not Answer.REFUSED or code is None or event.response_errors:
+        return None  # an answer that has not its documented form is another finding
+    if CODE.fullmatch(code) is None:
         return None  # words, where a Fault has no code
     if code in parameters.codes:
         return HELD
@@ -242,7 +302,9 @@ def _refuses(operation: str, holding: list[str]) -> type[Provider]:
 def _accepted(contract: Contract, clause: Clause) -> Iterator[Fault]:
     parameters = clause.parameters
     words = f" with {' or '.join(parameters.holding)}" if parameters.holding else ""
-    yield Fault(f"{parameters.operation}{words} is refused", _refuses(parameters.operation, parameters.holding))
+    refuses = _refuses(parameters.operation, parameters.holding)
+    # A contract may state twice what is accepted: in general, and with some parameter.
+    yield Fault(f"{parameters.operation}{words} is refused", refuses, companions=("accepted",))
 
 
 @mutates("refused")
@@ -279,3 +341,26 @@ def _lets_pass(name: str) -> type[Provider]:
             return super().admits(view, route, body) or self.is_wrong(view, route, name)
 
     return LetsPass
+
+
+class BusyForSome(Provider):
+    """Answers every third creation as busy, however often it is repeated."""
+
+    bodies: dict[bytes, int]
+
+    def handle(self, request: Request) -> Response:
+        creates = {each.path for each in self.contract.operations.values() if each.role is Role.CREATE}
+        if request.method == "POST" and request.path in creates and self.order:
+            bodies = self.__dict__.setdefault("bodies", {})
+            if bodies.setdefault(request.body, len(bodies)) % 3 == 2 and self._creates(request):
+                return Response(429, {"content-type": "text/html"}, b"<html>too many requests</html>")
+        return super().handle(request)
+
+    def _creates(self, request: Request) -> bool:
+        names = [each.element for each in self.contract.operations.values() if each.role is Role.CREATE]
+        return not any(names) or any(name.encode() in request.body for name in names)
+
+
+@mutates("creation-served")
+def _creation_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("every third creation is busy for ever", BusyForSome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import (
@@ -22,6 +22,7 @@ from pollproof.contract.declared import NAME, Form
 from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Role, TaskKind
 from pollproof.contract.places import MISSING
 from pollproof.tasks.state import TaskState
+from pollproof.trace.bodies import read_json, write_json
 from pollproof.trace.events import TOLD, Answer, Event
 from pollproof.trace.exchange import Response
 
@@ -78,7 +79,7 @@ def _is_when(event: Event, when: str) -> bool:
 def _looks(event: Event) -> int:
     """What an event without errors in its bodies is to a shape, as a number."""
     answer = 4 if event.answer is Answer.STATE else 8 if event.answer is Answer.REFUSED else 0
-    return answer + event.formal + 2 * (event.phase is Phase.SUCCEEDED)
+    return answer + event.formal + 2 * (event.phase is Phase.SUCCEEDED) + 16 * (event.repeated is not None)
 
 
 def _redirected(event: Event) -> str:
@@ -129,6 +130,24 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule) -> Finding:
 
 
 @Kind(
+    "unique-keys",
+    subjects=PROVIDER,
+    roles=ANY,
+    probes=True,
+    ordered=False,
+    alike=_looks,
+    exercised="an answer in JSON",
+    walks=("one-after-another",),
+    hint="Write each key of a JSON object once.",
+)
+def unique_keys(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
+    """No object of an answer has a key twice."""
+    if event.repeated is not None:
+        return Violation("each key of an object once", f"the key {event.repeated!r} twice")
+    return HELD if event.answer in TOLD else None
+
+
+@Kind(
     "known-status",
     subjects=PROVIDER,
     roles=ANY,
@@ -145,7 +164,7 @@ def known_status(history: TaskState | None, event: Event, parameters: Nothing) -
         return None  # an unknown word is the shape's affair
     if event.documented:
         return HELD
-    return Violation("a status that the documents list", f"status {event.status!r}")
+    return Violation("a status that the documents list", f"status {event.status!r}, which is undocumented")
 
 
 @Kind(
@@ -242,3 +261,20 @@ def _inline_result(contract: Contract, clause: Clause) -> Iterator[Fault]:
 @mutates("http-status")
 def _http_status(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("a result with HTTP 500", changes=(Break("", answer="succeeded", http=500),))
+
+
+class RepeatsKeys(Provider):
+    """Writes the first key of an answer twice."""
+
+    def poll(self, operation: Operation, identifier: Any) -> Response:
+        answer = super().poll(operation, identifier)
+        body = read_json(answer.body)
+        if not isinstance(body, dict) or not body:
+            return answer
+        name, value = next(iter(body.items()))
+        return answer._replace(body=write_json({name: value})[:-1] + b"," + answer.body.lstrip()[1:])
+
+
+@mutates("unique-keys")
+def _unique_keys(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a key is there twice", RepeatsKeys)

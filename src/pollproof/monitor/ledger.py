@@ -32,7 +32,8 @@ class Evidence:
 class Entry:
     """What is known about one clause: how often it was exercised, how often broken, and the shortest evidence.
 
-    `first` counts the exchanges that had been judged when it was first broken, that one included.
+    `first` counts the exchanges that had been judged when it was first broken, that one included. `unjudged` says why
+    the last exchange that was meant to exercise it did not.
     """
 
     clause: Clause
@@ -40,6 +41,7 @@ class Entry:
     violations: int = 0
     evidence: Evidence | None = None
     first: int | None = None
+    unjudged: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -91,6 +93,7 @@ class Ledger:
             own = self.entries[identifier]
             own.exercised += entry.exercised
             own.violations += entry.violations
+            own.unjudged = own.unjudged or entry.unjudged
             if entry.evidence is not None and (
                 own.evidence is None or len(entry.evidence.trace) < len(own.evidence.trace)
             ):

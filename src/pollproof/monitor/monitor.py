@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 
-from pollproof.clauses import HELD, KINDS, Violation
+from pollproof.clauses import HELD, KINDS, Unjudged, Violation
 from pollproof.clauses.kinds import Finding
 from pollproof.clauses.timing import retry_seconds
 from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, Subject, speaks_of
@@ -213,8 +213,10 @@ class Monitor:
             finding = judge(account if of_account else history, event, parameters)
             if finding is HELD:
                 entry.exercised += 1
-            elif finding is not None:
-                self._violate(entry, event, cast(Violation, finding))
+            elif type(finding) is Violation:
+                self._violate(entry, event, finding)
+            elif type(finding) is Unjudged:
+                entry.unjudged = finding.reason
         for forgotten in account.fold(event, self._limits):
             self._numbers.pop(forgotten, None)
             if self.forgets is not None:

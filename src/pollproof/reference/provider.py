@@ -91,6 +91,8 @@ class ReferenceProvider(Provider):
         self.order: list[Task] = []
         self.to_call_back: list[tuple[Task, str]] = []
         self.polls = 0
+        self.last_batch: float | None = None
+        self._limits_batches = any(clause.kind == "batch-limit" for clause in contract.clauses)
         self._first = 1
         self._last: dict[tuple[str, str, bytes], Asked] = {}
         conditions = [each for operation in contract.operations.values() for each in operation.when]
@@ -166,6 +168,7 @@ class ReferenceProvider(Provider):
         self.tasks.clear()
         self.order.clear()
         self.to_call_back.clear()
+        self.last_batch = None
         self.polls = self._added = 0
         self._tidied = KEPT
         self._gone.clear()
@@ -525,8 +528,21 @@ class ReferenceProvider(Provider):
         name = phase.value if (operation.name, phase.value) in self._answers else "cancelled"
         return self.say(operation, name, task, self.status_of(task, phase), self.contract.refusals.failed_task)
 
+    def hurries(self, now: float) -> bool:
+        """Whether a batch comes sooner after the last accepted one than it may."""
+        wait = self.contract.limits.batch_wait
+        if not self._limits_batches or wait is None or self.last_batch is None:
+            self.last_batch = now
+            return False
+        if now - self.last_batch < wait:
+            return True
+        self.last_batch = now
+        return False
+
     def batch(self, operation: Operation, view: View) -> Response:
         """Answer a batch: one task for each entry of the first array in the request."""
+        if self.hurries(self.clock.now()):
+            return self.say(operation, self._refusal(operation, "busy"), None, "")
         name = next(key for key, value in view.request.items() if isinstance(value, list))
         tasks = [self.add(view._replace(request={**view.request, name: entry})) for entry in view.request[name]]
         template = self._answers[operation.name, "entry"]

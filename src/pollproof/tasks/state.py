@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -93,7 +94,7 @@ class TaskState(NamedTuple):
 
     `gone` tells that an error has shown the loss. `final` is the first final poll by value: status, error code and, of
     a task that has not succeeded, what stands where its result would. `cancelled` is the exchange that cancelled it.
-    `shown` is the body of the first poll that was answered with a state. `stall` is what the provider has put off until
+    `stall` is what the provider has put off until
     now; it is set while an exchange is judged, and never kept.
 
     `last_precision` is the precision of `last_sent`, `answered` the time at which all answers so far were there.
@@ -134,7 +135,6 @@ class TaskState(NamedTuple):
     gone: bool = False
     final: Final | None = None
     cancelled: int | None = None
-    shown: Any = None
     stall: Stall | None = None
 
 
@@ -404,7 +404,6 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
         gone,
         final,
         cancelled,
-        shown,
         _,
     ) = history
     if answer is Answer.STATE:
@@ -412,8 +411,6 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
             lost = event.number
         polls_least += 1
         last_final = False
-        if shown is None:
-            shown = event.response
         if phase is not None:
             if final is None and phase.terminal:
                 final = final_of(event)
@@ -491,7 +488,6 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
             gone,
             final,
             cancelled,
-            shown,
             None,
         )
     )
@@ -508,7 +504,9 @@ class Account:
 
     `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
-    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave.
+    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unnamed` tells
+    that a task was created whose id was not said, or by a request that should have been refused. `last_batch` is the
+    last batch, `batches` are the last two that were accepted.
     `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
     `streaks` are the questions that were last asked in vain; with `watches` they are kept.
     `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
@@ -518,6 +516,7 @@ class Account:
     __slots__ = (
         "_ids",
         "_spent",
+        "batches",
         "last_batch",
         "last_created",
         "last_received",
@@ -529,6 +528,7 @@ class Account:
         "streaks",
         "tasks",
         "twice",
+        "unnamed",
         "watches",
         "whole",
     )
@@ -543,11 +543,13 @@ class Account:
         self.streaks: dict[tuple[str, Any], Streak] = {}
         self.remember = remember
         self.last_batch: Event | None = None
+        self.batches: deque[Event] = deque(maxlen=2)
         self.last_created: int | None = None
         self.tasks: dict[str, TaskState] = {}
         self.owners: dict[str, str] = {}
         self.shared: list[tuple[int, str, str]] = []
         self.twice: set[str] = set()
+        self.unnamed = False
         self._ids: dict[float, str] = {}
         self.stalls: dict[tuple[str, Any], Stall] = {}
         self.last_received = UNKNOWN_TIME
@@ -621,6 +623,7 @@ class Account:
         before = self.tasks.get(task)
         if before is None:
             if event.probe:
+                self.unnamed = self.unnamed or (event.operation.role is Role.CREATE and event.answer is Answer.STATE)
                 return ()
             if event.operation.role is Role.CREATE and event.answer is not Answer.STATE:
                 return ()
@@ -704,6 +707,9 @@ class Account:
     def _fold_batch(self, event: Event) -> None:
         if not event.probe and not event.request_errors:
             self.last_batch = event
+            if event.answer is Answer.STATE:
+                self.batches.append(event)
+                self.unnamed = self.unnamed or len(event.members) < _entries(event)
         for place, member in enumerate(event.members):
             if member.task is None:
                 continue
@@ -722,6 +728,12 @@ class Account:
                 self._note_id(self.tasks[member.task])
 
 
+def _entries(event: Event) -> int:
+    """How many tasks a batch asks for: the entries of its longest array."""
+    values = event.request.values() if type(event.request) is dict else ()
+    return max((len(value) for value in values if type(value) is list), default=0)
+
+
 def _asked_for(event: Event, place: int) -> Any:
     """What a batch asks for in one of its tasks: its body, with one entry in place of the array; None if unknown."""
     request = event.request
@@ -730,7 +742,12 @@ def _asked_for(event: Event, place: int) -> Any:
     arrays = [name for name, value in request.items() if type(value) is list and len(value) == len(event.members)]
     if len(arrays) != 1:
         return None
-    return {**request, arrays[0]: request[arrays[0]][place]}
+    name, entry = arrays[0], event.members[place].entry
+    told = entry.get(name) if type(entry) is dict else None
+    wanted = request[name][place]
+    if type(told) is type(wanted) and told != wanted and told in request[name]:
+        wanted = told  # in another order than they were sent, which is another finding
+    return {**request, name: wanted}
 
 
 def _written(rounded: float) -> tuple[str, ...]:

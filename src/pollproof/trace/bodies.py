@@ -179,3 +179,39 @@ def canonical(value: Any) -> str:
         return _write_sorted(value)
     except RecursionError:
         return repr(type(value))
+
+
+def repeated_key(body: bytes, value: Any) -> str | None:
+    """The first key that an object of a JSON body has twice, None where there is none. `value` is the parsed body."""
+    if type(value) is not dict and type(value) is not list:
+        return None
+    colons = body.count(b'":') + body.count(b'" :')
+    if colons <= _count_keys(value):
+        return None
+    repeated: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table: dict[str, Any] = {}
+        for key, each in pairs:
+            if key in table:
+                repeated.append(key)
+            table[key] = each
+        return table
+
+    try:
+        json.loads(body.decode("utf-8").lstrip("\ufeff"), object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return None
+    return repeated[0] if repeated else None
+
+
+def _count_keys(value: Any) -> int:
+    count, stack = 0, [value]
+    while stack:
+        each = stack.pop()
+        if type(each) is dict:
+            count += len(each)
+            stack += [inner for inner in each.values() if type(inner) is dict or type(inner) is list]
+        elif type(each) is list:
+            stack += [inner for inner in each if type(inner) is dict or type(inner) is list]
+    return count

@@ -12,7 +12,7 @@ from pollproof.contract.conditions import Condition, compile_any, compile_condit
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
 from pollproof.contract.places import MISSING, Place, View, compile_place
 from pollproof.contract.requests import RequestPattern, query_of
-from pollproof.trace.bodies import Unreadable, canonical
+from pollproof.trace.bodies import Unreadable, canonical, repeated_key
 from pollproof.trace.client_outcome import OPERATION, OUTCOME_PATH, read_outcome
 from pollproof.trace.codecs import Check, checks_of, codec_of
 from pollproof.trace.exchange import Exchange, Request
@@ -58,7 +58,7 @@ class Event(NamedTuple):
     known from elsewhere only. `marks` are the values at the operation's further places that are there.
     `result_text` is one text for equal results, None where the answer hands out none. `formal` tells whether the
     shape of the answer is documented at all, `transient` whether it is a gateway's or an overloaded server's page
-    rather than the provider's word.
+    rather than the provider's word. `repeated` is a key that an object of the answer has twice.
     """
 
     number: int
@@ -84,6 +84,7 @@ class Event(NamedTuple):
     members: tuple[Member, ...]
     formal: bool
     transient: bool
+    repeated: str | None = None
 
     @property
     def probe(self) -> str | None:
@@ -184,6 +185,7 @@ class Reader:
         self.contract = contract
         self.codec = codec_of(contract.body, contract.namespace)
         self._read_body = self.codec.read
+        self._json = contract.body == "json"
         checks = checks_of(contract.schemas)
         inline = tuple(condition for kind in contract.kinds.values() if kind.inline for condition in kind.when)
         self._last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -405,6 +407,7 @@ class Reader:
             and not _unspecified(exchange.probe, request_errors, response.status)
             and not (answer is Answer.REFUSED and reader.effects),
             transient,
+            repeated_key(response.body, told) if response is not None and not reader.inbound and self._json else None,
         )
         return event, reader.plain
 
