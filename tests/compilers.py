@@ -11,6 +11,8 @@ import pytest
 
 from pollproof.virtualtime import compiling
 
+MACHINE = os.uname().machine
+
 SECONDS = 180.0
 """Real seconds that a compiler may take; the first run of Go compiles its library."""
 
@@ -31,7 +33,12 @@ def build_static_c(source: Path, folder: Path, compiler: str | None = None) -> P
     if found is None:
         pytest.skip(f"{compiler or 'a C compiler'} is not installed")
     target = folder / f"{source.stem}-{Path(found).name}"
-    return _build([found, "-O2", "-static", "-o", str(target), str(source), "-pthread"], target, dict(os.environ))
+    # The headers of the kernel, which another C library does not bring along.
+    kernel = (
+        [] if compiler is None else ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{MACHINE}-linux-gnu"]
+    )
+    command = [found, "-O2", "-static", *kernel, "-o", str(target), str(source), "-pthread"]
+    return _build(command, target, dict(os.environ))
 
 
 def _build(command: list[str], target: Path, environment: dict[str, str]) -> Path:

@@ -101,6 +101,8 @@ class Server:
                 time.sleep(int(number) / 1000)
                 answer = BODY
             connection.sendall(answer)
+            if closes:
+                connection.close()
         return not closes
 
 

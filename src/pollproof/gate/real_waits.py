@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pollproof.gate.clocks import GateClock
 from pollproof.gate.server import GateServer
+from pollproof.virtualtime import LeapClock, SupervisedClock
 
 RESTS = 0.2
 """Real seconds without any work of a command, and without any request, after which it waits in real time."""
@@ -33,6 +34,7 @@ class RealWaits:
         self._work: tuple[int, int] | None = None
         self._since = 0.0
         self._rested: set[int] = set()
+        self._is_stranger = False
 
     def started(self, process: int) -> None:
         """Take note of the process of the command."""
@@ -44,6 +46,8 @@ class RealWaits:
         if self._process is None or not count or not self._server.is_quiet():
             self._work = None
             return
+        if isinstance(self._clock, LeapClock) and not self._clock.has_attached(self._process):
+            self._is_stranger = self._is_stranger or Path(f"/proc/{self._process}/task/{self._process}").exists()
         work = count, _work_of(self._process)
         now = time.monotonic()
         if work != self._work:
@@ -53,6 +57,10 @@ class RealWaits:
 
     def disagreement(self) -> str:
         """Where the clock and real time disagree about a wait, as a sentence about the command; empty where nowhere."""
+        if isinstance(self._clock, LeapClock) and not isinstance(self._clock, SupervisedClock):
+            unseen = self._clock.leaps.unseen
+            if self._is_stranger or (unseen and unseen >= self._server.count):
+                return "reads another clock than what it starts: it has not loaded the library of the virtual clock"
         for count, real, virtual in self._server.waits():
             if count in self._rested and virtual - real > LEAPT:
                 return (

@@ -36,7 +36,7 @@ from pollproof.trace.client_outcome import Outcome, outcome_exchange
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer, Reader
 from pollproof.trace.exchange import Exchange
-from pollproof.virtualtime import LeapClock
+from pollproof.virtualtime import LeapClock, why_not_preloaded
 
 TIMEOUT = 60.0
 """Real seconds that the command may take for one scenario."""
@@ -221,6 +221,12 @@ def _choose_clock(result: Gating) -> None:
         if why is not None:
             if why not in reasons:
                 reasons.append(why)
+            continue
+        against = (
+            why_not_preloaded(gate.words[0]) if kind is ClockKind.PRELOAD and len(CLOCKS[gate.clock]) > 1 else None
+        )
+        if against is not None and ClockKind.SUPERVISION.unavailable() is None:
+            reasons.append(f"the command {against}")
             continue
         probe = _probe(gate, gate.smoke, kind)
         if probe.attached and not probe.obeys and not probe.is_beyond:

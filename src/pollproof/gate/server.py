@@ -222,6 +222,8 @@ class GateServer:
                     self._answering += 1
                 try:
                     if not self._answer(stream, port, asked, hold):
+                        # Before the clock may leap: a client may wait for the end of the connection, too.
+                        stream.close()
                         return
                 finally:
                     with self._lock:

@@ -37,7 +37,7 @@ past the end of a certificate expires it. The times of files are the machine's.
 from __future__ import annotations
 
 from pollproof.virtualtime.clock import Hold, LeapClock, Leaps, SupervisedClock, obeys
-from pollproof.virtualtime.library import CannotLeap, supervision_unavailable, unavailable
+from pollproof.virtualtime.library import CannotLeap, supervision_unavailable, unavailable, why_not_preloaded
 
 __all__ = [
     "CannotLeap",
@@ -48,4 +48,5 @@ __all__ = [
     "obeys",
     "supervision_unavailable",
     "unavailable",
+    "why_not_preloaded",
 ]

@@ -45,6 +45,7 @@ class Leaps:
     `attached` programs share the clock; it has leapt `count` times, over `seconds` in all; and
     `hindered` times it could not, because a child of the client's processes had not loaded the library. `unfollowed`
     times a thread was found waiting, with a time-out, by a call that the clock does not follow: it took real time.
+    `unseen` requests came of which the clock has not seen that the client sends them.
     """
 
     attached: int
@@ -52,6 +53,7 @@ class Leaps:
     seconds: float
     hindered: int
     unfollowed: int = 0
+    unseen: int = 0
 
     @property
     def obeyed(self) -> bool:
@@ -77,6 +79,7 @@ class LeapClock:
         self._path, self._functions = library()
         self._shared: int | None = None
         self._folder: Path | None = None
+        self._unseen = 0
 
     def __enter__(self) -> LeapClock:
         if self._shared is not None:
@@ -151,6 +154,7 @@ class LeapClock:
         file, functions = self._file, self._functions
         moment = functions.pollproof_leap_sent(file, port)
         if moment == FOREVER:
+            self._unseen += 1
             moment = functions.pollproof_leap_now(file)
         landed = functions.pollproof_leap_landed(file)
         return moment / SECOND, (moment - landed) / SECOND if 0 < landed <= moment else math.inf
@@ -204,6 +208,10 @@ class LeapClock:
             functions.pollproof_leap_dismiss(file, appointment)
         return True
 
+    def has_attached(self, process: int) -> bool:
+        """Whether a living process shares the clock, or is about to execute a program that may."""
+        return any(self._functions.pollproof_leap_has_attached(self._file, entry) for entry in (process, -process))
+
     @property
     def leaps(self) -> Leaps:
         """What the clock has seen of its client; also after it was closed."""
@@ -214,6 +222,7 @@ class LeapClock:
             seconds=functions.pollproof_leap_leapt(file) / SECOND,
             hindered=functions.pollproof_leap_strangers(file),
             unfollowed=functions.pollproof_leap_unfollowed(file),
+            unseen=self._unseen,
         )
 
 
@@ -233,6 +242,10 @@ class SupervisedClock(LeapClock):
     def command(self, words: Sequence[str], options: Sequence[str] = ()) -> list[str]:
         """The supervisor, with options of its own, and the command that it starts and ends as."""
         return [str(self._supervisor), "--clock", str(self.file), *options, "--", *words]
+
+    def has_attached(self, process: int) -> bool:
+        """Every process of a supervised client shares the clock."""
+        return True
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """`base`, or this process's own environment: a supervised client needs nothing in it."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import stat
+import struct
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -147,6 +149,37 @@ def can_be_preloaded(path: Path) -> bool:
     return not any(letter.isspace() or letter in ":$" for letter in str(path))
 
 
+INTERPRETER, NOTE = 3, 4
+"""Kinds of parts of a program: the path of its loader, and notes such as Go's."""
+
+
+def why_not_preloaded(command: str, search: str | None = None) -> str | None:
+    """Why a program cannot load the library, as the rest of a sentence about it; None where it may.
+
+    `search` is the path on which commands are looked for. What a script starts is not looked at.
+    """
+    path = shutil.which(command, path=search)
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64)
+            if head[:4] != b"\x7fELF":
+                return None
+            if head[4] != 2:
+                return "is a program of another word size"
+            start, size, count = *struct.unpack_from("<Q", head, 32), *struct.unpack_from("<HH", head, 54)
+            file.seek(start)
+            parts = [struct.unpack_from("<IIQQQQ", file.read(size).ljust(56, b"\0")) for _ in range(count)]
+            for kind, _, offset, _, _, length in parts:
+                file.seek(offset)
+                if kind == NOTE and b"\x04\0\0\0" in (note := file.read(min(length, 4096))) and b"Go\0\0" in note:
+                    return "is a program of Go"
+    except (OSError, IndexError, struct.error):
+        return None
+    return None if any(kind == INTERPRETER for kind, *_ in parts) else "is linked statically"
+
+
 def _load(path: Path) -> ctypes.CDLL | None:
     """The functions of the library with their types; None where it does not fit this system."""
     try:
@@ -172,6 +205,7 @@ def _declare(functions: ctypes.CDLL) -> None:
         "sent": (number, [file, ctypes.c_uint32]),
         "strangers": (number, [file]),
         "unfollowed": (number, [file]),
+        "has_attached": (ctypes.c_int, [file, ctypes.c_int32]),
         "appoint": (appointment, [file, number, ctypes.c_uint32]),
         "await": (ctypes.c_int, [file, appointment, number]),
         "dismiss": (None, [file, appointment]),

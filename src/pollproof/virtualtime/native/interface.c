@@ -68,6 +68,10 @@ INTERFACE int64_t pollproof_leap_strangers(struct shared *shared) {
     return atomic_load(&shared->strangers);
 }
 
+INTERFACE int pollproof_leap_has_attached(struct shared *shared, int32_t pid) {
+    return is_listed(shared, pid);
+}
+
 INTERFACE int64_t pollproof_leap_unfollowed(struct shared *shared) {
     return atomic_load(&shared->unfollowed);
 }

@@ -14,8 +14,9 @@
 /* A datagram, or a request to a daemon of this machine, may never be answered, and is not waited for longer. */
 #define LIFE_OF_A_DATAGRAM SECOND
 
-/* After bytes have come from another machine, more may be on their way. */
+/* After bytes have come, from another machine or a server of this one, more may be on their way. */
 #define LEAST_SILENCE (5 * MILLISECOND)
+#define LEAST_LOCAL_SILENCE MILLISECOND
 
 enum connection_kind { STREAM, DATAGRAM };
 
@@ -236,11 +237,12 @@ static bool is_answered(struct connection *connection, int copy) {
     if (info.tcpi_state == 2 /* SYN_SENT */) return false;
     if (info.tcpi_state != 1 /* ESTABLISHED */ || connection->since == 0) return true;
     if (info.tcpi_bytes_received == connection->received) return false;
-    if (connection->is_local) return true;
-    /* The silence after what came last from another machine. */
+    /* A provider that holds the clock has sent all that it will. Of others more may be on its way, or the end. */
+    if (connection->is_local && atomic_load(&clock_file->held) > 0) return true;
     if (connection->heard < connection->since) connection->heard = machine;
     int64_t silence = 2 * (int64_t)info.tcpi_rtt * MICROSECOND;
     if (silence < LEAST_SILENCE) silence = LEAST_SILENCE;
+    if (connection->is_local) return machine - connection->heard > LEAST_LOCAL_SILENCE;
     return machine - connection->heard > silence && (int64_t)info.tcpi_last_data_recv * MILLISECOND > silence;
 }
 
