@@ -20,7 +20,7 @@ from pollproof.verify.plan import Plan
 from pollproof.verify.session import Handle, Session
 
 if TYPE_CHECKING:
-    from pollproof.verify.targets import Opened
+    from pollproof.verify.targets import OpenTarget
 
 ATTEMPTS = 4
 """Requests of one sort after which nothing better is expected."""
@@ -45,7 +45,7 @@ class PreflightFailed(RunError):
 class Preflight:
     """Proves that a target can be judged. Its requests are not judged; `exchanges` counts them."""
 
-    def __init__(self, plan: Plan, opened: Opened) -> None:
+    def __init__(self, plan: Plan, opened: OpenTarget) -> None:
         contract = plan.contract
         monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER))
         self._plan = plan

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Contract, Subject
@@ -28,13 +29,10 @@ from pollproof.verify.session import DeadlineExceeded, Session, TargetUnusable
 from pollproof.verify.shrinking import ReplayTarget, shrink
 from pollproof.verify.status_coverage import scripts_for, show
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
-from pollproof.verify.targets import NotOpened, Opened, opened
+from pollproof.verify.targets import NotOpened, OpenTarget, open_target
 from pollproof.verify.walks import WALKS
 from pollproof.verify.work_units import WALKS as WALKS_PART
 from pollproof.verify.work_units import Part
-
-if TYPE_CHECKING:
-    from pollproof.verify.connections import Connections
 
 WALK_SECONDS = 150.0
 """Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
@@ -166,8 +164,8 @@ def explore_part(
     if part.examples:
         import pollproof.verify.state_machine  # noqa: F401 - Hypothesis takes its time to import: not while a target waits
     try:
-        with opened(plan, provider, plan.granted(part)) as found:
-            _explore_opened(found, result, part, progress, known, until, judges_client=provider is None)
+        with open_target(plan, provider, plan.granted(part)) as found:
+            _explore_target(found, result, part, progress, known, until, judges_client=provider is None)
     except NotOpened as error:
         result.error = str(error)
         result.complete = False
@@ -175,8 +173,8 @@ def explore_part(
     return result
 
 
-def _explore_opened(
-    opened: Opened,
+def _explore_target(
+    target: OpenTarget,
     result: Exploration,
     part: Part,
     progress: Progress | None,
@@ -185,11 +183,11 @@ def _explore_opened(
     *,
     judges_client: bool,
 ) -> None:
-    plan, ledger, clock, provider = result.spec, result.ledger, opened.clock, opened.provider
+    plan, ledger, clock, provider = result.spec, result.ledger, target.clock, target.provider
     contract = plan.contract
     recent = RECENT if provider is None else None
     monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger, recent=recent)
-    result.clock = opened.words
+    result.clock = target.words
     stage = ["walk"]
 
     def observed() -> None:
@@ -199,73 +197,78 @@ def _explore_opened(
 
     session = Session(
         contract,
-        opened.target,
+        target.target,
         clock,
         monitor,
         credential=plan.credential,
         sample=plan.sample,
         observed=observed,
     )
-    session.movable = opened.moved
-    granted = 0.0 if opened.moved else plan.budget
-    preflight = None if provider is not None else Preflight(plan, opened)
-    receiver: EmbeddedCallbacks | HttpCallbacks | None = None
-    connections: Connections | None = None
+    session.movable = target.moved
+    granted = 0.0 if target.moved else plan.budget
+    preflight = None if provider is not None else Preflight(plan, target)
     try:
         if preflight is not None:
             preflight.run()
-        if opened.connect is not None and part.walks:
-            from pollproof.verify.connections import Connections  # takes its time to import
-
-            session.connections = connections = Connections(opened.connect, clock)
-        if session.callback_operation is not None:
-            if provider is not None:
-                receiver = EmbeddedCallbacks(provider, clock)
-            else:
-                receiver = HttpCallbacks(clock, plan.callback_url)
-            session.callbacks = receiver
-        if part.walks:
-            _walk(session, result, stage, granted, last=False)
-        if part.examples:
-            _explore(session, result, stage, part, provider, clock, known, until)
-        if part.walks:
-            _walk(session, result, stage, granted, last=True)
-        if opened.moved and not until and ledger.violations:
-            stage[0] = "shorter traces"
-            _shrink(session, opened)
-        if part.walks and judges_client and provider is not None:
-            stage[0] = "every status"
-            result.exchanges += _show(contract, clock, ledger)
-            stage[0] = "reference client"
-            judge_client(contract, ledger)
+        with _equipped(session, target, result, part):
+            if part.walks:
+                _walk(session, result, stage, granted, last=False)
+            if part.examples:
+                _explore(session, result, stage, part, provider, clock, known, until)
+            if part.walks:
+                _walk(session, result, stage, granted, last=True)
+            if target.moved and not until and ledger.violations:
+                stage[0] = "shorter traces"
+                _shrink(session, target)
+            if part.walks and judges_client and provider is not None:
+                stage[0] = "every status"
+                result.exchanges += _show(contract, clock, ledger)
+                stage[0] = "reference client"
+                judge_client(contract, ledger)
     except OSError as error:  # the port of the receiver of callbacks
         result.error = f"callbacks cannot be received at {plan.callback_url}: {error.strerror or error}"
         result.complete = False
     except (TargetUnusable, ClockError, PreflightFailed) as error:
-        result.fail(f"{error}{opened.last_words()}")
-    finally:
-        for held in (receiver, connections):
-            if held is not None:
-                held.close()
-    result.notes += opened.notes()
+        result.fail(f"{error}{target.last_words()}")
+    result.notes += target.notes()
     result.exchanges += session.exchanges + (0 if preflight is None else preflight.exchanges)
     result.statuses = session.statuses
     result.solving += solving_times(monitor.account)
 
 
-def _shrink(session: Session, opened: Opened) -> None:
+@contextlib.contextmanager
+def _equipped(session: Session, target: OpenTarget, result: Exploration, part: Part) -> Iterator[None]:
+    """Give a session a receiver of callbacks and further connections, where it can have them.
+
+    Raises OSError for a port in use.
+    """
+    with contextlib.ExitStack() as held:
+        if target.connect is not None and part.walks:
+            from pollproof.verify.connections import Connections  # takes its time to import
+
+            session.connections = held.enter_context(contextlib.closing(Connections(target.connect, target.clock)))
+        if session.callback_operation is not None:
+            if target.provider is not None:
+                session.callbacks = EmbeddedCallbacks(target.provider, target.clock)
+            else:
+                receiver = HttpCallbacks(target.clock, result.spec.callback_url)
+                session.callbacks = held.enter_context(contextlib.closing(receiver))
+        yield
+
+
+def _shrink(session: Session, target: OpenTarget) -> None:
     """Make what was found shorter, on a target whose clock can be moved."""
-    contract, provider = session.contract, opened.provider
+    contract, provider = session.contract, target.provider
 
     numbers: dict[str, int] = {}
 
     def fresh(first: str) -> ReplayTarget:
         if provider is None:
-            return ReplayTarget(opened.target, opened.clock)
+            return ReplayTarget(target.target, target.clock)
         if first not in numbers:
             numbers[first] = provider.number_of(first)
         provider.restart(VirtualClock(), numbers[first])
-        return ReplayTarget(opened.target, provider.clock)
+        return ReplayTarget(target.target, provider.clock)
 
     def creation() -> Request:
         return session.request(session.create_operation, {"task": session.task(session.kinds[0])})
@@ -276,7 +279,7 @@ def _shrink(session: Session, opened: Opened) -> None:
         pass  # what was found stays as it was found
     finally:
         if provider is not None:
-            provider.restart(opened.clock)
+            provider.restart(target.clock)
 
 
 def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:
@@ -303,7 +306,9 @@ def _walk(session: Session, result: Exploration, stage: list[str], granted: floa
             walk.run(session)
             result.walks.append(walk.name)
             missed = [fact for fact in walk.reaches if fact not in session.reached]
-            result.unreached += [f"the walk '{walk.name}' did not reach {fact}" for fact in missed]
+            reasons = [f"the walk '{walk.name}' did not reach {fact}" for fact in missed]
+            result.unreached += reasons
+            result.cuts += [Cut(reason, "unexercised") for reason in reasons]
         except DeadlineExceeded:
             reason = f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time"
             result.cuts.append(Cut(reason, "time"))

@@ -230,6 +230,8 @@ class Session:
         """
         if self.connections is None or not requests:
             return [self.send(request) for request in requests]
+        if not self.connections.keep:
+            self.target.close()
         if self.end < FOREVER and time.monotonic() > self.end:
             raise DeadlineExceeded
         exchanges = self.connections.exchange(requests)
@@ -246,6 +248,8 @@ class Session:
     def send_and_cut(self, request: Request) -> Event:
         """Send a request and cut the connection before its answer: it may have been served, or not."""
         if self.connections is not None:
+            if not self.connections.keep:
+                self.target.close()
             exchange = self.connections.abandon(request)
         else:
             sent = self.clock.now()
@@ -658,6 +662,10 @@ def _keep(kept: dict[Key, Request], key: Key, request: Request) -> Request:
 
 class ConnectionSource(Protocol):
     """Further connections to the target of a session."""
+
+    @property
+    def keep(self) -> bool:
+        """Whether the session's own connection may stay open beside them."""
 
     def exchange(self, requests: Sequence[Request]) -> list[Exchange]:
         """Send requests at the same time, each over another connection; what came of them."""

@@ -25,7 +25,7 @@ class NotOpened(RunError):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenTarget:
     """A target, and the clock by which it lives; `words` say which, and `moved` whether it can be moved.
 
     `provider` is the embedded reference, `connect` opens one more connection to a target over HTTP, `hook` is the clock
@@ -38,14 +38,16 @@ class Opened:
     words: str
     moved: bool = True
     provider: ReferenceProvider | None = None
-    connect: Callable[[], HttpTarget] | None = None
+    connect: Callable[[float | None], HttpTarget] | None = None
     hook: HookedClock | None = None
     notes: Callable[[], list[str]] = list
     last_words: Callable[[], str] = str
 
 
 @contextlib.contextmanager
-def opened(plan: Plan, provider: ReferenceProvider | None = None, granted: float | None = None) -> Iterator[Opened]:
+def open_target(
+    plan: Plan, provider: ReferenceProvider | None = None, granted: float | None = None
+) -> Iterator[OpenTarget]:
     """The target of a plan, for as long as it is explored. Raises TargetError for a URL that is none, `NotOpened`.
 
     Where its clock cannot be moved, `granted` real seconds may be waited (the budget of the plan when left out).
@@ -59,22 +61,22 @@ def opened(plan: Plan, provider: ReferenceProvider | None = None, granted: float
         provider = ReferenceProvider(plan.contract, clock) if provider is None else provider
         provider.clock = clock
         target = InProcessTarget(plan.target, provider.handle)
-        yield Opened(target, clock, "virtual", provider=provider)
+        yield OpenTarget(target, clock, "virtual", provider=provider)
     else:
         from pollproof.http.client import HttpTarget  # takes its time to import
 
         connect = partial(HttpTarget, plan.base_url, again=plan.live is None)
-        with contextlib.closing(connect()) as server:
+        with contextlib.closing(connect(None)) as server:
             if plan.advance_url is None:
                 words = f"real, {plan.budget:g} s granted"
-                yield Opened(server, RealClock(granted), words, moved=False, connect=connect)
+                yield OpenTarget(server, RealClock(granted), words, moved=False, connect=connect)
             else:
                 with contextlib.closing(HookedClock(plan.advance_url)) as hook:
-                    yield Opened(server, hook, "moved through its hook", hook=hook, connect=connect)
+                    yield OpenTarget(server, hook, "moved through its hook", hook=hook, connect=connect)
 
 
 @contextlib.contextmanager
-def _launched(what: Launch, budget: float, granted: float) -> Iterator[Opened]:
+def _launched(what: Launch, budget: float, granted: float) -> Iterator[OpenTarget]:
     from pollproof.http.client import HttpTarget
     from pollproof.verify.launch.command_line import LaunchError, launch
 
@@ -84,7 +86,7 @@ def _launched(what: Launch, budget: float, granted: float) -> Iterator[Opened]:
         except LaunchError as error:
             raise NotOpened(str(error)) from None
         connect = partial(HttpTarget, running.server.base_url)
-        target = stack.enter_context(contextlib.closing(connect()))
+        target = stack.enter_context(contextlib.closing(connect(None)))
         clock = running.clock
 
         def last_words() -> str:
@@ -93,8 +95,8 @@ def _launched(what: Launch, budget: float, granted: float) -> Iterator[Opened]:
         if clock is None:
             real = RealClock(granted)
             words = f"real, {budget:g} s granted, for the launched server does not follow the clock: {running.reason}"
-            yield Opened(target, real, words, moved=False, connect=connect, last_words=last_words)
+            yield OpenTarget(target, real, words, moved=False, connect=connect, last_words=last_words)
         else:
-            yield Opened(
+            yield OpenTarget(
                 target, clock, "leaping, launched", connect=connect, notes=lambda: clock.notes, last_words=last_words
             )

@@ -26,7 +26,7 @@ from pollproof.verify.rate_limiter import ProviderRefused
 from pollproof.verify.run import Exploration
 from pollproof.verify.session import TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
-from pollproof.verify.targets import opened
+from pollproof.verify.targets import open_target
 
 CALLBACK_PATIENCE = 60.0
 """Seconds that a real provider's callback may take once its task has ended: it comes over the internet."""
@@ -71,7 +71,7 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> 
         result.error, result.complete = str(error), False
         return result
     try:
-        with contextlib.closing(record), opened(plan) as found:
+        with contextlib.closing(record), open_target(plan) as found:
             result.clock = found.words
             clock = RunClock(found.clock, 0.0 if before is None else before.now)
             allowance = Quota(live.max_requests, live.max_tasks)

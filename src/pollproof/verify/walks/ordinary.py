@@ -94,7 +94,7 @@ def to_the_very_end(session: Session) -> None:
         session.advance(pause)
         waited += pause
         pause = max(pause * 1.7, horizon / 12 if waited > horizon / 8 else 0.0)
-    if not waiting:
+    if not waiting or (limits.solving is None and limits.lifetime is None):  # a task may wait for somebody, for ever
         session.reach(ENDS)
 
 
