@@ -234,8 +234,10 @@ def _exchange(reader: Reader, number: int, exchange: Exchange, first: float, red
         told = said(event)
         if told is not None:
             answer["said"] = redactor.beginning(told, MAXIMUM_TEXT)
+    connection = {} if exchange.connection == 1 else {"connection": exchange.connection}
     return {
         "number": number,
+        **connection,
         "operation": redactor.text(request.path) if event is None else event.operation.name,
         "probe": exchange.probe,
         "sent": _time(exchange.sent - first),

@@ -22,6 +22,7 @@ MINIMUM_RUN = 2
 def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = ()) -> list[str]:
     """The lines of a trace; runs of the same request with the same answer become one line with their number."""
     written: list[str] = []
+    lanes = sorted({shown.get("connection", 1) for shown in trace})
     ahead = list(deadlines)
     index = 0
     while index < len(trace):
@@ -34,7 +35,7 @@ def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = ()) -> list[str]:
         # The last exchange is what breaks the rule: it never disappears in a run of others.
         if end == len(trace) and end - index > 1:
             end -= 1
-        written += _exchange(first)
+        written += _exchange(first, lanes)
         count = end - index
         if count > 1:
             last = trace[end - 1]
@@ -57,7 +58,16 @@ def _moment(deadline: Shown) -> str:
     return f"{_clock(deadline['at'])}  -- {deadline['text']} --"
 
 
-def _exchange(exchange: Shown) -> list[str]:
+def _lane(exchange: Shown, lanes: Sequence[int]) -> str:
+    """The number of a connection in a column of its own, and when the answer was there, where there are several."""
+    if len(lanes) < 2:
+        return ""
+    own = exchange.get("connection", 1)
+    columns = "".join(f"{lane if lane == own else '.':>2}" for lane in lanes)
+    return f"{columns}  "
+
+
+def _exchange(exchange: Shown, lanes: Sequence[int] = ()) -> list[str]:
     request = exchange["request"]
     place = f"  ({exchange['place']})" if "place" in exchange else ""
     if request["path"] == OUTCOME_PATH:
@@ -65,12 +75,19 @@ def _exchange(exchange: Shown) -> list[str]:
     probe = f" [wrong on purpose: {exchange['probe']}]" if exchange["probe"] else ""
     asked = f"{request['method']} {request['path']}" if request["body"] is None else gist(request["body"])
     return [
-        f"{_clock(exchange['sent'])}  {exchange['operation']}{probe} {asked}{place}",
-        f"{_INDENT}-> {_answer(exchange)}",
+        f"{_clock(exchange['sent'])}  {_lane(exchange, lanes)}{exchange['operation']}{probe} {asked}{place}",
+        f"{_INDENT}{_received(exchange, lanes)}-> {_answer(exchange)}",
     ]
 
 
 _INDENT = " " * 13
+
+
+def _received(exchange: Shown, lanes: Sequence[int]) -> str:
+    """When an answer was there, where requests over several connections may have overlapped."""
+    if len(lanes) < 2 or exchange["received"] is None:
+        return ""
+    return f"{'':{2 * len(lanes)}}  at {exchange['received']:.3f} s "
 
 
 def _ending(body: Any) -> str:
@@ -97,4 +114,5 @@ def _clock(seconds: float | None) -> str:
 
 
 def _same(left: Shown, right: Shown) -> bool:
-    return all(left[key] == right[key] for key in ("operation", "probe", "request", "response", "failure"))
+    same = ("operation", "probe", "request", "response", "failure")
+    return all(left[key] == right[key] for key in same) and left.get("connection") == right.get("connection")
