@@ -77,7 +77,7 @@ def _target(provider: str, options: Mapping[str, Any]) -> tuple[list[str], str]:
     from pollproof.errors import RunError
     from pollproof.verify.options import OptionError, plan_from
     from pollproof.verify.preflight import Preflight
-    from pollproof.verify.targets import opened
+    from pollproof.verify.targets import open_target
 
     given = dict(options)
     if not (given["base_url"] or given["launch"]):
@@ -90,7 +90,7 @@ def _target(provider: str, options: Mapping[str, Any]) -> tuple[list[str], str]:
     if plan.base_url is None:
         return passed, ""
     try:
-        with opened(plan) as found:
+        with open_target(plan) as found:
             preflight = Preflight(plan, found)
             try:
                 preflight.run()

@@ -308,7 +308,8 @@ def _walk(session: Session, result: Exploration, stage: list[str], granted: floa
             missed = [fact for fact in walk.reaches if fact not in session.reached]
             reasons = [f"the walk '{walk.name}' did not reach {fact}" for fact in missed]
             result.unreached += reasons
-            result.cuts += [Cut(reason, "unexercised") for reason in reasons]
+            cause = "unexercised" if session.movable else "clock"
+            result.cuts += [Cut(reason, cause) for reason in reasons]
         except DeadlineExceeded:
             reason = f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time"
             result.cuts.append(Cut(reason, "time"))
@@ -328,7 +329,7 @@ def _note_unfinished(result: Exploration, walks: Sequence[str]) -> None:
     names = ", ".join(f"'{name}'" for name in walks)
     result.cuts.append(
         Cut(
-            f"the wait of {in_units(result.spec.budget)} was over before these walks: {names}; they need {hint}",
+            f"the wait of {in_units(result.spec.budget)} was over before these walks ended: {names}; they need {hint}",
             "clock",
         )
     )
