@@ -28,7 +28,7 @@ SITUATIONS = {
     "failed": "a poll of a task that has failed",
     "cancelled": "a poll of a cancelled task, or its cancelling",
     "nothing": "a fetch of a result that is not there yet",
-    "removed": "a fetch of a result that is surely not kept any more",
+    "removed": "a read of a task whose result is surely not kept any more",
     "ended": "the cancelling of a task that has ended",
     "cancelled-again": "the cancelling of a task that is cancelled",
     "lost": "a request about a task that is surely lost",
@@ -108,6 +108,10 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
     if role is Role.POLL:
         if event.effect is Effect.FAILED:
             return ("failed",)
+        if event.phase is Phase.SUCCEEDED and limits.result_lifetime is not None:
+            if surely_outside(history, event, limits.of_result()):
+                return ("removed",)
+            return ("succeeded",) if surely_inside(history, event, limits.of_result()) else ()
         return () if refused or event.phase is None else (event.phase.value,)
     if role is Role.CANCEL:
         if ended is not None and not kept:
@@ -220,9 +224,11 @@ def _template(operation: Operation, situation: str) -> str | None:
     """The answer of the reference in a situation; None where it has none of its own."""
     instead = {
         "removed": ("removed", "lost"),
+        "malformed": ("malformed", "refused"),
         "unknown-task": ("unknown", "lost", "refused"),
         "ill-formed-task": ("unknown", "lost", "refused"),
         "wrong-credential": ("unauthorized", "refused"),
+        "wrong-scheme": ("unauthorized", "refused"),
         "too-many": ("busy", "refused"),
         "replayed": ("replayed", "created"),
     }.get(situation, (situation,) if situation in SITUATIONS else ("refused",))

@@ -262,6 +262,15 @@ class TakesEveryKey(Provider):
         return isinstance(credential, str) and len(credential) > 0
 
 
+class TakesEveryScheme(Provider):
+    """Accepts the right key after any word."""
+
+    def knows(self, credential: Any) -> bool:
+        words = credential.split(" ", 1) if isinstance(credential, str) else []
+        wanted = self.contract.credential.template.partition(" ")[0]
+        return super().knows(f"{wanted} {words[-1]}" if len(words) == 2 else credential)
+
+
 class TakesMissingFields(Provider):
     """Creates tasks from requests that lack what they must have."""
 
@@ -313,6 +322,7 @@ def _refused(contract: Contract, clause: Clause) -> Iterator[Fault]:
         "unknown-task": ("every task is known", KnowsEveryTask),
         "ill-formed-task": ("an ill-formed id is known", KnowsIllFormedTasks),
         "wrong-credential": ("every key is right", TakesEveryKey),
+        "wrong-scheme": ("every word before the key is right", TakesEveryScheme),
         "missing-field": ("missing fields are no matter", TakesMissingFields),
         "malformed": ("a malformed body is a server error", CrashesOnGarbage),
     }

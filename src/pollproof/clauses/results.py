@@ -31,7 +31,7 @@ MINIMUM_INDIVIDUAL_RESULTS = 12
 MINIMUM_TOKEN_LENGTH = 16
 """Characters of a result that could not be the same twice by chance; short answers to like tasks may be alike."""
 
-_READS = (Role.POLL, Role.FETCH)
+_READS = (Role.POLL, Role.FETCH, Role.CALLBACK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class SignsOtherwise(Provider):
     """Signs callbacks with another secret."""
 
     def secret(self, signature: Signature) -> str:
-        return "another secret"
+        return "whsec_b3RoZXI="
 
 
 @mutates("callback-signed")

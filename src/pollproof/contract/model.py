@@ -24,6 +24,7 @@ PROBES = (
     "reused-key",
     "too-many",
     "invalid-input",
+    "wrong-scheme",
 )
 """The ways in which requests to any API can be wrong on purpose."""
 
@@ -185,6 +186,8 @@ class Answer:
     http: Annotated[int, "HTTP status; 200 when left out.", Form(least=100, most=599)] = 200
     body: Annotated[Any, "The body, with $words in it; no body when left out."] = None
     headers: Annotated[tuple[tuple[str, str], ...], "More headers.", PAIRS] = ()
+    like: Annotated[str, "Another answer, of this operation or as OPERATION.ANSWER, that it is but for the rest."] = ""
+    set: Annotated[tuple[tuple[str, Any], ...], "What is set in that answer's body, by JSON Pointer.", PAIRS] = ()
 
 
 class PhaseRule(NamedTuple):
@@ -215,7 +218,8 @@ ANSWER_TEXTS = {
     "cancelled-again": "To the cancelling of a task that is cancelled; `ended` when left out.",
     "unknown": "For a task that was never created; `lost` or `refused` when left out.",
     "replayed": "To a creation that is repeated with its idempotency key; `created` when left out.",
-    "removed": "To the fetch of a result that is not kept any more; `lost` when left out.",
+    "removed": "To the fetch of a result that is not kept any more, or to a poll of its task.",
+    "malformed": "To a body that cannot be read; `refused` when left out.",
     "busy": "To one request too many; `refused` when left out.",
     "entry": "One task among `$entries` of a batch.",
     "nothing": "To a fetch of a result that is not there yet.",
@@ -299,7 +303,7 @@ class TaskKind:
 class TaskIds(TypedDict):
     """Task ids."""
 
-    type: Annotated[Literal["uuid", "integer", "digits", "letters"], "What ids of the reference look like."]
+    type: Annotated[Literal["uuid", "integer", "digits", "letters", "lower"], "What ids of the reference look like."]
     unknown: Annotated[tuple[str | int, ...], "Well-formed ids that no creation gives."]
     ill_formed: NotRequired[Annotated[tuple[str | int, ...], "Ids that none can be."]]
 
@@ -354,6 +358,7 @@ class Signature:
 
     header: Annotated[str, "The header that has the signature."]
     secret: Annotated[str, "A sample secret, which the target is set up with."]
+    base64: Annotated[bool, "Whether the key is what the secret has in Base64 (after a prefix that ends in _)."] = False
     written: Annotated[str, "How it is written: text with {hex} or {base64} in it."] = "{hex}"
     over: Annotated[str, "What is signed: text with {body} and names of headers, as {x-timestamp}, in it."] = "{body}"
 

@@ -22,6 +22,7 @@ def signature_of(signature: Signature, secret: str, body: bytes, headers: Mappin
         pieces.append(body if found[1] == "body" else headers.get(found[1].lower(), "").encode())
         place = found.end()
     pieces.append(signature.over[place:].encode())
-    digest = hmac.new(secret.encode(), b"".join(pieces), hashlib.sha256).digest()
+    key = base64.b64decode(secret.rpartition("_")[2]) if signature.base64 else secret.encode()
+    digest = hmac.new(key, b"".join(pieces), hashlib.sha256).digest()
     words = {"hex": digest.hex(), "base64": base64.b64encode(digest).decode()}
     return _WORD.sub(lambda found: words.get(found[1], found[0]), signature.written)

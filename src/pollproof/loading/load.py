@@ -33,7 +33,7 @@ from pollproof.contract.model import (
     Variant,
 )
 from pollproof.contract.requests import ambiguous
-from pollproof.contract.templates import words_of
+from pollproof.contract.templates import with_value, words_of
 from pollproof.loading.convert import Converter, Path_, parameters
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
 from pollproof.loading.files import read
@@ -131,6 +131,9 @@ class _Loader:
         converter, data = self.converter, self.data
         sources = {key: converter.table(Source, entry, ["sources", key], key) for key, entry in data["sources"].items()}
         converter.sources = sources
+        for name, table in data["operations"].items():
+            for key, answer in table["answers"].items():
+                table["answers"][key] = self.answer_like(answer, ["operations", name, "answers", key], ())
         file = converter.table(ContractFile, data, [], sources=sources, clauses=())
         self.check_names(file)
         self.check_operations(file)
@@ -171,6 +174,30 @@ class _Loader:
             cancelling=file.lifecycle.cancelling,
             rates=file.rates,
         )
+
+    def answer_like(self, answer: dict[str, Any], path: list[str | int], seen: tuple[str, ...]) -> dict[str, Any]:
+        """An answer with what it takes from the one that it is like."""
+        name = answer.get("like")
+        if name is None:
+            return answer
+        operation, _, key = name.rpartition(".")
+        known = [
+            f"{each}.{one}" if each != path[1] else one
+            for each, table in self.data["operations"].items()
+            for one in table["answers"]
+        ]
+        if name in seen:
+            raise self.fault([*path, "like"], f"'{name}' is like itself")
+        self.known(name, known, [*path, "like"], "unknown answer '{name}'")
+        owner = operation or str(path[1])
+        other = self.data["operations"][owner]["answers"][key]
+        base = self.answer_like(other, ["operations", owner, "answers", key], (*seen, name))
+        body = answer.get("body", base.get("body"))
+        for pointer, value in answer.get("set", {}).items():
+            body = with_value(body, pointer, value)
+        own = {key: value for key, value in answer.items() if key not in ("like", "set", "headers")}
+        whole = {**base, **own, "headers": {**base.get("headers", {}), **answer.get("headers", {})}}
+        return whole if body is None else {**whole, "body": body}
 
     def check_operations(self, file: ContractFile) -> None:
         """The operations are those that an API needs, and their schemas are there."""

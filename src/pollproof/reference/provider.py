@@ -266,7 +266,8 @@ class ReferenceProvider(Provider):
     def malformed(self, operation: Operation) -> Response:
         """The answer to a body that cannot be read."""
         refusals = self.contract.refusals
-        return self.refuse(operation, refusals.malformed or refusals.invalid_request)
+        code = refusals.malformed or refusals.invalid_request
+        return self.say(operation, self._refusal(operation, "malformed"), None, "", code)
 
     def updated(self, task: Task, now: float) -> float:
         """The time of a task's last change."""
@@ -489,15 +490,13 @@ class ReferenceProvider(Provider):
         if isinstance(task, Response):
             return task
         now = self.clock.now()
-        phase, limits = self.phase(task, now), self.contract.limits
+        phase = self.phase(task, now)
         if phase is Phase.SUCCEEDED:
             task.reads += 1
-            if limits.result_lifetime is not None:
-                began = task.created + (task.solving if limits.result_from == "completion" else 0.0)
-                if now - began > self.kept_for(limits.result_lifetime):
-                    code = self.contract.refusals.removed_result or self.contract.refusals.lost_task
-                    name = "removed" if (operation.name, "removed") in self._answers else "lost"
-                    return self.say(operation, name, task, self.contract.path[-1], code)
+            if self._is_removed(task):
+                code = self.contract.refusals.removed_result or self.contract.refusals.lost_task
+                name = "removed" if (operation.name, "removed") in self._answers else "lost"
+                return self.say(operation, name, task, self.contract.path[-1], code)
             return self.say(operation, "succeeded", task, self.contract.path[-1])
         name, refusals = phase.value if phase.terminal else "nothing", self.contract.refusals
         if (operation.name, name) not in self._answers:
@@ -557,7 +556,8 @@ class ReferenceProvider(Provider):
             return self.say(operation, "cancelled", task, self.word(phase))
         if phase is Phase.SUCCEEDED:
             task.reads += not self._fetches
-            return self.say(operation, "succeeded", task, self.contract.path[-1])
+            name = "removed" if (operation.name, "removed") in self._answers and self._is_removed(task) else "succeeded"
+            return self.say(operation, name, task, self.contract.path[-1])
         return self.say(operation, phase.value, task, self.unfinished(task, phase))
 
     def status_of(self, task: Task, phase: Phase) -> str:
@@ -622,6 +622,14 @@ class ReferenceProvider(Provider):
         if task is not None and name == "succeeded" and self._retentions and operation.role is Role.POLL:
             response = self._without_removed(operation, response, task)
         return response if http is None or http == response.status else response._replace(status=http)
+
+    def _is_removed(self, task: Task) -> bool:
+        """Whether the result of a task that has succeeded is not kept any more."""
+        limits = self.contract.limits
+        if limits.result_lifetime is None:
+            return False
+        began = task.created + (task.solving if limits.result_from == "completion" else 0.0)
+        return self.clock.now() - began > self.kept_for(limits.result_lifetime)
 
     def _without_removed(self, operation: Operation, response: Response, task: Task) -> Response:
         """An answer without the results that are not kept any more."""
@@ -740,8 +748,9 @@ def _identifier(form: str, number: int) -> Any:
             return 100_000_000 + 7 * number
         case "digits":
             return str(7434928397127555073 + 2 * number)  # odd and beyond 2^53: no double is one of them
-        case "letters":
-            return "".join(_LETTERS[spread // 36**place % 36] for place in range(24))
+        case "letters" | "lower":
+            letters = "".join(_LETTERS[spread // 36**place % 36] for place in range(24))
+            return letters if form == "letters" else letters.lower()
     return str(uuid.UUID(int=spread % 2**128, version=4))
 
 

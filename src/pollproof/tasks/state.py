@@ -324,7 +324,8 @@ def _cancelled(history: TaskState, event: Event) -> TaskState:
     marks = dict(history.marks)
     marks.setdefault(CANCEL_SENT, event.number)
     if event.answer is Answer.STATE and event.exchange.response is not None:
-        marks.setdefault(CANCEL_ACCEPTED, (event.number, event.exchange.received, history.terminal is not None))
+        ended = history.terminal is not None or event.phase in (Phase.SUCCEEDED, Phase.FAILED)
+        marks.setdefault(CANCEL_ACCEPTED, (event.number, event.exchange.received, ended))
     return history._replace(marks=marks)
 
 

@@ -526,6 +526,16 @@ class Session:
         """Ask with a wrong key."""
         return self.send(self.request(operation, words, credential), "wrong-credential")
 
+    def probe_scheme(self, operation: Operation, words: Mapping[str, Any]) -> Event | None:
+        """Request with the right key after another word than the documented one; None where there is no such word."""
+        place, (word, space, _) = self.contract.credential.at, self.contract.credential.template.partition(" ")
+        if place is None or place.area != "header" or not space:
+            return None
+        request = self.request(operation, words)
+        other = "Token" if word.lower() != "token" else "Basic"
+        headers = {**request.headers, place.steps[0]: f"{other} {self.credential}"}
+        return self.send(request._replace(headers=headers), "wrong-scheme")
+
     def probe_missing(
         self, operation: Operation, words: Mapping[str, Any], number: int, *, null: bool = False
     ) -> Event:

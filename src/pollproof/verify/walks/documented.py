@@ -136,6 +136,17 @@ def _burst(session: Session, handle: Handle, rate: Rate) -> None:
             session.send(session.about(session.poll_operation, handle), probe)
 
 
+@walk(lambda contract: _names_probe(contract, "wrong-scheme"), breaks="sends the key after another word")
+def key_after_another_word(session: Session) -> None:
+    """The right key after another word than the documented one."""
+    handle = session.begin()
+    if handle is None or not session.permitted:
+        return
+    session.probe_scheme(session.poll_operation, {"task_id": handle.id})
+    session.probe_scheme(session.create_operation, {"task": session.task(session.kinds[0]), "number": session.created})
+    read_again(session, [handle])
+
+
 @walk(_has("refused-input", "accepted-input"), breaks="sends requests beyond the limits of their schema")
 def beyond_the_limits_of_input(session: Session) -> None:
     """Requests with one value just beyond a limit of their schema, and just at it."""

@@ -24,8 +24,9 @@ BATCH_PAUSE = 0.5
 
 def patience(session: Session) -> float:
     """Seconds after which a task that is not finished is given up."""
-    limits = session.contract.limits
-    seconds = limits.solving or (limits.lifetime or 400.0) * 0.4
+    limits, clauses = session.contract.limits, session.contract.clauses
+    bound = max((each.parameters.seconds for each in clauses if each.kind == "finishes"), default=None)
+    seconds = limits.solving or bound or (limits.lifetime or 400.0) * 0.4
     return min(seconds, PATIENCE) if session.frugal else seconds
 
 

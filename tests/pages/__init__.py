@@ -1,0 +1,1 @@
+"""Servers written from pages of documentation alone, with faults and variants on the command line."""

@@ -1,0 +1,42 @@
+"""The servers of this folder, and what their contracts say of each fault and variant."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tests.pages import predictions
+from tests.servers import ROOT
+
+
+class PageServer(NamedTuple):
+    """A server: its faults, its lawful variants, its key and the path that its base URL ends in."""
+
+    faults: Sequence[str]
+    variants: Sequence[str]
+    key: str
+    prefix: str
+
+
+SERVERS = {
+    "predictions": PageServer(predictions.FAULTS, predictions.VARIANTS, predictions.KEY, predictions.PREFIX),
+}
+
+
+def judge(name: str, kind: str, which: str) -> subprocess.CompletedProcess[str]:
+    """Verify a server with a fault, or as a variant (empty: as it is), by its contract."""
+    server = SERVERS[name]
+    words = [f"--{kind}", which] if which else []
+    command = [sys.executable, "-m", f"tests.pages.{name}", "0", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        try:
+            root = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+            verify = ["verify", f"tests/apis/{name}.toml", "--base-url", root + server.prefix, "--api-key", server.key]
+            hook = ["--advance-url", f"{root}/_clock", "--examples", "0"]
+            program = [sys.executable, "-m", "pollproof", *verify, *hook]
+            return subprocess.run(program, capture_output=True, text=True, cwd=ROOT, timeout=180, check=False)
+        finally:
+            process.kill()

@@ -1,0 +1,25 @@
+"""Contracts against servers that were written from the page alone: faults are found, variants are let pass.
+
+Every eighth fault is tried here, the others with `python -m tests.pages NAME`, which tries them all.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pages.matrix import SERVERS, judge
+
+FAULTS = [(name, fault) for name, server in SERVERS.items() for fault in server.faults[::8]]
+VARIANTS = [(name, variant) for name, server in SERVERS.items() for variant in ("", *server.variants[:2])]
+
+
+@pytest.mark.parametrize(("name", "fault"), FAULTS)
+def test_a_fault_is_found(name: str, fault: str) -> None:
+    judged = judge(name, "fault", fault)
+    assert judged.returncode == 1, judged.stdout + judged.stderr
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_variant_is_let_pass(name: str, variant: str) -> None:
+    judged = judge(name, "variant", variant)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
