@@ -165,8 +165,8 @@ def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:
         return None
     if same(before, now):
         return HELD
-    if now is MISSING and event.operation.role is not Role.POLL:
-        return None
+    if now is MISSING and (event.operation.role is not Role.POLL or event.response_errors):
+        return None  # a body that has not its documented form is another finding
     since = () if history.last_number is None else (history.last_number,)
     seen = "nothing" if now is MISSING else repr(now)[:100]
     return Violation(f"{parameters.at.text} = {before!r} as before", seen, since)

@@ -63,9 +63,13 @@ class Violation:
 
 
 class Unjudged(NamedTuple):
-    """An exchange that was meant to exercise a clause and could not; `reason` says why in a few words."""
+    """An exchange that could have exercised a clause and did not: why, in a few words, and the cause in one.
+
+    The causes are those of reports: `busy`, `absent`, `unexercised`.
+    """
 
     reason: str
+    cause: str = "unexercised"
 
 
 Finding = Held | Violation | Unjudged | None
@@ -129,6 +133,9 @@ class Kind:
     operation (other than fetching a result) have no errors in their bodies, and `alike` gives the same number for both,
     the check finds the same in both, whatever the task state, and is not called again.
 
+    `prepared` makes of a clause what its check is called with in place of the parameters; a clause that it makes
+    something else of is not judged by `alike`.
+
     `exercised` says in a phrase what would exercise a clause of the kind, where neither a side of a deadline nor a
     probe says it. `sides` gives the sides of the deadlines of a clause. `shows_loss` tells that a clause of the kind
     means that tasks are lost. `walks` are the directed walks that exercise it (a client's kinds are exercised by all
@@ -146,6 +153,7 @@ class Kind:
     timed: bool = False
     streaks: bool = False
     alike: Callable[[Any], int] | None = None
+    prepared: Callable[[Contract, Clause], Any] | None = None
     exercised: str = ""
     sides: Callable[[Contract, Clause], Iterator[Side]] | None = None
     shows_loss: bool = False

@@ -69,7 +69,7 @@ def refused(account: Account, event: Event, parameters: Probe) -> Finding:
             return Violation("a refusal", f"no answer ({event.exchange.failure})")
         return None
     if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.transient:
-        return Unjudged(f"the request was answered busy ({_gist(event)})")
+        return Unjudged(f"the request was answered busy ({_gist(event)})", "busy")
     serves = HELD if account.last_created is not None else Unjudged("the provider has accepted no request so far")
     what = {
         "unknown-task": "the task id is unknown",
@@ -205,7 +205,7 @@ def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> F
     if event.probe != parameters.probe:
         return None
     if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.transient:
-        return Unjudged(f"the request was answered busy ({_gist(event)})")
+        return Unjudged(f"the request was answered busy ({_gist(event)})", "busy")
     code = event.error_code
     if event.answer is not Answer.REFUSED or code is None or event.response_errors:
         return None  # an answer that has not its documented form is another finding

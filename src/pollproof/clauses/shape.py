@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import (
@@ -15,6 +15,7 @@ from pollproof.clauses.kinds import (
     Finding,
     Kind,
     Nothing,
+    Unjudged,
     Violation,
     mutates,
 )
@@ -52,6 +53,69 @@ class ShapeRule:
         "Which bodies exercise the clause; all when left out.",
         Form(choices=("succeeded", "refused", "accepted")),
     ] = ""
+
+
+class OptionalField(NamedTuple):
+    """A shape rule about fields that may be left out: a body without them does not exercise it."""
+
+    operation: str
+    part: str
+    rule: str
+    when: str
+    names: frozenset[str]
+
+
+def _prepared(contract: Contract, clause: Clause) -> ShapeRule | OptionalField:
+    """The rule, with the fields that it is about where these may be left out."""
+    rule: ShapeRule = clause.parameters
+    operation = contract.operations.get(rule.operation)
+    name = None if operation is None else getattr(operation, f"{rule.part}_schema")
+    schema = None if name is None else contract.schemas[name]
+    if not rule.rule or not isinstance(schema, dict):
+        return rule
+    names = _optional_names(schema, rule.rule)
+    return OptionalField(rule.operation, rule.part, rule.rule, rule.when, names) if names else rule
+
+
+def _optional_names(schema: Mapping[str, Any], rule: str) -> frozenset[str]:
+    """The properties that a rule of a schema is about; none where it demands one, or is kept by leaving it out."""
+    names: set[str] = set()
+    stack: list[Any] = [schema]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, list):
+            stack += each
+        elif isinstance(each, dict):
+            if each.get("x-rule") == rule:
+                properties = each.get("properties", {})
+                if each.get("required") or not properties or any(map(_is_ban, properties.values())):
+                    return frozenset()
+                names.update(properties)
+            stack += each.values()
+    return frozenset(names)
+
+
+def _is_ban(schema: Any) -> bool:
+    """Whether a schema of a property lets through nothing but null and emptiness, or forbids some value."""
+    if not isinstance(schema, dict):
+        return schema is False
+    return (
+        "not" in schema
+        or schema.get("maxProperties") == 0
+        or all(each in (None, "") for each in schema.get("enum", "x"))
+    )
+
+
+def _holds(body: Any, names: frozenset[str], depth: int = 4) -> bool:
+    """Whether one of these fields is somewhere in a body."""
+    if type(body) is dict:
+        if not names.isdisjoint(body):
+            return True
+        return depth > 0 and any(_holds(each, names, depth - 1) for each in body.values() if type(each) in _NESTED)
+    return type(body) is list and depth > 0 and any(_holds(each, names, depth - 1) for each in body)
+
+
+_NESTED = (dict, list)
 
 
 def _open(history: TaskState | None, event: Event) -> bool:
@@ -98,13 +162,14 @@ def _redirected(event: Event) -> str:
     probes=True,
     ordered=False,
     alike=_looks,
+    prepared=_prepared,
     walks=(
         "one-after-another",
         "side-by-side",
     ),
     hint="Compare the body with the schema that the message names: types, required fields, field names.",
 )
-def shape(history: TaskState | None, event: Event, rule: ShapeRule) -> Finding:
+def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalField) -> Finding:
     """A body has the documented shape."""
     if event.operation.name != rule.operation:
         return None
@@ -126,7 +191,15 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule) -> Finding:
                 return Violation(f"a {rule.part} of {rule.operation} as documented", seen)
         if not rule.rule:
             return None  # other clauses have their say about this body
-    return HELD if not rule.when or _is_when(event, rule.when) else None
+    if rule.when and not _is_when(event, rule.when):
+        return None
+    if type(rule) is OptionalField and not _holds(
+        event.request if rule.part == "request" else event.response, rule.names
+    ):
+        return Unjudged(
+            f"no {rule.part} of {rule.operation} has {' or '.join(sorted(rule.names))}, which is optional", "absent"
+        )
+    return HELD
 
 
 @Kind(
@@ -186,6 +259,9 @@ def http_status(history: TaskState | None, event: Event, parameters: Nothing) ->
     return Violation("the state of a task with an HTTP status from 200 to 299", f"HTTP {response.status}")
 
 
+_NO_ECHO = Unjudged("no answer names its task, which is optional", "absent")
+
+
 @Kind(
     "echo",
     subjects=PROVIDER,
@@ -197,6 +273,8 @@ def http_status(history: TaskState | None, event: Event, parameters: Nothing) ->
 def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the answer to a poll is the one that was asked for."""
     told = event.echo
+    if told is MISSING and event.answer is Answer.STATE:
+        return _NO_ECHO
     if event.answer not in TOLD or told is MISSING or event.task is None:
         return None
     if type(told) is not type(event.raw_task) or (event.answer is Answer.REFUSED and told == 0):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from pollproof.clauses import Violation
+from pollproof.clauses import Unjudged, Violation
 from pollproof.contract.model import Clause, Level
 from pollproof.monitor.coverage import Seen
 from pollproof.trace.exchange import Slice
@@ -41,7 +41,7 @@ class Entry:
     violations: int = 0
     evidence: Evidence | None = None
     first: int | None = None
-    unjudged: str = ""
+    unjudged: Unjudged | None = None
 
     @property
     def verdict(self) -> Verdict:

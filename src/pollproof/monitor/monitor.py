@@ -127,9 +127,17 @@ class Monitor:
             if wanted is not None and not speaks_of(wanted, probe):
                 continue
             of_account = kind.scope == "account"
-            check = kind.judge, clause.parameters, self.ledger[clause.id], kind.ordered, of_account
+            parameters = clause.parameters
+            if kind.prepared is not None:
+                parameters = kind.prepared(self.reader.contract, clause)
+            check = kind.judge, parameters, self.ledger[clause.id], kind.ordered, of_account
             selected.every.append(check)
-            if kind.alike is None or operation.role is Role.FETCH or selected.alike not in (None, kind.alike):
+            if (
+                kind.alike is None
+                or parameters is not clause.parameters
+                or operation.role is Role.FETCH
+                or selected.alike not in (None, kind.alike)
+            ):
                 selected.others.append(check)
             else:
                 selected.alike = kind.alike
@@ -216,7 +224,7 @@ class Monitor:
             elif type(finding) is Violation:
                 self._violate(entry, event, finding)
             elif type(finding) is Unjudged:
-                entry.unjudged = finding.reason
+                entry.unjudged = finding
         for forgotten in account.fold(event, self._limits):
             self._numbers.pop(forgotten, None)
             if self.forgets is not None:

@@ -87,8 +87,9 @@ def _explained(result: AnyResult, clause: Document) -> Document:
     contract: Contract = result.spec.contract
     own = contract.clause(clause["id"])
     idle = result.idle.get(own.id) or result.detail.idle(own)
-    if idle is None and result.ledger[own.id].unjudged:
-        return {**clause, "reason": result.ledger[own.id].unjudged}
+    unjudged = result.ledger[own.id].unjudged
+    if unjudged is not None and (idle is None or idle.cause == "unrecorded"):
+        return {**clause, "reason": unjudged.reason, "cause": unjudged.cause}
     if idle is None:
         return {**clause, "reason": f"it needs {exercising(contract, own)}"}
     told = {**clause, "reason": idle.reason, "cause": idle.cause}

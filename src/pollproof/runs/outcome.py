@@ -24,6 +24,7 @@ CAUSES: Mapping[str, str] = {
     "deselected": "left out by an option",
     "unused": "the client does not use it",
     "unrecorded": "the recordings do not show it",
+    "absent": "the responses leave out an optional field",
     "clock": "the clock of the target cannot be moved",
     "time": "a limit on time or requests ended the run before it",
     "bound": "a bound of pollproof itself was reached",
@@ -32,7 +33,7 @@ CAUSES: Mapping[str, str] = {
 }
 """Why a clause was not exercised, or a part of a run was left out: the word of reports and options, and its meaning."""
 
-EXCUSED = ("deselected", "unused", "unrecorded")
+EXCUSED = ("deselected", "unused", "unrecorded", "absent")
 """Causes that leave a run conclusive: nobody meant the run to exercise these clauses."""
 
 
