@@ -95,7 +95,7 @@ def test_a_run_that_was_cut_short_is_told_by_every_view(documents: list[Document
     cut = [unfinished(document) for document in documents]
     assert "Incomplete" not in html_of(documents) + markdown_of(documents) + junit_of(documents) + sarif_of(documents)
     for view in (html_of, markdown_of, junit_of, sarif_of):
-        assert "Incomplete: the run was cut short" in view(cut)
+        assert "Incomplete: the run was interrupted" in view(cut)
     assert json.loads(sarif_of(cut))["runs"][0]["invocations"][0]["executionSuccessful"] is False
     assert ElementTree.fromstring(junit_of(cut)).find("testsuite").get("errors") == "1"  # type: ignore[union-attr]
 

@@ -32,6 +32,15 @@ class Explored:
         self.plan = plan
         self.document = document
         self.exploring = exploring
+        self.has_told = False
+
+    def judge(self) -> None:
+        """Fail where the run itself failed, or is inconclusive."""
+        from pollproof.report.phrases import causes, summary
+
+        if self.document["outcome"] in ("error", "inconclusive"):
+            why = [self.document["error"]] if self.document["error"] else causes(self.document)
+            fail("\n".join([summary(self.document), *why]))
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -163,6 +172,9 @@ class ClauseCheck:
             warnings.warn(ClauseWarning(words), stacklevel=2)
         elif entry["verdict"] == "unexercised":
             if found.document["error"]:
+                if found.has_told:
+                    skip("the run failed; the first failure says why")
+                found.has_told = True
                 fail(f"{self.clause} could not be judged: {found.document['error']}")
             if plan.base_url is None or option(config, "--require-all"):
                 fail(f"{self.clause} was not exercised")

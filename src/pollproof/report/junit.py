@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from pollproof.report.matrix import provider_of
-from pollproof.report.phrases import headline, incomplete, problems_of
+from pollproof.report.phrases import causes, headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document, failing
@@ -67,7 +67,7 @@ def _case(suite: ElementTree.Element, of: str, name: str) -> ElementTree.Element
 
 def _problem(document: Document) -> str:
     """Why the run itself says too little, empty where it does not."""
-    words = document["error"] or incomplete(document) or "; ".join(problems_of(document))
+    words = document["error"] or incomplete(document) or "; ".join([*causes(document), *problems_of(document)])
     if not words and document["outcome"] in ("inconclusive", "error"):
         words = headline(document)
     return str(words or "")

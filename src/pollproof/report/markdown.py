@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
-from pollproof.report.phrases import SIGNS, headline, incomplete, problems_of
+from pollproof.report.phrases import SIGNS, causes, headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
@@ -65,7 +65,7 @@ def _heads(documents: Sequence[Document]) -> Iterator[str]:
         yield ""
         yield f"**{headline(document)}** {_figures(document)}"
         error = document["error"] and f"Error: {document['error']}"
-        for words in filter(None, [incomplete(document), error, *problems_of(document)[:ROWS]]):
+        for words in filter(None, [incomplete(document), error, *causes(document), *problems_of(document)[:ROWS]]):
             yield ""
             yield f"> {escaped(words, 1_000)}"
         yield ""

@@ -141,11 +141,8 @@ def causes_of(document: Mapping[str, Any]) -> list[str]:
     tasks = document.get("tasks")
     if len(idle) == len(document["clauses"]):
         causes.append("no clause was exercised")
-    elif tasks is not None and not document.get("partial") and document["mode"] != "gate":
-        if not tasks["created"] and document["mode"] == "verify":
-            causes.append("no task was created")
-        elif not tasks["ended"]:
-            causes.append("no task reached a final state")
+    elif tasks is not None and not document.get("partial"):
+        causes += _lacking(document, tasks)
     if are_all_lost(document.get("recordings", {})):
         causes.append("no response body was recorded")
     absent = missing(document)
@@ -157,6 +154,16 @@ def causes_of(document: Mapping[str, Any]) -> list[str]:
     if policy.require_all and (idle or any(True for _ in unseen(document))):
         causes.append("--require-all: not every clause was exercised, or not everything was seen")
     return causes
+
+
+def _lacking(document: Mapping[str, Any], tasks: Mapping[str, int]) -> list[str]:
+    """What a run did not see of any task: a recording may begin late and end early, and one status is enough."""
+    if document["mode"] == "verify":
+        if not tasks["created"]:
+            return ["no task was created"]
+        return [] if tasks["ended"] else ["no task reached a final state"]
+    seen = tasks["created"] or tasks["ended"] or any(entry["seen"] for entry in document["coverage"]["statuses"])
+    return [] if seen or document["mode"] == "gate" else ["no task was created, and no status of one was recorded"]
 
 
 def are_all_lost(recordings: Mapping[str, Any]) -> bool:

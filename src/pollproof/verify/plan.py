@@ -16,6 +16,8 @@ from pollproof.verify.live_limits import LIVE_BUDGET, MAXIMUM_REQUESTS, MAXIMUM_
 from pollproof.verify.work_units import Part, parts, whole
 
 if TYPE_CHECKING:
+    from pollproof.clock import Clock
+    from pollproof.http.target import Target
     from pollproof.verify.launch.command_line import Launch
 
 PROFILES = {"quick": 10, "ci": 50, "deep": 1000}
@@ -31,7 +33,8 @@ class Plan(RunSpec):
 
     `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`, `example_db`
     the URL of an example database that is shared with other runs. `live` limits a run against a real provider.
-    `own_hosts` are remote hosts that are treated as one's own.
+    `own_hosts` are remote hosts that are treated as one's own. `called` is an implementation in this process, and
+    `clock` the one by which it lives (real time where there is none).
     """
 
     base_url: str | None = None
@@ -48,6 +51,8 @@ class Plan(RunSpec):
     example_db: str | None = None
     live: Live | None = None
     own_hosts: tuple[str, ...] = ()
+    called: Target | None = None
+    clock: Clock | None = None
 
     @property
     def mode(self) -> str:
@@ -66,6 +71,8 @@ class Plan(RunSpec):
     @property
     def target(self) -> str:
         """The target in words."""
+        if self.called is not None:
+            return self.called.name
         if self.launch is not None:
             return f"launched: {self.launch.without_key()}"
         return self.base_url or "the embedded reference provider"

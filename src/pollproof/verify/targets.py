@@ -53,7 +53,12 @@ def open_target(
     Where its clock cannot be moved, `granted` real seconds may be waited (the budget of the plan when left out).
     """
     granted = plan.budget if granted is None else granted
-    if plan.launch is not None:
+    if plan.called is not None:
+        if plan.clock is None:
+            yield OpenTarget(plan.called, RealClock(granted), f"real, {plan.budget:g} s granted", moved=False)
+        else:
+            yield OpenTarget(plan.called, plan.clock, "moved by its own clock")
+    elif plan.launch is not None:
         with _launched(plan.launch, plan.budget, granted) as found:
             yield found
     elif plan.base_url is None:

@@ -9,9 +9,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pollproof.report.html.timeline_svg import drawing_of, seconds
+from pollproof.report.html.timeline_svg import drawing_of, operation_name, seconds
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
-from pollproof.report.phrases import SIGNS, failed, headline, incomplete
+from pollproof.report.phrases import SIGNS, causes, failed, headline, incomplete, times
 from pollproof.report.visible import body_text, tidy
 from pollproof.runs.outcome import Document, outcome_of
 from pollproof.text import one_line, visible
@@ -90,6 +90,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "operation": operation_name,
         "line": lambda value: one_line(str(value)),
         "short": short,
         "body": body_text,
@@ -105,7 +106,9 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "SIGNS": SIGNS,
+        "causes": causes,
         "incomplete": incomplete,
+        "times": times,
         "counted": counted,
         "fails": failed,
         "scenario_matrix": _scenario_matrix,

@@ -81,6 +81,11 @@ class Drawing:
         return one_line("; ".join(told), 1500)
 
 
+def operation_name(name: str) -> str:
+    """An operation as people read it: what no request of the API is has a name of its own in a trace."""
+    return {"@outcome": "end of the client", "@callback": "callback"}.get(name, one_line(name))
+
+
 def seconds(moment: float | None) -> str:
     """A moment as people read it: no more digits than it needs, at least to the thousandth where it has a fraction."""
     if moment is None:
@@ -147,7 +152,7 @@ def _request(exchange: Mapping[str, Any], *, broken: bool) -> Place:
         answer = (status + (response.get("said") or brief(response["body"]))).strip() or "HTTP 200"
     sent, received = exchange["sent"], exchange["received"]
     late = f" (after {_rounded(received - sent)})" if None not in (sent, received) and received - sent >= 0.5 else ""
-    words = [*_wrapped(exchange["operation"] + probe, 2), *_wrapped(f"→ {answer}{late}")]
+    words = [*_wrapped(operation_name(exchange["operation"]) + probe, 2), *_wrapped(f"→ {answer}{late}")]
     return Place("request", sent, words, broken)
 
 

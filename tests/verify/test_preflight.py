@@ -1,0 +1,182 @@
+"""A run proves first that it can judge: what cannot be judged ends with status 4, and what was not shown with 3."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pollproof.bundled import bundled
+from pollproof.clock import ShiftedClock
+from pollproof.contract.model import Role
+from pollproof.loading import load_contract
+from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.server import Served, serve
+from pollproof.trace.exchange import Request, Response
+from tests.servers import pollproof
+
+FAST = ("--examples", "0")
+
+
+@contextmanager
+def served(name: str, answer: Callable[[ReferenceProvider, Request], Response] | None = None) -> Iterator[Served]:
+    """A reference provider over HTTP, whose answers a function may replace."""
+    clock = ShiftedClock()
+
+    class Provider(ReferenceProvider):
+        def handle(self, request: Request) -> Response:
+            return super().handle(request) if answer is None else answer(self, request)
+
+        def honest(self, request: Request) -> Response:
+            return super().handle(request)
+
+    with serve(Provider(load_contract(name), clock), clock) as found:
+        yield found
+
+
+def verify(name: str, *words: str, **environment: str) -> tuple[int, str]:
+    done = pollproof("verify", name, *FAST, *words, NO_PROXY="*", **environment)
+    said = done.stdout + done.stderr
+    assert "Traceback" not in said
+    return done.returncode, said
+
+
+ALIKE = {
+    "404": Response(404, {}, b"<html>not found</html>"),
+    "401": Response(401, {}, b"{}"),
+    "403": Response(403, {}, b"forbidden"),
+    "429": Response(429, {}, b""),
+    "500": Response(500, {}, b"oops"),
+    "502": Response(502, {}, b"<html>bad gateway</html>"),
+    "503": Response(503, {}, b'{"x": 1}'),
+    "empty 200": Response(200, {}, b""),
+    "HTML": Response(200, {"content-type": "text/html"}, b"<!doctype html><title>Welcome</title>"),
+}
+
+
+@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("answer", ALIKE.values(), ids=list(ALIKE))
+def test_a_server_that_answers_everything_alike_ends_with_status_4_in_seconds(name: str, answer: Response) -> None:
+    with served(name, lambda *_: answer) as found:
+        began = time.monotonic()
+        status, said = verify(name, "--base-url", found.base_url)
+        assert time.monotonic() - began < 20
+    assert status == 4, said
+    error, summary = said.splitlines()[-2:]
+    assert error.startswith("error: preflight: no task could be created. ")
+    assert f"got HTTP {answer.status}" in error
+    assert "Likely causes: (1) " in error
+    assert f"type: pollproof doctor {name} --base-url " in error
+    assert summary.startswith("FAILED: 0 of ")
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_mistyped_key_ends_with_status_4(name: str) -> None:
+    if load_contract(name).credential.at is None:
+        pytest.skip("no key")
+    with served(name) as found:
+        status, said = verify(name, "--base-url", found.base_url, "--api-key", "MISTYPED-KEY-12345")
+    assert status == 4, said
+    assert "Likely causes: (1) the key: it is mistyped" in said
+    assert "MISTYPED" not in said
+
+
+def test_a_base_url_without_its_path_is_told() -> None:
+    with served("decodo", lambda *_: ALIKE["404"]) as found:
+        status, said = verify("decodo", "--base-url", found.base_url.removesuffix("/v3"))
+    assert status == 4
+    assert "(1) the base URL: this contract's ends in /v3" in said
+    assert f"--base-url {found.base_url}" in said
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_server_that_knows_no_task_ends_with_status_4(name: str) -> None:
+    contract = load_contract(name)
+
+    def forgetful(provider: Any, request: Request) -> Response:
+        if not _creates(contract, request):
+            provider.restart(provider.clock)
+        answer: Response = provider.honest(request)
+        return answer
+
+    with served(name, forgetful) as found:
+        status, said = verify(name, "--base-url", found.base_url)
+    assert status == 4, said
+    assert "a task was created, and no poll of it was answered with a state" in said
+
+
+def _creates(contract: Any, request: Request) -> bool:
+    operation = contract.operation(Role.CREATE)
+    if operation.element:
+        return operation.element.encode() in request.body
+    return bool(request.path.endswith(operation.path) and request.method == operation.method)
+
+
+def test_a_hook_that_answers_and_moves_nothing_ends_with_status_4() -> None:
+    with served("capsolver") as found, served("capsolver", lambda *_: Response(200, {}, b"{}")) as liar:
+        hook = f"{liar.base_url}/advance"
+        status, said = verify("capsolver", "--base-url", found.base_url, "--advance-url", hook)
+    assert status == 4, said
+    assert f"the clock hook {hook} was called to move the clock" in said
+    assert "(1) the hook answers without moving the clock" in said
+
+
+def test_tasks_that_never_end_are_not_passed() -> None:
+    contract, clock = load_contract("capsolver"), ShiftedClock()
+    provider = ReferenceProvider(contract, clock, Settings(solving=1e9))
+    with serve(provider, clock) as found:
+        status, said = verify("capsolver", "--base-url", found.base_url, "--advance-url", found.advance_url)
+    assert status in (1, 3), said
+    assert "PASSED" not in said
+
+
+def test_a_target_without_a_hook_is_verified_in_part_and_can_be_accepted_on_purpose(tmp_path: Path) -> None:
+    with served("capsolver") as found:
+        words = ("--base-url", found.base_url, "--max-wait", "1s", "--json", str(tmp_path / "r.json"))
+        status, said = verify("capsolver", *words)
+        assert status == 3, said
+        last = said.splitlines()[-1]
+        assert last.startswith("PARTLY: ")
+        assert "need a movable clock (--launch, --advance-url) or --max-wait " in last
+        status, said = verify("capsolver", *words, "--allow-unexercised", "clock")
+    assert status == 0, said
+    assert said.splitlines()[-1].startswith("PASSED: ")
+    assert " of these allowed" in said.splitlines()[-1]
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert report["allowed"] == ["clock"]
+    assert report["summary"] == said.splitlines()[-1]
+
+
+def test_an_old_name_of_an_option_is_taken_and_in_no_help() -> None:
+    status, said = verify("capsolver", "--budget", "soon", "--base-url", "http://127.0.0.1:1")
+    assert (status, "duration" in said) == (2, True)
+    assert "--budget" not in pollproof("verify", "--help").stdout
+
+
+def test_a_host_of_ones_own_is_allowed_by_name() -> None:
+    status, said = verify("capsolver", "--base-url", "http://mock:8080")
+    assert (status, "--allow-host mock if it is yours" in said) == (2, True)
+    status, said = verify("capsolver", "--base-url", "http://mock.invalid:8080", "--allow-host", "mock.invalid")
+    assert status == 4
+    assert "the host name cannot be resolved" in said
+
+
+def test_doctor_proves_a_target_and_judges_nothing() -> None:
+    with served("capsolver") as found:
+        words = ("doctor", "capsolver", "--base-url", found.base_url)
+        done = pollproof(*words, "--advance-url", found.advance_url, NO_PROXY="*")
+        assert done.returncode == 0, done.stdout
+        assert "ok    a task was created" in done.stdout
+        assert "ok    the clock hook moves the clock" in done.stdout
+        done = pollproof(*words, "--api-key", "MISTYPED-KEY-12345", NO_PROXY="*")
+    assert done.returncode == 4
+    assert "FAIL  preflight: no task could be created" in done.stdout
+    assert pollproof("doctor").returncode == 0
+
+
+def test_an_empty_key_is_refused() -> None:
+    status, said = verify("capsolver", "--base-url", "http://127.0.0.1:1", "--api-key", "")
+    assert (status, "--api-key is empty" in said) == (2, True)
