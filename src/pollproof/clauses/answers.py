@@ -220,7 +220,7 @@ def _seen(condition: Condition, view: View) -> str:
     return text
 
 
-def _template(operation: Operation, situation: str) -> str | None:
+def template_of(operation: Operation, situation: str) -> str | None:
     """The answer of the reference in a situation; None where it has none of its own."""
     instead = {
         "removed": ("removed", "lost"),
@@ -254,7 +254,7 @@ def _shown_by(contract: Contract, rule: AnswerRule, situation: str) -> Operation
     if situation == "too-many" and all(rate.of != "create" for rate in contract.rates):
         roles = [Role.POLL]
     fitting = sorted(named, key=lambda each: roles.index(each.role) if each.role in roles else len(roles))
-    return next((each for each in fitting if _template(each, situation) is not None), None)
+    return next((each for each in fitting if template_of(each, situation) is not None), None)
 
 
 @mutates("answer")
@@ -263,7 +263,7 @@ def _answer(contract: Contract, clause: Clause) -> Iterator[Fault]:
     every = tuple(KINDS)  # an answer is what all kinds look at
     for situation in rule.to:
         operation = _shown_by(contract, rule, situation)
-        name = None if operation is None else _template(operation, situation)
+        name = None if operation is None else template_of(operation, situation)
         if operation is None or name is None:
             continue
         for words, change in _changes(contract, operation, name, rule):

@@ -20,6 +20,7 @@ from pollproof.cli.drift import drift
 from pollproof.cli.export import export
 from pollproof.cli.gate import gate
 from pollproof.cli.leap import leap
+from pollproof.cli.lint import lint
 from pollproof.cli.merge import merge
 from pollproof.cli.mutants import mutants
 from pollproof.cli.record import record
@@ -178,7 +179,22 @@ def new(name: str, folder: str) -> None:
     click.echo(f"pollproof verify {file} --base-url URL --api-key KEY judges the API itself.")
 
 
-for command in (verify, check, doctor, clauses, explain, gate, report, merge, record, drift, mutants, export, leap):
+for command in (
+    verify,
+    check,
+    doctor,
+    clauses,
+    explain,
+    lint,
+    gate,
+    report,
+    merge,
+    record,
+    drift,
+    mutants,
+    export,
+    leap,
+):
     cli.add_command(command)
 
 

@@ -77,8 +77,11 @@ def invalid_requests(session: Session, operation: Operation, words: Mapping[str,
             steps.append(partial(session.probe_malformed, operation, words, number))
     for credential in session.wrong_credentials()[: 1 if few or operation.role is Role.CREATE else None]:
         steps.append(partial(session.probe_credential, operation, words, credential))
+    named = {getattr(clause.parameters, "probe", "") for clause in session.contract.clauses}
+    for clause in session.contract.clauses:
+        named |= set(getattr(clause.parameters, "to", ()))
     for probe in session.contract.probes:
-        if probe.operation == operation.name:
+        if probe.operation == operation.name and probe.name in named:
             steps.append(partial(probe_own, session, probe, words))
             if probe.repeat is not None and session.batch_ways > 1 and not few:
                 steps.append(partial(probe_own, session, probe, words, 1))

@@ -1,0 +1,61 @@
+"""`pollproof lint`: what of a contract can never be exercised, matched or proved as it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pollproof.cli.common import contract_or_exit
+from pollproof.text import json_text
+
+
+@click.command()
+@click.argument("contract", metavar="CONTRACT.toml|PROVIDER")
+@click.option("--json", "json_file", metavar="FILE", help="Write the findings as JSON (- for standard output).")
+@click.option("--sarif", "sarif_file", metavar="FILE", help="Write the findings as SARIF (- for standard output).")
+@click.option("--strict", is_flag=True, help="End with status 1 on warnings too.")
+def lint(contract: str, json_file: str | None, sarif_file: str | None, *, strict: bool) -> None:
+    """Find what is hollow in a contract: clauses that nothing can exercise or break, places that fit nothing.
+
+    Ends with status 1 where there are errors. A contract that cannot be loaded ends with status 2.
+    """
+    from pollproof.atomic import write_file
+    from pollproof.loading.lint import ERROR, WARNING
+    from pollproof.loading.lint import lint as linted
+    from pollproof.report.lint_sarif import lint_sarif
+
+    loaded = contract_or_exit(contract)
+    text = Path(loaded.origin).read_text(encoding="utf-8")
+    findings = linted(loaded, text)
+    rows = [
+        {
+            "rule": each.rule,
+            "level": each.level,
+            "line": each.line,
+            "about": each.what,
+            "reason": each.reason,
+            "remedy": each.remedy,
+        }
+        for each in findings
+    ]
+    outputs = [(json_file, json_text({"contract": loaded.name, "findings": rows}) + "\n")]
+    outputs.append((sarif_file, lint_sarif(findings, loaded.origin)))
+    for file, content in outputs:
+        if file == "-":
+            click.echo(content, nl=False)
+        elif file is not None:
+            try:
+                write_file(file, content)
+            except OSError as error:
+                raise click.UsageError(f"{file}: cannot be written ({error.strerror})") from None
+    if "-" not in (json_file, sarif_file):
+        for each in findings:
+            place = f"{loaded.origin}:{each.line}: " if each.line else f"{loaded.origin}: "
+            click.echo(place + str(each))
+        counts = [sum(each.level == level for each in findings) for level in (ERROR, WARNING, "note")]
+        counted = zip(counts, ("error", "warning", "note"), strict=True)
+        words = [f"{count} {name if count == 1 else name + 's'}" for count, name in counted]
+        click.echo(f"{loaded.name}: {', '.join(words)}")
+    levels = {each.level for each in findings}
+    raise SystemExit(1 if ERROR in levels or (strict and WARNING in levels) else 0)

@@ -1,0 +1,275 @@
+"""What of a contract can never be exercised, matched or proved as it is written: each with line, reason and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pollproof.clauses import KINDS
+from pollproof.clauses.answers import AnswerRule, template_of
+from pollproof.contract.model import Clause, Contract, Operation, Probe, Role, Subject
+from pollproof.contract.places import MISSING, Place, walk
+from pollproof.contract.templates import compile_template, steps_of, with_value, without
+from pollproof.loading.locate import line_of
+from pollproof.trace.codecs import checks_of, codec_of
+
+Path = Sequence[str | int]
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+
+
+@dataclass(frozen=True, slots=True)
+class LintFinding:
+    """One thing that is hollow: its rule and level, where it stands, why, and what to do."""
+
+    rule: str
+    level: str
+    line: int | None
+    what: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.what}: {self.reason}; {self.remedy} [{self.rule}]"
+
+
+Check = Callable[["_Linter"], Iterator[tuple[str, str, Path, str, str, str]]]
+
+_MARK_NEEDS = {
+    "progress": ("progress",),
+    "timestamps": ("created_at", "updated_at"),
+    "retry-after": ("retry_after",),
+    "retry-after-kept": ("retry_after",),
+    "passthrough": ("passthrough",),
+    "idempotent-creation": ("idempotency_key",),
+    "key-expires": ("idempotency_key",),
+}
+"""The places without which a kind sees nothing."""
+
+_PLACE_NEEDS = {
+    "echo": "echo",
+    "result-stable": "result",
+    "result-own": "result",
+    "status-path": "status",
+}
+
+_LIMIT_KINDS = {
+    "polls": ("budget-served", "budget-ended", "poll-budget"),
+    "lifetime": ("lifetime-served", "lifetime-ended", "no-poll-after-lifetime", "terminal"),
+    "wait": ("minimum-wait",),
+    "result_lifetime": ("result-kept", "result-removed"),
+    "key_lifetime": ("idempotent-creation", "key-expires"),
+    "batch_size": ("accepted", "refused", "batch-entries"),
+    "batch_wait": ("batch-rate",),
+}
+"""The kinds that judge each limit."""
+
+
+def lint(contract: Contract, text: str = "") -> list[LintFinding]:
+    """What is hollow in a contract; `text` is its file, in which lines are looked for."""
+    linter = _Linter(contract)
+    found = []
+    for check in (_clauses, _answers, _places, _probes, _limits, _documents):
+        for rule, level, path, what, reason, remedy in check(linter):
+            line = line_of(text, path) if text else None
+            found.append(LintFinding(rule, level, line, what, reason, remedy))
+    order = {ERROR: 0, WARNING: 1, NOTE: 2}
+    return sorted(found, key=lambda each: (order[each.level], each.line or 0))
+
+
+class _Linter:
+    """A contract with what several checks ask of it."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self.roles = {operation.role for operation in contract.operations.values()}
+        self.poll = contract.operation(Role.POLL)
+        self.fetch = contract.operation_of(Role.FETCH)
+        self.named = {getattr(clause.parameters, "probe", "") for clause in contract.clauses}
+        for clause in contract.clauses:
+            self.named |= set(getattr(clause.parameters, "to", ()))
+        self.kinds = {clause.kind for clause in contract.clauses}
+
+    def sample(self, operation: Operation) -> Any:
+        """The body of a valid request of an operation, as the samples of the contract have it."""
+        kind = next(kind for kind in self.contract.kinds.values() if not kind.when)
+        task = compile_template(kind.sample)({"number": 1})
+        unknown = self.contract.task_id["unknown"]
+        words = {"task": task, "number": 1, "task_id": unknown[0] if unknown else "1", "idempotency_key": "key-1"}
+        credential = self.contract.credential
+        words["credential"] = credential.template.replace("{credential}", credential.sample)
+        return None if operation.request is None else compile_template(operation.request)(words)
+
+
+def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
+    contract = of.contract
+    for index, clause in enumerate(contract.clauses):
+        path: Path = ("clauses", index)
+        kind = KINDS[clause.kind]
+        roles = set(kind.roles) - {Role.OUTCOME}
+        if roles and not roles & of.roles:
+            needed = " or ".join(sorted(role.value for role in roles))
+            reason = f"there is no operation of role {needed}"
+            yield "never-exercised", ERROR, path, clause.id, reason, "add the operation, or leave the clause out"
+        for mark in _MARK_NEEDS.get(clause.kind, ()):
+            having = [each for each in contract.operations.values() if each.role in kind.roles]
+            if having and not any(mark in each.marks for each in having):
+                names = ", ".join(each.name for each in having)
+                remedy = f'write where it stands, as {mark} = "response#/..." (or request.header.NAME)'
+                yield "never-exercised", ERROR, path, clause.id, f"no {mark} is given in [operations.{names}]", remedy
+        place = _PLACE_NEEDS.get(clause.kind, "")
+        readers = [each for each in (of.poll, of.fetch) if each is not None]
+        if place and not any(getattr(each, place) for each in readers):
+            remedy = f'write {place} = "response#/..." in [operations.{of.poll.name}]'
+            yield "never-exercised", ERROR, path, clause.id, f"no operation says where its {place} stands", remedy
+        if clause.kind == "shape":
+            rule = clause.parameters
+            operation = contract.operations[rule.operation]
+            if getattr(operation, f"{rule.part}_schema") is None:
+                remedy = f"name the {rule.part}_schema of [operations.{rule.operation}]"
+                yield "judges-nothing", ERROR, path, clause.id, f"'{rule.operation}' has no {rule.part}_schema", remedy
+        if kind.mutants is None and not clause.breaks and clause.subject is Subject.PROVIDER:
+            remedy = "say in `breaks` which change of an answer breaks it"
+            yield "no-mutant", WARNING, path, clause.id, "no mutant shows that it can fail", remedy
+        elif kind.mutants is not None and not clause.breaks and not list(kind.mutants(contract, clause)):
+            remedy = "say in `breaks` which change of an answer breaks it, or give the reference that answer"
+            yield "no-mutant", WARNING, path, clause.id, "no mutant follows for it", remedy
+
+
+def _answers(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
+    contract, limits = of.contract, of.contract.limits
+    lost = limits.lifetime is not None or limits.polls is not None or bool(contract.refusals.lost_task)
+    keys = any("idempotency_key" in each.marks for each in contract.operations.values())
+    possible = {
+        "nothing": (of.fetch is not None, "there is no operation of role fetch"),
+        "removed": (limits.result_lifetime is not None, "[limits] has no result_lifetime"),
+        "ended": (Role.CANCEL in of.roles, "there is no operation of role cancel"),
+        "cancelled-again": (Role.CANCEL in of.roles, "there is no operation of role cancel"),
+        "lost": (lost, "[limits] has neither lifetime nor polls"),
+        "replayed": (keys, "no operation has an idempotency_key"),
+        "reused-key": (keys, "no operation has an idempotency_key"),
+        "too-many": (bool(contract.rates), "there are no [[rates]]"),
+        "callback": (Role.CALLBACK in of.roles, "there is no operation of role callback"),
+        "invalid-input": (bool(of.kinds & {"refused-input"}), "no clause of kind refused-input sends it"),
+        "ill-formed-task": ("ill_formed" in contract.task_id, "[task_id] has no ill_formed ids"),
+        "cancelled": (any(each.phase.value == "cancelled" for each in contract.statuses.values()), "no status is it"),
+    }
+    for index, clause in enumerate(contract.clauses):
+        path: Path = ("clauses", index)
+        named = getattr(clause.parameters, "to", ()) or (getattr(clause.parameters, "probe", ""),)
+        reasons = [possible[name][1] for name in named if name in possible and not possible[name][0]]
+        if reasons and len(reasons) == len(named):
+            yield "never-exercised", ERROR, path, clause.id, reasons[0], "add what is missing, or leave the clause out"
+        if isinstance(clause.parameters, AnswerRule):
+            yield from _answer(of, clause, path)
+
+
+def _answer(of: _Linter, clause: Clause, path: Path) -> Iterator[tuple[str, str, Path, str, str, str]]:
+    rule: AnswerRule = clause.parameters
+    chosen = [each for name, each in of.contract.operations.items() if not rule.operation or name in rule.operation]
+    if rule.codes and not any(each.error_code for each in chosen):
+        remedy = 'write error_code = "response#/..." where the error code stands'
+        yield "never-matched", ERROR, path, clause.id, "no operation says where its error_code stands", remedy
+    if not any((rule.http, rule.headers, rule.content_type, rule.codes, rule.schema, rule.where, rule.empty)):
+        remedy = "say what the answer has: http, headers, content_type, codes, schema, where or empty"
+        yield "judges-nothing", ERROR, path, clause.id, "it demands nothing", remedy
+    for name in rule.to:
+        known = [each for each in (template_of(each, name) for each in chosen) if each is not None]
+        if not known and name != "busy":
+            reason = f"the reference has no answer for '{name}'"
+            yield "no-mutant", WARNING, path, clause.id, reason, "give the operation that answer"
+
+
+def _places(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
+    for name, operation in of.contract.operations.items():
+        places: dict[str, Place | None] = {key: getattr(operation, key) for key in ("status", "result", "echo")}
+        places |= {"error_code": operation.error_code, "task_id": operation.task_id, **operation.marks}
+        bodies = [each.body for each in operation.answers.values() if each.body is not None]
+        merged = any(isinstance(body, Mapping) and "*" in body for body in bodies)
+        for key, place in places.items():
+            while place is not None and place.area == "body" and place.part == "response" and place.otherwise is None:
+                if not merged and not any(_leads(body, place.steps) for body in bodies):
+                    reason = f"no answer of the reference has anything at {place.text}"
+                    path: Path = ("operations", name, key)
+                    remedy = "put it into an answer, or correct the pointer"
+                    yield "fits-nothing", WARNING, path, f"operations.{name}.{key}", reason, remedy
+                break
+
+
+def _leads(body: Any, steps: tuple[str, ...]) -> bool:
+    """Whether a pointer leads somewhere in an answer, or to a word whose value is not known here."""
+    return any(
+        isinstance(value, str) and value.startswith("$") if count < len(steps) else value is not MISSING
+        for count in range(len(steps) + 1)
+        for value in (walk(body, steps[:count]),)
+    )
+
+
+def _probes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
+    contract = of.contract
+    codec = codec_of(contract.body, contract.namespace)
+    checks = checks_of(contract.schemas)
+    for name, operation in contract.operations.items():
+        body = of.sample(operation)
+        if operation.request_schema is None or body is None or operation.role is Role.CALLBACK:
+            continue
+        raw = codec.write(body)
+        errors = checks[operation.request_schema](codec.read(raw), raw)
+        if errors:
+            path: Path = ("operations", name, "request")
+            remedy = "correct the sample under [tasks] or the schema"
+            yield "invalid-sample", ERROR, path, f"operations.{name}", f"its request: {errors[0].message}", remedy
+    for index, probe in enumerate(contract.probes):
+        path = ("probes", index)
+        if probe.name not in of.named:
+            remedy = f'write a clause: kind = "refused", probe = "{probe.name}"'
+            yield "unnamed-probe", WARNING, path, f"the probe '{probe.name}'", "no clause names it", remedy
+        operation = contract.operations[probe.operation]
+        body = of.sample(operation)
+        changed = _changed(probe, body)
+        if changed == body and probe.repeat is None:
+            reason = "it changes nothing of a valid request"
+            yield "equal-probe", ERROR, path, f"the probe '{probe.name}'", reason, "correct `set` or `remove`"
+        for pointer in probe.remove:
+            if walk(body, tuple(steps_of(pointer))) is MISSING:
+                reason = f"{pointer} is not in the sample"
+                yield "fits-nothing", WARNING, path, f"the probe '{probe.name}'", reason, "correct the pointer"
+
+
+def _changed(probe: Probe, body: Any) -> Any:
+    for pointer in probe.remove:
+        body = without(body, pointer)
+    for pointer, value in probe.set:
+        body = with_value(body, pointer, value)
+    return body
+
+
+def _limits(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
+    limits = of.contract.limits
+    for name, kinds in _LIMIT_KINDS.items():
+        if getattr(limits, name) is not None and not of.kinds & set(kinds):
+            remedy = f"write a clause of kind {' or '.join(kinds)}"
+            yield "unjudged-limit", WARNING, ("limits", name), f"limits.{name}", "no clause judges it", remedy
+    if of.contract.rates and "too-many" not in of.named:
+        remedy = 'write a clause of kind "answer" with to = "too-many"'
+        yield "unjudged-limit", WARNING, ("rates", 0), "rates", "no clause judges them", remedy
+    for name, operation in of.contract.operations.items():
+        judged = [each for each in of.contract.clauses if operation.role in KINDS[each.kind].roles]
+        if not judged:
+            path: Path = ("operations", name)
+            yield "unjudged-operation", WARNING, path, f"operations.{name}", "no clause judges it", "write one"
+
+
+def _documents(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
+    if not of.contract.passages:
+        keys = ", ".join(of.contract.sources)
+        remedy = "give a source its `lines` and lay them out as [[passages]] (`pollproof clauses --coverage`)"
+        reason = "how many of the rules of its pages are judged is not known"
+        yield "no-passages", NOTE, ("sources",), f"sources {keys}", reason, remedy
+    varied = {name for variant in of.contract.variants for name in variant.clauses}
+    for index, clause in enumerate(of.contract.clauses):
+        if clause.id not in varied and clause.subject is Subject.PROVIDER:
+            remedy = "name it in one of [[variants]] (clauses may be patterns such as my-api.poll.*)"
+            reason = "no lawful variant shows what it lets pass"
+            yield "no-variant", NOTE, ("clauses", index), clause.id, reason, remedy
