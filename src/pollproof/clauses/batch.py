@@ -146,7 +146,9 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
         return None
     seconds = parameters.seconds
     if event.effect is Effect.BUSY and response.status == TOO_MANY:
-        if exchange.sent - max(last.exchange.received, account.last_received) >= seconds:
+        if account.comes_late(event, seconds):
+            if not account.late_refusals:
+                return None  # once, anybody may be busy
             expected = f"a batch {seconds:g} s after the last one to be accepted"
             return Violation(expected, f"HTTP {response.status}", (last.number,))
         return HELD if exchange.received - last.exchange.sent < seconds else None

@@ -507,7 +507,8 @@ class Account:
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
     are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unnamed` tells
     that a task was created whose id was not said, or by a request that should have been refused. `last_batch` is the
-    last batch, `batches` are the last two that were accepted.
+    last batch, `batches` are the last two that were accepted, `late_refusals` counts the last ones in a row that were
+    refused as busy although they came after the pause.
     `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
     `streaks` are the questions that were last asked in vain; with `watches` they are kept.
     `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
@@ -521,6 +522,7 @@ class Account:
         "last_batch",
         "last_created",
         "last_received",
+        "late_refusals",
         "owners",
         "remember",
         "shared",
@@ -544,6 +546,7 @@ class Account:
         self.streaks: dict[tuple[str, Any], Streak] = {}
         self.remember = remember
         self.last_batch: Event | None = None
+        self.late_refusals = 0
         self.batches: deque[Event] = deque(maxlen=2)
         self.last_created: int | None = None
         self.tasks: dict[str, TaskState] = {}
@@ -612,6 +615,9 @@ class Account:
         """Take one more event in; the tasks that were forgotten for it, mostly none."""
         if self.watches:
             self._watch(event)
+        if event.operation.role is Role.BATCH and not event.probe:
+            late = event.effect is Effect.BUSY and self.comes_late(event, limits.batch_wait)
+            self.late_refusals = self.late_refusals + 1 if late else 0
         self.last_received = event.exchange.received
         if self.stalls and event.answer is Answer.STATE:
             self.stalls.pop(streak_key(event), None)
@@ -704,6 +710,13 @@ class Account:
         for key, streak in list(self.streaks.items()):
             if streak.number < since:
                 del self.streaks[key]
+
+    def comes_late(self, event: Event, seconds: float | None) -> bool:
+        """Whether a batch surely came so long after the last request, which was answered."""
+        last = self.last_batch
+        if last is None or last.exchange.response is None or seconds is None:
+            return False
+        return event.exchange.sent - max(last.exchange.received, self.last_received) >= seconds
 
     def _fold_batch(self, event: Event) -> None:
         if not event.probe and not event.request_errors:

@@ -28,6 +28,9 @@ ATTEMPTS = 4
 PAUSE = 0.15
 """Real seconds before a second attempt; each further one waits twice as long."""
 
+BUSY = 20.0
+"""The same in seconds of a clock that is moved."""
+
 MAXIMUM_WAIT = 5.0
 """Real seconds in which a task may show by itself what a clock hook did not show."""
 
@@ -117,7 +120,8 @@ class Preflight:
     def _pause(self, attempt: int) -> None:
         time.sleep(PAUSE * 2**attempt)
         if self._opened.moved:
-            self._session.clock.advance(self._session.wait)
+            # A busy provider is waited for: over a minute in all, which costs nothing where the clock is moved.
+            self._session.clock.advance(max(self._session.wait, BUSY * 2**attempt))
 
     # ------------------------------------------------------------------------------------------------ the clock
 

@@ -614,7 +614,8 @@ class Session:
         if event.effect in (Effect.BUSY, Effect.BLOCKED):
             entry = self.contract.errors.get(event.error_code or "")
             seconds = entry.seconds if entry is not None and entry.seconds is not None else self.wait
-            self.advance(max(seconds, self.wait))
+            batch = self.contract.limits.batch_wait if event.operation.role is Role.BATCH else None
+            self.advance(max(seconds, self.wait, batch or 0.0))
             return True
         if event.answer in (Answer.NONE, Answer.UNREADABLE) and (event.answer is Answer.NONE or event.transient):
             self.advance(self.wait)

@@ -40,7 +40,7 @@ def batches(session: Session) -> None:
     kept: list[Handle] = []
     for number in range(1 if session.frugal else session.batch_ways + 2):
         pause_between_batches(session)
-        _, handles = session.batch(number, equal=number >= session.batch_ways)
+        handles = _batch(session, number, equal=number >= session.batch_ways)
         if handles:
             session.reach(BATCH)
         settle_all(session, handles)
@@ -51,7 +51,7 @@ def batches(session: Session) -> None:
     size = session.contract.limits.batch_size
     for way in range(min(session.batch_ways, 2) if size is not None else 0):
         pause_between_batches(session)
-        _, handles = session.batch(way, size=size)
+        handles = _batch(session, way, size=size)
         read_again(session, handles[-1:] + handles[:1])
     pause_between_batches(session)
     lifetime = session.contract.limits.lifetime
@@ -59,6 +59,12 @@ def batches(session: Session) -> None:
         if lifetime is not None and kept:
             until_age(session, kept[0], lifetime * share)
             read_again(session, kept)
+
+
+def _batch(session: Session, way: int, **more: Any) -> list[Handle]:
+    """The tasks of a batch that should be accepted: a busy provider is insisted on."""
+    event, handles = session.batch(way, **more)
+    return handles or session.members(session.insist(event))
 
 
 @walk(lambda contract: _has_batches(contract) and contract.limits.batch_wait is not None)
@@ -69,10 +75,10 @@ def batches_in_a_row(session: Session) -> None:
         pause_between_batches(session)
         for number in range(3):
             session.reconnect()
-            session.batch(way if number < 2 else way + 1)
+            session.batch(way + number)
             session.begin()
         session.advance(wait + edge(session))
-        _, handles = session.batch(way)
+        handles = _batch(session, way)
         settle_all(session, handles)
 
 

@@ -111,12 +111,6 @@ def connections_cut(session: Session) -> None:
         for handle in handles[:2]:
             session.send_and_cut(session.about(operation, handle))
     read_again(session, handles)
-    if session.batch_operation is not None:
-        pause_between_batches(session)
-        session.send_and_cut(session.batch_request())
-        pause_between_batches(session)
-        _, handles = session.batch(1)
-        settle_all(session, handles)
 
 
 @walk()

@@ -9,6 +9,9 @@ from pollproof.verify.session import SUCCESS, Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, patience, read_again, settle_all
 
+MINUTE = 60.0
+"""Seconds after which a task is first polled where no document says how long it lives."""
+
 DAY = 86_400.0
 """Seconds for which tasks are polled where no document says how long they take or live."""
 
@@ -60,7 +63,8 @@ def read_unpolled(session: Session) -> None:
     """Results that are read, again and again, by a client that never polls; tasks that are first polled late."""
     handles = create_several(session, 3)
     if session.fetch_operation is None:
-        session.advance(patience(session))
+        # Where no lifetime is documented a task that nobody polls may be forgotten before long.
+        session.advance(patience(session) if session.contract.limits.lifetime else MINUTE)
     pause, waited = session.wait, 0.0
     while session.fetch_operation is not None and waited <= patience(session):
         events = [session.fetch(handle) for handle in handles]
