@@ -19,7 +19,7 @@ from pollproof.recordings.remote import Remote, find_remote, is_url, open_remote
 Recording = Path | Remote
 """Where a recording is: a file of this machine, or one that is read through a URL."""
 
-ENDINGS = (".yaml", ".yml", ".json", ".har")
+ENDINGS = (".yaml", ".yml", ".json", ".har", ".jsonl", ".ndjson")
 """What the names of recordings end in, before `.gz`; in folders, other files are left alone."""
 
 GZIP = b"\x1f\x8b"

@@ -56,11 +56,12 @@ _decoder = json.JSONDecoder()
 """NaN and infinity, which are not JSON, stand in times of some recorders: they make one value unusable, no file."""
 
 
-def _number(digits: str) -> float:
+def read_number(digits: str) -> float:
+    """A whole number of JSON; NaN for one of more digits than Python reads."""
     return int(digits) if len(digits) < MAXIMUM_DIGITS else float("nan")
 
 
-_patient = json.JSONDecoder(parse_int=_number)
+_patient = json.JSONDecoder(parse_int=read_number)
 """The same for a text with a number of so many digits that Python refuses to read it."""
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from pollproof.contract.model import Contract
 from pollproof.recordings.cassettes import CassetteReader, own_of, own_row, rows_of
@@ -14,8 +16,11 @@ from pollproof.recordings.files import Recording, is_json, opened, shown
 from pollproof.recordings.foreign import about
 from pollproof.recordings.har import HarReader
 from pollproof.recordings.json_entries import JsonEntries
+from pollproof.recordings.lines import ENDINGS as LINES
+from pollproof.recordings.lines import Fields, read_fields, read_lines
 from pollproof.recordings.matching import Matcher, Tally
 from pollproof.recordings.order import by_time, nearly_sorted
+from pollproof.recordings.remote import Remote
 from pollproof.recordings.yaml_entries import YamlEntries
 
 
@@ -26,10 +31,73 @@ class NoRecording(RecordingError):
 def entries(path: Recording) -> Iterator[Entry]:
     """All entries of a recording in the order of the file. Raises `RecordingError`."""
     name = shown(path)
+    for reader in READERS:
+        if reader.reads(path):
+            yield from reader.entries(path, name)
+            return
+
+
+class Reader(NamedTuple):
+    """A format: whether it reads a file, by its name and its first bytes, and the entries of one that it reads."""
+
+    format: str
+    reads: Callable[[Recording], bool]
+    entries: Callable[[Recording, str], Iterator[Entry]]
+
+
+def _is_named(path: Recording, endings: tuple[str, ...]) -> bool:
+    return shown(path).lower().removesuffix(".gz").endswith(endings)
+
+
+def _lines(path: Recording, name: str) -> Iterator[Entry]:
+    """JSON Lines; a mapping of its fields may stand beside it, under its name and `.toml`."""
+    beside = None if isinstance(path, Remote) else path.with_name(path.name.removesuffix(".gz") + ".toml")
+    fields = read_fields(beside) if beside is not None and beside.is_file() else Fields()
+    with opened(path) as stream:
+        yield from read_lines(stream, name, fields)
+
+
+def _mapped_lines(path: Recording, name: str) -> Iterator[Entry]:
+    """The lines that a mapping of fields names."""
+    if isinstance(path, Remote):
+        raise RecordingError(name, "", "a mapping of fields is read on this machine only")
+    fields = read_fields(path)
+    lines = path.parent / (fields.lines or path.name.removesuffix(".toml"))
+    if lines == path or not lines.is_file():
+        raise RecordingError(name, "lines", "expected the name of the file of lines, beside this one")
+    with opened(lines) as stream:
+        yield from read_lines(stream, shown(lines), fields)
+
+
+def _flows(path: Recording, name: str) -> Iterator[Entry]:
+    """Flows of mitmproxy, read by its own library."""
+    from pollproof.recordings.flows import read_flows
+
+    with opened(path) as stream:
+        yield from read_flows(stream, name)
+
+
+def _is_flows(path: Recording) -> bool:
+    if isinstance(path, Remote):
+        return False
+    try:
+        with opened(path) as stream:
+            start = stream.read(64)
+    except RecordingError:
+        return False
+    length, colon, rest = start.partition(b":")
+    return bool(colon) and length.isdigit() and rest[:1].isdigit()  # a netstring in a netstring
+
+
+def _document(path: Recording, name: str) -> Iterator[Entry]:
+    """A cassette or a HAR file, told by their first characters and keys."""
     with opened(path) as stream:
         source = _source(stream, name)
         nodes = iter(source)
         first = list(islice(nodes, 1))
+        if not source.found and "resourceSpans" in source.keys:
+            yield from _spans(path, name)
+            return
         if not source.found:
             known = about(source.keys, json=isinstance(source, JsonEntries))
             problem = known or "not a recording: neither 'interactions' (a cassette) nor 'log.entries' (HAR)"
@@ -43,6 +111,22 @@ def entries(path: Recording) -> Iterator[Entry]:
         if metadata is None and first:
             metadata = _late_metadata(path, name)
         yield from _cassette_entries(whole, name, metadata)
+
+
+def _spans(path: Recording, name: str) -> Iterator[Entry]:
+    """An export of OpenTelemetry that is one document."""
+    with opened(path) as stream:
+        line = json.dumps(json.loads(stream.read().decode("utf-8-sig"))).encode()
+    yield from read_lines(io.BytesIO(line), name, Fields())
+
+
+READERS = (
+    Reader("JSON Lines", lambda path: _is_named(path, LINES), _lines),
+    Reader("a mapping of JSON Lines", lambda path: _is_named(path, (".toml",)), _mapped_lines),
+    Reader("mitmproxy flows", _is_flows, _flows),
+    Reader("cassette or HAR", lambda path: True, _document),
+)
+"""The formats in the order in which they are tried; a further one is one line here."""
 
 
 def _source(stream: IO[bytes], name: str) -> JsonEntries | YamlEntries:
@@ -82,6 +166,8 @@ def label_of(path: Recording) -> Mapping[str, Any]:
     Raises `RecordingError`.
     """
     name = shown(path)
+    if next(reader for reader in READERS if reader.reads(path)).entries is not _document:
+        return {}
     with opened(path) as stream:
         source = _source(stream, name)
         next(iter(source), None)

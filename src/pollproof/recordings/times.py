@@ -27,6 +27,9 @@ MILLISECOND = 0.001
 FAR, LONGEST_ANSWER = 300.0, 600.0
 """Seconds by which honest clocks differ at most, and that a response takes at most."""
 
+_FIRST, _LAST = 631_152_000.0, 7_258_118_400.0
+"""Seconds since 1970 between which a number is a time: from 1990 to 2200."""
+
 _DATE = re.compile(r"\w{3}, (\d\d \w{3} \d{4}) ([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60) GMT", re.ASCII)
 _LONGEST_DATE = 100
 """Characters of a Date header that is looked at more closely."""
@@ -94,6 +97,40 @@ def date_times(header: str) -> Times | None:
     if seconds is None:
         return None
     return Times(seconds, seconds + DATE_PRECISION, DATE_PRECISION)
+
+
+def any_time(value: Any) -> tuple[float, float]:
+    """Seconds since 1970 of a time in any of the usual forms, and its precision. Raises `NoTime`.
+
+    That is ISO 8601, the date of HTTP, that of nginx and Apache, or a number of seconds, ms, us or ns.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit() and len(text) < 40:
+            value = float(text) if "." in text else int(text)
+        else:
+            return _text_time(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise NoTime("expected a time, such as 2026-01-31T12:00:00.000Z or seconds since 1970")
+    for unit in (1.0, 1e-3, 1e-6, 1e-9):
+        seconds = value * unit
+        if _FIRST <= seconds < _LAST:
+            return seconds, MILLISECOND if isinstance(value, float) or unit < 1 else DATE_PRECISION
+    raise NoTime("expected a time of a year in which recordings are made")
+
+
+def _text_time(text: str) -> tuple[float, float]:
+    for pattern in ("%d/%b/%Y:%H:%M:%S %z", "%Y/%m/%d %H:%M:%S"):
+        try:
+            moment = datetime.strptime(text[:_LONGEST_DATE], pattern)
+        except ValueError:
+            continue
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp(), DATE_PRECISION
+    found = date_times(text) if text[:1].isalpha() else None
+    if found is not None:
+        return found.sent, found.precision
+    precise = "." in text or "," in text
+    return iso_seconds(text.replace(",", ".")), MILLISECOND if precise else DATE_PRECISION
 
 
 def is_far(times: Times, date: str | None) -> bool:
