@@ -103,7 +103,7 @@ def finishes(history: TaskState, event: Event, parameters: Bound) -> Finding:
         return HELD
     if event.answer is not Answer.STATE or event.phase is None:
         return None
-    if event.exchange.sent - history.created_received <= parameters.seconds:
+    if not event.exchange.sent - history.created_received > parameters.seconds:  # a time may be unknown
         return None
     end = Deadline(history.created_received + parameters.seconds, f"{parameters.seconds:g} s to finish are over")
     seen = f"{describe(event)} after {event.exchange.sent - history.created_received:.3f} s"
