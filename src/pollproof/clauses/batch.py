@@ -248,7 +248,7 @@ class RefusesLateBatches(Provider):
 @mutates("batch-limit")
 def _batch_limit(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("batches at any rate", TakesEveryBatch)
-    yield Fault("a batch after the pause is refused", RefusesLateBatches, companions=("accepted",))
+    yield Fault("a batch after the pause is refused", RefusesLateBatches)
 
 
 class HastyBatches(Client):
