@@ -177,6 +177,15 @@ def test_doctor_proves_a_target_and_judges_nothing() -> None:
     assert pollproof("doctor").returncode == 0
 
 
+def test_a_live_run_with_a_mistyped_key_ends_with_status_4(tmp_path: Path) -> None:
+    with served("capsolver") as found:
+        words = ("--live", "--yes", "--record", str(tmp_path / "live.yaml"), "--api-key", "MISTYPED-KEY-12345")
+        done = pollproof("verify", "capsolver", "--base-url", found.base_url, *words, NO_PROXY="*")
+    assert done.returncode == 4, done.stdout
+    assert "no task could be created" in done.stdout
+    assert "(1) the key: it is mistyped" in done.stdout
+
+
 def test_an_empty_key_is_refused() -> None:
     status, said = verify("capsolver", "--base-url", "http://127.0.0.1:1", "--api-key", "")
     assert (status, "--api-key is empty" in said) == (2, True)

@@ -99,7 +99,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     if shard is not None:
         document = with_parts(document, lambda violation: str(violation["trace"][0]["place"]).rpartition(", entry ")[0])
         wishes = {name: options[name] for name in ("base_url", "whole", "strict", "require_all", "keyword")}
-        wishes |= {"contracts": [provider], "required": list(options["required"])}
+        wishes |= {"contracts": [provider], "required": list(options["required"]), "allowed": list(options["allowed"])}
         document = as_shard(document, shard.number, shard.of, [shown(path) for path in found], wishes)
     (document,) = marked = baselines.marked([document], decided)
     document = baselines.concluded(document, marked, partial=chosen is not None)

@@ -98,7 +98,8 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
 def _wishes(provider: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """What the run was asked for, which all of its shards have in common."""
     names = ("task", "clock", "timeout", "budget", "strict", "require_all")
-    return {"contracts": [provider], "command": target, **{name: options[name] for name in names}}
+    wishes = {"contracts": [provider], "command": target, **{name: options[name] for name in names}}
+    return {**wishes, "allowed": list(options["allowed"])}
 
 
 def _known(contract: Contract, task: str | None) -> list[Scenario]:

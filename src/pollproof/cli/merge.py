@@ -69,7 +69,10 @@ def merged(documents: Sequence[Document]) -> tuple[Document, bool]:
     strict = bool(wishes.get("strict"))
     required = wishes.get("required") or ()
     return (
-        decided(document, Policy(strict, bool(wishes.get("require_all")), tuple(required))),
+        decided(
+            document,
+            Policy(strict, bool(wishes.get("require_all")), tuple(required), tuple(wishes.get("allowed") or ())),
+        ),
         strict,
     )
 

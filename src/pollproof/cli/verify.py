@@ -263,7 +263,7 @@ def _report(
         print_document(console, document, strict=options["strict"], verbosity=level)
     whole = baselines.concluded(merge(ordered), ordered, partial=bool(options["keyword"] or options["stop"]))
     if label is not None:  # that clauses were not exercised is for the report of all shards to say
-        whole = label(decided(whole, Policy(strict=options["strict"])))
+        whole = decided(label(whole), Policy(strict=options["strict"]))
     print_baseline(console, whole)
     print_summary(console, whole, verbosity=level)
     reports.write(whole)

@@ -97,7 +97,7 @@ class Preflight:
                 break
         if failed is None:
             return None
-        raise PreflightFailed(self._paragraph("no task could be created", failed))
+        raise PreflightFailed(self.paragraph("no task could be created", failed))
 
     def _answers_alike(self, created: Event) -> bool:
         """Whether a poll of a task that does not exist gets the very answer that a creation got."""
@@ -115,7 +115,7 @@ class Preflight:
             if event.answer is Answer.NONE and attempt:
                 break
             self._pause(attempt)
-        raise PreflightFailed(self._paragraph("a task was created, and no poll of it was answered with a state", event))
+        raise PreflightFailed(self.paragraph("a task was created, and no poll of it was answered with a state", event))
 
     def _pause(self, attempt: int) -> None:
         time.sleep(PAUSE * 2**attempt)
@@ -166,7 +166,8 @@ class Preflight:
 
     # ------------------------------------------------------------------------------------------------ in words
 
-    def _paragraph(self, what: str, event: Event) -> str:
+    def paragraph(self, what: str, event: Event) -> str:
+        """What failed, in one paragraph: what was sent, what came, the likely causes, what to type."""
         request, response = event.exchange.request, event.exchange.response
         base = self._plan.base_url or self._opened.target.name
         came = f"got no response: {event.exchange.failure}" if response is None else f"got {_response(response)}"

@@ -37,7 +37,7 @@ from pollproof.verify.work_units import Part
 WALK_SECONDS = 150.0
 """Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
 
-MACHINE_SECONDS = {"quick": 15.0, "ci": 60.0, "deep": 1800.0}
+MACHINE_SECONDS = {"quick": 30.0, "ci": 120.0, "deep": 1800.0}
 """Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
 
 RECENT = 10_000

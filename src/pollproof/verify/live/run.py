@@ -22,6 +22,7 @@ from pollproof.verify.live.record import Earlier, Record, RecordLost, creates, e
 from pollproof.verify.live.session import LiveSession
 from pollproof.verify.live_limits import Live
 from pollproof.verify.plan import Plan
+from pollproof.verify.preflight import Preflight
 from pollproof.verify.rate_limiter import ProviderRefused
 from pollproof.verify.run import Exploration
 from pollproof.verify.session import TargetUnusable
@@ -103,6 +104,8 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> 
             try:
                 with _callbacks(plan, session, clock):
                     _walk(session, intended, done, record, stage, result)
+                if not live.only and not result.ledger.seen.tasks:
+                    _check_judged(Preflight(plan, found), monitor, result)
             except (TargetUnusable, ClockError, RecordLost) as error:
                 result.error, result.complete = str(error), False
             except OSError as error:  # the port of the receiver of callbacks
@@ -116,6 +119,14 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> 
     finally:
         result.seconds = time.monotonic() - started
     return result
+
+
+def _check_judged(preflight: Preflight, monitor: Monitor, result: Exploration) -> None:
+    """Fail a run in which the provider created no task: nothing but refusals was seen, and nothing is said by them."""
+    events = (monitor.reader.read(exchange, number) for number, exchange in enumerate(monitor.trace))
+    refused = next((event for event in events if event is not None and event.probe is None), None)
+    if refused is not None:
+        result.fail(preflight.paragraph("no task could be created", refused))
 
 
 def _facts(live: Live, allowance: Quota, result: Exploration) -> dict[str, Any]:
