@@ -13,7 +13,7 @@ from pollproof.clauses.shape import ABOUT_THE_KEY, ANY
 from pollproof.contract.declared import ONE_OR_MORE, Form
 from pollproof.contract.model import Clause, Contract, Effect
 from pollproof.contract.places import View
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import Account, TaskState
 from pollproof.trace.events import Answer, Event
 
 INVALID_INPUT = "invalid-input"
@@ -38,16 +38,17 @@ class InputRule:
     subjects=PROVIDER,
     roles=ANY,
     parameters=InputRule,
+    scope="account",
     probes=True,
     ordered=False,
     exercised="a request beyond a limit of its schema",
     walks=("beyond-the-limits-of-input",),
 )
-def refused_input(history: TaskState | None, event: Event, rule: InputRule) -> Finding:
+def refused_input(account: Account, event: Event, rule: InputRule) -> Finding:
     """A request beyond a limit of its schema is refused: a field missing, too long, of another type and so on."""
     if event.probe != INVALID_INPUT:
         return None
-    finding = refused(history, event, _INVALID)
+    finding = refused(account, event, _INVALID)
     response = event.exchange.response
     if finding is not HELD or response is None:
         return finding

@@ -161,18 +161,31 @@ def _serve_recording(contract: Contract, names: Sequence[str], port: int, second
 @cli.command()
 @click.argument("name")
 @click.option("--folder", metavar="DIR", default=".", help="Where to write it. [the current folder]")
-def new(name: str, folder: str) -> None:
+@click.option("--openapi", metavar="FILE", help="Begin from an OpenAPI document (3.0 or 3.1, JSON or YAML).")
+@click.option(
+    "--create", metavar="OPERATION", help="With --openapi: what creates a task, by operationId or 'POST /path'."
+)
+@click.option("--poll", metavar="OPERATION", help="With --openapi: what polls a task, by operationId or 'GET /path'.")
+def new(name: str, folder: str, openapi: str | None, create: str | None, poll: str | None) -> None:
     """Write a contract, its schemas and its samples to start from, for an API that is not bundled."""
     import shlex
 
-    from pollproof.scaffold import ScaffoldError, write
+    from pollproof.scaffold import ScaffoldError, write, write_from_openapi
 
+    questions: list[str] = []
+    if (openapi is None) != (create is None) or (create is None) != (poll is None):
+        raise click.UsageError("--openapi, --create and --poll belong together")
     try:
-        written = write(name, Path(folder))
+        if openapi is None or create is None or poll is None:
+            written = write(name, Path(folder))
+        else:
+            written, questions = write_from_openapi(name, Path(folder), Path(openapi), create, poll)
     except ScaffoldError as error:
         raise click.UsageError(str(error)) from None
     for path in written:
         click.echo(f"wrote {path}")
+    for question in questions:
+        click.echo(f"open: {question}")
     file = shlex.quote(str(written[0]))
     click.echo(f"\nNext: pollproof verify {file} judges the reference provider that follows from it.")
     click.echo("Then change the contract and its schemas, part by part, to what your API documents, and verify again;")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from pollproof.bundled import bundled
-from pollproof.errors import InputError
+from pollproof.scaffold.errors import ScaffoldError as ScaffoldError
 
 MAXIMUM_NAME = 40
 """Characters of a name: it stands before every clause id."""
@@ -16,15 +17,8 @@ SCHEMAS = ("create.request.schema.json", "create.response.schema.json", "poll.re
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
-class ScaffoldError(InputError):
-    """A contract that cannot be begun; the text is one sentence."""
-
-
-def write(name: str, folder: Path) -> list[Path]:
-    """Write the files of a new contract into a folder and give their paths; raises `ScaffoldError`.
-
-    Nothing is written where one of them is there already, nor left behind where one cannot be written.
-    """
+def check_name(name: str) -> None:
+    """Raise `ScaffoldError` for what can be no name of a contract."""
     if not _NAME.fullmatch(name) or len(name) > MAXIMUM_NAME:
         raise ScaffoldError(
             f"{name!r} is no name for a contract; expected at most {MAXIMUM_NAME} lower-case letters and digits, "
@@ -32,8 +26,36 @@ def write(name: str, folder: Path) -> list[Path]:
         )
     if name in bundled():
         raise ScaffoldError(f"'{name}' is the name of a bundled contract; expected another")
+
+
+def write(name: str, folder: Path) -> list[Path]:
+    """Write the files of a new contract into a folder and give their paths; raises `ScaffoldError`.
+
+    Nothing is written where one of them is there already, nor left behind where one cannot be written.
+    """
+    check_name(name)
     texts = {folder / f"{name}.toml": _text("contract.toml", name)}
     texts |= {folder / "schemas" / name / file: _text(file, name) for file in SCHEMAS}
+    return _written(folder, texts)
+
+
+def write_from_openapi(name: str, folder: Path, file: Path, create: str, poll: str) -> tuple[list[Path], list[str]]:
+    """Write a contract that refers to an OpenAPI document, with a copy of the document beside it.
+
+    `create` and `poll` name the operations, by operationId or as "POST /path". Gives the paths of the files, and the
+    questions that the document leaves. Raises `ScaffoldError`.
+    """
+    from pollproof.scaffold.openapi import openapi_contract
+
+    check_name(name)
+    text, questions = openapi_contract(name, file, create, poll)
+    texts = {folder / f"{name}.toml": text}
+    if file.resolve().parent != folder.resolve():
+        texts[folder / file.name] = file.read_text(encoding="utf-8")
+    return _written(folder, texts), questions
+
+
+def _written(folder: Path, texts: Mapping[Path, str]) -> list[Path]:
     written: list[Path] = []
     try:
         for path in texts:

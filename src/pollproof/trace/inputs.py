@@ -146,7 +146,7 @@ def _wrong(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Itera
         yield f"{name} of another form", "!", True
     if schema.get("format") in _FORMATS:
         yield f"{name} that is not {schema['format']}", "not in this format", False
-    entry = value[0] if isinstance(value, list) and value else _some(root, schema.get("items"))
+    entry = value[0] if isinstance(value, list) and value else some_value(root, schema.get("items"))
     if 0 < schema.get("minItems", 0) <= MAXIMUM_LENGTH:
         yield f"{name} with too few entries", [entry] * (schema["minItems"] - 1), True
     if schema.get("maxItems", MAXIMUM_LENGTH) < MAXIMUM_LENGTH:
@@ -176,7 +176,7 @@ def _right(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Itera
     for key in ("minimum", "maximum"):
         if isinstance(schema.get(key), (int, float)):
             yield f"{name} at its {key}", schema[key]
-    entry = value[0] if isinstance(value, list) and value else _some(root, schema.get("items"))
+    entry = value[0] if isinstance(value, list) and value else some_value(root, schema.get("items"))
     if 0 < schema.get("minItems", 0) <= MAXIMUM_LENGTH:
         yield f"{name} with as few entries as may be", _many(entry, schema["minItems"])
     if schema.get("maxItems", MAXIMUM_LENGTH) < MAXIMUM_LENGTH:
@@ -194,18 +194,28 @@ def _many(entry: Any, count: int) -> list[Any]:
     return [entry] * count
 
 
-def _some(root: Any, schema: Any) -> Any:
-    """A value that a schema allows, as far as its type says."""
+def some_value(root: Any, schema: Any, depth: int = 0) -> Any:
+    """A small value that a schema allows, as far as its example, enumeration and type say."""
     part = _resolved(root, schema)
+    for key in ("example", "default", "const"):
+        if key in part:
+            return part[key]
+    if part.get("examples") and isinstance(part["examples"], list):
+        return part["examples"][0]
     if "enum" in part:
         return part["enum"][0]
-    kinds: dict[Any, Any] = {
-        "string": "a",
-        "integer": part.get("minimum", 1),
-        "number": 1,
-        "boolean": True,
-        "array": [],
-    }
-    if part.get("type") == "object":
-        return {name: _some(root, part.get("properties", {}).get(name)) for name in part.get("required", ())}
-    return kinds.get(part.get("type"), "a")
+    for key in ("oneOf", "anyOf"):
+        if part.get(key) and "properties" not in part:
+            return some_value(root, part[key][0], depth + 1)
+    kind = part.get("type")
+    kind = next((each for each in kind if each != "null"), "null") if isinstance(kind, list) else kind
+    if (kind == "object" or "properties" in part) and depth < 8:
+        names = part.get("required", ())
+        return {name: some_value(root, part.get("properties", {}).get(name), depth + 1) for name in names}
+    if kind == "array":
+        return [some_value(root, part.get("items"), depth + 1)] * min(part.get("minItems", 0), 100)
+    formats = {"date-time": "2026-01-31T10:00:00Z", "uri": "https://example.com/", "email": "a@example.com"}
+    formats |= {"uuid": "37223a89-06ed-442c-a0b8-22067b79c5b4", "date": "2026-01-31"}
+    text = formats.get(str(part.get("format", "")), "a" * max(part.get("minLength", 1), 1))
+    numbers = {"integer": part.get("minimum", 1), "number": part.get("minimum", 1), "boolean": True, "null": None}
+    return numbers.get(kind, text) if isinstance(kind, str) else text
