@@ -78,6 +78,16 @@ def test_where_there_is_nothing_to_say_the_connection_is_closed(address: tuple[s
     assert said(address, sent) == b""
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:80", 200), ("localhost", 200), ("api.localhost:1", 200), ("[::1]:9", 200), ("127.9.9.9", 200),
+     ("rebound.example", 421), ("127.0.0.1.example:80", 421), ("10.0.0.1", 421), ("[", 421)],
+)  # fmt: skip
+def test_a_name_that_was_made_to_lead_here_is_not_served(address: tuple[str, int], host: str, status: int) -> None:
+    told = said(address, f"GET /a HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    assert told.startswith(b"HTTP/1.1 %d" % status)
+
+
 def test_nobody_is_served_any_more_when_the_context_ends() -> None:
     with listening(answer, 0, lambda: 0.0) as url:
         address = urlsplit(url).hostname or "", urlsplit(url).port or 0

@@ -73,7 +73,7 @@ def test_silence_until_the_timeout() -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"]
+    "head", [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"]
 )
 def test_an_answer_that_trickles_in_is_bounded_as_a_whole_not_byte_by_byte(head: bytes) -> None:
     def trickle(line: Line) -> None:
@@ -177,13 +177,10 @@ def test_interim_answers_are_passed_over() -> None:
         b"HTTP/1.1 200 OK\nContent-Length: 14\n\n" + JSON,
         b"HTTP/1.1 200\r\nContent-Length: 14\r\n\r\n" + JSON,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\nE\r\n" + JSON + b"\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + JSON + b"\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\nContent-Length: 14\r\n\r\n" + JSON,
         b"HTTP/1.1 200 OK\r\ncontent-LENGTH:14\t\r\n\r\n" + JSON,
-        b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\nContent-Length: 14\r\n\r\n" + JSON,
     ],
     ids=["chunked", "1.0 to the end", "1.0, length", "to the end", "\\n alone", "no reason",
-         "one chunk", "chunked with a length", "a continued header", "case and tab", "length twice"],
+         "one chunk", "case and tab"],
 )  # fmt: skip
 @pytest.mark.parametrize("pieces", [1, 2, 3], ids="{} pieces".format)
 def test_all_ways_to_frame_a_body(answer: bytes, pieces: int) -> None:
@@ -202,6 +199,7 @@ def test_all_ways_to_frame_a_body(answer: bytes, pieces: int) -> None:
 NO_NUMBER = "the Content-Length of the answer is no number"
 LARGER = "the answer is larger than 8388608 bytes"
 OPEN_HEADERS = "the headers of the answer cannot be read"
+BOTH = "the answer has both Content-Length and Transfer-Encoding"
 NO_SIZE = "a chunk of the answer has no size"
 NOT_ASKED = "the answer is encoded with {}, which was not asked for"
 
@@ -216,15 +214,21 @@ def head_of(*lines: str, body: bytes = JSON) -> bytes:
         (head_of("Content-Length: -1"), NO_NUMBER),
         (head_of("Content-Length: many"), NO_NUMBER),
         (head_of("Content-Length: +14"), NO_NUMBER),
-        (head_of("Content-Length: 14", "Content-Length: 13"), "the answer has 2 different values of Content-Length"),
-        (head_of("Content-Length: 14, 13"), "the answer has 2 different values of Content-Length"),
+        (head_of("Content-Length: 14", "Content-Length: 13"), "the answer has more than one Content-Length"),
+        (head_of("Content-Length: 14", "Content-Length: 14"), "the answer has more than one Content-Length"),
+        (head_of("Content-Length: 14, 13"), NO_NUMBER),
+        (head_of("Content-Length: 3", "Transfer-Encoding: chunked", body=b"e\r\n"), BOTH),
+        (head_of("Transfer-Encoding: chunked", "Content-Length: 3", body=b"e\r\n"), BOTH),
+        (head_of("X-Long: a\r\n b", "Content-Length: 14"), OPEN_HEADERS),
+        (head_of("X: a\0b", "Content-Length: 14"), OPEN_HEADERS),
+        (head_of("X : a", "Content-Length: 14"), OPEN_HEADERS),
         (head_of("Content-Length: " + "9" * 30), LARGER),
         (head_of("X-\xff: \xfe", "Content-Length: 14"), OPEN_HEADERS),
         (head_of("no header at all", "Content-Length: 14"), OPEN_HEADERS),
         (head_of("Transfer-Encoding: chunked", body=b"zz\r\n"), NO_SIZE),
         (head_of("Transfer-Encoding: chunked", body=b"-5\r\nhello\r\n0\r\n\r\n"), NO_SIZE),
-        (head_of("Transfer-Encoding: chunked", body=b"ffffffffffffffff\r\n"), LARGER),
-        (http(JSON, "200 OK", "Content-Encoding: br"), NOT_ASKED.format("br")),
+        (head_of("Transfer-Encoding: chunked", body=b"ffffffffffffffffff\r\n"), LARGER),
+        (http(JSON, "200 OK", "Content-Encoding: br"), "the answer says that it is encoded with br, and it is not"),
         (http(JSON, "200 OK", "Content-Encoding: zstd"), NOT_ASKED.format("zstd")),
         (http(b"", "200 OK", "Content-Encoding: " + "gzip," * 9), "the answer has more than 3 encodings"),
         (b"220 mail.example ESMTP\r\n", "the answer is no HTTP"),
@@ -430,11 +434,7 @@ def test_a_connection_that_was_closed_while_idle_is_replaced() -> None:
     with serving(once) as server:
         target = HttpTarget(server.url)
         assert target.exchange(POLL).failure is None
-        connection = target._connection
-        assert connection is not None
-        assert connection.sock is not None
-        connection.sock.settimeout(5)
-        assert connection.sock.recv(1, 2) == b""  # MSG_PEEK: the end of the connection has arrived
+        time.sleep(0.2)  # the end of the connection has arrived
         assert target.exchange(POLL).failure is None
         target.close()
         assert (server.accepted, len(server.asked)) == (2, 2)

@@ -18,7 +18,8 @@ from contextlib import contextmanager, suppress
 
 from pollproof.gate.clocks import GateClock, Hold, span
 from pollproof.gate.faults import Manner, Reply
-from pollproof.http.conversation import Asked, Connection, Malformed, written
+from pollproof.http.parser import Asked, Connection, Malformed, written
+from pollproof.http.server import Listener
 from pollproof.trace.exchange import Exchange, Request, Response
 
 GONE = "the client did not wait for the answer"
@@ -63,12 +64,11 @@ class GateServer:
         self._kept: list[Exchange] = []
         self._waits: list[tuple[int, float, float]] = []
         self._last: tuple[float, float] | None = None
-        self._connections: set[socket.socket] = set()
         self._idle: dict[socket.socket, float] = {}
         self._opened = threading.Event()
         self._closed = False
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._listener = Listener(self._requests, most=MAXIMUM_CONNECTIONS, refused=self._refuse)
+        self.address = f"http://127.0.0.1:{self._listener.port}"
         self._answered = -math.inf
         self._answering = 0
         self._bytes = 0
@@ -105,24 +105,21 @@ class GateServer:
     def is_quiet(self) -> bool:
         """Whether no request is being answered, and none has come that was not read yet."""
         with self._lock:
-            return not self._answering and not _is_readable(self._listener, *self._connections)
+            return not self._answering and not _is_readable(*self._listener.sockets)
 
     def keep(self, exchange: Exchange) -> None:
         """Take an exchange into the trace that another way than this server has seen."""
         with self._lock:
             self._kept.append(exchange)
 
-    def accept(self) -> None:
+    def start(self) -> None:
         """Serve until the server is closed."""
-        while not self._closed:
-            with suppress(OSError):
-                stream, (_, port) = self._listener.accept()
-                if len(self._connections) >= MAXIMUM_CONNECTIONS:
-                    stream.close()
-                    self.exceeded = f"opened more than {MAXIMUM_CONNECTIONS} connections at a time"
-                    self._tell(self.exceeded)
-                    continue
-                threading.Thread(target=self._converse, args=(stream, port), daemon=True).start()
+        self._listener.start()
+        threading.Thread(target=self.tidy, daemon=True).start()
+
+    def _refuse(self) -> None:
+        self.exceeded = f"opened more than {MAXIMUM_CONNECTIONS} connections at a time"
+        self._tell(self.exceeded)
 
     def tidy(self) -> None:
         """Close connections that have been idle for too long, until the server is closed."""
@@ -137,7 +134,7 @@ class GateServer:
     def _close_idle(self) -> float | None:
         """Close what has been idle for too long; the seconds to the next look, None while nobody is connected."""
         with self._lock:
-            if not self._connections or self._closed:
+            if not self._listener.connections or self._closed:
                 self._opened.clear()
                 return None
             now = self._clock.now()
@@ -160,7 +157,7 @@ class GateServer:
     def _put_forward(self, stream: socket.socket, moment: float) -> None:
         """Put the time forward, unless the client has a request under way: its own time limit would end that."""
         with self._lock:
-            if self._answering > 1 or _is_readable(stream, self._listener):
+            if self._answering > 1 or _is_readable(stream, self._listener.sockets[0]):
                 return
             self._clock.advance(self._forward)
             self._idle = dict.fromkeys(self._idle, self._clock.now())
@@ -170,39 +167,26 @@ class GateServer:
         """End all connections and take no more."""
         self._closed = True
         self._opened.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        with self._lock:
-            connections = list(self._connections)
-        for stream in connections:
-            with suppress(OSError):
-                stream.shutdown(socket.SHUT_RDWR)
         with self._lock:
             # A client may have ended at its last answer, before the thread that gave it has kept the exchange.
             self._settled.wait_for(lambda: not self._answering, SETTLING)
 
     # ----------------------------------------------------------------------------------- one connection
 
-    def _converse(self, stream: socket.socket, port: int) -> None:
+    def _requests(self, stream: socket.socket, port: int) -> None:
         with self._lock:
             self.contacts += 1
-            self._connections.add(stream)
             self._idle[stream] = self._clock.now()
             self._opened.set()
+        stream.settimeout(STUCK)
         try:
-            with stream:
-                stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                stream.settimeout(STUCK)
-                self._requests(stream, port)
-        except OSError:
-            pass  # a client that goes away in the middle is no error of the server
+            self._converse(stream, port)
         finally:
             with self._lock:
-                self._connections.discard(stream)
                 self._idle.pop(stream, None)
 
-    def _requests(self, stream: socket.socket, port: int) -> None:
+    def _converse(self, stream: socket.socket, port: int) -> None:
         connection = Connection(stream)
         while True:
             try:
@@ -329,11 +313,8 @@ def _sent(exchange: Exchange) -> float:
 def serving(play: Play, prefix: str, clock: GateClock) -> Iterator[GateServer]:
     """Serve on a free port of loopback until the context ends."""
     server = GateServer(play, prefix, clock)
-    thread = threading.Thread(target=server.accept, daemon=True)
-    thread.start()
-    threading.Thread(target=server.tidy, daemon=True).start()
+    server.start()
     try:
         yield server
     finally:
         server.close()
-        thread.join()

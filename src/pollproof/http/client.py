@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
+import re
+import select
 import socket
 import ssl
 import time
@@ -10,7 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from pollproof.http.addresses import proxy_for, split
-from pollproof.http.parser import PIECE, TOKEN, VALUE, BoundedAnswer, decoded, read_any, read_plain, watch, words_of
+from pollproof.http.bounds import PIECE
+from pollproof.http.parser import NoResponse, RawResponse, decode_body, read_response
 from pollproof.http.target import Outcome
 from pollproof.trace.exchange import Request, Response
 from pollproof.version import __version__
@@ -23,6 +25,116 @@ ABANDONED = 0.02
 
 MAXIMUM_HEADS = 64
 """Heads of requests that are kept written: operations have one each, unless a header differs every time."""
+
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""Names of headers (RFC 9110, 5.6.2)."""
+
+VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""Values of headers that can be written."""
+
+
+class Disconnected(ConnectionError):
+    """The connection was closed without an answer."""
+
+
+class Wire:
+    """One connection to the host of a URL, kept alive, with TLS or through a proxy where the URL says so.
+
+    A response must be there within `seconds` of its request, however slowly its pieces come. Certificates are verified.
+    """
+
+    def __init__(self, base_url: str, seconds: float, *, named: str = "base URL", query: bool = True) -> None:
+        self.parts = split(base_url, named, query)
+        self.is_secure = self.parts.scheme == "https"
+        self.host = self.parts.hostname or ""
+        self.port = self.parts.port or (443 if self.is_secure else 80)
+        self.proxy = proxy_for(self.parts.scheme, self.host, self.port)
+        self._seconds = seconds
+        self._context: ssl.SSLContext | None = None
+        self._stream: socket.socket | None = None
+        self._stirs: Callable[[], object] = bool
+        self._used = False
+
+    def send(self, message: bytes, method: str, *, again: bool = True) -> RawResponse:
+        """Send a request and read its response; raises `NoResponse` and OSError, after which the connection is closed.
+
+        A server may close an idle connection at any time, also while the next request is under way: with `again` a
+        request over a connection that has served before is then sent once more.
+        """
+        if self._stream is not None and self._stirs():
+            self.close()
+        for attempt in (1, 2):
+            reused = again and self._stream is not None and self._used
+            try:
+                stream = self._stream or self.connect()
+                stream.sendall(message)
+                end = time.monotonic() + self._seconds
+                first = stream.recv(PIECE)
+                if not first:
+                    raise Disconnected
+                response = read_response(stream, method, first, end, self._seconds)
+            except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+                self.close()
+                if reused and attempt == 1:
+                    continue
+                raise
+            except BaseException:
+                self.close()
+                raise
+            self._used = True
+            if not response.keeps:
+                self.close()
+            return response
+        raise AssertionError("unreachable")
+
+    def connect(self) -> socket.socket:
+        """Open the connection; raises `NoResponse` and OSError."""
+        host, port = (self.host, self.port) if self.proxy is None else (self.proxy.host, self.proxy.port)
+        stream = socket.create_connection((host, port), self._seconds)
+        try:
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.is_secure:
+                if self._context is None:  # reading the certificates of the system takes longer than a handshake
+                    self._context = ssl.create_default_context()
+                if self.proxy is not None:
+                    self._open_tunnel(stream, self.proxy.headers)
+                stream = self._context.wrap_socket(stream, server_hostname=self.host)
+        except BaseException:
+            stream.close()
+            raise
+        self._stream = stream
+        self._stirs = watch(stream)
+        return stream
+
+    def _open_tunnel(self, stream: socket.socket, headers: Mapping[str, str]) -> None:
+        """Have the proxy lead this connection to the host (RFC 9110, 9.3.6)."""
+        authority = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": authority, **headers}.items())
+        stream.sendall(f"CONNECT {authority} HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
+        end = time.monotonic() + self._seconds
+        first = stream.recv(PIECE)
+        if not first:
+            raise Disconnected
+        response = read_response(stream, "CONNECT", first, end, self._seconds)
+        if not 200 <= response.status < 300:
+            raise OSError(f"Tunnel connection failed: {response.status} {response.reason}")
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+            self._used = False
+
+
+def watch(connection: socket.socket) -> Callable[[], object]:
+    """Tells whether an idle connection has something to say: that it is closed, or bytes that belong to no response."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        return partial(poll.poll, 0)
+    return lambda: select.select([connection], [], [], 0)[0]
 
 
 class HttpTarget:
@@ -43,64 +155,37 @@ class HttpTarget:
         query: bool = True,
         again: bool = True,
     ) -> None:
-        parts = split(base_url, named, query)
         self.name = base_url
-        self._timeout = TIMEOUT if timeout is None else timeout
+        self._wire = wire = Wire(base_url, TIMEOUT if timeout is None else timeout, named=named, query=query)
         self._again = again
-        self._secure = parts.scheme == "https"
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._secure else 80)
-        self._proxy = proxy_for(parts.scheme, self._host, self._port)
-        absolute = self._proxy is not None and not self._secure
+        parts = wire.parts
+        absolute = wire.proxy is not None and not wire.is_secure
         origin = f"http://{parts.netloc}" if absolute else ""
         self._prefix = origin + parts.path.rstrip("/")
         self._itself = origin + (parts.path or "/")
         self._query = parts.query
         self._fixed = self._fixed_headers(parts.netloc if absolute else "")
         self._heads: dict[tuple[tuple[str, str], ...], tuple[bytes, bool]] = {}
-        self._context: ssl.SSLContext | None = None
-        self._connection: http.client.HTTPConnection | None = None
-        self._stirs: Callable[[], object] = bool
-        self._used = False
 
     def _fixed_headers(self, authority: str) -> dict[str, str]:
         """The headers of every request that has none of these names."""
+        wire = self._wire
         if not authority:
-            host = f"[{self._host.partition('%')[0]}]" if ":" in self._host else self._host
-            authority = host if self._port == (443 if self._secure else 80) else f"{host}:{self._port}"
+            host = f"[{wire.host.partition('%')[0]}]" if ":" in wire.host else wire.host
+            authority = host if wire.port == (443 if wire.is_secure else 80) else f"{host}:{wire.port}"
         fixed = {"Host": authority, "Accept-Encoding": "identity", "User-Agent": f"pollproof/{__version__}"}
-        return fixed if self._proxy is None or self._secure else {**fixed, **self._proxy.headers}
+        return fixed if wire.proxy is None or wire.is_secure else {**fixed, **wire.proxy.headers}
 
     # --------------------------------------------------------------------- requests
 
     def exchange(self, request: Request) -> Outcome:
         try:
-            message = self._message(request)
-        except ValueError as error:
+            raw = self._wire.send(self._message(request), request.method, again=self._again)
+            headers = raw.fields
+            body = decode_body(raw.body, headers["content-encoding"]) if "content-encoding" in headers else raw.body
+        except (OSError, NoResponse, ValueError) as error:
             return Outcome(None, words_of(error))
-        if self._connection is not None and self._stirs():
-            self.close()
-        for attempt in (1, 2):
-            reused = self._again and self._connection is not None and self._used
-            try:
-                connection = self._connection or self._connect()
-                connection.sock.sendall(message)
-                end = time.monotonic() + self._timeout
-                first = connection.sock.recv(PIECE)
-                if not first:
-                    raise http.client.RemoteDisconnected("")
-            except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-                # A server may close an idle connection at any time, also while the next request is under way:
-                # a connection that has served before gets one more chance.
-                self.close()
-                if reused and attempt == 1:
-                    continue
-                return Outcome(None, words_of(error))
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                self.close()
-                return Outcome(None, words_of(error))
-            return self._read(connection.sock, request.method, first, end)
-        raise AssertionError("unreachable")
+        return Outcome(Response(raw.status, headers, body), None)
 
     def abandon(self, request: Request) -> str | None:
         """Send a request over a connection of its own and close that without reading an answer.
@@ -109,9 +194,9 @@ class HttpTarget:
         """
         self.close()
         try:
-            self._connect().sock.sendall(self._message(request))
+            self._wire.connect().sendall(self._message(request))
             time.sleep(ABANDONED)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, NoResponse, ValueError) as error:
             return words_of(error)
         finally:
             self.close()
@@ -145,45 +230,31 @@ class HttpTarget:
             text += f"{name}: {value}\r\n"
         return f"{text}\r\n".encode("latin-1"), "content-length" in given or "transfer-encoding" in given
 
-    def _connect(self) -> http.client.HTTPConnection:
-        host, port = (self._host, self._port) if self._proxy is None else (self._proxy.host, self._proxy.port)
-        connection: http.client.HTTPConnection
-        if self._secure:
-            if self._context is None:  # reading the certificates of the system takes longer than a handshake
-                self._context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._context)
-            if self._proxy is not None:
-                connection.set_tunnel(self._host, self._port, self._proxy.headers)
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=self._timeout)
-        connection.response_class = partial(BoundedAnswer, self._timeout)  # type: ignore[assignment]
-        self._connection = connection
-        connection.connect()
-        self._stirs = watch(connection.sock)
-        return connection
-
-    # ---------------------------------------------------------------------- answers
-
-    def _read(self, connection: socket.socket, method: str, first: bytes, end: float) -> Outcome:
-        """The answer that begins with these bytes."""
-        try:
-            answer = None if method == "HEAD" else read_plain(connection, self._timeout, first, end)
-            status, headers, body, keep = answer or read_any(connection, self._timeout, method, first, end)
-            if "content-encoding" in headers:
-                body = decoded(body, headers["content-encoding"])
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            self.close()
-            return Outcome(None, words_of(error))
-        self._used = True
-        if not keep:
-            self.close()
-        return Outcome(Response(status, headers, body), None)
-
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-            self._used = False
+        self._wire.close()
 
 
-# ------------------------------------------------------------------------------- addresses
+def words_of(error: Exception) -> str:
+    """Why there was no answer, in words without addresses of objects."""
+    if isinstance(error, NoResponse):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(error, Disconnected):
+        return "the connection was closed without an answer"
+    if isinstance(error, ConnectionError):
+        return "the connection was reset"
+    if isinstance(error, socket.gaierror):
+        return f"the host name cannot be resolved ({error.strerror})"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message.rstrip(".")
+        return f"its certificate is not trusted ({why}; SSL_CERT_FILE names a file of others to trust)"
+    if isinstance(error, ssl.SSLError):
+        why = (error.reason or "the connection was closed").lower().replace("_", " ")
+        hint = ", so the URL may have to begin with http:" if why == "wrong version number" else ""
+        return f"TLS failed ({why}{hint})"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return str(error) or type(error).__name__

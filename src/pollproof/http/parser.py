@@ -1,335 +1,410 @@
-"""The wire: reading one HTTP answer within bounds of time and size, and saying in words why there is none.
+"""HTTP/1 as bytes: httptools (llhttp) reads requests and responses, within bounds of time and size.
 
-The answers of nearly all servers come in one piece and are read by one strict pattern; http.client reads all others.
+What leaves open where a message ends is refused: two lengths, a length beside chunks, sizes that are not numbers,
+header lines that are none.
 """
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import io
-import re
-import select
 import socket
-import ssl
 import time
-import zlib
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import deque
+from http import HTTPStatus
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+import httptools
 
-MAXIMUM_BODY = 8 * 1024 * 1024
-"""Bytes of an answer that are read; a task's state that is larger is no answer."""
-
-PIECE = 65536
-"""Bytes that are received at once."""
-
-
-class TooLarge(http.client.HTTPException):
-    """More bytes than are read of any answer."""
-
-
-class _Garbled(http.client.HTTPException):
-    """An answer that cannot be read; the text says why."""
-
-
-class _Read(NamedTuple):
-    """An answer as it was read, and whether its connection may be used again."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    keep: bool
-
-
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_HEAD = re.compile(
-    rb"HTTP/1\.1 ([2-9][0-9][0-9])(?: [^\r\n]*)?((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*){0,99})\r\n\r\n"
-)
-"""A whole head without liberties; no more headers than http.client takes."""
-_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
-_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
-
-MAXIMUM_LINE = 65536
-"""Bytes of the line that tells the size of a chunk, with its extensions."""
+from pollproof.http.bounds import MAXIMUM_BODY, MAXIMUM_HEAD, MAXIMUM_HEADERS, PIECE
+from pollproof.http.codings import KNOWN, Damaged, NotInstalled, TooMuch, undo
+from pollproof.trace.exchange import Request, Response
 
 TLS = b"\x15\x16"
-"""The first bytes of what a server says that expects TLS: an alert, or a handshake (RFC 8446, 5.1)."""
+"""The first bytes of what speaks TLS: an alert, or a handshake (RFC 8446, 5.1)."""
 
-_NO_HTTP_BUT_TLS = "the answer is no HTTP but TLS: the URL may have to begin with https"
+MAXIMUM_CODINGS = 3
+"""Content codings of one response, one in the other."""
 
+MAXIMUM_INTERIMS = 1000
+"""Interim responses before a final one."""
 
-def read_plain(connection: socket.socket, seconds: float, first: bytes, end: float) -> _Read | None:
-    """An answer whose head has come in one piece and which says where it ends, as nearly all do; None for any other."""
-    match = _HEAD.match(first)
-    if match is None:
-        return None
-    status, lines = int(match[1]), match[2].decode("latin-1").split("\r\n")
-    headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip(" \t")
-    size = headers.get("content-length", "")
-    body = first[match.end() :]
-    if "transfer-encoding" in headers:
-        whole = _joined(body) if headers["transfer-encoding"].lower() == "chunked" and not size else None
-        if whole is None or status in (204, 304):
-            return None
-        body, length = whole, len(whole)
-    elif status in (204, 304):
-        length = 0
-    elif size.isascii() and size.isdecimal() and len(size) < 16:
-        length = int(size)
-    else:
-        return None
-    if len(headers) != len(lines) - 1 and match[2].lower().count(b"\ncontent-length:") > 1:
-        return None
-    if length > MAXIMUM_BODY:
-        raise TooLarge
-    keep = len(body) <= length and "close" not in headers.get("connection", "").lower()
-    if len(body) < length:
-        with io.BufferedReader(_Bounded(connection, seconds, length + PIECE, body, end)) as rest:
-            body = rest.read(length)
-        if len(body) < length:
-            raise http.client.IncompleteRead(body)
-    return _Read(status, headers, body[:length], keep)
+_BODYLESS = (204, 304)
+_UPGRADE = "Pause on CONNECT/Upgrade"
+_SWITCHING = 101
 
 
-def _joined(chunks: bytes) -> bytes | None:
-    """A body in chunks without extensions and trailers that is all there; None for any other."""
-    pieces: list[bytes] = []
-    place = 0
-    while (match := _CHUNK.match(chunks, place)) is not None:
-        size, place = int(match[1], 16), match.end()
-        if not size:
-            return b"".join(pieces) if chunks[place:] == b"\r\n" else None
-        pieces.append(chunks[place : place + size])
-        place += size
-        if chunks[place : place + 2] != b"\r\n":
-            return None
-        place += 2
-    return None
+class NoResponse(Exception):
+    """There is no response that can be read; the text says why."""
 
 
-def read_any(connection: socket.socket, seconds: float, method: str, first: bytes, end: float) -> _Read:
-    """An answer of any kind, read by http.client: chunks, HTTP/1.0, continued headers, interim answers."""
-    if not first.startswith(b"HTTP/"[: len(first)]):
-        raise _Garbled(_NO_HTTP_BUT_TLS if first[0] in TLS else "the answer is no HTTP")
-    answer = BoundedAnswer(seconds, connection, method=method, first=first, end=end)
-    try:
-        answer.begin()
-        body = answer.read(MAXIMUM_BODY + 1)
-        if len(body) > MAXIMUM_BODY:
-            raise TooLarge
-        if answer.length:  # read(n) does not complain about a body that ends early
-            raise http.client.IncompleteRead(body)
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return _Read(answer.status, headers, body, not answer.will_close)
-    finally:
-        answer.close()
+class TooLarge(NoResponse):
+    """More bytes than are read of any response."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the answer is larger than {MAXIMUM_BODY} bytes")
 
 
-class _Bounded(io.RawIOBase):
-    """What a socket receives for one answer, within so many seconds and bytes, however it trickles in."""
-
-    def __init__(
-        self,
-        connection: socket.socket,
-        seconds: float,
-        size: int,
-        first: bytes,
-        end: float | None,
-        held: io.RawIOBase | None = None,
-    ) -> None:
-        self._socket = connection
-        self._held = held
-        self._seconds = seconds
-        self._end = time.monotonic() + seconds if end is None else end
-        self._left = size
-        self._first = first
-        self._pieces = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        if self._first:
-            view = memoryview(buffer)
-            count = min(len(view), len(self._first))
-            view[:count] = self._first[:count]
-            self._first = self._first[count:]
-        else:
-            remaining = self._end - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError
-            self._socket.settimeout(remaining)
-            self._pieces += 1
-            count = self._socket.recv_into(buffer)
-        self._left -= count
-        if self._left < 0:
-            raise TooLarge
-        return count
-
-    def close(self) -> None:
-        if not self.closed and self._pieces:
-            with contextlib.suppress(OSError):  # the connection may be closed before its last answer is
-                self._socket.settimeout(self._seconds)
-        if self._held is not None:
-            self._held.close()
-        super().close()
+# ----------------------------------------------------------------------------------------------- responses
 
 
-class _Source:
-    """A socket as `HTTPResponse` uses it: it asks for a file and for nothing else."""
+class RawResponse(NamedTuple):
+    """A response as it came, its body still encoded; `keeps`: whether its connection may be used again.
 
-    __slots__ = ("_arguments",)
-
-    def __init__(self, connection: socket.socket, seconds: float, first: bytes, end: float | None) -> None:
-        # Twice the body leaves room for the sizes of chunks that are not absurdly small.
-        self._arguments = (connection, seconds, 2 * MAXIMUM_BODY + 65536, first, end)
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        # http.client closes a connection that will not be used again before the body is read: as long as there is a
-        # file of it, the socket stays open.
-        return io.BufferedReader(_Bounded(*self._arguments, self._arguments[0].makefile("rb", 0)))
-
-
-class BoundedAnswer(http.client.HTTPResponse):
-    """An answer whose time and size are bounded, and whose interim answers (RFC 9110, 15.2) are passed over.
-
-    `first` are the bytes of it that have been received, `end` is when it must be there.
+    `fields` are the headers by their names in lower case; of several of one name the last.
     """
 
-    def __init__(
-        self,
-        seconds: float,
-        connection: socket.socket,
-        *arguments: Any,
-        first: bytes = b"",
-        end: float | None = None,
-        **named: Any,
-    ) -> None:
-        super().__init__(_Source(connection, seconds, first, end), *arguments, **named)  # type: ignore[arg-type]
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    fields: dict[str, str]
+    body: bytes
+    keeps: bool
+
+
+class _Answering:
+    """What httptools calls while it reads a response; interim ones (RFC 9110, 15.2) are passed over."""
+
+    __slots__ = (
+        "body", "fields", "framed", "headers", "interims", "is_complete", "is_headed", "is_interim", "keeps", "parser",
+        "reason", "size", "status",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
+        # A line may end with a line feed alone (RFC 9112, 2.2), and what follows a last response is nobody's.
+        self.parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_data_after_close=True)
+        self.is_complete = False
+        self.interims = 0
+        self.on_message_begin()
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            self.keeps = False  # bytes that belong to no response
+            return
+        self.headers: list[tuple[str, str]] = []
+        self.body: list[bytes] = []
+        self.size = 0
+        self.reason = b""
+        self.is_headed = self.is_interim = self.keeps = self.framed = False
+
+    def on_status(self, reason: bytes) -> None:
+        if not self.is_complete:
+            self.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.is_headed:  # trailers say nothing that is needed
+            self.headers.append((name.decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
+
+    def on_headers_complete(self) -> None:
+        if self.is_complete:
+            return
+        self.status = self.parser.get_status_code()
+        self.is_headed = True
+        self.is_interim = 100 <= self.status < 200 and self.status != _SWITCHING
+        self.fields = fields = {name.lower(): value for name, value in self.headers}
+        if "content-length" in fields:
+            self.framed = True
+            if int(fields["content-length"]) > MAXIMUM_BODY and self.status not in _BODYLESS:
+                self.size = MAXIMUM_BODY + 1
+        elif "transfer-encoding" in fields:
+            self.framed = "chunked" in fields["transfer-encoding"].lower()
+
+    def on_body(self, piece: bytes) -> None:
+        if not self.is_complete:
+            self.body.append(piece)
+            self.size += len(piece)
+
+    def on_message_complete(self) -> None:
+        if self.is_interim:
+            self.interims += 1
+        elif not self.is_complete:
+            self.is_complete = True
+            self.keeps = self.parser.should_keep_alive()
+
+
+def read_response(stream: socket.socket, method: str, first: bytes, end: float, seconds: float) -> RawResponse:
+    """Read the response to a request; `first` are the bytes of it that have come.
+
+    It must be there at the moment `end` of the monotonic clock; `seconds` is the time limit of the connection, which
+    is set again. Raises `NoResponse` and OSError.
+    """
+    state, data, is_late, interims, pending = _Answering(), first, False, 0, 0
+    received = 0
+    is_bare = method in ("HEAD", "CONNECT")
+    if not first.startswith(b"HTTP/"[: len(first)]) and not first.startswith((b"\r\n", b"\n")):
+        tls = " but TLS: the URL may have to begin with https"
+        raise NoResponse(f"the answer is no HTTP{tls if first[0] in TLS else ''}")
+    try:
+        while True:
+            received, pending = received + len(data), pending + len(data)
+            _feed(state, data)
+            if state.interims != interims:
+                interims, pending = state.interims, 0
+            if state.size > MAXIMUM_BODY or received > 2 * MAXIMUM_BODY + MAXIMUM_HEAD or interims > MAXIMUM_INTERIMS:
+                raise TooLarge
+            if len(state.headers) > MAXIMUM_HEADERS:
+                raise NoResponse(f"the answer is no HTTP: it has more than {MAXIMUM_HEADERS} headers")
+            if received > MAXIMUM_HEAD and _is_long(state, pending):
+                raise NoResponse("the answer is no HTTP: a line of its head is too long")
+            if state.is_complete or (is_bare and state.is_headed and not state.is_interim):
+                break
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            is_late = True
+            stream.settimeout(left)
+            data = stream.recv(PIECE)
+            if not data:
+                if state.is_headed and not state.framed:
+                    state.keeps = False  # a body that ends with the connection
+                    break
+                raise NoResponse("the connection was closed in the middle of the answer")
+    finally:
+        if is_late:
+            stream.settimeout(seconds)
+    return _finished(state, is_bare=is_bare)
+
+
+def _is_long(state: _Answering, pending: int) -> bool:
+    """Whether the head is longer than is read."""
+    if not state.is_headed:
+        return pending > MAXIMUM_HEAD
+    return sum(len(name) + len(value) for name, value in state.headers) > MAXIMUM_HEAD
+
+
+def _feed(state: _Answering, data: bytes) -> None:
+    try:
+        state.parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        state.keeps = False
+    except httptools.HttpParserError as error:
+        if not state.is_complete:
+            raise _garbled(str(error), is_headed=bool(state.headers or state.reason)) from None
+        state.keeps = False
+
+
+def _finished(state: _Answering, *, is_bare: bool) -> RawResponse:
+    if not 100 <= state.status <= 999 or state.parser.get_http_version() not in ("1.0", "1.1"):
+        raise NoResponse("the answer is no HTTP: it has no status line")
+    body = b"" if is_bare or state.status in _BODYLESS else b"".join(state.body)
+    transfer = state.fields.get("transfer-encoding", "").lower()
+    if "," in transfer:
+        body = decode_body(body, transfer.removesuffix("chunked").strip(", "))
+    keeps = state.keeps if state.is_complete else is_bare and state.parser.should_keep_alive()
+    return RawResponse(state.status, state.reason.decode("latin-1"), state.headers, state.fields, body, keeps)
+
+
+def _garbled(words: str, *, is_headed: bool) -> NoResponse:
+    """Why a response cannot be read, from what llhttp says of it."""
+    if "overflow" in words:
+        return TooLarge()
+    if words.startswith("Duplicate Content-Length"):
+        return NoResponse("the answer has more than one Content-Length")
+    if "can't be present" in words:
+        return NoResponse("the answer has both Content-Length and Transfer-Encoding")
+    if "Content-Length" in words:
+        return NoResponse("the Content-Length of the answer is no number")
+    if "chunk" in words:
+        return NoResponse("a chunk of the answer has no size")
+    if is_headed or "header" in words:
+        return NoResponse("the headers of the answer cannot be read")
+    return NoResponse("the answer is no HTTP: it has no status line")
+
+
+def decode_body(body: bytes, codings: str) -> bytes:
+    """A body without its content codings; raises `NoResponse`. Words that are no codings are passed over: some servers
+    put a character set there.
+    """
+    words = [word.strip().lower() for word in codings.split(",", MAXIMUM_CODINGS)]
+    if len(words) > MAXIMUM_CODINGS:
+        raise NoResponse(f"the answer has more than {MAXIMUM_CODINGS} encodings, one in the other")
+    for word in reversed(words):
+        if word in ("compress", "x-compress"):
+            raise NoResponse(f"the answer is encoded with {word}, which was not asked for")
+        if word not in KNOWN:
+            continue
+        try:
+            body = undo(body, word, MAXIMUM_BODY)
+        except NotInstalled:
+            raise NoResponse(f"the answer is encoded with {word}, which was not asked for") from None
+        except TooMuch:
+            raise TooLarge from None
+        except Damaged as error:
+            if error.is_cut:
+                raise NoResponse(f"the answer, encoded with {word}, ends early") from None
+            raise NoResponse(f"the answer says that it is encoded with {word}, and it is not") from None
+    return body
+
+
+# ------------------------------------------------------------------------------------------------ requests
+
+
+class Malformed(Exception):
+    """What came is not an HTTP request: the text says what it was instead; `status` is the response to it."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class Asked(NamedTuple):
+    """A request as it came; `keeps`: whether the connection stays open after its response.
+
+    `target` and `lines`, the headers in their order, are as the client wrote them.
+    """
+
+    request: Request
+    keeps: bool
+    target: str
+    lines: list[tuple[str, str]]
+
+
+class _Asking:
+    """What httptools calls while it reads requests; those that are whole wait in `ready`."""
+
+    __slots__ = ("body", "fields", "headers", "is_headed", "must_continue", "parser", "ready", "size", "url")
+
+    def __init__(self) -> None:
+        self.ready: deque[Asked] = deque()
+        self.begin()
 
     def begin(self) -> None:
-        """Read the head; raises `_Garbled` for one that leaves open where the answer ends."""
-        super().begin()
-        if self.headers.defects:
-            raise _Garbled("the headers of the answer cannot be read")
-        sizes = {size.strip() for line in self.headers.get_all("content-length", ()) for size in line.split(",")}
-        if self.chunked or not sizes:
-            return
-        if len(sizes) > 1:
-            raise _Garbled(f"the answer has {len(sizes)} different values of Content-Length")
-        (size,) = sizes
-        if not size.isascii() or not size.isdecimal():
-            raise _Garbled("the Content-Length of the answer is no number")
-        if len(size) > 15 or int(size) > MAXIMUM_BODY:
-            raise TooLarge
+        self.parser = httptools.HttpRequestParser(self)
+        self.on_message_begin()
 
-    def _read_next_chunk_size(self) -> int:
-        line = self.fp.readline(MAXIMUM_LINE + 1)
-        if not line:
-            raise http.client.IncompleteRead(b"")
-        size = line.partition(b";")[0].strip()
-        if len(line) > MAXIMUM_LINE or not _SIZE.fullmatch(size):
-            raise _Garbled("a chunk of the answer has no size")
-        if int(size, 16) > MAXIMUM_BODY:
-            raise TooLarge
-        return int(size, 16)
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers: list[tuple[str, str]] = []
+        self.body: list[bytes] = []
+        self.size = 0
+        self.is_headed = self.must_continue = False
 
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-            if not 102 <= status < 200:  # 100 is passed over by http.client itself
-                return version, status, reason
-            http.client.parse_headers(self.fp)
+    def on_url(self, url: bytes) -> None:
+        self.url += url
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.is_headed:
+            self.headers.append((name.decode("latin-1"), value.decode("latin-1").rstrip(" \t")))
 
-def watch(connection: socket.socket) -> Callable[[], object]:
-    """Tells whether an idle connection has something to say: that it is closed, or bytes that belong to no answer."""
-    if hasattr(select, "poll"):
-        poll = select.poll()
-        poll.register(connection, select.POLLIN)
-        return partial(poll.poll, 0)
-    return lambda: select.select([connection], [], [], 0)[0]
+    def on_headers_complete(self) -> None:
+        self.is_headed = True
+        self.fields = fields = {name.lower(): value for name, value in self.headers}
+        if int(fields.get("content-length", "0")) > MAXIMUM_BODY:
+            self.size = MAXIMUM_BODY + 1
+        if "expect" in fields:
+            self.must_continue = fields["expect"].lower() == "100-continue"
+
+    def on_body(self, piece: bytes) -> None:
+        self.body.append(piece)
+        self.size += len(piece)
+
+    def on_message_complete(self) -> None:
+        method = self.parser.get_method().decode("ascii")
+        target = self.url.decode("latin-1")
+        request = Request(method, _path(target), self.fields, b"".join(self.body))
+        self.ready.append(Asked(request, self.parser.should_keep_alive(), target, self.headers))
+        self.is_headed = self.must_continue = False
+        self.size = 0
 
 
-def decoded(body: bytes, encoding: str) -> bytes:
-    """Undo content encodings that nobody asked for, without unpacking more than is read of any answer."""
-    words = [word.strip().lower() for word in encoding.split(",", MAXIMUM_ENCODINGS)]
-    if len(words) > MAXIMUM_ENCODINGS:
-        raise _Garbled(f"the answer has more than {MAXIMUM_ENCODINGS} encodings, one in the other")
-    for word in reversed(words):
-        if word in ("gzip", "x-gzip", "deflate"):
-            body = _unpacked(body, word)
-        elif word in ("br", "zstd", "compress", "x-compress"):
-            raise _Garbled(f"the answer is encoded with {word}, which was not asked for")
-    return body  # any other word is no encoding: some servers put a character set there
+class Connection:
+    """One connection of a client, from which requests are read."""
 
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+        self._state = _Asking()
+        self._fresh = True
+        self._head = 0
 
-def _unpacked(body: bytes, word: str) -> bytes:
-    # 32 + 15: a gzip or a zlib header; -15: none, which some servers call deflate.
-    bare = word == "deflate" and (len(body) < 2 or body[0] & 15 != 8 or int.from_bytes(body[:2], "big") % 31 != 0)
-    plain, rest = b"", body
-    for _ in range(MAXIMUM_MEMBERS):
-        if not rest:
-            break
-        unpacker = zlib.decompressobj(-15 if bare else 32 + 15)
+    def read(self) -> Asked | None:
+        """The next request; None where the client has ended. Raises `Malformed` and OSError."""
+        state = self._state
+        while not state.ready:
+            data = self._stream.recv(PIECE)
+            if not data:
+                return None
+            if self._fresh and data[0] in TLS:
+                raise Malformed(400, "what is TLS, and the base URL begins with http")
+            self._fresh = False
+            self._feed(data)
+            if state.size > MAXIMUM_BODY:
+                raise Malformed(413, "a body that is too large")
+            self._head = 0 if state.is_headed or state.ready else self._head + len(data)
+            if self._head > MAXIMUM_HEAD:
+                raise Malformed(431, "headers that are too long")
+            if state.must_continue:
+                state.must_continue = False
+                self._stream.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        asked = state.ready.popleft()
+        if asked.request.method == "CONNECT":
+            raise Malformed(501, "a request for a tunnel")
+        return asked
+
+    def _feed(self, data: bytes) -> None:
+        """Raises `Malformed`, unless a request before was whole, which is answered first."""
+        state = self._state
         try:
-            plain += unpacker.decompress(rest, MAXIMUM_BODY + 1 - len(plain))
-        except zlib.error:
-            raise _Garbled(f"the answer says that it is encoded with {word}, and it is not") from None
-        if len(plain) > MAXIMUM_BODY:
-            raise TooLarge
-        if not unpacker.eof:
-            raise _Garbled(f"the answer, encoded with {word}, ends early")
-        rest = unpacker.unused_data.lstrip(b"\0")  # a gzip file may have several members, and padding behind them
-    return plain
+            while True:
+                try:
+                    state.parser.feed_data(data)
+                    return
+                except httptools.HttpParserUpgrade as upgrade:  # which is declined by going on with HTTP/1.1
+                    asked = state.ready[-1]
+                    state.begin()
+                    if asked.request.method == "CONNECT":
+                        return
+                    # llhttp takes a body that follows for the other protocol: the request is read as if it had asked
+                    # for none.
+                    state.ready.pop()
+                    data = _without_upgrade(asked) + data[upgrade.args[0] :]
+        except httptools.HttpParserError as error:
+            if state.ready and (_UPGRADE in str(error) or not state.ready[-1].keeps):
+                return
+            raise _refused(str(error)) from None
 
 
-MAXIMUM_ENCODINGS = 3
-"""Encodings of one answer, one in the other."""
+def _without_upgrade(asked: Asked) -> bytes:
+    """The head of a request that does not ask for another protocol."""
+    close = "" if asked.keeps else "Connection: close\r\n"
+    lines = [f"{name}: {value}\r\n" for name, value in asked.lines if name.lower() not in ("upgrade", "connection")]
+    return f"{asked.request.method} {asked.target} HTTP/1.1\r\n{''.join(lines)}{close}\r\n".encode("latin-1")
 
-MAXIMUM_MEMBERS = 16
-"""Members of one gzip answer that are unpacked: servers send one, and each costs a copy of what follows it."""
+
+def _refused(words: str) -> Malformed:
+    if "overflow" in words:
+        return Malformed(413, "a body that is too large")
+    if "chunk" in words:
+        return Malformed(400, "a chunk without a size")
+    if words.startswith("Duplicate") or "can't be present" in words:
+        return Malformed(400, "headers that leave open where the request ends")
+    if "Content-Length" in words:
+        return Malformed(400, "a Content-Length that is no number")
+    if "header" in words:
+        return Malformed(400, "headers that cannot be read")
+    return Malformed(400, "what is no HTTP/1 request")
 
 
-def words_of(error: Exception) -> str:
-    """Why there was no answer, in words without addresses of objects."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, TooLarge):
-        return f"the answer is larger than {MAXIMUM_BODY} bytes"
-    if isinstance(error, ConnectionRefusedError):
-        return "the connection was refused"
-    if isinstance(error, http.client.RemoteDisconnected):
-        return "the connection was closed without an answer"
-    if isinstance(error, ConnectionError):
-        return "the connection was reset"
-    if isinstance(error, socket.gaierror):
-        return f"the host name cannot be resolved ({error.strerror})"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        why = error.verify_message.rstrip(".")
-        return f"its certificate is not trusted ({why}; SSL_CERT_FILE names a file of others to trust)"
-    if isinstance(error, ssl.SSLError):
-        why = (error.reason or "the connection was closed").lower().replace("_", " ")
-        hint = ", so the URL may have to begin with http:" if why == "wrong version number" else ""
-        return f"TLS failed ({why}{hint})"
-    if isinstance(error, http.client.IncompleteRead):
-        return "the connection was closed in the middle of the answer"
-    if isinstance(error, _Garbled):
-        return str(error)
-    if isinstance(error, http.client.LineTooLong):
-        return "the answer is no HTTP: a line of its head is too long"
-    if isinstance(error, http.client.BadStatusLine):
-        return "the answer is no HTTP: it has no status line"
-    if isinstance(error, http.client.HTTPException):
-        return f"the answer is no HTTP{': it has more than 100 headers' if 'headers' in str(error) else ''}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[0].lower() + error.strerror[1:]
-    return str(error) or type(error).__name__
+def _path(target: str) -> str:
+    """The path of a request target: clients behind a proxy setting send a whole URL."""
+    if target.startswith(("http://", "https://")):
+        _, _, rest = target.partition("://")
+        _, slash, path = rest.partition("/")
+        return slash + path
+    return target
+
+
+# ------------------------------------------------------------------------------------------------- writing
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+def written(answer: Response, *, keeps: bool, head: bool = False) -> bytes:
+    """A response as bytes; `head` for a client that wants the headers alone."""
+    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Unknown')}"]
+    if "server" not in answer.headers:
+        lines.append("Server: pollproof")
+    lines += [f"{name}: {value}" for name, value in answer.headers.items()]
+    if answer.status not in _BODYLESS and "content-length" not in answer.headers:
+        lines.append(f"Content-Length: {len(answer.body)}")
+    lines.append("Connection: keep-alive" if keeps else "Connection: close")
+    body = b"" if head or answer.status in _BODYLESS else answer.body
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body

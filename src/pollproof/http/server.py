@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 from email.utils import formatdate
 from functools import lru_cache
 
-from pollproof.http.conversation import Connection, Malformed, written
+from pollproof.http.addresses import is_loopback
+from pollproof.http.bounds import PIECE
+from pollproof.http.parser import Connection, Malformed, written
 from pollproof.trace.exchange import Request, Response
 
 IDLE = 60.0
@@ -18,8 +20,17 @@ IDLE = 60.0
 FAREWELL = 1.0
 """Real seconds that a client may take to go on after it was told that what it sends is no request."""
 
-PIECES, PIECE = 256, 65536
+PIECES = 256
 """How much of that is read."""
+
+LOOPBACK = "127.0.0.1"
+
+ANY = ("0.0.0.0", "::", "")
+"""Addresses that stand for all of this machine's."""
+
+MISDIRECTED = Response(
+    421, {"content-type": "text/plain"}, b"this server answers to the names of this machine's loopback address alone\n"
+)
 
 Answer = Callable[[Request], Response | None]
 """Answers one request, also of two threads at once; None closes the connection without an answer."""
@@ -28,44 +39,90 @@ Today = Callable[[], float]
 """Seconds since 1970, for the Date header."""
 
 
-@contextmanager
-def listening(answer: Answer, port: int, today: Today) -> Iterator[str]:
-    """Serve on loopback (port 0: a free one) until the context ends; the URL. Raises OSError for a port in use."""
-    listener = socket.create_server(("127.0.0.1", port), backlog=128)
-    connections: set[socket.socket] = set()
-    thread = threading.Thread(target=_accept, args=(listener, connections, answer, today), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
+Talk = Callable[[socket.socket, int], None]
+"""Talks over one connection, given it and the client's port, to its end; OSError ends it too."""
+
+
+class Listener:
+    """Accepts connections and talks over each in a thread of its own, until it is closed.
+
+    More than `most` connections at a time are closed at once, and `refused` is called. Raises OSError for a port in
+    use.
+    """
+
+    def __init__(
+        self, talk: Talk, host: str = LOOPBACK, port: int = 0, *, most: int = 512, refused: Callable[[], object] = bool
+    ) -> None:
+        self._talk, self._most, self._refused = talk, most, refused
+        self._listener = socket.create_server((host, port), backlog=256)
+        self.connections: set[socket.socket] = set()
+        self.is_closed = False
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """The sockets on which something may have come that was not read yet."""
+        return [self._listener, *self.connections]
+
+    def start(self) -> None:
+        """Begin to accept connections."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Accept no more, and end all connections."""
+        self.is_closed = True
         with suppress(OSError):  # wakes the thread that waits in accept
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-        for stream in list(connections):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+        for stream in list(self.connections):
             with suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
 
+    def _accept(self) -> None:
+        while not self.is_closed:
+            with suppress(OSError):  # the listener is closed, or a client has gone before it was accepted
+                stream, (_, port, *_) = self._listener.accept()
+                if len(self.connections) >= self._most:
+                    stream.close()
+                    self._refused()
+                    continue
+                self.connections.add(stream)
+                threading.Thread(target=self._converse, args=(stream, port), daemon=True).start()
 
-def _accept(listener: socket.socket, connections: set[socket.socket], answer: Answer, today: Today) -> None:
-    with suppress(OSError):  # the listener is closed
-        while True:
-            stream, _ = listener.accept()
-            connections.add(stream)
-            threading.Thread(target=_converse, args=(stream, connections, answer, today), daemon=True).start()
+    def _converse(self, stream: socket.socket, port: int) -> None:
+        try:
+            with stream, suppress(OSError):  # a client that goes away in the middle is no error of the server
+                stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                stream.settimeout(IDLE)
+                self._talk(stream, port)
+        finally:
+            self.connections.discard(stream)
 
 
-def _converse(stream: socket.socket, connections: set[socket.socket], answer: Answer, today: Today) -> None:
+@contextmanager
+def listening(answer: Answer, port: int, today: Today, host: str = LOOPBACK) -> Iterator[str]:
+    """Serve until the context ends (port 0: a free one); the URL on this machine. Raises OSError for a port in use.
+
+    On loopback, requests that name another host are refused: a page that a browser shows may have its own name lead
+    here (DNS rebinding).
+    """
+    is_ours = is_name_of_loopback if host == LOOPBACK else _is_any
+    listener = Listener(lambda stream, _: _answer_all(stream, answer, today, is_ours), host, port)
+    listener.start()
     try:
-        with stream, suppress(OSError):  # a client that goes away in the middle is no error of the server
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            stream.settimeout(IDLE)
-            _answer_all(stream, answer, today)
+        yield f"http://{LOOPBACK if host in ANY else host}:{listener.port}"
     finally:
-        connections.discard(stream)
+        listener.close()
 
 
-def _answer_all(stream: socket.socket, answer: Answer, today: Today) -> None:
+def _answer_all(stream: socket.socket, answer: Answer, today: Today, is_ours: Callable[[str], bool]) -> None:
     connection = Connection(stream)
     while True:
         try:
@@ -73,11 +130,11 @@ def _answer_all(stream: socket.socket, answer: Answer, today: Today) -> None:
         except Malformed as error:
             response = Response(error.status, {"content-type": "text/plain"}, str(error).encode())
             stream.sendall(written(response, keeps=False))
-            _drain(stream)
+            farewell(stream)
             return
         if asked is None:
             return
-        given = answer(asked.request)
+        given = answer(asked.request) if is_ours(asked.request.headers.get("host", "")) else MISDIRECTED
         if given is None:
             return
         date = _date(int(today()))
@@ -87,13 +144,25 @@ def _answer_all(stream: socket.socket, answer: Answer, today: Today) -> None:
             return
 
 
-def _drain(stream: socket.socket) -> None:
+def farewell(stream: socket.socket) -> None:
     """Read on for a moment: a connection that is closed with unread bytes is reset, and its last answer lost."""
     stream.shutdown(socket.SHUT_WR)
     stream.settimeout(FAREWELL)
     for _ in range(PIECES):
         if not stream.recv(PIECE):
             return
+
+
+def is_name_of_loopback(authority: str) -> bool:
+    """Whether the value of a Host header is one of loopback: empty, a name of it, or one of its addresses."""
+    try:
+        return not authority or is_loopback(f"http://{authority}")
+    except ValueError:
+        return False
+
+
+def _is_any(authority: str) -> bool:
+    return True
 
 
 @lru_cache(64)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import importlib
 import re
 import zlib
-from typing import Any
 
 from pollproof.errors import InputError
+from pollproof.http.codings import Damaged, NotInstalled, TooMuch, inflate, undo
 
-MAXIMUM_BODY = 1 << 26
+MAXIMUM_RECORDED = 1 << 26
 """Bytes of a decoded body (64 MiB); a small file can hold one that unpacks to gigabytes."""
 
 MAXIMUM_ENCODINGS = 4
@@ -35,7 +34,7 @@ _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
 
 class BodyTooLarge(InputError):
-    """A body that unpacks to more than `MAXIMUM_BODY` bytes."""
+    """A body that unpacks to more than `MAXIMUM_RECORDED` bytes."""
 
 
 class NotRecorded(InputError):
@@ -138,56 +137,29 @@ def _base64(body: bytes) -> bytes | None:
 
 def _inflated(body: bytes, window: int) -> bytes | None:
     """A stream of zlib's, whole; None where it is not one, or is cut short."""
-    machine = zlib.decompressobj(window)
     try:
-        found = machine.decompress(body, MAXIMUM_BODY)
-        if machine.unconsumed_tail:
-            raise BodyTooLarge
-        found += machine.flush(MAXIMUM_BODY)
-    except zlib.error:
+        return inflate(body, window, MAXIMUM_RECORDED)
+    except Damaged:
         return None
-    return found if machine.eof else None
+    except TooMuch:
+        raise BodyTooLarge from None
 
 
 def _brotli(body: bytes) -> bytes | None:
-    import brotli
-
-    machine = brotli.Decompressor()
-    found = bytearray()
     try:
-        found += machine.process(body, output_buffer_limit=1 << 20)
-        while not machine.is_finished() and (piece := machine.process(b"", output_buffer_limit=1 << 20)):
-            found += piece
-            if len(found) > MAXIMUM_BODY:
-                raise BodyTooLarge
-    except brotli.error:
+        return undo(body, "br", MAXIMUM_RECORDED)
+    except Damaged:
         return None
-    return bytes(found) if machine.is_finished() else None
+    except TooMuch:
+        raise BodyTooLarge from None
 
 
 def _zstd(body: bytes) -> bytes:
-    """Unpack zstd with Python's own module (3.14) or a package that is installed for it."""
-    module: Any = None
-    for name in ("compression.zstd", "backports.zstd", "zstandard"):
-        try:
-            module = importlib.import_module(name)
-            break
-        except ImportError:
-            continue
-    if module is None:
-        raise NotRecorded("encoded as zstd, which needs Python 3.14 or the package backports.zstd")
     try:
-        if module.__name__ == "zstandard":
-            found = bytes(module.ZstdDecompressor().decompressobj().decompress(body))
-            if len(found) > MAXIMUM_BODY:
-                raise BodyTooLarge
-            return found
-        machine = module.ZstdDecompressor()
-        found = bytes(machine.decompress(body, MAXIMUM_BODY + 1))
-    except (module.ZstdError, EOFError, MemoryError):
+        return undo(body, "zstd", MAXIMUM_RECORDED)
+    except NotInstalled:
+        raise NotRecorded("encoded as zstd, which needs Python 3.14 or the package backports.zstd") from None
+    except Damaged:
         raise NotRecorded("zstd data that is cut short or damaged") from None
-    if len(found) > MAXIMUM_BODY:
-        raise BodyTooLarge
-    if not machine.eof:
-        raise NotRecorded("zstd data that is cut short or damaged")
-    return found
+    except TooMuch:
+        raise BodyTooLarge from None
