@@ -28,7 +28,7 @@ from pollproof.report.merging import MergeError, as_shard, merged, whole, with_p
 from pollproof.verify.options import plan_from
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore, explore_part, violated
-from pollproof.verify.work_units import WALKS
+from pollproof.verify.work_units import WALKS_PART
 from pollproof.virtualtime import unavailable
 from pollproof.workers.distribute import WorkersError, count_of, spread
 from pollproof.workers.scheduling import ProviderScheduling
@@ -72,7 +72,7 @@ def judged(provider: str, kind: str) -> tuple[Any, list[str], list[Any]]:
         return found[0].provider() if kind else None
 
     entire = explore(plan, provider=made())
-    known = violated(explore_part(plan, WALKS, provider=made())) if kind else frozenset()
+    known = violated(explore_part(plan, WALKS_PART, provider=made())) if kind else frozenset()
     apart = [explore_part(plan, part, provider=made(), known=lambda: known) for part in reversed(plan.parts)]
     return document_of(entire), [part.name for part in plan.parts], [document_of(each) for each in reversed(apart)]
 

@@ -1,4 +1,4 @@
-"""The pace of a lawful client: when it may ask next, by the contract's waits and by what the provider asks for."""
+"""The pace of a conforming client: when it may send its next request, by the contract's waits and the provider's."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pollproof.errors import RunError
 from pollproof.trace.events import Answer, Event
 
 GAP = 1.0
-"""Seconds between any two requests where no document asks for more."""
+"""Seconds between any two requests where no document states more."""
 
 LONGEST = 60.0
-"""Seconds to which the pause after refusals grows, unless the provider asks for more."""
+"""Seconds to which the pause after refusals grows, unless the provider states more."""
 
 MAXIMUM_REFUSALS = 5
 """Answers in a row that turn a client away after which a run ends: who goes on is blocked."""
@@ -35,7 +35,7 @@ class ProviderRefused(RunError):
 class RateLimiter:
     """Says from when on a request is lawful. Knows no clock: moments are given.
 
-    `wait`: seconds between two polls of a task. With `hurried` it is left out, but not what the provider asks for.
+    `wait`: seconds between two polls of a task. `hurried` leaves it out, not the waits that the provider states.
     """
 
     def __init__(self, contract: Contract) -> None:

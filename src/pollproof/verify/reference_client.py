@@ -40,10 +40,10 @@ PATIENCE = 300
 
 
 class ReferenceClient(Client):
-    """A lawful client. Its mutants override one method."""
+    """A conforming client. Its mutants override one method."""
 
     retries = 3
-    """How often it asks once more in a row where nothing was answered, or that the provider is busy."""
+    """How often it retries in a row a request that was not answered, or refused as busy."""
 
     def __init__(self, contract: Contract, session: Session) -> None:
         self.contract = contract
@@ -60,7 +60,7 @@ class ReferenceClient(Client):
         return self.contract.credential.template.replace("{credential}", key)
 
     def wait(self) -> float:
-        """Seconds before the next poll: what the documents ask for, or the last answer if that is more."""
+        """Seconds before the next poll: what the documents state, or the last answer if that is more."""
         answer = self.created if self.last is None else self.last
         asked = None if answer is None else seconds_of(answer.marks.get("retry_after"))
         return max(self.session.wait, asked or 0.0)
@@ -76,13 +76,13 @@ class ReferenceClient(Client):
         return not self.tries_again(event)
 
     def tries_again(self, event: Event) -> bool:
-        """Whether to ask once more after a request that was not answered, or that the provider is busy."""
+        """Whether to retry a request that was not answered, or refused as busy."""
         if event.answer in (Answer.NONE, Answer.UNREADABLE):
             return self.failures <= self.retries
         return event.effect in (Effect.BUSY, Effect.BLOCKED)
 
     def retry_wait(self) -> float:
-        """Seconds before a creation is tried once more: longer each time."""
+        """Seconds before a creation is retried: longer each time."""
         return self.session.wait * self.failures
 
     def gives_up(self, polls: int, elapsed: float) -> bool:
@@ -150,7 +150,7 @@ class ReferenceClient(Client):
         return None
 
     def result(self, handle: Handle, event: Event) -> Any:
-        """The result of a task that has succeeded, asked for where that is an operation of its own."""
+        """The result of a task that has succeeded, fetched where that is an operation of its own."""
         fetched = self.session.fetch(handle)
         if fetched is None:
             return event.result

@@ -1,4 +1,4 @@
-"""Exploration one target from end to end: the directed walks and the state machine, into one ledger."""
+"""Exploring one target from end to end: the directed walks and the state machine, into one ledger."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ from pollproof.verify.status_coverage import scripts_for, show
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
 from pollproof.verify.targets import NotOpened, OpenTarget, open_target
 from pollproof.verify.walks import WALKS
-from pollproof.verify.work_units import WALKS as WALKS_PART
-from pollproof.verify.work_units import Part
+from pollproof.verify.work_units import WALKS_PART, Part
 
 WALK_SECONDS = 150.0
 """Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
@@ -72,7 +71,7 @@ def explore(
     until: frozenset[str] = frozenset(),
     result: Exploration | None = None,
 ) -> Exploration:
-    """Explore the target of a plan. Raises TargetError for a URL that is none; all else is told in the result.
+    """Explore the target of a plan. Raises TargetError for a URL that is none; all else stands in the result.
 
     `provider` replaces the embedded reference (a mutant or a legal variant of it): then it alone is judged, and no
     reference client. With `until` it goes on only until those clauses are violated. `result` is a `beginning` that
@@ -156,7 +155,7 @@ def explore_part(
 ) -> Exploration:
     """Explore one part of a plan, as `explore` does all of them.
 
-    `known` gives the clauses that the walks find violated, which examples need not show once more; it is called when
+    `known` gives the clauses that the walks find violated, which examples need not show again; it is called when
     one is about to be shown, and walks where nothing is given.
     """
     result = _empty(plan, client=provider is None)

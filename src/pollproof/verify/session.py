@@ -69,7 +69,7 @@ MAXIMUM_STATUS = 200
 
 
 MAXIMUM_IDENTIFIER = 10_000
-"""Characters of an id with which a task is asked for; no provider has a hundredth of them."""
+"""Characters of an id that is polled; no provider has a hundredth of them."""
 
 
 SUCCESS = "a task that succeeded"
@@ -299,7 +299,7 @@ class Session:
     def create(
         self, kind: TaskKind, *, again: bool = False, more: Mapping[str, Any] | None = None
     ) -> tuple[Event, Handle | None]:
-        """Create one task, or with `again` the same once more; the handle is None when it was not accepted.
+        """Create one task, or with `again` the same one again; the handle is None when it was not accepted.
 
         `more` are further fields of the task.
         """
@@ -352,7 +352,7 @@ class Session:
         return event, None
 
     def begin(self) -> Handle | None:
-        """A new task of the kinds that must be polled for, taken in turn; a busy provider is asked again."""
+        """A new task of the kinds that must be polled for, taken in turn; a busy provider is insisted on."""
         kind = self.kinds[self.created % len(self.kinds)]
         event, handle = self.create(kind)
         return handle if handle is not None else self.begun(self.insist(event), kind)[1]
@@ -407,7 +407,7 @@ class Session:
         return self.send(self.about(self.fetch_operation, handle))
 
     def cancel(self, handle: Handle) -> Event | None:
-        """Ask that a task be given up, where that can be asked."""
+        """Cancel a task, where there is an operation for that."""
         if self.cancel_operation is None:
             return None
         return self.send(self.about(self.cancel_operation, handle))
@@ -480,7 +480,7 @@ class Session:
             inbound = request._replace(path=CALLBACK_PATH)
             event = self.monitor.observe(Exchange(inbound, Response(200, {}, b""), moment, moment))
             if event is not None and event.task is None:
-                self.nameless_callbacks += 1  # one of the tasks was called back, and it cannot be told which
+                self.nameless_callbacks += 1  # one of the tasks was called back, and which one is not known
         return len(heard)
 
     def miss(self, handle: Handle, since: float, failure: str) -> None:
@@ -641,7 +641,7 @@ class Session:
         return event
 
     def settle(self, handle: Handle, patience: float) -> Phase | None:
-        """Poll at a lawful pace, ever more slowly, until the task has an end or `patience` seconds are over."""
+        """Poll at the documented pace, ever more slowly, until the task has an end or `patience` seconds are over."""
         waited, pause = 0.0, self.wait
         while True:
             event = self.poll(handle)

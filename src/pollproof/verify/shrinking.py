@@ -248,7 +248,7 @@ def shrink(
 ) -> None:
     """Make the evidence of the violated clauses about the provider shorter, of each by itself.
 
-    Without `probes`, what was shown by requests that are wrong on purpose is left alone: some providers ban for them.
+    Without `probes`, what was shown by deliberately invalid requests is left alone: some providers ban for them.
     """
     broken = [entry for entry in ledger.violated() if entry.clause.subject is Subject.PROVIDER and _worth(entry)]
     end = time.monotonic() + ALL_SECONDS

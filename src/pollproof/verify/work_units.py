@@ -32,7 +32,7 @@ class Part:
         return seed + self.first // BLOCK * SEEDS
 
 
-WALKS = Part("walks", walks=True)
+WALKS_PART = Part("walks", walks=True)
 """The directed walks, in one trace: the later ones meet what the earlier ones have left."""
 
 
@@ -52,4 +52,4 @@ def parts(examples: int, *, launched: bool) -> tuple[Part, ...]:
         )
         for first in range(0, examples, block)
     ]
-    return (WALKS, *blocks)
+    return (WALKS_PART, *blocks)

@@ -1,1 +1,1 @@
-"""Live runs: judging a real provider at a lawful pace, within declared limits, with a record of all that was done."""
+"""Live runs: judging a real provider at the documented pace, within declared limits, with a record of everything."""

@@ -33,7 +33,7 @@ class Quota:
 
 
 def tasks_in(asked: Event) -> int:
-    """How many tasks a request asks for at most."""
+    """How many tasks a request creates at most."""
     if asked.operation.role is Role.CREATE:
         return 1
     if asked.operation.role is not Role.BATCH:

@@ -166,6 +166,6 @@ def _whole_lines(path: str) -> str:
 
 
 def creates(contract: Contract, name: str) -> bool:
-    """Whether an operation of that name asks for tasks."""
+    """Whether an operation of that name creates tasks."""
     operation = contract.operations.get(name)
     return operation is not None and operation.role in (Role.CREATE, Role.BATCH)

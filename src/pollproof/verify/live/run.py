@@ -1,4 +1,4 @@
-"""A live run from end to end: the planned walks, at a lawful pace, kept in a record; or the rest of an earlier run."""
+"""A live run from end to end: the planned walks, at the documented pace, kept in a record; or what an earlier run left."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class RunClock:
 
 
 def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> Exploration:
-    """Make a live run; `result` grows meanwhile, so that an interrupted run has told all that it knows."""
+    """Make a live run; `result` grows meanwhile, so that an interrupted run has shown all that it knows."""
     live = plan.live
     assert live is not None
     assert plan.base_url is not None

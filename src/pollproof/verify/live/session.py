@@ -1,4 +1,4 @@
-"""A session with a real provider: every request waits for its lawful moment, is allowed for, and is recorded."""
+"""A session with a real provider: every request waits for its documented moment, is allowed for, and is recorded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pollproof.verify.rate_limiter import ProviderRefused, RateLimiter
 from pollproof.verify.session import Handle, Session
 
 LONG = 10.0
-"""Seconds of waiting that people are told about."""
+"""Seconds of waiting that are shown to people."""
 
 MAXIMUM_REFUSED = 2
 """Creations in a row that are refused after which a run ends: without a task there is nothing to ask."""
@@ -34,7 +34,7 @@ class Journal(Protocol):
 
 
 class LiveSession(Session):
-    """A session that keeps a lawful client's pace. Raises `QuotaSpent`, `ProviderRefused` and what sessions raise.
+    """A session that keeps a conforming client's pace. Raises `QuotaSpent`, `ProviderRefused` and what sessions raise.
 
     `left` are unfinished tasks of an earlier run: walks take those before they create any.
     """

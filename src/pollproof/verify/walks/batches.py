@@ -83,7 +83,7 @@ def batches_in_a_row(session: Session) -> None:
 
 
 def with_callback(session: Session, number: int, note: str) -> dict[str, Any]:
-    """The fields of a request that ask for a callback at an address of its own, and for a note to come back with it."""
+    """The fields of a request for a callback at an address of its own, with a note that comes back."""
     source = session.callbacks
     assert source is not None
     address = source.address_with(f"task={number}&note=a%20b+c&x=1%2F2") if number else source.address

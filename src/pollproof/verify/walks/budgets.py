@@ -47,7 +47,7 @@ def to_the_last_poll(session: Session) -> None:
 
 @walk(_limited)
 def to_the_last_poll_in_a_hurry(session: Session) -> None:
-    """A task polled to the limit at once, before it is finished; then it is finished and polled once more."""
+    """A task polled to the limit at once, before it is finished; then it is finished and polled again."""
     limit = session.contract.limits.polls or 0
     handle = session.begin()
     if handle is None:

@@ -20,7 +20,7 @@ class Walk:
 
     `applies` says whether a contract has what it exercises. `reaches` are the facts that it must see at least once
     (`Session.reach`): a walk that ends without one of them has tested less than its name says. `breaks` says in words
-    which rule of a provider it breaks on purpose, for which a real provider's owner gives permission (empty: none).
+    which rule of a provider it breaks deliberately, for which a real provider's owner gives permission (empty: none).
     `live` walks are also made against real providers, then with few requests and tasks; what one costs is measured
     by a rehearsal on the reference. `needs` names what it cannot do without: `callbacks`, `connections`, `second key`.
     A `last` walk may end the good will of a provider: it is run after everything else.

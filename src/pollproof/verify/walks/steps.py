@@ -51,13 +51,13 @@ def finish(session: Session) -> Handle | None:
 
 
 def settle_all(session: Session, handles: list[Handle]) -> None:
-    """Poll tasks in turn, at a lawful pace, until all have an end."""
+    """Poll tasks in turn, at the documented pace, until all have an end."""
     waiting = list(handles)
     waited, pause = 0.0, session.wait
     while waiting and waited <= patience(session):
         still = []
         for handle in waiting:
-            # The results of every other task are asked for before they are there, too.
+            # The results of every other task are fetched before they are there, too.
             event = session.read(handle) if handle in handles[::2] else session.poll(handle)
             if (
                 not (event.phase is not None and event.phase.terminal) and event.answer is not Answer.REFUSED
@@ -72,7 +72,7 @@ def settle_all(session: Session, handles: list[Handle]) -> None:
 
 
 def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
-    """Poll tasks that have an end once more, to see that it is one."""
+    """Read tasks that have an end again, to see that it is one."""
     for _ in range(times):
         for handle in handles:
             session.insist(session.read(handle))
@@ -80,7 +80,7 @@ def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
 
 
 def age(session: Session, handle: Handle) -> float:
-    """Seconds since a task's lifetime began, as far as its answers tell: 0 before it has begun."""
+    """Seconds since a task's lifetime began, as far as its answers show: 0 before it has begun."""
     history = session.history(handle)
     if history is None:
         return 0.0
