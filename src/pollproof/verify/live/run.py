@@ -1,4 +1,4 @@
-"""A live run from end to end: the planned walks, at the documented pace, kept in a record; or what an earlier run left."""
+"""A live run from end to end: planned walks, at the documented pace, kept in a record; or what an earlier run left."""
 
 from __future__ import annotations
 
