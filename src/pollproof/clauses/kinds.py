@@ -7,7 +7,7 @@ enforces. It returns None when the event could not have broken the rule, `HELD` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
@@ -202,12 +202,62 @@ class ParameterError(InputError):
     """A parameter of a clause that is missing; the message says which and where it is expected."""
 
 
-def bind(kind_: Kind, values: dict[str, Any], limits: Limits, tables: Mapping[str, Any] = _NO_TABLES) -> Any:
+def stated_limits(limits: Limits, tables: Iterable[Mapping[str, Any]]) -> Limits:
+    """The limits of a contract together with the numbers that its clauses state themselves.
+
+    What is promised lasts as long as the clause that promises it says, and ends where the clause that ends it says:
+    what lies between is left open. Whoever waits waits for the longest. So histories, walks and references live by
+    the numbers by which the clauses judge.
+    """
+    own: dict[tuple[str, bool], list[float]] = {}
+    for table in tables:
+        kind_ = KINDS[table["kind"]]
+        for parameter in fields(kind_.parameters):
+            source = parameter.metadata.get("limits")
+            if source in ("lifetime", "polls", "wait", "batch_wait") and kind_.subjects[0] is _STATES[source]:
+                value = table.get(parameter.name, getattr(limits, source))
+                if value is not None:
+                    own.setdefault((source, kind_.shows_loss), []).append(value)
+    changed: dict[str, Any] = {}
+    for source in ("wait", "batch_wait"):
+        if (source, False) in own:
+            changed[source] = max(own[source, False])
+    for source in ("polls", "lifetime"):
+        served, ended = own.get((source, False)), own.get((source, True))
+        first, last = min(served or ended or [0]), max(ended or served or [0])
+        if first == last and first:
+            changed[source] = first
+        elif source == "lifetime" and 0 < first < last:
+            changed[source] = (first + last) / 2
+            changed["lifetime_slack"] = limits.lifetime_slack + (last - first) / 2
+    return replace(limits, **changed)
+
+
+_STATES = {
+    "lifetime": Subject.PROVIDER,
+    "polls": Subject.PROVIDER,
+    "wait": Subject.CLIENT,
+    "batch_wait": Subject.CLIENT,
+}
+"""Whose clauses state a limit for all."""
+
+
+def bind(
+    kind_: Kind,
+    values: dict[str, Any],
+    limits: Limits,
+    tables: Mapping[str, Any] = _NO_TABLES,
+    stated: Limits | None = None,
+) -> Any:
     """The parameters of a clause from its own values and the contract's limits; raises `ParameterError`.
 
-    `tables` are the tables of the contract that a parameter may be, by name.
+    `tables` are the tables of the contract that a parameter may be, by name. `stated` are the limits together with the
+    numbers of other clauses (see `stated_limits`), for a kind that states none itself.
     """
     bound: dict[str, Any] = {}
+    sources = [parameter.metadata.get("limits") for parameter in fields(kind_.parameters)]
+    if stated is not None and all(source in (None, "*") for source in sources):
+        limits = stated
     own = {
         parameter.metadata["limits"]: values[parameter.name]
         for parameter in fields(kind_.parameters)

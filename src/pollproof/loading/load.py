@@ -16,7 +16,7 @@ from pollproof.bundled import bundled, folder
 from pollproof.clauses import KINDS
 from pollproof.clauses.answers import SITUATIONS
 from pollproof.clauses.inputs import InputRule
-from pollproof.clauses.kinds import ParameterError, bind
+from pollproof.clauses.kinds import ParameterError, bind, stated_limits
 from pollproof.contract.model import (
     ANSWER_WORDS,
     PROBES,
@@ -159,7 +159,7 @@ class _Loader:
             kinds=file.tasks,
             task_id=file.task_id,
             probes=tuple(self.probe(index, probe, file) for index, probe in enumerate(file.probes)),
-            limits=file.limits,
+            limits=stated_limits(file.limits, data["clauses"]),
             clauses=clauses,
             variants=variants,
             observations=file.observations,
@@ -331,7 +331,7 @@ class _Loader:
         tables: dict[str, Any] = {"schemas": self.schemas.found, "errors": file.errors, "operations": file.operations}
         tables["path"] = file.lifecycle.path
         try:
-            return bind(KINDS[kind], values, limits, tables)
+            return bind(KINDS[kind], values, limits, tables, stated_limits(limits, self.data["clauses"]))
         except ParameterError as error:
             raise self.fault(path, str(error)) from None
 
