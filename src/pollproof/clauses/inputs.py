@@ -37,6 +37,7 @@ class InputRule:
     "refused-input",
     subjects=PROVIDER,
     roles=ANY,
+    scope="account",
     parameters=InputRule,
     scope="account",
     probes=True,
