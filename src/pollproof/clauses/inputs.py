@@ -37,7 +37,6 @@ class InputRule:
     "refused-input",
     subjects=PROVIDER,
     roles=ANY,
-    scope="account",
     parameters=InputRule,
     scope="account",
     probes=True,
