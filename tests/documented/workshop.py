@@ -17,6 +17,7 @@ from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve
 from tests.reports import passed
+from tests.scaffold.test_openapi import document
 from tests.servers import ROOT
 
 KEY = "YOUR_API_KEY"
@@ -104,6 +105,7 @@ class Workshop:
         (home / "tests" / "clients").symlink_to(ROOT / "tests" / "clients")
         (home / "contracts").mkdir()
         (home / "my_library.py").write_text(LIBRARY, encoding="utf-8")
+        (home / "api.yaml").write_text(json.dumps(document("3.1.0")), encoding="utf-8")  # which is YAML, too
         (home / "capsolver.py").write_text(PUBLISHED, encoding="utf-8")
         (home / "my_client.py").write_text(MY_CLIENT, encoding="utf-8")
         (home / "solve.py").write_text(SOLVE, encoding="utf-8")
