@@ -40,9 +40,11 @@ class Client:
             return json.loads(answer.read())
 
     def solve(self, task):
-        made = self.ask("/createTask", task=task)
+        made, end = self.ask("/createTask", task=task), time.monotonic() + 290
         while made.get("status") != "ready":
             time.sleep(self.wait)
+            if time.monotonic() > end:
+                raise TimeoutError("the task was not ready in time")
             made = {"taskId": made["taskId"], **self.ask("/getTaskResult", taskId=made["taskId"])}
         return made["solution"]
 '''

@@ -51,7 +51,7 @@ def test_a_client_without_a_bound_of_its_own_is_convicted(provider: str, pause: 
     assert guilty
     assert guilty <= CLAUSES[provider]
     assert gating.detail.played[0].exchanges < 400
-    assert gating.complete
+    assert gating.cuts == []
 
 
 @leaping
@@ -61,7 +61,7 @@ def test_a_hot_loop_without_an_end_is_convicted_by_a_must(provider: str, monkeyp
     gating = endless(provider, 0.0, "never-ready")
     assert musts(gating) & {"failure", "wait", "budget"}
     assert gating.detail.played[0].exchanges < 300
-    assert gating.complete
+    assert gating.cuts == []
 
 
 @leaping
@@ -70,7 +70,7 @@ def test_the_same_proof_is_not_played_again(monkeypatch: pytest.MonkeyPatch) -> 
     gating = endless("decodo", 5.0, "never-ready", "unknown-status-for-ever", "ready-at-once")
     never, unknown, ready = sorted(gating.detail.played, key=lambda played: -played.exchanges)
     assert (never.scenario.name, never.cut_short) == ("never-ready", "")
-    assert (unknown.scenario.name, unknown.exchanges < 60) == ("unknown-status-for-ever", True)
+    assert unknown.scenario.name == "unknown-status-for-ever"
     assert unknown.cut_short == "the command was ended early: an earlier scenario had shown that it does not end"
     assert (ready.scenario.expects, ready.as_expected) == (Expects.SUCCESS, True)
 
@@ -95,4 +95,4 @@ def test_a_bound_of_the_gate_is_never_a_violation() -> None:
     assert gating.error is None
     assert gating.ledger.violated() == []
     assert gating.detail.played[0].undecided == "the command printed more than 32 MiB, more than the gate takes"
-    assert not gating.complete
+    assert gating.cuts

@@ -103,7 +103,7 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
     if any(history.result is not None for history in meant):
         return None
     if not outcome.succeeded and not outcome.alive:
-        return HELD
+        return None if outcome.crashed else HELD  # who has crashed has reported nothing
     if outcome.alive and outcome.excused:
         return None  # what went wrong before is another finding
     last = max(meant, key=_heard, default=None)

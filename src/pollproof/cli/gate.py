@@ -49,7 +49,7 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
 
     contract = contract_or_exit(provider)
     known = _known(contract, options["task"])
-    chosen = _chosen(known, options["names"], options["keyword"])
+    chosen = _chosen(known, options["names"], options["keyword"], deep=options["profile"] == "deep")
     if options["listing"]:
         _list(chosen)
         return
@@ -65,7 +65,7 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     console = baselines.stream(console_for(reports.stream))
     policy = Policy(options["strict"], options["require_all"] and shard is None, allowed=tuple(options["allowed"]))
     asked = Gate(
-        contract, command, tuple(own), known[0], options["clock"], timeout, budget, options["task"],
+        contract, command, tuple(own), known[0], options["clock"], timeout, budget, options["task"], len(known),
         provider=provider, policy=policy,
     )  # fmt: skip
     gating = beginning(asked)
@@ -97,7 +97,7 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
 
 def _wishes(provider: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """What the run was asked for, which all of its shards have in common."""
-    names = ("task", "clock", "timeout", "budget", "strict", "require_all")
+    names = ("task", "clock", "timeout", "budget", "profile", "strict", "require_all")
     wishes = {"contracts": [provider], "command": target, **{name: options[name] for name in names}}
     return {**wishes, "allowed": list(options["allowed"])}
 
@@ -116,12 +116,12 @@ def _known(contract: Contract, task: str | None) -> list[Scenario]:
         raise click.UsageError(f"{task}: {error}") from None
 
 
-def _chosen(known: Sequence[Scenario], names: Sequence[str], keyword: str | None) -> list[Scenario]:
-    """The scenarios that are to be run."""
-    from pollproof.gate.selection import SelectionError, selected
+def _chosen(known: Sequence[Scenario], names: Sequence[str], keyword: str | None, *, deep: bool) -> list[Scenario]:
+    """The scenarios that are to be run: the named ones, else a sample of those that are alike."""
+    from pollproof.gate.selection import SelectionError, chosen_of, selected
 
     try:
-        return selected(selected(known, names or None), keyword)
+        return chosen_of(selected(known, names or None), keyword, deep=deep or bool(names))
     except SelectionError as error:
         raise click.UsageError(str(error)) from None
 

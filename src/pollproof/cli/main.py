@@ -213,5 +213,8 @@ for command in (
 
 def main() -> None:
     """The entry point of the command."""
+    from pollproof.processes import watchdog_client
+
+    watchdog_client.be_alone()
     with visible_streams():
         cli.main(prog_name="pollproof")

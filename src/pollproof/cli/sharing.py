@@ -133,40 +133,43 @@ def gate_shared(
 
     A command that does not obey the leaping clock meets them one by one: its waits share one budget.
     """
-    from pollproof.gate.run import begin, play_all
+    from pollproof.gate.run import ClientRun
     from pollproof.report.document import document_of
     from pollproof.report.merging import merged
 
-    gating = begin(gate)
-    if gating.error is not None or not gating.complete or not gating.detail.leaps:
-        if gating.error is None and gating.complete:
-            play_all(gating, progress)
-        return document_of(gating)
+    run = ClientRun(gate)
+    if not run.begin() or not run.result.detail.leaps:
+        if run.result.error is None and run.result.complete:
+            run.meet_all(progress)
+        return document_of(run.result)
+    scenarios = [each for each in gate.scenarios if each is not gate.smoke]
+    if len(scenarios) < len(gate.scenarios):
+        run.add(run.meet(gate.smoke))
     common = {
         "provider": provider,
         "task": task,
         "command": list(gate.words),
         "timeout": gate.timeout,
-        "clock": gating.clock,
-        "kind": gating.detail.kind.value,
+        "clock": run.result.clock,
+        "kind": run.result.detail.kind.value,
         "wanted": gate.clock,
         "environment": sorted(os.environ),
     }
-    jobs: list[Job] = [("scenario", {**common, "scenario": each.name}) for each in gate.scenarios]
+    jobs: list[Job] = [("scenario", {**common, "scenario": each.name}) for each in scenarios]
     ended = 0
 
     def done(number: int, _: Document) -> None:
         nonlocal ended
         ended += 1
         if progress is not None:
-            progress(gate.scenarios[number].name, ended - 1, len(jobs))
+            progress(scenarios[number].name, ended - 1, len(jobs))
 
     spread = shared(jobs, workers, done)
-    empty = document_of(gating)
+    empty = document_of(ClientRun(gate).result)
     results = [
         _lost(empty, f"scenario {scenario.name}", "was not met", spread.failures) if result is None else result
-        for scenario, result in zip(gate.scenarios, spread.results, strict=True)
+        for scenario, result in zip(scenarios, spread.results, strict=True)
     ]
-    document = merged([empty, *results])
+    document = merged([document_of(run.result), *results])
     document["error"] = next((each["error"] for each in results if each["error"]), None)
     return document

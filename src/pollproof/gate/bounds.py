@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 
-from pollproof.contract.model import Clause, Contract, Level
+from pollproof.contract.model import Contract, Level, Subject
 from pollproof.gate.clocks import GateClock
 from pollproof.gate.real_waits import RealWaits
 from pollproof.gate.scenario import Expects
 from pollproof.gate.scenario_provider import StagedProvider
 from pollproof.gate.server import GateServer
-from pollproof.monitor.monitor import Monitor
+from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.trace.events import Reader
 
 EVIDENT = 40
@@ -34,6 +38,10 @@ BEYOND = 1.5
 
 MARGIN = 600.0
 """Seconds of virtual time that are added to that."""
+
+
+PAUSE = 0.002
+"""Real seconds after which processes that were stopped have stopped."""
 
 
 class End(Enum):
@@ -68,7 +76,6 @@ class Bounds:
         server: GateServer,
         clock: GateClock,
         provider: StagedProvider,
-        clauses: Sequence[Clause],
         endless: set[str],
         *,
         leaps: bool,
@@ -76,15 +83,35 @@ class Bounds:
         self._server = server
         self._clock = clock
         self._provider = provider
-        self._clauses = clauses
         self._endless = endless
         self._leaps = leaps
         self._began = clock.now()
         self._polls = provider.contract.limits.polls or 0
         self._next = self._polls + EVIDENT
         self._forward = 0.0
+        self._last: int | None = None
         self.end: End | None = None
+        self._process: int | None = None
         self.real_waits = RealWaits(server, clock)
+
+    def started(self, process: int) -> None:
+        """Take note of the process of the command."""
+        self._process = process
+        self.real_waits.started(process)
+        self._server.pausing = self._pausing
+
+    @contextmanager
+    def _pausing(self) -> Iterator[None]:
+        """Stop the processes of the command, so that it sends nothing meanwhile."""
+        if self._process is None:
+            yield
+            return
+        try:
+            _signal(self._process, signal.SIGSTOP)
+            time.sleep(PAUSE)
+            yield
+        finally:
+            _signal(self._process, signal.SIGCONT)
 
     @property
     def moment(self) -> float | None:
@@ -117,8 +144,13 @@ class Bounds:
     def _look(self, count: int) -> End | None:
         """Whether so many requests are reason enough to end the command; else when to look again."""
         if self._forward:
-            return End.ENDLESS
-        levels = _violated(self._provider.contract, self._clauses, self._server)
+            if self.moment is None:  # there was no moment yet in which the client waited for no response
+                return End.EXCESSIVE if count > MAXIMUM_REAL else None
+            if self._last is None:
+                self._last = count + MAXIMUM_AFTERWARDS
+            self._next = self._last
+            return End.ENDLESS if count > self._last else None
+        levels = _violated(self._provider.contract, self._server)
         if Level.MUST in levels:
             return End.PROVED
         if self._provider.scenario.expects is Expects.FAILURE and self._situation() in self._endless:
@@ -142,14 +174,18 @@ class Bounds:
 
     def _put_forward(self) -> None:
         """Let the time go by in which any client gives up: one that only counts its requests has few left."""
-        self._next = self._server.count + MAXIMUM_AFTERWARDS
         self._forward = longest(self._provider)
         self._server.put_forward(self._forward)
 
 
-def _violated(contract: Contract, clauses: Sequence[Clause], server: GateServer) -> set[Level]:
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(OSError):
+        os.killpg(group, number)
+
+
+def _violated(contract: Contract, server: GateServer) -> set[Level]:
     """The levels of the clauses that the trace so far violates."""
-    monitor = Monitor(Reader(contract), clauses)
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.CLIENT))
     for exchange in server.trace():
         monitor.observe(exchange)
     return {entry.clause.level for entry in monitor.ledger.violated()}

@@ -20,6 +20,9 @@ FIXTURE = "pollproof_meeting"
 DECLARED = "pollproof_declared"
 """The attribute of a decorated function that holds what its decorator says."""
 
+UNUSABLE = 97
+"""The exit status of a function that could not be called, or that returned what cannot be a solution."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -32,6 +35,7 @@ class ClientOptions:
     timeout: float
     budget: float
     scenarios: str | tuple[str, ...] | None
+    profile: str
     task: Mapping[str, Any] | None
     strict: bool
     arguments: tuple[str, ...]
@@ -45,6 +49,7 @@ def client(
     timeout: float = 60.0,
     budget: float = 120.0,
     scenarios: str | Iterable[str] | None = None,
+    profile: str = "ci",
     task: Mapping[str, Any] | None = None,
     strict: bool = False,
 ) -> Callable[[Function], Function]:
@@ -56,8 +61,9 @@ def client(
 
     `provider` is a bundled name or the path of a contract, `clock` one of auto, leap, preload, supervise and real,
     `timeout` the real seconds that one scenario may take, `budget` those of all together where the clock does not
-    leap. `scenarios` are the names of some, or an expression as for `pytest -k`. `task` is the one to create, where the
-    sample of the contract does not suit the client. With `strict` a violated SHOULD fails too.
+    leap. `scenarios` are the names of some, or an expression as for `pytest -k`; without them the `profile` ci leaves
+    out most of those that differ in a word alone, and deep none. `task` is the one to create, where the sample of the
+    contract does not suit the client. With `strict` a violated SHOULD fails too.
     """
     if callable(provider):
         raise TypeError('client needs the provider: @client("PROVIDER")')
@@ -65,6 +71,8 @@ def client(
 
     if clock not in CLOCKS:
         raise ValueError(f"unknown clock {clock!r}; expected one of {', '.join(CLOCKS)}")
+    if profile not in ("ci", "deep"):
+        raise ValueError(f"unknown profile {profile!r}; expected ci or deep")
     if task is not None and not isinstance(task, Mapping):
         raise TypeError(f"the task is a dict, not {task!r}")
     chosen = scenarios if scenarios is None or isinstance(scenarios, str) else tuple(scenarios)
@@ -87,7 +95,7 @@ def client(
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         signature = inspect.Signature([inspect.Parameter(name, kind) for name in (*kept, FIXTURE)])
         asked = tuple(name for name in names if name != "self")
-        declared = ClientOptions(str(provider), clock, timeout, budget, chosen, task, strict, asked, test)
+        declared = ClientOptions(str(provider), clock, timeout, budget, chosen, profile, task, strict, asked, test)
         vars(test).update({"__signature__": signature, DECLARED: declared})
         return test  # type: ignore[return-value]
 

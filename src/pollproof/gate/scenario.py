@@ -17,6 +17,14 @@ ASKING = (Role.POLL, Role.FETCH)
 """What a client does that wants to know how its task stands; where both can be asked, either will do."""
 
 
+NEVER = 1_000_000.0
+"""A solving time that no lifetime reaches: the task is never ready."""
+
+
+FOREVER = 100_000_000.0
+"""A lifetime that no client outlasts: three years."""
+
+
 class Expects(Enum):
     """What a scenario asks of the end of a client."""
 
@@ -67,7 +75,8 @@ class Scenario:
     `text` says what happens and what a lawful client does. `kind` is the task that the client is to create, `fails`
     whether it fails, `identifier` its id (None: an ordinary one). `seconds` is how long a lawful client has to wait.
     `needs` is an operation that not every client knows: one that does not use it is not judged. `grounds` are what
-    promises that a provider behaves so: they bound the level of what is held against a client here.
+    promises that a provider behaves so: they bound the level of what is held against a client here. Scenarios
+    that are alike differ in a word alone.
     """
 
     name: str
@@ -83,3 +92,9 @@ class Scenario:
     callback: Callback = Callback.ONCE
     needs: Role | None = None
     grounds: Grounds = PRIMARY
+    like: str = ""
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether a client meets a task that stays unfinished and is there for ever."""
+        return self.settings.lifetime == FOREVER and (self.settings.solving or 0.0) >= NEVER

@@ -30,6 +30,7 @@ class ScenarioResult:
     because an earlier scenario had proved that it does not end, `disagreement` where its waits and the clock differ.
     `robustness` holds what violates a MUST where the scenario is not primary. `unused` says that the scenario is about
     what the command does not know, so that nothing was judged. `keys` are those that it has shown.
+    `crash` says by what fault of its own it has ended.
     """
 
     scenario: Scenario
@@ -44,6 +45,7 @@ class ScenarioResult:
     cut_short: str = ""
     disagreement: str = ""
     unused: str = ""
+    crash: str = ""
     keys: frozenset[str] = frozenset()
 
     @property
@@ -59,7 +61,8 @@ class Scenarios:
     """The scenarios that a client has met. `evidence` names the one that shows the violation of a clause.
 
     `robustness` holds what violates a MUST in scenarios that are not primary. `kind` tells how the time of the
-    client is moved. `endless` are the situations in which a scenario has shown that it does not end.
+    client is moved. `endless` are the situations in which a scenario has shown that it does not end. `known` is how
+    many scenarios the contract has in all.
     """
 
     contract: Contract
@@ -68,6 +71,7 @@ class Scenarios:
     played: list[ScenarioResult] = field(default_factory=list)
     evidence: dict[str, str] = field(default_factory=dict)
     endless: set[str] = field(default_factory=set)
+    known: int = 0
 
     @property
     def leaps(self) -> bool:
@@ -75,7 +79,8 @@ class Scenarios:
         return self.kind.leaps
 
     def sections(self, redactor: Redactor) -> dict[str, Any]:
-        return {"scenarios": [_scenario(played, redactor) for played in self.played]}
+        told = {"scenarios": [_scenario(played, redactor) for played in self.played]}
+        return {**told, "scenarios_known": self.known} if self.known else told
 
     def idle(self, clause: Clause) -> Idle | None:
         return None
@@ -117,7 +122,7 @@ def _scenario(played: ScenarioResult, redactor: Redactor) -> dict[str, Any]:
         "source": scenario.grounds.source,
         "run": ended is not None,
         "reason": redactor.text(played.reason or played.unused or played.cut_short) or None,
-        "ended": None if ended is None else redactor.text(ended.words),
+        "ended": None if ended is None else redactor.text(ended.words + (f", {played.crash}" if played.crash else "")),
         "status": None if ended is None else ended.status,
         "as_expected": played.as_expected,
         "exchanges": played.exchanges,

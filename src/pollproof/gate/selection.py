@@ -1,13 +1,19 @@
-"""Which scenarios a client meets: all of them, those that are named, or those whose names an expression matches."""
+"""Which scenarios a client meets: those that are named, a sample of those that are alike, what fits into real time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pollproof.contract.model import Contract
 from pollproof.errors import InputError
+from pollproof.gate.bounds import BEYOND
+from pollproof.gate.rehearsal import exercised
 from pollproof.gate.scenario import Scenario
 from pollproof.loading.errors import nearest
 from pollproof.runs.expressions import ExpressionError, matching
+
+SAMPLE = 2
+"""Scenarios that are played of those that a client can hardly tell apart: the first and the last."""
 
 
 class SelectionError(InputError):
@@ -28,8 +34,41 @@ def selected(known: Sequence[Scenario], wanted: str | Iterable[str] | None) -> l
         names, words = list(wanted), [scenario.name for scenario in known]
         for name in names:
             if name not in words:
-                raise SelectionError(f"'{name}' is no scenario{nearest(name, words)}")
+                raise SelectionError(f"unknown scenario '{name}'{nearest(name, words)}")
         found = [scenario for scenario in known if scenario.name in names]
     if not found:
         raise SelectionError(f"no scenario matches '{wanted}'")
     return found
+
+
+def chosen_of(known: Sequence[Scenario], wanted: str | Iterable[str] | None, *, deep: bool) -> list[Scenario]:
+    """The wanted scenarios; where none are named all, or without `deep` a sample of those that are alike."""
+    return sampled(known) if wanted is None and not deep else selected(known, wanted)
+
+
+def sampled(known: Sequence[Scenario]) -> list[Scenario]:
+    """The scenarios without most of those that differ from others in a word alone, such as an error code."""
+    groups: dict[str, list[Scenario]] = {}
+    for scenario in known:
+        groups.setdefault(scenario.like or scenario.name, []).append(scenario)
+    kept = {id(each) for group in groups.values() for each in (*group[: SAMPLE - 1], group[-1])}
+    return [scenario for scenario in known if id(scenario) in kept]
+
+
+def within(
+    contract: Contract, scenarios: Sequence[Scenario], smoke: Scenario, budget: float, timeout: float
+) -> set[str]:
+    """The names of the scenarios that fit into real time: those that exercise most clauses in the least time first."""
+    left = budget - smoke.seconds
+    covered = set(exercised(contract, smoke))
+    possible = [each for each in scenarios if each is not smoke and each.seconds * BEYOND <= timeout]
+    gains = {each.name: exercised(contract, each) for each in possible}
+    chosen = {smoke.name}
+    while possible:
+        best = max(possible, key=lambda each: (len(gains[each.name] - covered) > 0, -each.seconds))
+        possible.remove(best)
+        if best.seconds <= left:
+            left -= best.seconds
+            covered |= gains[best.name]
+            chosen.add(best.name)
+    return chosen

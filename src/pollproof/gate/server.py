@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from pollproof.gate.clocks import GateClock, Hold, span
 from pollproof.gate.faults import Manner, Reply
@@ -74,6 +74,8 @@ class GateServer:
         self._bytes = 0
         self._settled = threading.Condition(self._lock)
         self._forward = 0.0
+        self.pausing: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Keeps the client from running, for a moment."""
         self.moment: float | None = None
         """When the time was put forward; None where it was not."""
         self.contacts = 0
@@ -154,10 +156,10 @@ class GateServer:
         with self._lock:
             self._forward = seconds
 
-    def _put_forward(self, stream: socket.socket, moment: float) -> None:
+    def _put_forward(self, moment: float) -> None:
         """Put the time forward, unless the client has a request under way: its own time limit would end that."""
-        with self._lock:
-            if self._answering > 1 or _is_readable(stream, self._listener.sockets[0]):
+        with self._lock, self.pausing():
+            if self._answering > 1 or _is_readable(*self._listener.sockets):
                 return
             self._clock.advance(self._forward)
             self._idle = dict.fromkeys(self._idle, self._clock.now())
@@ -251,7 +253,7 @@ class GateServer:
         received = self._clock.now()
         failure = self._send(stream, asked, reply) if waited else GONE
         if self._forward:
-            self._put_forward(stream, received)
+            self._put_forward(received)
         response = reply.response if failure is None else None
         exchange = Exchange(request, response, sent, received, failure, None, precision, leapt)
         with self._lock:

@@ -6,19 +6,16 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from pollproof.errors import RunError
-from pollproof.processes.tree import MARK, adopting, end_all, marked
-from pollproof.processes.watchdog_client import OWNER, owner
+from pollproof.processes import program
+from pollproof.processes.tree import marked
 
 KEPT = 16 * 1024
 """Bytes that are kept of the beginning of each output, and as many of its end."""
@@ -42,10 +39,6 @@ GRACE = 0.2
 """Real seconds for the rest of the output when the command has ended and a child of its still holds the pipe."""
 
 TOKEN = re.compile(rb"token-[0-9a-f]{20}")
-
-
-class CannotStart(RunError):
-    """The command could not be started; the message is one sentence."""
 
 
 @dataclass(slots=True)
@@ -138,47 +131,33 @@ def run(
 
     `started` is called with the number of its process. Raises `CannotStart`.
     """
-    folder = tempfile.mkdtemp(prefix=f"{owner()}-")
-    mark = os.path.basename(folder)
-    own = {**environment, "TMPDIR": folder, MARK: mark, OWNER: owner()}
     began = time.monotonic()
-    try:
-        with adopting() as adopted:
-            try:
-                process = subprocess.Popen(
-                    command,
-                    env=own,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    start_new_session=True,
-                )
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
-            started(process.pid)
-            output, errors = Output(), Output()
-            streams = (process.stdout, output), (process.stderr, errors)
-            readers = [threading.Thread(target=read, args=each, daemon=True) for each in streams]
-            for reader in readers:
-                reader.start()
-            stopped: str | None = None
-            cut = False
-            try:
-                stopped = _watch(process, mark, (output, errors), began + timeout, timeout, stop)
-                cut = stopped == _over(timeout)
-            finally:
-                if stopped is None and process.returncode is not None:
-                    _join(readers, GRACE)
-                end_all(process, mark, adopted)
-                _join(readers)
-        status = None if stopped is not None else process.returncode
-        return Ended(status, stopped, time.monotonic() - began, output, errors, cut)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with program.started(command, environment) as running:
+        process = running.process
+        started(process.pid)
+        output, errors = Output(), Output()
+        readers = [start_reading(process.stdout, output), start_reading(process.stderr, errors)]
+        stopped: str | None = None
+        try:
+            stopped = _watch(running, (output, errors), began + timeout, timeout, stop)
+        finally:
+            if stopped is None and process.returncode is not None:
+                _join(readers, GRACE)
+            running.tree.end()
+            _join(readers)
+    status = None if stopped is not None else process.returncode
+    return Ended(status, stopped, time.monotonic() - began, output, errors, stopped == _over(timeout))
 
 
-def read(source: IO[bytes], output: Output) -> None:
+def start_reading(source: IO[bytes] | None, output: Output) -> threading.Thread:
+    """Take in, in a thread of its own, all that is written to a pipe."""
+    assert source is not None
+    reader = threading.Thread(target=_read, args=(source, output), daemon=True)
+    reader.start()
+    return reader
+
+
+def _read(source: IO[bytes], output: Output) -> None:
     """Take in all that is written to a pipe, and close it."""
     with source as stream, contextlib.suppress(OSError, ValueError):
         while data := os.read(stream.fileno(), 65536):
@@ -193,8 +172,7 @@ def _join(threads: Iterable[threading.Thread], seconds: float | None = None) -> 
 
 
 def _watch(
-    process: subprocess.Popen[bytes],
-    mark: str,
+    running: program.Program,
     outputs: Sequence[Output],
     end: float,
     timeout: float,
@@ -203,14 +181,15 @@ def _watch(
     """Wait for the end of the command; why it must be ended, or None when it has."""
     looks = 0
     while True:
-        if _has_ended(process, LOOK):
+        if _has_ended(running.process, LOOK):
             return None
         looks += 1
+        running.tree.look()
         if time.monotonic() > end:
             return _over(timeout)
         if sum(output.total for output in outputs) > MAXIMUM_OUTPUT:
             return f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
-        if looks % COUNT_EVERY == 0 and len(marked(mark)) > MAXIMUM_PROCESSES:
+        if looks % COUNT_EVERY == 0 and len(marked(running.mark)) > MAXIMUM_PROCESSES:
             return f"started more than {MAXIMUM_PROCESSES} processes"
         reason = stop()
         if reason is not None:

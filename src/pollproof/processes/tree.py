@@ -1,4 +1,4 @@
-"""The processes of a command: known by a mark, wherever they hide, and ended together."""
+"""The processes of a program: known by a mark and by descent, wherever they hide, and ended together."""
 
 from __future__ import annotations
 
@@ -8,52 +8,83 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "POLLPROOF_RUN"
-"""The variable by which the processes of one run are known, whatever group they are in."""
+"""The variable by which the processes of one program are known, whatever group they are in."""
 
 ATTEMPTS, PAUSE = 200, 0.01
 """How often processes are looked for that must be ended, and the real seconds between."""
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 
-
-RUNNING: set[str] = set()
-"""The marks of the commands that this process runs: one may be launched while another is."""
+_LOCK = threading.Lock()
 
 
-def end_all(process: subprocess.Popen[bytes], mark: str, adopted: Callable[[], set[int]]) -> None:
-    """End every process of the command: its group, those that carry its mark, and orphans that came to us.
+class Tree:
+    """The processes of one program: its group, those that carry its mark, its descendants, and orphans of theirs.
 
-    Orphans of another command of ours are let live.
+    On Linux orphans become children of this process while a program runs. With an emptied environment and a session of
+    its own an orphan is known by having been seen among the descendants (`look`); one that was never seen is ended
+    with the last program that runs.
     """
-    for _ in range(ATTEMPTS):
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-        if process.poll() is None:
-            with contextlib.suppress(OSError):
-                process.kill()
-            process.wait()
-        left = marked(mark) | adopted()
-        for other in RUNNING - {mark} if left else ():
-            left -= marked(other)
-        for number in left:
-            with contextlib.suppress(OSError):
-                os.kill(number, signal.SIGKILL)
-        for number in left:
-            with contextlib.suppress(OSError):
-                os.waitpid(number, os.WNOHANG)
-        if not left:
-            return
-        time.sleep(PAUSE)
+
+    def __init__(self, process: subprocess.Popen[bytes], mark: str) -> None:
+        self._process = process
+        self._mark = mark
+        self._seen: set[tuple[int, str]] = set()
+
+    def look(self) -> set[int]:
+        """Take note of the descendants that live now; their numbers."""
+        found = descendants(self._process.pid)
+        self._seen |= {(number, born(number)) for number in found}
+        return found
+
+    def end(self) -> None:
+        """End every process of the program."""
+        for _ in range(ATTEMPTS):
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(OSError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            if self._process.poll() is None:
+                self.look()
+                with contextlib.suppress(OSError):
+                    self._process.kill()
+                self._process.wait()
+            left = self._left()
+            for number in left:
+                with contextlib.suppress(OSError):
+                    os.kill(number, signal.SIGKILL)
+            for number in left:
+                with contextlib.suppress(OSError):
+                    os.waitpid(number, os.WNOHANG)
+            if not left:
+                break
+            time.sleep(PAUSE)
+
+    def _left(self) -> set[int]:
+        left = marked(self._mark) | {number for number, since in self._seen if since and born(number) == since}
+        with _LOCK:  # one that is just being started is a child of this process, too
+            return left | (_orphans() if _ADOPTION.programs == 1 else set())
+
+
+def descendants(process: int) -> set[int]:
+    """The children of a process, theirs, and so on (none where the system does not tell)."""
+    found: set[int] = set()
+    waiting = [process]
+    while waiting:
+        new = _children(waiting.pop()) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def marked(mark: str) -> set[int]:
-    """The processes that carry the mark of a run in their environment (none where the system does not tell)."""
+    """The processes that carry the mark of a program in their environment (none where the system does not tell)."""
     found: set[int] = set()
     wanted = f"{MARK}={mark}".encode()
     with contextlib.suppress(OSError):
@@ -65,35 +96,63 @@ def marked(mark: str) -> set[int]:
     return found
 
 
+def born(process: int) -> str:
+    """When a process began, in ticks since the machine did; empty where there is none, or it is a dead one."""
+    with contextlib.suppress(OSError, IndexError):
+        words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return "" if words[0] == "Z" else words[19]
+    return ""
+
+
+@dataclass(slots=True)
+class _Adoption:
+    """How many programs run whose orphans come to this process, and how it was before the first of them."""
+
+    programs: int = 0
+    children: frozenset[int] = frozenset()
+    subreaper: int = 0
+
+
+_ADOPTION = _Adoption()
+
+
 @contextlib.contextmanager
-def adopting() -> Iterator[Callable[[], set[int]]]:
-    """Let orphans of the command become children of this process, so that none can hide; which those are."""
+def adopting() -> Iterator[None]:
+    """Let orphans of programs become children of this process, so that none can hide."""
     if not sys.platform.startswith("linux"):
-        yield set
+        yield
         return
-    before = _children()
     library = ctypes.CDLL(None)
-    old = ctypes.c_int()
-    library.prctl(_SUBREAPER + 1, ctypes.byref(old), 0, 0, 0)
-    library.prctl(_SUBREAPER, 1, 0, 0, 0)
-
-    def orphans() -> set[int]:
-        return {number for number in _children() - before if _session(number) != os.getsid(0)}
-
+    with _LOCK:
+        _ADOPTION.programs += 1
+        if _ADOPTION.programs == 1:
+            old = ctypes.c_int()
+            library.prctl(_SUBREAPER + 1, ctypes.byref(old), 0, 0, 0)
+            _ADOPTION.subreaper = old.value
+            _ADOPTION.children = frozenset(_children(os.getpid()))
+            library.prctl(_SUBREAPER, 1, 0, 0, 0)
     try:
-        yield orphans
+        yield
     finally:
-        library.prctl(_SUBREAPER, old.value, 0, 0, 0)
+        with _LOCK:
+            _ADOPTION.programs -= 1
+            if not _ADOPTION.programs:
+                library.prctl(_SUBREAPER, _ADOPTION.subreaper, 0, 0, 0)
 
 
-def _children() -> set[int]:
-    """The children of this process."""
+def _orphans() -> set[int]:
+    """Children of this process that came to it since the first of the running programs was started."""
+    own = os.getsid(0)
+    return {number for number in _children(os.getpid()) - _ADOPTION.children if _session(number) != own}
+
+
+def _children(process: int) -> set[int]:
     found: set[int] = set()
-    own = os.getpid()
     with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{own}/task"):
+        for thread in os.listdir(f"/proc/{process}/task"):
             with contextlib.suppress(OSError):
-                found |= {int(word) for word in Path(f"/proc/{own}/task/{thread}/children").read_text().split()}
+                words = Path(f"/proc/{process}/task/{thread}/children").read_text().split()
+                found |= {int(word) for word in words}
     return found
 
 

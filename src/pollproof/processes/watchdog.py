@@ -1,7 +1,8 @@
-"""Ends a launched command when pollproof itself was killed: python guardian.py NAME=VALUE FOLDER ...
+"""Ends the programs of a pollproof process that was killed: python watchdog.py NAME=VALUE PARENT|- PATTERN ...
 
-It waits for the end of its standard input. A line there is the process group of the command, or `done`: then nothing is
-left to do. It is a program of its own, and imports nothing of the project, so that it starts in a moment.
+It reads its standard input to the end: `+NUMBER` is a process whose descendants are to be ended, `-NUMBER` one that has
+ended, and `done` says that nothing is left to do. PARENT is a process all of whose children are programs. It is a
+program of its own, and imports nothing of the project, so that it starts in a moment.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import select
 import shutil
 import signal
 import sys
@@ -17,37 +19,89 @@ import time
 ROUNDS, PAUSE = 40, 0.05
 """How often processes are looked for that must be ended, and the seconds between."""
 
+LOOK = 0.1
+"""Seconds between two looks at who descends from the programs: afterwards nobody can tell."""
 
-def main(mark: str, folders: list[str]) -> None:
+
+def main(mark: str, parent: str, patterns: list[str]) -> None:
     """Wait for the end of pollproof, and clean up after it where it could not do so itself."""
-    told = sys.stdin.read().split()  # until pollproof is gone
-    if "done" in told:
+    seen: dict[int, str] = {}
+    groups = until_the_end(seen, int(parent) if parent.isdigit() else None)
+    if groups is None:
         return
     for _ in range(ROUNDS):
-        for group in told:
-            with contextlib.suppress(OSError, ValueError):
-                os.killpg(int(group), signal.SIGKILL)
-        left = marked(mark.encode())
+        for group in groups:
+            with contextlib.suppress(OSError):
+                os.killpg(group, signal.SIGKILL)
+        known = {number for number, since in seen.items() if born(number) == since}
+        known |= {each for number in known for each in descendants(number)}
+        left = (known | marked(mark.encode())) - {os.getpid()}
         for number in left:
             with contextlib.suppress(OSError):
                 os.kill(number, signal.SIGKILL)
         if not left:
             break
         time.sleep(PAUSE)
-    for folder in folders:
-        for found in glob.glob(folder):
+    for pattern in patterns:
+        for found in glob.glob(pattern):
             shutil.rmtree(found, ignore_errors=True)
 
 
-def marked(mark: bytes) -> list[int]:
+def until_the_end(seen: dict[int, str], parent: int | None) -> set[int] | None:
+    """Look at the programs until pollproof is gone; their processes then, None where nothing is left to do."""
+    roots: set[int] = set()
+    rest = b""
+    while True:
+        ready = select.select([0], [], [], LOOK if roots else None)[0]
+        data = os.read(0, 4096) if ready else None
+        if data == b"":
+            return roots
+        *lines, rest = (rest + (data or b"")).split(b"\n")
+        for line in lines:
+            if line == b"done":
+                return None
+            with contextlib.suppress(ValueError):
+                (roots.add if line.startswith(b"+") else roots.discard)(int(line[1:]))
+        above = roots if parent is None else {*roots, parent}
+        found = above.union(*(descendants(number) for number in above))
+        for number in found - {parent, os.getpid()}:
+            seen.setdefault(number, born(number))
+        for number in [each for each, since in seen.items() if born(each) != since]:
+            del seen[number]
+
+
+def descendants(process: int) -> set[int]:
+    """The children of a process, theirs, and so on."""
+    found: set[int] = set()
+    waiting = [process]
+    while waiting:
+        number = waiting.pop()
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{number}/task"):
+                with contextlib.suppress(OSError, ValueError), open(f"/proc/{number}/task/{task}/children") as file:
+                    new = {int(word) for word in file.read().split()} - found
+                    found |= new
+                    waiting += new
+    return found
+
+
+def born(process: int) -> str:
+    """When a process began; empty where there is none."""
+    with contextlib.suppress(OSError, IndexError), open(f"/proc/{process}/stat") as file:
+        words = file.read().rpartition(")")[2].split()
+        return "" if words[0] == "Z" else words[19]
+    return ""
+
+
+def marked(mark: bytes) -> set[int]:
     """The processes that carry the mark in their environment."""
-    found = []
+    found = set()
     for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
         with contextlib.suppress(OSError, ValueError), open(f"/proc/{int(name)}/environ", "rb") as file:
             if mark in file.read().split(b"\0"):
-                found.append(int(name))
+                found.add(int(name))
     return found
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

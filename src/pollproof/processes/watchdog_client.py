@@ -1,4 +1,4 @@
-"""Guarding: a program that outlives this process if it is killed, and then ends what it had started."""
+"""The watchdog of this process: a program that outlives it if it is killed, and then ends what it had started."""
 
 from __future__ import annotations
 
@@ -11,31 +11,46 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
 from pathlib import Path
 
-GUARDIAN = Path(__file__).with_name("watchdog.py")
-
 OWNER = "POLLPROOF_OWNER"
-"""The variable by which the commands of one pollproof process are known."""
+"""The variable by which the programs of one pollproof process are known."""
+
+_LOCK = threading.Lock()
+
+_ALONE: set[int] = set()
+"""This process, where every child of it is a program of ours: in the command line, not in pytest."""
 
 
-def guardian(variable: str, patterns: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start a guardian: at the end of its input it ends what has `NAME=VALUE` in its environment, and removes files.
-
-    It does nothing when it was told `done` before. `patterns` are glob patterns of folders.
-    """
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", str(GUARDIAN), variable, *patterns],
+@functools.cache
+def _watchdog_of(process: int) -> tuple[str, subprocess.Popen[bytes]]:
+    """A name for one process, and its watchdog, from now on."""
+    name = f"pollproof-{process}-{secrets.token_hex(4)}"
+    folders = (tempfile.gettempdir(), "/dev/shm")
+    parent = str(process) if process in _ALONE else "-"
+    watching = subprocess.Popen(
+        [
+            *(sys.executable, "-I", "-S", str(Path(__file__).with_name("watchdog.py")), f"{OWNER}={name}", parent),
+            *(os.path.join(glob.escape(folder), f"{name}-*") for folder in folders),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    atexit.register(_dismiss, process, watching)
+    return name, watching
 
 
-def dismiss(watching: subprocess.Popen[bytes]) -> None:
-    """Tell a guardian that nothing is left to do, and wait for its end."""
+def be_alone() -> None:
+    """Say that every child of this process is a program of ours, so that none of them may survive it."""
+    _ALONE.add(os.getpid())
+
+
+def _dismiss(process: int, watching: subprocess.Popen[bytes]) -> None:
+    if os.getpid() != process:  # a fork runs the handlers of its parent
+        return
     assert watching.stdin is not None
     with contextlib.suppress(OSError):
         watching.stdin.write(b"done\n")
@@ -43,21 +58,15 @@ def dismiss(watching: subprocess.Popen[bytes]) -> None:
     watching.wait()
 
 
-@functools.cache
-def _owner_of(process: int) -> str:
-    """A name for one process, which has a guardian from now on."""
-    token = f"pollproof-gate-{process}-{secrets.token_hex(4)}"
-    folders = (tempfile.gettempdir(), "/dev/shm")
-    watching = guardian(f"{OWNER}={token}", [os.path.join(glob.escape(folder), f"{token}-*") for folder in folders])
-    atexit.register(_leave, process, watching)
-    return token
-
-
-def _leave(process: int, watching: subprocess.Popen[bytes]) -> None:
-    if os.getpid() == process:  # a fork runs the handlers of its parent
-        dismiss(watching)
-
-
 def owner() -> str:
-    """The name of this process, with which its folders begin and which its commands carry in `OWNER`."""
-    return _owner_of(os.getpid())
+    """The name of this process, with which its folders begin and which its programs carry in `OWNER`."""
+    return _watchdog_of(os.getpid())[0]
+
+
+def tell(words: str) -> None:
+    """Tell the watchdog of a program: `+NUMBER` that it runs, `-NUMBER` that it has ended."""
+    stream = _watchdog_of(os.getpid())[1].stdin
+    assert stream is not None
+    with _LOCK, contextlib.suppress(OSError):
+        stream.write(words.encode() + b"\n")
+        stream.flush()

@@ -20,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from pollproof.gate import decorator
+from pollproof.gate.decorator import UNUSABLE
 from pollproof.pytest_plugin import importing
 
 GAVE_UP = 1
 """The exit status of a function that gave up."""
-
-UNUSABLE = 97
-"""The exit status where the function could not be called, or returned what is no solution."""
 
 _ABOVE = ("__main__", "pollproof", "asyncio", "importlib")
 """The packages whose frames stand above the function in a traceback."""

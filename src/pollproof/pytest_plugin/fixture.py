@@ -8,7 +8,7 @@ from typing import Any
 
 from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
 from pollproof.gate.scenarios import scenarios as scenarios_of
-from pollproof.gate.selection import selected
+from pollproof.gate.selection import chosen_of
 from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
 from pollproof.pytest_plugin.verdicts import ClauseWarning, fail
@@ -23,6 +23,7 @@ def judge_command(
     command: Sequence[str],
     *,
     scenarios: str | Iterable[str] | None = None,
+    profile: str = "ci",
     task: Mapping[str, Any] | None = None,
     clock: str = "auto",
     timeout: float = TIMEOUT,
@@ -34,7 +35,7 @@ def judge_command(
     __tracebackhide__ = True
     contract = load_contract(provider)
     known = with_task(contract, scenarios_of(contract), task)
-    chosen = tuple(selected(known, scenarios))
+    chosen = tuple(chosen_of(known, scenarios, deep=profile == "deep"))
     policy = Policy(strict=strict, require_all=require_all)
     gate = Gate(contract, tuple(command), chosen, known[0], clock, timeout, budget, provider=provider, policy=policy)
     document = document_of(judge(gate))

@@ -10,41 +10,33 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pollproof.contract.model import Clause, Contract, Subject
-from pollproof.errors import RunError
-from pollproof.gate.bounds import BEYOND
-from pollproof.gate.clocks import CLOCKS, ClockKind
-from pollproof.gate.decorator import DECLARED, FIXTURE, GIVEN, ClientOptions
-from pollproof.gate.run import Gate, play
+from pollproof.contract.model import Contract
+from pollproof.gate.decorator import DECLARED, FIXTURE, GIVEN, UNUSABLE, ClientOptions
+from pollproof.gate.run import ClientRun, Gate
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_result import ScenarioResult, Scenarios
-from pollproof.gate.selection import SelectionError, selected
+from pollproof.gate.selection import SelectionError, chosen_of
 from pollproof.gate.tasks import TaskError, with_task
 from pollproof.loading import ContractError, load_contract
 from pollproof.loading.errors import nearest
-from pollproof.monitor.monitor import clauses_of
-from pollproof.processes.command import LAST, CannotStart, Output
-from pollproof.pytest_plugin.child import GAVE_UP, UNUSABLE
+from pollproof.processes.command import Output
+from pollproof.processes.program import CannotStart
+from pollproof.pytest_plugin.child import GAVE_UP
 from pollproof.pytest_plugin.verdicts import ClauseWarning, fail, skip
 from pollproof.report.document import document_of
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, failing
 from pollproof.runs.result import RunResult
 from pollproof.text import visible
-from pollproof.virtualtime import LeapClock, SupervisedClock, obeys
 
 SHARED = pytest.StashKey[dict[Any, "Client"]]()
 KNOWN = pytest.StashKey[dict[tuple[str, str], tuple[Contract, list[Scenario]]]]()
-
-WAITING = "import time; time.sleep(3)"
-"""A program that only waits, by which it is found out whether this Python obeys the leaping clock."""
 
 
 # ---------------------------------------------------------------------------------------------- collecting
@@ -62,7 +54,7 @@ def spread(metafunc: pytest.Metafunc) -> None:
     _check_arguments(metafunc.definition, declared)
     known = _known(metafunc.config, declared)[1]
     try:
-        chosen = selected(known, declared.scenarios)
+        chosen = chosen_of(known, declared.scenarios, deep=declared.profile == "deep")
     except SelectionError as error:
         raise _refused(f"{name}: {error}") from None
     names = list(dict.fromkeys([known[0].name, *(scenario.name for scenario in chosen)]))
@@ -104,107 +96,35 @@ def _known(config: pytest.Config, declared: ClientOptions) -> tuple[Contract, li
     return loaded[key]
 
 
-# --------------------------------------------------------------------------------------------------- clock
-
-
-class NoClock(RunError):
-    """The clock that is asked for cannot be had; the message is one sentence."""
-
-
-def _chosen_clock(wanted: str) -> tuple[ClockKind, str]:
-    """The clock under which functions run, and its name with the reason for it."""
-    reasons: list[str] = []
-    for kind in CLOCKS[wanted]:
-        why = _reason_against(kind)
-        if why is None:
-            return kind, kind.words + (f" ({'; '.join(reasons)})" if reasons else "")
-        reasons.append(why)
-    raise NoClock("; ".join(dict.fromkeys(reasons)))
-
-
-@cache
-def _reason_against(kind: ClockKind) -> str | None:
-    """Why functions cannot run under a clock, found out by a run; once in a process."""
-    why = kind.unavailable()
-    if why is not None or not kind.leaps:
-        return why
-    clock = LeapClock if kind is ClockKind.PRELOAD else SupervisedClock
-    if obeys([sys.executable, "-P", "-c", WAITING], kind=clock):
-        return None
-    return f"this Python does not obey the clock by {kind.value}"
-
-
 # ----------------------------------------------------------------------------------------------- one function
 
 
 class Client:
-    """A function under test, with what its scenarios share in one process: the clock, the smoke check, the budget."""
+    """A function under test: its run of the gate, which its items share in one process."""
 
     def __init__(self, item: pytest.Function, declared: ClientOptions, arguments: Mapping[str, Any]) -> None:
-        self.contract, known = _known(item.config, declared)
+        contract, known = _known(item.config, declared)
         self.name = _name_of(item)
         self.scenarios = {scenario.name: scenario for scenario in known}
-        self.clauses: Sequence[Clause] = clauses_of(self.contract, Subject.CLIENT)
-        self.kind, self.clock = _chosen_clock(declared.clock)
-        self.left = declared.budget
         self.told = False
-        self.endless: set[str] = set()
-        command = _command(item, self.name, arguments)
-        self.gate = Gate(
-            self.contract, command, tuple(known), known[0], declared.clock, declared.timeout, declared.budget
-        )
-        self._smoke: ScenarioResult | None = None
+        words = _command(item, self.name, arguments)
+        gate = Gate(contract, words, tuple(known), known[0], declared.clock, declared.timeout, declared.budget)
+        self.run = ClientRun(gate, name=self.name)
+        if not self.run.begin() and self.run.result.error is None:
+            raise KeyboardInterrupt
 
-    def play(self, scenario: Scenario) -> ScenarioResult:
-        """Let the function meet a scenario; the smoke scenario is met once."""
-        if scenario is self.gate.smoke and self._smoke is not None:
-            return self._smoke
-        played = play(self.gate, scenario, self.clauses, self.kind, endless=self.endless)
-        if not self.kind.leaps and played.ended is not None:
-            self.left -= played.ended.seconds
-        if scenario is self.gate.smoke:
-            self._smoke = played
-        return played
-
-    def too_long(self, scenario: Scenario) -> str | None:
-        """Why a scenario cannot be met in real time; None where it can."""
-        if self.kind.leaps or scenario is self.gate.smoke:
-            return None
-        if scenario.seconds > self.left:
-            return f"and {max(self.left, 0):.0f} s are left of the budget"
-        if scenario.seconds * BEYOND > self.gate.timeout:
-            return f"which is too long for a timeout of {self.gate.timeout:g} s"
-        return None
+    @property
+    def clock(self) -> str:
+        """Which clock judges, in words."""
+        return self.run.result.clock
 
     def document(self, played: ScenarioResult) -> Document:
         """The report of one scenario."""
         names = [*played.ledger.entries, *played.robustness.entries]
-        detail = Scenarios(
-            self.contract, played.robustness, self.kind, [played], dict.fromkeys(names, played.scenario.name)
-        )
-        return document_of(RunResult(self.gate, played.ledger, detail, self.clock, keys=set(played.keys)))
-
-    def problem(self) -> str | None:
-        """Why the function is no working client at all, from the smoke scenario; None where it is one.
-
-        One that breaks a rule there is a client, and what it returns may follow from that: it is judged.
-        """
-        played = self.play(self.gate.smoke)
-        outcome, ended = played.outcome, played.ended
-        assert outcome is not None
-        assert ended is not None
-        if ended.status == UNUSABLE:
-            return f"{self.name} cannot be judged: {_last_line(ended.errors)}"
-        if not outcome.promised or (outcome.succeeded and outcome.result is not None):
-            return None
-        if not played.exchanges:
-            what = "sent no request that the contract knows to its base_url"
-        elif ended.status == 0:
-            what = "did not return the solution of an ordinary task: its one-time token is not in what it returned"
-        else:
-            what = "did not solve an ordinary task"
-        last = _last_line(ended.errors)
-        return f"{self.name} cannot be judged: it {what}; {told(played)}" + (f"; it ended with: {last}" if last else "")
+        gate, kind = self.run.gate, self.run.result.detail.kind
+        evidence = dict.fromkeys(names, played.scenario.name)
+        detail = Scenarios(gate.contract, played.robustness, kind, [played], evidence)
+        return document_of(RunResult(gate, played.ledger, detail, self.clock, keys=set(played.keys)))
 
 
 def told(played: ScenarioResult) -> str:
@@ -248,19 +168,16 @@ class ClientScenario:
         """Pass when the function keeps every rule, and fail with those that it breaks."""
         try:
             client = self._client(arguments)
-            problem = client.problem()
-            scenario = client.scenarios[self._name]
-            if problem is not None:
-                self._refuse(client, problem)
-            reason = client.too_long(scenario)
-            if reason is not None:
-                skip(f"{scenario.name} takes {scenario.seconds:g} s of {client.clock}, {reason}")
-            played = client.play(scenario)
-        except (CannotStart, NoClock) as error:
+            if client.run.result.error is not None:
+                self._refuse(client, client.run.result.error)
+            played = client.run.meet(client.scenarios[self._name])
+        except CannotStart as error:
             fail(str(error))
+        if played.reason:
+            skip(f"{client.name} does not meet {self._name}: {played.reason}")
         self._show_output(played)
         if played.unused:
-            skip(f"{client.name} is not judged by {scenario.name}: {played.unused}")
+            skip(f"{client.name} is not judged by {self._name}: {played.unused}")
         self._conclude(client, played)
 
     def _client(self, arguments: Mapping[str, Any]) -> Client:
@@ -273,14 +190,13 @@ class ClientScenario:
 
     def _refuse(self, client: Client, problem: str) -> None:
         """Tell why the function cannot be judged, once; skip the other items."""
-        smoke = client.gate.smoke
+        smoke = client.run.gate.smoke
         if self._name != smoke.name and (client.told or self._is_selected(smoke)):
             skip(f"{client.name} does not pass its smoke check")
         client.told = True
-        played = client.play(smoke)
-        self._show_output(played)
-        violated = failing(client.document(played), strict=False) if played.exchanges else []
-        fail("\n\n".join([problem, *(self._lines(clause) for clause in violated)]))
+        if client.run.smoke is not None:
+            self._show_output(client.run.smoke.result)
+        fail(problem)
 
     def _is_selected(self, smoke: Scenario) -> bool:
         """Whether this run has the smoke scenario of this function among its items."""
@@ -328,8 +244,3 @@ def text_of(output: Output) -> str:
     """What was printed, as far as it was kept."""
     left_out = f"\n... {output.left_out} bytes left out ...\n" if output.left_out > 0 else ""
     return output.head + left_out + output.tail
-
-
-def _last_line(output: Output) -> str:
-    lines = [line for line in text_of(output).splitlines() if line.strip()]
-    return lines[-1].strip()[:LAST] if lines else ""

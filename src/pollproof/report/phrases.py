@@ -74,7 +74,10 @@ def summary(document: Document) -> str:
     requests = f"{document['exchanges']:,} request{'' if document['exchanges'] == 1 else 's'}"
     if document["seed"] is not None:
         requests += f", {count(document['examples'], 'example')}, seed {document['seed']}"
-    return "; ".join([*words, requests, f"{document['seconds']:.1f} s"])
+    words += [requests, f"{document['seconds']:.1f} s"]
+    if "scenarios_known" in document:
+        words.append(f"{sum(each['run'] for each in document['scenarios'])} of {document['scenarios_known']} scenarios")
+    return "; ".join(words)
 
 
 def needed(document: Document) -> str:

@@ -165,6 +165,14 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "profile",
+        "Scenarios: a sample of those that differ in a word alone, or all of them.",
+        EFFORT,
+        (GATE,),
+        default="ci",
+        choices=("ci", "deep"),
+    ),
+    Option(
+        "profile",
         "Test depth: 10, 50 or 1000 examples of the state machine.",
         EFFORT,
         default="ci",

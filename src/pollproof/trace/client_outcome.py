@@ -41,7 +41,8 @@ class Outcome(NamedTuple):
 
     `task` is the id that it speaks of: None where that is all of its work, empty where it got no task. `promised` tells
     that what it was served leaves a client no lawful way to fail. `ended` says in words how it ended, `alive` that it
-    had to be ended, and `excused` that this follows from a MUST that it broke.
+    had to be ended, and `excused` that this follows from a MUST that it broke. `crashed` tells
+    that it ended by a fault of its own, and so has reported nothing.
     """
 
     succeeded: bool
@@ -51,6 +52,7 @@ class Outcome(NamedTuple):
     ended: str = ""
     alive: bool = False
     excused: bool = False
+    crashed: bool = False
 
 
 def outcome_exchange(outcome: Outcome, moment: float) -> Exchange:
@@ -75,4 +77,5 @@ def read_outcome(body: bytes) -> Outcome | None:
         str(words.get("ended", "")),
         words.get("alive") is True,
         words.get("excused") is True,
+        words.get("crashed") is True,
     )

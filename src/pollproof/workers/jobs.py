@@ -34,7 +34,7 @@ def _plan(provider: str, options: str) -> Plan:
 def scenario(arguments: Arguments) -> Document:
     """Let a command meet one scenario of a contract under the leaping clock."""
     from pollproof.gate.clocks import ClockKind
-    from pollproof.gate.run import Gate, beginning, play_all
+    from pollproof.gate.run import ClientRun, Gate
     from pollproof.gate.scenarios import scenarios
     from pollproof.gate.tasks import with_task
     from pollproof.loading import load_contract
@@ -58,10 +58,10 @@ def scenario(arguments: Arguments) -> Document:
         task=task,
         provider=arguments["provider"],
     )
-    result = beginning(gate)
-    result.clock, result.detail.kind = arguments["clock"], ClockKind(arguments["kind"])
-    play_all(result)
-    return document_of(result)
+    run = ClientRun(gate)
+    run.result.clock, run.result.detail.kind = arguments["clock"], ClockKind(arguments["kind"])
+    run.meet_all()
+    return document_of(run.result)
 
 
 JOBS: Mapping[str, Callable[[Arguments], Document]] = {"part": part, "scenario": scenario}

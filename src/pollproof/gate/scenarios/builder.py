@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Citation, Contract, Operation, Phase, Role, Variant
 from pollproof.gate.basis import OPEN, PRIMARY, Grounds, grounds_of
-from pollproof.gate.scenario import Expects, Scenario, Turn
+from pollproof.gate.scenario import FOREVER, Expects, Scenario, Turn
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.reference.provider import Settings
 from pollproof.trace.codecs import codec_of
@@ -66,7 +65,7 @@ class Catalogue:
         seconds = more.pop("seconds", (settings.solving or 0.0) + 2 * self.wait)
         if expects is Expects.FAILURE and settings.lifetime is None:
             # The provider must not end the client's loop: the task stays as it is beyond every documented limit.
-            settings = replace(settings, lifetime=math.inf, polls=UNLIMITED)
+            settings = replace(settings, lifetime=FOREVER, polls=UNLIMITED)
         changes = (*self.samples, *more.pop("changes", ()))
         return Scenario(name, text, expects, more.pop("kind", self.kind), seconds, settings, changes, **more)
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from pollproof.contract.model import Break, Phase, Role
 from pollproof.gate.basis import HAPPENS, OPEN
-from pollproof.gate.scenario import Expects, Scenario, Turn
+from pollproof.gate.scenario import NEVER, Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import Catalogue, kebab
 from pollproof.reference.provider import Settings
-from pollproof.verify.reference_client import NEVER
 
 UNKNOWN = "POLLPROOF_UNKNOWN"
 """A status that nobody documented."""
@@ -39,6 +38,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
                 f"The task ends as {each.value}. That is final, and reported as a failure.",
                 Expects.FAILURE,
                 Turn(first=2, phase=each.phase, status=each.value),
+                like=f"status {each.phase.value}",
             )
     yield of.scenario(
         "never-ready",

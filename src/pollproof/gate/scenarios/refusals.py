@@ -49,6 +49,7 @@ def _codes(of: Catalogue) -> Iterator[Scenario]:
                 expects,
                 Turn(first=2, last=last, code=error.code, http=http),
                 grounds=_grounds(error, http),
+                like=f"error {error.effect.value} {http}",
             )
 
 
@@ -126,6 +127,7 @@ def _refused_creations(of: Catalogue) -> Iterator[Scenario]:
             turns=(Turn((Role.CREATE,), code=code, http=http),),
             seconds=of.wait,
             grounds=grounds,
+            like=f"creation-refused {http}" if code else "",
         )
 
 
@@ -148,6 +150,7 @@ def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
                 Expects.EITHER,
                 turns=(Turn((Role.CREATE,), last=1, code=error.code, http=http),),
                 grounds=grounds_of(error.citations),
+                like=f"creation-busy {http}",
             )
     for error in _of_creations(of, Effect.BUSY, Effect.BLOCKED)[:1]:
         yield of.scenario(

@@ -97,8 +97,7 @@ def launch(what: Launch) -> Iterator[Running]:
         if reason is None:
             with kind() as leap, contextlib.ExitStack() as holding:
                 hold = holding.enter_context(leap.held())
-                folders = [leap.file.parent]
-                with launched(leap.command(command), base_url, leap.environment(), folders) as server:
+                with launched(leap.command(command), base_url, leap.environment()) as server:
                     clock = FollowedClock(leap, hold)
                     reason = hindrance(server, clock, leap.file if kind is LeapClock else None)
                     if reason is None:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 from pollproof.errors import RunError
-from pollproof.processes.command import Output, read
-from pollproof.processes.tree import MARK, RUNNING, adopting, end_all, marked
-from pollproof.processes.watchdog_client import dismiss, guardian
+from pollproof.processes.command import Output, start_reading
+from pollproof.processes.program import CannotStart, Program, started
+from pollproof.processes.tree import marked
 
 READY = 30.0
 """Real seconds that a command may take until it listens."""
@@ -45,13 +39,12 @@ class LaunchError(RunError):
 class Server:
     """A launched command that listens at `base_url`."""
 
-    def __init__(self, process: subprocess.Popen[bytes], mark: str, base_url: str) -> None:
+    def __init__(self, program: Program, base_url: str) -> None:
         self.base_url = base_url
-        self._process = process
-        self._mark = mark
+        self._program = program
+        self._process = program.process
         self._output = Output()
-        self._reader = threading.Thread(target=read, args=(process.stdout, self._output), daemon=True)
-        self._reader.start()
+        self._reader = start_reading(self._process.stdout, self._output)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -60,7 +53,7 @@ class Server:
     @property
     def processes(self) -> set[int]:
         """The living processes of the command."""
-        return marked(self._mark)
+        return marked(self._program.mark)
 
     @property
     def has_ended(self) -> bool:
@@ -86,11 +79,16 @@ class Server:
         host, port = self.address
         latest = time.monotonic() + seconds
         while not accepts(host, port):
+            self._program.tree.look()
             if self.has_ended:
                 raise LaunchError(f"nothing listened on {host}:{port}: {self.words()}")
             if time.monotonic() > latest:
                 raise LaunchError(f"nothing listened on {host}:{port} within {seconds:g} s: {self.words(0)}")
             time.sleep(LOOK)
+
+    def join(self) -> None:
+        """Wait until all that the command has printed is read."""
+        self._reader.join()
 
     def dismiss(self) -> None:
         """Tell the command to end, and wait a moment for that."""
@@ -124,59 +122,25 @@ def free_port(host: str) -> int:
 
 
 @contextlib.contextmanager
-def _guarded(mark: str, folders: Sequence[str]) -> Iterator[IO[bytes]]:
-    """A process that outlives this one if need be, and then ends what carries the mark; tell it the process group."""
-    watching = guardian(f"{MARK}={mark}", [glob.escape(folder) for folder in folders])
-    assert watching.stdin is not None
-    try:
-        yield watching.stdin
-    finally:
-        dismiss(watching)
-
-
-@contextlib.contextmanager
 def launched(
-    command: Sequence[str],
-    base_url: str,
-    environment: Mapping[str, str],
-    folders: Sequence[Path] = (),
-    ready: float = READY,
+    command: Sequence[str], base_url: str, environment: Mapping[str, str], ready: float = READY
 ) -> Iterator[Server]:
     """Run a command that is to listen at a URL, within `ready` real seconds; raises `LaunchError`.
 
-    However this process ends, even killed, no process of the command stays behind, nor its temporary files, nor the
-    `folders`.
+    However this process ends, even killed, no process of the command stays behind, nor its temporary files.
     """
     host, port = address_of(base_url)
     if accepts(host, port):
         raise LaunchError(f"another program listens on {host}:{port} already")
-    folder = tempfile.mkdtemp(prefix="pollproof-launch-")
-    mark = os.path.basename(folder)
-    RUNNING.add(mark)
     try:
-        with _guarded(mark, [folder, *map(str, folders)]) as tell, adopting() as adopted:
+        with started(command, environment, merged=True) as program:
+            server = Server(program, base_url)
             try:
-                process = subprocess.Popen(
-                    command,
-                    env={**environment, "TMPDIR": folder, MARK: mark},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                raise LaunchError(f"the command could not be started: {command[0]}: {reason}") from None
-            server = Server(process, mark, base_url)
-            try:
-                tell.write(b"%d\n" % process.pid)
-                tell.flush()
                 server.until_ready(ready)
                 yield server
                 server.dismiss()
             finally:
-                end_all(process, mark, adopted)
-                server._reader.join()
-    finally:
-        RUNNING.discard(mark)
-        shutil.rmtree(folder, ignore_errors=True)
+                program.tree.end()
+                server.join()
+    except CannotStart as error:
+        raise LaunchError(str(error)) from None

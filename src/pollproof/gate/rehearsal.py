@@ -1,4 +1,4 @@
-"""The reference client in a scenario, in process and in virtual time: what the catalogue asks must be possible."""
+"""A scenario in process and in virtual time: what it exercises of a conforming client, found out in milliseconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pollproof.verify.session import Session
 
 
 class StagedTarget:
-    """A scenario as a target; what goes wrong on the wire is no answer."""
+    """A scenario as a target; a response that does not arrive is no response."""
 
     name = "a scenario"
 
@@ -33,7 +33,7 @@ class StagedTarget:
         return None
 
 
-def meet(
+def rehearse(
     contract: Contract, scenario: Scenario, client: type[ReferenceClient] = ReferenceClient
 ) -> tuple[Any, Monitor, StagedProvider]:
     """What the client returns, the monitor that has judged it, and the provider that it met."""
@@ -43,3 +43,9 @@ def meet(
     session = Session(contract, StagedTarget(provider), clock, monitor)
     session.patient = True
     return client(contract, session).run(scenario.kind), monitor, provider
+
+
+def exercised(contract: Contract, scenario: Scenario) -> frozenset[str]:
+    """The ids of the clauses that a scenario exercises of a conforming client."""
+    _, monitor, _ = rehearse(contract, scenario)
+    return frozenset(name for name, entry in monitor.ledger.entries.items() if entry.exercised)

@@ -1,0 +1,173 @@
+"""One scenario: the command meets it, and the monitor judges the trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pollproof.clauses import KINDS
+from pollproof.contract.model import Level, Subject
+from pollproof.gate.basis import Basis, robustness_of, soften
+from pollproof.gate.bounds import Bounds, End
+from pollproof.gate.callbacks import Caller
+from pollproof.gate.clocks import ClockKind, GateClock
+from pollproof.gate.crashes import crash_of
+from pollproof.gate.scenario import Expects, Scenario
+from pollproof.gate.scenario_provider import StagedProvider, task_of
+from pollproof.gate.scenario_result import ScenarioResult
+from pollproof.gate.server import GateServer, serving
+from pollproof.gate.spec import Gate
+from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.processes.command import Ended, run
+from pollproof.secrets.find import in_exchanges
+from pollproof.trace.client_outcome import Outcome, outcome_exchange
+from pollproof.trace.events import Event, Reader
+from pollproof.trace.exchange import Exchange
+from pollproof.virtualtime import LeapClock
+
+STOPPED = "the gate was interrupted"
+
+
+@dataclass(slots=True)
+class Played:
+    """A scenario that the command has met: the result, and what the server and the clock have seen of the command."""
+
+    result: ScenarioResult
+    ended: Ended
+    server: GateServer
+    clock: GateClock
+    trace: Sequence[Exchange]
+    events: Sequence[Event | None]
+
+    @property
+    def is_guilty(self) -> bool:
+        """Whether its requests violate a MUST."""
+        return self.result.outcome is not None and self.result.outcome.excused
+
+
+def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.Event, kind: ClockKind) -> Played:
+    """Let the command meet one scenario, and judge what it did. Raises `CannotStart`.
+
+    `endless` are the situations in which it is known not to end; the scenario adds what it shows.
+    """
+    contract = gate.contract
+    with kind.open() as clock:
+        provider = StagedProvider(contract, clock, scenario)
+        with (
+            serving(provider.play, urlsplit(contract.base_url).path.rstrip("/"), clock) as server,
+            closing(Caller(provider, clock, server.keep)) as caller,
+        ):
+            provider.created = caller.created
+            bounds = Bounds(server, clock, provider, endless, leaps=kind.leaps)
+            ended = run(
+                clock.command(gate.words),
+                clock.environment(environment(gate, scenario, server.base_url)),
+                timeout=gate.timeout,
+                stop=lambda: STOPPED if stopping.is_set() else bounds.reason(),
+                started=bounds.started,
+            )
+            virtual = bounds.elapsed
+    trace = server.trace()
+    if server.moment is not None:
+        trace = [exchange for exchange in trace if exchange.received <= server.moment]
+    clauses = clauses_of(contract, Subject.CLIENT)
+    monitor = Monitor(Reader(contract), clauses)
+    events = [monitor.observe(exchange) for exchange in trace]
+    result = ScenarioResult(
+        scenario,
+        monitor.ledger,
+        Ledger(robustness_of(clauses)),
+        ended,
+        exchanges=len(trace),
+        virtual=virtual,
+        crash=crash_of(ended),
+        keys=frozenset(in_exchanges(contract, trace)),
+    )
+    if scenario.needs is not None and not any(event and event.operation.role is scenario.needs for event in events):
+        result.unused = f"the command never used what this is about ({scenario.needs.value})"
+        result.ledger = Ledger(clauses)
+    else:
+        returned = [token for token in ended.output.tokens if token in provider.tokens]
+        _judge_end(result, bounds, server, monitor, returned, _disagreement(kind, clock, bounds))
+    return Played(result, ended, server, clock, trace, events)
+
+
+def environment(gate: Gate, scenario: Scenario, base_url: str) -> dict[str, str]:
+    """The environment of a command for one scenario."""
+    return {
+        **os.environ,
+        "POLLPROOF_BASE_URL": base_url,
+        "POLLPROOF_API_KEY": gate.contract.credential.sample,
+        "POLLPROOF_TASK": json.dumps(task_of(scenario)),
+        "POLLPROOF_SCENARIO": scenario.name,
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+    }
+
+
+def _judge_end(
+    result: ScenarioResult,
+    bounds: Bounds,
+    server: GateServer,
+    monitor: Monitor,
+    returned: Sequence[str],
+    disagreement: str,
+) -> None:
+    """Judge how a command has ended, as far as that proves anything, and to which level it counts."""
+    ended, scenario = result.ended, result.scenario
+    assert ended is not None
+    # A client that has broken another rule may have lost its task by that, which is said there.
+    guilty = bool(monitor.ledger.violated(Level.MUST))
+    result.outcome = Outcome(
+        succeeded=ended.status == 0,
+        result=returned[-1] if returned else None,
+        promised=scenario.expects is Expects.SUCCESS and server.moment is None and not guilty,
+        ended=ended.words,
+        alive=ended.stopped is not None,
+        excused=guilty,
+        crashed=bool(result.crash),
+    )
+    result.disagreement = disagreement
+    result.undecided = _undecided(ended, result, bounds, server)
+    if result.disagreement:
+        for entry in monitor.ledger.entries.values():
+            if KINDS[entry.clause.kind].timed:
+                entry.clear()
+    if bounds.end is End.KNOWN:
+        result.cut_short = "the command was ended early: an earlier scenario had shown that it does not end"
+    elif result.undecided or bounds.end in (End.PROVED, End.EXCESSIVE):
+        pass  # its requests alone are judged
+    elif server.moment is None or not result.outcome.succeeded:
+        last = max((exchange.received for exchange in monitor.trace), default=0.0)
+        monitor.observe(outcome_exchange(result.outcome, last))
+    if scenario.grounds.basis is not Basis.PRIMARY:
+        soften(monitor.ledger, result.robustness)
+
+
+def _disagreement(kind: ClockKind, clock: GateClock, bounds: Bounds) -> str:
+    """In what the clock and the command may disagree about a time, as a sentence about it; empty where in nothing."""
+    if kind is ClockKind.SUPERVISION and isinstance(clock, LeapClock) and clock.leaps.hindered:
+        return "started a program that cannot be supervised, whose clock the virtual clock does not move"
+    return bounds.real_waits.disagreement()
+
+
+def _undecided(ended: Ended, result: ScenarioResult, bounds: Bounds, server: GateServer) -> str:
+    """Why the end of a command proves nothing about it; empty where it does."""
+    if result.disagreement:
+        return f"the command {result.disagreement}"
+    if ended.cut:
+        # How long that is for a client depends on the machine, so it does not show that the client never gives up.
+        return f"the command was {ended.words} (--timeout)"
+    if server.exceeded:
+        return f"the command {server.exceeded}, more than the gate takes"
+    if ended.stopped is not None and bounds.end is None:
+        return f"the command {ended.words}, more than the gate takes"
+    if bounds.end is End.EXCESSIVE and not result.ledger.violations:
+        return f"the command was {ended.words}, and its time cannot be put forward"
+    return ""
