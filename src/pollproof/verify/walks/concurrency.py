@@ -6,7 +6,14 @@ from pollproof.contract.model import Role
 from pollproof.trace.events import TOLD, Event
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import create_several, patience, pause_between_batches, read_again, settle_all
+from pollproof.verify.walks.steps import (
+    create_several,
+    follow_to_their_ends,
+    patience,
+    pause_between_batches,
+    read_again,
+    settle_all,
+)
 
 AT_ONCE = 6
 """Requests that are sent at the same time."""
@@ -106,7 +113,7 @@ def connections_cut(session: Session) -> None:
     for handle in handles[1:]:
         session.poll(handle)
         session.send_and_cut(session.about(session.poll_operation, handle))
-    settle_all(session, handles)
+    follow_to_their_ends(session, handles)
     for operation in filter(None, (session.poll_operation, session.fetch_operation)):
         for handle in handles[:2]:
             session.send_and_cut(session.about(operation, handle))

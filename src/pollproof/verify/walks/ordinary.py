@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 from pollproof.contract.model import Phase
-from pollproof.verify.session import SUCCESS, Handle, Session
+from pollproof.verify.session import SUCCESS, Session
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import create_several, patience, read_again, settle_all
+from pollproof.verify.walks.steps import create_several, follow_to_their_ends, patience, read_again, settle_all
 
 MINUTE = 60.0
 """Seconds after which a task is first polled where no document says how long it lives."""
-
-DAY = 86_400.0
-"""Seconds for which tasks are polled where no document says how long they take or live."""
 
 ENDS = "the end of every task that it created"
 
@@ -81,30 +76,9 @@ def read_unpolled(session: Session) -> None:
 def to_the_very_end(session: Session) -> None:
     """Tasks that are polled until each has an end, ten times as long as tasks usually take, or all their life."""
     limits = session.contract.limits
-    horizon = min(
-        10 * limits.solving if limits.solving else math.inf,
-        (limits.lifetime - limits.lifetime_slack) * 0.98 if limits.lifetime else math.inf,
-    )
-    horizon = DAY if math.isinf(horizon) else horizon
-    handles = create_several(session, 7)
-    waiting, pause, waited = list(handles), session.wait, 0.0
-    while waiting:
-        for handle in waiting:
-            session.poll(handle)
-        waiting = [handle for handle in waiting if not _has_ended(session, handle)]
-        if not waiting or waited >= horizon:
-            break
-        pause = min(pause, horizon - waited)
-        session.advance(pause)
-        waited += pause
-        pause = max(pause * 1.7, horizon / 12 if waited > horizon / 8 else 0.0)
-    if not waiting or (limits.solving is None and limits.lifetime is None):  # a task may wait for somebody, for ever
+    ended = follow_to_their_ends(session, create_several(session, 7))
+    if ended or (limits.solving is None and limits.lifetime is None):  # a task may wait for somebody, for ever
         session.reach(ENDS)
-
-
-def _has_ended(session: Session, handle: Handle) -> bool:
-    history = session.history(handle)
-    return history is None or history.terminal is not None or history.lost is not None
 
 
 @walk(lambda contract: contract.limits.polls is None)

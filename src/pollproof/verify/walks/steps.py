@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pollproof.contract.model import Effect, Phase
 from pollproof.trace.events import Answer
 from pollproof.verify.session import SUCCESS, Handle, Session
@@ -11,6 +13,9 @@ EDGE = 0.25
 
 MAXIMUM_ATTEMPTS = 6
 """Tasks that are created at most to get one that succeeds."""
+
+DAY = 86_400.0
+"""Seconds for which tasks are polled where no document says how long they take or live."""
 
 FEW_ATTEMPTS = 2
 """The same for a real provider."""
@@ -69,6 +74,33 @@ def settle_all(session: Session, handles: list[Handle]) -> None:
         session.advance(pause)
         waited += pause
         pause = min(pause * 1.4, max(20.0, patience(session) / 10))
+
+
+def follow_to_their_ends(session: Session, handles: list[Handle]) -> bool:
+    """Poll tasks to their ends, for ten times the usual time or all their life; whether all have one."""
+    limits = session.contract.limits
+    horizon = min(
+        10 * limits.solving if limits.solving else math.inf,
+        (limits.lifetime - limits.lifetime_slack) * 0.98 if limits.lifetime else math.inf,
+    )
+    horizon = DAY if math.isinf(horizon) else horizon
+    waiting, pause, waited = list(handles), session.wait, 0.0
+    while waiting:
+        for handle in waiting:
+            session.poll(handle)
+        waiting = [handle for handle in waiting if not _has_ended(session, handle)]
+        if not waiting or waited >= horizon:
+            break
+        pause = min(pause, horizon - waited)
+        session.advance(pause)
+        waited += pause
+        pause = max(pause * 1.7, horizon / 12 if waited > horizon / 8 else 0.0)
+    return not waiting
+
+
+def _has_ended(session: Session, handle: Handle) -> bool:
+    history = session.history(handle)
+    return history is None or history.terminal is not None or history.lost is not None
 
 
 def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
