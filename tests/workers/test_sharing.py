@@ -47,7 +47,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def same(one: Any, other: Any) -> None:
     """Assert that two documents are equal but for the real time that they took, and the order of their notes."""
-    times = {"seconds": 0.0, "started": "", "command_line": None}
+    times = {"seconds": 0.0, "started": "", "command_line": None, "summary": ""}
     notes = [sorted(each["notes"]) for each in (one, other)]
     assert notes[0] == notes[1]
     assert {**one, **times, "notes": []} == {**other, **times, "notes": []}

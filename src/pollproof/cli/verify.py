@@ -69,7 +69,9 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     workers, shard = asked(options)
     stop = 1 if options["stop"] else options["maxfail"]
     if shard is not None and stop:
-        raise click.UsageError("-x and --maxfail do not go with --shard: all shards of a run judge the same clauses")
+        raise click.UsageError(
+            "-x does not go with --shard, nor does --maxfail: all shards of a run judge the same clauses"
+        )
     is_shared = workers is not None or shard is not None
     if is_shared and not all(plan.is_repeatable for plan in plans.values()):
         if shard is not None:

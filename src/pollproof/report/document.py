@@ -62,6 +62,7 @@ def document_of(result: AnyResult, policy: Policy | None = None) -> Document:
         "tasks": {"created": ledger.seen.tasks[CREATED], "ended": ledger.seen.tasks[ENDED]},
         "observations": [observe(observation, result.solving) for observation in contract.observations],
         "unspecified": [{"about": entry.about, "reason": entry.reason} for entry in contract.unspecified],
+        "deselected": 0,
         "complete": result.complete and error is None,
     }
     document |= detail.sections(redactor)
