@@ -1,0 +1,67 @@
+"""The projects of the lane: what is installed, how it is started, by which contract it is judged, what is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A clause that a version violates: what the project does instead, and its public issue where there is one."""
+
+    clause: str
+    says: str
+    issue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server: `requirements` are installed from the registry, `folder` has its `serve.sh BIN PORT`.
+
+    `prefix` is the path below which it serves the API. `needs` are programs that must be there. `seconds` is how long
+    a run may take.
+    """
+
+    name: str
+    requirements: tuple[str, ...]
+    folder: str
+    contract: str
+    findings: tuple[Finding, ...] = ()
+    prefix: str = ""
+    needs: tuple[str, ...] = ()
+    seconds: float = 300.0
+
+
+SERVERS = (
+    Server(
+        name="pygeoapi 0.21.0",
+        requirements=("pygeoapi==0.21.0",),
+        folder="pygeoapi",
+        contract="ogc-processes",
+        findings=(
+            Finding(
+                "ogc-processes.execute.created",
+                "an asynchronous execution is answered with null instead of statusInfo",
+                "geopython/pygeoapi#2105",
+            ),
+            Finding("ogc-processes.status.shape", "finished is null while a job is in work; the schema has a string"),
+            Finding(
+                "ogc-processes.status.unknown",
+                "an unknown job has the exception type InvalidParameterValue instead of no-such-job",
+                "geopython/pygeoapi#1279",
+            ),
+            Finding("ogc-processes.results.unknown", "the exception type is NoSuchJob instead of the standard's URI"),
+        ),
+    ),
+    Server(
+        name="celery 5.7.0 with flower 2.2.0",
+        requirements=("celery==5.7.0", "flower==2.2.0", "redis==8.1.0", "packaging"),
+        folder="flower",
+        contract="flower",
+        prefix="/api",
+        needs=("redis-server",),
+        findings=(
+            Finding("flower.result.unknown", "an id that nobody was given is answered PENDING", "celery/celery#4450"),
+        ),
+    ),
+)
