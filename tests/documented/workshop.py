@@ -111,6 +111,7 @@ class Workshop:
         (home / "capsolver.py").write_text(PUBLISHED, encoding="utf-8")
         (home / "my_client.py").write_text(MY_CLIENT, encoding="utf-8")
         (home / "solve.py").write_text(SOLVE, encoding="utf-8")
+        shutil.copy(ROOT / "examples" / "flask_app" / "app.py", home / "my_app.py")
         sample = next(iter(load_contract("capsolver").kinds.values())).sample
         (home / "task.json").write_text(json.dumps(sample), encoding="utf-8")
         start = f'#!/bin/sh\nexec "{sys.executable}" -m pollproof serve decodo --port "$PORT"\n'
