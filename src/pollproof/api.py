@@ -88,7 +88,7 @@ def run_verify(
     Args:
         contract: a bundled name or the path of a contract file.
         base_url: the address of the implementation.
-        target: an implementation that is called in this process, instead of a URL.
+        target: an implementation that is called in this process, instead of a URL. It is closed when the run has ended.
         clock: the clock by which `target` lives; real time when left out.
         options: those of `pollproof verify` with `_` for `-`: `api_key`, `advance_url`, `launch`, `task`, `max_wait`
             (such as "60s"), `profile`, `examples`, `seed`, `strict`, `require_all`, `allow_unexercised`, ...
@@ -105,7 +105,11 @@ def run_verify(
     if target is not None:
         base_url = base_url or IN_PROCESS
     plan = plan_from(contract, base_url=base_url, policy=policy, live=bool(rest.pop("live", False)), **rest)
-    return _report(verify_target(replace(plan, called=target, clock=clock)))
+    try:
+        return _report(verify_target(replace(plan, called=target, clock=clock)))
+    finally:
+        if target is not None:
+            target.close()
 
 
 def run_gate(

@@ -84,6 +84,7 @@ EXPLANATIONS = frozenset(
         "docs/comparison.md",
         "docs/clause-kinds.md",
         "docs/from-a-sentence-to-a-clause.md",
+        "docs/python.md",
         "docs/trophies.md",
     }
 )

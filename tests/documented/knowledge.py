@@ -206,6 +206,9 @@ def _python(words: list[str], workshop: Workshop, background: bool) -> int:
 
 
 def _pytest(words: list[str], workshop: Workshop, background: bool) -> int:
+    if any(word.startswith("test_") for word in words):  # a reader's own tests
+        own = [*words[1:], "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null", "--rootdir", "."]
+        return _process([sys.executable, "-m", "pytest", *own], workshop, clean_environment())
     words = [str(ROOT / "contracts" / "test_clauses.py") if word == "contracts" else word for word in words[1:]]
     folder = ["--rootdir", str(ROOT / "contracts"), "-c", str(ROOT / "contracts" / "suite.ini")]
     more = ["-q", "-p", "no:cacheprovider", "--examples", "0", *folder]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -60,29 +61,47 @@ class AsgiTarget:
     """
 
     def __init__(self, application: Callable[..., Any], root: str = "") -> None:
+        self.name = f"the ASGI application {_name_of(application)}"
+        self._application = application
+        self._root = root
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        """Start the event loop of the application, in a thread of its own: walks may call from several at once."""
         import httpx
 
-        self.name = f"the ASGI application {_name_of(application)}"
-        self._root = root
-        self._loop = asyncio.new_event_loop()
-        transport = httpx.ASGITransport(app=application)
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://application.invalid")
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="ASGI application", daemon=True)
+                self._thread.start()
+                transport = httpx.ASGITransport(app=self._application)
+                self._client = httpx.AsyncClient(transport=transport, base_url="http://application.invalid")
+            return self._loop
 
     def exchange(self, request: Request) -> Outcome:
         """Call the application once. An exception that it raises is HTTP 500, as behind a server."""
+        loop = self._start()
         sent = self._client.build_request(
             request.method, self._root + request.path or "/", headers=dict(request.headers), content=request.body
         )
         try:
-            answer = self._loop.run_until_complete(self._client.send(sent))
+            answer = asyncio.run_coroutine_threadsafe(self._client.send(sent), loop).result()
         except Exception as error:  # whatever the application raises is its own doing
             return _raised(error)
         return Outcome(Response(answer.status_code, dict(answer.headers), answer.content), None)
 
     def close(self) -> None:
-        """End the event loop that the application ran in."""
-        self._loop.run_until_complete(self._client.aclose())
-        self._loop.close()
+        """End the event loop that the application ran in; the next exchange starts another."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._client.aclose(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join()
+        loop.close()
 
 
 class CalledClock(ShiftedClock):
