@@ -44,7 +44,8 @@ def _outcome(comparison: Comparison, *, strict: bool) -> str:
 
 
 def _recording(profile: Profile, name: str) -> Document:
-    return {"name": name, "files": profile.files, "exchanges": profile.exchanges}
+    slack = profile.slack.figures(profile.contract.limits)
+    return {"name": name, "files": profile.files, "exchanges": profile.exchanges, "slack": slack}
 
 
 def _finding(finding: Finding) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pollproof.monitor.slack import in_words
 from pollproof.text import plural, printable
 
 MAXIMUM_NAME = 120
@@ -56,7 +57,9 @@ def not_compared(rows: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def observations(document: Mapping[str, Any]) -> list[str]:
     """What was observed and is not judged."""
-    return [
+    sides = {side: in_words(document[side]["slack"]) for side in ("old", "new")}
+    slack = [f"slack, {side}: {words}" for side, words in sides.items()] if all(sides.values()) else []
+    return slack + [
         f"{each['id']}: old {_range(each['old'])}, new {_range(each['new'])}. {each['text']}"
         for each in document["observations"]
         if each["old"] or each["new"]

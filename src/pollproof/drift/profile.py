@@ -15,6 +15,7 @@ from pollproof.drift.response_class import ACCEPTED, UNKNOWN_STATUS, UNREADABLE,
 from pollproof.drift.structure import echoes_parameters, structure_of
 from pollproof.drift.task_kinds import Sorts
 from pollproof.drift.timing import Timing
+from pollproof.monitor.slack import Slack
 from pollproof.recordings.entry import Recorded
 from pollproof.tasks.state import Account
 from pollproof.trace.bodies import Unreadable
@@ -64,6 +65,7 @@ class Profile:
         self.situations: defaultdict[Class, Codes] = defaultdict(Codes)
         self.responses: defaultdict[Class, Occurrences] = defaultdict(Occurrences)
         self.typed = False
+        self.slack = Slack()
         self.timing = Timing(contract)
         self._reader = Reader(contract)
         self._names = Situations(contract)
@@ -102,6 +104,9 @@ class Profile:
             if situation != UNREADABLE:
                 self._fields(event, kind, seen, task)
             self.timing.add(event, account, seen)
+            history = account.tasks.get(event.task or "")
+            if event.operation.role is Role.POLL and history is not None and history.created is not None:
+                self.slack.note(history, event, self.contract.limits)
         account.fold(event, self.contract.limits)
 
     # ---------------------------------------------------------------------------------- words

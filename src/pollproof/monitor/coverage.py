@@ -15,6 +15,7 @@ from pollproof.clauses.kinds import AFTER, BEFORE, NEAR_END, Boundary, Side
 from pollproof.contract.conditions import compile_condition
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View
+from pollproof.monitor.slack import Slack
 from pollproof.tasks.state import Account, TaskState, age_least, age_most, surely_inside, surely_outside
 from pollproof.trace.events import Answer, Event
 
@@ -37,6 +38,7 @@ class Seen:
     statuses: Counter[str] = field(default_factory=Counter)
     transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
     sides: Counter[tuple[str, str]] = field(default_factory=Counter)
+    slack: Slack = field(default_factory=Slack)
 
     def add(self, other: Seen) -> None:
         """Add what other traces have shown."""
@@ -44,6 +46,7 @@ class Seen:
         self.statuses.update(other.statuses)
         self.transitions.update(other.transitions)
         self.sides.update(other.sides)
+        self.slack.add(other.slack)
 
     def clear(self) -> None:
         """Forget it all."""
@@ -51,6 +54,7 @@ class Seen:
         self.statuses.clear()
         self.transitions.clear()
         self.sides.clear()
+        self.slack.clear()
 
 
 class Expected(NamedTuple):
@@ -114,6 +118,7 @@ class Watch:
         "_oversize",
         "_polls",
         "_sides",
+        "_slack",
         "_statuses",
         "_tasks",
         "_transitions",
@@ -123,7 +128,7 @@ class Watch:
     def __init__(self, contract: Contract, clauses: Iterable[Clause], seen: Seen) -> None:
         self._listed = frozenset(contract.statuses)
         self._statuses, self._transitions, self._sides = seen.statuses, seen.transitions, seen.sides
-        self._tasks = seen.tasks
+        self._tasks, self._slack = seen.tasks, seen.slack
         self._limits: Limits = contract.limits
         self._by_boundary: dict[tuple[Boundary, str], list[str]] = {}
         self._oversize = ""
@@ -175,6 +180,7 @@ class Watch:
         if exchange.sent - history.created_sent > self._old:
             self._note_age(history, event)
         if role is Role.POLL:
+            self._slack.note(history, event, self._limits)
             polls = history.polls_most
             if self._polls - 1 <= polls <= self._polls:
                 self._note_polls(polls + 1)

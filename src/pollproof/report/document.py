@@ -65,6 +65,8 @@ def document_of(result: AnyResult, policy: Policy | None = None) -> Document:
         "deselected": 0,
         "complete": result.complete and error is None,
     }
+    if spec.mode != "verify":  # whose walks go to every limit and beyond
+        document["slack"] = ledger.seen.slack.figures(contract.limits)
     document |= detail.sections(redactor)
     if spec.selected is not None:
         document = only(document, spec.selected)

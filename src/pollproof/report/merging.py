@@ -12,6 +12,7 @@ from typing import Any
 
 from pollproof.errors import InputError
 from pollproof.gate.scenario_result import ASTRAY, left_out
+from pollproof.monitor.slack import nearest
 from pollproof.report.coverage import SORTS
 from pollproof.runs.outcome import Document
 
@@ -50,6 +51,8 @@ def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -
         whole["coverage"] = _coverage([each["coverage"] for each in documents if "coverage" in each])
     if "scenarios" in first:
         whole["scenarios"] = [scenario for each in documents for scenario in each["scenarios"]]
+    if "slack" in first:
+        whole["slack"] = nearest([each.get("slack", []) for each in documents])
     if "recordings" in first:
         whole["recordings"] = _recordings([each["recordings"] for each in documents])
     return whole

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pollproof.check.explaining import lost_bodies
+from pollproof.monitor.slack import in_words
 from pollproof.report.coverage import SORTS, name_of
 from pollproof.report.phrases import VERDICTS, causes, not_exercised, outcome_word, summary, times
 from pollproof.report.timeline import lines
@@ -46,6 +47,8 @@ def print_document(console: Console, document: Mapping[str, Any], *, strict: boo
         _print_observations(console, document)
     for note in document["notes"]:
         console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
+    if document.get("slack"):
+        console.print(f"slack: {in_words(document['slack'])}", highlight=False, markup=False)
     if (verbosity > NORMAL or document.get("require_all")) and not idle:
         _print_coverage(console, document)
     _print_unexercised(console, document, verbosity)
