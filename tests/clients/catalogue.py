@@ -29,6 +29,8 @@ class Fault:
     options: tuple[str, ...] = ()
     lawful: bool = False
     """Whether it only looks like a fault."""
+    unsolved: bool = False
+    """Whether an ordinary task is not solved with it, so that the client cannot be judged (status 4)."""
 
     @property
     def occasions(self) -> tuple[str, ...]:
@@ -192,7 +194,11 @@ CAPTCHA = [
         only=("capmonster",),
     ),
     Fault(
-        "needs-status", "The creation's answer need not have a status.", "client.solution", only=("capsolver-python",)
+        "needs-status",
+        "The creation's answer need not have a status.",
+        "client.solution",
+        only=("capsolver-python",),
+        unsolved=True,
     ),
     Fault("strict-fields", "Fields that no page names are let pass.", "client.solution", only=("python",)),
 ]
@@ -242,6 +248,7 @@ DECODO = [
         "HTTP 204 says that there are no results yet: it is no failure.",
         "client.solution",
         also=("client.failure",),
+        unsolved=True,
     ),
     Fault(
         "ignores-faulted",
@@ -309,8 +316,15 @@ CNODE = [
     Fault("unknown-as-success", "SERIES_FINISHED is not a result.", "client.failure"),
     Fault("failure-as-success", REPORTED, "client.failure"),
     Fault("giving-up-as-success", "Giving up is reported as a failure.", "client.failure"),
-    Fault("wrong-result", "The result that the client gives is the one that was served.", "client.solution"),
-    Fault("empty-result", "The result that the client gives is not empty where one was served.", "client.solution"),
+    Fault(
+        "wrong-result", "The result that the client gives is the one that was served.", "client.solution", unsolved=True
+    ),
+    Fault(
+        "empty-result",
+        "The result that the client gives is not empty where one was served.",
+        "client.solution",
+        unsolved=True,
+    ),
     Fault("loses-faults", "A Fault is read: it tells what is wrong, and whether to go on."),
 ]
 

@@ -51,6 +51,10 @@ class Judged:
     def disagreements(self) -> Iterator[str]:
         """In what the gate said something else of the client than the catalogue does."""
         client = self.client
+        if client.fault is not None and client.fault.unsolved:
+            if self.error is None or "ordinary task" not in self.error:
+                yield f"is judged although it does not solve an ordinary task: {self.error}"
+            return
         if self.error is not None:
             yield f"cannot be judged: {self.error}"
             return

@@ -65,10 +65,10 @@ def problem_of(played: Played, contract: Contract) -> str:
     One that violates a MUST there is a client, and what it returns may follow from that: it is judged.
     """
     ended, result, server = played.ended, played.result, played.server
-    words = ended.last_words
+    words = ended.last_words.rpartition(" / ")[2]
     end = f"; it ended with {ended.words} and " + (f"its output with: {words}" if words else "printed nothing")
     if ended.status == UNUSABLE:
-        return f"cannot be judged: {words.rpartition(' / ')[2]}"
+        return f"cannot be judged: {words}"
     if played.is_guilty:
         return ""
     answers = [event.answer for event in played.events if event is not None]
