@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,3 +44,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import WorkStealingScheduling
 
     return WorkStealingScheduling(config, log)
+
+
+FAST = (
+    "http/test_requests",
+    "http/test_listening",
+    "loading/test_identifiers",
+    "trace/test_numbers",
+    "trace/test_shapes",
+)
+"""The pure parts, which take less than half a minute together: files, or folders of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what belongs to the fast lane: `pytest -m fast`."""
+    home = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(home) and str(item.path.relative_to(home)).startswith(FAST):
+            item.add_marker("fast")
