@@ -205,7 +205,7 @@ def test_a_callback_that_never_comes_to_its_end_holds_up_neither_the_others_nor_
         for begun in (b"", b"POST ", b"POST /callback/of/a/task HTTP/1.1\r\nContent-Length: 50\r\n\r\n{"):
             stack.enter_context(connected(callbacks.address, begun))
         assert asked(callbacks.address, POST._replace(path="")).status == 200
-        assert [request.body for request, _ in callbacks.take()] == [b"{}"]
+        assert [request.body for request, *_ in callbacks.take()] == [b"{}"]
         callbacks.close()
 
 
@@ -216,7 +216,7 @@ def test_callbacks_that_are_too_large_are_not_kept(monkeypatch: pytest.MonkeyPat
         sizes = [101, 100, 100, 100, 50]
         statuses = [asked(callbacks.address, POST._replace(path="", body=b"x" * size)).status for size in sizes]
         assert statuses == [413, 200, 200, 200, 200]
-        assert [len(request.body) for request, _ in callbacks.take()] == [100, 100, 50]
+        assert [len(request.body) for request, *_ in callbacks.take()] == [100, 100, 50]
         assert asked(callbacks.address, POST._replace(path="")).status == 200
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import hashlib
 import hmac
 import json
@@ -36,6 +35,7 @@ FAULTS = (
     "problem-status-lies", "problem-type", "no-webhook", "webhook-twice", "webhook-early", "webhook-unsigned",
     "webhook-badly-signed",
     "webhook-no-id", "webhook-other-output", "throttle-never", "throttle-400", "logs-null", "id-upper", "input-altered",
+    "webhook-not-retried", "webhook-retried-late",
 )  # fmt: skip
 
 VARIANTS = ("more-fields", "fast", "slow", "at-once", "compact", "keeps-urls-relative", "late-removal", "errors-text")
@@ -240,7 +240,12 @@ class Service:
             for task in self.tasks.values():
                 address = task["asked"].get("webhook")
                 early = self.fault == "webhook-early"
-                if not isinstance(address, str) or task["hooked"] or (self.ended(task) is None and not early):
+                if (
+                    not isinstance(address, str)
+                    or task["hooked"]
+                    or self.now() < task.get("not_before", 0)
+                    or (self.ended(task) is None and not early)
+                ):
                     continue
                 task["hooked"] = True
                 if self.fault == "no-webhook":
@@ -252,6 +257,16 @@ class Service:
                 headers = self.signed(body, task)
                 found += [(address, body, headers)] * (2 if self.fault == "webhook-twice" else 1)
         return found
+
+    def failed(self, headers: dict[str, str]) -> None:
+        """Send a webhook again half a minute later."""
+        if self.fault == "webhook-not-retried":
+            return
+        number = int(headers.get("webhook-id", "msg_0").partition("_")[2])
+        for task in self.tasks.values():
+            if task["number"] == number:
+                task["hooked"] = False
+                task["not_before"] = self.now() + (300 if self.fault == "webhook-retried-late" else 30)
 
     def signed(self, body: bytes, task: dict[str, Any]) -> dict[str, str]:
         identifier, moment = f"msg_{task['number']:06d}", str(int(EPOCH.timestamp() + self.now()))
@@ -309,8 +324,11 @@ def call_back(service: Service) -> None:
     while True:
         for address, body, headers in service.due():
             request = urllib.request.Request(address, body, headers, method="POST")
-            with contextlib.suppress(OSError):
+            try:
                 urllib.request.urlopen(request, timeout=5).close()
+            except OSError:
+                with service.lock:
+                    service.failed(headers)
         time.sleep(0.02)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
 
 from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import (
@@ -15,13 +17,17 @@ from pollproof.clauses.kinds import (
     Violation,
     mutates,
 )
+from pollproof.contract.declared import ONE_OR_MORE
 from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.tasks.state import Account, TaskState
+from pollproof.tasks.state import CALLBACK_REFUSED, Account, TaskState
 from pollproof.trace.bodies import write_json
 from pollproof.trace.events import Answer, Event
 
 CALLBACK = (Role.CALLBACK,)
+
+LATE_CALLBACK = 2.0
+"""Real seconds that a callback may take beyond the documented time, besides what its clock says."""
 
 
 def _created(history: TaskState) -> tuple[int, ...]:
@@ -89,6 +95,8 @@ def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Find
         return HELD if history.created is not None else None
     if history.callbacks:
         return HELD
+    if CALLBACK_REFUSED in history.marks:
+        return None  # it was sent; that it was not sent again is another finding
     since = () if history.terminal_number is None else (history.terminal_number,)
     return Violation(
         "a callback at the end of the task",
@@ -110,6 +118,9 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
     """A task is called back once."""
     if history.created is None:
         return None
+    response = event.exchange.response
+    if response is not None and response.status >= 300:
+        return None  # it was not accepted, and may come again
     if history.callbacks:
         return Violation("one callback", f"callback {history.callbacks + 1} of the same task", _created(history))
     return HELD
@@ -136,6 +147,57 @@ def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Findin
     if write_json(back) == write_json(asked["passthrough"]):
         return HELD
     return Violation(f"passthrough {asked['passthrough']!r}", f"passthrough {back!r}", _created(history))
+
+
+@dataclass(frozen=True, slots=True)
+class SentAgain:
+    """`seconds`: how soon a callback that was not accepted is sent again; `same`: headers that stay the same then."""
+
+    seconds: Annotated[float, "Seconds within which a callback that was not accepted is sent again."]
+    same: Annotated[tuple[str, ...], "Headers that stay the same then, such as its id.", ONE_OR_MORE] = ()
+
+
+@Kind(
+    "callback-retried",
+    subjects=PROVIDER,
+    roles=CALLBACK,
+    parameters=SentAgain,
+    probes=True,
+    ordered=False,
+    exercised="a callback that was answered with HTTP 500",
+    walks=("callbacks-refused",),
+    hint="Keep a callback until it is answered with a status of success, and send it again after a pause.",
+)
+def callback_retried(history: TaskState, event: Event, rule: SentAgain) -> Finding:
+    """A callback that was not accepted is sent again within the documented time."""
+    refused = history.marks.get(CALLBACK_REFUSED)
+    if refused is None or history.callbacks:
+        return None
+    number, moment, headers = refused
+    if event.probe == SILENCE:
+        end = Deadline(moment + rule.seconds, f"{rule.seconds:g} s to send it again are over", moment)
+        return Violation(f"the callback again within {rule.seconds:g} s", "none", (number,), deadlines=(end,))
+    if event.exchange.sent - moment > rule.seconds + LATE_CALLBACK:
+        seen = f"after {event.exchange.sent - moment:.3f} s"
+        return Violation(f"the callback again within {rule.seconds:g} s", seen, (number,))
+    now = {name.lower(): value for name, value in event.exchange.request.headers.items()}
+    for name in rule.same:
+        before = next((value for key, value in headers.items() if key.lower() == name.lower()), None)
+        if before != now.get(name.lower()):
+            return Violation(f"{name}: {before} as before", f"{name}: {now.get(name.lower())}", (number,))
+    return HELD
+
+
+class NeverSendsAgain(Provider):
+    """Sends a callback once, whatever comes of it."""
+
+    def send_again(self, address: str, body: bytes) -> None:
+        pass
+
+
+@mutates("callback-retried")
+def _callback_retried(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    yield Fault("a callback that was not accepted is not sent again", NeverSendsAgain)
 
 
 class NeverCallsBack(Provider):
@@ -212,7 +274,7 @@ def _callback_once(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @mutates("callback-final")
 def _callback_final(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a callback before the end", CallsBackEarly, companions=("answer",))
+    yield Fault("a callback before the end", CallsBackEarly, companions=("answer", "terminal"))
 
 
 @mutates("callback-known")

@@ -161,6 +161,10 @@ class Provider:
         """The body of a task's callback."""
         raise NotImplementedError
 
+    def send_again(self, address: str, body: bytes) -> None:
+        """Send a callback again later, since it was not accepted."""
+        raise NotImplementedError
+
     def due_callbacks(self) -> list[tuple[str, bytes]]:
         """The callbacks that are due now and were not handed out before: address and body of each."""
         raise NotImplementedError

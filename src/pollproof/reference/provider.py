@@ -50,6 +50,9 @@ EPOCH = datetime(2026, 1, 1)
 EPOCH_SECONDS = 1_767_225_600
 """The same moment, in seconds since 1970."""
 
+SENT_AGAIN = 5.0
+"""Seconds after which a callback that was not accepted is sent again."""
+
 CANCELLING = 1.0
 """Seconds that cancelling takes where a status tells of it."""
 
@@ -112,6 +115,7 @@ class ReferenceProvider(Provider):
         operations = list(contract.operations.values())
         self._routes = [Route(operation, checks) for operation in operations if operation.role is not Role.CALLBACK]
         departures = tuple(changes)
+        self._changed_headers = {name.lower() for departure in departures for name, _ in departure.headers}
         templates = {
             (operation.name, name): change(answer, operation.name, name, departures)
             for operation in operations
@@ -162,6 +166,8 @@ class ReferenceProvider(Provider):
         self._fails = "failed" in contract.operation(Role.POLL).answers
         self._delivered: dict[bytes, Mapping[str, str]] = {}
         self._last_headers: Mapping[str, str] = {}
+        self._handed: dict[tuple[str, bytes], Task] = {}
+        self._not_before: dict[int, float] = {}
 
     def reset(self) -> None:
         """Forget all tasks."""
@@ -173,6 +179,8 @@ class ReferenceProvider(Provider):
         self._tidied = KEPT
         self._gone.clear()
         self._keys.clear()
+        self._handed.clear()
+        self._not_before.clear()
         self._counter.clear()
 
     def restart(self, clock: Clock, first: int = 1) -> None:
@@ -708,9 +716,13 @@ class ReferenceProvider(Provider):
         due: list[tuple[str, bytes]] = []
         waiting: list[tuple[Task, str]] = []
         for task, address in self.to_call_back:
+            if now < self._not_before.get(task.number, now):
+                waiting.append((task, address))
+                continue
             count = self.calls_back(task, now)
             if count:
                 body = self.callback(operation, task, self.phase(task, now))
+                self._handed[address, body] = task
                 due += [(address, body)] * count
             else:
                 waiting.append((task, address))
@@ -726,12 +738,19 @@ class ReferenceProvider(Provider):
         self._delivered[response.body] = self._last_headers = response.headers
         return response.body
 
+    def send_again(self, address: str, body: bytes) -> None:
+        """Send a callback again a while later, since it was not accepted."""
+        task = self._handed.get((address, body))
+        if task is not None:
+            self._not_before[task.number] = self.clock.now() + SENT_AGAIN
+            self.to_call_back.append((task, address))
+
     def callback_headers(self, body: bytes) -> dict[str, str]:
         """The headers of a callback with this body, its signature among them."""
         operation = self.contract.operation(Role.CALLBACK)
         headers = {"content-type": self._codec.content_type, **self._delivered.get(body, self._last_headers)}
         signature = operation.signature
-        if signature is not None:
+        if signature is not None and signature.header.lower() not in self._changed_headers:
             headers[signature.header.lower()] = signature_of(signature, self.secret(signature), body, headers)
         return headers
 

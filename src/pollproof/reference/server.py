@@ -131,7 +131,10 @@ def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: thr
             for address, body, headers in due:
                 with suppress(TargetError):
                     target = HttpTarget(address, CALLBACK_TIMEOUT)
-                    target.exchange(Request("POST", "", headers, body))
+                    response, _ = target.exchange(Request("POST", "", headers, body))
+                    if response is not None and response.status >= 300:
+                        with lock:
+                            provider.send_again(address, body)
                     target.close()
 
     thread = threading.Thread(target=send, daemon=True)

@@ -51,6 +51,9 @@ _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 CANCEL_SENT = "@cancel-sent"
 """The mark of a task whose cancelling was requested: the number of the exchange."""
 
+CALLBACK_REFUSED = "@callback-refused"
+"""The mark of a task whose callback was not accepted: the exchange, when it came, and its headers."""
+
 CANCEL_ACCEPTED = "@cancel-accepted"
 """The mark of a task whose cancelling was accepted: the exchange, when it was answered, and whether it had ended."""
 
@@ -294,6 +297,10 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
             if event.probe:
                 return history
             answered = _later(history.answered, event.exchange)
+            response = event.exchange.response
+            if response is not None and response.status >= 300:
+                refused = (event.number, event.exchange.received, event.exchange.request.headers)
+                return _fold_state(history._replace(marks={**history.marks, CALLBACK_REFUSED: refused}), event)
             return _fold_state(history._replace(callbacks=history.callbacks + 1, answered=answered), event)
         case Role.FETCH | Role.CANCEL:
             if event.probe:

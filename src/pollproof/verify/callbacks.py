@@ -35,6 +35,8 @@ class EmbeddedCallbacks:
     address = "http://callback.invalid/"
     patience = 0.0
     stray = ""
+    refusing = 0
+    """How many of the next callbacks are answered with HTTP 500."""
 
     def __init__(self, provider: ReferenceProvider, clock: Clock) -> None:
         self._provider = provider
@@ -46,11 +48,18 @@ class EmbeddedCallbacks:
         self._expected.add(f"{self.address}?{query}")
         return f"{self.address}?{query}"
 
-    def take(self) -> list[tuple[Request, float]]:
-        """The callbacks that are due."""
+    def take(self) -> list[tuple[Request, float, int]]:
+        """The callbacks that are due, each with the moment of its arrival and the status that it was answered with."""
         now, headers = self._clock.now(), self._provider.callback_headers
-        due = self._provider.due_callbacks()
-        return [(Request("POST", "/", headers(body), body), now) for address, body in due if address in self._expected]
+        found = []
+        for address, body in self._provider.due_callbacks():
+            if address in self._expected:
+                refused = self.refusing > 0
+                self.refusing -= refused
+                if refused:
+                    self._provider.send_again(address, body)
+                found.append((Request("POST", "/", headers(body), body), now, 500 if refused else 200))
+        return found
 
     def wait(self, seconds: float) -> None:
         """Nothing to wait for: what is due is there at once."""
@@ -68,12 +77,13 @@ class HttpCallbacks:
     """
 
     patience = 3.0
+    refusing = 0
 
     def __init__(self, clock: Clock, public: str | None = None) -> None:
         from pytest_httpserver import HTTPServer
 
         self._clock = clock
-        self._arrived: list[tuple[Request, float]] = []
+        self._arrived: list[tuple[Request, float, int]] = []
         self._bytes = 0
         self._changed = threading.Condition()
         host, port = ("127.0.0.1", 0) if public is None else ("0.0.0.0", urlsplit(public).port or 80)
@@ -104,15 +114,17 @@ class HttpCallbacks:
         found = Request(request.method, request.path, headers, request.get_data())
         with self._changed:
             size = len(found.body)
+            status = 500 if self.refusing > 0 else 200
+            self.refusing -= status == 500
             if len(self._arrived) < MAXIMUM_WAITING and self._bytes + size <= MAXIMUM_BYTES:
-                self._arrived.append((found, self._clock.now()))
+                self._arrived.append((found, self._clock.now(), status))
                 self._bytes += size
             self._changed.notify_all()
         self._server.log.clear()
-        return WerkzeugResponse("", 200)
+        return WerkzeugResponse("", status)
 
-    def take(self) -> list[tuple[Request, float]]:
-        """The callbacks that came since the last call."""
+    def take(self) -> list[tuple[Request, float, int]]:
+        """The callbacks that came since the last call, as `EmbeddedCallbacks` gives them."""
         if not self._arrived:
             return []
         with self._changed:

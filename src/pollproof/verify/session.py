@@ -476,9 +476,9 @@ class Session:
         if self.callbacks is None:
             return 0
         heard = self.callbacks.take()
-        for request, moment in heard:
+        for request, moment, status in heard:
             inbound = request._replace(path=CALLBACK_PATH)
-            event = self.monitor.observe(Exchange(inbound, Response(200, {}, b""), moment, moment))
+            event = self.monitor.observe(Exchange(inbound, Response(status, {}, b""), moment, moment))
             if event is not None and event.task is None:
                 self.nameless_callbacks += 1  # one of the tasks was called back, and which one is not known
         return len(heard)
@@ -695,8 +695,10 @@ class CallbackSource(Protocol):
     def address_with(self, query: str) -> str:
         """The address with a query, which is expected with it from now on. `stray` is the last other one called."""
 
-    def take(self) -> list[tuple[Request, float]]:
-        """The requests that came since the last call, each with the moment of its arrival."""
+    refusing: int
+
+    def take(self) -> list[tuple[Request, float, int]]:
+        """The requests that came since the last call, each with the moment of its arrival and the status it got."""
 
     def wait(self, seconds: float) -> None:
         """Wait at most that long, in real time, for a callback that was not taken yet."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 from pollproof.contract.model import Contract, Phase, Rate, Role
+from pollproof.tasks.state import CALLBACK_REFUSED
 from pollproof.trace.inputs import at_limits, beyond
 from pollproof.verify.session import Handle, Session
+from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, edge, patience, read_again
 
 FEW_INPUTS = 3
 """Requests beyond the limits of a schema that a real provider is sent."""
+
+STEPS_TO_SEND_AGAIN = 10
+"""Steps in which the time passes within which a callback is sent again."""
 
 MAXIMUM_BURST = 2_000
 """Requests of a burst; a rate of more than half of that is not tried."""
@@ -145,6 +151,52 @@ def key_after_another_word(session: Session) -> None:
     session.probe_scheme(session.poll_operation, {"task_id": handle.id})
     session.probe_scheme(session.create_operation, {"task": session.task(session.kinds[0]), "number": session.created})
     read_again(session, [handle])
+
+
+@walk(_has("callback-retried"), needs="callbacks", breaks="answers a callback with HTTP 500")
+def callbacks_refused(session: Session) -> None:
+    """A callback that is answered with HTTP 500, and comes again within the documented time."""
+    source = session.callbacks
+    if source is None or not session.permitted:
+        return
+    seconds = max(each.parameters.seconds for each in session.contract.clauses if each.kind == "callback-retried")
+    session.hear()
+    source.refusing = 1
+    try:
+        _, handle = session.create_called_back(session.kinds[0], with_callback(session, 31, "sent again"))
+        if handle is None:
+            return
+        session.settle(handle, patience(session))
+        await_arrival(session, lambda: source.refusing == 0)
+    finally:
+        source.refusing = 0
+    since = session.clock.now()
+    for _ in range(STEPS_TO_SEND_AGAIN):  # step by step, so that what is sent earlier is seen to be
+        if _came(session, handle):
+            return
+        session.advance(seconds / STEPS_TO_SEND_AGAIN)
+        await_arrival(session, lambda: _came(session, handle), source.patience / STEPS_TO_SEND_AGAIN)
+    await_arrival(session, lambda: _came(session, handle))
+    history = session.history(handle)
+    if history is not None and CALLBACK_REFUSED in history.marks and not _came(session, handle):
+        session.miss(handle, since, f"none came again within {seconds:g} s")
+
+
+def _came(session: Session, handle: Handle) -> bool:
+    history = session.history(handle)
+    return history is not None and history.callbacks > 0
+
+
+def await_arrival(session: Session, arrived: Callable[[], bool], seconds: float | None = None) -> None:
+    """Wait for callbacks, in real time, until the condition holds or their patience is over."""
+    source = session.callbacks
+    assert source is not None
+    until = time.monotonic() + (source.patience if seconds is None else seconds)
+    session.hear()
+    while not arrived() and time.monotonic() < until:
+        source.wait(0.05)
+        session.hear()
+    session.hear()
 
 
 @walk(_has("refused-input", "accepted-input"), breaks="sends requests beyond the limits of their schema")
