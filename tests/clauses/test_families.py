@@ -253,3 +253,20 @@ def test_a_final_status_of_a_failed_task_stays_the_same() -> None:
     trace.poll(task_is("FINISHED_ERR_TIMEOUT"), 1.0)
     trace.poll(task_is("FINISHED_ERR_LOCKED"), 2.0)
     assert trace.violated == {"cnode.poll.terminal"}
+
+
+def test_a_visibly_wrong_request_that_is_accepted_is_held_against_the_provider() -> None:
+    urls, queries = ["https://a.example/"], ["first", "second"]
+    entries = members(10, urls)
+    for body, violated in (
+        ({"url": urls}, set()),
+        ({"url": urls, "query": queries}, {"batch.one-kind"}),
+        ({"url": urls, "target": ["google_search", "amazon_search"]}, {"batch.one-target"}),
+        ({"url": [f"https://a.example/{number}" for number in range(3001)]}, {"batch.size"}),
+    ):
+        for http, found in ((200, violated), (422, set())):
+            trace = Scraper()
+            trace.create("1", {"url": "https://a.example/"})
+            trace.batch(body, entries if http == 200 else None, 1.0, http)
+            refusals = {"batch.one-kind", "batch.one-target", "batch.size"}
+            assert trace.violated & refusals == found, body

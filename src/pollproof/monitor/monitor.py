@@ -12,9 +12,10 @@ from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, 
 from pollproof.monitor.coverage import Watch
 from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.recent_trace import RecentTrace
+from pollproof.monitor.visible import VisibleFaults
 from pollproof.tasks.state import Account, TaskState
 from pollproof.trace.client_outcome import OPERATION
-from pollproof.trace.events import Event, Reader
+from pollproof.trace.events import Answer, Event, Reader
 from pollproof.trace.exchange import Exchange, Slice
 
 MAXIMUM_CONTEXT = 6
@@ -107,6 +108,8 @@ class Monitor:
         self._count = 0
         self._numbers: dict[str, list[int]] = {}
         self._limits = reader.contract.limits
+        self._visible = VisibleFaults(reader.contract)
+        self._refusals = frozenset(clause.id for clause in self.clauses if clause.kind == "refused")
         self._checks = {
             (operation.name, probe): self._select(operation, probe)
             for operation in (*reader.contract.operations.values(), OPERATION)
@@ -225,6 +228,9 @@ class Monitor:
                 self._violate(entry, event, finding)
             elif type(finding) is Unjudged:
                 entry.unjudged = finding
+        if exchange.probe is None and event.answer is Answer.STATE and judged:
+            if event.request_errors:
+                self._hold_against_provider(event)
         for forgotten in account.fold(event, self._limits):
             self._numbers.pop(forgotten, None)
             if self.forgets is not None:
@@ -234,6 +240,19 @@ class Monitor:
         if self.window is not None and self.window.is_full:
             self._let_go(self.window)
         return event
+
+    def _hold_against_provider(self, event: Event) -> None:
+        """Judge a request that was accepted although it is visibly invalid as if it had been sent as a probe."""
+        if not self._refusals or event.operation.name == OPERATION.name:
+            return
+        for fault in self._visible.of(event):
+            checks = self._checks.get((event.operation.name, fault))
+            for judge, parameters, entry, _, _ in () if checks is None else checks.every:
+                if entry.clause.id in self._refusals:
+                    marked = event._replace(exchange=event.exchange._replace(probe=fault))
+                    finding = judge(self.account, marked, parameters)
+                    if type(finding) is Violation:
+                        self._violate(entry, event, finding)
 
     def _wait_after(self, event: Event) -> float:
         """Seconds that a provider which is busy may ask a client to wait: documented, by its error code, or said."""

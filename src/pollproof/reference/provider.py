@@ -20,12 +20,13 @@ from pollproof.clock import Clock
 from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, Signature, TaskKind
 from pollproof.contract.places import MISSING, View, compile_place, parse_place
+from pollproof.contract.probes import recognises
 from pollproof.contract.requests import query_of
 from pollproof.contract.signatures import signature_of
 from pollproof.contract.templates import compile_template, with_value, words_of
 from pollproof.reference.answers import Template, change
 from pollproof.reference.bookkeeping import KeyBook, RequestCounter, whole_seconds
-from pollproof.reference.routes import LAST, SHORT, Route, recognises
+from pollproof.reference.routes import LAST, SHORT, Route
 from pollproof.tasks.hash_set import HashSet
 from pollproof.trace.bodies import Unreadable, canonical
 from pollproof.trace.codecs import checks_of, codec_of
