@@ -7,6 +7,7 @@ import json
 import math
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -705,6 +706,28 @@ def test_a_command_ends_when_pollproof_is_killed(tmp_path: Path) -> None:
     ended, _, _ = select.select([command], [], [], 60)
     os.close(command)
     assert ended, "the command is still there"
+
+
+@leaping
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_hidden_survives_a_gate_that_is_killed(number: signal.Signals, tmp_path: Path) -> None:
+    """An orphan with an emptied environment and a session of its own, and the folders of the run."""
+    seconds = f"4{os.getpid() % 10**6:06d}.{int(number)}"
+    program = f"(env -i setsid sleep {seconds} &) ; while :; do sleep 0.01; done"
+    words = [sys.executable, "-m", "pollproof", "gate", "capsolver", "--scenario", "smoke", "--", "sh", "-c", program]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        end = time.monotonic() + 30
+        while not processes(f"sleep\0{seconds}") and time.monotonic() < end:
+            time.sleep(0.05)
+        assert processes(f"sleep\0{seconds}")
+        time.sleep(0.5)
+        process.send_signal(number)
+    end = time.monotonic() + 30
+    while (processes(seconds) or list(tmp_path.iterdir())) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert processes(seconds) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_command_has_a_folder_of_its_own_that_goes_with_it() -> None:
