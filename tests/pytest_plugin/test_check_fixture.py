@@ -33,15 +33,15 @@ RECORDING = """
 import urllib.request
 
 def test_record(pollproof_record, pollproof_check, pollproof_reference, tmp_path):
-    base_url = pollproof_reference("cnode")
-    with pollproof_record("cnode", tmp_path / "tape.yaml", base_url=base_url) as recorder:
-        request = urllib.request.Request(base_url, BODY, {"Content-Type": "text/xml", "SOAPAction": '""'})
+    base_url = pollproof_reference("capsolver")
+    with pollproof_record("capsolver", tmp_path / "tape.yaml", base_url=base_url) as recorder:
+        request = urllib.request.Request(base_url + "/createTask", BODY, {"Content-Type": "application/json"})
         urllib.request.urlopen(request).read()
     assert recorder.written.exchanges == 1
-    pollproof_check("cnode", tmp_path / "tape.yaml")
+    pollproof_check("capsolver", tmp_path / "tape.yaml")
 
-BODY = b'''<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:n="ns1"><s:Body><n:getTaskStatus>
-<taskId>QF4KJMNG3ESEG2245J7901KD</taskId><callback>false</callback></n:getTaskStatus></s:Body></s:Envelope>'''
+BODY = b'''{"clientKey": "YOUR_API_KEY", "task": {"type": "ReCaptchaV2TaskProxyLess", "websiteURL": "https://e.org",
+"websiteKey": "6Le-wvkSAAAA"}}'''
 """
 
 

@@ -84,7 +84,7 @@ class TestBeforeAnythingIsSent:
         "url", ["https://api.example.com", "http://10.0.0.7:8080", "http://mock:8080", "http://[2001:db8::1]"]
     )
     def test_what_is_not_this_machine_asks_for_live(self, url: str) -> None:
-        with pytest.raises(OptionError, match=r"is not this machine, and nothing was sent to it: .* --live"):
+        with pytest.raises(OptionError, match=r"is a remote host; no request was sent\. .*--live.* --allow-host "):
             plan_from("capsolver", base_url=url, live=False)
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "localhost", "LOCALHOST.", "api.localhost", "[::1]"])
@@ -511,7 +511,7 @@ def test_the_command_that_shows_it_again_is_as_careful() -> None:
     }  # no defaults
     plan = plan_from("capsolver", base_url="https://api.example.com", api_key=KEY, live=True, **options)  # type: ignore[arg-type]
     told = command(plan, "capsolver")
-    expected = "--live --destructive --max-requests 300 --max-tasks 4 --clock-skew 2s --budget 900s"
+    expected = "--live --destructive --max-requests 300 --max-tasks 4 --clock-skew 2s --max-wait 900s"
     assert expected in told
     assert KEY not in told
 

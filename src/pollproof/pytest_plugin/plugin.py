@@ -140,5 +140,6 @@ def judge_recordings(
     if document["outcome"] != "passed":
         idle = [clause["id"] for clause in document["clauses"] if clause["verdict"] == "unexercised"]
         missing = sorted(set(require).intersection(idle)) or ["every clause"]
-        fail(f"{', '.join(names)}: nothing recorded exercises {', '.join(missing)}")
+        why = f" ({'; '.join(document['causes'])})" if document["causes"] else ""
+        fail(f"{', '.join(names)}: nothing recorded exercises {', '.join(missing)}{why}")
     return document
