@@ -24,8 +24,11 @@ from pollproof.trace.bodies import TOO_MANY, has_too_many_parts
 
 REQUEST_LOST = "the body of the request was not recorded"
 
-_FAILED = ("_error", "_errorText", "_failureText", "_aborted", "_canceled", "error", "errorText")
+_FAILED = frozenset({"_error", "_errorText", "_failureText", "_aborted", "_canceled", "error", "errorText"})
 """Members in which recorders say that a request failed, whatever its status says."""
+
+_CACHED = frozenset({"_fromCache", "_servedFromCache"})
+"""Members in which browsers say that they have answered themselves."""
 
 _BODIES = ("postData", "content", "_content", "body", "_body", "_postData", "requestBody", "_requestBody")
 _TEXTS = ("text", "_text", "content", "_content", "value", "raw", "body", "data")
@@ -50,32 +53,35 @@ class HarReader:
             raise self._refuse(number, "request.method", "must be text such as POST")
         if not isinstance(url, str):
             raise self._refuse(number, "request.url", "must be text")
-        entry = Entry(number, method.upper(), url, {}, b"", None, {}, b"")
+        method = method.upper()
         try:
-            return self._read(entry, node, request)
+            return self._read(number, method, url, node, request)
         except RecordingError as error:
-            return entry._replace(problem=error)
+            return Entry(number, method, url, {}, b"", None, {}, b"", problem=error)
 
-    def _read(self, entry: Entry, node: Mapping[str, Any], request: Mapping[str, Any]) -> Entry:
-        number = entry.number
+    def _read(self, number: int, method: str, url: str, node: Mapping[str, Any], request: Mapping[str, Any]) -> Entry:
         response = node.get("response")
         if response is None:
             response = {"status": 0, "_error": "no response was recorded"}
         if not isinstance(response, dict):
             raise self._refuse(number, "response", "must be an object")
-        if any(each.get(key) for each in (node, response) for key in ("_fromCache", "_servedFromCache")):
-            return entry._replace(skipped="answered from the browser's cache")
+        if not (_CACHED.isdisjoint(node) and _CACHED.isdisjoint(response)):
+            if any(each.get(key) for each in (node, response) for key in _CACHED):
+                return Entry(number, method, url, {}, b"", None, {}, b"", skipped="answered from the browser's cache")
         request_headers = self._headers(request.get("headers"), number, "request.headers")
         response_headers = self._headers(response.get("headers"), number, "response.headers")
         mended: list[str] = []
         try:
             request_body, found = self._request_body(request, request_headers, number)
         except NotRecorded:
-            return entry._replace(skipped=REQUEST_LOST, request_headers=request_headers)
+            return Entry(number, method, url, request_headers, b"", None, {}, b"", skipped=REQUEST_LOST)
         if has_too_many_parts(request_body):
-            return entry._replace(skipped=TOO_MANY)
-        mended += [found] if found else []
-        failure = next((words for each in (response, node) for words in map(_words, _picked(each)) if words), None)
+            return Entry(number, method, url, {}, b"", None, {}, b"", skipped=TOO_MANY)
+        if found:
+            mended.append(found)
+        failure = None
+        if not (_FAILED.isdisjoint(node) and _FAILED.isdisjoint(response)):
+            failure = next((words for each in (response, node) for words in map(_words, _picked(each)) if words), None)
         status = self._status(response.get("status"), number, failure)
         body, lost = b"", None
         if status <= 0:
@@ -89,14 +95,17 @@ class HarReader:
                 lost = str(error)
             failure = None if lost is None else f"{NOT_RECORDED}: {lost}"
         times, untimed = self._times(node, response_headers, number)
-        return entry._replace(
-            request_headers=request_headers,
-            request_body=request_body,
-            status=None if failure is not None else status,
-            response_headers=response_headers,
-            response_body=b"" if failure is not None else body,
-            failure=failure,
-            times=times,
+        return Entry(
+            number,
+            method,
+            url,
+            request_headers,
+            request_body,
+            None if failure is not None else status,
+            response_headers,
+            b"" if failure is not None else body,
+            failure,
+            times,
             lost=lost,
             untimed=untimed,
             mended=tuple(mended),
@@ -136,8 +145,12 @@ class HarReader:
     def _request_body(
         self, request: Mapping[str, Any], headers: Mapping[str, str], number: int
     ) -> tuple[bytes, str | None]:
-        sizes = Sizes(max(size_of(request.get("bodySize")), length_of(headers)))
         posted = request.get("postData")
+        if type(posted) is dict and "encoding" not in posted:
+            body = _plain(posted.get("text"), 0)
+            if body is not None:
+                return body, None
+        sizes = Sizes(max(size_of(request.get("bodySize")), length_of(headers)))
         if posted is not None and not isinstance(posted, dict | str):
             raise self._refuse(number, "request.postData", "must be an object")
         text, label = self._text(request, number, "request")
@@ -158,6 +171,12 @@ class HarReader:
             raise self._refuse(number, "response.content", "must be an object")
         if status == 304:
             raise NotRecorded("not modified, so it stands in an earlier response")
+        if type(content) is dict and "encoding" not in content and "content-length" not in headers:
+            size, sent = content.get("size"), response.get("bodySize")
+            if type(size) is int and type(sent) is int:
+                body = _plain(content.get("text"), max(size, sent))
+                if body is not None:
+                    return body, None
         about = content if isinstance(content, dict) else {}
         wire, length, plain = size_of(response.get("bodySize")), length_of(headers), size_of(about.get("size"))
         text, label = self._text(response, number, "response")
@@ -228,6 +247,14 @@ class HarReader:
                     values.append(value)
                     found[key] = ", ".join(values)
         return found
+
+
+def _plain(text: Any, size: int) -> bytes | None:
+    """The body that most texts are: JSON as it was sent, no shorter than its size; None for any other."""
+    if type(text) is not str or text[:1] not in ("{", "["):
+        return None
+    body = text.encode("utf-8", "surrogatepass")
+    return body if len(body) >= size else None
 
 
 def _picked(node: Mapping[str, Any]) -> list[Any]:

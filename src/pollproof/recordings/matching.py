@@ -232,7 +232,8 @@ class Matcher:
             probe = REFUSED_KEY
             tally.refused_keys += 1
         times = entry.times
-        tally.mended.update(entry.mended)
+        if entry.mended:
+            tally.mended.update(entry.mended)
         if entry.untimed is not None:
             tally.note_untimed(entry.untimed)
         tally.skewed += entry.skewed
