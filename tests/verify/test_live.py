@@ -458,7 +458,7 @@ class TestAfterAnInterruption:
         assert partial["outcome"] == "inconclusive"
         if number is signal.SIGINT:
             assert process.returncode == 3
-            assert f"all that was done is kept in {record}; --resume goes on with it" in told
+            assert f"all that was done is kept in {record}; --resume continues it" in told
         assert len(held.exchanges) in (10, 11)
         assert held.requests == 11
         assert held.walks == {"one-after-another"}
