@@ -35,6 +35,7 @@ BOUNDARY_RUNS, QUICK_BOUNDARY_RUNS = 100, 4
 LONGEST = 120
 
 PYTHON = [sys.executable, str(FOLDER / "polls.py")]
+DECIDED = [*PYTHON, "standard_library"]
 NODE = ["node", str(FOLDER / "polls.mjs")]
 
 
@@ -82,10 +83,9 @@ def run(command: Sequence[str], clock: LeapClock, server: Server, seconds: float
     """Real seconds of the whole client."""
     server.times.clear()
     environment = clock.environment() if leaps else None
+    words = [*command, f"{server.url}/poll", str(POLLS), str(seconds)]
     started = time.perf_counter()
-    subprocess.run(
-        [*command, f"{server.url}/poll", str(POLLS), str(seconds)], env=environment, check=True, timeout=LONGEST
-    )
+    subprocess.run(clock.command(words) if leaps else words, env=environment, check=True, timeout=LONGEST)
     return time.perf_counter() - started
 
 
@@ -95,9 +95,9 @@ def span(server: Server) -> float:
     return server.times[-1] - server.times[0]
 
 
-def measure_client(client: Client) -> Iterator[Sample]:
-    """The ratio of one client, and the share by which its virtual time is off."""
-    with LeapClock() as clock, serving(clock) as server:
+def measure_client(client: Client, kind: type[LeapClock] = LeapClock) -> Iterator[Sample]:
+    """The ratio of one client under a kind of clock, and the share by which its virtual time is off."""
+    with kind() as clock, serving(clock) as server:
         plain = run(client.command, clock, server, 0, leaps=False)
         run(client.command, clock, server, SHORT, leaps=False)
         busy = span(server) - SHORT * (POLLS - 1)
@@ -108,11 +108,11 @@ def measure_client(client: Client) -> Iterator[Sample]:
     yield client.off.of(off, millionths=off * 1e6)
 
 
-def is_decided_right(wait: int) -> bool:
+def is_decided_right(wait: int, command: Sequence[str] = DECIDED, kind: type[LeapClock] = LeapClock) -> bool:
     """Whether the server sees a wait of so many seconds on its side of the boundary."""
-    with LeapClock() as clock, serving(clock) as server:
-        command = [*PYTHON, "standard_library", f"{server.url}/poll", "2", str(wait)]
-        subprocess.run(command, env=clock.environment(), check=True, timeout=LONGEST)
+    with kind() as clock, serving(clock) as server:
+        words = clock.command([*command, f"{server.url}/poll", "2", str(wait)])
+        subprocess.run(words, env=clock.environment(), check=True, timeout=LONGEST)
         return (server.gaps[0] < BOUNDARY) is (wait < BOUNDARY)
 
 

@@ -41,6 +41,7 @@ GROUPS = {
         Group("schemathesis", "pollproof verify against Schemathesis, stateful, on one mock: speed, faults found."),
         Group("workers", "Exploration at full strength with two worker processes, against one.", cores=2),
         Group("gate_clock", "Clients whose long waits are leapt over, against the same clients without any wait."),
+        Group("supervised_clock", "Clients under supervision, Go too, against the same clients without any wait."),
         Group("gate_server", "The mock server that clients are judged against, and pytest-httpserver."),
         Group("recordings", "Judging recorded traffic against parsing it, replaying it, and judging less of it."),
         Group("replaying", "Answering a client from a long recording, against answering it from a short one."),

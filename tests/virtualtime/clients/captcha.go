@@ -136,7 +136,9 @@ func call(method string, body document) document {
 	return answer
 }
 
-func refused(answer document) bool { return fmt.Sprint(answer["errorId"]) != "0" || answer["status"] == "failed" }
+func refused(answer document) bool {
+	return fmt.Sprint(answer["errorId"]) != "0" || answer["status"] == "failed"
+}
 
 func poll(id interface{}) document {
 	polls++

@@ -51,6 +51,7 @@ static const struct {
     {SYS_clone, note_growth},
     {SYS_clone3, note_growth},
     {SYS_rt_sigaction, note_handler},
+    {SYS_exit_group, note_signal_call}, /* ends all threads, parked ones too */
     {SYS_kill, note_signal_call},
     {SYS_tkill, note_signal_call},
     {SYS_tgkill, note_signal_call},

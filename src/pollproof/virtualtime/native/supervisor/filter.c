@@ -71,6 +71,7 @@ static const struct rule {
     {SYS_listen, ALWAYS, 0},
     {SYS_clone, ALWAYS, 0},
     {SYS_clone3, ALWAYS, 0},
+    {SYS_exit_group, ALWAYS, 0},
     {SYS_rt_sigaction, IF_POINTER, 1},
     {SYS_kill, ALWAYS, 0},
     {SYS_tkill, ALWAYS, 0},

@@ -24,6 +24,7 @@ void begin_exec(struct call *call) {
         if (failed) atomic_fetch_add(&clock_file->strangers, 1); /* its clocks would not be moved */
         thread->is_traced = !failed;
     }
+    note_signal(); /* it ends the other threads, parked ones too */
     proceed(call->id);
 }
 
