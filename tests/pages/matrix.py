@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.pages import predictions
+from tests.pages import predictions, press
 from tests.servers import ROOT
 
 
@@ -21,6 +21,7 @@ class PageServer(NamedTuple):
 
 
 SERVERS = {
+    "press": PageServer(press.FAULTS, press.VARIANTS, press.KEY, press.PREFIX),
     "predictions": PageServer(predictions.FAULTS, predictions.VARIANTS, predictions.KEY, predictions.PREFIX),
 }
 

@@ -1,6 +1,6 @@
 """Contracts against servers that were written from the page alone: faults are found, variants are let pass.
 
-Every eighth fault is tried here, the others with `python -m tests.pages NAME`, which tries them all.
+Every sixteenth fault is tried here, the others with `python -m tests.pages NAME`, which tries them all.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import pytest
 
 from tests.pages.matrix import SERVERS, judge
 
-FAULTS = [(name, fault) for name, server in SERVERS.items() for fault in server.faults[::8]]
-VARIANTS = [(name, variant) for name, server in SERVERS.items() for variant in ("", *server.variants[:2])]
+FAULTS = [(name, fault) for name, server in SERVERS.items() for fault in server.faults[::16]]
+VARIANTS = [(name, variant) for name, server in SERVERS.items() for variant in ("", server.variants[0])]
 
 
 @pytest.mark.parametrize(("name", "fault"), FAULTS)
