@@ -78,8 +78,11 @@ def main() -> None:
         result = check(contract, find([name]), named=frozenset([path]))
         seconds = time.process_time() - started
         violated = [entry.clause.id for entry in result.ledger.violated()]
-        unread = [str(error) for error in result.unread]
-        print(json.dumps([name, unread, result.tally.matched, violated, seconds, peak() - before, peak()]), flush=True)
+        unread = [str(error) for error in result.detail.unread]
+        print(
+            json.dumps([name, unread, result.detail.tally.matched, violated, seconds, peak() - before, peak()]),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

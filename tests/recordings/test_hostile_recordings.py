@@ -102,8 +102,8 @@ def test_a_file_that_cannot_be_read_counts_for_nothing_beside_one_that_can(tmp_p
             bad[-1].write_bytes(one.content)
     beside = judged(*bad[::2], good, *bad[1::2])
     assert verdicts(beside) == alone
-    assert len(beside.unread) == len(bad)
-    assert beside.tally.matched == len(lawful())
+    assert len(beside.detail.unread) == len(bad)
+    assert beside.detail.tally.matched == len(lawful())
 
 
 # -------------------------------------------------------------------------------------- cut anywhere
@@ -119,10 +119,10 @@ def test_a_file_that_is_cut_is_refused_or_judged_as_the_entries_that_are_left(tm
     for place in range(0, len(content), max(len(content) // 150, 1)):
         path.write_bytes(content[:place])
         found = judged(path)
-        if name == "t.yaml" and not found.unread:  # in YAML, each interaction may be the last
-            assert verdicts(found) == shorter[found.tally.entries]
+        if name == "t.yaml" and not found.detail.unread:  # in YAML, each interaction may be the last
+            assert verdicts(found) == shorter[found.detail.tally.entries]
         else:
-            assert len(found.unread) == 1
+            assert len(found.detail.unread) == 1
             assert all(verdict == "unexercised" for verdict, _, _ in verdicts(found).values())
 
 
@@ -158,11 +158,11 @@ def test_missing_fields_and_wrong_types_are_refused_with_their_place_or_harm_not
         files[-1].write_bytes(content)
         found = judged(files[-1])
         for name, (verdict, exercised, _) in verdicts(found).items():
-            assert exercised <= found.tally.matched
-            assert verdict == "unexercised" or not found.unread, name
+            assert exercised <= found.detail.tally.matched
+            assert verdict == "unexercised" or not found.detail.unread, name
         if "a row" not in what and "interaction" in what:
-            assert found.unread or found.tally.entries <= len(lawful())
-        for error in found.unread:
+            assert found.detail.unread or found.detail.tally.entries <= len(lawful())
+        for error in found.detail.unread:
             assert re.fullmatch(r"[^\n]{1,300}", str(error))
             if inner and "headers" not in error.place and "metadata" not in error.place:
                 assert re.search(r"interaction 3|entries\[2\]|line ", error.place), str(error)
@@ -208,7 +208,7 @@ def test_what_is_odd_and_lawful_is_judged_all_the_same(tmp_path: Path, name: str
     path = tmp_path / name
     path.write_bytes(ODD[name])
     found = judged(path)
-    assert not found.unread
+    assert not found.detail.unread
     like = har if name == "wrong ending.json" or ("har" in name and name != "wrong ending.har") else cassette
     assert verdicts(found) == verdicts(judged(write(tmp_path / "plain.json", like(lawful()))))
 
@@ -233,7 +233,7 @@ def test_a_date_header_of_nonsense_is_no_time(tmp_path: Path, date: str) -> None
     for one in document["interactions"]:
         one["response"]["headers"]["Date"] = [date]
     found = judged(write(tmp_path / "t.json", document))
-    assert found.tally.times == {"none": len(lawful())}
+    assert found.detail.tally.times == {"none": len(lawful())}
     assert verdicts(found) == verdicts(judged(write(tmp_path / "u.json", cassette(lawful(), dated=False))))
 
 
@@ -246,7 +246,7 @@ def test_an_encoding_that_a_body_does_not_have_changes_nothing(tmp_path: Path, l
     for one in document["interactions"]:
         one["response"]["headers"]["Content-Encoding"] = [lie]
     found = judged(write(tmp_path / "t.json", document))
-    assert not found.unread
+    assert not found.detail.unread
     expected = verdicts(judged(write(tmp_path / "u.json", cassette(lawful()))))
     assert verdicts(found) == expected
 
@@ -262,8 +262,8 @@ def test_data_may_unpack_to_itself_so_few_encodings_in_each_other_are_undone(
             body = gzip.compress(body, mtime=0)
         one["response"]["body"]["string"] = body
     found = judged(write(tmp_path / "t.yaml", document))
-    assert not found.unread
-    assert sum(found.tally.lost.values()) == (0 if read else len(lawful()))
+    assert not found.detail.unread
+    assert sum(found.detail.tally.lost.values()) == (0 if read else len(lawful()))
     assert bool(verdicts(found)["capsolver.create.response-shape"][1]) is read
 
 
@@ -434,7 +434,7 @@ def test_deep_json_of_a_body_is_an_unreadable_answer(tmp_path: Path, body: str) 
         text = json.dumps(document).replace(json.dumps(json.dumps(created().told)), json.dumps(body))
         (tmp_path / name).write_text(text)
         found = judged(tmp_path / name)
-        assert not found.unread
+        assert not found.detail.unread
         assert verdicts(found)["capsolver.create.response-shape"][0] == "violated"
 
 
@@ -576,7 +576,7 @@ def test_a_recording_that_changes_while_it_is_read_counts_for_nothing(
 
     monkeypatch.setattr(judging._Judge, "_show", changed)
     found = judged(path)
-    assert [str(error) for error in found.unread] == [f"{path}: was changed while it was read"]
+    assert [str(error) for error in found.detail.unread] == [f"{path}: was changed while it was read"]
     assert all(verdict == "unexercised" for verdict, _, _ in verdicts(found).values())
 
 
@@ -590,9 +590,9 @@ def test_a_disk_without_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     found = judged(write(tmp_path / "t.har", har(lawful()[::-1])))
     problem = "its entries are not in order of time, and sorting them on disk failed (No space left on device)"
-    assert [error.problem for error in found.unread] == [problem]
+    assert [error.problem for error in found.detail.unread] == [problem]
 
 
 def test_one_interaction_is_no_cassette_of_its_own(tmp_path: Path) -> None:
     path = write(tmp_path / "t.json", interaction(created()))
-    assert judged(path).unread[0].problem.startswith("not a recording")
+    assert judged(path).detail.unread[0].problem.startswith("not a recording")
