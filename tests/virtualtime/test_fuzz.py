@@ -11,9 +11,8 @@ pytestmark = pytest.mark.skipif(supervision_unavailable() is not None, reason=su
 
 
 def test_random_programs_take_the_time_that_their_waits_take() -> None:
-    """A fixed seed; on a machine that is overloaded the lane of an hour shows rare leaps too far, and prints them."""
-    count, waits, wrong = fuzz(8.0, 2, quiet=True)
-    assert len(wrong) <= 1, wrong
+    count, waits, wrong = fuzz(5.0, 2, quiet=True)
+    assert wrong == []
     assert count > 1
     assert waits > 10
 

@@ -781,10 +781,14 @@ def _moment(seconds: float, form: str) -> Any:
     return int((EPOCH_SECONDS + seconds) * (1000 if form == "milliseconds" else 1))
 
 
+LAST_SECOND = int((datetime(9999, 12, 31, tzinfo=EPOCH.tzinfo) - EPOCH).total_seconds())
+"""The last day that a date has: the clock of a client that never ends is put forward beyond it."""
+
+
 @lru_cache(maxsize=256)
 def _second(second: int, form: str) -> str:
     """A second as answers write it: of three thousand tasks of a batch all were created in the same one."""
-    return (EPOCH + timedelta(seconds=second)).strftime(form)
+    return (EPOCH + timedelta(seconds=min(second, LAST_SECOND))).strftime(form)
 
 
 def _plain(status: int, text: str) -> Response:
