@@ -18,10 +18,10 @@ CLAUSE = "capsolver.poll.terminal"
 
 
 def test_a_lawful_recording_passes_and_says_what_it_could_not_show(tmp_path: Path) -> None:
-    done = pollproof("check", "capsolver", str(write(tmp_path / "t.yaml", cassette(lawful()))))
+    done = pollproof("check", "capsolver", "-v", str(write(tmp_path / "t.yaml", cassette(lawful()))))
     assert done.returncode == 0, done.stderr
     assert "PASSED" in done.stdout
-    assert "not exercised, it needs a request that is wrong on purpose (wrong-credential)" in done.stdout
+    assert "not exercised, it needs a deliberately invalid request (wrong-credential)" in done.stdout
     assert "not exercised, it needs times that are nearer to its limit" in done.stdout
     assert done.stderr == ""
 
@@ -33,7 +33,7 @@ def test_a_violation_shows_the_entries_of_the_file_and_the_command_that_shows_it
     assert f"{CLAUSE} MUST violated" in done.stdout
     assert f"({path}, entry 6)" in done.stdout
     assert "YOUR_API_KEY" not in done.stdout
-    again = next(line for line in done.stdout.splitlines() if line.strip().startswith("again") and CLAUSE in line)
+    again = next(line for line in done.stdout.splitlines() if line.strip().startswith("reproduce") and CLAUSE in line)
     words = again.split()[2:]
     shown = pollproof(*words)
     assert shown.returncode == 1
@@ -117,7 +117,7 @@ def test_a_broken_file_among_others_is_told_and_the_others_are_judged(tmp_path: 
     done = pollproof("check", "capsolver", str(tmp_path))
     assert done.returncode == 2
     assert f"error: {tmp_path / 'b.yaml'}: line " in done.stderr
-    assert "5 exchanges" in done.stdout
+    assert "5 requests" in done.stdout
     write(tmp_path / "c.har", har(BROKEN))
     assert pollproof("check", "capsolver", str(tmp_path)).returncode == 1, "a violation is one whatever else is broken"
 
@@ -136,7 +136,7 @@ def test_an_empty_list_of_entries_is_no_pass(tmp_path: Path) -> None:
 
 def test_a_should_fails_only_when_asked(tmp_path: Path) -> None:
     path = write(tmp_path / "t.yaml", cassette([created(), polled(5, "failed")]))
-    done = pollproof("check", "capsolver", str(path))
+    done = pollproof("check", "capsolver", "-v", str(path))
     assert (done.returncode, "violated (warning)" in done.stdout) == (0, True)
     assert pollproof("check", "capsolver", str(path), "--strict").returncode == 1
 

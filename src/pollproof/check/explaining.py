@@ -62,7 +62,7 @@ def reason(clause: Clause, contract: Contract, recordings: Mapping[str, Any]) ->
     times = recordings["times"]
     probe = getattr(clause.parameters, "probe", None)
     if probe is not None:
-        return f"it needs a request that is wrong on purpose ({probe}); only recordings of pollproof's own mark those"
+        return f"it needs a deliberately invalid request ({probe}); only recordings of pollproof's own mark those"
     wanted = contract.operations.get(getattr(clause.parameters, "operation", ""))
     roles = kind.roles if wanted is None else (wanted.role,)
     if not any(recordings["roles"].get(role.value) for role in roles):
