@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
-from pollproof.secrets.anonymize.forms import is_date
+from pollproof.secrets.dates import is_date
 from pollproof.secrets.redact import MINIMUM_SECRET
 
 MINIMUM_FRAGMENT = 6

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pollproof.secrets.anonymize.forms import HTTP_DATE
 from pollproof.secrets.anonymize.texts import Texts
+from pollproof.secrets.dates import HTTP_DATE
 
 _TYPES = """
     application/json application/problem+json application/ld+json application/vnd.api+json application/xml text/xml

@@ -10,9 +10,10 @@ from typing import Any
 
 from pollproof.clauses.shape import CODE
 from pollproof.secrets.anonymize.addresses import Addresses
-from pollproof.secrets.anonymize.forms import URL, Forms, is_date, is_short_number
+from pollproof.secrets.anonymize.forms import URL, Forms, is_short_number
 from pollproof.secrets.anonymize.pseudonyms import Pseudonyms
 from pollproof.secrets.anonymize.vocabulary import Vocabulary
+from pollproof.secrets.dates import is_date
 from pollproof.trace.bodies import Unreadable, canonical, read_json
 from pollproof.trace.events import task_key
 
