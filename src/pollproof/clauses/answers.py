@@ -309,7 +309,9 @@ def _contradiction(base: Break, condition: Condition) -> Break | None:
         return replace(base, set=((at.pointer, "there all the same"),))
     if condition.comparison in ("present", "equals", "in", "prefix", "matches"):
         return replace(base, remove=(at.pointer,))
-    return replace(base, set=((at.pointer, 1e12 if condition.comparison == "below" else -987654321),))
+    # A word, since what is merged into an answer is put over its constants.
+    wrong = {"below": 1e12, "above": -987654321}.get(condition.comparison, "$timestamp")
+    return replace(base, set=((at.pointer, wrong),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class CancelsByItself(Provider):
 
 @mutates("cancel-ends")
 def _cancel_ends(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    others = ("terminal", "answer", "status-order", "echo", "cancelled-on-request", "callback-final")
+    others = ("terminal", "answer", "status-order", "echo", "cancelled-on-request", "callback-final", "set-once")
     yield Fault("a cancelled task goes on", GoesOn, companions=others)
 
 

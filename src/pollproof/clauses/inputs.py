@@ -108,7 +108,7 @@ def _refuses_long(operation: str) -> type[Provider]:
 
 @mutates("refused-input")
 def _refused_input(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    others = ("refused", "refusal-code", "answer", "error-http", "accepted", "unique-id")
+    others = ("refused", "refusal-code", "answer", "error-http", "accepted", "unique-id", "shape")
     yield Fault("the schema of requests is not looked at", _takes(clause.parameters.operation), companions=others)
 
 

@@ -291,7 +291,7 @@ class ReusesIds(Provider):
 @mutates("unique-id")
 def _unique_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
     # An id that is given twice is given twice in batches too.
-    yield Fault("every third task has the first one's id", ReusesIds, companions=("batch-entries",))
+    yield Fault("every third task has the first one's id", ReusesIds, companions=("batch-entries", "result-stable"))
 
 
 class RunsBackwards(Provider):
@@ -364,7 +364,7 @@ def _status_order(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @mutates("terminal")
 def _terminal(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("running again after the end", ForgetsTheEnd, companions=("status-path",))
+    yield Fault("running again after the end", ForgetsTheEnd, companions=("status-path", "answer", "set-once"))
     yield Fault("succeeded after it had failed", FailsAndSucceeds)
     if contract.limits.polls is not None and contract.limits.beyond_polls == "lost":
         yield Fault("running again once it is lost", LostWithoutError, companions=("status-path", "finishes"))
