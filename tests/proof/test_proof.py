@@ -34,7 +34,11 @@ def exercised_by(variant: Variant, contract: Contract) -> set[str]:
 def test_a_mutant_makes_exactly_its_clause_red(mutant: Mutant) -> None:
     trial = try_mutant(mutant, examples=0)  # by the walks alone
     assert trial.error is None
-    assert set(trial.violated) == {mutant.clause.id, *mutant.companions}
+    assert mutant.clause.id in trial.violated
+    assert set(trial.violated) <= {
+        mutant.clause.id,
+        *mutant.companions,
+    }  # companions follow from the kinds: at most these
     assert trial.bystanders == ()
     assert trial.exchanges_to_kill is not None
     assert 1 <= trial.exchanges_to_kill <= trial.exchanges
