@@ -85,6 +85,7 @@ EXPLANATIONS = frozenset(
         "docs/clause-kinds.md",
         "docs/from-a-sentence-to-a-clause.md",
         "docs/python.md",
+        "docs/reliability.md",
         "docs/trophies.md",
     }
 )

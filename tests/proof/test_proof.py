@@ -75,7 +75,9 @@ def test_the_embedded_reference_exercises_every_clause_and_breaks_none(contract:
 def test_the_state_machine_alone_finds_what_the_walks_find(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pollproof.verify.run.WALKS", [])
     for mutant in mutants(contract):
-        endless = contract.limits.lifetime is None and "lost" in mutant.name  # no move of the machine loses such a task
+        # No move of the machine loses a task that lives for ever; and since what is final ends with the lifetime, a lost
+        # task that is in work again is judged only where its polls have lost it, which is the walks' business.
+        endless = "lost" in mutant.name and (contract.limits.lifetime is None or mutant.clause.kind == "terminal")
         if mutant.clause.kind in ("terminal", "result-stable", "status-order", "lifetime-ended") and not endless:
             assert try_mutant(mutant).killed, mutant.name
 
