@@ -75,7 +75,7 @@ def test_the_embedded_reference_exercises_every_clause_and_breaks_none(contract:
 def test_the_state_machine_alone_finds_what_the_walks_find(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pollproof.verify.run.WALKS", [])
     for mutant in mutants(contract):
-        # No move of the machine loses a task that lives for ever; and since what is final ends with the lifetime, a lost
+        # No move of the machine loses a task without a lifetime; and since what is final ends with it, a lost
         # task that is in work again is judged only where its polls have lost it, which is the walks' business.
         endless = "lost" in mutant.name and (contract.limits.lifetime is None or mutant.clause.kind == "terminal")
         if mutant.clause.kind in ("terminal", "result-stable", "status-order", "lifetime-ended") and not endless:
