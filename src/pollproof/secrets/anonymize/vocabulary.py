@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,9 @@ class _Gathering:
         for clause in contract.clauses:
             self.changes(clause.breaks)
             if is_dataclass(clause.parameters) and not isinstance(clause.parameters, type):
-                self.parameters(asdict(clause.parameters))
+                self.parameters(
+                    {each.name: getattr(clause.parameters, each.name) for each in fields(clause.parameters)}
+                )
         for variant in contract.variants:
             self.changes(variant.changes)
 
