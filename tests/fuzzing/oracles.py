@@ -55,12 +55,12 @@ def judged(contract: Contract, path: Path) -> tuple[Checking, float]:
         raise Broken(f"{type(error).__name__}: {error!s:.200}") from error
     seconds = time.process_time() - started
     expect(seconds < SECONDS, f"took {seconds:.1f} s")
-    tally, ledger = found.tally, found.ledger
-    expect(len(found.unread) + len(found.files) == 1, "neither read nor refused")
+    tally, ledger = found.detail.tally, found.ledger
+    expect(len(found.detail.unread) + len(found.detail.files) == 1, "neither read nor refused")
     for entry in ledger.entries.values():
         expect(entry.exercised <= tally.matched <= tally.entries, f"{entry.clause.id} held more often than possible")
         expect(entry.violations <= tally.matched, f"{entry.clause.id} violated more often than possible")
-    for error in found.unread:
+    for error in found.detail.unread:
         expect(str(error).isprintable() and len(str(error)) < 400, f"no sentence: {error}")
         expect(tally.entries == 0 and not any(entry.exercised for entry in ledger.entries.values()), "counts")
     return found, seconds
@@ -80,9 +80,9 @@ def judge(contract: Contract, one: Input, folder: Path, *, report: bool) -> tupl
         except Exception as error:
             raise Broken(f"no report: {type(error).__name__}: {error!s:.200}") from error
     path.unlink()
-    if found.unread:
+    if found.detail.unread:
         return "refused", seconds
-    return ("violated" if found.ledger.violations else "judged" if found.tally.matched else "foreign"), seconds
+    return ("violated" if found.ledger.violations else "judged" if found.detail.tally.matched else "foreign"), seconds
 
 
 def same(contract: Contract, folder: Path, dice: random.Random) -> int:
@@ -137,7 +137,7 @@ def _expect_same(contract: Contract, folder: Path, files: list[tuple[str, bytes]
         path = folder / name
         path.write_bytes(content)
         found, _ = judged(contract, path)
-        expect(not found.unread, f"{what}: {found.unread}")
+        expect(not found.detail.unread, f"{what}: {found.detail.unread}")
         told = verdicts(found)
         first = told if first is None else first
         differing = {key: (first[key], told[key]) for key in told if told[key] != first[key]}
