@@ -53,7 +53,12 @@ def in_partitions(provider: str, paths: list[Path], count: int) -> tuple[Ledger,
     whole = [[item for own in file.partitions for item in own] for file in files]
     account = judge_account(contract, in_order(whole, numbers), whole=False)
     parts = [
-        judge_tasks(contract, in_order([file.partitions[number] for file in files], numbers), account.forgotten)
+        judge_tasks(
+            contract,
+            in_order([file.partitions[number] for file in files], numbers),
+            account.forgotten,
+            account.endless,
+        )
         for number in reversed(range(count))
     ]
     return joined(contract, [account, *parts]), [account.roles, account.orphans, account.solving]
@@ -83,6 +88,51 @@ def test_files_that_are_one_trace_say_the_same_in_partitions_even_when_tasks_are
     ledger, figures = in_partitions(provider, paths, 4)
     assert told(ledger) == told(checking.ledger)
     assert figures == [checking.detail.roles, checking.detail.orphans, checking.solving]
+
+
+def cassette(path: Path, asked: list[tuple[float, str, str, int, str]]) -> Path:
+    """A recording of what was asked of capsolver: when, of which operation, with what, and the answer."""
+    lines = ["version: 1", "metadata:", "  pollproof:", "    format: 1", "    exchanges:"]
+    lines += [f"    - {{sent: {sent}, received: {sent + 0.01}}}" for sent, *_ in asked]
+    lines.append("interactions:")
+    for _, operation, body, status, answer in asked:
+        lines += [
+            f"- request: {{method: POST, uri: 'http://127.0.0.1:8000/{operation}', body: '{body}',",
+            "    headers: {content-type: [application/json]}}",
+            f"  response: {{status: {{code: {status}, message: ''}}, body: {{string: '{answer}'}},",
+            "    headers: {content-type: [application/json]}}",
+        ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("hurried", [False, True])
+def test_a_task_is_put_off_without_end_only_where_the_whole_account_was_left_alone(
+    tmp_path: Path, hurried: bool
+) -> None:
+    one, other = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000007"
+    assert len({partitions.partition_of(task, 3) for task in (one, other)}) == 2
+
+    def creation(at: float, task: str) -> tuple[float, str, str, int, str]:
+        wanted = '{"type":"ReCaptchaV2TaskProxyLess","websiteURL":"https://example.com/a","websiteKey":"SAMPLE"}'
+        answer = f'{{"errorId":0,"errorCode":"","errorDescription":"","taskId":"{task}"}}'
+        return at, "createTask", f'{{"clientKey":"SAMPLE_KEY","task":{wanted}}}', 200, answer
+
+    def poll(at: float, task: str, status: int, answer: str) -> tuple[float, str, str, int, str]:
+        return at, "getTaskResult", f'{{"clientKey":"SAMPLE_KEY","taskId":"{task}"}}', status, answer
+
+    asked = [creation(0.0, one), creation(1.0, other)]
+    busy = '{"errorId":1,"errorCode":"ERROR_RATE_LIMIT","errorDescription":"busy"}'
+    for at in (10.0, 50.0, 90.0, 130.0):
+        if hurried:  # the client does not leave the provider alone: it asks for another task just before
+            asked.append(poll(at - 0.1, other, 200, '{"errorId":0,"status":"processing"}'))
+        asked.append(poll(at, one, 400, busy))
+    path = cassette(tmp_path / "put-off.yaml", asked)
+    checking = check(CONTRACTS["capsolver"], [path])
+    ledger, _ = in_partitions("capsolver", [path], 3)
+    assert told(ledger) == told(checking.ledger)
+    endless = [entry for entry in ledger.entries.values() if "times in a row" in repr(entry.evidence)]
+    assert bool(endless) is not hurried
 
 
 # ------------------------------------------------------------------------------------------------ the cluster
@@ -156,7 +206,10 @@ def test_the_command_judges_on_the_cluster_at_an_address(cluster: Any, tmp_path:
         file = tmp_path / f"{name}.json"
         result = CliRunner().invoke(cli, ["check", "capmonster", bad, "--together", *words, "--json", str(file)])
         assert result.exit_code == 1, result.output
-        reports.append({**json.loads(file.read_text()), "seconds": 0, "started": ""})
+        report = json.loads(file.read_text())
+        summary, _, seconds = report["summary"].rpartition("; ")
+        assert seconds.endswith(" s"), "how long it took, which may differ"
+        reports.append({**report, "seconds": 0, "started": "", "summary": summary})
     assert reports[0] == reports[1]
 
 

@@ -45,6 +45,7 @@ from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import NoRecording
+from pollproof.tasks.state import ENDLESS_COUNT, Stall
 
 EXTRA = "pollproof[dask]"
 """The extra that brings Dask."""
@@ -232,6 +233,7 @@ class _Head:
     tally: Tally
     tasks: int
     callbacks: frozenset[str]
+    put_off: int
 
 
 class _Trace:
@@ -261,18 +263,20 @@ class _Trace:
         shipped = self._client.scatter(numbers, broadcast=True, hash=False)
         parts = [[self._submit(_partition, file, number) for file in files] for number in range(count)]
         account = self._submit(_judge_account, self._contract, parts, shipped, self._whole)
-        # Only where there are more tasks than are kept in mind does anything have to be forgotten, in time.
+        # Only where there are more tasks than are kept in mind does anything have to be forgotten, in time; and only
+        # where some were put off often enough can that be without end.
         many = sum(head.tasks for head in heads) > REMEMBERED
-        forgotten = self._submit(_forgotten, account) if many else ()
-        judged = [self._submit(_judge_tasks, self._contract, own, shipped, forgotten) for own in parts]
+        often = sum(head.put_off for head in heads) >= ENDLESS_COUNT
+        told = self._submit(_told, account) if many or often else ((), {})
+        judged = [self._submit(_judge_tasks, self._contract, own, shipped, told) for own in parts]
         results: list[Judged] = self._client.gather([account, *judged])
         ledger = joined(self._own, results)
         self._show(ledger, files, numbers)
         tally = Tally()
         for head in heads:
             tally.add(head.tally)
-        told = results[0]
-        _add(self._result, ledger, tally, told.roles, told.orphans, told.solving)
+        whole = results[0]
+        _add(self._result, ledger, tally, whole.roles, whole.orphans, whole.solving)
         self._result.detail.files += [shown(path) for path in paths]
 
     def _read(self, paths: list[Recording], count: int) -> tuple[list[Any], list[_Head]]:
@@ -330,7 +334,7 @@ def _split(
 
 
 def _head(file: File | Unread) -> _Head | Unread:
-    return _Head(file.times, file.tally, file.tasks, file.callbacks) if isinstance(file, File) else file
+    return _Head(file.times, file.tally, file.tasks, file.callbacks, file.put_off) if isinstance(file, File) else file
 
 
 def _partition(file: File, number: int) -> list[Item]:
@@ -343,13 +347,13 @@ def _judge_account(contract: Contract, parts: list[list[list[Item]]], numbers: l
         return judge_account(contract, in_order(files, numbers), whole)
 
 
-def _judge_tasks(contract: Contract, parts: list[list[Item]], numbers: list[array[int]], forgotten: Any) -> Judged:
+def _judge_tasks(contract: Contract, parts: list[list[Item]], numbers: list[array[int]], told: Any) -> Judged:
     with rare_collections():
-        return judge_tasks(contract, in_order(parts, numbers), forgotten)
+        return judge_tasks(contract, in_order(parts, numbers), *told)
 
 
-def _forgotten(account: Judged) -> list[tuple[int, str]]:
-    return account.forgotten
+def _told(account: Judged) -> tuple[list[tuple[int, str]], dict[int, Stall]]:
+    return account.forgotten, account.endless
 
 
 def _pick(file: File, places: dict[int, int]) -> dict[int, Recorded]:

@@ -2,6 +2,7 @@
 
 What a clause of one task needs is in the partition of that task. What clauses about the account need (results that two
 tasks share, ids given twice, batches, retries) is in one partition that has all exchanges and asks these clauses alone.
+It tells the others what only the whole shows: which tasks were forgotten, and which polls were put off without end.
 Exchanges are numbered as in the whole trace, so the evidence of all partitions can be compared, and shown.
 """
 
@@ -10,8 +11,9 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pollproof.check.explaining import REMEMBERED
@@ -19,17 +21,19 @@ from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.coverage import Seen
 from pollproof.monitor.ledger import Evidence, Ledger
-from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, Monitor, clauses_of
+from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, PUT_OFF, Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import exchanges
-from pollproof.tasks.state import solving_times
+from pollproof.tasks.state import Stall, solving_times
 from pollproof.trace.events import reader_of
 
 UNLIMITED = 1 << 62
 """Tasks that a partition keeps in mind: it is told which are forgotten, as the whole trace would forget them."""
+
+NO_STALLS: Mapping[int, Stall] = MappingProxyType({})
 
 NOTHING = float("-inf")
 """The time of exchanges before the first whose time is known."""
@@ -47,7 +51,8 @@ class Item(NamedTuple):
 class File:
     """What was read of one file of a trace: its exchanges by partition, the time of each, and what was counted.
 
-    `tasks` is how many ids were seen at most, `callbacks` the addresses for callbacks that its creations named.
+    `tasks` is how many ids were seen at most, `callbacks` the addresses for callbacks that its creations named,
+    `put_off` how many exchanges about a task were refused as busy.
     """
 
     partitions: list[list[Item]]
@@ -55,6 +60,7 @@ class File:
     tally: Tally
     tasks: int
     callbacks: frozenset[str]
+    put_off: int
 
 
 @dataclass(slots=True)
@@ -63,7 +69,8 @@ class Judged:
     its first pieces of evidence.
 
     The rest is told by the partition of the account alone: `forgotten` are the tasks that were too many to keep in
-    mind, each with the number of the exchange after which.
+    mind, each with the number of the exchange after which; `endless` are the stalls without end of exchanges about a
+    task, by number.
     """
 
     counts: dict[str, tuple[int, int, int | None]]
@@ -74,6 +81,7 @@ class Judged:
     orphans: int = 0
     solving: list[tuple[float, float]] = field(default_factory=list)
     forgotten: list[tuple[int, str]] = field(default_factory=list)
+    endless: dict[int, Stall] = field(default_factory=dict)
 
 
 def split(
@@ -90,6 +98,7 @@ def split(
     partitions: list[list[Item]] = [[] for _ in range(count)]
     times = array("d")
     seen: set[str] = set()
+    put_off = 0
     for place, recorded in enumerate(exchanges([path], contract, tally, base_url, known)):
         exchange = recorded.exchange
         if exchange.probe not in probes:
@@ -100,14 +109,15 @@ def split(
         task = None if event is None else event.task
         own = place % count if task is None else partition_of(task, count)
         partitions[own].append(Item(place, recorded))
-        if task is not None:
+        if event is not None and task is not None:
             seen.add(task)
+            put_off += event.effect in PUT_OFF or event.transient
         if event is not None and event.operation.role is Role.BATCH:
             seen.update(member.task for member in event.members if member.task is not None)
             for number in range(count):  # its tasks are polled in all of them
                 if number != own:
                     partitions[number].append(Item(place, recorded, judged=False))
-    return File(partitions, times, tally, len(seen), frozenset(known))
+    return File(partitions, times, tally, len(seen), frozenset(known), put_off)
 
 
 def partition_of(task: str, count: int) -> int:
@@ -149,11 +159,21 @@ def scoped(contract: Contract, scope: str) -> tuple[Clause, ...]:
     return tuple(clause for clause in clauses_of(contract) if KINDS[clause.kind].scope == scope)
 
 
-def judge_tasks(contract: Contract, items: Iterable[Numbered], forgotten: Sequence[tuple[int, str]]) -> Judged:
-    """Ask the clauses about tasks of one partition; `forgotten` says which tasks the whole trace forgets, and when."""
+def judge_tasks(
+    contract: Contract,
+    items: Iterable[Numbered],
+    forgotten: Sequence[tuple[int, str]],
+    endless: Mapping[int, Stall] = NO_STALLS,
+) -> Judged:
+    """Ask the clauses about tasks of one partition.
+
+    `forgotten` says which tasks the whole trace forgets, and when; `endless` which exchanges it has put off without
+    end.
+    """
     clauses = scoped(contract, "task")
     ledger = _Collecting(clauses)
     monitor = Monitor(reader_of(contract), clauses, ledger, remember=UNLIMITED)
+    monitor.endless = endless
     waiting = iter([*forgotten, (UNLIMITED, "")])
     after, task = next(waiting)
     for number, recorded, judged in items:
@@ -176,6 +196,7 @@ def judge_account(contract: Contract, items: Iterable[Numbered], whole: bool) ->
     tasks = monitor.account.tasks
     roles: Counter[Role] = Counter()
     orphans = 0
+    endless: dict[int, Stall] = {}
     for number, recorded, judged in items:
         if not judged:
             continue  # there is a copy of it that is
@@ -188,10 +209,14 @@ def judge_account(contract: Contract, items: Iterable[Numbered], whole: bool) ->
         if event is not None:
             role = event.operation.role
             roles[role] += 1
+            stall = None if event.task is None else monitor.account.endless(event)
+            if stall is not None:
+                endless[number] = stall
             if role is Role.POLL and event.task in tasks and tasks[event.task].created is None:
                 orphans += 1
     result = ledger.judged()
     result.roles, result.orphans, result.forgotten = roles, orphans, forgotten
+    result.endless = endless
     result.seen, result.exchanges = ledger.seen, ledger.exchanges
     result.solving = solving_times(monitor.account)
     return result

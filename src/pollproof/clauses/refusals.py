@@ -168,17 +168,19 @@ def _put_off(expected: str, event: Event, stall: Stall) -> Violation:
     "creation-served",
     subjects=PROVIDER,
     roles=(Role.CREATE, Role.BATCH),
+    scope="account",
     ordered=False,
     exercised="a creation",
     walks=("one-after-another",),
     hint="Queue the task or refuse it for a documented reason; do not answer busy to the same request for ever.",
 )
-def creation_served(history: TaskState, event: Event, parameters: Nothing) -> Finding:
+def creation_served(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A creation is served in the end, however busy the provider is."""
     if event.request_errors:
         return None
-    if history.stall is not None and history.stall.is_endless:
-        return _put_off("the creation to be served in the end", event, history.stall)
+    stall = account.endless(event)
+    if stall is not None:
+        return _put_off("the creation to be served in the end", event, stall)
     return HELD if event.answer is Answer.STATE else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pollproof.clauses import HELD, KINDS, Unjudged, Violation
@@ -13,7 +13,7 @@ from pollproof.monitor.coverage import Watch
 from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.recent_trace import RecentTrace
 from pollproof.monitor.visible import VisibleFaults
-from pollproof.tasks.state import Account, TaskState
+from pollproof.tasks.state import Account, Stall, TaskState
 from pollproof.trace.client_outcome import OPERATION
 from pollproof.trace.events import Answer, Event, Reader
 from pollproof.trace.exchange import Exchange, Slice
@@ -79,7 +79,9 @@ class Monitor:
     then consists of numbers, for which the source of the trace can be read again. With `recent` a trace that cannot be
     read again takes bounded memory too: about that many exchanges are kept, and the tasks that were heard of in them;
     of all others that there were such ids. `watched` are the clauses of whose deadlines it is counted which sides were
-    seen (those that are judged when none are given).
+    seen (those that are judged when none are given). Where only a part of the trace is observed, the
+    attribute `endless` tells the stalls without end by the number of their exchange: whether the client has left the
+    provider alone is seen in the whole.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Monitor:
         self.skipped = 0
         self._note = Watch(reader.contract, self.clauses if watched is None else watched, self.ledger.seen).note
         self.forgets: Callable[[int, str], None] | None = None
+        self.endless: Mapping[int, Stall] | None = None
         self._before: dict[str, TaskState] = {}
         self._keeps = remember is None and recent is None
         self._count = 0
@@ -211,8 +214,9 @@ class Monitor:
                 if len(numbers) > MAXIMUM_OWN and not self._keeps:
                     del numbers[MAXIMUM_OWN // 4 : MAXIMUM_OWN // 2]
         self._note(history, event, account)
-        if event.effect in _PUT_OFF or event.transient:
-            history = history._replace(stall=account.note_refusal(event, self._wait_after(event)))
+        if event.effect in PUT_OFF or event.transient:
+            stall: Stall | None = account.note_refusal(event, self._wait_after(event))
+            history = history._replace(stall=stall if self.endless is None else self.endless.get(number))
         twice = task in account.twice
         # Of answers that were on their way at the same time nobody knows which was given first.
         unordered = exchange.sent < history.answered
@@ -305,7 +309,8 @@ class Monitor:
         self.ledger.add(entry.clause.id, Evidence(violation, Slice(chosen, shown)))
 
 
-_PUT_OFF = (Effect.BUSY, Effect.BLOCKED)
+PUT_OFF = (Effect.BUSY, Effect.BLOCKED)
+"""The effects of answers that put a client off and say nothing of its task."""
 
 _STRANGER = TaskState("", None)
 """The history of a task of which nothing is known."""

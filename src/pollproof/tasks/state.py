@@ -602,6 +602,11 @@ class Account:
         self.stalls[key] = stall
         return stall
 
+    def endless(self, event: Event) -> Stall | None:
+        """The stall that a refusal which was just taken in has made endless, or longer; None for any other event."""
+        stall = self.stalls.get(streak_key(event)) if self.stalls else None
+        return stall if stall is not None and stall.number == event.number and stall.is_endless else None
+
     def are_different(self, one: str, other: str) -> bool:
         """Whether two tasks surely are about different things: their creations are known, and are not the same."""
         first, second = self.tasks.get(one), self.tasks.get(other)
