@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -35,7 +35,7 @@ from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore
 from pollproof.verify.session import MAXIMUM_IDENTIFIER, Session
 from pollproof.verify.target_clocks import ClockError, HookedClock
-from tests.servers import ROOT, Line, answering, clean_environment, http, keeping_alive, serving
+from tests.servers import ROOT, Asked, Line, answering, clean_environment, http, keeping_alive, serving
 
 POST = Request("POST", "/createTask", {"content-type": "application/json"}, b"{}")
 
@@ -137,32 +137,52 @@ def test_statuses_without_end_are_not_kept_without_end(monkeypatch: pytest.Monke
     assert max(map(len, session.statuses)) == 200
 
 
+def judgeable() -> Callable[[Line], None]:
+    """A script of a target that a run can judge: its task is at work when it is first polled, then ready."""
+    polls = 0
+
+    def answer(asked: Asked) -> bytes:
+        nonlocal polls
+        if asked.path == "/createTask":
+            polls = 0
+            return http({"errorId": 0, "taskId": "61138bb6-19fb-11ec-a9c8-0242ac110006", "status": "idle"})
+        if asked.path == "/getTaskResult":
+            polls += 1
+            return http({"errorId": 0, "status": "processing" if polls == 1 else "ready", "solution": {}})
+        return http()  # the clock hook
+
+    return keeping_alive(answer)
+
+
 def test_an_example_that_takes_longer_than_all_of_them_may_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "EXAMPLE_SECONDS", -1e6)
     monkeypatch.setattr(run, "WALK_SECONDS", -1e6)
-    answer = b'{"errorId": 1, "errorCode": "ERROR_KEY_DENIED_ACCESS", "errorDescription": ""}'
-    with serving(keeping_alive(lambda asked: http(answer))) as server:
-        exploring = explore(Plan(load_contract("capsolver"), server.url, advance_url=server.url, examples=5))
+    with serving(judgeable()) as server:
+        plan = Plan(load_contract("capsolver"), server.url, advance_url=server.url, examples=5)
+        exploring = explore(plan)
     assert exploring.error is None
-    assert re.search(r"its time was over in example \d of 5", "\n".join(exploring.notes))
-    assert exploring.exchanges == 0
+    assert re.search(r"its time was over in example \d of 5", "\n".join(cut.reason for cut in exploring.cuts))
+    assert {cut.cause for cut in exploring.cuts} == {"time"}
+    assert exploring.exchanges == 3 * len(plan.parts), "the preflight's creation and two polls, and nothing else"
 
 
 def test_a_defect_of_the_suite_itself_is_told_once_and_leaves_a_report() -> None:
     code = (
+        "import sys; "
         "import pollproof.verify.run as run; from pollproof.cli.main import cli\n"
         "def fail(*words, **more): raise RecursionError('too deep for YOUR_SECRET_KEY')\n"
         "run._walk = fail\n"
-        "cli('verify capsolver --base-url http://127.0.0.1:9 --api-key YOUR_SECRET_KEY -q --json -'.split())"
+        "cli(['verify', 'capsolver', '--base-url', sys.argv[1], *'--api-key YOUR_SECRET_KEY -q --json -'.split()])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=clean_environment(NO_PROXY="*"),
-        cwd=ROOT,
-        check=False,
-    )
+    with serving(judgeable()) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", code, server.url],
+            capture_output=True,
+            text=True,
+            env=clean_environment(NO_PROXY="*"),
+            cwd=ROOT,
+            check=False,
+        )
     assert done.returncode == 4
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "the suite itself failed, which is a defect of it: RecursionError in pollproof.verify.run, line " in line
