@@ -150,7 +150,8 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
             if not account.late_refusals:
                 return None  # once, anybody may be busy
             expected = f"a batch {seconds:g} s after the last one to be accepted"
-            return Violation(expected, f"HTTP {response.status}", (last.number,))
+            moments = wait_over(max(last.exchange.received, account.last_received), seconds, "the last answer")
+            return Violation(expected, f"HTTP {response.status}", (last.number,), deadlines=moments)
         return HELD if exchange.received - last.exchange.sent < seconds else None
     accepted = account.batches
     if event.answer is not Answer.STATE or len(accepted) < 2:
@@ -159,9 +160,9 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
     if exchange.received - first.exchange.sent < seconds:  # three within it: of any two windows one had two
         expected = f"one of three batches within {seconds:g} s to be refused"
         since = (first.number, accepted[-1].number)
-        return Violation(
-            expected, f"three batches accepted within {in_words(0.0, exchange.received - first.exchange.sent)}", since
-        )
+        seen = f"three batches accepted within {in_words(0.0, exchange.received - first.exchange.sent)}"
+        moments = wait_over(first.exchange.sent, seconds, "the first of the three")
+        return Violation(expected, seen, since, deadlines=moments)
     return None
 
 
