@@ -41,9 +41,11 @@ class Client:
 
     def solve(self, task):
         made, end = self.ask("/createTask", task=task), time.monotonic() + 290
+        polls = 0
         while made.get("status") != "ready":
             time.sleep(self.wait)
-            if time.monotonic() > end:
+            polls += 1
+            if time.monotonic() > end or polls > 120:  # both as the provider documents them
                 raise TimeoutError("the task was not ready in time")
             made = {"taskId": made["taskId"], **self.ask("/getTaskResult", taskId=made["taskId"])}
         return made["solution"]
