@@ -33,8 +33,8 @@ def print_scenarios(console: Console, document: Mapping[str, Any], *, quiet: boo
     bad = [each for each in run if not each["as_expected"] or "violated" in each["clauses"].values()]
     if not quiet:
         counts = {word: sum(each["expects"] == word for each in run) for word in ("success", "failure", "either")}
-        told = ", ".join(f"{count} that ask for {word}" for word, count in counts.items() if count)
-        console.print(f"{len(run)} scenarios ({told}): {len(run) - len(bad)} without a finding")
+        expected = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        console.print(f"scenarios: {len(run) - len(bad)} of {len(run)} clean (expected: {expected})")
     if not bad:
         return
     warnings = {clause["id"] for clause in document["clauses"] if clause["level"] == Level.SHOULD.value}
