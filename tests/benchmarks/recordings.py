@@ -81,7 +81,7 @@ def seconds(act: Callable[[], object]) -> float:
 def judged(*paths: Path) -> Checking:
     """The judgement of recordings, which must all be read."""
     found = check(CONTRACT, paths, named=frozenset(paths))
-    assert not found.unread, found.unread
+    assert not found.detail.unread, found.detail.unread
     return found
 
 
@@ -92,7 +92,7 @@ def against_parser(folder: Path, plan: Plan, ratio: Ratio, faults: float) -> Ite
     """Judging a YAML cassette as a multiple of what PyYAML's C loader takes for it."""
     path = write_cassette(folder / "t.yaml", islice(stream(faults=faults), 2 * FEW))
     found = judged(path)
-    assert found.tally.matched == 2 * FEW
+    assert found.detail.tally.matched == 2 * FEW
     assert bool(found.ledger.violations) == bool(faults)
 
     def parse() -> None:
