@@ -27,7 +27,8 @@ CALLS, QUICK_CALLS = 200_000, 5_000
 BOUNDARY_RUNS, QUICK_BOUNDARY_RUNS = 100, 4
 
 GO = Client("Go, net/http", [], 5, ("go",))
-CLIENTS = (*(replace(client, most=3) for client in gate_clock.CLIENTS), GO)
+SUPERVISED = (replace(client, name=f"{client.name}, supervised", most=3) for client in gate_clock.CLIENTS)
+CLIENTS = (*SUPERVISED, GO)
 CALL = Ratio("a trapped call of a static program, microseconds", at_most(5))
 BOUNDARY_RIGHT = Ratio("polls of Go just before and just after 24 h that come right, share", at_least(1))
 RATIOS = (*(client.leaping for client in CLIENTS), *(client.off for client in CLIENTS), CALL, BOUNDARY_RIGHT)
