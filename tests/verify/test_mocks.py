@@ -61,7 +61,7 @@ def test_prism_keeps_the_shapes_and_has_no_memory(tmp_path: Path, monkeypatch: p
     document.write_text(json.dumps(openapi_of(CONTRACT)))
     with verified([node, str(prism), "mock", str(document), "--port", "{port}", "--verboseLevel", "silent"]) as found:
         assert found.error is None
-        assert violated(found) == {"create.unique-id", "poll.unknown-task", "wrong-key"}
+        assert violated(found) == {"create.unique-id", "create.unknown-kind", "poll.unknown-task", "wrong-key"}
         seen = verdicts(found)
     assert {seen[name] for name in ("create.response-shape", "poll.response-shape", "missing-field")} == {Verdict.HELD}
     beyond = ("poll.budget-ended", "poll.lifetime-ended", "poll.terminal", "poll.result-stable")
@@ -78,10 +78,12 @@ def test_wiremock_remembers_one_task_and_forgets_none(tmp_path: Path) -> None:
     options = ["--port", "{port}", "--root-dir", str(tmp_path), "--disable-banner", "--no-request-journal"]
     with verified([java, *quick, "-jar", str(jar), *options]) as found:
         assert found.error is None
-        assert violated(found) == {"create.unique-id"}
+        # It answers invalid creations with its one task, too: that the id was given before hides nothing.
+        invalid = {"missing-field", "create.unknown-kind", "create.untyped-task"}
+        assert violated(found) == {"create.unique-id", *invalid}
         seen = verdicts(found)
         assert found.statuses == {"idle", "processing", "ready"}
-    held = ("poll.order", "poll.unknown-task", "wrong-key", "missing-field", "create.synchronous", "poll.result-stable")
+    held = ("poll.order", "poll.unknown-task", "wrong-key", "create.synchronous", "poll.result-stable")
     assert {seen[name] for name in held} == {Verdict.HELD}
     beyond = ("poll.budget-ended", "poll.lifetime-ended", "poll.lost-stays-lost")
     assert {seen[name] for name in beyond} == {Verdict.UNEXERCISED}
