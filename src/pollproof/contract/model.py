@@ -90,9 +90,9 @@ class Subject(Enum):
 class Role(Enum):
     """What an operation does to a task."""
 
-    CREATE = "create"  # asks for a task
+    CREATE = "create"  # creates a task
     POLL = "poll"  # asks how a task stands
-    FETCH = "fetch"  # asks for the result of a task, where that is another operation than polling
+    FETCH = "fetch"  # reads the result of a task, where that is another operation than polling
     BATCH = "batch"  # asks for several tasks at once
     CALLBACK = "callback"  # the provider tells the client of the end of a task
     CANCEL = "cancel"  # asks that a task be given up
