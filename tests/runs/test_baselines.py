@@ -15,7 +15,7 @@ from pollproof.bundled import folder
 from pollproof.cli.main import cli
 from pollproof.report.junit import junit_of
 from pollproof.runs.baselines import Baseline, BaselineError, Known, entries_for, judged, marked, outcome_with, parse
-from pollproof.runs.outcome import failing
+from pollproof.runs.outcome import decided, failing
 
 SCHEMA = json.loads((folder("schemas") / "pollproof" / "baseline.schema.json").read_text(encoding="utf-8"))
 REPORT = json.loads((folder("schemas") / "pollproof" / "report.schema.json").read_text(encoding="utf-8"))
@@ -30,8 +30,14 @@ def document(**verdicts: str) -> dict[str, Any]:
     return {"target": "http://127.0.0.1:80", "clauses": clauses}
 
 
-def entry(clause: str = "a", target: str = "http://127.0.0.1:*", flaky: bool = False, day: date = TODAY) -> Known:
-    return Known(clause, target, "it is known", "", day, flaky)
+def entry(
+    clause: str = "a",
+    target: str = "http://127.0.0.1:*",
+    flaky: bool = False,
+    day: date = TODAY,
+    verdict: str = "violated",
+) -> Known:
+    return Known(clause, target, "it is known", "", day, flaky, verdict)
 
 
 def states(*entries: Known, partial: bool = False, **verdicts: str) -> list[str]:
@@ -58,6 +64,10 @@ def test_a_known_violation_does_not_fail_a_run_and_another_one_does() -> None:
         (entry(flaky=True), {"a": "violated"}, "flaky, violated", "passed"),
         (entry(flaky=True), {"a": "held"}, "flaky, held", "passed"),
         (entry(flaky=True, day=date(2026, 4, 30)), {"a": "held"}, "expired", "violated"),
+        (entry(verdict="unexercised"), {"a": "unexercised"}, "accepted", "passed"),
+        (entry(verdict="unexercised"), {"a": "held"}, "stale", "violated"),
+        (entry(verdict="unexercised"), {"a": "violated"}, "violated", "passed"),
+        (entry(verdict="unexercised", day=date(2026, 4, 30)), {"a": "unexercised"}, "expired", "violated"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -68,6 +78,19 @@ def test_what_becomes_of_an_entry(given: Known, verdicts: dict[str, str], state:
     assert ("problem" in found) is (outcome == "violated")
     assert outcome_with("passed", told) == outcome
     assert outcome_with("violated", told) == "violated"
+
+
+def test_an_accepted_clause_leaves_a_run_conclusive_and_its_cuts_too() -> None:
+    first, other = ({"id": name, "verdict": "unexercised", "level": "MUST", "cause": "clock"} for name in "ab")
+    whole = {**document(c="held"), "mode": "verify", "complete": True, "error": None, "coverage": {}}
+    whole["clauses"] += [first, other]
+    whole["cuts"] = [{"reason": "the wait was over", "cause": "clock"}]
+    entries = [entry(name, verdict="unexercised") for name in "ab"]
+    (one,) = marked([whole], Baseline("known.toml", tuple(entries[:1])), TODAY)
+    assert decided(one)["causes"] == ["the wait was over", "1 MUST not exercised"]
+    (both,) = marked([whole], Baseline("known.toml", tuple(entries)), TODAY)
+    assert both["clauses"][1]["accepted"] == "it is known"
+    assert decided(both)["outcome"] == "passed"
 
 
 def test_what_is_wrong_with_an_entry_is_told_with_its_place() -> None:
@@ -156,7 +179,9 @@ def test_a_stale_entry_fails_the_run_with_one_sentence(tmp_path: Path) -> None:
     known.write_text(GOOD.replace('"a"', '"capsolver.poll.echo"').replace('"t"', '"*"'), encoding="utf-8")
     done = check("--baseline", str(known), "-k", "echo")
     assert done.exit_code == 1
-    assert "entry 1: capsolver.poll.echo held, so it is no known violation any more; take the entry out" in done.output
+    assert (
+        "entry 1: capsolver.poll.echo held, so it is not a known violation any more; take the entry out" in done.output
+    )
 
 
 def test_a_baseline_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:

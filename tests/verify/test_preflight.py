@@ -84,6 +84,45 @@ def test_a_mistyped_key_ends_with_status_4(name: str) -> None:
     assert "MISTYPED" not in said
 
 
+def test_one_kind_that_is_refused_ends_with_status_4() -> None:
+    def poor(provider: Any, request: Request) -> Response:
+        if b"ImageToTextTask" in request.body:
+            return Response(
+                200, {}, b'{"errorId": 1, "errorCode": "ERROR_ZERO_BALANCE", "errorDescription": "no money"}'
+            )
+        answer: Response = provider.honest(request)
+        return answer
+
+    with served("capsolver", poor) as found:
+        words = ("--base-url", found.base_url, "--advance-url", found.advance_url)
+        status, said = verify("capsolver", *words)
+        assert status == 4, said
+        assert "preflight: no task of the kind 'synchronous' could be created. POST" in said
+        assert "(1) the account: balance" in said
+        assert "--allow-unexercised synchronous" in said
+        status, said = verify(
+            "capsolver", *words, "--allow-unexercised", "synchronous", "--allow-unexercised", "unexercised"
+        )
+    assert status == 0, said
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_tasks_of_which_one_kind_is_unknown_at_its_first_poll_end_with_status_4(name: str) -> None:
+    contract = load_contract(name)
+    kind = [kind for kind in contract.kinds.values() if not kind.inline][-1]
+
+    def forgetful(provider: Any, request: Request) -> Response:
+        answer: Response = provider.honest(request)
+        if provider.order and provider.order[-1].kind.name == kind.name:
+            provider.restart(provider.clock, provider.order[-1].number + 1)
+        return answer
+
+    with served(name, forgetful) as found:
+        status, said = verify(name, "--base-url", found.base_url, "--advance-url", found.advance_url)
+    assert status == 4, said
+    assert "was created, and no poll of it was answered with a state" in said
+
+
 def test_a_base_url_without_its_path_is_told() -> None:
     with served("decodo", lambda *_: ALIKE["404"]) as found:
         status, said = verify("decodo", "--base-url", found.base_url.removesuffix("/v3"))
@@ -142,9 +181,17 @@ def test_a_target_without_a_hook_is_verified_in_part_and_can_be_accepted_on_purp
         assert last.startswith("PARTLY: ")
         assert "need a movable clock (--launch, --advance-url) or --max-wait " in last
         status, said = verify("capsolver", *words, "--allow-unexercised", "clock")
-    assert status == 0, said
-    assert said.splitlines()[-1].startswith("PASSED: ")
-    assert " of these allowed" in said.splitlines()[-1]
+        assert status == 0, said
+        assert said.splitlines()[-1].startswith("PASSED: ")
+        assert " of these allowed" in said.splitlines()[-1]
+        idle = [each["id"] for each in json.loads((tmp_path / "r.json").read_text())["clauses"] if each.get("cause")]
+        entry = 'verdict = "unexercised"\ntarget = "*"\nreason = "it has no hook"\nexpires = "2999-01-01"\n'
+        known = tmp_path / "known.toml"
+        known.write_text("".join(f'[[known]]\nclause = "{name}"\n{entry}' for name in idle))
+        by_baseline, told = verify("capsolver", *words[:-2], "--baseline", str(known), "-v")
+        assert by_baseline == 0, told
+        assert "(accepted by the baseline: it has no hook)" in told
+        assert f"{len(idle)} of these allowed" in told.splitlines()[-1]
     report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert report["allowed"] == ["clock"]
     assert report["summary"] == said.splitlines()[-1]

@@ -1,7 +1,8 @@
-"""Baselines: violations that are known, each with its reason and the day on which it is looked at again.
+"""Baselines: what is known of a target, each with its reason and the day on which it is looked at again.
 
-A known violation does not fail a run, and must still be one: an entry whose clause held, that matches nothing or that
-has expired fails the run. Flaky ones are kept apart. Pure: text, documents and the day come from outside.
+A known violation does not fail a run, and a clause that is known to stay unexercised does not make it inconclusive.
+What is known must still be so: an entry whose clause held, that matches nothing or that has expired fails the run.
+Flaky ones are kept apart. Pure: text, documents and the day come from outside.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class BaselineError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One known violation: of a clause, by a target (`*` stands for anything in it), until the end of a day (UTC)."""
+    """What is known of a clause and a target (`*` stands for anything in it), until the end of a day (UTC).
+
+    `verdict` is the one that is known: violated, or unexercised.
+    """
 
     clause: str
     target: str
@@ -41,6 +45,7 @@ class Known:
     link: str
     expires: date
     flaky: bool
+    verdict: str = "violated"
 
     def matches(self, target: str) -> bool:
         """Whether a report is about the target of this entry."""
@@ -84,7 +89,8 @@ def parse(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
                 raise fault(file, text, place, f"entry {number + 1} says the same as entry {seen[key] + 1}")
             seen[key] = number
             link, flaky = entry.get("link", ""), entry.get("flaky", False)
-            entries.append(Known(*key, entry["reason"].strip(), link, expires, flaky))
+            verdict = entry.get("verdict", "violated")
+            entries.append(Known(*key, entry["reason"].strip(), link, expires, flaky, verdict))
     except ContractError as error:
         raise BaselineError(str(error)) from None
     return Baseline(file, tuple(entries))
@@ -102,7 +108,7 @@ def _plain(value: Any) -> Any:
 
 
 def marked(documents: Sequence[Document], baseline: Baseline, today: date) -> list[Document]:
-    """The documents with the reason beside each clause whose violation is known."""
+    """The documents with the reason beside each clause of which the baseline knows that verdict."""
     return [
         {**document, "clauses": [_marked(document, clause, baseline, today) for clause in document["clauses"]]}
         for document in documents
@@ -110,9 +116,13 @@ def marked(documents: Sequence[Document], baseline: Baseline, today: date) -> li
 
 
 def _marked(document: Document, clause: Document, baseline: Baseline, today: date) -> Document:
-    for entry in baseline.entries if clause["verdict"] == "violated" else ():
-        if entry.clause == clause["id"] and entry.matches(document["target"]) and today <= entry.expires:
-            return {**clause, "known": entry.reason}
+    for entry in baseline.entries:
+        same = entry.clause == clause["id"] and entry.verdict == clause["verdict"]
+        if same and entry.matches(document["target"]) and today <= entry.expires:
+            if entry.verdict == "violated":
+                return {**clause, "known": entry.reason}
+            why = f"{clause.get('reason', '')} (accepted by the baseline: {entry.reason})".strip()
+            return {**clause, "accepted": entry.reason, "reason": why}
     return clause
 
 
@@ -130,6 +140,8 @@ def judged(documents: Sequence[Document], baseline: Baseline, today: date, *, pa
             "flaky": entry.flaky,
             "state": state,
         }
+        if entry.verdict != "violated":
+            told["verdict"] = entry.verdict
         if problem:
             told["problem"] = f"{baseline.file}, entry {number + 1}: {problem}"
         entries.append(told)
@@ -153,11 +165,15 @@ def _state(documents: Sequence[Document], entry: Known, today: date, partial: bo
         return "expired", f"{entry.clause} was to be looked at again by {entry.expires.isoformat()}"
     if entry.flaky:
         return f"flaky, {verdicts[0]}", ""
-    if "violated" in verdicts:
-        return "known", ""
+    if entry.verdict in verdicts:
+        return ("known" if entry.verdict == "violated" else "accepted"), ""
     if "held" in verdicts:
-        return "stale", f"{entry.clause} held, so it is no known violation any more; take the entry out"
-    return "unexercised", ""
+        return "stale", f"{entry.clause} held, so it is not {_words(entry.verdict)} any more; take the entry out"
+    return verdicts[0], ""
+
+
+def _words(verdict: str) -> str:
+    return "a known violation" if verdict == "violated" else "unexercised"
 
 
 def outcome_with(outcome: str, told: Mapping[str, Any]) -> str:

@@ -303,11 +303,11 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         "allow-unexercised",
-        "Accept that this clause stays unexercised, or all clauses of this cause: clock, time, busy, bound, "
-        "unexercised (repeatable).",
+        "Accept that this clause stays unexercised, all clauses of this cause (clock, time, busy, bound, unexercised), "
+        "or a kind of tasks that the target does not have (repeatable).",
         POLICY,
         EVERY,
-        metavar="CLAUSE|CAUSE",
+        metavar="CLAUSE|CAUSE|KIND",
         key="allowed",
         multiple=True,
         clauses=True,

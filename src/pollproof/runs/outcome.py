@@ -135,8 +135,8 @@ def causes_of(document: Mapping[str, Any]) -> list[str]:
     """Why a report is inconclusive, a sentence each; none where it is not."""
     policy = policy_of(document)
     causes = [] if document["complete"] else ["the run was interrupted"]
-    cuts = [cut for cut in document.get("cuts", ()) if cut["cause"] not in policy.allowed]
-    causes += [cut["reason"] for cut in cuts]
+    excused = {*policy.allowed, *_accepted_causes(document)}
+    causes += [cut["reason"] for cut in document.get("cuts", ()) if cut["cause"] not in excused]
     if "shard" in document:
         return causes  # what was not exercised is for the report of all shards to say
     idle = [clause for clause in document["clauses"] if clause["verdict"] == Verdict.UNEXERCISED.value]
@@ -156,6 +156,13 @@ def causes_of(document: Mapping[str, Any]) -> list[str]:
     if policy.require_all and (idle or any(True for _ in unseen(document))):
         causes.append("--require-all: not every clause was exercised, or not everything was seen")
     return causes
+
+
+def _accepted_causes(document: Mapping[str, Any]) -> set[str]:
+    """Causes for which the baseline accepts every MUST that stayed unexercised: their cuts are accepted with them."""
+    idle = [clause for clause in document["clauses"] if clause["verdict"] == Verdict.UNEXERCISED.value]
+    accepted = {cause_of(document, clause) for clause in idle if "accepted" in clause}
+    return accepted - {cause_of(document, clause) for clause in missing({**document, "clauses": idle})}
 
 
 def _lacking(document: Mapping[str, Any], tasks: Mapping[str, int]) -> list[str]:

@@ -1,7 +1,7 @@
 """The preflight: before a run judges anything it proves that it can.
 
-The target is reached, the key is accepted, a task is created, a poll of it is answered with a state, and a clock hook
-moves the clock. What fails is told in one paragraph: what was sent, what came, the likely causes, what to type.
+The target is reached, the key is accepted, a task of each kind is created, a poll of it is answered with a state, and a
+clock hook moves the clock. A failure is one paragraph: what was sent, what came, the likely causes, what to type.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pollproof.contract.model import Effect, Subject
+from pollproof.contract.model import Effect, Subject, TaskKind
 from pollproof.errors import RunError
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.trace.events import TRANSIENT_HTTP, Answer, Event, Reader
@@ -55,7 +55,13 @@ class Preflight:
         self._contract = contract
         self._opened = opened
         self._session = Session(
-            contract, opened.target, opened.clock, monitor, credential=plan.credential, sample=plan.sample
+            contract,
+            opened.target,
+            opened.clock,
+            monitor,
+            credential=plan.credential,
+            sample=plan.sample,
+            without=plan.policy.allowed,
         )
         self._session.patient = True
         self.passed: list[str] = []
@@ -67,37 +73,39 @@ class Preflight:
 
     def run(self) -> None:
         """Make all checks, of which `passed` names those that passed. Raises `PreflightFailed`."""
-        handle = self._create()
-        if handle is None:
-            return
-        self.passed.append("a task was created")
-        event = self._poll(handle)
-        self.passed.append("a poll was answered with a state")
-        if self._opened.hook is not None:
-            self._check_hook(handle, event)
-
-    def _create(self) -> Handle | None:
-        """A task of a kind that is polled for; None where only a look at the answers can tell what is wrong."""
         session = self._session
-        failed: Event | None = None
+        polled: tuple[Handle, Event] | None = None
         for kind in (*session.kinds, *session.inline_kinds):
-            for attempt in range(ATTEMPTS):
-                event, handle = session.create(kind)
-                if handle is not None and kind in session.kinds:
-                    return handle
-                if event.answer is Answer.STATE and not self._answers_alike(event):
-                    return handle  # a creation that succeeds without an id is judged, not refused
-                failed = failed or event
-                if not _is_passing(event):
-                    break
-                if event.answer is Answer.NONE and attempt:
-                    break
-                self._pause(attempt)
-            if failed is not None and (failed.answer in (Answer.NONE, Answer.UNREADABLE) or _is_passing(failed)):
+            handle = self._create(kind)
+            self.passed.append(f"a task was created ({kind.name})")
+            if handle is None or kind.inline:
+                continue
+            event = self._poll(handle)
+            self.passed.append(f"a poll was answered with a state ({kind.name})")
+            polled = polled or (handle, event)
+        if self._opened.hook is not None and polled is not None:
+            self._check_hook(*polled)
+
+    def _create(self, kind: TaskKind) -> Handle | None:
+        """A task of a kind; None where only a look at the answers can tell what is wrong."""
+        failed: Event | None = None
+        for attempt in range(ATTEMPTS):
+            event, handle = self._session.create(kind)
+            if handle is not None:
+                return handle
+            if event.answer is Answer.STATE and not self._answers_alike(event):
+                return None  # a creation that succeeds without an id is judged, not refused
+            failed = failed or event
+            if not _is_passing(event) or (event.answer is Answer.NONE and attempt):
                 break
-        if failed is None:
-            return None
-        raise PreflightFailed(self.paragraph("no task could be created", failed))
+            self._pause(attempt)
+        assert failed is not None
+        if not self.passed:
+            raise PreflightFailed(self.paragraph("no task could be created", failed))
+        raise PreflightFailed(
+            self.paragraph(f"no task of the kind '{kind.name}' could be created", failed)
+            + f" Where the target has no such tasks, add --allow-unexercised {kind.name}."
+        )
 
     def _answers_alike(self, created: Event) -> bool:
         """Whether a poll of a task that does not exist gets the very answer that a creation got."""

@@ -202,6 +202,7 @@ def _explore_target(
         credential=plan.credential,
         sample=plan.sample,
         observed=observed,
+        without=plan.policy.allowed,
     )
     session.movable = target.moved
     granted = 0.0 if target.moved else plan.budget

@@ -100,6 +100,8 @@ class Handle:
 class Session:
     """Creates and polls tasks on a target. `observed` is called after each exchange (for progress).
 
+    It creates no tasks of the kinds that it is to do `without`.
+
     A `patient` session goes on however often the target does not answer. One with a real provider is `frugal`: walks
     then take few requests and tasks; without being `permitted` they break none of the provider's rules. Where time is
     not `movable` it is really waited for. What walks have reached is kept in `reached`.
@@ -119,6 +121,7 @@ class Session:
         credential: str | None = None,
         sample: Mapping[str, Any] | None = None,
         observed: Callable[[], None] | None = None,
+        without: Sequence[str] = (),
     ) -> None:
         self.contract = contract
         self.target = target
@@ -148,9 +151,10 @@ class Session:
         self.callbacks: CallbackSource | None = None
         self.connections: ConnectionSource | None = None
         self.nameless_callbacks = 0
-        self.kinds = tuple(kind for kind in contract.kinds.values() if not kind.inline)
+        polled = tuple(kind for kind in contract.kinds.values() if not kind.inline)
+        self.kinds = tuple(kind for kind in polled if kind.name not in without) or polled
         """The kinds of tasks whose result must be polled for."""
-        self.inline_kinds = tuple(kind for kind in contract.kinds.values() if kind.inline)
+        self.inline_kinds = tuple(kind for kind in contract.kinds.values() if kind.inline and kind.name not in without)
         """The kinds of tasks that are answered in their creation."""
         self._asked: dict[tuple[str, type, Any], Request] = {}
         self._creations: dict[tuple[str, int], Request] = {}
