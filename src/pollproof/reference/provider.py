@@ -13,6 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pollproof.clauses import KINDS
 from pollproof.clauses.faults import Provider, RequestRoute
 from pollproof.clauses.faults import Settings as Settings
 from pollproof.clauses.faults import Task as Task
@@ -58,7 +59,7 @@ CANCELLING = 1.0
 """Seconds that cancelling takes where a status tells of it."""
 
 FORGETTING = 50_000.0
-"""Seconds after which the reference forgets a task where the documents say that tasks are lost, but not when."""
+"""Seconds after which the reference forgets a task where clauses judge lost tasks and no limit says when."""
 
 BATCH_NUMBER = 9007199254740993
 """The id of a batch: a number that no double holds, as the documented ones are."""
@@ -106,7 +107,8 @@ class ReferenceProvider(Provider):
         self._gone = HashSet()
         limits = contract.limits
         self.lifetime = self.settings.lifetime if self.settings.lifetime is not None else limits.lifetime
-        if self.lifetime is None and contract.refusals.lost_task:
+        kinds = {clause.kind for clause in contract.clauses}
+        if self.lifetime is None and "result-available" not in kinds and any(KINDS[name].shows_loss for name in kinds):
             self.lifetime = FORGETTING
         self.limit = self.settings.polls if self.settings.polls is not None else limits.polls
         self._credential = compile_place(contract.credential.at)
@@ -511,9 +513,8 @@ class ReferenceProvider(Provider):
         if (operation.name, name) not in self._answers:
             name = "nothing"
         status = self.word(phase) if phase.terminal else self.unfinished(task, phase)
-        return self.say(
-            operation, name, task, status, refusals.failed_task if phase is Phase.FAILED else refusals.not_ready
-        )
+        failed = refusals.failed_task if phase is Phase.FAILED else ""
+        return self.say(operation, name, task, status, failed or refusals.not_ready)
 
     def cancel(self, operation: Operation, identifier: Any) -> Response:
         """Answer the wish that a task be given up."""
@@ -525,16 +526,18 @@ class ReferenceProvider(Provider):
             task.lost = True
             return self.unknown(operation, identifier)
         phase = self.phase(task, now)
+        refusals = self.contract.refusals
         if phase.terminal:
-            again = (operation.name, "cancelled-again") in self._answers and phase is Phase.CANCELLED
-            name = "cancelled-again" if again else "ended"
-            if (operation.name, name) in self._answers:
-                code = "" if again else self.contract.refusals.ended_task
-                return self.say(operation, name, task, self.status_of(task, phase), code)
-        elif task.ended is None:
-            task.ended, phase = now + (CANCELLING if self.contract.cancelling else 0.0), Phase.CANCELLED
-        name = phase.value if (operation.name, phase.value) in self._answers else "cancelled"
-        return self.say(operation, name, task, self.status_of(task, phase), self.contract.refusals.failed_task)
+            codes = {"cancelled-again": "", "ended": refusals.ended_task, phase.value: refusals.failed_task}
+            for name, code in list(codes.items())[phase is not Phase.CANCELLED :]:
+                if (operation.name, name) in self._answers:
+                    return self.say(operation, name, task, self.status_of(task, phase), code)
+        if task.ended is None:  # one that has ended is cancelled all the same where nothing refuses that
+            at_once = phase.terminal or not self.contract.cancelling
+            task.ended = min(now, task.created + task.solving) if at_once else now + CANCELLING
+            task.lost = "cancelled" not in self.contract.operation(Role.POLL).answers
+            phase = Phase.CANCELLED
+        return self.say(operation, "cancelled", task, self.status_of(task, phase))
 
     def hurries(self, now: float) -> bool:
         """Whether a batch comes sooner after the last accepted one than it may."""

@@ -331,7 +331,8 @@ class Reader:
             view = View(asked, told, variables, request.headers, response.headers, response.status)
             if type(told) is Unreadable:
                 # An error may say all that it has to say by its HTTP status alone, where the contract reads it there.
-                answer = Answer.REFUSED if reader.effects and reader.refused(view) else Answer.UNREADABLE
+                by_status = reader.effects or (not response.body and reader.reads_http)
+                answer = Answer.REFUSED if by_status and reader.refused(view) else Answer.UNREADABLE
             elif reader.refused(view) or (response.status >= 400 and not _has_state(reader, view)):
                 answer = Answer.REFUSED
             else:
@@ -367,7 +368,7 @@ class Reader:
                         effect = meant
                         break
             if effect is Effect.RUNNING:
-                answer, phase = Answer.STATE, Phase.RUNNING
+                answer, phase = Answer.STATE, None if reader.role is Role.FETCH else Phase.RUNNING
         marks: Mapping[str, Any] = _NOTHING
         members: tuple[Member, ...] = ()
         if reader.marks:
