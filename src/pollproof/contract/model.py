@@ -328,16 +328,22 @@ class Limits:
     batch_size: Annotated[int | None, "Entries of one batch.", Form(least=1)] = None
     batch_wait: Annotated[float | None, "Seconds a client waits between batches."] = None
 
+    _of_result: Annotated[Any, HIDDEN] = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.result_lifetime is not None:
+            lasting = replace(
+                self,
+                lifetime=self.result_lifetime,
+                lifetime_from=self.result_from,
+                lifetime_slack=self.result_slack + self.clock_skew,
+                result_lifetime=None,
+            )
+            object.__setattr__(self, "_of_result", lasting)
+
     def of_result(self) -> Limits:
-        """The limits with the lifetime of a result in place of that of its task."""
-        if self.result_lifetime is None:
-            return self
-        return replace(
-            self,
-            lifetime=self.result_lifetime,
-            lifetime_from=self.result_from,
-            lifetime_slack=self.result_slack + self.clock_skew,
-        )
+        """The limits with the lifetime of a result in place of that of its task (made once: every exchange uses it)."""
+        return self if self._of_result is None else self._of_result
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ class _Refusing(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
         where = Remote(newurl).name
+        fp.close()
         raise OSError(0, f"it redirects to {where:.200}, which is read where it is named itself")
 
 
