@@ -26,6 +26,9 @@ PAGES = {"../contracts/README.md": "reference/rule-book.md"}
 
 VARIABLES = (
     ("POLLPROOF_API_KEY", "verify, record: the key of the target, instead of `--api-key`"),
+    ("POLLPROOF_TARGET, POLLPROOF_CONFIG", "the target, and the configuration file, instead of `--target`, `--config`"),
+    ("POLLPROOF_PROFILE, POLLPROOF_MAX_WAIT", "instead of `--profile`, `--max-wait`"),
+    ("POLLPROOF_ALLOW_HOST, POLLPROOF_BASELINE", "instead of `--allow-host`, `--baseline`"),
     ("POLLPROOF_BASE_URL", "set for a client under test: the address to use instead of the provider's"),
     ("POLLPROOF_TASK", "set for a client under test: the task to create, as JSON"),
     ("POLLPROOF_SCENARIO", "set for a client under test: the name of the scenario"),
@@ -60,7 +63,11 @@ def generated_pages() -> dict[str, str]:
         "reference/commands.md": "\n".join(_commands()) + "\n",
         "reference/environment.md": "\n".join(_environment()) + "\n",
     }
-    for name, title in (("contract", "Contract files"), ("report", "The JSON report")):
+    for name, title in (
+        ("contract", "Contract files"),
+        ("report", "The JSON report"),
+        ("configuration", "Configuration file"),
+    ):
         pages[f"reference/{name}-schema.md"] = "\n".join(_schema(name, title)) + "\n"
     for name in bundled():
         pages[f"apis/{name}.md"] = "\n".join(_api(load_contract(name))) + "\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.documented.blocks import Block, Command, blocks_of, commands_of
-from tests.documented.knowledge import ELSEWHERE, UnknownCommand, run
+from tests.documented.knowledge import ELSEWHERE, UnknownCommand, put_in, run
 from tests.documented.workshop import Workshop, workshop
 from tests.servers import ROOT, clean_environment
 
@@ -41,6 +41,8 @@ def test_every_command_of_a_document_does_what_it_says(
                 (tmp_path / block.script).write_text(block.text, encoding="utf-8")
                 client = "pollproof gate capsolver -- " if "POLLPROOF_" in block.text else ""
                 run(Command(name, block.line, f"{client}python {block.script}"), shop)
+            if block.language == "toml" and "[targets." in block.text:
+                (tmp_path / "pollproof.toml").write_text(put_in(block.text, shop), encoding="utf-8")
             if block.language == "python" and "def test_my_client(base_url" in block.text:
                 (tmp_path / "test_my_client.py").write_text(NAMES + block.text, encoding="utf-8")
             for command in commands_of(block):

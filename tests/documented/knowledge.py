@@ -74,7 +74,7 @@ def run(command: Command, workshop: Workshop) -> None:
     if any(re.match(pattern, command.text) for pattern in ELSEWHERE):
         return
     background = command.text.endswith("&")
-    words = shlex.split(_put_in(command.text.removesuffix("&").strip(), workshop))
+    words = shlex.split(put_in(command.text.removesuffix("&").strip(), workshop))
     program = os.path.basename(words[0])
     if program not in PROGRAMS:
         raise UnknownCommand(f"{command.place}: nobody knows how to run '{command.text}'; tell {__name__}")
@@ -92,7 +92,7 @@ _LAUNCHED: set[str] = set()
 """Commands that launch a server of their own: what one document shows needs no second start for another."""
 
 
-def _put_in(text: str, workshop: Workshop) -> str:
+def put_in(text: str, workshop: Workshop) -> str:
     """The command with what stands in for a reader's own things."""
     for old, new in PLACEHOLDERS.items():
         text = text.replace(old, new)

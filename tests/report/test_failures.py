@@ -72,11 +72,11 @@ def test_a_deadline_parts_a_run_of_like_exchanges() -> None:
     assert shown == [
         '    0.000 s  poll {"id": 1}',
         '             -> status \'ready\': {"status": "ready"}',
-        "    2.000 s  ... 2 more of the same, with the same answer",
+        "    2.000 s  ... 2 more of the same, with the same response",
         "    2.500 s  -- half time --",
         '    3.000 s  poll {"id": 1}',
         '             -> status \'ready\': {"status": "ready"}',
-        "    4.000 s  ... 1 more of the same, with the same answer",
+        "    4.000 s  ... 1 more of the same, with the same response",
         '    5.000 s  poll {"id": 1}',
         '             -> status \'ready\': {"status": "ready"}',
     ]
@@ -84,7 +84,7 @@ def test_a_deadline_parts_a_run_of_like_exchanges() -> None:
 
 def test_exchanges_that_are_left_out_between_two_like_ones_are_counted() -> None:
     trace = [exchange(0.0), exchange(9.0), exchange(10.0, failure="none", response=None)]
-    assert "1 more of the same, with the same answer, 8 exchanges between them are not shown" in lines(trace)[2]
+    assert "1 more of the same, with the same response, 8 exchanges between them are not shown" in lines(trace)[2]
 
 
 def test_a_deadline_that_is_not_reached_comes_last() -> None:

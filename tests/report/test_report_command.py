@@ -48,7 +48,7 @@ def test_several_reports_make_one_matrix(tmp_path: Path) -> None:
     files = [written(tmp_path / "one.json", violated()), written(tmp_path / "two.json", gated(["smoke"]))]
     done = report("-q", *files, "--html", tmp_path / "both.html", "--markdown", "-")
     assert done.exit_code == 1
-    assert "| broken rule | level | " in done.output
+    assert "| violated clause | level | " in done.output
     page = (tmp_path / "both.html").read_text(encoding="utf-8")
     assert "the embedded reference provider</th>" in page
     assert "python client.py</th>" in page

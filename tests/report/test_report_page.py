@@ -103,7 +103,7 @@ def until(page: Any, condition: str) -> None:
 def test_rules_are_filtered_by_keyboard_alone_and_the_count_is_announced(browser: Any, files: Any) -> None:
     with opened(browser, files["violated"]) as page:
         rules, status = len(violated()["clauses"]), page.locator("#shown")
-        assert status.text_content() == f"{rules} of {rules} rules shown"
+        assert status.text_content() == f"{rules} of {rules} clauses shown"
         assert (status.get_attribute("role"), status.get_attribute("aria-live")) == ("status", "polite")
         seen = []
         for _ in range(30):

@@ -12,7 +12,9 @@ import pytest
 import xmlschema
 from jsonschema import Draft7Validator
 
+from pollproof.clauses import KINDS
 from pollproof.report.code_quality import code_quality_of
+from pollproof.report.formats import VIEWS
 from pollproof.report.github_annotations import annotations_of
 from pollproof.report.html import html_of
 from pollproof.report.html.timeline_svg import drawing_of
@@ -135,14 +137,14 @@ def test_the_summary_is_short_and_shows_the_violated_rule_with_the_command_that_
 def test_a_passed_run_is_one_line_of_figures() -> None:
     text = markdown_of([passed()])
     assert text.startswith("### ✅ ")
-    assert "<details>" not in text.replace("unexercised: nothing", "")
+    assert "<details>" not in text.replace("not exercised: the run", "")
 
 
 def test_the_summary_counts_what_was_not_exercised() -> None:
     document = passed()
     for clause in document["clauses"][:3]:
         clause |= {"verdict": "unexercised", "exercised": 0}
-    assert "<summary>3 unexercised" in markdown_of([document])
+    assert "<summary>3 not exercised" in markdown_of([document])
 
 
 def test_nothing_foreign_is_read_as_markdown_html_a_mention_or_a_link() -> None:
@@ -163,7 +165,7 @@ def test_a_summary_of_a_thousand_violations_still_fits_into_a_comment() -> None:
     document["clauses"] = [{**clause, "id": f"capsolver.rule-{number}"} for number in range(1000)]
     text = markdown_of([document])
     assert len(text) < LIMIT < 65_536
-    assert "more rules are broken" in text
+    assert "more clauses are violated" in text
     assert "more are shown in the other reports" in text
 
 
@@ -255,6 +257,37 @@ def test_the_page_holds_what_explains_a_failure() -> None:
     assert clause["proof"]["mutants"][0] in page
     for text in (clause["text"], clause["sources"][0]["place"], f"--seed 0 -k {CLAUSE}", "<svg", "<desc", "times"):
         assert text.replace("'", "&#39;") in page, text
+
+
+@pytest.mark.parametrize("view", sorted(VIEWS))
+def test_every_view_tells_how_to_mend_a_failure_whose_kind_knows_it(view: str) -> None:
+    document = violated("capsolver.poll.budget-ended")
+    (clause,) = [clause for clause in document["clauses"] if clause["violation"]]
+    assert clause["hint"] == KINDS[clause["kind"]].hint != ""
+    assert clause["hint"].replace("'", "&#39;") in VIEWS[view]([document])
+    del clause["hint"]
+    assert KINDS[clause["kind"]].hint not in VIEWS[view]([document])
+
+
+def test_the_page_begins_with_the_data_of_the_run_and_folds_the_proof() -> None:
+    document = {**violated(), "command_line": "pollproof verify capsolver --api-key [key]"}
+    page = html_of([document])
+    head = page[: page.index('<main id="main"')]
+    for words in (document["target"], document["started"], "--api-key [key]", "hypothesis", "requests"):
+        assert words in head, words
+    assert page.index('id="failures"') < page.index('id="rules"')
+    for at in re.finditer("Detects the mutant", page):
+        assert page.rindex("<details", 0, at.start()) > page.rfind("</details>", 0, at.start())
+
+
+def test_no_view_says_unexercised_to_people() -> None:
+    document = {**violated(), "command_line": None}
+    document["clauses"][0] |= {"verdict": "unexercised", "reason": "it needs a task"}
+    page = html_of([document])
+    words = re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", " ", page, flags=re.DOTALL)
+    assert "not exercised" in words
+    for text in (words, markdown_of([document])):
+        assert "unexercised" not in text
 
 
 def test_the_page_is_one_file_that_asks_for_nothing() -> None:

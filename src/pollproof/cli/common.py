@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 class GroupedOption(click.Option):
-    """An option of a group."""
+    """An option of a group; `mode` is that of its declaration, empty where it has none."""
 
-    def __init__(self, *arguments: Any, group: str = "", **attributes: Any) -> None:
+    def __init__(self, *arguments: Any, group: str = "", mode: str = "", **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.group = group
+        self.mode = mode
 
 
 def console_for(stream: IO[str]) -> Console:

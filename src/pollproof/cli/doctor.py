@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from pollproof.cli.common import console_for
-from pollproof.cli.options import GroupedCommand, add_options
+from pollproof.cli.options import SETTINGS, GroupedCommand, add_options
 from pollproof.runs.options import VERIFY
 
 EPILOG = "Exit status: 0 everything that is needed works; 2 usage or bad input; 4 the target cannot be judged."
@@ -26,7 +26,7 @@ OPTIONAL = {
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
-NEEDED = ("base-url", "launch", "api-key", "task", "advance-url", "allow-host")
+NEEDED = ("target", "config", "base-url", "launch", "api-key", "task", "advance-url", "allow-host")
 """The options of verify that say which target is meant."""
 
 
@@ -38,6 +38,8 @@ def doctor(provider: str | None, **options: Any) -> None:
 
     It sends a handful of requests to the target, creates one task, polls it, and judges nothing.
     """
+    provider = provider or click.get_current_context().meta[SETTINGS].contract or None
+    del options["target"], options["config"]
     console = console_for(sys.stdout)
     for works, words in _machine():
         console.print(f"{'ok  ' if works else 'none'}  {words}", markup=False, highlight=False, soft_wrap=True)

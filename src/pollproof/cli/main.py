@@ -15,6 +15,7 @@ import click
 from pollproof.cli.check import check
 from pollproof.cli.clauses import clauses, explain
 from pollproof.cli.common import contract_or_exit, todays, visible_streams
+from pollproof.cli.configuration import config
 from pollproof.cli.doctor import doctor
 from pollproof.cli.drift import drift
 from pollproof.cli.export import export
@@ -195,6 +196,7 @@ def new(name: str, folder: str, openapi: str | None, create: str | None, poll: s
 for command in (
     verify,
     check,
+    config,
     doctor,
     clauses,
     explain,

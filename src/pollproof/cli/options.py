@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ import click
 
 from pollproof.cli.common import GroupedOption, todays
 from pollproof.cli.reporting import output_options
+from pollproof.errors import InputError
 from pollproof.loading.errors import nearest
 from pollproof.runs.options import GROUPS, OPTIONS, REPORTS, Option, options_of
 
@@ -38,8 +40,12 @@ class GroupedCommand(click.Command):
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Read the words of the command line, with today's names of options."""
         end = args.index("--") if "--" in args else len(args)
-        words = [_renamed(word) for word in args[:end]]
-        return super().parse_args(context, [*words, *args[end:]])
+        words = [*[_renamed(word) for word in args[:end]], *args[end:]]
+        mode = next((each.mode for each in self.params if isinstance(each, GroupedOption) and each.mode), "")
+        if mode:
+            given = self.make_parser(context).parse_args(list(words))[0]
+            words = [*_configured(context, mode, given), *words]
+        return super().parse_args(context, words)
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options group by group; those without a group come last."""
@@ -54,6 +60,27 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(rows)
 
 
+SETTINGS = "pollproof.settings"
+"""Where the context of a command keeps what the configuration file says."""
+
+
+def _configured(context: click.Context, mode: str, given: dict[str, Any]) -> list[str]:
+    """Let the configuration file state the defaults of a command; the words that give the key of a target.
+
+    A variable that the target names for its own key comes before the one that holds for all.
+    """
+    from pollproof.runs.configuration import settings_for
+
+    target, file = (given.get(name) or os.environ.get(f"POLLPROOF_{name.upper()}") for name in ("target", "config"))
+    try:
+        settings = settings_for(mode, target or None, file or None)
+    except InputError as error:
+        raise click.UsageError(str(error), context) from None
+    context.meta[SETTINGS] = settings
+    context.default_map = dict(settings.values)
+    return ["--api-key", settings.values["api_key"]] if settings.key_variable and not given.get("api_key") else []
+
+
 def _renamed(word: str) -> str:
     name, sign, value = word.partition("=")
     return ALIASES.get(name, name) + sign + value
@@ -65,10 +92,10 @@ def run_options(mode: str) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         own = options_of(mode)
         for option in reversed([each for each in own if GROUPS.index(each.group) >= GROUPS.index(REPORTS)]):
-            command = _given(command, option)
+            command = _given(command, option, mode)
         command = output_options()(command)
         for option in reversed([each for each in own if GROUPS.index(each.group) < GROUPS.index(REPORTS)]):
-            command = _given(command, option)
+            command = _given(command, option, mode)
         return command
 
     return decorate
@@ -79,14 +106,19 @@ def add_options(mode: str, names: Sequence[str]) -> Callable[[Command], Command]
 
     def decorate(command: Command) -> Command:
         for option in reversed([each for each in options_of(mode) if each.name in names]):
-            command = _given(command, option)
+            command = _given(command, option, mode)
         return command
 
     return decorate
 
 
-def _given(command: Command, option: Option) -> Command:
-    attributes: dict[str, Any] = {"help": option.help, "cls": GroupedOption, "group": option.group}
+def _given(command: Command, option: Option, mode: str) -> Command:
+    attributes: dict[str, Any] = {
+        "help": option.help,
+        "cls": GroupedOption,
+        "group": option.group,
+        "mode": mode,
+    }
     if option.kind == "flag":
         attributes["is_flag"] = True
     elif option.kind == "count":

@@ -14,7 +14,7 @@ import click
 from pollproof.cli.baselines import Baselines
 from pollproof.cli.common import console_for
 from pollproof.cli.live import check_live, go_on
-from pollproof.cli.options import GroupedCommand, run_options, verbosity
+from pollproof.cli.options import SETTINGS, GroupedCommand, run_options, verbosity
 from pollproof.cli.reporting import Reports, told
 from pollproof.cli.sharing import asked, explore_shared
 from pollproof.runs.expressions import ExpressionError, matching
@@ -57,7 +57,8 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     """
     from pollproof.report.merging import as_shard
 
-    names = _names(providers, options)
+    contract = click.get_current_context().meta[SETTINGS].contract
+    names = _names(providers or ((contract,) if contract else ()), options)
     picked = {option.parameter: options[option.parameter] for option in options_of(VERIFY) if option.suite}
     for policy in ("strict", "require_all", "allowed"):
         del picked[policy]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from pollproof.report.phrases import failed
+from pollproof.report.phrases import failed, failure_text
 from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
 from pollproof.text import json_text, one_line
@@ -41,9 +41,7 @@ def _issue(document: Document, clause: Document) -> Any:
         path, line = defined["file"], defined["line"]
     identity = f"{document['mode']} {document['provider']} {clause['id']}"
     return {
-        "description": one_line(
-            f"{clause['id']}: {clause['text']} Expected {violation['expected']}; got {violation['seen']}."
-        ),
+        "description": one_line(f"{clause['id']}: {failure_text(clause)}"),
         "check_name": clause["id"],
         "fingerprint": hashlib.sha256(identity.encode()).hexdigest(),
         "severity": "major" if failed(document, clause) else "minor",

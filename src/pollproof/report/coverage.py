@@ -1,4 +1,4 @@
-"""What a run has seen of what a contract lets it see: statuses, changes of phase, sides of deadlines."""
+"""What a run has seen of what a contract lets it see: statuses, transitions, deadline boundaries."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.coverage import CREATED, expected
 from pollproof.monitor.ledger import Ledger
 
-SORTS = {"statuses": "statuses", "transitions": "changes of phase", "deadlines": "sides of deadlines"}
+SORTS = {"statuses": "statuses", "transitions": "transitions", "deadlines": "deadline boundaries"}
 """The three sorts of coverage, and what they are called."""
 
 _ROLES = {
     Role.CREATE: "a creation",
     Role.POLL: "a poll",
-    Role.FETCH: "a question for a result",
+    Role.FETCH: "a request for a result",
     Role.BATCH: "a batch",
     Role.CALLBACK: "a callback",
     Role.CANCEL: "a cancellation",
@@ -25,7 +25,7 @@ _ROLES = {
 
 
 def coverage_of(contract: Contract, ledger: Ledger) -> dict[str, Any]:
-    """What was seen of each status, change and side; `would` tells what shows one that was not."""
+    """What was seen of each status, transition and boundary; `would` says what would show one that was not."""
     seen = ledger.seen
     wanted = expected(contract, [entry.clause for entry in ledger.entries.values()])
     owner = {"provider": contract.name}
@@ -79,5 +79,5 @@ def exercising(contract: Contract, clause: Clause) -> str:
         return KINDS[clause.kind].exercised
     operation = contract.operations.get(getattr(clause.parameters, "operation", ""))
     if operation is not None:
-        return f"{operation.name} with an answer"
+        return f"{operation.name} with a response"
     return " or ".join(dict.fromkeys(_ROLES[role] for role in KINDS[clause.kind].roles))

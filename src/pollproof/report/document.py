@@ -7,6 +7,7 @@ from collections.abc import Set
 from datetime import UTC, datetime
 from typing import Any
 
+from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Observation
 from pollproof.monitor.coverage import CREATED, ENDED
 from pollproof.monitor.ledger import Entry, Evidence, Ledger, Verdict
@@ -191,6 +192,7 @@ def _entry(contract: Contract, reader: Reader | None, entry: Entry, redactor: Re
     }
     if entry.evidence is not None and reader is not None:
         document["violation"] = _evidence(reader, entry.evidence, redactor) | {"times": entry.violations}
+        document |= {"hint": KINDS[clause.kind].hint} if KINDS[clause.kind].hint else {}
     return document
 
 

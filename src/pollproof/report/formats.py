@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
 from pollproof.runs.outcome import Document
 from pollproof.text import json_text
@@ -20,49 +21,23 @@ def json_of(documents: Sequence[Document]) -> str:
     return json_text({**whole, "summary": summary(whole)}) + "\n"
 
 
-def _html(documents: Sequence[Document]) -> str:
-    from pollproof.report.html import html_of
+def _imported(module: str, name: str) -> View:
+    """A view that is imported when it is used."""
 
-    return html_of(documents)
+    def view(documents: Sequence[Document]) -> str:
+        written: str = getattr(import_module(f"pollproof.report.{module}"), name)(documents)
+        return written
 
-
-def _markdown(documents: Sequence[Document]) -> str:
-    from pollproof.report.markdown import markdown_of
-
-    return markdown_of(documents)
-
-
-def _junit(documents: Sequence[Document]) -> str:
-    from pollproof.report.junit import junit_of
-
-    return junit_of(documents)
-
-
-def _sarif(documents: Sequence[Document]) -> str:
-    from pollproof.report.sarif import sarif_of
-
-    return sarif_of(documents)
-
-
-def _github(documents: Sequence[Document]) -> str:
-    from pollproof.report.github_annotations import annotations_of
-
-    return annotations_of(documents)
-
-
-def _gitlab(documents: Sequence[Document]) -> str:
-    from pollproof.report.code_quality import code_quality_of
-
-    return code_quality_of(documents)
+    return view
 
 
 VIEWS: Mapping[str, View] = {
     "json": json_of,
-    "html": _html,
-    "markdown": _markdown,
-    "junit": _junit,
-    "sarif": _sarif,
-    "gitlab": _gitlab,
-    "github": _github,
+    "html": _imported("html", "html_of"),
+    "markdown": _imported("markdown", "markdown_of"),
+    "junit": _imported("junit", "junit_of"),
+    "sarif": _imported("sarif", "sarif_of"),
+    "gitlab": _imported("code_quality", "code_quality_of"),
+    "github": _imported("github_annotations", "annotations_of"),
 }
 """The formats by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pollproof.report.phrases import failed, incomplete
+from pollproof.report.phrases import failed, failure_text, incomplete
 from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
 from pollproof.text import one_line
@@ -42,7 +42,7 @@ def _lines(document: Document) -> Iterator[str]:
         if violation is None:
             continue
         kind = "error" if failed(document, clause) else "warning"
-        text = f"{clause['text']} Expected {violation['expected']}; got {violation['seen']}. Source: {clause['source']}"
+        text = f"{failure_text(clause)} Source: {clause['source']}"
         yield _command(
             kind, f"{clause['id']} ({clause['level']})", text, _file(violation["trace"][-1].get("place", ""))
         )

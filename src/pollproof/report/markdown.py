@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
-from pollproof.report.phrases import SIGNS, causes, headline, incomplete, problems_of
+from pollproof.report.phrases import SIGNS, VERDICTS, causes, count, headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
@@ -15,23 +15,21 @@ LIMIT = 60_000
 """Characters of a summary; a comment on GitHub may have 65,536."""
 
 ROWS = 40
-"""Rules that the table names."""
+"""Clauses that the table names."""
 
 NAMES = 30
-"""Unexercised rules that are named."""
+"""Clauses not exercised that are named."""
 
 COLUMNS = 8
 """Runs that stand side by side."""
 
-GIST = 200
-"""Characters of what was seen, in the table."""
+MAXIMUM_CELL = 200
+"""Characters of one cell of the table."""
 
 TRACE = 4_000
 """Characters of one violation in full."""
 
 _ICONS = {"passed": "✅", "violated": "❌", "inconclusive": "⚠️", "error": "💥"}
-
-"""What Markdown, HTML or GitHub (mentions, issues, formulas, bare links) would read as more than a character."""
 
 
 def markdown_of(documents: Sequence[Document]) -> str:
@@ -52,7 +50,7 @@ def markdown_of(documents: Sequence[Document]) -> str:
     return "".join(written)
 
 
-def escaped(text: str, limit: int = GIST) -> str:
+def escaped(text: str, limit: int = MAXIMUM_CELL) -> str:
     """Foreign text of a view as short as its tables need."""
     return escape_markdown(text, limit)
 
@@ -73,7 +71,7 @@ def _heads(documents: Sequence[Document]) -> Iterator[str]:
 
 def _figures(document: Document) -> str:
     seed = "" if document["seed"] is None else f", seed {document['seed']}"
-    return f"{document['exchanges']:,} exchanges{seed}, {document['seconds']:.1f} s."
+    return f"{count(document['exchanges'], 'request')}{seed}, {document['seconds']:.1f} s."
 
 
 def _table(matrix: Matrix) -> Iterator[str]:
@@ -81,7 +79,7 @@ def _table(matrix: Matrix) -> Iterator[str]:
     if not rows:
         return
     if len(matrix.columns) == 1:
-        yield "| broken rule | level | expected | seen |"
+        yield "| violated clause | level | expected | got |"
         yield "|---|---|---|---|"
         for row in rows[:ROWS]:
             (clause,) = row.clauses
@@ -91,7 +89,7 @@ def _table(matrix: Matrix) -> Iterator[str]:
             yield f"| {' | '.join(map(escaped, words))} |"
     else:
         columns = matrix.columns[:COLUMNS]
-        yield f"| broken rule | level | {' | '.join(escaped(column.name, 60) for column in columns)} |"
+        yield f"| violated clause | level | {' | '.join(escaped(column.name, 60) for column in columns)} |"
         yield "|---|---" + "|---" * len(columns) + "|"
         for row in rows[:ROWS]:
             signs = [_sign(row, column.name) for column in columns]
@@ -101,7 +99,7 @@ def _table(matrix: Matrix) -> Iterator[str]:
             yield f"{len(matrix.columns) - COLUMNS} more runs are shown in the other reports."
     if len(rows) > ROWS:
         yield ""
-        yield f"{len(rows) - ROWS} more rules are broken."
+        yield f"{len(rows) - ROWS} more clauses are violated."
     yield ""
 
 
@@ -109,7 +107,7 @@ def _sign(row: Row, column: str) -> str:
     if column not in row.cells:
         return " "
     verdict = row.cells[column].clause["verdict"]
-    return f"{SIGNS[verdict]} {verdict}"
+    return f"{SIGNS[verdict]} {VERDICTS[verdict]}"
 
 
 def _unexercised(matrix: Matrix) -> Iterator[str]:
@@ -117,12 +115,12 @@ def _unexercised(matrix: Matrix) -> Iterator[str]:
     if not idle:
         return
     held = counted([clause for row in matrix.rows for clause in row.clauses])["held"]
-    yield f"<details><summary>{len(idle)} unexercised: nothing is said of them</summary>"
+    yield f"<details><summary>{len(idle)} not exercised: the run says nothing about them</summary>"
     yield ""
     if held:
         yield ", ".join(escaped(name) for name in idle[:NAMES]) + (", …" if len(idle) > NAMES else "")
     else:
-        yield "Nothing was exercised at all."
+        yield "No clause was exercised."
     yield ""
     yield "</details>"
     yield ""

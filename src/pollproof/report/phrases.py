@@ -131,6 +131,13 @@ def failed(document: Document, clause: Any) -> bool:
     return clause["verdict"] == "violated" and "known" not in clause and (clause["level"] == "MUST" or strict)
 
 
+def failure_text(clause: Mapping[str, Any]) -> str:
+    """A violation in one paragraph: the rule, what was expected, what came, and how to mend it where that is known."""
+    violation = clause["violation"]
+    words = f"{clause['text']} Expected {violation['expected']}; got {violation['seen']}."
+    return f"{words} Hint: {clause['hint']}" if clause.get("hint") else words
+
+
 def times(clause: Mapping[str, Any]) -> str:
     """How often a clause was violated, of how often it was exercised."""
     violation = clause["violation"]

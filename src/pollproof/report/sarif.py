@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pollproof.report.matrix import provider_of
-from pollproof.report.phrases import causes, failed, incomplete, summary
+from pollproof.report.phrases import causes, failed, failure_text, incomplete, summary
 from pollproof.report.visible import brief, tidy
 from pollproof.runs.outcome import Document, outcome_of
 from pollproof.text import MAXIMUM_SHOWN, json_text, one_line
@@ -54,9 +54,9 @@ def _rule(clause: Document) -> Any:
     proof = clause.get("proof", {"mutants": [], "variants": []})
     about = [f"{clause['level']}, about the {clause['subject']}.", f"Documented in: {clause['source']}."]
     if proof["mutants"]:
-        about.append(f"Proved by the mutants: {', '.join(proof['mutants'])}.")
+        about.append(f"Mutants that violate it: {', '.join(proof['mutants'])}.")
     if proof["variants"]:
-        about.append(f"Lets pass: {', '.join(proof['variants'])}.")
+        about.append(f"Legal variants that hold it: {', '.join(proof['variants'])}.")
     return {
         "id": clause["id"],
         "shortDescription": {"text": _plain(clause["text"], 500)},
@@ -82,9 +82,9 @@ def _invocation(document: Document) -> Any:
 
 def _result(document: Document, clause: Document, index: int) -> Any:
     violation = clause["violation"]
-    words = [f"{clause['text']} Expected {violation['expected']}; seen: {violation['seen']}."]
+    words = [failure_text(clause)]
     if violation.get("again"):
-        words.append(f"See it again: {violation['again']}")
+        words.append(f"Reproduce: {violation['again']}")
     result = {
         "ruleId": clause["id"],
         "ruleIndex": index,
@@ -140,7 +140,7 @@ def _steps(document: Document, clause: Document) -> Iterator[Any]:
     trace = clause["violation"]["trace"]
     for number, exchange in enumerate(trace[-STEPS:], max(len(trace) - STEPS, 0)):
         response = exchange["response"]
-        answer = exchange["failure"] or "no answer"
+        answer = exchange["failure"] or "no response"
         if response is not None:
             answer = f"HTTP {response['status']} {response.get('said') or brief(response['body'])}"
         sent = "" if exchange["sent"] is None else f"{exchange['sent']:.3f} s: "

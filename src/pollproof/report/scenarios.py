@@ -40,7 +40,7 @@ def print_scenarios(console: Console, document: Mapping[str, Any], *, quiet: boo
     warnings = {clause["id"] for clause in document["clauses"] if clause["level"] == Level.SHOULD.value}
     shown = sorted(bad, key=lambda each: _mildness(each, warnings))[:COLUMNS]
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
-    for name in ("", "scenario", "asks for", "the command ended with"):
+    for name in ("", "scenario", "expects", "the command ended with"):
         table.add_column(name, overflow="fold")
     for letter, each in zip(ascii_lowercase, shown, strict=False):
         style = "" if each["as_expected"] else "bold"

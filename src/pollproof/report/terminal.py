@@ -113,7 +113,7 @@ def _print_unexercised(console: Console, document: Mapping[str, Any], verbosity:
     number = sum(clause["verdict"] == "unexercised" for clause in document["clauses"])
     if not number or number == len(document["clauses"]):
         if number:
-            console.print("no clause was exercised, so nothing is said of any", style="yellow")
+            console.print("no clause was exercised, so the run says nothing about any", style="yellow")
         return
     if verbosity == NORMAL:
         console.print(f"{document['provider']}: {number} not exercised, -v lists them", style="yellow", highlight=False)
@@ -135,9 +135,9 @@ def violation_lines(clause: Mapping[str, Any]) -> list[str]:
         *([] if scenario is None else [f"  scenario  {scenario}"]),
         f"  expected  {violation['expected']}",
         f"  got       {violation['seen']}",
-        *([f"  hint      {clause['hint']}"] if clause.get("hint") else []),
         "  trace",
         *("    " + line for line in lines(violation["trace"], violation.get("deadlines", ()))),
+        *([f"  hint      {clause['hint']}"] if clause.get("hint") else []),
         *([] if command is None else [f"  reproduce {command}"]),
     ]
 

@@ -43,7 +43,7 @@ def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = ()) -> list[str]:
             between = last["number"] - first["number"] - count + 1
             among = f", {between} exchanges between them are not shown" if between and count == MINIMUM_RUN else ""
             written.append(
-                f"{_clock(last['sent'])}  ... {count - 1} more of the same, with the same answer{among}{place}"
+                f"{_clock(last['sent'])}  ... {count - 1} more of the same, with the same response{among}{place}"
             )
         index = end
     return written + [_moment(deadline) for deadline in ahead]
@@ -72,7 +72,7 @@ def _exchange(exchange: Shown, lanes: Sequence[int] = ()) -> list[str]:
     place = f"  ({exchange['place']})" if "place" in exchange else ""
     if request["path"] == OUTCOME_PATH:
         return [f"{_clock(exchange['sent'])}  the client ended: {_ending(request['body'])}{place}"]
-    probe = f" [wrong on purpose: {exchange['probe']}]" if exchange["probe"] else ""
+    probe = f" [deliberately invalid: {exchange['probe']}]" if exchange["probe"] else ""
     asked = f"{request['method']} {request['path']}" if request["body"] is None else gist(request["body"])
     return [
         f"{_clock(exchange['sent'])}  {_lane(exchange, lanes)}{exchange['operation']}{probe} {asked}{place}",
@@ -103,7 +103,7 @@ def _ending(body: Any) -> str:
 def _answer(exchange: Shown) -> str:
     response = exchange["response"]
     if response is None:
-        return exchange["failure"] or "no answer"
+        return exchange["failure"] or "no response"
     status = "" if response["status"] == 200 else f"HTTP {response['status']} "
     told = response.get("said")
     return status + (f"{told}: " if told else "") + gist(response["body"])

@@ -38,6 +38,8 @@ class Option:
         optional: its value where it is given without one.
         suite: whether the compliance suite under pytest takes it.
         clauses: whether it names clauses, whose renamed ids are taken as today's.
+        typed: whether it must be typed for each run: a configuration file cannot state it.
+        is_path: whether its value is a file or folder.
     """
 
     name: str
@@ -56,6 +58,13 @@ class Option:
     optional: str = ""
     suite: bool = False
     clauses: bool = False
+    typed: bool = False
+    is_path: bool = False
+
+    @property
+    def file_key(self) -> str:
+        """Its key in a configuration file."""
+        return self.name.replace("-", "_")
 
     @property
     def parameter(self) -> str:
@@ -64,6 +73,23 @@ class Option:
 
 
 OPTIONS: tuple[Option, ...] = (
+    Option(
+        "target",
+        "Judge the target of this name in the configuration file.",
+        TARGET,
+        metavar="NAME",
+        variable="POLLPROOF_TARGET",
+        typed=True,
+    ),
+    Option(
+        "config",
+        "Read this configuration file (none: no file); the nearest pollproof.toml or pyproject.toml without it.",
+        OUTPUT,
+        EVERY,
+        metavar="FILE",
+        variable="POLLPROOF_CONFIG",
+        typed=True,
+    ),
     Option(
         "base-url",
         "Judge the implementation at this URL (the embedded reference without it).",
@@ -93,6 +119,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="KEY",
         variable="POLLPROOF_API_KEY",
         suite=True,
+        typed=True,
     ),
     Option(
         "task",
@@ -101,6 +128,7 @@ OPTIONS: tuple[Option, ...] = (
         (VERIFY, GATE),
         metavar="FILE",
         suite=True,
+        is_path=True,
     ),
     Option(
         "callback-url",
@@ -116,6 +144,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="HOST",
         multiple=True,
         suite=True,
+        variable="POLLPROOF_ALLOW_HOST",
     ),
     Option("together", "Take all files as one trace (each file is one of its own).", TARGET, (CHECK,), "flag"),
     Option(
@@ -144,6 +173,7 @@ OPTIONS: tuple[Option, ...] = (
         key="budget",
         aliases=("budget",),
         suite=True,
+        variable="POLLPROOF_MAX_WAIT",
     ),
     Option(
         "max-wait",
@@ -154,6 +184,7 @@ OPTIONS: tuple[Option, ...] = (
         key="budget",
         aliases=("budget",),
         default="2m",
+        variable="POLLPROOF_MAX_WAIT",
     ),
     Option(
         "timeout",
@@ -170,6 +201,7 @@ OPTIONS: tuple[Option, ...] = (
         (GATE,),
         default="ci",
         choices=("ci", "deep"),
+        variable="POLLPROOF_PROFILE",
     ),
     Option(
         "profile",
@@ -178,6 +210,7 @@ OPTIONS: tuple[Option, ...] = (
         default="ci",
         choices=("quick", "ci", "deep"),
         suite=True,
+        variable="POLLPROOF_PROFILE",
     ),
     Option(
         "examples",
@@ -203,6 +236,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="EXPRESSION",
         short="-k",
         clauses=True,
+        typed=True,
     ),
     Option(
         "keyword",
@@ -211,6 +245,7 @@ OPTIONS: tuple[Option, ...] = (
         (GATE,),
         metavar="EXPRESSION",
         short="-k",
+        typed=True,
     ),
     Option(
         "scenario",
@@ -220,6 +255,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="NAME",
         key="names",
         multiple=True,
+        typed=True,
     ),
     Option(
         "subject",
@@ -235,8 +271,11 @@ OPTIONS: tuple[Option, ...] = (
         (GATE,),
         "flag",
         key="listing",
+        typed=True,
     ),
-    Option("maxfail", "Show this many failing clauses, then stop.", SELECTION, (VERIFY,), "int", metavar="N"),
+    Option(
+        "maxfail", "Show this many failing clauses, then stop.", SELECTION, (VERIFY,), "int", metavar="N", typed=True
+    ),
     Option(
         "exitfirst",
         "Stop at the first failing clause, as in pytest.",
@@ -245,6 +284,7 @@ OPTIONS: tuple[Option, ...] = (
         "flag",
         short="-x",
         key="stop",
+        typed=True,
     ),
     Option(
         "live",
@@ -252,15 +292,17 @@ OPTIONS: tuple[Option, ...] = (
         LIVE,
         kind="flag",
         suite=True,
+        typed=True,
     ),
-    Option("dry-run", "With --live: print the plan and send nothing.", LIVE, kind="flag"),
-    Option("yes", "With --live: do not ask on a terminal whether to go on.", LIVE, kind="flag"),
+    Option("dry-run", "With --live: print the plan and send nothing.", LIVE, kind="flag", typed=True),
+    Option("yes", "With --live: do not ask on a terminal whether to go on.", LIVE, kind="flag", typed=True),
     Option(
         "destructive",
         "With --live: also do what providers forbid, which may block an account.",
         LIVE,
         kind="flag",
         suite=True,
+        typed=True,
     ),
     Option("max-requests", "With --live: maximum number of requests (200).", LIVE, kind="int", metavar="N", suite=True),
     Option(
@@ -280,8 +322,11 @@ OPTIONS: tuple[Option, ...] = (
         LIVE,
         metavar="FILE",
         suite=True,
+        is_path=True,
     ),
-    Option("resume", "With --live: continue the run that left this record.", LIVE, metavar="FILE", suite=True),
+    Option(
+        "resume", "With --live: continue the run that left this record.", LIVE, metavar="FILE", suite=True, typed=True
+    ),
     Option("strict", "Fail for a violated SHOULD too.", POLICY, EVERY, "flag", suite=True),
     Option(
         "require",
@@ -319,6 +364,8 @@ OPTIONS: tuple[Option, ...] = (
         POLICY,
         EVERY,
         metavar="FILE",
+        is_path=True,
+        variable="POLLPROOF_BASELINE",
     ),
     Option(
         "write-baseline",
@@ -327,6 +374,7 @@ OPTIONS: tuple[Option, ...] = (
         EVERY,
         metavar="[FILE]",
         optional="-",
+        typed=True,
     ),
     Option(
         "workers",
@@ -342,6 +390,7 @@ OPTIONS: tuple[Option, ...] = (
         SHARING,
         EVERY,
         metavar="K/N",
+        typed=True,
     ),
     Option(
         "dask",
@@ -357,8 +406,9 @@ OPTIONS: tuple[Option, ...] = (
         EVERY,
         "count",
         short="-v",
+        typed=True,
     ),
-    Option("quiet", "Print violations and the summary only.", OUTPUT, EVERY, "flag", short="-q"),
+    Option("quiet", "Print violations and the summary only.", OUTPUT, EVERY, "flag", short="-q", typed=True),
 )
 """Every option of a run. Two entries of one name belong to different modes."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pollproof.report.html.timeline_svg import drawing_of, operation_name, seconds
 from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
-from pollproof.report.phrases import SIGNS, causes, failed, headline, incomplete, times
+from pollproof.report.phrases import SIGNS, VERDICTS, causes, count, failed, headline, incomplete, times
 from pollproof.report.visible import body_text, tidy
 from pollproof.runs.outcome import Document, outcome_of
 from pollproof.text import one_line, visible
@@ -106,10 +106,12 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "SIGNS": SIGNS,
+        "VERDICTS": VERDICTS,
         "causes": causes,
         "incomplete": incomplete,
         "times": times,
         "counted": counted,
+        "count": count,
         "fails": failed,
         "scenario_matrix": _scenario_matrix,
     }

@@ -36,7 +36,7 @@
       if (fits) shown.add(row.dataset.row);
     }
     for (const element of followers) element.hidden = !shown.has(element.dataset.row);
-    document.getElementById("shown").textContent = `${shown.size} of ${rows.length} rules shown`;
+    document.getElementById("shown").textContent = `${shown.size} of ${rows.length} clauses shown`;
   };
   const soon = (action) => {
     let timer = 0;
