@@ -14,7 +14,6 @@ from pollproof.bundled import folder
 from pollproof.cli.main import cli
 from pollproof.clock import ShiftedClock
 from pollproof.loading import load_contract
-from pollproof.loading.grammar import page
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
 from pollproof.runs.configuration import configurable, configuration_schema, settings_for
@@ -58,7 +57,9 @@ def options(*words: str) -> dict[str, tuple[Any, str]]:
 
 def test_the_published_schema_is_made_from_the_table_of_options() -> None:
     text = (folder("schemas") / "pollproof" / "configuration.schema.json").read_text(encoding="utf-8")
-    assert text == page(configuration_schema()) + "\n", "written by pollproof.loading.grammar.page"
+    assert text == run("config", "--schema").stdout, (
+        "pollproof config --schema > schemas/pollproof/configuration.schema.json"
+    )
     Draft202012Validator.check_schema(configuration_schema())
     for mode in EVERY:
         assert {option.file_key for option in configurable(mode)} == set(

@@ -26,12 +26,19 @@ if TYPE_CHECKING:
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[verify|gate|check] [OPTIONS]")
 @click.option("--all", "every", is_flag=True, help="Show the options that nobody has set, too.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of configuration files instead.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def config(words: tuple[str, ...], *, every: bool, as_json: bool) -> None:
+def config(words: tuple[str, ...], *, every: bool, schema: bool, as_json: bool) -> None:
     """Show what holds for `pollproof verify`, `gate` or `check` with these options, and from where each value comes.
 
     The command line comes before the environment, the environment before the configuration file.
     """
+    if schema:
+        from pollproof.loading.grammar import page
+        from pollproof.runs.configuration import configuration_schema
+
+        click.echo(page(configuration_schema()))
+        return
     mode, rest = (words[0], words[1:]) if words and words[0] in EVERY else (VERIFY, words)
     command = _command(mode)
     context = command.make_context(f"pollproof {mode}", list(rest), resilient_parsing=True)
