@@ -29,6 +29,11 @@ def build_go(source: Path, folder: Path) -> Path:
 
 def build_static_c(source: Path, folder: Path, compiler: str | None = None) -> Path:
     """A static program from one file of C; `compiler` is another one than the machine's, such as musl-gcc."""
+    return build_c(source, folder, ["-static"], compiler)
+
+
+def build_c(source: Path, folder: Path, linkage: list[str], compiler: str | None = None) -> Path:
+    """A program from one file of C, linked as the options `linkage` say."""
     found = compiling.compiler() if compiler is None else shutil.which(compiler)
     if found is None:
         pytest.skip(f"{compiler or 'a C compiler'} is not installed")
@@ -37,7 +42,7 @@ def build_static_c(source: Path, folder: Path, compiler: str | None = None) -> P
     kernel = (
         [] if compiler is None else ["-idirafter", "/usr/include", "-idirafter", f"/usr/include/{MACHINE}-linux-gnu"]
     )
-    command = [found, "-O2", "-static", *kernel, "-o", str(target), str(source), "-pthread"]
+    command = [found, "-O2", *linkage, *kernel, "-o", str(target), str(source), "-pthread"]
     return _build(command, target, dict(os.environ))
 
 

@@ -56,7 +56,9 @@ class Judged:
                 yield f"is judged although it does not solve an ordinary task: {self.error}"
             return
         if self.error is not None:
-            yield f"cannot be judged: {self.error}"
+            # A fault against a SHOULD may keep it from solving anything, which is no working client: both are said.
+            if client.clause not in self.violated or "ordinary task" not in self.error:
+                yield f"cannot be judged: {self.error}"
             return
         if client.clause is not None and client.clause not in self.violated:
             yield f"is not convicted by {client.clause}"

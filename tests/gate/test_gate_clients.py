@@ -94,3 +94,13 @@ def test_each_fault_has_an_occasion_among_the_scenarios_of_its_provider() -> Non
     for client in FAULTY:
         known = [scenario.name for scenario in catalogue_of(client.provider)[1]]
         assert set(occasions(client)) & set(known), f"{client.name}: no scenario gives its fault an occasion"
+
+
+def test_a_fault_that_keeps_a_client_from_solving_anything_is_said_beside_that() -> None:
+    """CapMonster's wait is a SHOULD: a client that spends its polls in a moment solves nothing, and is told why."""
+    client = started("capmonster-python-milliseconds")
+    verdict = judged(client, ["smoke"])
+    assert verdict.error is not None
+    assert "does not solve an ordinary task" in verdict.error
+    assert verdict.violated == {client.clause}
+    assert list(verdict.disagreements()) == []

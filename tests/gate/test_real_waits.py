@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pollproof.gate.real_waits import RealWaits
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenarios import scenarios
 from pollproof.loading import load_contract
-from pollproof.virtualtime import unavailable
+from pollproof.virtualtime import LeapClock, unavailable
 
 leaping = pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
 
@@ -84,3 +89,17 @@ def test_ordinary_waits_are_judged_by_the_virtual_clock() -> None:
     assert gating.cuts == []
     assert gating.ledger.violated() == []
     assert gating.ledger["capsolver.client.wait"].exercised > 50
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_command_that_has_ended_is_not_a_stranger_to_the_clock(ends: bool) -> None:
+    """The clock forgets a process that has ended, before anybody has waited for it."""
+    server = SimpleNamespace(count=1, is_quiet=lambda: True, waits=list)
+    with LeapClock() as clock, subprocess.Popen(["true"] if ends else ["cat"], stdin=subprocess.PIPE) as process:
+        while ends and Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)
+        waits = RealWaits(server, clock)  # type: ignore[arg-type]
+        waits.started(process.pid)
+        waits.look()
+        assert bool(waits.disagreement()) is not ends
+        process.communicate()

@@ -148,14 +148,18 @@ def try_program(program: Program, known: dict[str, str]) -> str | None:
     return None
 
 
+LEAST = 3
+"""Programs that are tried however long they take."""
+
+
 def fuzz(seconds: float, seed: int, quiet: bool = False) -> tuple[int, int, list[str]]:
-    """Try random programs for so long: how many, with how many waits, and what was wrong."""
+    """Try random programs for so many seconds: how many, with how many waits, and what was wrong."""
     wrong = []
     count = waits = 0
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="pollproof-fuzz-") as folder:
         known = languages(Path(folder))
-        while time.monotonic() < end:
+        while time.monotonic() < end or count < LEAST:
             chance = random.Random(f"{seed}-{count}")
             program = make(chance, known, chance.choice(sorted(known)))
             problem = try_program(program, known)

@@ -48,7 +48,7 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     from pollproof.verify.options import OptionError, seconds_of
 
     contract = contract_or_exit(provider)
-    known = _known(contract, options["task"])
+    known = _recorded(contract, options) if options["cassette"] else _known(contract, options["task"])
     chosen = _chosen(known, options["names"], options["keyword"], deep=options["profile"] == "deep")
     if options["listing"]:
         _list(chosen)
@@ -59,14 +59,14 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         timeout, budget = seconds_of(options["timeout"]), seconds_of(options["budget"])
     except OptionError as error:
         raise click.UsageError(str(error)) from None
-    workers, shard = asked_to_share(options)
+    workers, shard = (None, None) if options["cassette"] else asked_to_share(options)
     own = chosen if shard is None else picked(shard, chosen, "scenario")
     reports, baselines = Reports.asked(options), Baselines(options)
     console = baselines.stream(console_for(reports.stream))
     policy = Policy(options["strict"], options["require_all"] and shard is None, allowed=tuple(options["allowed"]))
     asked = Gate(
         contract, command, tuple(own), known[0], options["clock"], timeout, budget, options["task"], len(known),
-        provider=provider, policy=policy,
+        tuple(options["cassette"]), provider=provider, policy=policy,
     )  # fmt: skip
     gating = beginning(asked)
     unfinished = reports.unfinished(lambda: document_of(gating))
@@ -82,7 +82,7 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
         document = as_shard(document, shard.number, shard.of, names, _wishes(provider, document["target"], options))
     (document,) = marked = baselines.marked([document], decided)
     document = baselines.concluded(document, marked, partial=len(chosen) < len(known))
-    if document["error"] is None:
+    if document["error"] is None or any(clause["verdict"] == "violated" for clause in document["clauses"]):
         print_document(console, document, strict=options["strict"], verbosity=verbosity(options))
         print_scenarios(console, document, quiet=options["quiet"])
         print_baseline(console, document)
@@ -114,6 +114,20 @@ def _known(contract: Contract, task: str | None) -> list[Scenario]:
         raise click.UsageError(str(error)) from None
     except TaskError as error:
         raise click.UsageError(f"{task}: {error}") from None
+
+
+def _recorded(contract: Contract, options: Mapping[str, Any]) -> list[Scenario]:
+    """A scenario for each recorded task."""
+    from pollproof.recordings.errors import RecordingError
+    from pollproof.replay import recorded_scenarios
+
+    for other in ("task", "workers", "shard"):
+        if options[other]:
+            raise click.UsageError(f"--cassette and --{other} exclude each other")
+    try:
+        return recorded_scenarios(contract, options["cassette"])
+    except RecordingError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _chosen(known: Sequence[Scenario], names: Sequence[str], keyword: str | None, *, deep: bool) -> list[Scenario]:

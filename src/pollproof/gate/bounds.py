@@ -82,7 +82,7 @@ class Bounds:
     ) -> None:
         self._server = server
         self._clock = clock
-        self._provider = provider
+        self.provider = provider
         self._endless = endless
         self._leaps = leaps
         self._began = clock.now()
@@ -128,7 +128,7 @@ class Bounds:
         if self._leaps:
             self.real_waits.look()
         elapsed, count = self.elapsed, self._server.count
-        if elapsed > longest(self._provider) + self._forward:
+        if elapsed > longest(self.provider) + self._forward:
             return self._ended(End.ENDLESS, f"still running after {elapsed:.0f} s")
         if count <= self._next:
             return None
@@ -150,10 +150,10 @@ class Bounds:
                 self._last = count + MAXIMUM_AFTERWARDS
             self._next = self._last
             return End.ENDLESS if count > self._last else None
-        levels = _violated(self._provider.contract, self._server)
+        levels = _violated(self.provider.contract, self._server)
         if Level.MUST in levels:
             return End.PROVED
-        if self._provider.scenario.expects is Expects.FAILURE and self._situation() in self._endless:
+        if self.provider.scenario.expects is Expects.FAILURE and self._situation() in self._endless:
             return End.KNOWN
         if levels or count > self._polls + UNENDING:
             if not self._leaps:
@@ -166,7 +166,7 @@ class Bounds:
 
     def _situation(self) -> str:
         """In what a command goes on: without a task, after errors, or after answers."""
-        if not self._provider.order:
+        if not self.provider.order:
             return "creations"
         trace = self._server.trace()
         response = trace[-1].response if trace else None
@@ -174,7 +174,7 @@ class Bounds:
 
     def _put_forward(self) -> None:
         """Let the time go by in which any client gives up: one that only counts its requests has few left."""
-        self._forward = longest(self._provider)
+        self._forward = longest(self.provider)
         self._server.put_forward(self._forward)
 
 

@@ -142,8 +142,8 @@ def _judge_end(
     if bounds.end is End.KNOWN:
         result.cut_short = "the command was ended early: an earlier scenario had shown that it does not end"
     elif result.undecided or bounds.end in (End.PROVED, End.EXCESSIVE):
-        pass  # its requests alone are judged
-    elif server.moment is None or not result.outcome.succeeded:
+        pass  # its requests alone are judged, as where the solution is a recorded one, which is not known again
+    elif scenario.answers is None and (server.moment is None or not result.outcome.succeeded):
         last = max((exchange.received for exchange in monitor.trace), default=0.0)
         monitor.observe(outcome_exchange(result.outcome, last))
     if scenario.grounds.basis is not Basis.PRIMARY:
@@ -161,6 +161,8 @@ def _undecided(ended: Ended, result: ScenarioResult, bounds: Bounds, server: Gat
     """Why the end of a command proves nothing about it; empty where it does."""
     if result.disagreement:
         return f"the command {result.disagreement}"
+    if bounds.provider.missed:
+        return f"the recording has no response to a request: {bounds.provider.missed[0]}"
     if ended.cut:
         # How long that is for a client depends on the machine, so it does not show that the client never gives up.
         return f"the command was {ended.words} (--timeout)"

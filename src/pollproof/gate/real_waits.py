@@ -47,7 +47,7 @@ class RealWaits:
             self._work = None
             return
         if isinstance(self._clock, LeapClock) and not self._clock.has_attached(self._process):
-            self._is_stranger = self._is_stranger or Path(f"/proc/{self._process}/task/{self._process}").exists()
+            self._is_stranger = self._is_stranger or _is_alive(self._process)
         work = count, _work_of(self._process)
         now = time.monotonic()
         if work != self._work:
@@ -70,17 +70,29 @@ class RealWaits:
         return ""
 
 
+def _is_alive(process: int) -> bool:
+    """Whether a process has not ended; one that has is no longer under the clock, although its entry is still there."""
+    try:
+        return _state_of(Path(f"/proc/{process}")) not in "ZX"
+    except (OSError, IndexError):
+        return False
+
+
+def _state_of(place: Path) -> str:
+    """The state of the process or thread with that folder in /proc, a letter as in ps."""
+    return (place / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 def _work_of(process: int) -> int:
     """Nanoseconds for which a process and its descendants have run; never the same twice while one of them runs."""
     total = 0
     for number in _family(process):
         for task in _names(f"/proc/{number}/task"):
             with contextlib.suppress(OSError, ValueError, IndexError):
-                place = f"/proc/{number}/task/{task}"
-                state = Path(place, "stat").read_text().rpartition(")")[2].split()[0]
-                if state not in "SI":
+                place = Path(f"/proc/{number}/task/{task}")
+                if _state_of(place) not in "SI":
                     return -time.monotonic_ns()
-                total += int(Path(place, "schedstat").read_text().split()[0]) + int(task)
+                total += int((place / "schedstat").read_text().split()[0]) + int(task)
     return total
 
 

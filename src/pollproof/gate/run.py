@@ -87,6 +87,9 @@ class ClientRun:
             self.result.keys |= self.smoke.result.keys
             problem = problem_of(self.smoke, self.gate.contract)
             if problem:
+                # What its requests show is part of the result all the same, and may be why it solves nothing.
+                self.smoke.result.judge_requests_alone()
+                self.add(self.smoke.result)
                 raise GateError(f"{self._name} {problem}")
             if self.gate.smoke not in self.gate.scenarios:
                 self.result.detail.endless.clear()  # what it has proved is not part of the result

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from pollproof.clock import Clock
 from pollproof.contract.model import Break, Phase, Role, TaskKind
 from pollproof.gate.basis import PRIMARY, Grounds
 from pollproof.gate.faults import Manner
 from pollproof.reference.provider import Settings
-from pollproof.trace.exchange import Response
+from pollproof.trace.exchange import Request, Response
 
 ASKING = (Role.POLL, Role.FETCH)
 """What a client does that wants to know how its task stands; where both can be asked, either will do."""
@@ -68,6 +70,10 @@ class Callback(Enum):
     MISSPELT = "with a misspelt key"
 
 
+Answers = Callable[[Request], Response | None]
+"""Answers requests; None where the connection ends without a response."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One way in which the provider behaves.
@@ -76,7 +82,8 @@ class Scenario:
     whether it fails, `identifier` its id (None: an ordinary one). `seconds` is how long a lawful client has to wait.
     `needs` is an operation that not every client knows: one that does not use it is not judged. `grounds` are what
     promises that a provider behaves so: they bound the level of what is held against a client here. Scenarios
-    that are alike differ in a word alone.
+    that are alike differ in a word alone. `answers` makes what responds in place of the reference provider, in the time
+    of a clock; it tells its second argument, in a sentence, of each request that it has no response to.
     """
 
     name: str
@@ -93,6 +100,7 @@ class Scenario:
     needs: Role | None = None
     grounds: Grounds = PRIMARY
     like: str = ""
+    answers: Callable[[Clock, Callable[[str], None]], Answers] | None = None
 
     @property
     def is_endless(self) -> bool:

@@ -16,7 +16,7 @@ from pollproof.contract.places import MISSING, View
 from pollproof.contract.requests import query_of
 from pollproof.contract.templates import compile_template
 from pollproof.gate.clocks import wall_time
-from pollproof.gate.faults import Reply
+from pollproof.gate.faults import Manner, Reply
 from pollproof.gate.scenario import Scenario, Turn
 from pollproof.reference.provider import ReferenceProvider, Task
 from pollproof.trace.bodies import Unreadable
@@ -43,6 +43,8 @@ class StagedProvider(ReferenceProvider):
         self._news: list[Task] = []
         self._counts: Counter[Role] = Counter()
         self._turn: Turn | None = None
+        self.missed: list[str] = []
+        self._recorded = None if scenario.answers is None else scenario.answers(clock, self.missed.append)
 
     def play(self, request: Request) -> Reply:
         """The answer to one request, and how it goes over the wire."""
@@ -52,6 +54,9 @@ class StagedProvider(ReferenceProvider):
         return reply._replace(before=todo[0]) if todo else reply
 
     def _play(self, request: Request) -> Reply:
+        if self._recorded is not None:
+            response = self._recorded(request)
+            return Reply(Response(0, {}, b""), Manner.RESET) if response is None else Reply(response)
         operation = self._operation(request)
         if operation is None:
             return Reply(self.handle(request))

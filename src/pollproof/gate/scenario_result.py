@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pollproof.contract.model import Clause, Contract
+from pollproof.clauses import KINDS
+from pollproof.contract.model import Clause, Contract, Role
 from pollproof.gate.clocks import ClockKind
 from pollproof.gate.scenario import Expects, Scenario
 from pollproof.monitor.ledger import Ledger, Verdict
@@ -54,6 +55,12 @@ class ScenarioResult:
         if self.outcome is None or self.undecided or self.scenario.expects is Expects.EITHER:
             return True
         return self.outcome.succeeded is (self.scenario.expects is Expects.SUCCESS)
+
+    def judge_requests_alone(self) -> None:
+        """Forget what was judged by the end of the command."""
+        for entry in self.ledger.entries.values():
+            if KINDS[entry.clause.kind].roles == (Role.OUTCOME,):
+                entry.clear()
 
 
 @dataclass(slots=True)

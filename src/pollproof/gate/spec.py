@@ -24,7 +24,8 @@ class Gate(RunSpec):
     """A client that is judged, and how. `smoke` is the scenario that every working client passes.
 
     `words` are the command that starts it, `timeout` and `budget` real seconds, `task` the file with the task that it
-    is to create. `known` is how many scenarios the contract has in all.
+    is to create. `known` is how many scenarios the contract has in all. `cassettes` are the recordings that the
+    scenarios come from, where they do.
     """
 
     words: tuple[str, ...]
@@ -35,6 +36,7 @@ class Gate(RunSpec):
     budget: float = BUDGET
     task: str | None = None
     known: int = 0
+    cassettes: tuple[str, ...] = ()
 
     @property
     def mode(self) -> str:
@@ -53,6 +55,8 @@ class Gate(RunSpec):
         words += [] if self.timeout == TIMEOUT else ["--timeout", f"{self.timeout:g}s"]
         words += [] if self.budget == BUDGET else ["--budget", f"{self.budget:g}s"]
         words += [] if self.task is None else ["--task", self.task]
+        for cassette in self.cassettes:
+            words += ["--cassette", cassette]
         words += ["--strict"] if self.policy.strict else []
         redactor = Redactor({*in_command(self.words), *in_environment(os.environ)}, "KEY")
         return shlex.join([*words, "--", *map(redactor.text, self.words)])

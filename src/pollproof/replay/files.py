@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pollproof.contract.model import Contract
 from pollproof.recordings.entry import Recorded
@@ -13,10 +13,11 @@ from pollproof.replay.replay import Replay
 
 def replay_of(contract: Contract, names: Iterable[str], missed: Callable[[str], None] | None = None) -> Replay:
     """The replay of the recordings that names of files and folders mean. Raises `RecordingError`."""
-    return Replay(contract, _recorded(contract, list(names)), missed)
+    return Replay(contract, recordings_of(contract, list(names)), missed)
 
 
-def _recorded(contract: Contract, names: list[str]) -> Iterator[Recorded]:
+def recordings_of(contract: Contract, names: Sequence[str]) -> Iterator[Recorded]:
+    """The recorded exchanges of the files and folders with these names. Raises `RecordingError`."""
     for path in find(names):
         try:
             yield from recorded(path, contract)

@@ -131,6 +131,14 @@ OPTIONS: tuple[Option, ...] = (
         is_path=True,
     ),
     Option(
+        "cassette",
+        "Answer from this recording instead of the reference provider, in the command's time (repeatable).",
+        TARGET,
+        (GATE,),
+        metavar="FILE",
+        multiple=True,
+    ),
+    Option(
         "callback-url",
         "Address at which the target reaches the suite's callback receiver.",
         TARGET,

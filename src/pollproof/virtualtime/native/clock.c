@@ -40,16 +40,16 @@ static int64_t next_pace(struct decision *decision) {
 
 static bool nothing_goes_on(struct shared *shared, struct decision *decision, int64_t *pace) {
     *pace = next_pace(decision);
-    uint64_t last = decision->fingerprint, fingerprint;
+    uint64_t last = decision->fingerprint, fingerprint = last;
     decision->fingerprint = 0;
     bool alone;
     if (atomic_load(&shared->holds) > 0 || something_is_under_way(shared)) return false;
-    if (!client_is_quiet(shared, &fingerprint, &alone)) return false;
+    if (!client_is_idle(shared, &fingerprint, &alone)) return false;
     /* A provider may have begun something while the client was being looked at. */
     if (atomic_load(&shared->holds) > 0) return false;
     if (alone || fingerprint == last) return true;
     decision->fingerprint = fingerprint;
-    *pace = FIRST_PACE; /* quiet once: the second look follows at once */
+    *pace = FIRST_PACE; /* idle once: the second look follows at once */
     return false;
 }
 

@@ -145,14 +145,22 @@ struct look {
     struct shared *shared;
     pid_t self;
     uint64_t fingerprint;
+    bool is_first; /* of two */
     bool alone; /* no thread but the looking one has been seen */
     bool anyone;
-    bool quiet;
+    bool idle;
 };
 
 static void meet_stranger(struct look *look) {
     atomic_fetch_add(&look->shared->strangers, 1);
-    look->quiet = false;
+    look->idle = false;
+}
+
+/* A thread counts as asleep from before it leaves its processor, and may find that it need not sleep at all. To read
+ * this file is to wait until it has left, or to learn that it runs. */
+static bool is_on_processor(pid_t pid, pid_t tid) {
+    char text[TEXT];
+    return read_text(pid, tid, "syscall", text) > 0 && text[0] == 'r';
 }
 
 static void look_at_thread(struct look *look, pid_t pid, pid_t tid, bool *living) {
@@ -165,8 +173,8 @@ static void look_at_thread(struct look *look, pid_t pid, pid_t tid, bool *living
         look->alone = false;
         char text[TEXT];
         ssize_t length = is_busy(state) ? -1 : read_text(pid, tid, "schedstat", text);
-        if (length < 0) {
-            look->quiet = false;
+        if (length < 0 || (look->is_first && is_on_processor(pid, tid))) {
+            look->idle = false;
             return;
         }
         add_to_fingerprint(&look->fingerprint, (const char *)&tid, sizeof tid);
@@ -179,28 +187,33 @@ static void look_at_process(struct look *look, pid_t pid) {
     struct path path = path_of(pid, 0, NULL);
     int folder = open_path(&path, O_DIRECTORY);
     bool living = false;
-    while (folder >= 0 && look->quiet) {
+    while (folder >= 0 && look->idle) {
         _Alignas(struct entry) char entries[1024];
         long length = kernel_call(SYS_getdents64, folder, (long)entries, sizeof entries, 0, 0, 0);
         if (length <= 0) break;
-        for (long at = 0; at < length && look->quiet; at += ((struct entry *)(entries + at))->length) {
+        for (long at = 0; at < length && look->idle; at += ((struct entry *)(entries + at))->length) {
             pid_t tid = (pid_t)number_in(((struct entry *)(entries + at))->name);
             if (tid != 0) look_at_thread(look, pid, tid, &living);
         }
     }
     if (folder >= 0) close_path(folder);
     look->anyone = look->anyone || living;
-    if (!living && look->quiet) forget_process(look->shared, pid);
+    if (!living && look->idle) forget_process(look->shared, pid);
 }
 
 /* Whether there are threads of the client, and none of them is about to run, the calling one aside. `fingerprint` is a
- * number that is the same only when none of them has run since; `alone` says that there is only the calling one. */
-bool client_is_quiet(struct shared *shared, uint64_t *fingerprint, bool *alone) {
+ * number that is the same only when none of them has run since; it holds that of the last look, 0 for none. `alone` says
+ * that there is only the calling one. */
+bool client_is_idle(struct shared *shared, uint64_t *fingerprint, bool *alone) {
     int before = errno;
-    struct look look = {
-        .shared = shared, .self = own_thread(), .fingerprint = NO_LETTERS, .alone = true, .quiet = true};
+    struct look look = {.shared = shared,
+                        .self = own_thread(),
+                        .fingerprint = NO_LETTERS,
+                        .is_first = *fingerprint == 0,
+                        .alone = true,
+                        .idle = true};
     uint32_t used = atomic_load(&shared->processes_used);
-    for (uint32_t index = 0; index < used && look.quiet; index++) {
+    for (uint32_t index = 0; index < used && look.idle; index++) {
         int32_t entry = atomic_load(&shared->processes[index]);
         if (entry > 0) look_at_process(&look, entry);
         else if (entry < 0 && thread_state(-entry, -entry) != 0) meet_stranger(&look);
@@ -209,5 +222,5 @@ bool client_is_quiet(struct shared *shared, uint64_t *fingerprint, bool *alone) 
     *fingerprint = look.fingerprint;
     *alone = look.alone;
     errno = before;
-    return look.quiet && look.anyone;
+    return look.idle && look.anyone;
 }

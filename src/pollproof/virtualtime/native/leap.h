@@ -100,7 +100,7 @@ void listen_to_bell(struct waiter *own, uint32_t heard, int64_t nanoseconds);
 bool port_is_kept_waiting(struct shared *shared, uint32_t port);
 
 /* idle.c: what the kernel says of the client's threads */
-bool client_is_quiet(struct shared *shared, uint64_t *fingerprint, bool *alone);
+bool client_is_idle(struct shared *shared, uint64_t *fingerprint, bool *alone);
 char thread_state(pid_t pid, pid_t tid);
 
 /* in_flight.c: requests under way */
@@ -111,7 +111,7 @@ void lookup_ends(struct flight *flight);
 
 /* clock.c: the virtual clock, and the decision to move it */
 struct decision {
-    uint64_t fingerprint; /* of the last quiet look at the client, 0: none */
+    uint64_t fingerprint; /* of the last look that found the client idle at the client, 0: none */
     int64_t pace;         /* real nanoseconds until the next look */
 };
 int64_t virtual_now(struct shared *shared);

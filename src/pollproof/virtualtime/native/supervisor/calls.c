@@ -3,11 +3,6 @@
 
 typedef void handler(struct call *call);
 
-static void note_growth(struct call *call) {
-    program_grows();
-    proceed(call->id);
-}
-
 static void note_signal_call(struct call *call) {
     note_signal();
     proceed(call->id);

@@ -187,6 +187,7 @@ static bool consider_leap(void) {
     /* The provider may have begun something, or ended it, while the program was being looked at. */
     if (atomic_load(&clock_file->holds) > 0 || atomic_load(&clock_file->held) != held) return false;
     if (something_has_come() || something_is_in_flight() || forget_interrupted_waits()) return false;
+    if (end_changed_futexes()) return true;
     TRACE("leap %.6f own %d", (double)(deadline - now()) / 1e9, own <= provider);
     leap_to(deadline);
     note_remaining();

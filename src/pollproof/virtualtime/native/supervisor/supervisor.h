@@ -58,6 +58,8 @@ struct thread {
     bool is_examined;  /* the call in which it sleeps, when that number was: */
     uint64_t examined_at;
     bool is_in_real_time; /* it is a wait with a time-out that the kernel keeps */
+    bool awaits_child;    /* it has called vfork, or the like of it, last */
+    pid_t child_before;   /* its last child before that */
     bool has_ended;
     uint64_t restarting; /* of a process: its signals whose handlers were set with SA_RESTART */
     bool is_traced;    /* attached for an exec that has not come yet */
@@ -199,6 +201,7 @@ struct thread *thread_of(pid_t tid);
 long current_call(struct thread *thread);
 void note_signal(void);
 void program_grows(void); /* a thread or process is about to be made */
+void note_growth(struct call *call);
 bool everyone_sleeps(void);
 void forget_thread(struct thread *thread);
 void end_everything(void);

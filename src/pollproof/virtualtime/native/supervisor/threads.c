@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,27 +180,60 @@ static bool waits_in_real_time(struct thread *thread, long number, const unsigne
     }
 }
 
-/* What a sleeping thread is in is found out once, for it stays in it until it runs. */
-static bool sleeps_in_real_time(struct thread *thread) {
+/* A thread counts as asleep from before it leaves its processor, and may find that it need not sleep at all. To read
+ * the file "syscall" is to wait until it has left, or to learn that it runs. What it sleeps in is found out once, for
+ * it stays in it until it runs. */
+static enum activity activity_in_call(struct thread *thread) {
     char text[256];
-    if (thread->is_examined && thread->examined_at == thread->switches) return thread->is_in_real_time;
-    if (read_file(thread, &thread->call_file, "syscall", text, sizeof text) <= 0 || text[0] == 'r') return false;
-    char *at = text;
-    long number = strtol(at, &at, 10);
-    unsigned long arguments[6] = {0};
-    for (int index = 0; index < 6 && *at == ' '; index++) arguments[index] = strtoul(at, &at, 16);
-    thread->is_examined = true;
-    thread->examined_at = thread->switches;
-    thread->is_in_real_time = number >= 0 && waits_in_real_time(thread, number, arguments);
-    return thread->is_in_real_time;
+    if (!thread->is_examined || thread->examined_at != thread->switches) {
+        if (read_file(thread, &thread->call_file, "syscall", text, sizeof text) <= 0 || text[0] == 'r') return RUNS;
+        char *at = text;
+        long number = strtol(at, &at, 10);
+        unsigned long arguments[6] = {0};
+        for (int index = 0; index < 6 && *at == ' '; index++) arguments[index] = strtoul(at, &at, 16);
+        thread->is_examined = true;
+        thread->examined_at = thread->switches;
+        thread->is_in_real_time = number >= 0 && waits_in_real_time(thread, number, arguments);
+    }
+    if (!thread->is_in_real_time) return SLEEPS;
+    atomic_fetch_add(&clock_file->unfollowed, 1);
+    return RUNS;
 }
 
+/* The child that it has made last, 0 without one. */
+static pid_t last_child_of(struct thread *thread) {
+    char text[4096];
+    int file = open_file(thread->pid, thread->tid, "children");
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0) close(file);
+    if (length <= 0) return 0;
+    while (length > 0 && text[length - 1] == ' ') length--;
+    text[length] = '\0';
+    const char *last = strrchr(text, ' ');
+    return (pid_t)atoi(last == NULL ? text : last + 1);
+}
+
+/* A thread that makes a process may itself wait for the kernel, before there is a child. */
 static bool waits_for_child(struct thread *thread) {
     long number = current_call(thread);
+    bool is_in_call = number == SYS_clone || number == SYS_clone3;
 #ifdef SYS_vfork
-    if (number == SYS_vfork) return true;
+    is_in_call = is_in_call || number == SYS_vfork;
 #endif
-    return number == SYS_clone || number == SYS_clone3;
+    return is_in_call && thread->awaits_child && last_child_of(thread) != thread->child_before;
+}
+
+void note_growth(struct call *call) {
+    uint64_t flags = call->arguments[0];
+    if (call->number == SYS_clone3 && !read_memory(call->thread->tid, &flags, call->arguments[0], sizeof flags)) flags = 0;
+#ifdef SYS_vfork
+    if (call->number == SYS_vfork) flags = CLONE_VFORK;
+    if (call->number == SYS_fork) flags = 0;
+#endif
+    call->thread->awaits_child = (flags & CLONE_VFORK) != 0;
+    if (call->thread->awaits_child) call->thread->child_before = last_child_of(call->thread);
+    program_grows();
+    proceed(call->id);
 }
 
 /* The parent of a process that has ended is sent a signal. */
@@ -230,9 +264,7 @@ static enum activity activity_of(struct thread *thread) {
         default:
             return RUNS;
     }
-    if (thread->parked != NULL || !sleeps_in_real_time(thread)) return SLEEPS;
-    atomic_fetch_add(&clock_file->unfollowed, 1);
-    return RUNS;
+    return thread->parked != NULL ? SLEEPS : activity_in_call(thread);
 }
 
 static uint64_t switches_of(struct thread *thread) {
@@ -298,19 +330,15 @@ bool everyone_sleeps(void) {
     for (struct thread *thread = all_threads; thread != NULL; thread = next) {
         next = thread->next;
         enum activity activity = activity_of(thread);
-        if (activity == RUNS) return false;
+        /* The kernel may have woken others for one that has gone. */
         if (activity == GONE) forget_thread(thread);
+        if (activity != SLEEPS) return false;
     }
-    if (has_grown) {
-        /* All who could have made a thread or process sleep. */
-        has_grown = false;
-        if (note_everyone()) {
-            has_grown = true;
-            return false;
-        }
-    }
+    if (has_grown && note_everyone()) return false;
     for (struct thread *thread = all_threads; thread != NULL; thread = thread->next)
         if (switches_of(thread) != thread->switches) return false;
+    /* All who could have made a thread or process have slept while they were looked for. */
+    has_grown = false;
     signal_was_sent = false;
     return all_threads != NULL;
 }
