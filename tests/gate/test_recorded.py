@@ -14,9 +14,9 @@ from pollproof.cli.main import cli
 from pollproof.clock import VirtualClock
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenario_provider import StagedProvider
+from pollproof.gate.scenarios.recorded import recorded_scenarios
 from pollproof.loading import load_contract
 from pollproof.recordings.errors import RecordingError
-from pollproof.replay import recorded_scenarios
 from pollproof.trace.exchange import Request
 from pollproof.virtualtime import unavailable
 

@@ -118,8 +118,8 @@ def _known(contract: Contract, task: str | None) -> list[Scenario]:
 
 def _recorded(contract: Contract, options: Mapping[str, Any]) -> list[Scenario]:
     """A scenario for each recorded task."""
+    from pollproof.gate.scenarios.recorded import recorded_scenarios
     from pollproof.recordings.errors import RecordingError
-    from pollproof.replay import recorded_scenarios
 
     for other in ("task", "workers", "shard"):
         if options[other]:

@@ -2,6 +2,5 @@
 
 from pollproof.replay.files import replay_of
 from pollproof.replay.replay import Replay
-from pollproof.replay.scenario import recorded_scenarios
 
-__all__ = ["Replay", "recorded_scenarios", "replay_of"]
+__all__ = ["Replay", "replay_of"]

@@ -137,6 +137,8 @@ OPTIONS: tuple[Option, ...] = (
         (GATE,),
         metavar="FILE",
         multiple=True,
+        typed=True,
+        is_path=True,
     ),
     Option(
         "callback-url",
