@@ -22,6 +22,12 @@ def query_of(path: str) -> dict[str, str]:
     return {f"?{name}": value for name, value in parse_qsl(query, keep_blank_values=True)} if query else {}
 
 
+def path_of(path: str) -> str:
+    """A path without its query, and without a trailing slash, which servers tolerate; the root keeps its own."""
+    path = path.partition("?")[0]
+    return path.rstrip("/") or path
+
+
 class RequestPattern:
     """The requests of one operation.
 

@@ -13,7 +13,7 @@ from typing import Any
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View
-from pollproof.contract.requests import query_of
+from pollproof.contract.requests import path_of, query_of
 from pollproof.contract.templates import compile_template
 from pollproof.gate.clocks import wall_time
 from pollproof.gate.faults import Manner, Reply
@@ -85,7 +85,7 @@ class StagedProvider(ReferenceProvider):
         return request._replace(body=self._codec.write(kept))
 
     def _operation(self, request: Request) -> Operation | None:
-        path = request.path.partition("?")[0].rstrip("/")
+        path = path_of(request.path)
         body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
         found = self._find(request, path, View(body, MISSING, query_of(request.path), request.headers, {}, None))
         return None if isinstance(found, Response) else found[0].operation

@@ -22,7 +22,7 @@ from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, Signature, TaskKind
 from pollproof.contract.places import MISSING, View, compile_place, parse_place
 from pollproof.contract.probes import recognises
-from pollproof.contract.requests import query_of
+from pollproof.contract.requests import path_of, query_of
 from pollproof.contract.signatures import signature_of
 from pollproof.contract.templates import compile_template, with_value, words_of
 from pollproof.reference.answers import Template, change
@@ -365,7 +365,7 @@ class ReferenceProvider(Provider):
 
     def _read(self, request: Request) -> Asked | Response:
         """What a request asks, or the answer where that can be told from its path alone."""
-        path = request.path.partition("?")[0].rstrip("/")
+        path = path_of(request.path)
         body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
         query = query_of(request.path)
         found = self._find(request, path, View(body, MISSING, query, request.headers, _NOTHING, None))

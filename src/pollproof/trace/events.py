@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pollproof.contract.conditions import Condition, compile_any, compile_condition
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
 from pollproof.contract.places import MISSING, Place, View, compile_place
-from pollproof.contract.requests import RequestPattern, query_of
+from pollproof.contract.requests import RequestPattern, path_of, query_of
 from pollproof.trace.bodies import Unreadable, canonical, repeated_key
 from pollproof.trace.client_outcome import OPERATION, OUTCOME_PATH, read_outcome
 from pollproof.trace.codecs import Check, checks_of, codec_of
@@ -226,7 +226,7 @@ class Reader:
             found = self._literal.get((method, path))
             if found is not None:
                 return found, _NOTHING
-        path = path.partition("?")[0].rstrip("/")  # a trailing slash is tolerated, as servers do
+        path = path_of(path)
         shared = self._told_apart.get((method, path))
         if shared is not None:
             view = View(body, MISSING, query_of(request.path), request.headers, _NOTHING, None)
