@@ -231,9 +231,9 @@ ANSWERS = tuple(ANSWER_TEXTS)
 
 ANSWER_WORDS = frozenset(
     {
-        "task_id", "status", "result", "error_code", "error_text", "http", "base_url", "timestamp", "retry_after",
-        "polls", "created_at", "updated_at", "started_at", "completed_at", "cancelled_at", "expires_at", "progress",
-        "asked", "entries", "number",
+        "task_id", "status", "result", "error_code", "error_number", "error_text", "http", "base_url", "timestamp",
+        "retry_after", "polls", "created_at", "updated_at", "started_at", "completed_at", "cancelled_at", "expires_at",
+        "progress", "asked", "entries", "number",
     }
 )  # fmt: skip
 """The words that answers can have in them, beside places such as {creation#/name}."""

@@ -6,6 +6,7 @@ Mutants are subclasses of it that override one method; legal variants are settin
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -64,6 +65,7 @@ FORGETTING = 50_000.0
 BATCH_NUMBER = 9007199254740993
 """The id of a batch: a number that no double holds, as the documented ones are."""
 
+_WHOLE = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _EMPTY = View(MISSING, MISSING, _NOTHING, _NOTHING, _NOTHING, None)
@@ -528,7 +530,7 @@ class ReferenceProvider(Provider):
         phase = self.phase(task, now)
         refusals = self.contract.refusals
         if phase.terminal:
-            codes = {"cancelled-again": "", "ended": refusals.ended_task, phase.value: refusals.failed_task}
+            codes = {"cancelled-again": refusals.ended_task, "ended": refusals.ended_task, phase.value: refusals.failed_task}
             for name, code in list(codes.items())[phase is not Phase.CANCELLED :]:
                 if (operation.name, name) in self._answers:
                     return self.say(operation, name, task, self.status_of(task, phase), code)
@@ -685,6 +687,7 @@ class ReferenceProvider(Provider):
         words: dict[str, Any] = {
             "status": status,
             "error_code": code,
+            "error_number": int(code) if _WHOLE.fullmatch(code) else code,
             "error_text": code if entry is None else entry.text,
             "base_url": self.contract.base_url,
             "timestamp": EPOCH_SECONDS + int(self.clock.now()),

@@ -304,7 +304,8 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
             return _fold_state(history._replace(callbacks=history.callbacks + 1, answered=answered), event)
         case Role.FETCH | Role.CANCEL:
             if event.probe:
-                return history
+                accepted = event.operation.role is Role.CANCEL and event.answer is Answer.STATE
+                return _requested(history, event) if accepted else history
             lost = history.lost
             if lost is None and history.terminal is Phase.SUCCEEDED and surely_outside(history, event, limits):
                 lost = event.number if says_gone(history, event) else None
@@ -326,10 +327,14 @@ def final_of(event: Event) -> Final:
     return Final(event.status, event.error_code, details)
 
 
+def _requested(history: TaskState, event: Event) -> TaskState:
+    """The state with the first cancelling that was requested: an invalid one too, where the provider accepts it."""
+    return history._replace(marks={CANCEL_SENT: event.number, **history.marks})
+
+
 def _cancelled(history: TaskState, event: Event) -> TaskState:
     """The state with what the first cancelling of a task came to."""
-    marks = dict(history.marks)
-    marks.setdefault(CANCEL_SENT, event.number)
+    marks = dict(_requested(history, event).marks)
     if event.answer is Answer.STATE and event.exchange.response is not None:
         ended = history.terminal is not None or event.phase in (Phase.SUCCEEDED, Phase.FAILED)
         marks.setdefault(CANCEL_ACCEPTED, (event.number, event.exchange.received, ended))

@@ -359,6 +359,8 @@ class Reader:
         elif answer is Answer.REFUSED:
             status = reader.status(view)
             found_code = reader.error_code(view)
+            if type(found_code) is int:  # JSON-RPC has numbers; the catalogue has them as text
+                found_code = str(found_code)
             code = found_code if type(found_code) is str and found_code else None
             entry = self.contract.errors.get(code) if code is not None else None
             effect = Effect.UNCLEAR if entry is None else entry.effect

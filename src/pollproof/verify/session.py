@@ -284,7 +284,8 @@ class Session:
             sent.append(self.clock.now())
 
     def request(self, operation: Operation, words: Mapping[str, Any], credential: str | None = None) -> Request:
-        """The request of an operation with these words in it."""
+        """The request of an operation with these words in it; number and key are the next where left out."""
+        words = {"number": self.created, "idempotency_key": self.new_key(), **words}
         return self._builders[operation.name].build(self.credential if credential is None else credential, words)
 
     def about(self, operation: Operation, handle: Handle) -> Request:
