@@ -64,4 +64,33 @@ SERVERS = (
             Finding("flower.result.unknown", "an id that nobody was given is answered PENDING", "celery/celery#4450"),
         ),
     ),
+    Server(
+        name="moto 5.2.5, Athena",
+        requirements=("moto[server]==5.2.5",),
+        folder="moto",
+        contract="athena",
+        findings=(
+            Finding("athena.start.idempotent", "ClientRequestToken is ignored: a repeated request is a second query"),
+            Finding("athena.start.missing-field", "a request without QueryString is answered with HTTP 500"),
+            Finding("athena.get.terminal", "stopping a query that has succeeded makes it CANCELLED"),
+            Finding("athena.get.completion", "a query that waits or runs has the time of its completion"),
+            Finding("athena.get.unknown", "an unknown id is answered with HTTP 500, not InvalidRequestException"),
+            Finding("athena.results.available", "the results of the query that became CANCELLED are refused"),
+            Finding("athena.results.unknown", "the results of an unknown id are an empty result set"),
+        ),
+    ),
+    Server(
+        name="aria2 1.36.0",
+        requirements=(),
+        folder="aria2",
+        contract="aria2",
+        needs=("aria2c",),
+        findings=(Finding("aria2.method", "a method that does not exist is error 1, not -32601"),),
+    ),
+    Server(
+        name="A2A Python SDK 1.3.0",
+        requirements=("a2a-sdk[http-server]==1.3.0", "uvicorn==0.54.0"),
+        folder="a2a",
+        contract="a2a",
+    ),
 )

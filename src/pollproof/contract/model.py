@@ -303,9 +303,12 @@ class TaskKind:
 class TaskIds(TypedDict):
     """Task ids."""
 
-    type: Annotated[Literal["uuid", "integer", "digits", "letters", "lower"], "What ids of the reference look like."]
+    type: Annotated[
+        Literal["uuid", "integer", "digits", "letters", "lower", "hex"], "What ids of the reference look like."
+    ]
     unknown: Annotated[tuple[str | int, ...], "Well-formed ids that no creation gives."]
     ill_formed: NotRequired[Annotated[tuple[str | int, ...], "Ids that none can be."]]
+    prefix: NotRequired[Annotated[bool, "A unique beginning of an id stands for the id."]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def recognises(probe: Probe, operation: Operation) -> Callable[[View], bool]:
     The rest of it is the operation's own request: what a probe adds to that may be right in another request.
     """
     own = set(operation.request) if isinstance(operation.request, dict) else set()
-    own -= {steps_of(pointer)[0] for pointer in probe.remove}
+    own -= {"*", *(steps_of(pointer)[0] for pointer in probe.remove)}
     removed = [steps_of(pointer) for pointer in probe.remove]
     placed = [(steps_of(pointer), value) for pointer, value in probe.set]
     repeated = None if probe.repeat is None else (steps_of(probe.repeat[0]), probe.repeat[1])

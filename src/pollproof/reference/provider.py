@@ -394,7 +394,10 @@ class ReferenceProvider(Provider):
                     return route, variables
                 unreadable = route
         if unreadable is not None:  # a body that names none of the operations of this path
-            return (unreadable, {}) if type(body) is Unreadable else self.malformed(unreadable.operation)
+            if type(body) is Unreadable:
+                return unreadable, {}
+            code = next((probe.code for probe, wrong in self._probes if wrong(view)), None)
+            return self.malformed(unreadable.operation) if code is None else self.refuse(unreadable.operation, code)
         aside = self._asides.get((method, path))
         if aside is not None:
             return aside
@@ -777,6 +780,8 @@ def _identifier(form: str, number: int) -> Any:
         case "letters" | "lower":
             letters = "".join(_LETTERS[spread // 36**place % 36] for place in range(24))
             return letters if form == "letters" else letters.lower()
+        case "hex":
+            return f"{spread % 2**64:016x}"
     return str(uuid.UUID(int=spread % 2**128, version=4))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -13,6 +14,8 @@ from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import finish, patience, pause_between_batches, read_again
 
 Steps = list[Callable[[], Event | None]]
+
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
 
 
 @walk(live=True, breaks="sends unknown task ids, wrong keys and invalid forms")
@@ -32,7 +35,7 @@ def turned_away(session: Session) -> None:
     handle = session.begin() if few else finish(session)
     pending = None if few else session.begin()
     if not few:
-        for identifier in near_misses(handle, pending):
+        for identifier in near_misses(handle, pending, prefix=contract.task_id.get("prefix", False)):
             session.probe_near_miss(identifier)
     known = contract.task_id["unknown"][0] if handle is None else handle.id
     words = {"task": session.task(session.kinds[0]) if few else task, "task_id": known, "number": session.created}
@@ -48,11 +51,12 @@ def turned_away(session: Session) -> None:
         read_again(session, [left])
 
 
-def near_misses(handle: Handle | None, pending: Handle | None) -> list[Any]:
+def near_misses(handle: Handle | None, pending: Handle | None, *, prefix: bool = False) -> list[Any]:
     """Ids that no creation gave, next to ids that one did.
 
     The next number, one that is the same in 32 bits, a number as a text with a tail; a text that is cut, lengthened, in
-    another case, with blanks or a prefix.
+    another case, with blanks or a zero before it. One of hexadecimal digits (a UUID, by RFC 9562) is the same in
+    another case; with `prefix` one that is cut stands for the id.
     """
     if handle is None:
         return []
@@ -62,7 +66,12 @@ def near_misses(handle: Handle | None, pending: Handle | None) -> list[Any]:
     if not isinstance(handle.id, str):
         return []
     text = handle.id
-    return [text[:-1], text + "0", text + "-x", text.swapcase(), f" {text}", f"{text} ", "0" + text]
+    misses = [text + "0", text + "-x", f" {text}", f"{text} ", "0" + text]
+    if not prefix:
+        misses.append(text[:-1])
+    if not _HEXADECIMAL.fullmatch(text):
+        misses.append(text.swapcase())
+    return misses
 
 
 def invalid_requests(session: Session, operation: Operation, words: Mapping[str, Any]) -> Steps:

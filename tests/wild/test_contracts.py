@@ -1,0 +1,55 @@
+"""The contracts of the projects, each held by its own reference; and what these projects taught the suite."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pollproof import load_contract, run_verify
+from pollproof.clock import VirtualClock
+from pollproof.contract.requests import path_of
+from pollproof.reference.provider import Provider
+from pollproof.trace.exchange import Request
+from pollproof.verify.session import Handle
+from pollproof.verify.walks.refusals import near_misses
+
+CONTRACTS = sorted((Path(__file__).resolve().parents[2] / "examples" / "contracts").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)
+def test_the_reference_keeps_the_contract(path: Path) -> None:
+    report = run_verify(str(path), examples=3)
+    assert {entry["id"]: entry["verdict"] for entry in report.document["clauses"] if entry["verdict"] != "held"} == {}
+
+
+def test_a_number_is_read_and_written_as_an_error_code() -> None:
+    contract = load_contract(CONTRACTS[0].with_name("a2a.toml"))
+    body = {"jsonrpc": "2.0", "id": 7, "method": "GetTask", "params": {"id": "no-such-task"}}
+    answer = Provider(contract, VirtualClock()).handle(
+        Request("POST", "/a2a", {"A2A-Version": "1.0"}, json.dumps(body).encode())
+    )
+    assert json.loads(answer.body)["error"]["code"] == -32001
+
+
+def handle_of(identifier: str) -> Handle:
+    kind = next(iter(load_contract(CONTRACTS[0]).kinds.values()))
+    return Handle(identifier, identifier, kind)
+
+
+def test_an_id_that_may_be_cut_is_no_near_miss() -> None:
+    handle = handle_of("89abcdef01234567")
+    assert "89abcdef0123456" in near_misses(handle, None)
+    assert "89abcdef0123456" not in near_misses(handle, None, prefix=True)
+
+
+def test_hexadecimal_digits_are_the_same_in_another_case() -> None:
+    handle = handle_of("9e3779b9-7f4a-4c15-b39c-c0605cedc835")
+    assert handle.id.upper() not in near_misses(handle, None)
+    assert "zX9" in near_misses(handle_of("Zx9"), None)
+
+
+def test_the_root_is_a_path_of_its_own() -> None:
+    assert path_of("/?a=1") == "/"
+    assert path_of("/tasks/?a=1") == "/tasks"
