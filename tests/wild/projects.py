@@ -75,7 +75,6 @@ SERVERS = (
             Finding("athena.get.terminal", "stopping a query that has succeeded makes it CANCELLED"),
             Finding("athena.get.completion", "a query that waits or runs has the time of its completion"),
             Finding("athena.get.unknown", "an unknown id is answered with HTTP 500, not InvalidRequestException"),
-            Finding("athena.results.available", "the results of the query that became CANCELLED are refused"),
             Finding("athena.results.unknown", "the results of an unknown id are an empty result set"),
         ),
     ),

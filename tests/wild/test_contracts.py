@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pollproof import load_contract, run_verify
+from pollproof import judge_trace, load_contract, run_verify
 from pollproof.clock import VirtualClock
 from pollproof.contract.requests import path_of
-from pollproof.reference.provider import Provider
-from pollproof.trace.exchange import Request
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.session import Handle
 from pollproof.verify.walks.refusals import near_misses
 
@@ -27,7 +27,7 @@ def test_the_reference_keeps_the_contract(path: Path) -> None:
 def test_a_number_is_read_and_written_as_an_error_code() -> None:
     contract = load_contract(CONTRACTS[0].with_name("a2a.toml"))
     body = {"jsonrpc": "2.0", "id": 7, "method": "GetTask", "params": {"id": "no-such-task"}}
-    answer = Provider(contract, VirtualClock()).handle(
+    answer = ReferenceProvider(contract, VirtualClock()).handle(
         Request("POST", "/a2a", {"A2A-Version": "1.0"}, json.dumps(body).encode())
     )
     assert json.loads(answer.body)["error"]["code"] == -32001
@@ -53,3 +53,22 @@ def test_hexadecimal_digits_are_the_same_in_another_case() -> None:
 def test_the_root_is_a_path_of_its_own() -> None:
     assert path_of("/?a=1") == "/"
     assert path_of("/tasks/?a=1") == "/tasks"
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_cancelling_that_is_accepted_was_requested_whatever_its_key(stopped: bool) -> None:
+    trace: list[Exchange] = []
+
+    def send(action: str, body: dict[str, object], answer: dict[str, object], probe: str | None = None) -> None:
+        request = Request("POST", "/", {"x-amz-target": f"AmazonAthena.{action}"}, json.dumps(body).encode())
+        response = Response(200, {"content-type": "application/json"}, json.dumps(answer).encode())
+        trace.append(Exchange(request, response, float(len(trace)), len(trace) + 0.1, None, probe))
+
+    send("StartQueryExecution", {"QueryString": "SELECT 1"}, {"QueryExecutionId": "q-1"})
+    if stopped:
+        send("StopQueryExecution", {"QueryExecutionId": "q-1"}, {}, "wrong-credential")
+    status = {"State": "CANCELLED", "SubmissionDateTime": 1.0, "CompletionDateTime": 2.0}
+    execution = {"QueryExecutionId": "q-1", "Query": "SELECT 1", "Status": status}
+    send("GetQueryExecution", {"QueryExecutionId": "q-1"}, {"QueryExecution": execution})
+    ledger = judge_trace(str(CONTRACTS[0].with_name("athena.toml")), trace)
+    assert ledger["athena.stop.on-request"].verdict.value == ("held" if stopped else "violated")

@@ -533,7 +533,11 @@ class ReferenceProvider(Provider):
         phase = self.phase(task, now)
         refusals = self.contract.refusals
         if phase.terminal:
-            codes = {"cancelled-again": refusals.ended_task, "ended": refusals.ended_task, phase.value: refusals.failed_task}
+            codes = {
+                "cancelled-again": refusals.ended_task,
+                "ended": refusals.ended_task,
+                phase.value: refusals.failed_task,
+            }
             for name, code in list(codes.items())[phase is not Phase.CANCELLED :]:
                 if (operation.name, name) in self._answers:
                     return self.say(operation, name, task, self.status_of(task, phase), code)
