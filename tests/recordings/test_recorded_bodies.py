@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
 import math
 import zlib
@@ -228,6 +229,90 @@ def test_a_garbled_body_is_read_or_not_recorded_and_held_against_nobody(
         assert not checking.detail.tally.lost
 
 
+REWRITTEN: dict[str, Callable[[str], Any]] = {
+    "hexadecimal digits": lambda text: text.encode().hex(),
+    "a literal of Python": lambda text: repr(text.encode()),
+    "a text in JSON": json.dumps,
+    "entities": html.escape,
+    "chunks": lambda text: f"{len(text):x}\r\n{text}\r\n0\r\n\r\n",
+    "head and body": lambda text: f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{text}",
+    "a list of bytes": lambda text: list(text.encode()),
+    "a buffer of Node": lambda text: {"type": "Buffer", "data": list(text.encode())},
+    "gzip as a list of bytes": lambda text: list(gz(text)),
+}
+
+
+@pytest.mark.parametrize("side", ["request", "response"])
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_bytes_that_a_recorder_wrote_in_another_form_are_turned_back(tmp_path: Path, name: str, side: str) -> None:
+    for conversation, expected in ((lawful(), set()), (FAULTY, {"poll.terminal", "client.final"})):
+        document = har(conversation)
+        for entry in document["log"]["entries"]:
+            part = entry["response"]["content"] if side == "response" else entry["request"]["postData"]
+            part["text"] = REWRITTEN[name](part["text"])
+        checking = judged(write(tmp_path / "t.har", document))
+        assert violated(checking) == expected
+        assert not checking.detail.tally.lost
+
+
+@pytest.mark.parametrize("name", ["a text in JSON", "entities"])
+def test_a_body_that_was_sent_in_another_form_is_held_against_the_provider(tmp_path: Path, name: str) -> None:
+    def apply(response: dict[str, Any]) -> None:
+        text = REWRITTEN[name](response["content"]["text"])
+        response["content"] |= {"text": text, "size": len(text)}
+
+    assert "poll.response-shape" in violated(judged(write(tmp_path / "t.har", with_responses(lawful(), apply))))
+
+
+MARKS = [
+    "[redacted]",
+    "<filtered>",
+    "***",
+    "[object Object]",
+    "<binary data, 93 bytes>",
+    "(body truncated)",
+    "REDACTED",
+]
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_mark_in_the_place_of_a_body_is_not_that_body(tmp_path: Path, mark: str) -> None:
+    for side in ("request", "response"):
+        document, played = har(FAULTY), cassette(FAULTY)
+        for entry, one in zip(document["log"]["entries"], played["interactions"], strict=True):
+            if side == "request":
+                entry["request"]["postData"]["text"] = one["request"]["body"] = mark
+            else:
+                entry["response"]["content"]["text"] = one["response"]["body"]["string"] = mark
+        for path in (write(tmp_path / "t.har", document), write(tmp_path / "t.yaml", played)):
+            tally = (checking := judged(path)).detail.tally
+            assert violated(checking) == set()
+            assert sum((tally.lost if side == "response" else tally.unrecorded).values()) == len(FAULTY)
+    said = [one._replace(told="redacted") for one in lawful()]  # a provider that answers so itself
+    assert "poll.response-shape" in violated(judged(write(tmp_path / "u.har", har(said))))
+
+
+@pytest.mark.parametrize("mark", ["...", "\u2026", "... (truncated)", " [truncated, 93 bytes in all]"])
+def test_a_text_that_says_that_it_was_shortened_is_not_recorded(tmp_path: Path, mark: str) -> None:
+    def apply(response: dict[str, Any]) -> None:
+        response["content"] = {"mimeType": "application/json", "text": response["content"]["text"][:25] + mark}
+
+    checking = judged(write(tmp_path / "t.har", with_responses(lawful(), apply)))
+    assert violated(checking) == set()
+    assert sum(checking.detail.tally.lost.values()) == len(lawful())
+
+
+@pytest.mark.parametrize("told", [{}, {"bodySize": -1}, {"headers": [{"name": "Content-Length", "value": "131"}]}])
+def test_a_request_that_is_shorter_than_it_was_is_held_against_nobody(tmp_path: Path, told: dict[str, Any]) -> None:
+    document = har(lawful())
+    for entry in document["log"]["entries"]:
+        entry["request"]["postData"]["text"] = entry["request"]["postData"]["text"][:25]
+        entry["request"] |= told
+    judged_as = violated(judged(write(tmp_path / "t.har", document)))
+    # without any size, it may be what was sent
+    assert judged_as == ({"client.create-request", "client.poll-request", "malformed"} if "bodySize" in told else set())
+
+
 LOST = {
     "gzip with the bytes replaced": lambda text: (gz(text).decode("utf-8", "replace"), None),
     "gzip that is cut": lambda text: (b64(gz(text)[:-20]), "base64"),
@@ -317,6 +402,54 @@ def test_request_bodies_are_found_where_recorders_put_them(tmp_path: Path, name:
     checking = judged(write(tmp_path / "t.har", document))
     assert violated(checking) == {"poll.terminal", "client.final"}
     assert checking.detail.tally.matched == 6
+
+
+@pytest.mark.parametrize("name", ["t.yaml", "t.json"])
+def test_cassettes_of_other_writers_are_read(tmp_path: Path, name: str) -> None:
+    parsed, go = cassette(FAULTY), cassette(FAULTY)
+    for number, one in enumerate(parsed["interactions"]):
+        value = json.loads(one["response"]["body"]["string"])
+        one["response"]["body"] = {"string": value} if number % 2 else value
+        one["request"]["body"] = {"encoding": "utf-8", "string": one["request"]["body"]}
+    for one in go["interactions"]:
+        one["request"]["url"] = one["request"].pop("uri")
+        one["response"] |= {"body": one["response"]["body"]["string"], "status": "200 OK", "code": 200}
+    for document in (parsed, go):
+        assert violated(judged(write(tmp_path / name, document))) == {"poll.terminal", "client.final"}
+
+
+@pytest.mark.parametrize("status", [None, "", "no status"])
+def test_an_entry_without_a_status_has_no_response(tmp_path: Path, status: str | None) -> None:
+    document = har(lawful())
+    document["log"]["entries"][2]["response"] |= {"status": status, "content": None}
+    if status == "no status":
+        document["log"]["entries"][2]["response"] = {}
+    checking = judged(write(tmp_path / "t.har", document))
+    assert violated(checking) == set()
+    assert checking.detail.tally.responses == len(lawful()) - 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"_fetchType": "Memory Cache"},
+        {"_fetchType": "Inspector Override"},
+        {"_fetchedViaServiceWorker": True},
+        {"_charlesStatus": "FAILED"},
+        {"headers": [{"name": "Non-Authoritative-Reason", "value": "HSTS"}]},
+    ],
+)
+def test_what_the_provider_did_not_say_is_not_held_against_it(tmp_path: Path, told: dict[str, Any]) -> None:
+    document = har(lawful())
+    response = document["log"]["entries"][2]["response"]
+    response |= {"status": 307, "content": {"size": 7, "text": "offline"}, **told}
+    assert violated(judged(write(tmp_path / "t.har", document))) == set()
+
+
+@pytest.mark.parametrize("host", ["API.CapSolver.com", "api.capsolver.com.", "api.capsolver.com:443"])
+def test_hosts_are_one_however_they_are_written(tmp_path: Path, host: str) -> None:
+    document = har([one._replace(base=f"https://{host}") for one in FAULTY])
+    assert violated(judged(write(tmp_path / "t.har", document))) == {"poll.terminal", "client.final"}
 
 
 def test_what_is_nearly_har_is_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pollproof.recordings.encodings import BodyTooLarge, NotRecorded, decoded, from_base64
 from pollproof.recordings.entry import NOT_RECORDED, OWN, Entry, Times
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.recorded_body import MISLABELLED, read_bytes, text_bytes
+from pollproof.recordings.recorded_body import MISLABELLED, NO_TEXT, length_of, read_bytes, text_bytes
 from pollproof.recordings.times import NoTime, date_times, own_times
 from pollproof.trace.bodies import TOO_MANY, has_too_many_parts, write_json
 
@@ -33,6 +33,10 @@ def rows_of(metadata: Any, name: str) -> list[Mapping[str, Any]] | None:
 def own_row(node: Any) -> Mapping[str, Any]:
     """What pollproof noted in an interaction itself, as in a cassette that grows; nothing where it noted nothing."""
     return own_of(node)
+
+
+_PARTS = frozenset({"string", "base64_string", "encoding", "charset"})
+"""The members of a body that is text; a table with others is a JSON value."""
 
 
 class CassetteReader:
@@ -74,14 +78,16 @@ class CassetteReader:
         mended: list[str] = []
         body, lost = b"", None
         try:
-            request_body = self._request_body(request.get("body"), number, mended)
-            request_body = self._decoded(request_body, request_headers, number, mended, own=True)
+            request_body = self._body(request.get("body"), number, "request.body", mended)
+            request_body = self._decoded(request_body, request_headers, number, mended, own=row is not None)
             if has_too_many_parts(request_body):
                 raise self._refuse(number, "request.body", TOO_MANY)
         except NotRecorded as error:
             return entry._replace(skipped=f"the body of the request was not recorded: {error}")
         try:
             body = self._body(response.get(part), number, f"response.{part}", mended)
+            if row is None and not _has_body(response.get(part)) and _should_have(status, response_headers):
+                raise NotRecorded(NO_TEXT)
             if status is not None and status not in (204, 205):
                 body = self._decoded(body, response_headers, number, mended, own=row is not None)
             if status == 304:
@@ -147,9 +153,11 @@ class CassetteReader:
 
     def _status(self, response: Mapping[str, Any], number: int) -> int | None:
         found = response.get("status")
-        code = found.get("code") if isinstance(found, dict) else response.get("status_code", found)
+        code = (
+            found.get("code") if isinstance(found, dict) else response.get("status_code", response.get("code", found))
+        )
         try:
-            status = int(str(code))  # YAML scalars are read as text
+            status = int(str(code).partition(" ")[0])  # YAML scalars are read as text; `200 OK` is that of go-vcr
         except (TypeError, ValueError):
             raise self._refuse(number, "response.status.code", "must be a number such as 200") from None
         if status == 0:
@@ -158,28 +166,24 @@ class CassetteReader:
             raise self._refuse(number, "response.status.code", "must be a number such as 200")
         return status
 
-    def _request_body(self, body: Any, number: int, mended: list[str]) -> bytes:
-        """The body of a request; vcrpy keeps what aiohttp is given as JSON unwritten, as a table or a list."""
-        table = isinstance(body, dict) and not body.keys() <= {"string", "base64_string"}
-        values = isinstance(body, list) and not all(isinstance(piece, str | bytes) for piece in body)
-        if table or values:
+    def _body(self, body: Any, number: int, place: str, mended: list[str]) -> bytes:
+        """A body; vcrpy keeps what aiohttp is given as JSON unwritten, as a table or a list, and filters may too."""
+        if body is None:
+            return b""
+        if isinstance(body, dict) and len(body) == 1 and isinstance(body.get("string"), dict | list):
+            body = body["string"]
+        table = isinstance(body, dict) and not body.keys() <= _PARTS
+        if table or (isinstance(body, list) and not all(isinstance(piece, str | bytes) for piece in body)):
             try:
                 return write_json(body)
             except (TypeError, ValueError, RecursionError):
-                raise self._refuse(number, "request.body", "must be text, or a JSON value") from None
-        return self._body(body, number, "request.body", mended)
-
-    def _body(self, body: Any, number: int, place: str, mended: list[str]) -> bytes:
-        if body is None:
-            return b""
+                raise self._refuse(number, place, "must be text, or a JSON value") from None
         if isinstance(body, dict):
             if "base64_string" in body:
                 return self._base64(body["base64_string"], number, place, mended)
             body = body.get("string")
             if body is None:
                 return b""
-            if isinstance(body, list):
-                raise self._refuse(number, f"{place}.string", "must be text")
         if isinstance(body, list):  # the pieces of a body that was an iterator
             pieces = [piece for piece in body if not isinstance(piece, list | dict)]
             return b"".join(self._body(piece, number, place, mended) for piece in pieces)
@@ -223,6 +227,16 @@ class CassetteReader:
         key = _text(name).lower()
         before = [found[key]] if key in found else []
         found[key] = ", ".join(dict.fromkeys([*before, *(text for text in texts if text)]))  # each once
+
+
+def _has_body(body: Any) -> bool:
+    """Whether there is a body at all, if an empty one."""
+    return body is not None and (not isinstance(body, dict) or any(each is not None for each in body.values()))
+
+
+def _should_have(status: int | None, headers: Mapping[str, str]) -> bool:
+    """Whether a response with this status and these headers has a body."""
+    return status is not None and status not in (204, 205) and length_of(headers) != 0
 
 
 def _text(value: Any) -> str:

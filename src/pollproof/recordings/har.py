@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -27,8 +28,11 @@ REQUEST_LOST = "the body of the request was not recorded"
 _FAILED = frozenset({"_error", "_errorText", "_failureText", "_aborted", "_canceled", "error", "errorText"})
 """Members in which recorders say that a request failed, whatever its status says."""
 
-_CACHED = frozenset({"_fromCache", "_servedFromCache"})
+_CACHED = frozenset({"_fromCache", "_servedFromCache", "_fetchedViaServiceWorker"})
 """Members in which browsers say that they have answered themselves."""
+
+_UNFINISHED = re.compile(r"(?i)fail|abort|exception|incomplete|block|cancel|error|receiving|discard|disconnect")
+"""What members such as `_charlesStatus` say of an exchange that did not end well."""
 
 _BODIES = ("postData", "content", "_content", "body", "_body", "_postData", "requestBody", "_requestBody")
 _TEXTS = ("text", "_text", "content", "_content", "value", "raw", "body", "data")
@@ -65,11 +69,12 @@ class HarReader:
             response = {"status": 0, "_error": "no response was recorded"}
         if not isinstance(response, dict):
             raise self._refuse(number, "response", "must be an object")
-        if not (_CACHED.isdisjoint(node) and _CACHED.isdisjoint(response)):
-            if any(each.get(key) for each in (node, response) for key in _CACHED):
-                return Entry(number, method, url, {}, b"", None, {}, b"", skipped="answered from the browser's cache")
+        if _is_cached(node) or _is_cached(response):
+            return Entry(number, method, url, {}, b"", None, {}, b"", skipped="answered from the browser's cache")
         request_headers = self._headers(request.get("headers"), number, "request.headers")
         response_headers = self._headers(response.get("headers"), number, "response.headers")
+        if "non-authoritative-reason" in response_headers:
+            return Entry(number, method, url, {}, b"", None, {}, b"", skipped="redirected by the browser itself")
         mended: list[str] = []
         try:
             request_body, found = self._request_body(request, request_headers, number)
@@ -82,6 +87,7 @@ class HarReader:
         failure = None
         if not (_FAILED.isdisjoint(node) and _FAILED.isdisjoint(response)):
             failure = next((words for each in (response, node) for words in map(_words, _picked(each)) if words), None)
+        failure = failure or _unfinished(node) or _unfinished(response)
         status = self._status(response.get("status"), number, failure)
         body, lost = b"", None
         if status <= 0:
@@ -117,10 +123,10 @@ class HarReader:
 
     def _status(self, status: Any, number: int, failure: str | None) -> int:
         """The status of a response, 0 where there was none."""
-        if failure is not None and not status:
+        if status is None or status == "" or (failure is not None and not status):
             return 0
-        if isinstance(status, str) and status.isascii() and status.isdigit() and len(status) == 3:
-            status = int(status)
+        if isinstance(status, str) and status.isascii() and status[:3].isdigit() and status[3:4] in ("", " "):
+            status = int(status[:3])
         if isinstance(status, float) and status.is_integer():
             status = int(status)
         if isinstance(status, bool) or not isinstance(status, int) or not (status <= 0 or 100 <= status <= 999):
@@ -146,20 +152,20 @@ class HarReader:
         self, request: Mapping[str, Any], headers: Mapping[str, str], number: int
     ) -> tuple[bytes, str | None]:
         posted = request.get("postData")
+        sizes = Sizes(max(size_of(request.get("bodySize")), length_of(headers)))
         if type(posted) is dict and "encoding" not in posted:
-            body = _plain(posted.get("text"), 0)
+            body = _plain(posted.get("text"), 0)  # a key that was taken out makes it shorter than it was
             if body is not None:
                 return body, None
-        sizes = Sizes(max(size_of(request.get("bodySize")), length_of(headers)))
         if posted is not None and not isinstance(posted, dict | str):
             raise self._refuse(number, "request.postData", "must be an object")
         text, label = self._text(request, number, "request")
         if text:
-            return self._bytes(text, label, headers, Sizes(), number, "request.postData.text")
+            return self._bytes(text, label, headers, sizes, number, "request.postData.text")
         params = posted.get("params") if isinstance(posted, dict) else None
         if isinstance(params, list) and params:
             return _form(params), None
-        if sizes.some or (isinstance(posted, dict) and "_file" in posted):
+        if sizes.some or _unfinished(request) or (isinstance(posted, dict) and "_file" in posted):
             raise NotRecorded(LEFT_OUT)
         return b"", None
 
@@ -204,6 +210,9 @@ class HarReader:
             for key in _TEXTS:
                 text = node.get(key)
                 if isinstance(text, dict | list) and key == "text":  # a recorder that has parsed JSON
+                    numbers = text.get("data") if isinstance(text, dict) and text.get("type") == "Buffer" else text
+                    if isinstance(numbers, list) and _are_bytes(numbers):
+                        return bytes(numbers).decode("latin-1"), None
                     return json.dumps(text, ensure_ascii=False), None
                 if isinstance(text, str) and text:
                     return text, node.get("encoding", node.get("_encoding"))
@@ -251,10 +260,33 @@ class HarReader:
 
 def _plain(text: Any, size: int) -> bytes | None:
     """The body that most texts are: JSON as it was sent, no shorter than its size; None for any other."""
-    if type(text) is not str or text[:1] not in ("{", "["):
+    if type(text) is not str or text[:1] not in ("{", "[") or text[-1:] not in ("}", "]"):
+        return None
+    if text[1:2] == "&" or text[1:2].isalpha():  # entities, or a mark in brackets
         return None
     body = text.encode("utf-8", "surrogatepass")
     return body if len(body) >= size else None
+
+
+def _is_cached(node: Mapping[str, Any]) -> bool:
+    """Whether a browser says that it has answered itself."""
+    if not _CACHED.isdisjoint(node) and any(node.get(key) for key in _CACHED):
+        return True
+    fetched = node.get("_fetchType")  # Safari's
+    return isinstance(fetched, str) and fetched not in ("", "Network Load", "Unknown")
+
+
+def _unfinished(node: Mapping[str, Any]) -> str | None:
+    """What a recorder says in a member for states of its own of an exchange or a body that is not whole."""
+    for name, value in node.items():
+        if name[:1] == "_" and name[-5:].lower() in ("tatus", "state") and isinstance(value, str):
+            if _UNFINISHED.search(value):
+                return value[:80]
+    return None
+
+
+def _are_bytes(numbers: list[Any]) -> bool:
+    return len(numbers) > 1 and all(type(each) is int and 0 <= each < 256 for each in numbers)
 
 
 def _picked(node: Mapping[str, Any]) -> list[Any]:

@@ -38,7 +38,8 @@ def address_of(url: str) -> Address | None:
         return None
     if parts.scheme not in ("http", "https") or not parts.hostname or not parts.hostname.isprintable():
         return None
-    return Address(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.path)
+    host = parts.hostname.rstrip(".") or parts.hostname
+    return Address(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path)
 
 
 def is_local(host: str) -> bool:

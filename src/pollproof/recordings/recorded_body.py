@@ -1,21 +1,26 @@
 """Bodies as recorders leave them: the bytes that were sent where they can be told, else why they cannot.
 
-Recorders drop bodies, cut them, label plain text as base64 and base64 as plain text, and write the bytes of packed
-bodies as characters. What cannot be read for such a reason is `NotRecorded`: nobody can be judged by it.
+Recorders drop bodies, cut them, put marks in their place, label plain text as base64 and base64 as plain text, and
+write bytes as characters, digits or literals of their language. What cannot be read for such a reason is
+`NotRecorded`: nobody can be judged by it.
 """
 
 from __future__ import annotations
 
+import ast
+import html
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pollproof.recordings.encodings import NotRecorded, decoded, from_base64, is_packed, unpacked
+from pollproof.recordings.encodings import NotRecorded, decoded, from_base64, is_packed, is_plain, unpacked
 from pollproof.trace.bodies import Unreadable, read_json
 
 MISLABELLED = "labelled as base64, and read as the plain text that it is"
 UNLABELLED = "stored as base64 without a label, and decoded"
 AS_CHARACTERS = "stored with one character for each byte, and turned back into bytes"
+REWRITTEN = "stored in another form than they were sent in (digits, literals, chunks), and turned back"
 """What was mended of a body, for notes."""
 
 DROPPED = "dropped by the recorder, which kept its size"
@@ -23,7 +28,20 @@ LEFT_OUT = "left out by the recorder"
 NO_TEXT = "no text was stored"
 CUT = "cut short: the text does not have the recorded size"
 LOST = "its bytes were stored as text, which loses them"
+MARKED = "a mark stands in its place"
 """Why a body was not recorded."""
+
+_MARK = re.compile(
+    r"""(?ix) [\W_]*+ (?: \w+ [\W_]++ ){0,2}
+    (?: redacted | filtered | removed | masked | scrubbed | saniti[sz]ed | anonymi[sz]ed | hidden | omitted | truncated
+      | dropped | discarded | object\ \w+ | binary(?:\ data)? | blob | too\ large )
+    (?: [\W_]++ \w+ ){0,4} [\W_]*+ | \*{3,} | x{4,}"""
+)
+"""What recorders and filters write in the place of a body, or of a value."""
+
+_LONGEST_MARK = 80
+_SHORTENED = re.compile(r"(?i)(?:\.\.\.|\u2026|truncated\b[^\"{}]{0,40})\s*\Z")
+"""How a text ends that somebody shortened, and said so."""
 
 _LABELS = frozenset({"base64", "base-64", "b64", "base64url"})
 _DECLARED = re.compile(rb"""^(\s*<\?xml[^>]*?)\s+encoding\s*=\s*(?:"[^"]*"|'[^']*')""")
@@ -63,6 +81,11 @@ def is_labelled(label: object) -> bool:
     return isinstance(label, str) and label.strip().lower() in _LABELS
 
 
+def is_mark(text: str) -> bool:
+    """Whether a text stands in the place of one that was taken out: `[redacted]`, `***`, `[object Object]`."""
+    return len(text) <= _LONGEST_MARK and _MARK.fullmatch(text) is not None
+
+
 def read_text(text: str, label: object, headers: Mapping[str, str], sizes: Sizes) -> tuple[bytes, str | None]:
     """The bytes that a recorded text stands for, decoded, and what was mended of it (None: nothing).
 
@@ -79,20 +102,46 @@ def read_text(text: str, label: object, headers: Mapping[str, str], sizes: Sizes
     body, was_text = unpacked(raw, encoding, as_text=labelled or sizes.wire != len(raw))
     if was_text and not labelled:
         mended = UNLABELLED
-    if _is_short(sizes, {len(raw), len(text), len(body)}, encoded=bool(encoding)) and not is_well_formed(body):
+    lengths = {len(raw), len(text), len(body)}
+    if _looks_whole(body) and max(sizes.plain, -1 if encoding else sizes.wire) <= max(lengths) and "&quot;" not in text:
+        return body, mended
+    return _doubted(text, body, mended, sizes, encoded=bool(encoding), lengths=lengths)
+
+
+def _doubted(
+    text: str, body: bytes, mended: str | None, sizes: Sizes, *, encoded: bool, lengths: set[int]
+) -> tuple[bytes, str | None]:
+    """A body that is not whole as it stands: read in another form, left out by the recorder, or sent so."""
+    rewritten = _rewritten(text, sizes)
+    if rewritten is not None:
+        return rewritten, REWRITTEN
+    if is_well_formed(body):
+        return body, mended
+    if is_mark(text) and sizes.plain != len(text):
+        raise NotRecorded(MARKED)
+    # Some writers count what was sent, others what was unpacked.
+    short = max(sizes.plain, -1 if encoded else sizes.wire) > max(lengths)
+    begun = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<")
+    if short or (begun and _SHORTENED.search(text[-80:])):
         raise NotRecorded(CUT)
     return body, mended
 
 
 def read_bytes(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, str | None]:
     """The same for a body that a recording holds as bytes."""
+    length = length_of(headers)
     if not body:
-        return read_nothing(headers, Sizes(length_of(headers))), None
+        return read_nothing(headers, Sizes(length)), None
     encoding = headers.get("content-encoding", "")
-    found, was_text = unpacked(body, encoding, as_text=length_of(headers) != len(body))
-    if not encoding and length_of(headers) > len(body) and not is_well_formed(found):
-        raise NotRecorded(CUT)
-    return found, UNLABELLED if was_text else None
+    found, was_text = unpacked(body, encoding, as_text=length != len(body))
+    mended = UNLABELLED if was_text else None
+    if _looks_whole(found) or length == len(body):
+        return found, mended
+    text = found.decode("latin-1")
+    sizes = Sizes(-1 if encoding else length)
+    if sizes == Sizes() and not is_mark(text):
+        return found, mended  # a cassette has bodies as they came, with no size beside them
+    return _doubted(text, found, mended, sizes, encoded=bool(encoding), lengths={len(body), len(found)})
 
 
 def text_bytes(text: str, mended: list[str]) -> bytes:
@@ -151,6 +200,59 @@ def _bytes(text: str, encoding: str) -> tuple[bytes, str | None]:
     return body, None
 
 
-def _is_short(sizes: Sizes, lengths: set[int], *, encoded: bool) -> bool:
-    """Whether a recording holds less than its sizes say; some writers count what was sent, others what was unpacked."""
-    return max(sizes.plain, -1 if encoded else sizes.wire) > max(lengths)
+def _looks_whole(body: bytes) -> bool:
+    """Whether a body begins and ends as an object, an array or a document does; nothing is parsed."""
+    ends = {b"{": b"}", b"[": b"]", b"<": b">"}
+    begin = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:2]
+    wanted = ends.get(begin[:1])
+    if wanted is None or body[-64:].rstrip()[-1:] != wanted:
+        return False
+    return not begin[1:].isalpha() or len(body) > _LONGEST_MARK or not is_mark(body.decode("latin-1"))
+
+
+def _rewritten(text: str, sizes: Sizes) -> bytes | None:
+    """What a text stands for that recorders write for bytes; None where it is none of these.
+
+    What a provider might have sent itself counts where the recorded size is that of the other form.
+    """
+    for begins, undo, certain in _FORMS:
+        if begins.match(text) is None:
+            continue
+        try:
+            found = undo(text)
+            body = unpacked(found, "", as_text=False)[0]
+        except (ValueError, SyntaxError, RecursionError, NotRecorded):
+            continue
+        if is_plain(body) and is_well_formed(body) and (certain or len(found) in (sizes.plain, sizes.wire)):
+            return body
+    return None
+
+
+def _text_in_json(text: str) -> bytes:
+    found = json.loads(text)
+    return found.encode("utf-8", "surrogatepass") if isinstance(found, str) else b""
+
+
+def _literal(text: str) -> bytes:
+    found = ast.literal_eval(text)
+    return found if isinstance(found, bytes) else b""
+
+
+def _without_chunks(text: str) -> bytes:
+    data, pieces = text.encode("latin-1"), []
+    while head := re.match(rb"([0-9a-fA-F]{1,8})[^\r\n]{0,40}\r?\n", data):
+        size = int(head[1], 16)
+        pieces.append(data[head.end() : head.end() + size])
+        data = data[head.end() + size :].lstrip(b"\r\n")
+    return b"".join(pieces)
+
+
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[str], bytes], bool], ...] = (
+    (re.compile(r"b['\"]"), _literal, True),
+    (re.compile(r"(?:[0-9a-fA-F]{2}){2,}+\s*\Z"), bytes.fromhex, True),
+    (re.compile(r"[0-9a-fA-F]{1,8}\s*\n\s*[\[{<]"), _without_chunks, True),
+    (re.compile(r"HTTP/\d"), lambda text: re.split(r"\r?\n\r?\n", text, maxsplit=1)[-1].encode(), True),
+    (re.compile(r"\s*[\[{<].{0,4}&(?:quot|#34|#x22);"), lambda text: html.unescape(text).encode(), False),
+    (re.compile(r'\s*"'), _text_in_json, False),
+)
+"""How recorders write bytes: how such a text begins, how it is undone, whether nobody would have sent it so."""
