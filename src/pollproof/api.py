@@ -58,7 +58,7 @@ class Report:
 
 
 def judge_trace(contract: str | Contract, exchanges: Iterable[Exchange], *subjects: Subject) -> Ledger:
-    """Judge exchanges in their order as one trace.
+    """Judge exchanges as one trace, in the order in which they were sent; they may overlap.
 
     Args:
         contract: a bundled name, the path of a contract file, or a contract.
@@ -70,8 +70,11 @@ def judge_trace(contract: str | Contract, exchanges: Iterable[Exchange], *subjec
     """
     own = _contract(contract)
     monitor = Monitor(reader_of(own), clauses_of(own, *subjects))
-    for exchange in exchanges:
-        monitor.observe(exchange)
+    trace = list(exchanges)
+    if all(exchange.sent == exchange.sent for exchange in trace):  # not NaN: the times are known
+        trace.sort(key=lambda exchange: exchange.sent)
+    for _ in monitor.observe_all(trace):
+        pass
     return monitor.ledger
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pollproof.contract.model import Subject
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.monitor.monitor import Monitor, clauses_of
@@ -270,3 +271,66 @@ def test_a_visibly_wrong_request_that_is_accepted_is_held_against_the_provider()
             trace.batch(body, entries if http == 200 else None, 1.0, http)
             refusals = {"batch.one-kind", "batch.one-target", "batch.size"}
             assert trace.violated & refusals == found, body
+
+
+def test_batches_that_come_in_pairs_are_more_than_one_a_second() -> None:
+    for pairs, violated in ((1, False), (2, True)):
+        trace = Scraper()
+        for number in range(pairs):
+            for kind in ("url", "query"):
+                wanted = [f"{kind} {number}"]
+                entries = [state(str(10**18 + 2 * number + (kind == "url")), **{kind: wanted[0]})]
+                trace.batch({kind: wanted}, entries, 1.05 * number + 0.1 * (kind == "query"))
+        assert ("batch.rate" in trace.violated) is violated
+    spread = Scraper()  # two together now and then, as windows of a second may let them pass
+    for number, at in enumerate((0.9, 1.05, 2.1, 3.0, 4.05)):
+        urls = [f"https://a.example/{number}"]
+        spread.batch({"url": urls}, members(10**18 + 10 * number, urls), at)
+    assert "batch.rate" not in spread.violated
+
+
+def test_an_object_that_is_handed_through_may_come_back_with_its_keys_in_another_order() -> None:
+    asked = {"url": "https://a.example/", "callback_url": "https://me.example/", "passthrough": {"a": 1, "b": True}}
+    for back, violated in (({"b": True, "a": 1}, set()), ({"a": 1, "b": 1}, {"callback.passthrough"})):
+        trace = Scraper()
+        trace.create("1", asked)
+        trace.callback(state("1", "done", url=asked["url"], passthrough=back), 5.0)
+        assert trace.violated == violated
+
+
+def test_a_faulted_task_is_not_polled_again_and_a_task_that_is_done_may_be() -> None:
+    for status, violated in (("faulted", True), ("done", False)):
+        trace = Scraper()
+        trace.create("1", {"url": "https://a.example/"})
+        for at in (3.0, 6.0):
+            trace.poll("1", state("1", status, url="https://a.example/"), at)
+        assert ("client.final" in trace.violated) is violated
+
+
+def test_an_earlier_stall_does_not_make_another_refusal_one_that_lasts_without_end() -> None:
+    trace = Scraper()
+    body = {"url": "https://a.example/", "callback_url": "https://me.example/"}
+    for number in range(4):
+        trace.exchange("POST", "/task", body, {"status": "failed", "message": ""}, 40.0 * number, 429)
+    before = trace.monitor.ledger["decodo.callback.accepted"].violations
+    trace.exchange("POST", "/task", body, {"status": "failed", "message": ""}, 200.0, 401)
+    assert before > 0
+    assert trace.monitor.ledger["decodo.callback.accepted"].violations == before
+
+
+def test_a_padded_error_accuses_the_provider_of_one_fault() -> None:
+    answer = json.dumps(error("ERROR_TASKID_INVALID"))
+    for body, expected in (
+        (f"  {answer}\r\n\r\n", set()),
+        (f"\ufeff{answer}", set()),
+        (f"{answer}\x00\x00", {"poll.response-shape"}),
+        (f"<!-- padding to disable friendly errors -->{answer}", {"poll.response-shape"}),
+        (json.dumps(error(" ERROR_TASKID_INVALID ")), set()),
+    ):
+        for http in (200, 400, 404):
+            monitor = Monitor(Reader(CAPSOLVER), clauses_of(CAPSOLVER, Subject.PROVIDER))
+            request = {"clientKey": "YOUR_API_KEY", "taskId": "00000000-0000-4000-8000-000000000000"}
+            sent = Request("POST", "/getTaskResult", {}, json.dumps(request).encode())
+            monitor.observe(Exchange(sent, Response(http, {}, body.encode()), 0.0, 0.1, None, "unknown-task"))
+            violated = {entry.clause.id.partition(".")[2] for entry in monitor.ledger.violated()}
+            assert violated == expected, (body, http)

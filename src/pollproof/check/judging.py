@@ -28,7 +28,7 @@ from pollproof.secrets.find import in_exchanges
 from pollproof.secrets.redact import Redactor
 from pollproof.tasks.state import solving_times
 from pollproof.trace.events import reader_of
-from pollproof.trace.exchange import Slice
+from pollproof.trace.exchange import Exchange, Slice
 
 MAXIMUM_SHOWN = 200
 """Exchanges that show one violation; of a task that was polled a million times, the first and the last are shown."""
@@ -233,15 +233,21 @@ class _Judge:
         roles: Counter[Role] = Counter()
         orphans = 0
         probes = {None, *result.spec.contract.probe_names}
-        for number, recorded in enumerate(self._stream(paths, order, tally)):
-            if number == 0:
-                monitor.account.whole = self._whole or recorded.whole
-            if recorded.exchange.probe not in probes:
-                problem = f"the probe {recorded.exchange.probe!r:.40} is none of the contract"
-                raise RecordingError(recorded.file, f"interaction {recorded.number}", problem)
-            event = monitor.observe(recorded.exchange)
-            if tally.unrecorded or not recorded.exchange.recorded:
-                monitor.account.whole = False  # a creation may be among what was not recorded
+
+        def judged() -> Iterator[Exchange]:
+            for number, recorded in enumerate(self._stream(paths, order, tally)):
+                if number == 0:
+                    monitor.account.whole = self._whole or recorded.whole
+                if recorded.exchange.probe not in probes:
+                    problem = f"the probe {recorded.exchange.probe!r:.40} is none of the contract"
+                    raise RecordingError(recorded.file, f"interaction {recorded.number}", problem)
+                yield recorded.exchange
+                if tally.unrecorded or not recorded.exchange.recorded:
+                    monitor.account.whole = False  # a creation may be among what was not recorded
+                if self._progress is not None and (self._judged + number) % PROGRESS_EVERY == 0:
+                    self._progress(recorded.file, self._judged + number)
+
+        for event in monitor.observe_all(judged()):
             if len(tasks) >= REMEMBERED:
                 monitor.account.whole = False  # an id that nobody gave may be one that was forgotten
             if event is not None:
@@ -249,8 +255,6 @@ class _Judge:
                 roles[role] += 1
                 if role is Role.POLL and event.task in tasks and tasks[event.task].created is None:
                     orphans += 1
-            if self._progress is not None and (self._judged + number) % PROGRESS_EVERY == 0:
-                self._progress(recorded.file, self._judged + number)
         if monitor.ledger.violations:
             self._show(paths, order)
             result.keys |= keys_in(monitor.ledger, result.spec.contract)

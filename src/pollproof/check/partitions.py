@@ -29,6 +29,7 @@ from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import exchanges
 from pollproof.tasks.state import Stall, solving_times
 from pollproof.trace.events import reader_of
+from pollproof.trace.exchange import Exchange
 
 UNLIMITED = 1 << 62
 """Tasks that a partition keeps in mind: it is told which are forgotten, as the whole trace would forget them."""
@@ -176,12 +177,17 @@ def judge_tasks(
     monitor.endless = endless
     waiting = iter([*forgotten, (UNLIMITED, "")])
     after, task = next(waiting)
-    for number, recorded, judged in items:
-        while after < number:
-            monitor.forget(task)
-            after, task = next(waiting)
-        ledger.exchanges = number
-        monitor.observe(recorded.exchange, number, judged=judged)
+
+    def numbered() -> Iterator[tuple[int, Exchange, bool]]:
+        nonlocal after, task
+        for number, recorded, judged in items:
+            while after < number:
+                monitor.forget(task)
+                after, task = next(waiting)
+            yield number, recorded.exchange, judged
+
+    for _ in monitor.observe_numbered(numbered()):
+        pass
     return ledger.judged()
 
 
@@ -197,13 +203,15 @@ def judge_account(contract: Contract, items: Iterable[Numbered], whole: bool) ->
     roles: Counter[Role] = Counter()
     orphans = 0
     endless: dict[int, Stall] = {}
-    for number, recorded, judged in items:
-        if not judged:
-            continue  # there is a copy of it that is
-        if number == 0:
-            monitor.account.whole = whole or recorded.whole
-        ledger.exchanges = number
-        event = monitor.observe(recorded.exchange, number)
+
+    def numbered() -> Iterator[tuple[int, Exchange, bool]]:
+        for number, recorded, judged in items:
+            if judged:  # of any other there is a copy that is
+                if number == 0:
+                    monitor.account.whole = whole or recorded.whole
+                yield number, recorded.exchange, judged
+
+    for event in monitor.observe_numbered(numbered()):
         if len(tasks) >= REMEMBERED:
             monitor.account.whole = False
         if event is not None:
@@ -211,7 +219,7 @@ def judge_account(contract: Contract, items: Iterable[Numbered], whole: bool) ->
             roles[role] += 1
             stall = None if event.task is None else monitor.account.endless(event)
             if stall is not None:
-                endless[number] = stall
+                endless[event.number] = stall
             if role is Role.POLL and event.task in tasks and tasks[event.task].created is None:
                 orphans += 1
     result = ledger.judged()
@@ -228,6 +236,10 @@ class _Collecting(Ledger):
     def __init__(self, clauses: Iterable[Clause]) -> None:
         super().__init__(clauses)
         self._all: dict[str, list[Evidence]] = {}
+
+    def count(self, number: int) -> None:
+        """Count all exchanges of the whole trace up to this one."""
+        self.exchanges = number + 1
 
     def add(self, identifier: str, evidence: Evidence) -> None:
         super().add(identifier, evidence)

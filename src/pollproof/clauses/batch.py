@@ -153,16 +153,19 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
             moments = wait_over(max(last.exchange.received, account.last_received), seconds, "the last answer")
             return Violation(expected, f"HTTP {response.status}", (last.number,), deadlines=moments)
         return HELD if exchange.received - last.exchange.sent < seconds else None
-    accepted = account.batches
-    if event.answer is not Answer.STATE or len(accepted) < 2:
+    if event.answer is not Answer.STATE:
         return None
-    first = accepted[-2]
-    if exchange.received - first.exchange.sent < seconds:  # three within it: of any two windows one had two
-        expected = f"one of three batches within {seconds:g} s to be refused"
-        since = (first.number, accepted[-1].number)
-        seen = f"three batches accepted within {in_words(0.0, exchange.received - first.exchange.sent)}"
-        moments = wait_over(first.exchange.sent, seconds, "the first of the three")
-        return Violation(expected, seen, since, deadlines=moments)
+    # However the provider divides time into windows, all but the first and the last of these were in whole ones.
+    began, since = exchange.sent, []
+    for count, batch in enumerate(reversed(account.batches), 2):
+        began = min(began, batch.exchange.sent)
+        since.append(batch.number)
+        if count > 2 and exchange.received - began < (count - 2) * seconds:
+            within = f"{(count - 2) * seconds:g} s"
+            expected = f"one of {count} batches within {within} to be refused"
+            seen = f"{count} batches accepted within {in_words(0.0, exchange.received - began)}"
+            moments = wait_over(began, (count - 2) * seconds, f"the first of the {count}")
+            return Violation(expected, seen, tuple(sorted(since)), deadlines=moments)
     return None
 
 

@@ -21,7 +21,7 @@ from pollproof.contract.declared import ONE_OR_MORE
 from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.tasks.state import CALLBACK_REFUSED, Account, TaskState
-from pollproof.trace.bodies import write_json
+from pollproof.trace.bodies import canonical
 from pollproof.trace.events import Answer, Event
 
 CALLBACK = (Role.CALLBACK,)
@@ -144,7 +144,7 @@ def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Findin
         return None
     if back is MISSING:
         return Violation(f"passthrough {asked['passthrough']!r}", "a callback without it", _created(history))
-    if write_json(back) == write_json(asked["passthrough"]):
+    if canonical([back]) == canonical([asked["passthrough"]]):
         return HELD
     return Violation(f"passthrough {asked['passthrough']!r}", f"passthrough {back!r}", _created(history))
 

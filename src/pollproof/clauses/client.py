@@ -23,11 +23,12 @@ from pollproof.clauses.kinds import (
     Side,
     Violation,
     from_limits,
+    limits_of_client,
     mutates,
 )
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.clauses.timing import COARSE, gap, in_words
-from pollproof.contract.declared import Form
+from pollproof.contract.declared import ONE_OR_MORE, Form
 from pollproof.contract.model import Clause, Contract, Limits, Phase, Role
 from pollproof.tasks.state import Account, TaskState, surely_inside, surely_outside
 from pollproof.trace.events import Answer, Event
@@ -192,7 +193,7 @@ def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> F
 def _sides_of_budget(contract: Contract, clause: Clause) -> Iterator[Side]:
     limit = clause.parameters.limit
     why = "who keeps the wait between two polls cannot poll so often within the lifetime"
-    excluded = why if contract.budget_reachable is False else ""
+    excluded = why if limits_of_client(contract).budget_reachable is False else ""
     yield Side(Boundary.POLLS, f"{limit} polls", BEFORE, f"a client that polls a task {limit} times", excluded)
 
 
@@ -214,25 +215,42 @@ def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> F
     return Violation(f"at most {parameters.limit} polls of a task", f"poll {count}", since, deadlines=moments)
 
 
+@dataclass(frozen=True, slots=True)
+class AfterFinal:
+    """`of`: the ends after which a client does not poll."""
+
+    of: Annotated[
+        tuple[str, ...],
+        "The ends that are judged: `succeeded`, `failed`, `cancelled`, `lost`; all when left out.",
+        ONE_OR_MORE,
+    ] = ()
+
+
 @Kind(
     "no-poll-after-final",
     subjects=CLIENT,
+    parameters=AfterFinal,
     exercised="a client that polls a task to its end",
     hint="Stop at the first final answer, success or failure.",
 )
-def no_poll_after_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
-    """A client does not poll again once it has the final answer."""
-    # A task that the provider has kept for too long is lost for the provider's clauses; its client was not told so.
-    final = history.terminal_number
-    if final is None and history.last_final:
+def no_poll_after_final(history: TaskState, event: Event, parameters: AfterFinal) -> Finding:
+    """A client does not poll a task again once it has the final response."""
+    final, end = history.terminal_number, history.terminal
+    # A task that the provider has kept for too long is lost for the provider's clauses; its client does not know that.
+    lost = final is None and history.last_final
+    if lost:
         final = history.lost
     if final is not None:
-        return Violation("no poll after the final answer", "another poll", (final,))
+        if parameters.of and ("lost" if lost or end is None else end.value) not in parameters.of:
+            return None
+        return Violation("no poll after the final response", "another poll", (final,))
+    if parameters.of and (event.phase is None or event.phase.value not in parameters.of):
+        return None
     return HELD if event.phase is not None and event.phase.terminal else None
 
 
 def _sides_of_lifetime(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limits = contract.limits
+    limits = limits_of_client(contract)
     spent = (limits.polls or math.inf) * (limits.wait or 0.0)
     early = spent < clause.parameters.seconds - limits.lifetime_slack - NEAR_END
     why = "who keeps the wait between two polls has used up all polls before" if early else ""
@@ -311,12 +329,12 @@ class Tireless(Client):
     """Polls on past the budget, quickly enough to stay within the lifetime."""
 
     def wait(self) -> float:
-        limits = self.contract.limits
+        limits = limits_of_client(self.contract)
         lifetime = limits.lifetime or 1e9
         return min(super().wait(), lifetime * 0.9 / ((limits.polls or 0) + 2))
 
     def gives_up(self, polls: int, elapsed: float) -> bool:
-        limits = self.contract.limits
+        limits = limits_of_client(self.contract)
         return polls > (limits.polls or 0) or (limits.lifetime is not None and elapsed > limits.lifetime)
 
 
@@ -337,7 +355,7 @@ class Late(Client):
     """Polls a task for the first time when its lifetime is over."""
 
     def wait(self) -> float:
-        limits = self.contract.limits
+        limits = limits_of_client(self.contract)
         return (limits.lifetime or 0.0) + limits.lifetime_slack + 1.0
 
     def gives_up(self, polls: int, elapsed: float) -> bool:
@@ -382,7 +400,7 @@ def _minimum_wait(contract: Contract, clause: Clause) -> Iterator[Fault]:
 @mutates("poll-budget")
 def _poll_budget(contract: Contract, clause: Clause) -> Iterator[Fault]:
     # More polls than the budget within the lifetime take less than the wait between two of them.
-    companions = ("minimum-wait",) if contract.budget_reachable is False else ()
+    companions = ("minimum-wait",) if limits_of_client(contract).budget_reachable is False else ()
     yield Fault("one poll too many", client=Tireless, companions=companions)
 
 

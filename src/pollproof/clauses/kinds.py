@@ -233,6 +233,28 @@ def stated_limits(limits: Limits, tables: Iterable[Mapping[str, Any]]) -> Limits
     return replace(limits, **changed)
 
 
+def limits_of_client(contract: Contract) -> Limits:
+    """The limits that a client must keep: those of the contract, or what clauses about clients state themselves.
+
+    Of several numbers for one limit the strictest counts.
+    """
+    own: dict[str, list[float]] = {}
+    for clause in contract.clauses:
+        if clause.subject is Subject.CLIENT:
+            for parameter in fields(KINDS[clause.kind].parameters):
+                source = parameter.metadata.get("limits")
+                if isinstance(source, str) and source in _STRICTEST:
+                    own.setdefault(source, []).append(getattr(clause.parameters, parameter.name))
+    return replace(contract.limits, **{source: _STRICTEST[source](values) for source, values in own.items()})
+
+
+_STRICTEST: Mapping[str, Callable[[list[float]], Any]] = {
+    "polls": min,
+    "lifetime": min,
+    "wait": max,
+    "batch_wait": max,
+}
+
 _STATES = {
     "lifetime": Subject.PROVIDER,
     "polls": Subject.PROVIDER,

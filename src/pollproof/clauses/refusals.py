@@ -25,7 +25,7 @@ from pollproof.clauses.kinds import (
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY, CODE
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Role, speaks_of
 from pollproof.contract.places import MISSING, View
-from pollproof.tasks.state import Account, Stall, TaskState, streak_key
+from pollproof.tasks.state import Account, Stall, TaskState
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
 
@@ -90,6 +90,8 @@ def refused(account: Account, event: Event, parameters: Probe) -> Finding:
         return serves
     if 400 <= response.status < 500:
         return serves
+    if event.answer is Answer.UNREADABLE and event.formal and event.response_errors:
+        return None  # a body that has not its documented form is another finding
     if event.answer is Answer.UNREADABLE:
         return Violation(expected, f"HTTP {response.status}, and {event.response.problem}")
     if event.operation.role is Role.CREATE and event.task is not None:
@@ -143,8 +145,8 @@ def accepted(account: Account, event: Event, parameters: Holding) -> Finding:
     if event.answer is Answer.STATE:
         return HELD
     response = event.exchange.response
-    stall = account.stalls.get(streak_key(event))
-    if stall is not None and stall.is_endless:
+    stall = account.endless(event)
+    if stall is not None:
         return _put_off("the request to be accepted, since it keeps the rules", event, stall)
     if event.answer is not Answer.REFUSED or event.effect is not Effect.REFUSED:
         return None

@@ -184,6 +184,8 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalFie
         if not event.formal or _open(history, event):
             return None
         errors = event.response_errors
+        if errors and event.probe is not None and event.answer is Answer.STATE:
+            return None  # an error was due, so it does not matter what else this is
     if errors:
         for error in errors:
             if error.rule == rule.rule:

@@ -344,6 +344,13 @@ class Limits:
             )
             object.__setattr__(self, "_of_result", lasting)
 
+    @property
+    def budget_reachable(self) -> bool | None:
+        """Whether all polls can be made within the lifetime at the documented wait; None: not all three are known."""
+        if self.polls is None or self.lifetime is None or self.wait is None:
+            return None
+        return self.wait * self.polls < self.lifetime
+
     def of_result(self) -> Limits:
         """The limits with the lifetime of a result in place of that of its task (made once: every exchange uses it)."""
         return self if self._of_result is None else self._of_result
@@ -637,7 +644,4 @@ class Contract:
 
         None where the contract lacks one of the three numbers.
         """
-        limits = self.limits
-        if limits.polls is None or limits.lifetime is None or limits.wait is None:
-            return None
-        return limits.wait * limits.polls < limits.lifetime
+        return self.limits.budget_reachable

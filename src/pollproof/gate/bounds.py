@@ -186,6 +186,6 @@ def _signal(group: int, number: signal.Signals) -> None:
 def _violated(contract: Contract, server: GateServer) -> set[Level]:
     """The levels of the clauses that the trace so far violates."""
     monitor = Monitor(Reader(contract), clauses_of(contract, Subject.CLIENT))
-    for exchange in server.trace():
-        monitor.observe(exchange)
+    for _ in monitor.observe_all(server.trace()):
+        pass
     return {entry.clause.level for entry in monitor.ledger.violated()}

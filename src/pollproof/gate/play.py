@@ -78,7 +78,7 @@ def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.
         trace = [exchange for exchange in trace if exchange.received <= server.moment]
     clauses = clauses_of(contract, Subject.CLIENT)
     monitor = Monitor(Reader(contract), clauses)
-    events = [monitor.observe(exchange) for exchange in trace]
+    events = list(monitor.observe_all(trace))
     result = ScenarioResult(
         scenario,
         monitor.ledger,

@@ -69,6 +69,10 @@ class Ledger:
     def __getitem__(self, identifier: str) -> Entry:
         return self.entries[identifier]
 
+    def count(self, number: int) -> None:
+        """Count an exchange that is judged, by its place in the trace."""
+        self.exchanges += 1
+
     def add(self, identifier: str, evidence: Evidence) -> None:
         """Record a violation; the shortest evidence is kept."""
         entry = self.entries[identifier]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pollproof.clauses import HELD, KINDS, Unjudged, Violation
@@ -11,6 +11,7 @@ from pollproof.clauses.timing import retry_seconds
 from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, Subject, speaks_of
 from pollproof.monitor.coverage import Watch
 from pollproof.monitor.ledger import Entry, Evidence, Ledger
+from pollproof.monitor.overlaps import Overlaps, Waiting
 from pollproof.monitor.recent_trace import RecentTrace
 from pollproof.monitor.visible import VisibleFaults
 from pollproof.tasks.state import Account, Stall, TaskState
@@ -31,8 +32,9 @@ MAXIMUM_OWN = 4_096
 """Exchanges of one task that are known by number where not all of the trace is kept: the first and the last ones."""
 
 
-Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, bool, bool]
-"""A clause ready to be asked: its function, parameters and entry, whether it is `ordered`, and about the account."""
+Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, bool, bool, bool]
+"""A clause ready to judge: its function, parameters and entry, whether it is `ordered`, about the account, and whether
+it is judged by all responses so far although some may have come later (what a client sends, it sends in its order)."""
 
 
 def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
@@ -62,7 +64,7 @@ class _Checks:
         number = self.alike(event)
         held = self._held.get(number)
         if held is None:
-            found = [(entry, judge(_STRANGER, event, parameters)) for judge, parameters, entry, _, _ in self.plain]
+            found = [(check[2], check[0](_STRANGER, event, check[1])) for check in self.plain]
             if any(isinstance(finding, Violation) for _, finding in found):
                 return self.every
             held = self._held[number] = [entry for entry, finding in found if finding is HELD]
@@ -106,7 +108,7 @@ class Monitor:
         self._note = Watch(reader.contract, self.clauses if watched is None else watched, self.ledger.seen).note
         self.forgets: Callable[[int, str], None] | None = None
         self.endless: Mapping[int, Stall] | None = None
-        self._before: dict[str, TaskState] = {}
+        self._overlaps = Overlaps()
         self._keeps = remember is None and recent is None
         self._count = 0
         self._numbers: dict[str, list[int]] = {}
@@ -136,7 +138,8 @@ class Monitor:
             parameters = clause.parameters
             if kind.prepared is not None:
                 parameters = kind.prepared(self.reader.contract, clause)
-            check = kind.judge, parameters, self.ledger[clause.id], kind.ordered, of_account
+            latest = clause.subject is Subject.CLIENT and not kind.ordered
+            check = kind.judge, parameters, self.ledger[clause.id], kind.ordered, of_account, latest
             selected.every.append(check)
             if (
                 kind.alike is None
@@ -159,53 +162,68 @@ class Monitor:
             self.window.clear()
         self._count = 0
         self._numbers = {}
+        self._overlaps.clear()
 
-    def observe_together(self, exchanges: Iterable[Exchange]) -> list[Event | None]:
-        """Judge exchanges that overlapped: of those about one task nobody knows in which order they were served.
+    def observe_all(self, exchanges: Iterable[Exchange]) -> Iterator[Event | None]:
+        """Judge exchanges as they were sent; they may overlap, and any order that explains them is lawful.
 
-        Each is judged by what was known of its task before all of them, with every poll of the others counted as one
-        that may have come first. So any order that explains the answers is lawful.
+        The events come in the order of the responses. An exchange whose time is not known overlaps with none.
         """
-        group = sorted(exchanges, key=lambda exchange: exchange.received)
-        polls: dict[str, int] = {}
-        for exchange in group:
-            event = self.reader.read(exchange, -1)
-            if event is not None and event.task is not None and event.operation.role is not Role.CREATE:
-                polls[event.task] = polls.get(event.task, -1) + (event.operation.role is Role.POLL)
-        known = self.account.tasks
-        self._before = {
-            task: known[task]._replace(polls_most=known[task].polls_most + max(count, 0))
-            for task, count in polls.items()
-            if task in known
-        }
-        try:
-            return [self.observe(exchange) for exchange in group]
-        finally:
-            self._before = {}
+        return self.observe_numbered((self._count, exchange, True) for exchange in exchanges)
 
-    def observe(self, exchange: Exchange, number: int | None = None, *, judged: bool = True) -> Event | None:
-        """Judge one more exchange; its event, or None where it belongs to no operation (`skipped` counts those).
+    def observe_numbered(self, items: Iterable[tuple[int, Exchange, bool]]) -> Iterator[Event | None]:
+        """As `observe_all`, of exchanges with their numbers, and whether each is judged or only taken in."""
+        overlaps = self._overlaps
+        for number, exchange, judged in items:
+            sent, received = exchange.sent, exchange.received
+            known = sent == sent and received == received  # not NaN
+            while waiting := overlaps.take(sent if known else None):
+                yield self._judge(waiting)
+            event = self._read(exchange, number)
+            overlaps.put(Waiting(received if known else sent, number, exchange, event, judged))
+        while waiting := overlaps.take(None):
+            yield self._judge(waiting)
 
-        `number` is its place in the trace where not all of it is observed. One that is not `judged` is only taken in.
+    def observe(self, exchange: Exchange) -> Event | None:
+        """Judge one more exchange, which overlaps with none; its event, or None where it belongs to no operation.
+
+        `skipped` counts the latter.
         """
-        if number is None:
-            number = self._count
+        number = self._count
+        return self._judge(Waiting(0.0, number, exchange, self._read(exchange, number), True))
+
+    def _read(self, exchange: Exchange, number: int) -> Event | None:
+        """Take an exchange into the trace, and read it."""
         self._count = number + 1
-        self.ledger.exchanges += 1
         if self._keeps:
             self.trace.append(exchange)
         elif self.window is not None:
             self.window.add(number, exchange)
-        event = self.reader.read(exchange, number)
+        return self.reader.read(exchange, number)
+
+    def _judge(self, waiting: Waiting) -> Event | None:
+        """Judge an exchange by what is known of its task from responses that surely came before it."""
+        _, number, exchange, event, judged = waiting
+        self.ledger.count(number)
         if event is None:
             self.skipped += 1
             return None
         account, task = self.account, event.task
         if event.operation.role is Role.CREATE:
             account.note_creation(event)
-        history = _STRANGER
+        now = history = _STRANGER
+        unordered = False
         if task is not None:
-            history = self._before.get(task) or account.tasks.get(task, _STRANGER)
+            now = history = account.tasks.get(task, _STRANGER)
+            polls = self._overlaps.polls(task)
+            if exchange.sent < now.answered:
+                # Of responses that were on their way at the same time nobody knows which was given first.
+                before = self._overlaps.before(task, exchange.sent)
+                unordered = before is None
+                if before is not None:
+                    history = before._replace(polls_most=now.polls_most + polls, polls_least=now.polls_least)
+            elif polls:
+                history = now._replace(polls_most=now.polls_most + polls)
             numbers = self._numbers.get(task)
             if numbers is None:
                 self._numbers[task] = [number]
@@ -218,14 +236,12 @@ class Monitor:
             stall: Stall | None = account.note_refusal(event, self._wait_after(event))
             history = history._replace(stall=stall if self.endless is None else self.endless.get(number))
         twice = task in account.twice
-        # Of answers that were on their way at the same time nobody knows which was given first.
-        unordered = exchange.sent < history.answered
         checks = self._checks[event.operation.name, exchange.probe].of(event, twice=twice) if judged else []
         if twice or unordered:
             # With two tasks of this id, nothing that is said of one of them can be held against it.
             checks = [check for check in checks if (check[4] or not twice) and not (unordered and check[3])]
-        for judge, parameters, entry, _, of_account in checks:
-            finding = judge(account if of_account else history, event, parameters)
+        for judge, parameters, entry, _, of_account, latest in checks:
+            finding = judge(account if of_account else now if latest else history, event, parameters)
             if finding is HELD:
                 entry.exercised += 1
             elif type(finding) is Violation:
@@ -235,10 +251,12 @@ class Monitor:
         if exchange.probe is None and event.answer is Answer.STATE and judged:
             if event.request_errors:
                 self._hold_against_provider(event)
-        for forgotten in account.fold(event, self._limits):
+        for forgotten in account.fold(event, self._limits, overlapped=exchange.sent < now.answered):
             self._numbers.pop(forgotten, None)
             if self.forgets is not None:
                 self.forgets(number, forgotten)
+        if task is not None:
+            self._overlaps.note(task, now, exchange.received - exchange.precision)
         if not self._keeps and task is not None and task not in account.tasks:
             self._numbers.pop(task, None)  # of a task that is not known nothing can be told later
         if self.window is not None and self.window.is_full:
@@ -251,7 +269,7 @@ class Monitor:
             return
         for fault in self._visible.of(event):
             checks = self._checks.get((event.operation.name, fault))
-            for judge, parameters, entry, _, _ in () if checks is None else checks.every:
+            for judge, parameters, entry, *_ in () if checks is None else checks.every:
                 if entry.clause.id in self._refusals:
                     marked = event._replace(exchange=event.exchange._replace(probe=fault))
                     finding = judge(self.account, marked, parameters)
@@ -299,7 +317,7 @@ class Monitor:
         earlier = [place for place in own if place < number]
         if earlier and number - max(earlier) - 1 <= MAXIMUM_CONTEXT:
             numbers |= set(range(max(earlier) + 1, number))
-        chosen = tuple(sorted(place for place in numbers if place <= event.number))
+        chosen = tuple(sorted(place for place in numbers if place < self._count))
         if self.window is not None:
             chosen = tuple(place for place in chosen if place in self.window)
         shown: tuple[Exchange, ...] = ()

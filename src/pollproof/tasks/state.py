@@ -24,6 +24,9 @@ MAXIMUM_SHARED = 1000
 HURRY = 0.1
 """Seconds between an answer and the next question below which nobody has paused."""
 
+MAXIMUM_BATCHES = 7
+"""Batches that were accepted and are kept: the last ones, by which a rate is judged."""
+
 SLOW = 1.0
 """Seconds that a client may take to ask again, without a pause, on a machine that is busy."""
 
@@ -506,6 +509,27 @@ def _fold_poll(history: TaskState, event: Event, limits: Limits) -> TaskState:
     )
 
 
+def _not_before(after: TaskState, before: TaskState) -> TaskState:
+    """A state that is no earlier than one that is known as well: phase and values that only grow."""
+    if before.phase is not None and after.phase is not None and after.phase.rank < before.phase.rank:
+        after = after._replace(phase=before.phase, phase_number=before.phase_number)
+    later = {
+        name: value
+        for name, value in before.marks.items()
+        if name in GROWING and _is_greater(value, after.marks.get(name))
+    }
+    return after._replace(marks={**after.marks, **later}) if later else after
+
+
+GROWING = ("progress", "updated_at")
+"""Marks whose values never fall while a task lives."""
+
+
+def _is_greater(one: Any, other: Any) -> bool:
+    numbers = (int, float)
+    return (type(one) is type(other) or (type(one) in numbers and type(other) in numbers)) and bool(one > other)
+
+
 def replays(history: TaskState, event: Event) -> bool:
     """Whether a creation repeats the one of a task, with its idempotency key."""
     key = event.marks.get("idempotency_key")
@@ -519,7 +543,7 @@ class Account:
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
     are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unnamed` tells
     that a task was created whose id was not said, or by a request that should have been refused. `last_batch` is the
-    last batch, `batches` are the last two that were accepted, `late_refusals` counts the last ones in a row that were
+    last batch, `batches` are the last ones that were accepted, `late_refusals` counts the last ones in a row that were
     refused as busy although they came after the pause.
     `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
     `streaks` are the questions that were last asked in vain; with `watches` they are kept.
@@ -559,7 +583,7 @@ class Account:
         self.remember = remember
         self.last_batch: Event | None = None
         self.late_refusals = 0
-        self.batches: deque[Event] = deque(maxlen=2)
+        self.batches: deque[Event] = deque(maxlen=MAXIMUM_BATCHES)
         self.last_created: int | None = None
         self.tasks: dict[str, TaskState] = {}
         self.owners: dict[str, str] = {}
@@ -628,8 +652,11 @@ class Account:
             if (before is not None and before.created is not None) or self.has_forgotten(event.task):
                 self.twice.add(event.task)
 
-    def fold(self, event: Event, limits: Limits) -> Sequence[str]:
-        """Take one more event in; the tasks that were forgotten for it, mostly none."""
+    def fold(self, event: Event, limits: Limits, *, overlapped: bool = False) -> Sequence[str]:
+        """Take one more event in; the tasks that were forgotten for it, mostly none.
+
+        One that `overlapped` with others that were taken in before may have come first: no state runs backwards by it.
+        """
         if self.watches:
             self._watch(event)
         if event.operation.role is Role.BATCH and not event.probe:
@@ -657,6 +684,8 @@ class Account:
         elif self.remember is not None:
             del self.tasks[task]  # so that the dictionary is in the order of who was heard of last
         after = fold(before, event, limits)
+        if overlapped:
+            after = _not_before(after, before)
         self.tasks[task] = after
         if after.created is not None and before.created is None:
             self._note_id(after)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pollproof.clauses.faults import Client, CreatedTask
 from pollproof.clauses.fields import seconds_of
+from pollproof.clauses.kinds import limits_of_client
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Contract, Effect, Phase, Subject, TaskKind, Variant
 from pollproof.contract.places import MISSING
@@ -48,6 +49,7 @@ class ReferenceClient(Client):
     def __init__(self, contract: Contract, session: Session) -> None:
         self.contract = contract
         self.session = session
+        self.limits = limits_of_client(contract)
         self.last: Event | None = None
         self.created: Event | None = None
         self.failures = 0
@@ -63,7 +65,7 @@ class ReferenceClient(Client):
         """Seconds before the next poll: what the documents state, or the last answer if that is more."""
         answer = self.created if self.last is None else self.last
         asked = None if answer is None else seconds_of(answer.marks.get("retry_after"))
-        return max(self.session.wait, asked or 0.0)
+        return max(self.session.wait, self.limits.wait or 0.0, asked or 0.0)
 
     def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
         """The id to poll with, given the last answer."""
@@ -87,7 +89,7 @@ class ReferenceClient(Client):
 
     def gives_up(self, polls: int, elapsed: float) -> bool:
         """Whether to stop before the next poll: the budget or the lifetime would be exceeded."""
-        limits = self.contract.limits
+        limits = self.limits
         if polls >= (limits.polls or PATIENCE):
             return True
         return limits.lifetime is not None and elapsed + self.wait() > limits.lifetime
@@ -98,7 +100,7 @@ class ReferenceClient(Client):
 
     def batch_wait(self) -> float:
         """Seconds between two batches."""
-        return self.contract.limits.batch_wait or 0.0
+        return self.limits.batch_wait or 0.0
 
     def run_batches(self) -> None:
         """Send several batches, where the API has them."""

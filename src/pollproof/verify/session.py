@@ -240,7 +240,8 @@ class Session:
             raise DeadlineExceeded
         exchanges = self.connections.exchange(requests)
         self.exchanges += len(exchanges)
-        events = [event for event in self.monitor.observe_together(exchanges) if event is not None]
+        together = sorted(exchanges, key=lambda exchange: exchange.sent)
+        events = [event for event in self.monitor.observe_all(together) if event is not None]
         if all(exchange.response is None for exchange in exchanges):
             raise TargetUnusable(f"{self.target.name} does not answer: {exchanges[0].failure}")
         for exchange in exchanges:
