@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
-from pollproof.trace.exchange import UNKNOWN_TIME
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request
 from tests.traces import HandWritten, error, ready, running
 
 CAPSOLVER = load_contract("capsolver")
@@ -270,3 +272,18 @@ def test_evidence_shows_the_task_and_what_happened_just_before() -> None:
     evidence = trace.ledger["capsolver.poll.terminal"].evidence
     assert evidence is not None
     assert evidence.trace.numbers == (2, 3, 4, 5, 6)
+
+
+def test_a_poll_to_which_no_response_came_is_not_held_against_the_budget_of_a_client() -> None:
+    for unanswered, violated in ((0, True), (1, False)):
+        trace = HandWritten(CAPSOLVER)
+        trace.create("a")
+        for number in range(121):
+            at = 2.0 * number + 2.0
+            if number < unanswered:
+                body = json.dumps({"clientKey": "YOUR_API_KEY", "taskId": "a"}).encode()
+                lost = Exchange(Request("POST", "/getTaskResult", {}, body), None, at, at, "connection reset")
+                trace.monitor.observe(lost)
+            else:
+                trace.poll("a", running(), at)
+        assert ("client.budget" in trace.violated) is violated

@@ -45,7 +45,7 @@ from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import NoRecording
-from pollproof.tasks.state import ENDLESS_COUNT, Stall
+from pollproof.tasks.repeated import ENDLESS_COUNT, Stall
 
 EXTRA = "pollproof[dask]"
 """The extra that brings Dask."""

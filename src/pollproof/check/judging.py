@@ -26,7 +26,7 @@ from pollproof.runs.result import Idle, RunResult
 from pollproof.runs.spec import RunSpec
 from pollproof.secrets.find import in_exchanges
 from pollproof.secrets.redact import Redactor
-from pollproof.tasks.state import solving_times
+from pollproof.tasks.account import solving_times
 from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange, Slice
 

@@ -27,7 +27,8 @@ from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import exchanges
-from pollproof.tasks.state import Stall, solving_times
+from pollproof.tasks.account import solving_times
+from pollproof.tasks.repeated import Stall
 from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange
 

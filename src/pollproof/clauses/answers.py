@@ -15,7 +15,9 @@ from pollproof.contract.declared import HIDDEN, ONE_OR_MORE, PAIRS
 from pollproof.contract.model import Break, Clause, Contract, Effect, ErrorCode, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, View, compile_place
 from pollproof.contract.requests import query_of
-from pollproof.tasks.state import TaskState, replays, surely_inside, surely_outside, surely_within_limits
+from pollproof.tasks.account import replays
+from pollproof.tasks.ages import surely_inside, surely_outside, surely_within_limits
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.shapes import Shape
 

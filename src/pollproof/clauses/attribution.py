@@ -9,7 +9,8 @@ from __future__ import annotations
 from enum import Enum
 
 from pollproof.contract.model import Limits
-from pollproof.tasks.state import TaskState, age_most
+from pollproof.tasks.ages import age_most
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Event
 
 NEAR = 0.25

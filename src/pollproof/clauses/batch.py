@@ -25,7 +25,8 @@ from pollproof.clauses.kinds import (
 from pollproof.clauses.timing import gap, in_words
 from pollproof.contract.model import Clause, Contract, Effect, Operation, Role
 from pollproof.contract.places import View
-from pollproof.tasks.state import Account, TaskState
+from pollproof.tasks.account import Account
+from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import canonical
 from pollproof.trace.events import Answer, Event, Member
 from pollproof.trace.exchange import Response

@@ -20,7 +20,8 @@ from pollproof.clauses.kinds import (
 from pollproof.contract.declared import ONE_OR_MORE
 from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.tasks.state import CALLBACK_REFUSED, Account, TaskState
+from pollproof.tasks.account import Account
+from pollproof.tasks.state import CALLBACK_REFUSED, TaskState
 from pollproof.trace.bodies import canonical
 from pollproof.trace.events import Answer, Event
 

@@ -30,7 +30,9 @@ from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.clauses.timing import COARSE, gap, in_words
 from pollproof.contract.declared import ONE_OR_MORE, Form
 from pollproof.contract.model import Clause, Contract, Limits, Phase, Role
-from pollproof.tasks.state import Account, TaskState, surely_inside, surely_outside
+from pollproof.tasks.account import Account
+from pollproof.tasks.ages import surely_inside, surely_outside
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
 
 
@@ -207,7 +209,9 @@ def _sides_of_budget(contract: Contract, clause: Clause) -> Iterator[Side]:
 )
 def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> Finding:
     """A client polls a task no more often than its budget allows."""
-    count = history.polls_most + 1
+    if event.answer is Answer.NONE:
+        return None  # it may not have reached the provider
+    count = history.polls_most - history.unanswered + 1
     if count <= parameters.limit:
         return HELD
     since = () if history.created is None else (history.created,)

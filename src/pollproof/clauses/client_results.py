@@ -19,7 +19,9 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.contract.declared import Form
 from pollproof.contract.model import Clause, Contract, Phase, Role
-from pollproof.tasks.state import AT_ONCE, HURRY, Account, Streak, TaskState, streak_key
+from pollproof.tasks.account import Account
+from pollproof.tasks.repeated import AT_ONCE, HURRY, Streak, streak_key
+from pollproof.tasks.state import TaskState
 from pollproof.trace.client_outcome import Outcome
 from pollproof.trace.events import Event, task_key
 

@@ -24,7 +24,8 @@ from pollproof.contract.conditions import same
 from pollproof.contract.declared import HIDDEN
 from pollproof.contract.model import Break, Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place
-from pollproof.tasks.state import TaskState, may_be_over
+from pollproof.tasks.ages import may_be_over
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import STATUS_MARK, Answer, Event
 from pollproof.trace.exchange import Response
 

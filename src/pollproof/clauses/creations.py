@@ -11,7 +11,8 @@ from pollproof.clauses.faults import Fault, Provider
 from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_limits, mutates
 from pollproof.contract.declared import HIDDEN
 from pollproof.contract.model import Clause, Contract, Limits, Role
-from pollproof.tasks.state import Account, TaskState
+from pollproof.tasks.account import Account
+from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import canonical
 from pollproof.trace.events import Answer, Event
 

@@ -11,7 +11,8 @@ from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Viol
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Break, Clause, Contract, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, walk
-from pollproof.tasks.state import TaskState, may_be_over
+from pollproof.tasks.ages import may_be_over
+from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import MAXIMUM_DIGITS, Unreadable, read_json, write_json
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response

@@ -13,7 +13,8 @@ from pollproof.clauses.shape import ABOUT_THE_KEY, ANY
 from pollproof.contract.declared import ONE_OR_MORE, Form
 from pollproof.contract.model import Clause, Contract, Effect
 from pollproof.contract.places import View
-from pollproof.tasks.state import Account, TaskState
+from pollproof.tasks.account import Account
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
 
 INVALID_INPUT = "invalid-input"

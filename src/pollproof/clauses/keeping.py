@@ -13,7 +13,8 @@ from pollproof.clauses.limits import LATE
 from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING, Place, compile_place
-from pollproof.tasks.state import TaskState, age_least, surely_inside, surely_outside
+from pollproof.tasks.ages import age_least, surely_inside, surely_outside
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
 
 READS = (Role.POLL, Role.FETCH)

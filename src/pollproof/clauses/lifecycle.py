@@ -22,16 +22,10 @@ from pollproof.clauses.kinds import (
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.tasks.state import (
-    Account,
-    TaskState,
-    age_most,
-    final_of,
-    may_be_over,
-    replays,
-    says_gone,
-    surely_within_limits,
-)
+from pollproof.tasks.account import Account, replays
+from pollproof.tasks.ages import age_most, may_be_over, says_gone, surely_within_limits
+from pollproof.tasks.fold import final_of
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import TOLD, Answer, Event
 from pollproof.trace.exchange import Response
 

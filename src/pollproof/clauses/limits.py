@@ -26,7 +26,8 @@ from pollproof.clauses.kinds import (
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.declared import Form
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
-from pollproof.tasks.state import TaskState, age_least, says_gone, surely_inside, surely_outside
+from pollproof.tasks.ages import age_least, says_gone, surely_inside, surely_outside
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import TOLD, Answer, Event
 from pollproof.trace.exchange import Response
 

@@ -25,7 +25,9 @@ from pollproof.clauses.kinds import (
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY, CODE
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Role, speaks_of
 from pollproof.contract.places import MISSING, View
-from pollproof.tasks.state import Account, Stall, TaskState
+from pollproof.tasks.account import Account
+from pollproof.tasks.repeated import Stall
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
 

@@ -21,7 +21,9 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase, Role
-from pollproof.tasks.state import CANCEL_SENT, Account, TaskState, says_gone, surely_inside, surely_within_limits
+from pollproof.tasks.account import Account
+from pollproof.tasks.ages import says_gone, surely_inside, surely_within_limits
+from pollproof.tasks.state import CANCEL_SENT, TaskState
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Response
 

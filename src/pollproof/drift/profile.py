@@ -17,7 +17,7 @@ from pollproof.drift.task_kinds import Sorts
 from pollproof.drift.timing import Timing
 from pollproof.monitor.slack import Slack
 from pollproof.recordings.entry import Recorded
-from pollproof.tasks.state import Account
+from pollproof.tasks.account import Account
 from pollproof.trace.bodies import Unreadable
 from pollproof.trace.events import Answer, Event, Reader
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pollproof.contract.model import SILENCE, Contract, Effect, Role
 from pollproof.contract.places import MISSING, View, compile_place
-from pollproof.tasks.state import TaskState, surely_beyond_polls, surely_outside
+from pollproof.tasks.ages import surely_beyond_polls, surely_outside
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
 
 ACCEPTED = "accepted"

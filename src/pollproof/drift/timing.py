@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from pollproof.contract.model import Contract, Effect, Phase, Role
 from pollproof.drift.findings import Seen
-from pollproof.tasks.state import Account, TaskState, age_least, age_most
+from pollproof.tasks.account import Account
+from pollproof.tasks.ages import age_least, age_most
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
 
 MAXIMUM_POINTS = 200

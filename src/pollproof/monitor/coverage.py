@@ -16,7 +16,9 @@ from pollproof.contract.conditions import compile_condition
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View
 from pollproof.monitor.slack import Slack
-from pollproof.tasks.state import Account, TaskState, age_least, age_most, surely_inside, surely_outside
+from pollproof.tasks.account import Account
+from pollproof.tasks.ages import age_least, age_most, surely_inside, surely_outside
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
 
 CREATED = "created"

@@ -14,7 +14,9 @@ from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.overlaps import Overlaps, Waiting
 from pollproof.monitor.recent_trace import RecentTrace
 from pollproof.monitor.visible import VisibleFaults
-from pollproof.tasks.state import Account, Stall, TaskState
+from pollproof.tasks.account import Account
+from pollproof.tasks.repeated import Stall
+from pollproof.tasks.state import TaskState
 from pollproof.trace.client_outcome import OPERATION
 from pollproof.trace.events import Answer, Event, Reader
 from pollproof.trace.exchange import Exchange, Slice

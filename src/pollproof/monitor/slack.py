@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from pollproof.contract.model import Limits
-from pollproof.tasks.state import TaskState, age_least
+from pollproof.tasks.ages import age_least
+from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Event
 
 

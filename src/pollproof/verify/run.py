@@ -17,7 +17,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.scripted import ScriptedProvider
 from pollproof.runs.result import Cut, Idle, NoDetail, Progress, RunResult
 from pollproof.secrets.redact import Redactor
-from pollproof.tasks.state import solving_times
+from pollproof.tasks.account import solving_times
 from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Request
 from pollproof.verify.callbacks import EmbeddedCallbacks, HttpCallbacks

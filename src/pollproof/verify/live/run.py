@@ -12,7 +12,7 @@ from pollproof.contract.model import Subject
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.errors import RecordingError
 from pollproof.runs.result import Progress
-from pollproof.tasks.state import solving_times
+from pollproof.tasks.account import solving_times
 from pollproof.text import plural
 from pollproof.trace.events import Reader
 from pollproof.verify.callbacks import HttpCallbacks

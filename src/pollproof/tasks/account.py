@@ -1,0 +1,338 @@
+"""What is known across the tasks of a trace: of all tasks, of their results, and of batches and repeated requests."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from pollproof.contract.model import Effect, Limits, Phase, Role
+from pollproof.tasks.fold import fold, keep_later
+from pollproof.tasks.hash_set import HashSet
+from pollproof.tasks.repeated import INSTANT, MAXIMUM_STALLS, Stall, Streak, streak_key
+from pollproof.tasks.state import TaskState
+from pollproof.trace.bodies import read_real
+from pollproof.trace.events import Answer, Event, task_key
+from pollproof.trace.exchange import UNKNOWN_TIME
+
+MAXIMUM_SHARED = 1000
+"""Shared results that are remembered: the first ones tell."""
+
+MAXIMUM_BATCHES = 7
+"""Batches that were accepted and are kept: the last ones, by which a rate is judged."""
+
+
+def replays(history: TaskState, event: Event) -> bool:
+    """Whether a creation repeats the one of a task, with its idempotency key."""
+    key = event.marks.get("idempotency_key")
+    return key is not None and history.marks.get("idempotency_key") == key
+
+
+class Account:
+    """What is known across the tasks of a trace: all histories, and which task a result belongs to.
+
+    `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
+    second task showed as its first: number of the exchange, task and owner. Results that came with a creation
+    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unnamed` tells
+    that a task was created whose id was not said, or by a request that should have been refused. `last_batch` is the
+    last batch, `batches` are the last ones that were accepted, `late_refusals` counts the last ones in a row that were
+    refused as busy although they came after the pause.
+    `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
+    `streaks` are the questions that were last asked in vain; with `watches` they are kept.
+    `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
+    With `spends`, of a forgotten task it stays known that there was such an id, in some 20 bytes.
+    """
+
+    __slots__ = (
+        "_ids",
+        "_spent",
+        "batches",
+        "last_batch",
+        "last_created",
+        "last_received",
+        "late_refusals",
+        "owners",
+        "remember",
+        "shared",
+        "spends",
+        "stalls",
+        "streaks",
+        "tasks",
+        "twice",
+        "unnamed",
+        "watches",
+        "whole",
+    )
+
+    def __init__(
+        self, *, whole: bool = True, remember: int | None = None, watches: bool = False, spends: bool = False
+    ) -> None:
+        self.whole = whole
+        self.watches = watches
+        self.spends = spends
+        self._spent = HashSet()
+        self.streaks: dict[tuple[str, Any], Streak] = {}
+        self.remember = remember
+        self.last_batch: Event | None = None
+        self.late_refusals = 0
+        self.batches: deque[Event] = deque(maxlen=MAXIMUM_BATCHES)
+        self.last_created: int | None = None
+        self.tasks: dict[str, TaskState] = {}
+        self.owners: dict[str, str] = {}
+        self.shared: list[tuple[int, str, str]] = []
+        self.twice: set[str] = set()
+        self.unnamed = False
+        self._ids: dict[float, str] = {}
+        self.stalls: dict[tuple[str, Any], Stall] = {}
+        self.last_received = UNKNOWN_TIME
+
+    def result_number(self, task: str) -> int | None:
+        """The exchange in which a task first showed its result."""
+        history = self.tasks.get(task)
+        return None if history is None else history.result_number
+
+    def rounded_like(self, raw: Any) -> TaskState | None:
+        """The task whose id became this one in a language without 64-bit integers; None for an id of its own.
+
+        Ids near to each other round to the same number: only that number itself, as such a language writes it, tells
+        that an id was rounded.
+        """
+        rounded = _rounded(task_key(raw))
+        if rounded is None or (type(raw) is not float and task_key(raw) not in _written(rounded)):
+            return None
+        return self.tasks.get(self._ids.get(rounded, ""))
+
+    def has_forgotten(self, task: str | None) -> bool:
+        """Whether a creation gave this id to a task of which no more than that is known."""
+        return task is not None and task in self._spent
+
+    def note_refusal(self, event: Event, wait: float) -> Stall:
+        """Take in that a request was refused as busy, and ask of the next one a wait of that many seconds.
+
+        It counts only where the client has left the provider alone for the wait that the last refusal asked for.
+        """
+        key, exchange = streak_key(event), event.exchange
+        before = self.stalls.pop(key, None)
+        sent = exchange.sent
+        if before is not None and sent - self.last_received >= before.wait - INSTANT:
+            stall = Stall(before.times + 1, before.first, event.number, before.sent, sent, wait)
+        else:
+            stall = Stall(1, event.number, event.number, sent, sent, wait)
+        if len(self.stalls) >= MAXIMUM_STALLS:
+            del self.stalls[next(iter(self.stalls))]
+        self.stalls[key] = stall
+        return stall
+
+    def endless(self, event: Event) -> Stall | None:
+        """The stall that a refusal which was just taken in has made endless, or longer; None for any other event."""
+        stall = self.stalls.get(streak_key(event)) if self.stalls else None
+        return stall if stall is not None and stall.number == event.number and stall.is_endless else None
+
+    def are_different(self, one: str, other: str) -> bool:
+        """Whether two tasks surely are about different things: their creations are known, and are not the same."""
+        first, second = self.tasks.get(one), self.tasks.get(other)
+        if first is None or second is None or first.asked is None or second.asked is None:
+            return False
+        return first.asked is not second.asked and bool(first.asked != second.asked)
+
+    def note_creation(self, event: Event) -> None:
+        """Remember an id that a creation gives although an earlier task has it."""
+        if event.task is not None and event.answer is Answer.STATE and not event.probe:
+            before = self.tasks.get(event.task)
+            if before is not None and replays(before, event):
+                return
+            if (before is not None and before.created is not None) or self.has_forgotten(event.task):
+                self.twice.add(event.task)
+
+    def fold(self, event: Event, limits: Limits, *, overlapped: bool = False) -> Sequence[str]:
+        """Take one more event in; the tasks that were forgotten for it, mostly none.
+
+        One that `overlapped` with others that were taken in before may have come first: no state runs backwards by it.
+        """
+        if self.watches:
+            self._watch(event)
+        if event.operation.role is Role.BATCH and not event.probe:
+            late = event.effect is Effect.BUSY and self.comes_late(event, limits.batch_wait)
+            self.late_refusals = self.late_refusals + 1 if late else 0
+        self.last_received = event.exchange.received
+        if self.stalls and event.answer is Answer.STATE:
+            self.stalls.pop(streak_key(event), None)
+        if event.operation.role is Role.BATCH:
+            self._fold_batch(event)
+            return self._forget()
+        task = event.task
+        if task is None:
+            return ()
+        before = self.tasks.get(task)
+        if before is None:
+            if event.probe:
+                self.unnamed = self.unnamed or (event.operation.role is Role.CREATE and event.answer is Answer.STATE)
+                return ()
+            if event.operation.role is Role.CREATE and event.answer is not Answer.STATE:
+                return ()
+            if event.operation.role is Role.CALLBACK:
+                return ()
+            before = TaskState(task, event.raw_task)
+        elif self.remember is not None:
+            del self.tasks[task]  # so that the dictionary is in the order of who was heard of last
+        after = fold(before, event, limits)
+        if overlapped:
+            after = keep_later(after, before)
+        self.tasks[task] = after
+        if after.created is not None and before.created is None:
+            self._note_id(after)
+        if after.result is not None and before.result is None and after.result_number is not None and not after.inline:
+            owner = self.owners.setdefault(after.result, task)
+            if owner != task and len(self.shared) < MAXIMUM_SHARED and self.are_different(task, owner):
+                self.shared.append((after.result_number, task, owner))
+        return self._forget()
+
+    def _watch(self, event: Event) -> None:
+        """Keep what was asked in vain; an answer that says something ends a streak."""
+        role = event.operation.role
+        if event.probe or role is Role.CALLBACK or role is Role.OUTCOME:
+            return
+        key = streak_key(event)
+        before = self.streaks.pop(key, None)
+        if not event.exchange.recorded:
+            return  # what the client saw is not known, so neither is what it repeats
+        failed = event.answer is not Answer.STATE
+        if not failed and (role is not Role.POLL and role is not Role.FETCH):
+            return
+        if not failed and event.phase is not None and event.phase.terminal:
+            return
+        number, received, leapt = event.number, event.exchange.received, event.exchange.leapt
+        if before is None:
+            self.streaks[key] = Streak(int(failed), 0, number, number, received, leapt)
+        else:
+            hurried = before.hurried + 1 if before.hurries(event) else 0
+            if failed != (before.failures > 0):
+                hurried = 0  # a retry after an error is another thing than one more question
+            failures = before.failures + 1 if failed else 0
+            self.streaks[key] = Streak(failures, hurried, before.first, number, received, leapt)
+        if self.remember is not None and len(self.streaks) > self.remember:
+            del self.streaks[next(iter(self.streaks))]
+
+    def _note_id(self, history: TaskState) -> None:
+        self.last_created = history.created
+        rounded = _rounded(history.id)
+        if rounded is not None:
+            self._ids[rounded] = history.id
+
+    def _forget(self) -> Sequence[str]:
+        if self.remember is None or len(self.tasks) <= self.remember:
+            return ()
+        forgotten = []
+        while len(self.tasks) > self.remember:
+            task = next(iter(self.tasks))
+            self.forget(task)
+            forgotten.append(task)
+        return forgotten
+
+    def forget(self, task: str) -> None:
+        """Forget all that is known of a task."""
+        history = self.tasks.pop(task, None)
+        if history is None:
+            return
+        self.twice.discard(task)
+        if self.spends and history.created is not None:
+            self._spent.add(task)
+        rounded = _rounded(task)
+        if rounded is not None and self._ids.get(rounded) == task:
+            del self._ids[rounded]
+        if history.result is not None and self.owners.get(history.result) == task:
+            del self.owners[history.result]
+
+    def forget_streaks(self, since: int) -> None:
+        """Forget what was asked in vain before the exchange of that number, and not again."""
+        for key, streak in list(self.streaks.items()):
+            if streak.number < since:
+                del self.streaks[key]
+
+    def comes_late(self, event: Event, seconds: float | None) -> bool:
+        """Whether a batch surely came so long after the last request, which was answered."""
+        last = self.last_batch
+        if last is None or last.exchange.response is None or seconds is None:
+            return False
+        return event.exchange.sent - max(last.exchange.received, self.last_received) >= seconds
+
+    def _fold_batch(self, event: Event) -> None:
+        if not event.probe and not event.request_errors:
+            self.last_batch = event
+            if event.answer is Answer.STATE:
+                self.batches.append(event)
+                self.unnamed = self.unnamed or len(event.members) < _entries(event)
+        for place, member in enumerate(event.members):
+            if member.task is None:
+                continue
+            if member.task in self.tasks or self.has_forgotten(member.task):
+                self.twice.add(member.task)
+            else:
+                self.tasks[member.task] = TaskState(
+                    member.task,
+                    member.raw_task,
+                    created=event.number,
+                    created_sent=event.exchange.sent,
+                    created_received=event.exchange.received,
+                    answered=event.exchange.received - event.exchange.precision,
+                    asked=_asked_for(event, place),
+                )
+                self._note_id(self.tasks[member.task])
+
+
+def _entries(event: Event) -> int:
+    """How many tasks a batch asks for: the entries of its longest array."""
+    values = event.request.values() if type(event.request) is dict else ()
+    return max((len(value) for value in values if type(value) is list), default=0)
+
+
+def _asked_for(event: Event, place: int) -> Any:
+    """What a batch asks for in one of its tasks: its body, with one entry in place of the array; None if unknown."""
+    request = event.request
+    if type(request) is not dict:
+        return None
+    arrays = [name for name, value in request.items() if type(value) is list and len(value) == len(event.members)]
+    if len(arrays) != 1:
+        return None
+    name, entry = arrays[0], event.members[place].entry
+    told = entry.get(name) if type(entry) is dict else None
+    wanted = request[name][place]
+    if type(told) is type(wanted) and told != wanted and told in request[name]:
+        wanted = told  # in another order than they were sent, which is another finding
+    return {**request, name: wanted}
+
+
+def _written(rounded: float) -> tuple[str, ...]:
+    """A rounded id as languages write it: with all digits, or with as few as tell it from its neighbours."""
+    if not math.isfinite(rounded):
+        return ()
+    return str(int(rounded)), f"{Decimal(repr(rounded)):f}".removesuffix(".0"), repr(rounded)
+
+
+def _rounded(key: str | None) -> float | None:
+    """An id as a language without 64-bit integers would keep it; None for one that is no number."""
+    if key is None:
+        return None
+    try:
+        return read_real(key)
+    except ValueError:
+        return None
+
+
+CLOSE = 10.0
+"""Seconds between two polls within which the end of a task is known well enough to report how long it took."""
+
+
+def solving_times(account: Account) -> list[tuple[float, float]]:
+    """For each task whose end was seen closely: seconds from its creation to its success, at least and at most."""
+    times = []
+    for history in account.tasks.values():
+        if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline:
+            pending = history.pending_sent - history.created_received
+            least = 0.0 if math.isnan(pending) else max(pending, 0.0)
+            most = history.ended_received - history.created_sent
+            if most - least <= CLOSE:
+                times.append((least, most))
+    return times

@@ -1,0 +1,98 @@
+"""The limits of a task: how old it may be, how often it was polled, and whether a response says that it is gone."""
+
+from __future__ import annotations
+
+import math
+
+from pollproof.contract.model import Effect, Limits, Phase, Role
+from pollproof.tasks.state import TaskState
+from pollproof.trace.events import TOLD, Answer, Event
+
+UNHEARD = 0.1
+"""The share of a lifetime after which a task of unknown age, of which nothing was heard meanwhile, may be gone."""
+
+
+def age_least(history: TaskState, event: Event, limits: Limits) -> float:
+    """Seconds that have surely passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
+    began = history.ended_received if limits.lifetime_from == "completion" else history.created_received
+    return event.exchange.sent - began
+
+
+def age_most(history: TaskState, event: Event, limits: Limits) -> float:
+    """Seconds that may have passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
+    if limits.lifetime_from == "completion":
+        began = history.created_sent if math.isnan(history.pending_sent) else history.pending_sent
+    else:
+        began = history.created_sent
+    return event.exchange.received - began
+
+
+def surely_inside(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether the poll surely reached the provider within the documented lifetime (true where none is documented).
+
+    The answer arrived before the lifetime can have begun plus its length, less what the documents leave open.
+    """
+    lifetime = limits.lifetime
+    return lifetime is None or age_most(history, event, limits) <= lifetime - limits.lifetime_slack
+
+
+def surely_outside(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether the poll surely reached the provider after the documented lifetime (false where none is documented).
+
+    The poll left after the lifetime has surely begun plus its length and what the documents leave open.
+    """
+    lifetime = limits.lifetime
+    return lifetime is not None and age_least(history, event, limits) > lifetime + limits.lifetime_slack
+
+
+def may_be_over(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether the documented lifetime may be over when the poll reached the provider (false where none is documented).
+
+    Of a task whose creation is not known it may be over where the last answer came long before.
+    """
+    lifetime = limits.lifetime
+    if lifetime is None:
+        return False
+    if math.isnan(history.created_sent):
+        return event.exchange.received - history.last_sent > UNHEARD * lifetime
+    return age_most(history, event, limits) > lifetime - limits.lifetime_slack
+
+
+def surely_within_limits(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether the documents promise this poll an answer: surely within the budget and within the lifetime."""
+    if limits.polls is not None and history.polls_most >= limits.polls:
+        return False
+    return surely_inside(history, event, limits)
+
+
+def surely_beyond_polls(history: TaskState, limits: Limits) -> bool:
+    """Whether the poll that follows is surely over a budget beyond which the documents promise nothing."""
+    return limits.polls is not None and limits.beyond_polls == "lost" and history.polls_least >= limits.polls
+
+
+def says_gone(history: TaskState, event: Event) -> bool:
+    """Whether a well-formed poll is turned away as if there were no such task.
+
+    A busy or blocked provider says nothing of the task, unless it is so for ever; a code that no document lists may be
+    a way to fail, unless the task had succeeded; a task that has failed, or was cancelled, may be forgotten.
+    """
+    if history.cancelled is not None:
+        return False
+    endless = history.stall is not None and history.stall.is_endless
+    if event.operation.role is Role.FETCH:
+        if history.terminal is not Phase.SUCCEEDED or endless:
+            return endless and history.terminal is not Phase.FAILED
+        if event.effect in (Effect.BUSY, Effect.BLOCKED):
+            return False
+        if event.response_errors and event.answer is Answer.STATE:
+            return False  # something is there; that it has the wrong form is another finding
+        return event.answer in TOLD and event.phase is not Phase.SUCCEEDED
+    if history.terminal is Phase.FAILED:
+        return False
+    if endless:
+        return True
+    if event.answer is not Answer.REFUSED:
+        return False
+    if event.effect in (Effect.LOST, Effect.REFUSED):
+        return True
+    return event.effect is Effect.UNCLEAR and history.terminal is Phase.SUCCEEDED
