@@ -46,6 +46,7 @@ PLACEHOLDERS = {
 """What a reader would put in, and what is put in here."""
 
 STATUS: dict[str, int] = {
+    r"verify capsolver --base-url \S+ --advance-url \S+ --json report.json$": 1,  # a guide has started a mutant there
     r"verify ./my-api.toml --base-url": 1,  # the guide has started a mutant there
     r"--launch .* --require-all": 3,  # the small server that stands in has no error that passes
 }
@@ -58,6 +59,8 @@ ELSEWHERE: dict[str, str] = {
     r"((FUZZ_INPUTS|(RECORDINGS|SOAK)_EXCHANGES)=\d+ )?python -m tests\.benchmarks": (
         "tests/packaging/test_benchmarks.py"
     ),
+    r"pollproof replay ": "tests/cli/test_replaying.py",
+    r"pollproof verify .* --watch$": "tests/cli/test_watching.py",
     r"pollproof leap -- pytest ": "tests/virtualtime/test_leap_command.py",
     r".*redis://": "Redis is a server of its own; tests/verify/test_example_databases.py starts one",
     r"npm install |.*tests/mocks/node_modules": "foreign mocks are installed and judged by tests/verify/test_mocks.py",

@@ -123,4 +123,4 @@ def test_a_renamed_clause_is_found_under_its_older_names() -> None:
 def test_a_name_that_no_clause_ever_had_is_told() -> None:
     result = CliRunner().invoke(cli, ["explain", "capsolver.oldest"])
     assert result.exit_code == 2
-    assert "'capsolver.oldest' is no clause" in result.output
+    assert "'capsolver.oldest' is not a clause" in result.output

@@ -95,7 +95,7 @@ def test_an_accepted_clause_leaves_a_run_conclusive_and_its_cuts_too() -> None:
 
 def test_what_is_wrong_with_an_entry_is_told_with_its_place() -> None:
     (found,) = judged([document(abc="held")], Baseline("known.toml", (entry("abd"),)), TODAY)["entries"]
-    expected = "known.toml, entry 1: abd is no clause of what was judged; did you mean 'abc'?"
+    expected = "known.toml, entry 1: abd is not a clause of what was judged; did you mean 'abc'?"
     assert found["problem"] == expected
 
 

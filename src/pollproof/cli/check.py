@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +10,7 @@ import click
 from pollproof.cli.baselines import Baselines
 from pollproof.cli.common import console_for, contract_or_exit
 from pollproof.cli.options import GroupedCommand, run_options, verbosity
+from pollproof.cli.progress import progress_line
 from pollproof.cli.reporting import Reports, told
 from pollproof.cli.sharing import asked as asked_to_share
 from pollproof.cli.sharing import picked
@@ -19,8 +18,6 @@ from pollproof.runs.expressions import ExpressionError, matching
 from pollproof.runs.options import CHECK
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pollproof.contract.model import Contract
     from pollproof.recordings.files import Recording
     from pollproof.runs.outcome import Document
@@ -83,7 +80,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
         return document_of(checking)
 
     unfinished = reports.unfinished(so_far)
-    with _progress(quiet=options["quiet"]) as progress:
+    with progress_line("reading", "exchanges", quiet=options["quiet"]) as progress:
         _judge(
             contract,
             paths,
@@ -168,19 +165,6 @@ def _chosen(contract: Contract, keyword: str | None, subject: str | None) -> fro
     if not found:
         raise click.UsageError(f"no clause matches -k '{keyword}'" if keyword else f"no clause is about the {subject}")
     return found
-
-
-@contextlib.contextmanager
-def _progress(*, quiet: bool) -> Iterator[Any]:
-    """A live line on a terminal; nothing elsewhere."""
-    console: Console = console_for(sys.stderr)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    from rich.markup import escape
-
-    with console.status("reading") as status:
-        yield lambda file, count: status.update(escape(f"{file}: {count} exchanges"))
 
 
 def _status(document: Document, paths: Sequence[Recording]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -131,19 +131,3 @@ def write(path: Path, text: str) -> None:
         write_file(path, text)
     except OSError as error:
         raise click.UsageError(refusal(path, error)) from None
-
-
-@contextlib.contextmanager
-def status_line(words: str, told: Callable[..., str], *, quiet: bool) -> Iterator[Callable[..., None] | None]:
-    """A live line on a terminal, which begins with `words`: what shows there what `told` makes of its arguments.
-
-    None elsewhere and when `quiet`.
-    """
-    console = console_for(sys.stderr)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    from rich.markup import escape
-
-    with console.status(words) as status:
-        yield lambda *figures: status.update(escape(told(*figures)))

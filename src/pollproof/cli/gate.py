@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,14 +11,13 @@ import click
 from pollproof.cli.baselines import Baselines
 from pollproof.cli.common import console_for, contract_or_exit
 from pollproof.cli.options import GroupedCommand, run_options, verbosity
+from pollproof.cli.progress import adapted, progress_line
 from pollproof.cli.reporting import Reports, told
 from pollproof.cli.sharing import asked as asked_to_share
 from pollproof.cli.sharing import gate_shared, picked
 from pollproof.runs.options import GATE
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pollproof.contract.model import Contract
     from pollproof.gate.scenario import Scenario
 
@@ -70,7 +68,8 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     )  # fmt: skip
     gating = beginning(asked)
     unfinished = reports.unfinished(lambda: document_of(gating))
-    with _progress(quiet=options["quiet"]) as progress:
+    with progress_line("starting", "scenarios", quiet=options["quiet"]) as show:
+        progress = adapted(show, lambda name, number, count: (name, number, number / count))
         if workers is None:
             document = document_of(judge(asked, told(progress, lambda *_: unfinished.refresh()), gating))
         else:
@@ -149,16 +148,3 @@ def _list(chosen: Sequence[Scenario]) -> None:
     for scenario in chosen:
         table.add_row(scenario.name, scenario.expects.value, scenario.grounds.basis.value, scenario.text)
     console_for(sys.stdout).print(table)
-
-
-@contextlib.contextmanager
-def _progress(*, quiet: bool) -> Iterator[Any]:
-    """A live line on a terminal; nothing elsewhere."""
-    console: Console = console_for(sys.stderr)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    from rich.markup import escape
-
-    with console.status("starting") as status:
-        yield lambda name, number, count: status.update(escape(f"{name} ({number + 1} of {count})"))

@@ -25,6 +25,7 @@ from pollproof.cli.lint import lint
 from pollproof.cli.merge import merge
 from pollproof.cli.mutants import mutants
 from pollproof.cli.record import record
+from pollproof.cli.replaying import replay
 from pollproof.cli.report import report
 from pollproof.cli.verify import verify
 from pollproof.version import __version__
@@ -205,6 +206,7 @@ for command in (
     report,
     merge,
     record,
+    replay,
     drift,
     mutants,
     export,

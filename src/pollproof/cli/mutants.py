@@ -8,15 +8,14 @@ from typing import Any
 
 import click
 
-from pollproof.cli.common import console_for, contract_or_exit, status_line, todays, writable, write
+from pollproof.cli.common import console_for, contract_or_exit, todays, writable, write
+from pollproof.cli.progress import adapted, progress_line
 from pollproof.text import json_text
 
 EPILOG = (
     "Exit status: 0 every mutant is killed by its own clause and no legal variant is accused; 1 a mutant survived, a "
     "clause is unproved, or a clause complains without cause; 2 usage or bad input; 3 interrupted."
 )
-
-TRIED = "{}: {} of {} mutants and variants"
 
 
 @click.command(epilog=EPILOG)
@@ -59,7 +58,8 @@ def mutants(providers: tuple[str, ...], **options: Any) -> None:
     console = console_for(sys.stderr if json_file == "-" else sys.stdout)
     matrices = []
     try:
-        with status_line("trying mutants", TRIED.format, quiet=options["quiet"]) as progress:
+        with progress_line("trying mutants", "mutants and variants", quiet=options["quiet"]) as show:
+            progress = adapted(show, lambda name, number, count: (name, number, number / count))
             for contract in contracts:
                 matrix = prove(contract, keyword, seed=options["seed"], workers=options["workers"], progress=progress)
                 matrices.append(matrix)

@@ -41,6 +41,7 @@ class GroupedCommand(click.Command):
         """Read the words of the command line, with today's names of options."""
         end = args.index("--") if "--" in args else len(args)
         words = [*[_renamed(word) for word in args[:end]], *args[end:]]
+        context.meta[WORDS] = tuple(words)
         mode = next((each.mode for each in self.params if isinstance(each, GroupedOption) and each.mode), "")
         if mode:
             given = self.make_parser(context).parse_args(list(words))[0]
@@ -62,6 +63,9 @@ class GroupedCommand(click.Command):
 
 SETTINGS = "pollproof.settings"
 """Where the context of a command keeps what the configuration file says."""
+
+WORDS = "pollproof.words"
+"""Where it keeps the words that were typed after its name."""
 
 
 def _configured(context: click.Context, mode: str, given: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof.cli.common import status_line
+from pollproof.cli.progress import progress_line
 
 if TYPE_CHECKING:
     from pollproof.recordings.writing import Written
@@ -112,7 +112,7 @@ def _record(plan: Plan, path: Path, options: dict[str, Any]) -> Written:
     from pollproof.secrets.redact import Redactor
     from pollproof.verify.plan import of_plan
 
-    with _interruptible(), status_line("recording", "{}: {} exchanges".format, quiet=options["quiet"]) as progress:
+    with _interruptible(), progress_line("recording", "exchanges", quiet=options["quiet"]) as progress:
         recording = recorded(plan, options["tasks"], progress)
     problem = None if recording.problem is None else Redactor(of_plan(plan)).text(recording.problem)
     if not recording.answered:

@@ -14,7 +14,8 @@ import click
 from pollproof.cli.baselines import Baselines
 from pollproof.cli.common import console_for
 from pollproof.cli.live import check_live, go_on
-from pollproof.cli.options import SETTINGS, GroupedCommand, run_options, verbosity
+from pollproof.cli.options import SETTINGS, WORDS, GroupedCommand, run_options, verbosity
+from pollproof.cli.progress import adapted, progress_line
 from pollproof.cli.reporting import Reports, told
 from pollproof.cli.sharing import asked, explore_shared
 from pollproof.runs.expressions import ExpressionError, matching
@@ -57,14 +58,19 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     """
     from pollproof.report.merging import as_shard
 
-    contract = click.get_current_context().meta[SETTINGS].contract
+    context = click.get_current_context()
+    if options["watch"]:
+        from pollproof.cli.watching import watch
+
+        watch(context.meta[WORDS], options["launch"])
+    contract = context.meta[SETTINGS].contract
     names = _names(providers or ((contract,) if contract else ()), options)
     picked = {option.parameter: options[option.parameter] for option in options_of(VERIFY) if option.suite}
     for policy in ("strict", "require_all", "allowed"):
         del picked[policy]
     check_live(options)
     if not _is_foreign(options):
-        if click.get_current_context().get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
+        if context.get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
             picked["api_key"] = None  # the variable may be set for other commands; the reference needs no key
     plans = _plans(names, picked, options)
     workers, shard = asked(options)
@@ -91,7 +97,8 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
     unfinished = reports.unfinished(lambda: _so_far(plans, begun, documents))
     parts: list[str] = []
     try:
-        with _progress(console, quiet=options["quiet"]) as progress, _hypothesis_home():
+        with progress_line("starting", "requests", quiet=options["quiet"]) as show, _hypothesis_home():
+            progress = adapted(show, partial(_shown, plans, begun, documents))
             if is_shared:
                 keys = {_argument(name): plan for name, plan in plans.items()}
                 shared, parts = explore_shared(keys, picked, workers, shard, progress)
@@ -232,18 +239,21 @@ def _hypothesis_home() -> Iterator[None]:
             del os.environ[name]
 
 
-@contextlib.contextmanager
-def _progress(console: Console, *, quiet: bool) -> Iterator[Any]:
-    """A live line on a terminal; nothing elsewhere, and when quiet."""
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    from rich.markup import escape
-
-    with console.status("exploring") as status:
-        yield lambda stage, exchanges, exercised: status.update(
-            escape(f"{stage}: {exchanges} requests, {exercised} clauses exercised")
-        )
+def _shown(
+    plans: Mapping[str, Plan],
+    begun: Mapping[str, Exploration],
+    documents: Mapping[str, Document],
+    stage: str,
+    exchanges: int,
+    exercised: int,
+) -> tuple[str, int, float]:
+    """What the line of progress shows: provider and phase, requests of all providers, and the part that is done."""
+    name = next((each for each in plans if each in begun and each not in documents), next(iter(plans)))
+    earlier = sum(document["exchanges"] for document in documents.values())
+    plan = plans[name]
+    own = begun[name].examples / plan.count if name in begun and plan.count else 0.0
+    done = (len(documents) + min(own, 1.0)) / len(plans)
+    return f"{plan.contract.name}, {stage}, {exercised} clauses exercised", earlier + exchanges, done
 
 
 def _report(

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from pollproof.proof.matrix import Matrix
 from pollproof.proof.trials import Trial
+from pollproof.text import plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,9 +35,10 @@ def summary(matrix: Matrix) -> str:
     survived = len(matrix.mutants) - killed
     counts = sorted(trial.exchanges_to_kill or 0 for trial in matrix.mutants if trial.killed)
     took = f" (median {counts[len(counts) // 2]} exchanges, at most {counts[-1]})" if counts else ""
+    clauses, mutants = plural(len(matrix.clauses), "clause"), plural(len(matrix.mutants), "mutant")
     return (
-        f"{matrix.contract.name}: {len(matrix.clauses)} clauses, {len(matrix.mutants)} mutants: {killed} killed{took}, "
-        f"{survived} survived; {len(matrix.variants)} legal variants: {accused} accused"
+        f"{matrix.contract.name}: {clauses}, {mutants}: {killed} killed{took}, {survived} survived; "
+        f"{plural(len(matrix.variants), 'legal variant')}: {accused} accused"
     )
 
 

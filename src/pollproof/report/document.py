@@ -216,7 +216,7 @@ def _evidence(reader: Reader, evidence: Evidence, redactor: Redactor) -> Documen
         "expected": redactor.beginning(violation.expected, MAXIMUM_TEXT),
         "seen": redactor.beginning(violation.seen, MAXIMUM_TEXT),
         "trace": [
-            _exchange(reader, number, exchange, first, redactor) | ({} if place is None else {"place": place})
+            shown_exchange(reader, number, exchange, first, redactor) | ({} if place is None else {"place": place})
             for number, exchange, place in zip(trace.numbers, trace.exchanges, places, strict=True)
         ],
         "deadlines": [
@@ -231,7 +231,16 @@ def _evidence(reader: Reader, evidence: Evidence, redactor: Redactor) -> Documen
     }
 
 
-def _exchange(reader: Reader, number: int, exchange: Exchange, first: float, redactor: Redactor) -> Document:
+def shown_exchange(reader: Reader, number: int, exchange: Exchange, first: float, redactor: Redactor) -> Document:
+    """One exchange as a report has it.
+
+    Args:
+        reader: a reader of the contract.
+        number: the place of the exchange in its trace, from 0 on.
+        exchange: the exchange.
+        first: the time in seconds from which the report counts.
+        redactor: masks the secrets of the run.
+    """
     request, response = exchange.request, exchange.response
     event = reader.read(exchange, number)
     answer: Document | None = None

@@ -156,7 +156,7 @@ def _state(documents: Sequence[Document], entry: Known, today: date, partial: bo
         if partial:
             return "not judged", ""
         known = [clause["id"] for _, clause in every]
-        return "unmatched", f"{entry.clause} is no clause of what was judged{nearest(entry.clause, known)}"
+        return "unmatched", f"{entry.clause} is not a clause of what was judged{nearest(entry.clause, known)}"
     verdicts = [clause["verdict"] for document, clause in named if entry.matches(document["target"])]
     if not verdicts:
         judged_ = ", ".join(dict.fromkeys(document["target"] for document, _ in named))

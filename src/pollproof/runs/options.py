@@ -113,6 +113,13 @@ OPTIONS: tuple[Option, ...] = (
         suite=True,
     ),
     Option(
+        "watch",
+        "With --launch: run again whenever a file of the launched server changes.",
+        TARGET,
+        kind="flag",
+        typed=True,
+    ),
+    Option(
         "api-key",
         "API key for the target (or POLLPROOF_API_KEY).",
         TARGET,

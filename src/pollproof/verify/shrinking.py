@@ -117,7 +117,7 @@ class Shrinker:
             event = self._reader.read(exchange, number)
             if event is None or exchange.request.path in (CALLBACK_PATH, OUTCOME_PATH):
                 return []
-            ids = _ids(event)
+            ids = ids_of(event)
             if not ids and event.task is not None and event.task not in known and exchange.probe is None:
                 if event.operation.role in (Role.POLL, Role.FETCH, Role.CANCEL):
                     steps.insert(0, Step(0.0, self._creation(), None, (event.task,), event.task))
@@ -141,14 +141,14 @@ class Shrinker:
                 return None
             if step.wait > 0:
                 bench.clock.advance(step.wait)
-            request = _renamed(step.request, names)
+            request = renamed(step.request, names)
             sent = bench.clock.now()
             answer = bench.target.exchange(request)
             received = bench.clock.now()
             exchange = Exchange(request, answer.response, sent, received, answer.failure, step.probe)
             event = monitor.observe(exchange)
             if event is not None and step.ids:
-                names.update(zip(step.ids, _ids(event), strict=False))
+                names.update(zip(step.ids, ids_of(event), strict=False))
         found = monitor.ledger[self._clause.id].evidence
         if found is None:
             return None
@@ -222,14 +222,14 @@ def _chosen(steps: Sequence[Step], numbers: Iterable[int]) -> list[Step]:
     return kept
 
 
-def _ids(event: Event) -> tuple[str, ...]:
+def ids_of(event: Event) -> tuple[str, ...]:
     """The ids of the tasks that an answer gave, in their order."""
     if event.operation.role is Role.BATCH:
         return tuple(member.task for member in event.members if member.task is not None)
     return (event.task,) if event.operation.role is Role.CREATE and event.task is not None else ()
 
 
-def _renamed(request: Request, names: dict[str, str]) -> Request:
+def renamed(request: Request, names: dict[str, str]) -> Request:
     """A request with the ids of this replay in place of the recorded ones."""
     for old, new in names.items():
         if old != new:
