@@ -87,7 +87,7 @@ def test_an_accepted_clause_leaves_a_run_conclusive_and_its_cuts_too() -> None:
     whole["cuts"] = [{"reason": "the wait was over", "cause": "clock"}]
     entries = [entry(name, verdict="unexercised") for name in "ab"]
     (one,) = marked([whole], Baseline("known.toml", tuple(entries[:1])), TODAY)
-    assert decided(one)["causes"] == ["the wait was over", "1 MUST not exercised"]
+    assert decided(one)["causes"] == ["the wait was over", "1 MUST not exercised: b"]
     (both,) = marked([whole], Baseline("known.toml", tuple(entries)), TODAY)
     assert both["clauses"][1]["accepted"] == "it is known"
     assert decided(both)["outcome"] == "passed"

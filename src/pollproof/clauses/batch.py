@@ -242,6 +242,21 @@ class TakesEveryBatch(Provider):
         return False
 
 
+class LimitsEachKind(Provider):
+    """Counts the batches of each kind of entries by themselves."""
+
+    def batch(self, operation: Operation, view: View) -> Response:
+        name = next(key for key, value in view.request.items() if isinstance(value, list))
+        kinds: dict[str, float | None] = self.__dict__.setdefault("batches_of", {})
+        if self.last_batch is None:
+            kinds.clear()
+        self.last_batch = kinds.get(name)
+        try:
+            return super().batch(operation, view)
+        finally:
+            kinds[name] = self.last_batch
+
+
 class RefusesLateBatches(Provider):
     """Refuses batches that come up to half as long again after the last one as they should."""
 
@@ -253,6 +268,8 @@ class RefusesLateBatches(Provider):
 @mutates("batch-limit")
 def _batch_limit(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("batches at any rate", TakesEveryBatch)
+    if contract.operation(Role.BATCH).alternatives:
+        yield Fault("batches of each kind at a rate of their own", LimitsEachKind)
     yield Fault("a batch after the pause is refused", RefusesLateBatches)
 
 

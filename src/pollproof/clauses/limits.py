@@ -155,6 +155,8 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
 )
 def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """After the last poll of its budget a task gives no result."""
+    if _ends_by_polls(history, event, parameters):
+        return HELD
     if history.polls_least < parameters.limit or history.lost is not None or not _judgeable(history, event):
         return None
     if surely_outside(history, event, parameters.limits):
@@ -167,6 +169,13 @@ def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Findin
             deadlines=last_poll(history, parameters.limit),
         )
     return HELD if _could_show(history, event) else None
+
+
+def _ends_by_polls(history: TaskState, event: Event, parameters: Budget) -> bool:
+    """Whether a task that was served is gone at a poll past its budget, of which busy polls may have counted."""
+    if history.polls_least >= parameters.limit or history.polls_most < parameters.limit or history.lost is not None:
+        return False
+    return _judgeable(history, event) and surely_inside(history, event, parameters.limits) and says_gone(history, event)
 
 
 @Kind(

@@ -21,7 +21,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase, Role
-from pollproof.tasks.account import Account
+from pollproof.tasks.account import MAXIMUM_SHARED, Account
 from pollproof.tasks.ages import says_gone, surely_inside, surely_within_limits
 from pollproof.tasks.state import CANCEL_SENT, TaskState
 from pollproof.trace.events import Answer, Event
@@ -163,7 +163,7 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
             since = tuple(number for number in (account.result_number(owner),) if number is not None)
             return Violation("a result of the task's own", f"the result of task {owner!r}", since, tasks=(owner,))
         return None
-    if len(account.shared) == 1 and individual >= 2 * MINIMUM_INDIVIDUAL_RESULTS:
+    if 0 < len(account.shared) < min(individual, MAXIMUM_SHARED) and individual >= 2 * MINIMUM_INDIVIDUAL_RESULTS:
         number, task, first = account.shared[0]
         result = account.tasks[task].result if task in account.tasks and first in account.tasks else None
         if result is not None and len(result) >= MINIMUM_TOKEN_LENGTH and result == account.tasks[first].result:

@@ -33,6 +33,9 @@ CAUSES: Mapping[str, str] = {
 }
 """Why a clause was not exercised, or a part of a run was left out: the word of reports and options, and its meaning."""
 
+NAMED = 5
+"""Clauses of one reason that a cause names."""
+
 EXCUSED = ("deselected", "unused", "unrecorded", "absent")
 """Causes that leave a run conclusive: nobody meant the run to exercise these clauses."""
 
@@ -149,13 +152,26 @@ def causes_of(document: Mapping[str, Any]) -> list[str]:
         causes.append("no response body was recorded")
     absent = missing(document)
     if absent:
-        causes.append(f"{len(absent)} MUST not exercised")
+        causes.append(f"{len(absent)} MUST not exercised: {_named(absent)}")
     named = [clause["id"] for clause in idle if clause["id"] in policy.required]
     if named:
         causes.append(f"required and not exercised: {', '.join(named)}")
     if policy.require_all and (idle or any(True for _ in unseen(document))):
         causes.append("--require-all: not every clause was exercised, or not everything was seen")
     return causes
+
+
+def _named(clauses: list[Document]) -> str:
+    """Clauses by id, those of one reason together with it."""
+    by_reason: dict[str, list[str]] = {}
+    for clause in clauses:
+        by_reason.setdefault(clause.get("reason", ""), []).append(clause["id"])
+    return "; ".join(
+        ", ".join(ids[:NAMED])
+        + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
+        + (f" ({reason})" if reason else "")
+        for reason, ids in by_reason.items()
+    )
 
 
 def _accepted_causes(document: Mapping[str, Any]) -> set[str]:

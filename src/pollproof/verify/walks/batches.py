@@ -10,8 +10,8 @@ from pollproof.contract.templates import with_value
 from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
+    EDGE,
     create_several,
-    edge,
     patience,
     pause_between_batches,
     read_again,
@@ -77,8 +77,9 @@ def batches_in_a_row(session: Session) -> None:
             session.reconnect()
             session.batch(way + number)
             session.begin()
-        session.advance(wait + edge(session))
+        session.advance(wait + EDGE)
         handles = _batch(session, way)
+        session.batch(way + 1)  # a limit of each kind lets four batches pass in little more than one pause
         settle_all(session, handles)
 
 

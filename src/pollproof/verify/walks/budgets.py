@@ -17,6 +17,9 @@ BEYOND = 2
 NEARLY = 0.97
 """The share of a budget from which on a poll is one of the last: some may have been refused as busy."""
 
+MAXIMUM_BUSY = 20
+"""Polls past a limit that make up for those that were answered busy."""
+
 LAST_POLL = "the last poll of a budget"
 
 
@@ -111,6 +114,10 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
         if before_end or number >= limit // 2:
             session.advance(pace)
     if limits.beyond_polls == "lost":
+        for handle in handles:  # polls that were answered busy may have counted, or not
+            history = session.history(handle)
+            for _ in range(0 if history is None else min(history.polls_most - history.polls_least, MAXIMUM_BUSY)):
+                session.poll(handle)
         for _ in range(3):
             for handle in handles:
                 session.poll(handle)
