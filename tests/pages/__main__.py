@@ -1,4 +1,4 @@
-"""python -m tests.pages NAME: try every fault and every variant of a server, and print what was found."""
+"""python -m tests.pages NAME [FAULT ...]: try every fault and variant of servers, or some, and print what was found."""
 
 from __future__ import annotations
 

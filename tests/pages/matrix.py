@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.pages import predictions, press
+from tests.pages import docmill, predictions, press
 from tests.servers import ROOT
 
 
@@ -21,6 +21,7 @@ class PageServer(NamedTuple):
 
 
 SERVERS = {
+    "docmill": PageServer(docmill.FAULTS, docmill.VARIANTS, docmill.KEY, docmill.PREFIX),
     "press": PageServer(press.FAULTS, press.VARIANTS, press.KEY, press.PREFIX),
     "predictions": PageServer(predictions.FAULTS, predictions.VARIANTS, predictions.KEY, predictions.PREFIX),
 }
@@ -31,7 +32,7 @@ def judge(name: str, kind: str, which: str) -> subprocess.CompletedProcess[str]:
     server = SERVERS[name]
     words = [f"--{kind}", which] if which else []
     command = [sys.executable, "-m", f"tests.pages.{name}", "0", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
             root = f"http://127.0.0.1:{process.stdout.readline().strip()}"

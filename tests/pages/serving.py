@@ -80,7 +80,7 @@ def _handler(service: PageService) -> type[BaseHTTPRequestHandler]:
 
         def reply(self, status: int, value: Any, headers: dict[str, str]) -> None:
             indent = 2 if service.variant == "spaced" else None
-            body = json.dumps(value, indent=indent).encode()
+            body = b"" if value is None else json.dumps(value, indent=indent).encode()
             self.send_response(status)
             for name, text in {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, text)

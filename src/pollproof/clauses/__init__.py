@@ -5,6 +5,7 @@ the walks and scenarios that it needs. `docs/clause-kinds.md` is made from it.
 """
 
 from pollproof.clauses import (
+    addresses,
     answers,
     batch,
     callbacks,
@@ -18,6 +19,7 @@ from pollproof.clauses import (
     keeping,
     lifecycle,
     limits,
+    pages,
     refusals,
     results,
     shape,
@@ -33,6 +35,7 @@ __all__ = [
     "Kind",
     "Unjudged",
     "Violation",
+    "addresses",
     "answers",
     "batch",
     "callbacks",
@@ -46,6 +49,7 @@ __all__ = [
     "keeping",
     "lifecycle",
     "limits",
+    "pages",
     "refusals",
     "results",
     "shape",

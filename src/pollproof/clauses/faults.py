@@ -42,7 +42,8 @@ class Settings:
 class Task:
     """A task of the reference. `solving` seconds after `created` it is finished; `polls` counts its answered polls.
 
-    `asked` is the body of the request that created it, `ended` the time at which it was cancelled.
+    `asked` is the body of the request that created it, `ended` the time at which it was cancelled, `ids` are its
+    further ids by name, `touched` is when it was last polled or fetched.
     """
 
     number: int
@@ -58,6 +59,8 @@ class Task:
     reads: int = 0
     seen: list[str] = field(default_factory=list)
     ended: float | None = None
+    ids: dict[str, Any] = field(default_factory=dict)
+    touched: float | None = None
 
 
 class RequestRoute(Protocol):
@@ -101,6 +104,10 @@ class Provider:
         """Whether the key of a request is right."""
         raise NotImplementedError
 
+    def shown_key(self, view: View) -> Any:
+        """The key of a request, wherever it is documented to stand."""
+        raise NotImplementedError
+
     def admits(self, view: View, route: RequestRoute, body: bytes) -> bool:
         """Whether a request has all its required fields, and they have their types."""
         raise NotImplementedError
@@ -131,6 +138,10 @@ class Provider:
 
     def result(self, task: Task) -> Any:
         """The result that a read of a task gives."""
+        raise NotImplementedError
+
+    def page(self, items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:
+        """The items of a page of a result, and where the next page begins; None after the last."""
         raise NotImplementedError
 
     def make_result(self, task: Task, token: str) -> Any:

@@ -14,7 +14,7 @@ from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING, Place, compile_place
 from pollproof.tasks.ages import age_least, surely_inside, surely_outside
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import RESULT_EXPIRED, TaskState
 from pollproof.trace.events import Answer, Event
 
 READS = (Role.POLL, Role.FETCH)
@@ -30,7 +30,8 @@ class Retention:
     )
     at: Annotated[Place | None, "The place of the result in a poll; what a fetch gives when left out."] = None
     since: Annotated[
-        Literal["", "creation", "completion"], "What the time is counted from; `result_from` of [limits] when left out."
+        Literal["", "creation", "completion", "last-read"],
+        "What the time is counted from; `result_from` of [limits] when left out.",
     ] = ""
     slack: Annotated[float | None, "Seconds before and after the end that stay open."] = None
     operation: Annotated[
@@ -77,7 +78,12 @@ def _there(history: TaskState, event: Event, rule: Retention) -> bool | None:
 def result_kept(history: TaskState, event: Event, rule: Retention) -> Finding:
     """A result is there for as long as the documents say that it is kept."""
     there = _there(history, event, rule)
-    if there is None or not surely_inside(history, event, rule.within):
+    if (
+        there is None
+        or history.lost is not None
+        or RESULT_EXPIRED in history.marks
+        or not surely_inside(history, event, rule.within)
+    ):
         return None
     if there:
         late = age_least(history, event, rule.within) >= LATE * (rule.seconds - rule.within.lifetime_slack)

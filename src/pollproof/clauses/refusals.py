@@ -215,7 +215,7 @@ def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> F
     code = event.error_code
     if event.answer is not Answer.REFUSED or code is None or event.response_errors:
         return None  # an answer that has not its documented form is another finding
-    if CODE.fullmatch(code) is None:
+    if CODE.fullmatch(code) is None and event.operation.element:
         return None  # words, where a Fault has no code
     if code in parameters.codes:
         return HELD

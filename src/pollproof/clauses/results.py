@@ -58,6 +58,8 @@ def result_available(history: TaskState, event: Event, parameters: Kept) -> Find
         return None
     if event.phase is Phase.SUCCEEDED:
         return HELD
+    if history.lost is not None:
+        return None
     limits = parameters.limits
     if not surely_within_limits(history, event, limits) or not says_gone(history, event):
         return None

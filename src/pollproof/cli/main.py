@@ -168,17 +168,24 @@ def _serve_recording(contract: Contract, names: Sequence[str], port: int, second
     "--create", metavar="OPERATION", help="With --openapi: what creates a task, by operationId or 'POST /path'."
 )
 @click.option("--poll", metavar="OPERATION", help="With --openapi: what polls a task, by operationId or 'GET /path'.")
-def new(name: str, folder: str, openapi: str | None, create: str | None, poll: str | None) -> None:
+@click.option("--document", metavar="PAGE.md", help="Lay the lines of a page out as passages, to be accounted for.")
+def new(
+    name: str, folder: str, openapi: str | None, create: str | None, poll: str | None, document: str | None
+) -> None:
     """Write a contract, its schemas and its samples to start from, for an API that is not bundled."""
     import shlex
 
-    from pollproof.scaffold import ScaffoldError, write, write_from_openapi
+    from pollproof.scaffold import ScaffoldError, write, write_from_document, write_from_openapi
 
     questions: list[str] = []
     if (openapi is None) != (create is None) or (create is None) != (poll is None):
         raise click.UsageError("--openapi, --create and --poll belong together")
+    if document is not None and openapi is not None:
+        raise click.UsageError("--document and --openapi begin a contract in different ways; give one of them")
     try:
-        if openapi is None or create is None or poll is None:
+        if document is not None:
+            written = write_from_document(name, Path(folder), Path(document))
+        elif openapi is None or create is None or poll is None:
             written = write(name, Path(folder))
         else:
             written, questions = write_from_openapi(name, Path(folder), Path(openapi), create, poll)

@@ -4,99 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pollproof.contract.conditions import Condition
-from pollproof.contract.declared import HIDDEN, IDENTIFIER, KEY, NAME, NEEDED, PAIRS, SHORT, Flattened, Form
+from pollproof.contract.declared import HIDDEN, IDENTIFIER, KEY, NAME, NEEDED, PAIRS, SHORT, Form
+from pollproof.contract.operations import ANSWER_TEXTS as ANSWER_TEXTS
+from pollproof.contract.operations import ANSWER_WORDS as ANSWER_WORDS
+from pollproof.contract.operations import ANSWERS as ANSWERS
+from pollproof.contract.operations import MARKS as MARKS
+from pollproof.contract.operations import Answer as Answer
+from pollproof.contract.operations import EffectRule as EffectRule
+from pollproof.contract.operations import Operation as Operation
+from pollproof.contract.operations import Pages as Pages
+from pollproof.contract.operations import PhaseRule as PhaseRule
+from pollproof.contract.operations import Signature as Signature
+from pollproof.contract.operations import id_mark as id_mark
+from pollproof.contract.operations import link_mark as link_mark
 from pollproof.contract.places import Place
-
-NEAR_MISS = "near-miss"
-"""The probe of a task id that is nearly one that was given: an unknown task, whatever code it is refused with."""
-
-PROBES = (
-    "unknown-task",
-    NEAR_MISS,
-    "ill-formed-task",
-    "wrong-credential",
-    "missing-field",
-    "malformed",
-    "reused-key",
-    "too-many",
-    "invalid-input",
-    "wrong-scheme",
-)
-"""The ways in which requests to any API can be wrong on purpose."""
-
-REFUSED_KEY = "refused-key"
-"""The probe of a recorded exchange that was refused for its key: whether the key was right is not known."""
-
-
-def speaks_of(probe: str, sent: str | None) -> bool:
-    """Whether a clause about a probe speaks of a request that was sent as one."""
-    return sent == probe or (sent == NEAR_MISS and probe == "unknown-task")
-
-
-SILENCE = "no-callback"
-"""The probe of an exchange that records that a callback was waited for and did not come."""
-
-
-class Phase(Enum):
-    """What a status means for the life of a task. Terminal phases are final."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    OPEN = "open"  # documented, but whether it is final is not said
-
-    terminal: bool
-    rank: int
-
-
-for _phase in Phase:
-    # Plain attributes, not properties: both are read for every exchange.
-    _phase.terminal = _phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED)
-    _phase.rank = {Phase.WAITING: 0, Phase.RUNNING: 1, Phase.OPEN: 1}.get(_phase, 2)
-
-
-class Effect(Enum):
-    """What an error code says about the task that was asked for."""
-
-    FAILED = "failed"  # the task has failed; final
-    LOST = "lost"  # the task is not there, or no longer
-    RUNNING = "running"  # an error in form, but the task is merely not finished
-    BUSY = "busy"  # try again later; says nothing about the task
-    REFUSED = "refused"  # the call itself was wrong; says nothing about the task
-    BLOCKED = "blocked"  # the account is locked for a while; says nothing about the task
-    UNCLEAR = "unclear"  # a code that the contract does not list
-
-
-class Level(Enum):
-    """How binding a clause is: MUST fails a run, SHOULD warns."""
-
-    MUST = "MUST"
-    SHOULD = "SHOULD"
-
-
-class Subject(Enum):
-    """Who must keep a clause."""
-
-    PROVIDER = "provider"
-    CLIENT = "client"
-
-
-class Role(Enum):
-    """What an operation does to a task."""
-
-    CREATE = "create"  # creates a task
-    POLL = "poll"  # asks how a task stands
-    FETCH = "fetch"  # reads the result of a task, where that is another operation than polling
-    BATCH = "batch"  # asks for several tasks at once
-    CALLBACK = "callback"  # the provider tells the client of the end of a task
-    CANCEL = "cancel"  # asks that a task be given up
-    OUTCOME = "outcome"  # says how the client ended; no contract has it, every trace may
+from pollproof.contract.vocabulary import NEAR_MISS as NEAR_MISS
+from pollproof.contract.vocabulary import PROBES as PROBES
+from pollproof.contract.vocabulary import REFUSED_KEY as REFUSED_KEY
+from pollproof.contract.vocabulary import SILENCE as SILENCE
+from pollproof.contract.vocabulary import Effect as Effect
+from pollproof.contract.vocabulary import Level as Level
+from pollproof.contract.vocabulary import Phase as Phase
+from pollproof.contract.vocabulary import Role as Role
+from pollproof.contract.vocabulary import Subject as Subject
+from pollproof.contract.vocabulary import speaks_of as speaks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +79,14 @@ Citations = Annotated[tuple[Citation, ...], "Where the documents say it.", Form(
 
 
 @dataclass(frozen=True, slots=True)
+class OtherPlace:
+    """Another place where the key of the account may go instead."""
+
+    at: Annotated[Place, "Where the key stands in a request."]
+    template: Annotated[str, "How the key is written there: text with {credential} in it."] = "{credential}"
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """Where the key of the account goes, how it is written there, and one that is surely wrong.
 
@@ -155,6 +97,7 @@ class Credential:
     sample: Annotated[str, "A placeholder that the reference accepts.", NEEDED] = ""
     wrong: Annotated[str, "A key that no account has.", NEEDED] = ""
     template: Annotated[str, "How the key is written there: text with {credential} in it."] = "{credential}"
+    others: Annotated[tuple[OtherPlace, ...], "Other places where the key may go instead.", Form(key="or")] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,116 +123,6 @@ class ErrorCode:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer of the reference provider; `body` is None where the answer has none."""
-
-    http: Annotated[int, "HTTP status; 200 when left out.", Form(least=100, most=599)] = 200
-    body: Annotated[Any, "The body, with $words in it; no body when left out."] = None
-    headers: Annotated[tuple[tuple[str, str], ...], "More headers.", PAIRS] = ()
-    like: Annotated[str, "Another answer, of this operation or as OPERATION.ANSWER, that it is but for the rest."] = ""
-    set: Annotated[tuple[tuple[str, Any], ...], "What is set in that answer's body, by JSON Pointer.", PAIRS] = ()
-
-
-class PhaseRule(NamedTuple):
-    """A phase that is not read from a status."""
-
-    when: Annotated[Condition, "The condition that is met in this phase."]
-    phase: Annotated[Phase, "The phase."]
-
-
-class EffectRule(NamedTuple):
-    """What an error without a listed code says."""
-
-    when: Annotated[Condition, "The condition that is met by such an error."]
-    effect: Annotated[Effect, "What the error says of the task."]
-
-
-ANSWER_TEXTS = {
-    "created": "To a creation that is accepted.",
-    "waiting": "To a poll of a task that waits.",
-    "running": "To a poll of a task in work.",
-    "succeeded": "To a poll of a task that has succeeded, or to a fetch of its result.",
-    "failed": "To a poll of a task that has failed.",
-    "cancelled": "To a poll of a cancelled task, or to its cancelling.",
-    "lost": "For a task that is not there, or no longer.",
-    "refused": "To an invalid request.",
-    "unauthorized": "To a request with a wrong key; `refused` when left out.",
-    "ended": "To the cancelling of a task that has ended.",
-    "cancelled-again": "To the cancelling of a task that is cancelled; `ended` when left out.",
-    "unknown": "For a task that was never created; `lost` or `refused` when left out.",
-    "replayed": "To a creation that is repeated with its idempotency key; `created` when left out.",
-    "removed": "To the fetch of a result that is not kept any more, or to a poll of its task.",
-    "malformed": "To a body that cannot be read; `refused` when left out.",
-    "busy": "To one request too many; `refused` when left out.",
-    "entry": "One task among `$entries` of a batch.",
-    "nothing": "To a fetch of a result that is not there yet.",
-    "callback": "The body of a callback.",
-}
-"""What each answer of an operation is given to."""
-
-ANSWERS = tuple(ANSWER_TEXTS)
-
-ANSWER_WORDS = frozenset(
-    {
-        "task_id", "status", "result", "error_code", "error_number", "error_text", "http", "base_url", "timestamp",
-        "retry_after", "polls", "created_at", "updated_at", "started_at", "completed_at", "cancelled_at", "expires_at",
-        "progress", "asked", "entries", "number",
-    }
-)  # fmt: skip
-"""The words that answers can have in them, beside places such as {creation#/name}."""
-"""The answers of an operation that the reference provider can give."""
-
-MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after", "idempotency_key")
-"""The further places of an operation that clauses look at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of the API: how it is requested, how its answer is read, and what the reference provider answers.
-
-    `marks` are further places that clauses look at, by name.
-    """
-
-    name: Annotated[str, KEY]
-    role: Annotated[Role, "What the operation does to a task.", Form(without=("outcome",))]
-    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], "The HTTP method."]
-    path: Annotated[
-        str,
-        "Below the base URL, with a fixed query if any; {name} is a variable, {+name} may have slashes.",
-        Form(pattern="^/|^$"),
-    ]
-    task_id: Annotated[Place | None, "Where the task id stands: the one given, or the one requested."]
-    answers: Annotated[
-        Mapping[str, Answer],
-        "What the reference provider answers.",
-        Form(choices=ANSWERS, texts=tuple(ANSWER_TEXTS.values())),
-    ]
-    request: Annotated[Any, "The body of a request, with $words in it; none when left out."] = None
-    request_schema: Annotated[str | None, "Schema of the request, relative to schemas/."] = None
-    response_schema: Annotated[str | None, "Schema of the response, relative to schemas/."] = None
-    echo: Annotated[Place | None, "Where an answer repeats the task id."] = None
-    status: Annotated[Place | None, "Where the status of the task stands."] = None
-    result: Annotated[Place | None, "Where the result of the task stands."] = None
-    error_code: Annotated[Place | None, "Where the error code stands."] = None
-    phases: Annotated[tuple[PhaseRule, ...], "Looked at in order, before the status."] = ()
-    refused: Annotated[tuple[Condition, ...], "When an answer is an error: any of these."] = ()
-    effects: Annotated[tuple[EffectRule, ...], "Looked at in order, where an error has no listed code."] = ()
-    required: Annotated[tuple[Place, ...], "Fields of the request without which it must be refused."] = ()
-    marks: Annotated[Mapping[str, Place], Flattened(tuple((name, f"Where {name} stands.") for name in MARKS))] = field(
-        default_factory=dict
-    )
-    address: Annotated[Place | None, "Of a callback: where a creation has its address; else /callback_url."] = None
-    signature: Annotated[Signature | None, "Of a callback: how it is signed."] = None
-    headers: Annotated[Mapping[str, str], "Headers of every request, such as Prefer; {words} are filled in."] = field(
-        default_factory=dict
-    )
-    when: Annotated[tuple[Condition, ...], "Tells its requests from others on the same path: all of these."] = ()
-    element: Annotated[str, "The element in the body that names the operation, where several share a path (SOAP)."] = ""
-    action: Annotated[str, "The SOAPAction header."] = ""
-    alternatives: Annotated[tuple[Mapping[str, Any], ...], "Other bodies of a request, as good as `request`."] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class TaskKind:
     """A kind of task."""
 
@@ -298,6 +131,7 @@ class TaskKind:
     result: Annotated[Any, "A result; {token} is the one-time token."]
     inline: Annotated[bool, "Answered in the creation itself."] = False
     when: Annotated[tuple[Condition, ...], "Which requests create this kind."] = ()
+    operation: Annotated[str, "The operation that creates it; the first one that creates when left out."] = ""
 
 
 class TaskIds(TypedDict):
@@ -321,11 +155,14 @@ class Limits:
     lifetime_slack: Annotated[float, "Seconds before and after the end of the lifetime that stay open."] = 0.0
     clock_skew: Annotated[float, HIDDEN] = 0.0
     """How much of the slack is not the documents' but that of clocks which differ, by a user's word."""
-    lifetime_from: Annotated[Literal["creation", "completion"], "What the lifetime is counted from."] = "creation"
+    lifetime_from: Annotated[
+        Literal["creation", "completion", "last-read"],
+        "What the lifetime is counted from; last-read is the last poll or fetch that was answered.",
+    ] = "creation"
     wait: Annotated[float | None, "Seconds a client waits between polls."] = None
     solving: Annotated[float | None, "Seconds after which an unfinished task fails."] = None
     result_lifetime: Annotated[float | None, "Seconds that a result is kept, where its task lives longer."] = None
-    result_from: Annotated[Literal["creation", "completion"], "What that is counted from."] = "completion"
+    result_from: Annotated[Literal["creation", "completion", "last-read"], "What that is counted from."] = "completion"
     result_slack: Annotated[float, "Seconds before and after its end that stay open."] = 0.0
     key_lifetime: Annotated[float | None, "Seconds that an idempotency key is kept."] = None
     batch_size: Annotated[int | None, "Entries of one batch.", Form(least=1)] = None
@@ -366,17 +203,6 @@ class Rate:
     ]
     requests: Annotated[int, "How many are accepted.", Form(least=1)]
     seconds: Annotated[float, "The seconds in which they are counted."]
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """How a callback is signed with a secret that both sides have: HMAC with SHA-256."""
-
-    header: Annotated[str, "The header that has the signature."]
-    secret: Annotated[str, "A sample secret, which the target is set up with."]
-    base64: Annotated[bool, "Whether the key is what the secret has in Base64 (after a prefix that ends in _)."] = False
-    written: Annotated[str, "How it is written: text with {hex} or {base64} in it."] = "{hex}"
-    over: Annotated[str, "What is signed: text with {body} and names of headers, as {x-timestamp}, in it."] = "{body}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -579,6 +405,10 @@ class ContractFile:
     unspecified: Annotated[tuple[Unspecified, ...], "What is never asserted."] = ()
     slips: Annotated[tuple[DocumentationError, ...], "Slips and contradictions of the documents."] = ()
     passages: Annotated[tuple[Passage, ...], "All lines of the documents at hand, and what judges each rule."] = ()
+    extends: Annotated[str, "A contract that this one extends: a bundled name, or a path beside this file."] = ""
+    omits: Annotated[
+        tuple[str, ...], "Clauses, probes and variants of it that are not taken over; * stands for any."
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

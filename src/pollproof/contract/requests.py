@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from pollproof.contract.conditions import compile_condition
 from pollproof.contract.model import Operation
@@ -28,22 +28,27 @@ def path_of(path: str) -> str:
     return path.rstrip("/") or path
 
 
+def base_path(address: str) -> str:
+    """The path of a base URL, without a slash at its end."""
+    return urlsplit(address).path.rstrip("/")
+
+
 class RequestPattern:
     """The requests of one operation.
 
     `path` is its path without the query, `varies` tells whether that has variables, `is_plain` whether method and path
-    alone tell the operation.
+    alone tell the operation. `query` are the parameters that are fixed.
     """
 
-    __slots__ = ("_conditions", "_pattern", "_query", "is_plain", "method", "path", "varies")
+    __slots__ = ("_conditions", "_pattern", "is_plain", "method", "path", "query", "varies")
 
     def __init__(self, operation: Operation) -> None:
         self.method = operation.method
         self.path = operation.path.partition("?")[0]
         self.varies = "{" in self.path
-        self._query = {name: value for name, value in query_of(operation.path).items() if "{" not in value}
+        self.query = {name: value for name, value in query_of(operation.path).items() if "{" not in value}
         self._conditions = [compile_condition(condition) for condition in operation.when]
-        self.is_plain = not self._query and not self._conditions
+        self.is_plain = not self.query and not self._conditions
         pattern = _VARIABLE.sub(lambda found: f"(?P<{found[2]}>{'.+' if found[1] else '[^/]+'})", re.escape(self.path))
         self._pattern = re.compile(pattern)
 
@@ -54,11 +59,29 @@ class RequestPattern:
         found = self._pattern.fullmatch(path)
         return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
 
+    def within(self, address: str, requested: str = "/", base: str = "") -> str | None:
+        """The path and query, below the base URL, of an address that leads to this operation; None for another one.
+
+        `requested` is the path whose answer gave the address, for one that is relative to it; `base` the path of the
+        documented base URL. Whatever path a provider really stands at is left out.
+        """
+        try:
+            whole = urlsplit(urljoin(requested, address))
+        except ValueError:
+            return None
+        path = whole.path.removeprefix(base) if base and whole.path.startswith(base + "/") else whole.path
+        while path and self.variables(path) is None:
+            begin = path.find("/", 1)
+            path = path[begin:] if begin > 0 else ""
+        if not path:
+            return None
+        return f"{path}?{whole.query}" if whole.query else path
+
     def fits(self, view: View) -> bool:
         """Whether a request of this method and path is the operation's; the view has the query in it."""
         if self.is_plain:
             return True
-        if any(view.path.get(name) != value for name, value in self._query.items()):
+        if any(view.path.get(name) != value for name, value in self.query.items()):
             return False
         return all(test(view) for test in self._conditions)
 

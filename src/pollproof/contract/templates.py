@@ -107,20 +107,46 @@ def steps_of(pointer: str) -> list[str]:
 def without(value: Any, pointer: str) -> Any:
     """A copy of the value with the place of the JSON Pointer left out (the same value where there is none)."""
     steps = steps_of(pointer)
-    if not steps or not isinstance(value, dict) or steps[0] not in value:
+    place = _member(value, steps[0]) if steps else None
+    if place is None or (isinstance(value, list) and place == len(value)):
         return value
+    copy = value.copy()
     if len(steps) == 1:
-        return {key: item for key, item in value.items() if key != steps[0]}
-    rest = "".join("/" + step for step in steps[1:])
-    return {key: without(item, rest) if key == steps[0] else item for key, item in value.items()}
+        del copy[place]
+    else:
+        copy[place] = without(value[place], _joined(steps[1:]))
+    return copy
 
 
 def with_value(value: Any, pointer: str, new: Any) -> Any:
-    """A copy of the value with `new` at the place of the JSON Pointer; missing tables on the way are made."""
+    """A copy of the value with `new` at the place of the JSON Pointer; missing tables on the way are made.
+
+    A number is the place of an entry where the value is an array; the number after its last entry, and `-`, add one.
+    """
     steps = steps_of(pointer)
     if not steps:
         return new
+    rest = _joined(steps[1:])
+    if isinstance(value, list):
+        place = _member(value, steps[0])
+        if place is None:
+            return {steps[0]: with_value(None, rest, new)}
+        inner = value[place] if place < len(value) else None
+        return [*value[:place], with_value(inner, rest, new), *value[place + 1 :]]
     table = dict(value) if isinstance(value, dict) else {}
-    rest = "".join("/" + step for step in steps[1:])
-    table[steps[0]] = new if len(steps) == 1 else with_value(table.get(steps[0]), rest, new)
+    table[steps[0]] = with_value(table.get(steps[0]), rest, new)
     return table
+
+
+def _joined(steps: list[str]) -> str:
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _member(value: Any, step: str) -> Any:
+    """The key of a table or the index of an array that a step leads to; None where it leads nowhere."""
+    if isinstance(value, dict):
+        return step if step in value else None
+    if isinstance(value, list) and (step == "-" or step.isdigit()):
+        place = len(value) if step == "-" else int(step)
+        return place if place <= len(value) else None
+    return None

@@ -140,8 +140,8 @@ class StagedProvider(ReferenceProvider):
         wanted, _, right = self._expected.partition(" ")
         return word.lower() == wanted.lower() and key.strip() == right
 
-    def add(self, view: View) -> Task:
-        task = super().add(view)
+    def add(self, view: View, operation: Operation) -> Task:
+        task = super().add(view, operation)
         task.fails = self.scenario.fails and not task.kind.inline
         self._news.append(task)
         return task

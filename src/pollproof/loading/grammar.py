@@ -110,6 +110,8 @@ def contract_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a contract file."""
     book = _Book()
     whole = book.table(ContractFile)
+    needed = whole.pop("required")
+    whole |= {"if": {"required": ["extends"]}, "then": {"required": ["provider"]}, "else": {"required": needed}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ADDRESS,

@@ -93,10 +93,17 @@ class _Linter:
 
     def sample(self, operation: Operation) -> Any:
         """The body of a valid request of an operation, as the samples of the contract have it."""
-        kind = next(kind for kind in self.contract.kinds.values() if not kind.when)
+        kinds = self.contract.kinds.values()
+        own = [kind for kind in kinds if kind.operation == operation.name]
+        kind = next(kind for kind in (*own, *kinds) if not kind.when)
         task = compile_template(kind.sample)({"number": 1})
         unknown = self.contract.task_id["unknown"]
-        words = {"task": task, "number": 1, "task_id": unknown[0] if unknown else "1", "idempotency_key": "key-1"}
+        words: dict[str, Any] = {
+            "task": task,
+            "number": 1,
+            "task_id": unknown[0] if unknown else "1",
+            "idempotency_key": "key-1",
+        }
         credential = self.contract.credential
         words["credential"] = credential.template.replace("{credential}", credential.sample)
         return None if operation.request is None else compile_template(operation.request)(words)
@@ -123,6 +130,22 @@ def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         if place and not any(getattr(each, place) for each in readers):
             remedy = f'write {place} = "response#/..." in [operations.{of.poll.name}]'
             yield "never-exercised", ERROR, path, clause.id, f"no operation says where its {place} stands", remedy
+        if clause.kind == "pages" and (of.fetch is None or of.fetch.pages is None):
+            reason = "no operation of role fetch says how its pages are read"
+            remedy = 'write pages = { items = "response#/...", next = "response#/..." } in it'
+            yield "never-exercised", ERROR, path, clause.id, reason, remedy
+        if clause.kind == "key-accepted" and not contract.credential.others:
+            reason, remedy = (
+                "the key has one documented place",
+                'write or = [{ at = "request.query.NAME" }] in credential',
+            )
+            yield "never-exercised", ERROR, path, clause.id, reason, remedy
+        if clause.kind == "link" and not any(
+            clause.parameters.leads_to in each.links for each in contract.operations.values()
+        ):
+            reason = f"no operation has '{clause.parameters.leads_to}' among its links"
+            remedy = f'write links = {{ {clause.parameters.leads_to} = "response.header.Location" }} where it is given'
+            yield "never-exercised", ERROR, path, clause.id, reason, remedy
         if clause.kind == "shape":
             rule = clause.parameters
             operation = contract.operations[rule.operation]
@@ -254,7 +277,18 @@ def _limits(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
     if of.contract.rates and "too-many" not in of.named:
         remedy = 'write a clause of kind "answer" with to = "too-many"'
         yield "unjudged-limit", WARNING, ("rates", 0), "rates", "no clause judges them", remedy
+    created = {kind.operation or of.contract.operation(Role.CREATE).name for kind in of.contract.kinds.values()}
     for name, operation in of.contract.operations.items():
+        if operation.role is Role.CREATE and name not in created:
+            remedy = f'give a kind under [tasks] operation = "{name}"'
+            yield (
+                "unwalked-creation",
+                WARNING,
+                ("operations", name),
+                f"operations.{name}",
+                "no kind of task names it",
+                remedy,
+            )
         judged = [each for each in of.contract.clauses if operation.role in KINDS[each.kind].roles]
         if not judged:
             path: Path = ("operations", name)

@@ -36,6 +36,7 @@ from pollproof.contract.requests import ambiguous
 from pollproof.contract.templates import with_value, words_of
 from pollproof.loading.convert import Converter, Path_, parameters
 from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
+from pollproof.loading.extend import NAMED, extend
 from pollproof.loading.files import read
 from pollproof.loading.grammar import contract_schema, entries
 from pollproof.loading.schemas import SchemaFolder
@@ -71,13 +72,7 @@ def _load_bundled(path: Path) -> Contract:
 
 
 def _load_file(path: Path) -> Contract:
-    text = read(path)
-    try:
-        data = tomllib.loads(text, parse_float=read_real)
-    except ValueError as error:  # also whole numbers beyond the digits that Python reads
-        raise ContractError(f"{path}: is not TOML: {error}") from None
-    except RecursionError:
-        raise ContractError(f"{path}: is nested too deeply") from None
+    text, data, extended = _tables(path)
     grammar = _grammar()
     if not grammar.is_valid(data):
         from jsonschema import Draft202012Validator  # takes long to import, and most contracts are right
@@ -85,7 +80,32 @@ def _load_file(path: Path) -> Contract:
         errors = list(Draft202012Validator(grammar.schema).iter_errors(data))
         if errors:
             raise schema_fault(str(path), text, errors, data)
-    return _Loader(path, text, data).build()
+    return _Loader(path, text, data, extended).build()
+
+
+def _tables(path: Path, seen: tuple[Path, ...] = ()) -> tuple[str, dict[str, Any], list[Path]]:
+    """The text of a contract file, its tables with those of the contract that it extends, and the files of that."""
+    text = read(path)
+    try:
+        data = tomllib.loads(text, parse_float=read_real)
+    except ValueError as error:  # also whole numbers beyond the digits that Python reads
+        raise ContractError(f"{path}: is not TOML: {error}") from None
+    except RecursionError:
+        raise ContractError(f"{path}: is nested too deeply") from None
+    name = data.get("extends")
+    if not isinstance(name, str) or not name:
+        return text, data, []
+    base = folder("contracts") / f"{name}.toml" if name in bundled() else path.parent / name
+    if base.suffix != ".toml":
+        known = ", ".join(bundled())
+        raise fault(str(path), text, ["extends"], f"unknown contract '{name}'; expected one of {known} or a .toml file")
+    if base.resolve() in (path.resolve(), *seen):
+        raise fault(str(path), text, ["extends"], f"'{name}' extends itself")
+    _, tables, extended = _tables(base, (path.resolve(), *seen))
+    try:
+        return text, extend(tables, data), [base, *extended]
+    except (KeyError, TypeError, AttributeError):
+        return text, data, [base, *extended]  # what is wrong with it is said by the grammar
 
 
 @cache
@@ -106,12 +126,20 @@ NEEDED_ANSWERS: Mapping[Role, tuple[str, ...]] = {
 class _Loader:
     """One contract file on its way to a `Contract`; every error knows the path of keys that it is about."""
 
-    def __init__(self, path: Path, text: str, data: dict[str, Any]) -> None:
+    def __init__(self, path: Path, text: str, data: dict[str, Any], extended: list[Path]) -> None:
         self.path, self.text, self.data = path, text, data
-        self.schemas = SchemaFolder(path, self.fault)
+        self.own = tomllib.loads(text) if extended else None
+        self.schemas = SchemaFolder(path, self.fault, extended)
         self.converter = Converter(self.fault)
 
     def fault(self, path: Path_, problem: str) -> ContractError:
+        table = str(path[0]) if path else ""
+        key = NAMED.get(table) if len(path) > 1 and isinstance(path[1], int) else None
+        if self.own is not None and key is not None:  # in the other contract it stands at another place
+            name = self.data[table][path[1]].get(key)
+            names = [entry.get(key) for entry in self.own.get(table, ())]
+            path = [table, names.index(name), *path[2:]] if name in names else []
+            problem = f"{key} '{name}': {problem}"
         return fault(str(self.path), self.text, path, problem)
 
     def known(self, name: str, names: Iterable[str], path: Path_, problem: str) -> None:
@@ -213,10 +241,25 @@ class _Loader:
             if roles.count(role) > 1 and role is not Role.CREATE:
                 problem = f"expected one operation of role '{role.value}', found {roles.count(role)}"
                 raise self.fault(["operations"], problem)
-        self.check_answers(file)
+        ids = {key for operation in file.operations.values() for key in operation.ids}
+        for name, operation in file.operations.items():
+            path: list[str | int] = ["operations", name]
+            if operation.takes:
+                self.known(operation.takes, ids, [*path, "takes"], "no operation has an id '{name}' among its `ids`")
+            for link in operation.links:
+                self.known(link, file.operations, [*path, "links", link], "unknown operation '{name}'")
+            if operation.pages is not None and operation.role is not Role.FETCH:
+                raise self.fault([*path, "pages"], "only an operation of role fetch has pages")
+        for name, kind in file.tasks.items():
+            if kind.operation:
+                self.operation_name(kind.operation, ["tasks", name], file)
+                if file.operations[kind.operation].role is not Role.CREATE:
+                    raise self.fault(["tasks", name, "operation"], f"'{kind.operation}' does not create tasks")
+        self.check_answers(file, ids)
 
-    def check_answers(self, file: ContractFile) -> None:
+    def check_answers(self, file: ContractFile, ids: set[str]) -> None:
         """Operations can be told apart, and have the answers that the reference needs, of words that it has."""
+        words = ANSWER_WORDS | ids
         named = list(file.operations.items())
         for number, (name, operation) in enumerate(named):
             for earlier, other in named[:number]:
@@ -234,9 +277,9 @@ class _Loader:
                     problem = f"the answer '{answer}' is missing; the reference provider needs it"
                     raise self.fault(["operations", name, "answers"], problem)
             for key, each in operation.answers.items():
-                for word in sorted(words_of(dict(each.headers)) - ANSWER_WORDS):
+                for word in sorted(words_of(dict(each.headers)) - words):
                     if "#" not in word and not word.startswith("request."):
-                        known = f"expected one of {', '.join(sorted(ANSWER_WORDS))}{nearest(word, ANSWER_WORDS)}"
+                        known = f"expected one of {', '.join(sorted(words))}{nearest(word, words)}"
                         place = ["operations", name, "answers", key, "headers"]
                         raise self.fault(place, f"unknown word '{word}' in a header; {known}")
 
@@ -289,6 +332,8 @@ class _Loader:
         kind = KINDS[table["kind"]]
         values = parameters(kind.parameters, self.converter, table, path)
         self.check_answer(values, path, file)
+        if "leads_to" in values:
+            self.known(values["leads_to"], file.operations, [*path, "leads_to"], "unknown operation '{name}'")
         if "subject" not in table:
             table = {**table, "subject": kind.subjects[0].value}
         clause = self.converter.table(Clause, table, path, parameters=self.bound(table["kind"], values, file, path))
@@ -329,7 +374,7 @@ class _Loader:
         """The parameters of a kind from the clause's own values and the limits."""
         limits: Limits = file.limits
         tables: dict[str, Any] = {"schemas": self.schemas.found, "errors": file.errors, "operations": file.operations}
-        tables["path"] = file.lifecycle.path
+        tables |= {"path": file.lifecycle.path, "credential": file.provider.credential}
         try:
             return bind(KINDS[kind], values, limits, tables, stated_limits(limits, self.data["clauses"]))
         except ParameterError as error:

@@ -25,12 +25,15 @@ class SchemaFolder:
     `found` are the schemas as codecs take them, `rules` the names of their `x-rule`s.
     """
 
-    def __init__(self, contract: Path, fault: Callable[[Path_, str], ContractError]) -> None:
+    def __init__(
+        self, contract: Path, fault: Callable[[Path_, str], ContractError], extended: Sequence[Path] = ()
+    ) -> None:
         self.found: dict[str, Any] = {}
         self.rules: dict[str, frozenset[str]] = {}
         self._fault = fault
         self._beside = contract.resolve().parent
-        self._folders = [parent / "schemas" for parent in contract.resolve().parents[:2]] + [folder("schemas")]
+        parents = [parent for file in (contract, *extended) for parent in file.resolve().parents[:2]]
+        self._folders = [*dict.fromkeys(parent / "schemas" for parent in parents), folder("schemas")]
 
     def load(self, name: str, path: Path_) -> None:
         """Read and compile the schema of that name; `path` is where the contract names it."""

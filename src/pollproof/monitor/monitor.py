@@ -201,7 +201,8 @@ class Monitor:
             self.trace.append(exchange)
         elif self.window is not None:
             self.window.add(number, exchange)
-        return self.reader.read(exchange, number)
+        event = self.reader.read(exchange, number)
+        return self.account.named(event) if event is not None and event.operation.takes else event
 
     def _judge(self, waiting: Waiting) -> Event | None:
         """Judge an exchange by what is known of its task from responses that surely came before it."""
@@ -253,7 +254,10 @@ class Monitor:
         if exchange.probe is None and event.answer is Answer.STATE and judged:
             if event.request_errors:
                 self._hold_against_provider(event)
-        for forgotten in account.fold(event, self._limits, overlapped=exchange.sent < now.answered):
+        forgotten_tasks = account.fold(event, self._limits, overlapped=exchange.sent < now.answered)
+        if event.operation.ids:
+            account.note_ids(event)
+        for forgotten in forgotten_tasks:
             self._numbers.pop(forgotten, None)
             if self.forgets is not None:
                 self.forgets(number, forgotten)

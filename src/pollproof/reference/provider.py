@@ -20,7 +20,7 @@ from pollproof.clauses.faults import Settings as Settings
 from pollproof.clauses.faults import Task as Task
 from pollproof.clock import Clock
 from pollproof.contract.conditions import compile_any
-from pollproof.contract.model import Break, Contract, Operation, Phase, Probe, Role, Signature, TaskKind
+from pollproof.contract.model import Break, Contract, Operation, Pages, Phase, Probe, Role, Signature, TaskKind
 from pollproof.contract.places import MISSING, View, compile_place, parse_place
 from pollproof.contract.probes import recognises
 from pollproof.contract.requests import path_of, query_of
@@ -43,6 +43,9 @@ KEPT = 1_024
 
 SEARCHED = 2_000
 """Task numbers among which that of an id is looked for."""
+
+FURTHER = 500_000
+"""How far the numbers of the further ids of a task are from its own."""
 
 FAILING = 5
 """Every task of this number (and its multiples) fails, so that failures are seen too."""
@@ -143,15 +146,28 @@ class ReferenceProvider(Provider):
             for aside in contract.asides
         }
         self._probes = [(probe, recognises(probe, contract.operations[probe.operation])) for probe in contract.probes]
-        create = contract.operation(Role.CREATE).task_id
-        self._chosen = compile_place(create if create is not None and create.part == "request" else None)
+        first = contract.operation(Role.CREATE)
+        kinds_of = [(kind, kind.operation or first.name) for kind in contract.kinds.values()]
         self._plain_kind = next(kind for kind in contract.kinds.values() if not kind.when)
-        self._special_kinds = [(kind, compile_any(kind.when)) for kind in contract.kinds.values() if kind.when]
+        self._plain_kinds = {name: kind for kind, name in reversed(kinds_of) if not kind.when}
+        self._special_kinds = [(kind, name, compile_any(kind.when)) for kind, name in kinds_of if kind.when]
+        self._chosen = {
+            each.name: compile_place(
+                each.task_id if each.task_id is not None and each.task_id.part == "request" else None
+            )
+            for each in operations
+        }
+        self._id_names = tuple(dict.fromkeys(name for each in operations for name in each.ids))
+        self._aliases: dict[tuple[str, str], Any] = {}
+        self._others = [
+            (compile_place(other.at), other.template.replace("{credential}", contract.credential.sample))
+            for other in contract.credential.others
+        ]
+        self._requested_path = ""
         self._words: dict[Phase, list[str]] = {}
         self._phases = [contract.statuses[word].phase for word in contract.path[:-1]]
         waiting = sum(phase is Phase.WAITING for phase in self._phases)
         self._begins = waiting / len(self._phases) if self._phases else 0.0
-        self._from_completion = contract.limits.lifetime_from == "completion"
         self._dates_results = "created_at" in repr([kind.result for kind in contract.kinds.values()])
         self._results = {kind.name: compile_template(kind.result) for kind in contract.kinds.values()}
         self._fetches = contract.operation_of(Role.FETCH) is not None
@@ -186,6 +202,7 @@ class ReferenceProvider(Provider):
         self._keys.clear()
         self._handed.clear()
         self._not_before.clear()
+        self._aliases.clear()
         self._counter.clear()
 
     def restart(self, clock: Clock, first: int = 1) -> None:
@@ -238,12 +255,16 @@ class ReferenceProvider(Provider):
 
     def is_lost(self, task: Task, now: float) -> bool:
         """Whether a task's lifetime or budget is over."""
-        began = task.created
-        if self._from_completion:
-            began = task.ended if task.ended is not None else task.created + task.solving
+        began = self._began(task, self.contract.limits.lifetime_from)
         if self.lifetime is not None and now - began > self.lifetime:
             return True
         return self.limit is not None and task.polls >= self.limit
+
+    def _began(self, task: Task, since: str) -> float:
+        """When a time begins that is counted from the creation, the end or the last read of a task."""
+        if since == "completion":
+            return task.ended if task.ended is not None else task.created + task.solving
+        return task.created if since == "creation" or task.touched is None else task.touched
 
     def phase(self, task: Task, now: float) -> Phase:
         """Where a living task stands."""
@@ -290,7 +311,7 @@ class ReferenceProvider(Provider):
         """The moments of a task's life as answers write them; null for those that have not come."""
         end = task.ended if task.ended is not None else task.created + task.solving
         begun = task.created + task.solving * self._begins
-        lives_from = end if self._from_completion else task.created
+        lives_from = self._began(task, self.contract.limits.lifetime_from)
         known = {
             "started_at": begun if now >= begun else None,
             "completed_at": end if now >= end else None,
@@ -334,6 +355,7 @@ class ReferenceProvider(Provider):
         operation = route.operation
         if type(body) is Unreadable:
             return self.malformed(operation)
+        self._requested_path = request.path
         self._view = view = View(body, MISSING, variables, request.headers, _NOTHING, None)
         refusals = self.contract.refusals
         if self.contract.rates and self.counts():
@@ -341,7 +363,7 @@ class ReferenceProvider(Provider):
             if wait:
                 self._wait = whole_seconds(wait)
                 return self.say(operation, self._refusal(operation, "busy"), None, "", refusals.too_many)
-        if not self.knows(self._credential(view)):
+        if not self.knows(self.shown_key(view)):
             task = self.find(route.task_id(view)) if operation.role is Role.POLL else None
             if task is not None and self.settings.count_refused:
                 task.polls += 1
@@ -352,18 +374,30 @@ class ReferenceProvider(Provider):
         for probe in wrong:
             if self.rejects(probe.name):
                 return self.refuse(operation, probe.code)
-        if operation.role is Role.POLL:
-            return self.poll(operation, route.task_id(view))
         match operation.role:
             case Role.CREATE:
                 return self.create(operation, view)
             case Role.BATCH:
                 return self.batch(operation, view)
-            case Role.FETCH:
-                return self.fetch(operation, route.task_id(view))
-            case Role.CANCEL:
-                return self.cancel(operation, route.task_id(view))
-        return self.poll(operation, route.task_id(view))
+        identifier = route.task_id(view)
+        if operation.takes:
+            identifier = self._aliases.get((operation.takes, str(identifier)), (operation.takes, identifier))
+        if operation.role is Role.CANCEL:
+            return self.cancel(operation, identifier)
+        response = (self.fetch if operation.role is Role.FETCH else self.poll)(operation, identifier)
+        task = self.tasks.get(str(identifier))
+        if task is not None and response.status < 400:
+            task.touched = self.clock.now()
+        return response
+
+    def shown_key(self, view: View) -> Any:
+        """The key of a request, wherever it is documented to stand."""
+        shown = self._credential(view)
+        for read, expected in self._others if shown is MISSING else ():
+            shown = read(view)
+            if shown is not MISSING:
+                return self._expected if shown == expected else shown
+        return shown
 
     def _read(self, request: Request) -> Asked | Response:
         """What a request asks, or the answer where that can be told from its path alone."""
@@ -417,29 +451,29 @@ class ReferenceProvider(Provider):
             if task is not None:
                 name = "replayed" if (operation.name, "replayed") in self._answers else "created"
                 return self.say(operation, name, task, self.status_of(task, self.phase(task, now)))
-        task = self.add(view)
+        task = self.add(view, operation)
         if key is not MISSING:
             self._keys.note(key, view.request, now, task)
         if self.inline(task.kind):
             return self.say(operation, "succeeded", task, self.contract.path[-1])
         return self.say(operation, "created", task, self.contract.path[0])
 
-    def add(self, view: View) -> Task:
-        """Take a new task in."""
+    def add(self, view: View, operation: Operation) -> Task:
+        """Take a new task in that an operation creates."""
         if len(self.order) >= self._tidied:
             self._let_go()
         number = self._added + self._first
         self._added += 1
-        kind = self._plain_kind
-        for special, matches in self._special_kinds:
-            if matches(view):
+        kind = self._plain_kinds.get(operation.name, self._plain_kind)
+        for special, name, matches in self._special_kinds:
+            if name == operation.name and matches(view):
                 kind = special
                 break
         solving = self.settings.solving
         if solving is None:
             solving = SOLVING_SECONDS[(number - 1) % len(SOLVING_SECONDS)]
         now = self.clock.now()
-        identifier = self._chosen(view)
+        identifier = self._chosen[operation.name](view)
         if identifier is MISSING:
             identifier = self.new_id(number)
         task = Task(
@@ -451,6 +485,9 @@ class ReferenceProvider(Provider):
             fails=self.settings.failing and self._fails and number % FAILING == 0 and not kind.inline,
             asked=view.request,
         )
+        for index, name in enumerate(self._id_names, 1):
+            task.ids[name] = _identifier(self.contract.task_id["type"], number + FURTHER * index)
+            self._aliases[name, str(task.ids[name])] = identifier
         task.result = self.make_result(task, self.token(number))
         self.order.append(task)
         if str(identifier) not in self._gone:  # one whose id was given before is not asked for by it
@@ -564,7 +601,9 @@ class ReferenceProvider(Provider):
         if self.hurries(self.clock.now()):
             return self.say(operation, self._refusal(operation, "busy"), None, "")
         name = next(key for key, value in view.request.items() if isinstance(value, list))
-        tasks = [self.add(view._replace(request={**view.request, name: entry})) for entry in view.request[name]]
+        tasks = [
+            self.add(view._replace(request={**view.request, name: entry}), operation) for entry in view.request[name]
+        ]
         template = self._answers[operation.name, "entry"]
         entries = [template.value(self.words(task, self.contract.path[0])) for task in self.members(tasks)]
         return self._answers[operation.name, "created"].fill({"entries": entries, "number": BATCH_NUMBER})
@@ -636,6 +675,8 @@ class ReferenceProvider(Provider):
             if (operation.name, name) not in self._answers:
                 return _plain(400, "refused")
         words = self.words(task, status, code)
+        if task is not None and name == "succeeded" and operation.pages is not None:
+            words |= self._page_words(operation.pages, words["result"])
         entry = self.contract.errors.get(code)
         http = None if entry is None or (operation.name, name) in self._broken else entry.http
         words["http"] = self._answers[operation.name, name].http if http is None else http
@@ -644,20 +685,48 @@ class ReferenceProvider(Provider):
             response = self._without_removed(operation, response, task)
         return response if http is None or http == response.status else response._replace(status=http)
 
+    def _page_words(self, pages: Pages, result: Any) -> dict[str, Any]:
+        """The words of the page that the request at hand is for."""
+        items = result if isinstance(result, list) else []
+        path, _, query = self._requested_path.partition("?")
+        given = {name.removeprefix("?"): text for name, text in query_of(self._requested_path).items()}
+        asked, name = given.get(pages.size, ""), pages.parameter or "page_token"
+        size = min(max(int(asked), 1), pages.most) if asked.isdigit() else pages.usual
+        digits = given.get(name, "").removeprefix("p")
+        number = int(digits) if digits.isdigit() else pages.first if pages.counts == "pages" else 0
+        start = (number - pages.first) * size if pages.counts == "pages" else number
+        part, after = self.page(items, start, size)
+        token = None if after is None else f"p{after}"
+        kept = [each for each in query.split("&") if each and not each.startswith(name + "=")]
+        address = f"{self.contract.base_url}{path}?{'&'.join([*kept, f'{name}={token}'])}"
+        words = {"items": part, "cursor": token, "total": len(items), "page_size": size}
+        return {**words, "next": None if token is None else address}
+
+    def page(self, items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:
+        """The items of a page of a result, and where the next page begins; None after the last."""
+        after = start + size
+        return items[start:after], after if after < len(items) else None
+
     def _is_removed(self, task: Task) -> bool:
         """Whether the result of a task that has succeeded is not kept any more."""
         limits = self.contract.limits
         if limits.result_lifetime is None:
             return False
-        began = task.created + (task.solving if limits.result_from == "completion" else 0.0)
-        return self.clock.now() - began > self.kept_for(limits.result_lifetime)
+        began = self._began(task, limits.result_from)
+        return self._has_expired(task, "result", self.clock.now() - began > self.kept_for(limits.result_lifetime))
+
+    def _has_expired(self, task: Task, what: str, now: bool) -> bool:
+        """Whether a time is over, now or before: one that is counted from the last read does not begin again."""
+        if now and f"expired {what}" not in task.seen:
+            task.seen.append(f"expired {what}")
+        return now or f"expired {what}" in task.seen
 
     def _without_removed(self, operation: Operation, response: Response, task: Task) -> Response:
         """An answer without the results that are not kept any more."""
         now = self.clock.now()
         for rule in self._retentions:
-            began = task.created + (task.solving if rule.within.lifetime_from == "completion" else 0.0)
-            if rule.at is None or now - began <= self.kept_for(rule.seconds):
+            began = self._began(task, rule.within.lifetime_from)
+            if rule.at is None or not self._has_expired(task, rule.at.text, now - began > self.kept_for(rule.seconds)):
                 continue
             if rule.operation and operation.name not in rule.operation:
                 continue
@@ -707,6 +776,7 @@ class ReferenceProvider(Provider):
         if task is not None:
             words["task_id"] = task.id
             words["result"] = self.result(task)
+            words |= task.ids
             words["polls"] = task.polls
             if self._detailed:
                 now = self.clock.now()

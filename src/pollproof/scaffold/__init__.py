@@ -39,6 +39,17 @@ def write(name: str, folder: Path) -> list[Path]:
     return _written(folder, texts)
 
 
+def write_from_document(name: str, folder: Path, file: Path) -> list[Path]:
+    """Write a contract to start from, with the lines of a page laid out as passages; raises `ScaffoldError`."""
+    from pollproof.scaffold.passages import document_tables
+
+    check_name(name)
+    source, passages = document_tables(file)
+    texts = {folder / "schemas" / name / each: _text(each, name) for each in SCHEMAS}
+    whole = _text("contract.toml", name).replace("\n[statuses]", f"\n{source}\n[statuses]", 1) + passages
+    return _written(folder, {folder / f"{name}.toml": whole, **texts})
+
+
 def write_from_openapi(name: str, folder: Path, file: Path, create: str, poll: str) -> tuple[list[Path], list[str]]:
     """Write a contract that refers to an OpenAPI document, with a copy of the document beside it.
 

@@ -93,12 +93,13 @@ def openapi_contract(name: str, file: Path, create: str, poll: str) -> tuple[str
         document = load_document(file)
     except ContractError as error:
         raise ScaffoldError(str(error)) from None
-    operations = dict(_operations(document))
+    operations = dict(operations_of(document))
     draft = Draft(name, document, file.name, _chosen(operations, create), _chosen(operations, poll))
     return "".join(_text(draft)), draft.questions
 
 
-def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, FoundOperation]]:
+def operations_of(document: Mapping[str, Any]) -> Iterator[tuple[str, FoundOperation]]:
+    """The operations of a document, by method and path and by their operationId."""
     for path, item in document.get("paths", {}).items():
         for method in METHODS:
             if isinstance(item, Mapping) and method in item:
@@ -196,8 +197,7 @@ def _statuses(draft: Draft, schema: Mapping[str, Any], status: str) -> dict[str,
     listed = resolved(draft.document, schema.get("properties", {}).get(status, {})).get("enum", ())
     found = {}
     for word in listed:
-        plain = re.sub(r"[^a-z]", "", str(word).lower())
-        phase = next((phase for phase, words in WORDS.items() if plain in words), None)
+        phase = phase_of(str(word))
         if phase is None:
             draft.questions.append(f"What does the status '{word}' mean? (it is put down as running)")
         found[str(word)] = phase or "running"
@@ -205,6 +205,12 @@ def _statuses(draft: Draft, schema: Mapping[str, Any], status: str) -> dict[str,
         draft.questions.append("Which statuses are there, and what do they mean? ([statuses], [lifecycle] path)")
         found |= {"running": "running", "succeeded": "succeeded"}
     return found
+
+
+def phase_of(word: str) -> str | None:
+    """The phase that pages mean by a status; None where that is not certain."""
+    plain = re.sub(r"[^a-z]", "", word.lower())
+    return next((phase for phase, words in WORDS.items() if plain in words), None)
 
 
 def _path(statuses: Mapping[str, str]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from pollproof.contract.model import Effect, Limits, Phase, Role
+from pollproof.contract.model import Effect, Limits, Phase, Role, id_mark
 from pollproof.tasks.fold import fold, keep_later
 from pollproof.tasks.hash_set import HashSet
 from pollproof.tasks.repeated import INSTANT, MAXIMUM_STALLS, Stall, Streak, streak_key
@@ -31,7 +31,7 @@ def replays(history: TaskState, event: Event) -> bool:
 
 
 class Account:
-    """What is known across the tasks of a trace: all histories, and which task a result belongs to.
+    """What is known across the tasks of a trace: all histories, the further ids of tasks (`aliases`), results.
 
     `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
@@ -48,6 +48,7 @@ class Account:
     __slots__ = (
         "_ids",
         "_spent",
+        "aliases",
         "batches",
         "last_batch",
         "last_created",
@@ -85,6 +86,7 @@ class Account:
         self.twice: set[str] = set()
         self.unnamed = False
         self._ids: dict[float, str] = {}
+        self.aliases: dict[tuple[str, str], str] = {}
         self.stalls: dict[tuple[str, Any], Stall] = {}
         self.last_received = UNKNOWN_TIME
 
@@ -103,6 +105,20 @@ class Account:
         if rounded is None or (type(raw) is not float and task_key(raw) not in _written(rounded)):
             return None
         return self.tasks.get(self._ids.get(rounded, ""))
+
+    def named(self, event: Event) -> Event:
+        """An event of the task that it is about, where its operation takes another id than that of the creation."""
+        takes = event.operation.takes
+        if not takes or event.task is None:
+            return event
+        return event._replace(task=self.aliases.get((takes, event.task), f"{takes} {event.task}"))
+
+    def note_ids(self, event: Event) -> None:
+        """Remember the further ids that an answer gives to its task."""
+        for name in event.operation.ids:
+            key = task_key(event.marks.get(id_mark(name)))
+            if key is not None and event.task is not None and event.answer is Answer.STATE:
+                self.aliases[name, key] = event.task
 
     def has_forgotten(self, task: str | None) -> bool:
         """Whether a creation gave this id to a task of which no more than that is known."""
@@ -237,6 +253,9 @@ class Account:
         if history is None:
             return
         self.twice.discard(task)
+        for mark, value in history.marks.items():
+            if mark.startswith("@id "):
+                self.aliases.pop((mark.removeprefix("@id "), str(value)), None)
         if self.spends and history.created is not None:
             self._spent.add(task)
         rounded = _rounded(task)

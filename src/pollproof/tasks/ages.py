@@ -14,6 +14,8 @@ UNHEARD = 0.1
 
 def age_least(history: TaskState, event: Event, limits: Limits) -> float:
     """Seconds that have surely passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
+    if limits.lifetime_from == "last-read":
+        return event.exchange.sent - history.answered
     began = history.ended_received if limits.lifetime_from == "completion" else history.created_received
     return event.exchange.sent - began
 
@@ -22,6 +24,8 @@ def age_most(history: TaskState, event: Event, limits: Limits) -> float:
     """Seconds that may have passed since the lifetime began when the poll reached the provider (NaN: unknown)."""
     if limits.lifetime_from == "completion":
         began = history.created_sent if math.isnan(history.pending_sent) else history.pending_sent
+    elif limits.lifetime_from == "last-read" and history.last_sent > history.created_sent:
+        began = history.last_sent
     else:
         began = history.created_sent
     return event.exchange.received - began

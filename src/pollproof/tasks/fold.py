@@ -9,9 +9,10 @@ from typing import Any
 from pollproof.contract.model import Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.tasks.ages import says_gone, surely_beyond_polls, surely_outside, surely_within_limits
-from pollproof.tasks.state import CALLBACK_REFUSED, CANCEL_ACCEPTED, CANCEL_SENT, Final, TaskState
+from pollproof.tasks.state import CALLBACK_REFUSED, CANCEL_ACCEPTED, CANCEL_SENT, RESULT_EXPIRED, Final, TaskState
 from pollproof.trace.bodies import canonical
 from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.pages import PAGE, follow
 
 _state = partial(tuple.__new__, TaskState)
 """A state of all its values in their order, without the cost of naming them: there is a new one for each poll."""
@@ -60,6 +61,8 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
     new[_STALL] = None
     if (event.marks or "retry_after" in history.marks) and event.answer in TOLD and not probe:
         new[_MARKS] = _marks(history, event)
+    if limits.result_from == "last-read" and surely_outside(history, event, limits.of_result()):
+        new[_MARKS] = {**new[_MARKS], RESULT_EXPIRED: event.number}
     if role is Role.POLL:
         _poll(new, history, event, limits)
     elif role is Role.CREATE:
@@ -89,6 +92,8 @@ def _marks(history: TaskState, event: Event) -> dict[str, Any]:
     kept = {name: value for name, value in history.marks.items() if name != "retry_after"}
     if event.answer is Answer.STATE:
         kept |= event.marks
+        if PAGE in event.marks:
+            kept = follow(kept)
     wait = asked_to_wait(event)
     if wait is not None:
         kept["retry_after"] = wait

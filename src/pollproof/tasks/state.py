@@ -12,6 +12,9 @@ from pollproof.trace.exchange import UNKNOWN_TIME
 
 _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 
+RESULT_EXPIRED = "@result-expired"
+"""The mark of a task whose result was surely not kept any more when it was read, counted from the read before."""
+
 CANCEL_SENT = "@cancel-sent"
 """The mark of a task whose cancelling was requested: the number of the exchange."""
 

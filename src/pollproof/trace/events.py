@@ -16,6 +16,7 @@ from pollproof.trace.bodies import Unreadable, canonical, repeated_key
 from pollproof.trace.client_outcome import OPERATION, OUTCOME_PATH, read_outcome
 from pollproof.trace.codecs import Check, checks_of, codec_of
 from pollproof.trace.exchange import Exchange, Request
+from pollproof.trace.pages import PAGE, PageReader, reads
 from pollproof.trace.shapes import ShapeError
 
 CALLBACK_PATH = "/@callback"
@@ -116,6 +117,7 @@ class _OperationReader:
         "inbound",
         "marks",
         "operation",
+        "pages",
         "pattern",
         "phases",
         "plain",
@@ -128,7 +130,9 @@ class _OperationReader:
         "task_id",
     )
 
-    def __init__(self, operation: Operation, check: Mapping[str, Check], inline: tuple[Condition, ...]) -> None:
+    def __init__(
+        self, contract: Contract | None, operation: Operation, check: Mapping[str, Check], inline: tuple[Condition, ...]
+    ) -> None:
         self.operation = operation
         self.pattern = RequestPattern(operation)
         self.role = operation.role
@@ -147,12 +151,20 @@ class _OperationReader:
         self.reads_http = elsewhere or any(answer.body is None for answer in operation.answers.values())
         places = [operation.task_id, operation.echo, operation.status, operation.result, operation.error_code]
         places += [*operation.marks.values(), *(condition.at for condition in (*conditions, *inline))]
+        places += [*operation.given.values(), *reads(operation.pages)]
         # Without headers, and with neither message from the other side, the bodies and the status say all there is.
         self.plain = not self.inbound and not any(_reads(place, "header") for place in places)
         places += [condition.at for condition in operation.when]
         self.plain = self.plain and not any(_reads(condition.at, "header") for condition in operation.when)
-        self.reads_query = "?" in operation.path or any(_reads(place, "query") for place in places)
-        self.marks = [(name, compile_place(place)) for name, place in operation.marks.items()]
+        self.pages = None
+        if contract is not None and operation.pages is not None:
+            self.pages = PageReader(contract, operation, operation.pages)
+        self.reads_query = (
+            self.pages is not None or "?" in operation.path or any(_reads(place, "query") for place in places)
+        )
+        self.marks = [
+            (name, compile_place(place)) for name, place in (*operation.marks.items(), *operation.given.items())
+        ]
         self.check_request = None if operation.request_schema is None else check[operation.request_schema]
         self.check_response = None if operation.response_schema is None else check[operation.response_schema]
 
@@ -193,9 +205,12 @@ class Reader:
         self._elements: dict[tuple[str, str], dict[str, _OperationReader]] = {}
         self._templates: list[_OperationReader] = []
         self._told_apart: dict[tuple[str, str], list[_OperationReader]] = {}
+        self._paged: dict[str, PageReader] = {}
         remembered = _remembered(contract)
         for operation in contract.operations.values():
-            reader = _OperationReader(operation, checks, inline)
+            reader = _OperationReader(contract, operation, checks, inline)
+            if reader.pages is not None:
+                self._paged[operation.name] = reader.pages
             if operation.role in (Role.CREATE, Role.POLL, Role.CANCEL, Role.FETCH):
                 reader.remember(remembered)
             if operation.role is Role.CALLBACK:
@@ -208,7 +223,7 @@ class Reader:
                 self._elements.setdefault((operation.method, operation.path), {})[operation.element] = reader
             else:
                 self._literal[operation.method, reader.pattern.path] = reader
-        self._literal["POST", OUTCOME_PATH] = _OperationReader(OPERATION, checks, inline)
+        self._literal["POST", OUTCOME_PATH] = _OperationReader(None, OPERATION, checks, inline)
         self._poll = next(
             (reader for readers in self._elements.values() for reader in readers.values() if reader.role is Role.POLL),
             None,
@@ -287,6 +302,10 @@ class Reader:
             self._last[key] = event[2:]
         return event
 
+    def pages_of(self, operation: Operation) -> PageReader | None:
+        """What reads the pages of an operation's result; None where it has none."""
+        return self._paged.get(operation.name)
+
     @property
     def kept(self) -> int:
         """Of how many exchanges it is kept how they were read."""
@@ -323,7 +342,7 @@ class Reader:
             view = View(asked, MISSING, variables, request.headers, _NOTHING, None)
             answer = Answer.NONE
         else:
-            bare = not response.body and response.status < 300 and reader.reads_http
+            bare = not response.body and response.status < 400 and reader.reads_http
             if not bare:
                 told = self._read_body(response.body)
                 if reader.check_response is not None:
@@ -381,6 +400,11 @@ class Reader:
             if answer is Answer.STATE:
                 members = self._members(reader.operation, entries)
             marks = {name: value for name, value in values.items() if value is not MISSING}
+        if reader.pages is not None and response is not None:
+            page = reader.pages.read(view, request.path)
+            marks = {**marks, PAGE: page}
+            if page.at or page.size is not None:
+                result = MISSING  # a part of a result is not the result
         transient = response is not None and type(told) is Unreadable and response.status in TRANSIENT_HTTP
         raw = MISSING if reader.role is Role.BATCH else reader.task_id(view)
         event = Event(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -121,6 +122,9 @@ def _changes(root: Any, part: Any, body: Any, pointer: str) -> Iterator[tuple[In
         if place:
             for text, wrong, certain in _wrong(root, schema, value, name):
                 yield Input(text, place, with_value(body, place, wrong)), certain
+        else:
+            for other in ([], None, "a text", 7):
+                yield Input(f"a body that is {json.dumps(other)}", "", other), True
 
 
 def _wrong(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Iterator[tuple[str, Any, bool]]:

@@ -13,8 +13,21 @@ from urllib.parse import quote
 
 from pollproof.clauses.fields import seconds_of
 from pollproof.clock import Clock
-from pollproof.contract.model import NEAR_MISS, SILENCE, Contract, Effect, Operation, Phase, Probe, Role, TaskKind
+from pollproof.contract.model import (
+    NEAR_MISS,
+    SILENCE,
+    Contract,
+    Effect,
+    Operation,
+    Phase,
+    Probe,
+    Role,
+    TaskKind,
+    id_mark,
+    link_mark,
+)
 from pollproof.contract.places import walk
+from pollproof.contract.requests import RequestPattern, base_path
 from pollproof.contract.templates import compile_template, steps_of, with_value, without, words_of
 from pollproof.errors import PollproofError, RunError
 from pollproof.http.target import Target
@@ -24,6 +37,7 @@ from pollproof.trace.client_outcome import Outcome, outcome_exchange
 from pollproof.trace.codecs import Codec
 from pollproof.trace.events import CALLBACK_PATH, Answer, Event
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.pages import PAGE, with_parameter, without_parameter
 from pollproof.verify.target_clocks import BudgetSpent
 from pollproof.verify.variety import Variation, poll_variations, task_variations, write_forms
 
@@ -52,6 +66,12 @@ INSISTING = 66.0
 
 FEW_INSISTENCES = 2
 """Times that a request is sent again where time is really waited for, or the provider's own."""
+
+MAXIMUM_PAGES = 300
+"""Pages of a result after which a reading is given up."""
+
+FEW_PAGES = 5
+"""The same for a real provider."""
 
 MAXIMUM_DENIED = 3
 """Requests of an operation that were insisted on in vain, after which others are not."""
@@ -161,11 +181,14 @@ class Session:
         self._builders = {
             operation.name: Builder(operation, contract, self.codec) for operation in contract.operations.values()
         }
-        batch = self.batch_operation
-        ways = [] if batch is None else [batch.request, *batch.alternatives]
-        self._batches = [compile_template(way) for way in ways]
-        chosen = self.create_operation.task_id
-        self._chooses = chosen is not None and chosen.part == "request"
+        operations = contract.operations.values()
+        self.create_operations = tuple(each for each in operations if each.role is Role.CREATE)
+        self._creates = {(each.method, each.path.partition("?")[0]) for each in self.create_operations}
+        self._ids = {name for each in operations for name in each.ids}
+        self._links = {name for each in operations for name in each.links}
+        self._base = base_path(contract.base_url)
+        chosen = [each.task_id for each in self.create_operations]
+        self._chooses = any(place is not None and place.part == "request" for place in chosen)
         self.unpaced = False
         self._paced: dict[tuple[int, str], deque[float]] = {}
         if contract.rates:
@@ -271,9 +294,8 @@ class Session:
 
     def _keep_rates(self, request: Request) -> None:
         """Wait until one more request is within the documented rates."""
-        create = self.create_operation
         path = request.path.partition("?")[0]
-        creates = (request.method, path) == (create.method, create.path.partition("?")[0])
+        creates = (request.method, path) in self._creates
         for number, rate in enumerate(self.contract.rates):
             if rate.of != "all" and creates is not (rate.of == "create"):
                 continue
@@ -284,18 +306,55 @@ class Session:
                 self.clock.advance(sent[0] + rate.seconds - now + RATE_MARGIN)
             sent.append(self.clock.now())
 
-    def request(self, operation: Operation, words: Mapping[str, Any], credential: str | None = None) -> Request:
-        """The request of an operation with these words in it; number and key are the next where left out."""
+    def request(
+        self, operation: Operation, words: Mapping[str, Any], credential: str | None = None, way: int = 0
+    ) -> Request:
+        """The request of an operation in one of its documented ways; number and key are the next where left out."""
         words = {"number": self.created, "idempotency_key": self.new_key(), **words}
-        return self._builders[operation.name].build(self.credential if credential is None else credential, words)
+        if self._ids and "task_id" in words:
+            words = {**self._ids_of(words["task_id"]), **words}
+        return self._builders[operation.name].build(self.credential if credential is None else credential, words, way)
 
-    def about(self, operation: Operation, handle: Handle) -> Request:
-        """The request that asks an operation about a task: it is asked often, so it is kept for a while."""
-        key = operation.name, type(handle.id), handle.id
-        request = self._asked.get(key)
-        return request or _keep(
-            self._asked, key, self.request(operation, {"task_id": handle.id, "number": self.created})
-        )
+    def _body(self, operation: Operation, words: Mapping[str, Any], way: int = 0) -> Any:
+        return self._builders[operation.name].body(self.credential, words, way)
+
+    def _ids_of(self, identifier: Any) -> dict[str, Any]:
+        """The further ids of a task; of one that has not been given them, its own in their place."""
+        history = self.monitor.account.tasks.get(str(identifier))
+        marks = {} if history is None else history.marks
+        return {name: marks.get(id_mark(name), identifier) for name in self._ids}
+
+    def about(self, operation: Operation, handle: Handle, way: int = 0) -> Request:
+        """The request of an operation about a task, at the address that was given for it; kept for a while."""
+        history = self.history(handle) if self._ids or self._links else None
+        if history is None:
+            key = operation.name, type(handle.id), (handle.id, way)
+            return self._asked.get(key) or _keep(
+                self._asked, key, self.request(operation, {"task_id": handle.id, "number": self.created}, way=way)
+            )
+        request = self.request(operation, {"task_id": handle.id, "number": self.created}, way=way)
+        address = history.marks.get(link_mark(operation.name))
+        if isinstance(address, str):
+            path = RequestPattern(operation).within(address, "/", self._base)
+            request = request if path is None else request._replace(path=path)
+        return request
+
+    def has_ids(self, operation: Operation | None, handle: Handle) -> bool:
+        """Whether a task has been given the ids that an operation takes."""
+        if operation is None or operation.takes not in self._ids:
+            return operation is not None
+        history = self.history(handle)
+        return history is not None and id_mark(operation.takes) in history.marks
+
+    def creates(self, kind: TaskKind) -> Operation:
+        """The operation that creates a kind of task."""
+        return self.contract.operations[kind.operation] if kind.operation else self.create_operation
+
+    @property
+    def uncreated(self) -> list[str]:
+        """The creating operations that no kind of task names, which are not walked."""
+        named = {self.creates(kind).name for kind in self.contract.kinds.values()}
+        return [each.name for each in self.create_operations if each.name not in named]
 
     def task(self, kind: TaskKind) -> Any:
         """A task to create, unlike the last one where the sample has a place for that."""
@@ -312,13 +371,14 @@ class Session:
         if again:
             self.created -= 1
         return self.begun(
-            self.send(self.creation(kind) if more is None else self._creation_of({**self.task(kind), **more})), kind
+            self.send(self.creation(kind) if more is None else self._creation_of(kind, {**self.task(kind), **more})),
+            kind,
         )
 
     def create_varied(self, variation: Variation, form: int | None = None) -> tuple[Event, Handle | None]:
         """Create a task in another way that the documents allow, its body written in one of the other forms."""
         task = {name: value for name, value in self.task(variation.kind).items() if name not in variation.left_out}
-        request = self._creation_of({**task, **variation.more})
+        request = self._creation_of(variation.kind, {**task, **variation.more})
         return self.begun(self.send(self.in_form(request, form)), variation.kind)
 
     def poll_varied(self, handle: Handle, number: int, form: int | None = None) -> Event:
@@ -368,12 +428,16 @@ class Session:
         key = kind.name, self.created + 1
         request = self._creations.get(key)
         if request is None:
-            return _keep(self._creations, key, self._creation_of(self.task(kind)))
+            return _keep(self._creations, key, self._creation_of(kind, self.task(kind)))
         self.created += 1
         return request
 
-    def _creation_of(self, task: Any) -> Request:
-        return self.request(self.create_operation, self._creation_words(task))
+    def _creation_of(self, kind: TaskKind, task: Any, way: int = 0) -> Request:
+        return self.request(self.creates(kind), self._creation_words(task), way=way)
+
+    def create_in_way(self, kind: TaskKind, way: int) -> tuple[Event, Handle | None]:
+        """Create a task by one of the other documented bodies of a request."""
+        return self.begun(self.send(self._creation_of(kind, self.task(kind), way)), kind)
 
     def _creation_words(self, task: Any, key: str | None = None) -> dict[str, Any]:
         """The words of a creation: the task, its number, an id that the client chooses, an idempotency key."""
@@ -384,9 +448,14 @@ class Session:
 
     def sample_request(self, operation: Operation) -> Request:
         """A valid request of an operation, as far as the contract has samples for it."""
-        words = self._creation_words(self.task(self.kinds[0]))
+        words = self._creation_words(self.task(self.kind_of(operation)))
         words.setdefault("task_id", self.contract.task_id["unknown"][0])
         return self.request(operation, words)
+
+    def kind_of(self, operation: Operation) -> TaskKind:
+        """A kind of task that an operation creates; for any other operation the first one that is polled for."""
+        own = (kind for kind in self.kinds if self.creates(kind).name == operation.name)
+        return next(own, self.kinds[0] if self.kinds else self.inline_kinds[0])
 
     def new_key(self) -> str:
         """An idempotency key for the creation that is next."""
@@ -394,11 +463,11 @@ class Session:
 
     def create_with_key(self, kind: TaskKind, task: Any, key: str, probe: str | None = None) -> Event:
         """Create a task with an idempotency key of one's own."""
-        return self.send(self.request(self.create_operation, self._creation_words(task, key)), probe)
+        return self.send(self.request(self.creates(kind), self._creation_words(task, key)), probe)
 
     def create_called_back(self, kind: TaskKind, fields: Mapping[str, Any]) -> tuple[Event, Handle | None]:
         """Create a task with further fields of its request: those that ask for a callback."""
-        request = self._creation_of(self.task(kind))
+        request = self._creation_of(kind, self.task(kind))
         body = {**self.codec.read(request.body), **fields}
         return self.begun(self.send(request._replace(body=self.codec.write(body))), kind)
 
@@ -407,16 +476,33 @@ class Session:
         return self.send(self.about(self.poll_operation, handle))
 
     def fetch(self, handle: Handle) -> Event | None:
-        """Ask for the result of a task, where that is an operation of its own."""
-        if self.fetch_operation is None:
+        """Ask for the result of a task, where that is an operation of its own and its address or id is known."""
+        if self.fetch_operation is None or not self.has_ids(self.fetch_operation, handle):
             return None
         return self.send(self.about(self.fetch_operation, handle))
 
     def cancel(self, handle: Handle) -> Event | None:
         """Cancel a task, where there is an operation for that."""
-        if self.cancel_operation is None:
+        if self.cancel_operation is None or not self.has_ids(self.cancel_operation, handle):
             return None
         return self.send(self.about(self.cancel_operation, handle))
+
+    def fetch_pages(self, handle: Handle, size: int | None = None) -> int:
+        """Read a result page by page to its end, pages of that `size` where it can be said; how many pages came."""
+        operation = self.fetch_operation
+        reader = None if operation is None else self.monitor.reader.pages_of(operation)
+        if operation is None or reader is None or not self.has_ids(operation, handle):
+            return 0
+        request: Request | None = self.about(operation, handle)
+        if size is not None and request is not None:
+            request = with_parameter(request, reader.pages.size, str(size))
+        count = 0
+        while request is not None and count < (FEW_PAGES if self.frugal else MAXIMUM_PAGES):
+            event = self.insist(self.send(request))
+            page = event.marks.get(PAGE)
+            count += 1
+            request = None if page is None or page.items is None else reader.next_request(request, page)
+        return count
 
     def read(self, handle: Handle) -> Event:
         """Poll a task, and fetch its result where that is an operation of its own; the event of the poll."""
@@ -450,8 +536,8 @@ class Session:
         operation = self.batch_operation
         assert operation is not None
         self.created += 1
-        request = self.request(operation, {"number": self.created})
-        body = {**self._batches[way % len(self._batches)]({"number": self.created}), **(more or {})}
+        request = self.request(operation, {"number": self.created}, way=way)
+        body = {**self._body(operation, {"number": self.created}, way), **(more or {})}
         for name, entries in body.items():
             if isinstance(entries, list) and name not in (more or {}):
                 if size is not None:
@@ -463,7 +549,7 @@ class Session:
     @property
     def batch_ways(self) -> int:
         """In how many documented ways a batch can be requested."""
-        return len(self._batches)
+        return 0 if self.batch_operation is None else 1 + len(self.batch_operation.alternatives)
 
     def members(self, event: Event) -> list[Handle]:
         """The tasks that the answer of a batch gave."""
@@ -542,6 +628,25 @@ class Session:
         headers = {**request.headers, place.steps[0]: f"{other} {self.credential}"}
         return self.send(request._replace(headers=headers), "wrong-scheme")
 
+    def at_other_place(self, request: Request, number: int, credential: str | None = None) -> Request:
+        """A request with the key at another of its documented places, and not at the first."""
+        place, other = self.contract.credential.at, self.contract.credential.others[number]
+        key = other.template.replace("{credential}", self.credential if credential is None else credential)
+        headers, body, path = dict(request.headers), request.body, request.path
+        if place is not None and place.area == "header":
+            headers.pop(place.steps[0], None)
+        elif place is not None and place.area == "query":
+            path = without_parameter(request, place.steps[0]).path
+        elif place is not None and body:
+            body = self.codec.write(without(self.codec.read(body), place.pointer))
+        if other.at.area == "header":
+            headers[other.at.steps[0]] = key
+        elif other.at.area == "query":
+            path = with_parameter(request._replace(path=path), other.at.steps[0], key).path
+        elif body:
+            body = self.codec.write(with_value(self.codec.read(body), other.at.pointer, key))
+        return request._replace(headers=headers, body=body, path=path)
+
     def probe_missing(
         self, operation: Operation, words: Mapping[str, Any], number: int, *, null: bool = False
     ) -> Event:
@@ -553,12 +658,12 @@ class Session:
             if null:
                 headers[place.steps[0]] = ""
             return self.send(request._replace(headers=headers), "missing-field")
-        whole = self._builders[operation.name].body(self.credential, words)
+        whole = self._body(operation, words)
         body = with_value(whole, place.pointer, None) if null else without(whole, place.pointer)
         return self.send(request._replace(body=self.codec.write(body)), "missing-field")
 
     def probe_malformed(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event:
-        """Ask with a body that cannot be read: cut short, or no JSON at all."""
+        """Send a body that cannot be read: cut short, or not JSON at all."""
         request = self.request(operation, words)
         body = request.body[: len(request.body) // 2] if number % 2 == 0 else b"this is neither JSON nor XML"
         return self.send(request._replace(body=body), "malformed")
@@ -571,9 +676,8 @@ class Session:
         `way` counts the documented ways of a batch, `more` are further fields.
         """
         operation = self.contract.operations[probe.operation]
-        body = self._builders[operation.name].body(self.credential, words)
-        if way and operation is self.batch_operation:
-            body = self._batches[way % len(self._batches)](words)
+        request = self.request(operation, words, way=way)
+        body = self._body(operation, words, way)
         body = {**body, **more} if more else body
         for pointer in probe.remove:
             body = without(body, pointer)
@@ -586,7 +690,7 @@ class Session:
                 name = next(name for name, value in body.items() if isinstance(value, list))
                 pointer, first = f"/{name}", body[name]
             body = with_value(body, pointer, [first[0]] * times)
-        return self.send(self.request(operation, words)._replace(body=self.codec.write(body)), probe.name)
+        return self.send(request._replace(body=self.codec.write(body)), probe.name)
 
     # ------------------------------------------------------------------------------------ time
 
@@ -713,7 +817,7 @@ class CallbackSource(Protocol):
 class Builder:
     """Builds the requests of one operation."""
 
-    __slots__ = ("_body", "_codec", "_header", "_headers", "_method", "_path", "_template", "_varies", "_varying")
+    __slots__ = ("_bodies", "_codec", "_header", "_headers", "_method", "_path", "_template", "_varies", "_varying")
 
     def __init__(self, operation: Operation, contract: Contract, codec: Codec) -> None:
         credential = contract.credential
@@ -725,23 +829,25 @@ class Builder:
         self._varying = {name.lower(): text for name, text in operation.headers.items() if words_of(text)}
         self._template = credential.template
         self._codec = codec
-        self._body = None if operation.request is None else compile_template(operation.request)
+        ways = [] if operation.request is None else [operation.request, *operation.alternatives]
+        self._bodies = [compile_template(way) for way in ways]
         self._header = credential.at.steps[0] if credential.at is not None and credential.at.area == "header" else None
         self._headers: dict[str, str] = {"accept": codec.content_type.partition(";")[0]}
-        if self._body is not None:
+        if self._bodies:
             self._headers["content-type"] = codec.content_type
         if operation.element:
             self._headers["soapaction"] = f'"{operation.action}"'
         self._headers |= {name.lower(): text for name, text in operation.headers.items() if not words_of(text)}
 
-    def body(self, credential: str, words: Mapping[str, Any]) -> Any:
-        """The body before it is written out."""
-        if self._body is None:
+    def body(self, credential: str, words: Mapping[str, Any], way: int = 0) -> Any:
+        """The body before it is written out, in one of the documented ways; None where there is none."""
+        if not self._bodies:
             return None
-        return self._body({**words, "credential": self._template.replace("{credential}", credential)})
+        fill = self._bodies[way % len(self._bodies)]
+        return fill({**words, "credential": self._template.replace("{credential}", credential)})
 
-    def build(self, credential: str, words: Mapping[str, Any]) -> Request:
-        """The request with these words."""
+    def build(self, credential: str, words: Mapping[str, Any], way: int = 0) -> Request:
+        """The request with these words, its body in one of the documented ways."""
         headers = self._headers
         if self._header is not None:
             headers = {**headers, self._header: self._template.replace("{credential}", credential)}
@@ -754,5 +860,5 @@ class Builder:
             for name, word in {**words, "credential": written}.items():
                 path = path.replace("{" + name + "}", quote(str(word), safe=""))
                 path = path.replace("{+" + name + "}", quote(str(word), safe="/"))
-        body = self.body(credential, words)
+        body = self.body(credential, words, way)
         return Request(self._method, path, headers, b"" if body is None else self._codec.write(body))

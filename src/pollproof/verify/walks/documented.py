@@ -14,7 +14,7 @@ from pollproof.verify.session import Handle, Session
 from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import create_several, edge, patience, read_again
+from pollproof.verify.walks.steps import create_several, edge, finish, patience, read_again
 
 FEW_INPUTS = 3
 """Requests beyond the limits of a schema that a real provider is sent."""
@@ -92,7 +92,8 @@ def to_the_removal_of_results(session: Session) -> None:
                 history = session.history(handle)
                 if history is None or history.terminal is not Phase.SUCCEEDED:
                     continue
-                began = history.ended_received if since == "completion" else history.created_received
+                moments = {"completion": history.ended_received, "creation": history.created_received}
+                began = moments.get(since, history.answered)
                 safe = edge(session) + 4 * session.latency + (doubt(session, handle) if since == "completion" else 0.0)
                 session.advance(began + seconds + margin + (edge(session) if after else -safe) - session.clock.now())
                 session.read(handle)
@@ -151,6 +152,61 @@ def key_after_another_word(session: Session) -> None:
     session.probe_scheme(session.poll_operation, {"task_id": handle.id})
     session.probe_scheme(session.create_operation, {"task": session.task(session.kinds[0]), "number": session.created})
     read_again(session, [handle])
+
+
+@walk(_has("pages"))
+def page_by_page(session: Session) -> None:
+    """Results that are read page by page, and again in pages of other sizes."""
+    for _ in range(2):
+        handle = finish(session)
+        operation = session.fetch_operation
+        if handle is None or operation is None or operation.pages is None:
+            return
+        sizes = (1, 3, operation.pages.most) if operation.pages.size else (None,)
+        for size in (None, *sizes):
+            session.fetch_pages(handle, size)
+        if session.frugal:
+            return
+
+
+@walk(lambda contract: bool(contract.credential.others))
+def key_at_other_places(session: Session) -> None:
+    """Tasks that are created and polled with the key at each of its other places, and with a wrong one there."""
+    for number in range(len(session.contract.credential.others)):
+        handle = session.begin()
+        kind = session.kinds[0]
+        session.send(session.at_other_place(session.creation(kind), number))
+        if handle is None:
+            continue
+        for operation in (session.poll_operation, session.fetch_operation, session.cancel_operation):
+            if operation is None or not session.has_ids(operation, handle):
+                continue
+            about = session.about(operation, handle)
+            if session.permitted:
+                wrong = session.contract.credential.wrong
+                session.send(session.at_other_place(about, number, wrong), "wrong-credential")
+            if operation is not session.cancel_operation:
+                session.send(session.at_other_place(about, number))
+
+
+def _has_alternatives(contract: Contract) -> bool:
+    return any(each.alternatives and each.role is not Role.BATCH for each in contract.operations.values())
+
+
+@walk(_has_alternatives)
+def in_other_words(session: Session) -> None:
+    """Requests in each of the other bodies that the documents give for them."""
+    for kind in session.kinds:
+        for way in range(1, 1 + len(session.creates(kind).alternatives)):
+            _, handle = session.create_in_way(kind, way)
+            if handle is not None:
+                session.settle(handle, patience(session))
+    handle = session.begin()
+    for operation in (session.poll_operation, session.fetch_operation, session.cancel_operation):
+        if handle is None or operation is None or not session.has_ids(operation, handle):
+            continue
+        for way in range(1, 1 + len(operation.alternatives)):
+            session.send(session.about(operation, handle, way))
 
 
 @walk(_has("callback-retried"), needs="callbacks", breaks="answers a callback with HTTP 500")

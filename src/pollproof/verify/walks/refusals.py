@@ -30,8 +30,10 @@ def turned_away(session: Session) -> None:
         session.probe_unknown(identifier, operation=session.fetch_operation)
     for identifier in contract.task_id.get("ill_formed", ())[: 1 if few else None]:
         session.probe_unknown(identifier, "ill-formed-task")
-    for credential in [] if few else session.wrong_credentials():
-        session.probe_credential(session.create_operation, {"task": task}, credential)
+    for operation in () if few else session.create_operations:
+        for credential in session.wrong_credentials():
+            sample = session.kind_of(operation).sample
+            session.probe_credential(operation, {"task": sample}, credential)
     handle = session.begin() if few else finish(session)
     pending = None if few else session.begin()
     if not few:
@@ -39,8 +41,12 @@ def turned_away(session: Session) -> None:
             session.probe_near_miss(identifier)
     known = contract.task_id["unknown"][0] if handle is None else handle.id
     words = {"task": session.task(session.kinds[0]) if few else task, "task_id": known, "number": session.created}
-    operations = [session.create_operation, session.poll_operation, session.fetch_operation]
-    steps = [step for operation in operations if operation for step in invalid_requests(session, operation, words)]
+    steps = []
+    for each in (*session.create_operations, session.poll_operation, session.fetch_operation):
+        if each is not None:
+            other = each.role is Role.CREATE and each is not session.create_operation
+            more = {"task": session.kind_of(each).sample} if other else {}
+            steps += invalid_requests(session, each, {**words, **more})
     steps.append(lambda: session.probe_unknown(contract.task_id["unknown"][-1]))
     for step in steps:
         step()

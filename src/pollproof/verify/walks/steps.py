@@ -116,6 +116,8 @@ def age(session: Session, handle: Handle) -> float:
     history = session.history(handle)
     if history is None:
         return 0.0
+    if session.contract.limits.lifetime_from == "last-read":
+        return session.clock.now() - history.answered
     if session.contract.limits.lifetime_from == "completion":
         return 0.0 if history.terminal is None else session.clock.now() - history.ended_received
     return session.clock.now() - history.created_received

@@ -1,0 +1,83 @@
+"""`pollproof new NAME --document PAGE.md`: the lines of a page laid out as passages, to be read one by one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pollproof.loading.errors import ContractError
+from pollproof.loading.files import read
+from pollproof.scaffold.errors import ScaffoldError
+
+GIST = 110
+"""Characters of a passage that its gist begins with."""
+
+UNREAD = "not-read-yet"
+"""The name under which passages are left open until somebody has read them."""
+
+RULE = re.compile(
+    r"\b(must|shall|should|may|can|cannot|never|always|only|within|after|before|up to|at most|\d+)\b", re.I
+)
+"""What a line says that states a rule."""
+
+
+class Lines(NamedTuple):
+    """Lines of a page that belong together, under a heading."""
+
+    first: int
+    last: int
+    heading: str
+    text: str
+
+
+def passages_of(text: str) -> Iterator[Lines]:
+    """The paragraphs, list entries and tables of a page of Markdown or plain text; lines in between belong to none."""
+    heading, first, fenced = "", 0, False
+    kept: list[str] = []
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        stripped = line.strip()
+        fence = stripped.startswith(("```", "~~~"))
+        ends = not stripped and not fenced
+        begins = not fenced and re.match(r"(#+ |[-*+] |\d+[.)] )", stripped) is not None
+        if kept and (ends or begins):
+            yield Lines(first, number - 1, heading, " ".join(kept))
+            kept = []
+        fenced ^= fence
+        if stripped.startswith("#") and not fenced:
+            heading = stripped.strip("# ")
+        if stripped:
+            first = number if not kept else first
+            kept.append(stripped)
+
+
+def document_tables(file: Path) -> tuple[str, str]:
+    """The source of a page as TOML, and its passages; raises `ScaffoldError`."""
+    try:
+        text = read(file)
+    except ContractError as error:
+        raise ScaffoldError(str(error)) from None
+    found = list(passages_of(text))
+    if not found:
+        raise ScaffoldError(f"{file}: there is nothing on the page")
+    title = next((each.text.strip("# ") for each in found if each.text.startswith("#")), file.stem)
+    source = f'[sources.page]\ntitle = {json.dumps(title)}\ndocument = {json.dumps(file.name)}\nbasis = "primary"\n'
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    source += f'lines = {len(text.splitlines())}\ndigest = "{digest}"\n'
+    entry = f'\n[[unspecified]]\nname = "{UNREAD}"\nabout = "Passages that nobody has read yet."\n'
+    entry += 'reason = "Name their clauses in [[passages]] instead, or say in `aside` that they state no rule."\n'
+    return source, entry + "".join(map(_passage, found))
+
+
+def _passage(lines: Lines) -> str:
+    span = str(lines.first) if lines.first == lines.last else f"{lines.first}-{lines.last}"
+    place = f", {lines.heading}" if lines.heading else ""
+    aside = lines.text.startswith("#") or not RULE.search(lines.text)
+    treated = 'aside = "no rule"' if lines.text.startswith("#") else f'unspecified = ["{UNREAD}"]'
+    mark = "  # seems to state no rule" if aside and "aside" not in treated else ""
+    source = json.dumps(f"page:{span}{place}", ensure_ascii=False)
+    gist = json.dumps(lines.text[:GIST], ensure_ascii=False)
+    return f"\n[[passages]]\nsource = {source}\ngist = {gist}\n{treated}{mark}\n"

@@ -1,0 +1,128 @@
+"""Results in pages: what one page has, and which page is next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from pollproof.contract.conditions import is_number
+from pollproof.contract.model import Contract, Operation, Pages
+from pollproof.contract.places import MISSING, Place, View, compile_place, walk
+from pollproof.contract.requests import RequestPattern, base_path
+from pollproof.contract.templates import steps_of
+from pollproof.trace.bodies import canonical
+from pollproof.trace.exchange import Request
+
+PAGE = "@page"
+"""The mark of the last page that was read of a result."""
+
+READING = "@reading"
+"""The mark of the pages of a reading, from the first one on."""
+
+WHOLE = "@whole"
+"""The mark of all items of the first reading that came to its end."""
+
+
+class Page(NamedTuple):
+    """One page of a result.
+
+    `at` is what it was requested by (empty: the first page), `next` what the next one is requested by (empty: it is
+    the last). `items` and `keys` are canonical texts, None where the answer has no items. `total` is what it says of
+    all pages, `size` how many items were requested.
+    """
+
+    at: str
+    next: str
+    items: tuple[str, ...] | None
+    keys: tuple[str, ...]
+    total: Any
+    size: int | None
+
+
+class PageReader:
+    """Reads the pages of one operation."""
+
+    def __init__(self, contract: Contract, operation: Operation, pages: Pages) -> None:
+        self.pages = pages
+        self._pattern = RequestPattern(operation)
+        self._base = base_path(contract.base_url)
+        self._fixed = set(self._pattern.query)
+        self._items, self._total = compile_place(pages.items), compile_place(pages.total)
+        self._next, self._cursor = compile_place(pages.next), compile_place(pages.cursor)
+        self._key = tuple(steps_of(pages.key))
+
+    def read(self, view: View, requested: str) -> Page:
+        """The page of an answer to a request of this path."""
+        pages, given = self.pages, {name: text for name, text in view.path.items() if name.startswith("?")}
+        size = given.get(f"?{pages.size}", "")
+        at = given.get(f"?{pages.parameter}", "")
+        if pages.next is not None:
+            at = requested if set(given) - self._fixed - {f"?{pages.size}"} else ""
+        elif pages.counts and at == str(pages.first if pages.counts == "pages" else 0):
+            at = ""
+        found = self._items(view)
+        items = None if type(found) is not list else tuple(canonical(item) for item in found)
+        keys = () if not pages.key or items is None else tuple(canonical(walk(item, self._key)) for item in found)
+        total = self._total(view)
+        follows = "" if items is None else self._follows(view, at, len(items), total, requested)
+        return Page(at, follows, items, keys, total, int(size) if size.isdigit() else None)
+
+    def _follows(self, view: View, at: str, count: int, total: Any, requested: str) -> str:
+        pages = self.pages
+        if pages.next is not None:
+            address = self._next(view)
+            if not isinstance(address, str) or not address:
+                return ""
+            return self._pattern.within(address, requested, self._base) or address
+        if pages.cursor is not None:
+            cursor = self._cursor(view)
+            return "" if cursor is MISSING or cursor is None else str(cursor)
+        if not count or (at and not at.isdigit()):
+            return ""
+        first = pages.first if pages.counts == "pages" else 0
+        after = int(at or first) + (1 if pages.counts == "pages" else count)
+        return "" if pages.counts == "items" and is_number(total) and after >= total else str(after)
+
+    def next_request(self, request: Request, page: Page) -> Request | None:
+        """The request of the page after this one; None after the last."""
+        if not page.next:
+            return None
+        if self.pages.next is not None:
+            return request._replace(path=page.next) if page.next.startswith("/") else None
+        return with_parameter(request, self.pages.parameter, page.next)
+
+
+def with_parameter(request: Request, name: str, value: str) -> Request:
+    """A request with a parameter of its query set."""
+    path = without_parameter(request, name).path
+    return request._replace(path=f"{path}{'&' if '?' in path else '?'}{urlencode({name: value})}")
+
+
+def without_parameter(request: Request, name: str) -> Request:
+    """A request with a parameter of its query left out."""
+    path, _, query = request.path.partition("?")
+    kept = "&".join(each for each in query.split("&") if each and not each.startswith(name + "="))
+    return request._replace(path=f"{path}?{kept}" if kept else path)
+
+
+def follow(marks: Mapping[str, Any]) -> dict[str, Any]:
+    """The marks of a task with its last page put to the reading that it goes on with, or begins."""
+    page: Page = marks[PAGE]
+    reading: Sequence[Page] = marks.get(READING, ())
+    goes_on = bool(reading) and bool(page.at) and reading[-1].next == page.at
+    found: tuple[Page, ...] = (*reading, page) if goes_on else () if page.at else (page,)
+    kept = {**marks, READING: found}
+    if found and not page.next and WHOLE not in kept:
+        kept[WHOLE] = items_of(found)
+    return kept
+
+
+def items_of(reading: Sequence[Page]) -> tuple[str, ...]:
+    """The items of all pages of a reading."""
+    return tuple(item for page in reading for item in page.items or ())
+
+
+def reads(pages: Pages | None) -> tuple[Place | None, ...]:
+    """The places that pages are read at."""
+    return () if pages is None else (pages.items, pages.next, pages.cursor, pages.total)
