@@ -219,7 +219,9 @@ class Account:
             return
         if not failed and event.phase is not None and event.phase.terminal:
             return
-        number, received, leapt = event.number, event.exchange.received, event.exchange.leapt
+        number, leapt = event.number, event.exchange.leapt
+        # Who waits for a response in vain pauses meanwhile.
+        received = event.exchange.sent if event.exchange.response is None else event.exchange.received
         if before is None:
             self.streaks[key] = Streak(int(failed), 0, number, number, received, leapt)
         else:

@@ -55,7 +55,8 @@ class Streak(NamedTuple):
     """What was asked in vain, again and again: not answered, answered by an error, or found unfinished.
 
     `failures` counts the last ones in a row that were errors or no answers, `hurried` those that came within `HURRY`
-    of the answer before. `first` and `number` are the first and the last exchange.
+    of `received`: the response before, or the request where there was none. `first` and `number` are the first and
+    the last exchange.
     """
 
     failures: int
