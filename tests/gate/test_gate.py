@@ -214,7 +214,7 @@ def test_a_violated_should_warns_and_fails_when_strict() -> None:
     [
         ("print('hello')", "never contacted the base URL (POLLPROOF_BASE_URL); it ended with exit status 0"),
         ("1/0", "ZeroDivisionError"),
-        ("GET /other", "asked for GET /other"),
+        ("GET /other", "requested GET /other"),
         ("POST /createTask", "every request was refused"),
         (
             "import os, urllib.request as r; r.urlopen(os.environ['POLLPROOF_BASE_URL'].replace('http', 'https'))",

@@ -156,7 +156,7 @@ def test_a_fault_is_convicted_by_its_clause_alone(pytester: pytest.Pytester) -> 
         "  rule      After an answer that is not final a client waits 3 seconds before it polls again.",
         "  expected  at least 3 s between two polls",
         "  reproduce pytest 'test_faulty.py::test_hasty[lost]'",
-        "lost: At the second question the task is gone.",
+        "lost: At the second poll the task is lost.",
         "test_hasty: it gave up, with 3 requests in",
         "starting",
         "solver.GaveUp: ",

@@ -1,6 +1,6 @@
 """The basis of a scenario: what promises that a provider behaves so, and how much is held against a client in it.
 
-MUST comes from primary documents alone. What a client does in a scenario of another basis is told as robustness: a
+MUST comes from primary documents alone. What a client does in a scenario of another basis is reported as robustness: a
 finding of its own beside the clause, of level SHOULD.
 """
 
@@ -28,7 +28,7 @@ class Basis(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """The basis of a scenario, with the place or the words that say so."""
+    """The basis of a scenario, with the place or the words behind it."""
 
     basis: Basis = Basis.PRIMARY
     source: str = ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 
+from pollproof.clauses.kinds import limits_of_client
 from pollproof.contract.model import Contract, Level, Subject
 from pollproof.gate.clocks import GateClock
 from pollproof.gate.real_waits import RealWaits
@@ -61,7 +62,7 @@ def longest(provider: StagedProvider) -> float:
     """
     contract = provider.contract
     binding = any(clause.kind == "no-poll-after-lifetime" and clause.level is Level.MUST for clause in contract.clauses)
-    lifetime = contract.limits.lifetime if provider.order and binding else None
+    lifetime = limits_of_client(contract).lifetime if provider.order and binding else None
     return max(lifetime or DAY, provider.scenario.seconds) * BEYOND + MARGIN
 
 
@@ -86,7 +87,7 @@ class Bounds:
         self._endless = endless
         self._leaps = leaps
         self._began = clock.now()
-        self._polls = provider.contract.limits.polls or 0
+        self._polls = limits_of_client(provider.contract).polls or 0
         self._next = self._polls + EVIDENT
         self._forward = 0.0
         self._last: int | None = None

@@ -25,9 +25,9 @@ FIELD = "callback"
 """How the field begins in which a task names its address, in any case of letters."""
 
 
-def address_in(asked: Any) -> str | None:
+def address_in(task: Any) -> str | None:
     """The address to which a task wants its callback."""
-    for name, value in asked.items() if isinstance(asked, dict) else ():
+    for name, value in task.items() if isinstance(task, dict) else ():
         if name.lower().startswith(FIELD) and isinstance(value, str) and value.startswith(("http://", "https://")):
             return value
         found = address_in(value)
@@ -87,7 +87,7 @@ class Caller:
         self._keep(Exchange(request, response, sent, self._clock.now(), failure))
 
     def _body(self, body: bytes) -> bytes:
-        """The body of a callback, with a key misspelt where the scenario says so."""
+        """The body of a callback, with a key misspelt where the scenario has it so."""
         place = None if self._operation is None else self._operation.marks.get("passthrough")
         if self._provider.scenario.callback is not Callback.MISSPELT or place is None:
             return body

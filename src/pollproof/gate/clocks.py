@@ -46,7 +46,7 @@ class Hold(Protocol):
     """A moment in which a clock does not leap."""
 
     def sleep(self, seconds: float, port: int = 0, until: Until | None = None) -> bool:
-        """Let that many seconds of the clock pass, and say whether they did; `until` ends the sleep early."""
+        """Let that many seconds of the clock pass; whether they did. `until` ends the sleep early."""
 
 
 class GateClock(Protocol):

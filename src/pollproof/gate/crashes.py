@@ -40,7 +40,7 @@ FATAL = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SI
 
 
 def crash_of(ended: Ended) -> str:
-    """By what fault of its own a command has ended, in few words; empty where it has not, or where nobody can tell."""
+    """By what fault of its own a command has ended, in few words; empty where it has not, or where that is unknown."""
     status = ended.status
     if status is None or status == 0:
         return ""

@@ -15,10 +15,10 @@ GIVEN = ("base_url", "api_key", "task", "scenario")
 """What a function is given of a scenario, by the names of its arguments."""
 
 FIXTURE = "pollproof_meeting"
-"""The fixture that the decorated function asks pytest for."""
+"""The fixture that the decorated function takes from pytest."""
 
 DECLARED = "pollproof_declared"
-"""The attribute of a decorated function that holds what its decorator says."""
+"""The attribute of a decorated function that holds the options of its decorator."""
 
 UNUSABLE = 97
 """The exit status of a function that could not be called, or that returned what cannot be a solution."""
@@ -28,7 +28,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """What a decorator says of its function. `test` is what stands in its place."""
+    """The options of a decorator. `test` is what stands in its place."""
 
     provider: str
     clock: str

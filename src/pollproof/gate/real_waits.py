@@ -21,7 +21,7 @@ RESTS = 0.2
 """Real seconds without any work of a command, and without any request, after which it waits in real time."""
 
 LEAPT = 0.5
-"""Seconds by which the clock and real time must differ between two requests to be told."""
+"""Seconds by which the clock and real time must differ between two requests to be reported."""
 
 
 class RealWaits:

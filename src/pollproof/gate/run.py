@@ -80,7 +80,7 @@ class ClientRun:
     def begin(self) -> bool:
         """Find out by the smoke scenario which clock the client obeys; whether it can be judged.
 
-        The error of the result says why it cannot.
+        The error of the result is the reason why it cannot.
         """
         with self._noting():
             self.smoke = self._choose_clock()

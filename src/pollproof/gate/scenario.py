@@ -15,8 +15,8 @@ from pollproof.gate.faults import Manner
 from pollproof.reference.provider import Settings
 from pollproof.trace.exchange import Request, Response
 
-ASKING = (Role.POLL, Role.FETCH)
-"""What a client does that wants to know how its task stands; where both can be asked, either will do."""
+POLLING = (Role.POLL, Role.FETCH)
+"""The operations by which a client learns the state of its task; where there are both, either will do."""
 
 
 NEVER = 1_000_000.0
@@ -28,7 +28,7 @@ FOREVER = 100_000_000.0
 
 
 class Expects(Enum):
-    """What a scenario asks of the end of a client."""
+    """The end of a client that a scenario expects."""
 
     SUCCESS = "success"  # status 0, and the task's one-time token in the output
     FAILURE = "failure"  # another status: nothing was served that could be returned
@@ -42,11 +42,11 @@ class Turn:
     It is about the requests of these `roles` from number `first` to number `last`, counted together from 1.
     `response` is answered as it stands; `code` is refused with (empty: the refusal that has none); `lost` makes the
     task one that is gone, `phase` and `status` one that stands so. `http` is another HTTP status for the answer,
-    `padding` characters of a field more, `retry_date` the seconds after which Retry-After asks to come again, as a
-    date. `manner` and `delay` say how it goes over the wire.
+    `padding` characters of a field more, `retry_date` the seconds that Retry-After states, as a
+    date. `manner` and `delay` are how it goes over the wire.
     """
 
-    roles: tuple[Role, ...] = ASKING
+    roles: tuple[Role, ...] = POLLING
     first: int = 1
     last: float = math.inf
     response: Response | None = None
@@ -62,7 +62,7 @@ class Turn:
 
 
 class Callback(Enum):
-    """How a scenario calls the client back, where its task says where."""
+    """How a scenario calls the client back, where its task names an address."""
 
     ONCE = "once"
     EARLY = "before the creation is answered"
@@ -78,12 +78,12 @@ Answers = Callable[[Request], Response | None]
 class Scenario:
     """One way in which the provider behaves.
 
-    `text` says what happens and what a lawful client does. `kind` is the task that the client is to create, `fails`
-    whether it fails, `identifier` its id (None: an ordinary one). `seconds` is how long a lawful client has to wait.
+    `text` is what happens and what a conforming client does. `kind` is the task that the client is to create, `fails`
+    whether it fails, `identifier` its id (None: an ordinary one). `seconds` is how long a conforming client must wait.
     `needs` is an operation that not every client knows: one that does not use it is not judged. `grounds` are what
     promises that a provider behaves so: they bound the level of what is held against a client here. Scenarios
     that are alike differ in a word alone. `answers` makes what responds in place of the reference provider, in the time
-    of a clock; it tells its second argument, in a sentence, of each request that it has no response to.
+    of a clock; its second argument gets a sentence about each request without a response.
     """
 
     name: str

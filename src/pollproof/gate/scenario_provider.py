@@ -1,4 +1,4 @@
-"""The provider of one scenario: the reference provider, with other answers where the scenario says so."""
+"""The provider of one scenario: the reference provider, with the other responses of the scenario."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PADDING = "padding"
 
 
 def task_of(scenario: Scenario) -> Any:
-    """The task that a client is told to create."""
+    """The task that a client is to create."""
     return compile_template(scenario.kind.sample)({"number": 1})
 
 
@@ -75,7 +75,7 @@ class StagedProvider(ReferenceProvider):
         return Reply(response, turn.manner, turn.delay)
 
     def _without_nulls(self, request: Request) -> Request:
-        """The request as if fields that are null were absent: no document tells the two apart."""
+        """The request as if fields that are null were absent: no document distinguishes the two."""
         if self.contract.body != "json" or b"null" not in request.body:
             return request
         value = self._codec.read(request.body)

@@ -1,4 +1,4 @@
-"""What the gate knows of each scenario, and what a report says of them."""
+"""The result of each scenario, and its part in a report."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MAXIMUM_OUTPUT = 2000
 """Characters of the beginning of an output in a report, and as many of its end."""
 
 ASTRAY = ": the solution stands in standard error alone, and is looked for in standard output"
-"""The end of a note that is told of the first scenario alone."""
+"""The end of a note about the first such scenario alone."""
 
 
 @dataclass(slots=True)
 class ScenarioResult:
-    """One scenario that the command has met; `reason` says why it has not (then the rest is empty).
+    """One scenario that the command has met; `reason` is why it has not (then the rest is empty).
 
-    `undecided` says why its end was not judged: only its requests were. `cut_short` says that the command was ended
+    `undecided` is why its end was not judged: only its requests were. `cut_short` says that the command was ended
     because an earlier scenario had proved that it does not end, `disagreement` where its waits and the clock differ.
     `robustness` holds what violates a MUST where the scenario is not primary. `unused` says that the scenario is about
     what the command does not know, so that nothing was judged. `keys` are those that it has shown.
-    `crash` says by what fault of its own it has ended.
+    `crash` is by what fault of its own it has ended.
     """
 
     scenario: Scenario
@@ -51,7 +51,7 @@ class ScenarioResult:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the end of the command is what the scenario asks for."""
+        """Whether the end of the command is what the scenario expects."""
         if self.outcome is None or self.undecided or self.scenario.expects is Expects.EITHER:
             return True
         return self.outcome.succeeded is (self.scenario.expects is Expects.SUCCESS)
@@ -86,8 +86,8 @@ class Scenarios:
         return self.kind.leaps
 
     def sections(self, redactor: Redactor) -> dict[str, Any]:
-        told = {"scenarios": [_scenario(played, redactor) for played in self.played]}
-        return {**told, "scenarios_known": self.known} if self.known else told
+        sections = {"scenarios": [_scenario(played, redactor) for played in self.played]}
+        return {**sections, "scenarios_known": self.known} if self.known else sections
 
     def idle(self, clause: Clause) -> Idle | None:
         return None
@@ -96,12 +96,12 @@ class Scenarios:
         return {"scenario": self.evidence[clause]} if clause in self.evidence else {}
 
     def notes(self) -> list[str]:
-        told = [
+        outcomes = [
             {"run": played.ended is not None, "reason": played.reason or played.unused or played.cut_short or None}
             for played in self.played
         ]
         astray = [f"{played.scenario.name}{ASTRAY}" for played in self.played if _is_astray(played)][:1]
-        return [*left_out(told), *astray]
+        return [*left_out(outcomes), *astray]
 
     def error(self) -> str | None:
         return None

@@ -13,7 +13,7 @@ from pollproof.loading.errors import nearest
 from pollproof.runs.expressions import ExpressionError, matching
 
 SAMPLE = 2
-"""Scenarios that are played of those that a client can hardly tell apart: the first and the last."""
+"""Scenarios that are played of those that a client can hardly distinguish: the first and the last."""
 
 
 class SelectionError(InputError):

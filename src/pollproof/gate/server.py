@@ -34,13 +34,13 @@ SETTLING = 10.0
 """Real seconds in which answers under way are ended when the server is closed."""
 
 MAXIMUM_KEPT = 256 * 1024 * 1024
-"""Bytes of the bodies of one scenario's requests; a client that sends more is told so, and is heard no more."""
+"""Bytes of the bodies of one scenario's requests; a client that sends more gets HTTP 413, and nothing after."""
 
 MAXIMUM_CONNECTIONS = 512
 """Connections of a client at a time; a further one is closed at once."""
 
 MAXIMUM_ELSEWHERE = 100
-"""Things besides that are told; the first ones tell enough."""
+"""Other things that came and are reported."""
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -243,13 +243,13 @@ class GateServer:
                 self._waits.append((len(self._kept), time.monotonic() - real, moment - virtual))
             if not request.path.startswith(self._prefix) or "/@" in request.path:
                 if len(self.elsewhere) < MAXIMUM_ELSEWHERE:
-                    self.elsewhere.append(f"asked for {request.method} {request.path}"[:80])
+                    self.elsewhere.append(f"requested {request.method} {request.path}"[:80])
                 stream.sendall(written(_NOT_FOUND, keeps=asked.keeps))
                 return asked.keeps
             request = request._replace(path=_SLASHES.sub("/", request.path.removeprefix(self._prefix), count=1))
             reply = self._play(request)
         waited = self._delay(stream, port, reply, hold)
-        # The client may have the answer, and ask again, before this thread runs on: the answer is there from now on.
+        # The client may have the response, and send the next request, before this thread runs on.
         received = self._clock.now()
         failure = self._send(stream, asked, reply) if waited else GONE
         if self._forward:
@@ -275,7 +275,7 @@ class GateServer:
         if reply.manner is Manner.RESET:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             return str(reply.manner.value)
-        # A client that is to meet a stale connection must not be told that it ends.
+        # A client that is to meet a stale connection must not hear that it ends.
         keeps = asked.keeps or reply.manner is Manner.STALE
         data = written(reply.response, keeps=keeps, head=asked.request.method == "HEAD")
         if reply.manner is Manner.CUT:

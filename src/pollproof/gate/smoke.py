@@ -94,7 +94,7 @@ def _elsewhere(played: Played) -> str:
         return played.server.elsewhere[0]
     for exchange, event in zip(played.trace, played.events, strict=True):
         if event is None:
-            return f"asked for {exchange.request.method} {exchange.request.path}"[:80]
+            return f"requested {exchange.request.method} {exchange.request.path}"[:80]
     return "sent no request of the contract"
 
 
@@ -106,12 +106,12 @@ def _wrong_key(contract: Contract, trace: Sequence[Exchange]) -> str:
         return ""
     shown, codec = compile_place(place), codec_of(contract.body, contract.namespace)
     views = [View(codec.read(each.request.body), MISSING, {}, each.request.headers, {}, None) for each in trace]
-    told = {value for value in map(shown, views) if isinstance(value, str) and value}
-    if credential.template.replace("{credential}", credential.sample) in told:
+    seen = {value for value in map(shown, views) if isinstance(value, str) and value}
+    if credential.template.replace("{credential}", credential.sample) in seen:
         return ""
     wanted = credential.template.replace("{credential}", "POLLPROOF_API_KEY")
     name = f"the header {place.text.rpartition('.')[2]}" if place.area == "header" else place.pointer[1:]
-    had = sorted({_form(words, credential.template) for words in told})
+    had = sorted({_form(words, credential.template) for words in seen})
     return f", for none had {name}: {wanted}" + (f" (they had {', '.join(had)})" if had else "")
 
 

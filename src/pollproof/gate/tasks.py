@@ -1,4 +1,4 @@
-"""The task that clients are told to create, where the sample of the contract does not suit them."""
+"""The task that clients are to create, where the sample of the contract does not suit them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ IDLE = 60.0
 """Real seconds after which a connection is closed on which nothing is asked, or nothing is read."""
 
 FAREWELL = 1.0
-"""Real seconds that a client may take to go on after it was told that what it sends is no request."""
+"""Real seconds that a client may take to go on after it learned that what it sends is not a request."""
 
 PIECES = 256
 """How much of that is read."""

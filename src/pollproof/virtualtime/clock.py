@@ -27,7 +27,7 @@ FOREVER = 2**63 - 1
 """A time of the clock that never comes."""
 
 LONGEST = 2**60
-"""Nanoseconds of the longest span that a clock can be told: 36 years."""
+"""Nanoseconds of the longest span that a clock takes: 36 years."""
 
 LOOK = 20_000_000
 """Nanoseconds of real waiting between two looks at whether a sleep is to end early."""
@@ -128,7 +128,7 @@ class LeapClock:
             if not path.exists():
                 shutil.copyfile(self._path, path)
             if not can_be_preloaded(path):
-                raise CannotLeap(f"The clock cannot leap: the loader cannot be told the path {path}.")
+                raise CannotLeap(f"The clock cannot leap: the loader cannot take the path {path}.")
         environment = dict(os.environ if base is None else base)
         others = environment.get("LD_PRELOAD")
         environment["LD_PRELOAD"] = f"{path}:{others}" if others else str(path)

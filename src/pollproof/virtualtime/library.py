@@ -55,7 +55,7 @@ def library() -> tuple[Path, ctypes.CDLL]:
     if reason is not None:
         raise CannotLeap(f"The clock leaps {reason}.")
     if not Path(f"/proc/self/task/{os.getpid()}/children").exists():
-        raise CannotLeap("The clock cannot leap: this system does not tell the children of a process in /proc.")
+        raise CannotLeap("The clock cannot leap: /proc of this system does not list the children of a process.")
     if BUILT.exists() and (functions := _load(BUILT)) is not None:
         return BUILT, functions
     try:
@@ -145,7 +145,7 @@ _kept: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def can_be_preloaded(path: Path) -> bool:
-    """Whether the loader can be told this path: it splits its list at spaces and colons, without a way to quote."""
+    """Whether the loader takes this path: it splits its list at spaces and colons, without a way to quote."""
     return not any(letter.isspace() or letter in ":$" for letter in str(path))
 
 

@@ -1,4 +1,4 @@
-"""Sharing jobs out: a run of pytest with pytest-xdist does them, in as many processes as are asked for."""
+"""Sharing jobs out: a run of pytest with pytest-xdist does them, in as many processes as are requested."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WorkersError(RunError):
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """What came of the jobs, in their order: None for one that no worker ended; `failures` say why."""
+    """What came of the jobs, in their order: None for one that no worker ended; `failures` are the reasons."""
 
     results: list[Document | None]
     failures: list[str]

@@ -36,7 +36,7 @@ class Gatherer:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         number = int(report.nodeid.rpartition("[")[2].rstrip("]"))
         if report.failed:
-            # A worker that died is told in the same way; its job is done by none.
+            # A worker that died is reported in the same way; its job is done by none.
             self.failures.append((str(report.longrepr).strip().splitlines() or ["no word"])[-1])
         for name, value in report.user_properties if report.when == "call" else ():
             if name == RESULT:

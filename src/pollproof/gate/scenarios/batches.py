@@ -17,7 +17,7 @@ from pollproof.gate.scenarios.builder import Catalogue, refused_with
 from pollproof.gate.scenarios.gateway_errors import page
 from pollproof.reference.provider import Settings
 
-TOLD = "POLLPROOF_TASK is a batch. A client that knows none says so."
+BATCH_TASK = "POLLPROOF_TASK is a batch. A client without batches reports it."
 
 
 def batches(of: Catalogue) -> Iterator[Scenario]:
@@ -27,31 +27,31 @@ def batches(of: Catalogue) -> Iterator[Scenario]:
         return
     for number, body in enumerate((operation.request, *operation.alternatives), 1):
         name = "batch" if number == 1 else f"batch-{number}"
-        yield _batch(of, name, TOLD, Expects.EITHER, sample=body)
+        yield _batch(of, name, BATCH_TASK, Expects.EITHER, sample=body)
     asked = (Role.BATCH,)
     yield _batch(
         of,
         "batch-failed",
-        f"{TOLD} All its tasks fail, which is reported as a failure.",
+        f"{BATCH_TASK} All its tasks fail, which is reported as a failure.",
         Expects.FAILURE,
         fails=True,
     )
     yield _batch(
         of,
         "batch-refused",
-        f"{TOLD} It is refused. There are no tasks to ask for; a client says so.",
+        f"{BATCH_TASK} It is refused. There are no tasks to poll; a client reports it.",
         Expects.FAILURE,
         Turn(asked, code="", http=refused_with(operation)),
         grounds=OPEN,
     )
     for name, words, turn in (
-        ("batch-rate-limited", "answered with HTTP 429 and Retry-After", Turn(response=page(429, Retry_After="7"))),
-        ("batch-reset", "not answered: the connection is reset", Turn(manner=Manner.RESET)),
+        ("batch-rate-limited", "refused with HTTP 429 and Retry-After", Turn(response=page(429, Retry_After="7"))),
+        ("batch-reset", "cut: the connection is reset", Turn(manner=Manner.RESET)),
     ):
         yield _batch(
             of,
             name,
-            f"{TOLD} The first one is {words}. A client tries again after a while, or gives up.",
+            f"{BATCH_TASK} The first one is {words}. A client retries after a pause, or gives up.",
             Expects.EITHER,
             replace(turn, roles=asked, last=1),
             grounds=HAPPENS,
@@ -64,7 +64,7 @@ def batches(of: Catalogue) -> Iterator[Scenario]:
             yield _batch(
                 of,
                 f"batch-{variant.name.removeprefix('batch-')}",
-                f"{TOLD} {variant.text} That is as lawful as any other way.",
+                f"{BATCH_TASK} {variant.text} That conforms to the documents, too.",
                 Expects.EITHER,
                 changes=changes,
                 grounds=of.of_variant(variant),

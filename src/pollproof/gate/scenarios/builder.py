@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pollproof.clauses.kinds import limits_of_client
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Citation, Contract, Operation, Phase, Role, Variant
 from pollproof.gate.basis import OPEN, PRIMARY, Grounds, grounds_of
@@ -19,16 +20,16 @@ from pollproof.trace.exchange import Exchange
 from pollproof.verify.session import Builder
 
 SOLVING = 5.0
-"""Seconds that an ordinary task of the gate takes: within what every provider calls usual."""
+"""Seconds that an ordinary task of the gate takes: within the usual time of every provider."""
 
 PATIENCE = 120.0
-"""Seconds after which a lawful client may have lost its patience, where no document limits the life of a task."""
+"""Seconds after which a conforming client may have lost its patience, where no document limits the life of a task."""
 
 UNLIMITED = 10**9
-"""Polls that a task is answered where no limit is to end it."""
+"""Polls of a task that get a response where no limit is to end it."""
 
-LAWFUL = "A client asks again after a while, or gives up and says so."
-"""What a client does after an answer that says nothing about its task."""
+RETRIES = "A client retries after a pause, or gives up and reports it."
+"""What a client does after a response that has nothing about its task."""
 
 IN_THE_END = "A client gives up in the end."
 
@@ -42,16 +43,17 @@ class Catalogue:
         self.poll = contract.operation(Role.POLL)
         self.fetch = contract.operation_of(Role.FETCH)
         self.kind = next(kind for kind in contract.kinds.values() if not kind.inline)
-        self.wait = contract.limits.wait or 1.0
+        self.limits = limits_of_client(contract)
+        self.wait = self.limits.wait or 1.0
         first = contract.statuses[contract.path[0]]
         self.unfinished = Turn(last=1, phase=first.phase, status=first.value)
         self.life = tuple(self._life())
         self.codec = codec_of(contract.body, contract.namespace)
         self.samples = tuple(change for each in contract.variants if each.sample for change in each.changes)
-        self.patience = contract.limits.lifetime or PATIENCE
+        self.patience = self.limits.lifetime or PATIENCE
 
     def _life(self) -> Iterator[Turn]:
-        """One question in each phase through which a task goes."""
+        """One poll in each phase through which a task goes."""
         seen: set[Phase] = set()
         for word in self.contract.path:
             phase = self.contract.statuses[word].phase
@@ -60,7 +62,7 @@ class Catalogue:
                 yield Turn(first=len(seen), last=len(seen), phase=phase, status=word)
 
     def scenario(self, name: str, text: str, expects: Expects, **more: Any) -> Scenario:
-        """A scenario of an ordinary task, unless `more` says otherwise; its answers look as the documents show them."""
+        """A scenario of an ordinary task unless `more` has another; its responses look as the documents show them."""
         settings = more.pop("settings", Settings(solving=SOLVING))
         seconds = more.pop("seconds", (settings.solving or 0.0) + 2 * self.wait)
         if expects is Expects.FAILURE and settings.lifetime is None:
@@ -69,10 +71,10 @@ class Catalogue:
         changes = (*self.samples, *more.pop("changes", ()))
         return Scenario(name, text, expects, more.pop("kind", self.kind), seconds, settings, changes, **more)
 
-    def asked(self, name: str, text: str, expects: Expects, *turns: Turn, **more: Any) -> Scenario:
-        """A scenario in which the first question finds the task unfinished, and then these turns happen.
+    def polled(self, name: str, text: str, expects: Expects, *turns: Turn, **more: Any) -> Scenario:
+        """A scenario in which the first poll finds the task unfinished, and then these turns happen.
 
-        Whoever asks after them finds the task finished.
+        A later poll finds the task finished.
         """
         more.setdefault("settings", Settings(solving=0.0))
         last = max((turn.last for turn in turns), default=1)
@@ -80,7 +82,7 @@ class Catalogue:
         return self.scenario(name, text, expects, turns=(*turns, self.unfinished), **more)
 
     def is_documented(self, *changes: Break, writing: Mapping[str, Any] | None = None, solved: bool = True) -> bool:
-        """Whether answers that are changed in this way still say what the documents make of them.
+        """Whether responses that are changed in this way still mean what they mean in the documents.
 
         The task must be accepted, found in each phase of its life, and its solution be there in the end (if `solved`).
         """
@@ -89,18 +91,18 @@ class Catalogue:
         count = len(self.life) + 1
         if self.fetch is None:
             return self._is_passed(scenario, [self.poll] * count, solved=solved)
-        # Who asks how the task stands fetches its result in the end; others ask for nothing but the result.
+        # A client that polls the state fetches the result in the end; another one polls the result alone.
         ways: list[list[Operation]] = [[*[self.poll] * count, self.fetch], [self.fetch] * count]
         return all(self._is_passed(scenario, way, solved=solved) for way in ways)
 
-    def _is_passed(self, scenario: Scenario, questions: Sequence[Operation], *, solved: bool) -> bool:
-        """Whether these questions, after a creation, are all answered as documented, and bring the token in the end."""
+    def _is_passed(self, scenario: Scenario, requests: Sequence[Operation], *, solved: bool) -> bool:
+        """Whether these requests, after a creation, all get documented responses, and the token in the end."""
         contract = self.contract
         provider = StagedProvider(contract, VirtualClock(), scenario)
         reader = Reader(contract)
         text: str | None = None
         task: Any = None
-        for operation in (self.create, *questions):
+        for operation in (self.create, *requests):
             words = {"task": task_of(scenario), "task_id": task}
             request = Builder(operation, contract, self.codec).build(contract.credential.sample, words)
             event = reader.read(Exchange(request, provider.play(request).response, 0.0, 0.0), 0)
@@ -112,7 +114,7 @@ class Catalogue:
         return not solved or (text is not None and any(token in text for token in provider.tokens))
 
     def has_solution(self, *changes: Break) -> bool:
-        """Whether answers that are changed in this way still hold the token of the task."""
+        """Whether responses that are changed in this way still hold the token of the task."""
         places = [self.poll.result, None if self.fetch is None else self.fetch.result]
         pointers = [place.pointer for place in places if place is not None and place.area == "body"]
         final = [change for change in changes if change.answer in ("", "succeeded")]
@@ -134,11 +136,11 @@ class Catalogue:
 
     @property
     def of_loss(self) -> Grounds:
-        """What the answer to a poll of a task that is gone rests on."""
+        """What the response to a poll of a lost task rests on."""
         return PRIMARY if self.contract.refusals.lost_task else OPEN
 
     def changed(self, name: str, text: str, *changes: Break, grounds: Grounds = OPEN) -> Scenario:
-        """A scenario with changed answers: to be passed where they are still as documented."""
+        """A scenario with changed responses: to be passed where they are still as documented."""
         known = self.is_documented(*changes)
         return self.scenario(
             name,

@@ -1,4 +1,4 @@
-"""Callbacks, for clients whose task names an address; others ask, and see an ordinary task."""
+"""Callbacks, for clients whose task names an address; others poll, and see an ordinary task."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def callbacks(of: Catalogue) -> Iterator[Scenario]:
         return
     for name, callback, words, grounds in (
         ("callback", Callback.ONCE, "when the task has ended", PRIMARY),
-        ("callback-before-the-creation-answer", Callback.EARLY, "before the creation is answered", HAPPENS),
+        ("callback-before-the-creation-answer", Callback.EARLY, "before the response to the creation", HAPPENS),
         ("callback-twice", Callback.TWICE, "twice", HAPPENS),
         ("callback-misspelt", Callback.MISSPELT, "with a key misspelt as in the documented sample", OPEN),
     ):
@@ -32,7 +32,7 @@ def callbacks(of: Catalogue) -> Iterator[Scenario]:
         )
     yield of.scenario(
         "callback-of-a-failure",
-        "Where the task names an address, its callback tells that the task has failed. That is final, and reported.",
+        "Where the task names an address, its callback reports that the task has failed. That is final, and reported.",
         Expects.FAILURE,
         fails=True,
     )
@@ -42,7 +42,7 @@ def callbacks(of: Catalogue) -> Iterator[Scenario]:
             yield of.scenario(
                 variant.name if variant.name.startswith("callback") else f"callback-{variant.name}",
                 f"Where the task names an address, its callback comes in another form: {variant.text} "
-                "Its results are returned; a client that cannot read it asks, or says so.",
+                "Its results are returned; a client that cannot read it polls, or reports it.",
                 Expects.EITHER,
                 changes=changes,
                 grounds=of.of_variant(variant),

@@ -33,7 +33,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
     )
     for each in contract.statuses.values():
         if each.documented and each.phase in (Phase.FAILED, Phase.CANCELLED) and not each.value.endswith("*"):
-            yield of.asked(
+            yield of.polled(
                 f"status-{kebab(each.value)}",
                 f"The task ends as {each.value}. That is final, and reported as a failure.",
                 Expects.FAILURE,
@@ -42,30 +42,30 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
             )
     yield of.scenario(
         "never-ready",
-        "The task is never finished. A client gives up within the limits of the documents, and says so.",
+        "The task is never finished. A client gives up within the documented limits, and reports it.",
         Expects.FAILURE,
         settings=Settings(solving=NEVER),
         seconds=of.patience,
     )
-    yield of.asked(
+    yield of.polled(
         "lost",
-        "At the second question the task is gone. A client does not go on asking, and says so.",
+        "At the second poll the task is lost. A client stops polling, and reports it.",
         Expects.FAILURE,
         Turn(first=2, lost=True),
         grounds=of.of_loss,
     )
     yield of.scenario(
         "expired",
-        "The task is gone after three seconds, before it was ready. A client does not go on asking, and says so.",
+        "The task is lost after three seconds, before it was ready. A client stops polling, and reports it.",
         Expects.FAILURE,
         settings=Settings(solving=NEVER, lifetime=3.0),
         seconds=3.0 + 2 * of.wait,
         grounds=of.of_loss,
     )
     if of.fetch is not None:
-        yield of.asked(
+        yield of.polled(
             "result-gone",
-            "The task is done, and its result is gone. A client says so.",
+            "The task is done, and its result is lost. A client reports it.",
             Expects.FAILURE,
             Turn((Role.FETCH,), lost=True),
             grounds=OPEN,
@@ -83,12 +83,12 @@ def _without_solutions(of: Catalogue) -> Iterator[Scenario]:
 
 
 def _unsolved(of: Catalogue, name: str, words: str, *turns: Turn, changes: tuple[Break, ...] = ()) -> Scenario:
-    text = f"The task is ready, and {words}. There is nothing to return, so it is no success."
-    return of.asked(name, text, Expects.FAILURE, *turns, changes=changes, seconds=of.patience, grounds=HAPPENS)
+    text = f"The task is ready, and {words}. There is nothing to return, so it is not a success."
+    return of.polled(name, text, Expects.FAILURE, *turns, changes=changes, seconds=of.patience, grounds=HAPPENS)
 
 
 def _empty_results(of: Catalogue) -> Iterator[tuple[str, str, Break]]:
-    """The ways in which an answer about a finished task can be without its solution: name, words, and the change."""
+    """The ways in which a response about a finished task can be without its solution: name, words, and the change."""
     operation = of.poll if of.fetch is None else of.fetch
     place = operation.result
     if place is None or place.area != "body":
@@ -105,7 +105,7 @@ def _empty_results(of: Catalogue) -> Iterator[tuple[str, str, Break]]:
 
 
 def _in_other_words(of: Catalogue) -> Iterator[Scenario]:
-    """The end of a task that is told in another way: the legal variants that the contract lists."""
+    """The end of a task in another form: the legal variants that the contract lists."""
     asked = {operation.name for operation in (of.poll, of.fetch) if operation is not None}
     for variant in of.contract.variants:
         changes = tuple(each for each in variant.changes if each.operation in asked or not each.operation)
@@ -114,29 +114,29 @@ def _in_other_words(of: Catalogue) -> Iterator[Scenario]:
             if answer not in touched:
                 continue
             end = "is gone" if answer == "lost" else "has failed"
-            yield of.asked(
+            yield of.polled(
                 f"{'gone' if answer == 'lost' else answer}-{variant.name}",
-                f"The second question finds that the task {end}, in another form: {variant.text} That is final.",
+                f"The second poll finds that the task {end}, in another form: {variant.text} That is final.",
                 Expects.FAILURE,
                 turn,
                 changes=tuple(change for change in changes if change.answer == answer),
                 grounds=of.of_variant(variant),
             )
-            break  # one way to end shows how it is told
+            break  # one way to end shows the form
 
 
 def _unknown(of: Catalogue) -> Iterator[Scenario]:
-    yield of.asked(
+    yield of.polled(
         "unknown-status",
-        f"The second and the third question find the status {UNKNOWN}, which no document has; then the task is "
-        "ready. A client waits as ever, or gives up and says so.",
+        f"The second and the third poll find the status {UNKNOWN}, which no document has; then the task is "
+        "ready. A client goes on as before, or gives up and reports it.",
         Expects.EITHER,
         Turn(first=2, last=3, phase=Phase.RUNNING, status=UNKNOWN),
         grounds=HAPPENS,
     )
-    yield of.asked(
+    yield of.polled(
         "unknown-status-for-ever",
-        f"From the second question on the status is {UNKNOWN}, which no document has. A client gives up in the end.",
+        f"From the second poll on the status is {UNKNOWN}, which no document has. A client gives up in the end.",
         Expects.FAILURE,
         Turn(first=2, phase=Phase.RUNNING, status=UNKNOWN),
         seconds=of.patience,
@@ -145,9 +145,9 @@ def _unknown(of: Catalogue) -> Iterator[Scenario]:
     for value, status in of.contract.statuses.items():
         if value.endswith("*") and status.phase in (Phase.FAILED, Phase.CANCELLED):
             word = value[:-1] + "POLLPROOF_UNKNOWN"
-            yield of.asked(
+            yield of.polled(
                 f"status-{kebab(word)}",
-                f"The task ends as {word}, which no document has; its beginning says that it is an end.",
+                f"The task ends as {word}, which no document has; its beginning means an end.",
                 Expects.FAILURE,
                 Turn(first=2, phase=status.phase, status=word),
                 grounds=HAPPENS,

@@ -1,4 +1,4 @@
-"""Answers in another form: the legal variants that the contract lists, and what no document names."""
+"""Responses in another form: the legal variants that the contract lists, and what no document names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pollproof.reference.provider import Settings
 
 
 def forms(of: Catalogue) -> Iterator[Scenario]:
-    """Answers in another form: the legal variants that the contract lists, and what no document names."""
+    """Responses in another form: the legal variants that the contract lists, and what no document names."""
     answers = ("created", "waiting", "running", "succeeded", "nothing")
     asked = {"", of.create.name, of.poll.name, "" if of.fetch is None else of.fetch.name}
     for variant in of.contract.variants:
@@ -22,11 +22,13 @@ def forms(of: Catalogue) -> Iterator[Scenario]:
         if not changes and not writing:
             continue
         if not of.has_solution(*changes):
-            continue  # there would be no token to tell whether it was returned
+            continue  # there would be no token that shows whether it was returned
         known = of.is_documented(*changes, writing=writing) and not any(_is_error(change) for change in changes)
         yield of.scenario(
             f"variant-{variant.name}",
-            f"{variant.text} That is as lawful as any other way." if known else f"{variant.text} A client may give up.",
+            f"{variant.text} That conforms to the documents, too."
+            if known
+            else f"{variant.text} A client may give up.",
             Expects.SUCCESS if known else Expects.EITHER,
             changes=changes,
             grounds=of.of_variant(variant),
@@ -37,5 +39,5 @@ def forms(of: Catalogue) -> Iterator[Scenario]:
 
 
 def _is_error(change: Break) -> bool:
-    """Whether an answer that is no refusal looks like one by its HTTP status: who gives up there does not err."""
+    """Whether a response that is not a refusal looks like one by its HTTP status: a client may give up there."""
     return change.http is not None and change.http >= 400

@@ -26,7 +26,7 @@ def ordinary(of: Catalogue) -> Iterator[Scenario]:
 
 
 def _times(of: Catalogue) -> Iterator[Scenario]:
-    limits = of.contract.limits
+    limits = of.limits
     yield of.scenario(
         "smoke",
         "An ordinary task, ready after five seconds. Every client that works returns its solution.",
@@ -34,23 +34,23 @@ def _times(of: Catalogue) -> Iterator[Scenario]:
     )
     yield of.scenario(
         "ready-at-once",
-        "The first question finds the task ready. Its solution is returned.",
+        "The first poll finds the task ready. Its solution is returned.",
         Expects.SUCCESS,
         settings=Settings(solving=0.0),
     )
-    yield of.asked(
+    yield of.polled(
         "ready-after-one-poll",
-        "The second question finds the task ready. Its solution is returned.",
+        "The second poll finds the task ready. Its solution is returned.",
         Expects.SUCCESS,
     )
-    told = [each for each in of.contract.observations if each.kind == "solving-time"]
-    usual = max((each.at_most for each in told), default=USUAL)
+    times = [each for each in of.contract.observations if each.kind == "solving-time"]
+    usual = max((each.at_most for each in times), default=USUAL)
     yield of.scenario(
         "slow-but-usual",
         f"The task takes {usual:g} seconds, which is usual. A client waits for it.",
         Expects.SUCCESS,
         settings=Settings(solving=usual),
-        grounds=grounds_of(citation for each in told for citation in each.citations),
+        grounds=grounds_of(citation for each in times for citation in each.citations),
     )
     longest = limits.solving or PATIENCE
     if limits.lifetime is not None:
@@ -58,7 +58,7 @@ def _times(of: Catalogue) -> Iterator[Scenario]:
     yield of.scenario(
         "longest-solving-time",
         f"The task takes {longest:g} seconds, as long as any may. A client that waits returns the solution; "
-        "one that has lost its patience says so.",
+        "one that has lost its patience reports it.",
         Expects.EITHER,
         settings=Settings(solving=longest),
     )
@@ -69,7 +69,7 @@ def _inline(of: Catalogue) -> Iterator[Scenario]:
         if kind.inline:
             yield of.scenario(
                 "result-in-the-creation",
-                "The creation's answer holds the solution. It is returned, and not asked for again.",
+                "The response to the creation holds the solution. It is returned, and not polled for.",
                 Expects.SUCCESS,
                 kind=kind,
                 grounds=of.of_kind("no-poll-after-inline"),
@@ -94,9 +94,9 @@ def _statuses(of: Catalogue) -> Iterator[Scenario]:
     )
     for each in known:
         if each.phase is Phase.OPEN:
-            yield of.asked(
+            yield of.polled(
                 f"status-{kebab(each.value)}",
-                f"The task stands at {each.value}, of which no document says whether it is an end. "
+                f"The task stands at {each.value}, which no document calls final or not. "
                 "A client may wait, and must not return it as a success for ever.",
                 Expects.FAILURE,
                 Turn(first=2, phase=each.phase, status=each.value),
@@ -107,7 +107,7 @@ def _statuses(of: Catalogue) -> Iterator[Scenario]:
         first = of.contract.path[0]
         yield of.changed(
             f"status-{kebab(first)}-in-the-creation",
-            f"The creation's answer says {first}. That is no result: the task is asked for.",
+            f"The response to the creation has the status {first}. That is not a result: the task is polled.",
             Break("", of.create.name, "created", set=((place.pointer, first),)),
             grounds=PRIMARY if _has(of.create.answers["created"].body, place.pointer) else OPEN,
         )
@@ -118,7 +118,7 @@ def _identifiers(of: Catalogue) -> Iterator[Scenario]:
     if echo is not None and echo.area == "body":
         yield of.changed(
             "id-not-echoed",
-            "Answers about the task do not repeat its id. The id that the creation gave is the one to go on with.",
+            "Responses about the task do not repeat its id. The client goes on with the id that the creation gave.",
             Break("", of.poll.name, remove=(echo.pointer,)),
             grounds=_without_echo(of, echo.pointer),
         )
@@ -127,10 +127,10 @@ def _identifiers(of: Catalogue) -> Iterator[Scenario]:
         return
     for name, number in IDENTIFIERS:
         safe = form == "digits" or number <= 2**53
-        yield of.asked(
+        yield of.polled(
             f"id-{name}",
             f"The id of the task is {number}, " + ("a text of digits." if form == "digits" else "a number.")
-            + " It is asked for digit by digit."
+            + " Polls carry it digit by digit."
             + ("" if safe else " A client whose language has no such numbers may give up, and must not round."),
             Expects.SUCCESS if safe else Expects.EITHER,
             identifier=str(number) if form == "digits" else number,
@@ -148,7 +148,7 @@ def _has(body: object, pointer: str) -> bool:
 
 
 def _without_echo(of: Catalogue, pointer: str) -> Grounds:
-    """What answers without the id rest on: the variants that leave it out."""
+    """What responses without the id rest on: the variants that leave it out."""
     found = [
         of.of_variant(each) for each in of.contract.variants for change in each.changes if pointer in change.remove
     ]

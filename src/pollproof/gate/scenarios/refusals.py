@@ -1,4 +1,4 @@
-"""Errors: creations that are refused, and questions that are answered with every error that a provider has."""
+"""Errors: creations that are refused, and polls that get each error that a provider has."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Iterator
 from pollproof.contract.model import Break, Effect, ErrorCode, Operation, Role
 from pollproof.gate.basis import HAPPENS, OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
-from pollproof.gate.scenarios.builder import IN_THE_END, LAWFUL, PATIENCE, Catalogue, kebab, refused_with
+from pollproof.gate.scenarios.builder import IN_THE_END, PATIENCE, RETRIES, Catalogue, kebab, refused_with
 from pollproof.trace.exchange import Response
 
 AFTER: dict[Effect, tuple[Expects, float, str]] = {
     Effect.FAILED: (Expects.FAILURE, math.inf, "the task has failed; that is final"),
     Effect.LOST: (Expects.FAILURE, math.inf, "the task is gone; that is final"),
-    Effect.REFUSED: (Expects.FAILURE, math.inf, "the call was wrong; asking again helps nothing"),
+    Effect.REFUSED: (Expects.FAILURE, math.inf, "the request was invalid; a retry does not help"),
     Effect.BLOCKED: (Expects.FAILURE, math.inf, "the account is blocked; a client gives up or waits long"),
-    Effect.BUSY: (Expects.EITHER, 2, "the provider is busy; a client may wait and ask again, or give up"),
-    Effect.RUNNING: (Expects.SUCCESS, 2, "the task merely goes on; a client waits and asks again"),
+    Effect.BUSY: (Expects.EITHER, 2, "the provider is busy; a client may wait and retry, or give up"),
+    Effect.RUNNING: (Expects.SUCCESS, 2, "the task goes on; a client waits and polls again"),
 }
-"""What an error means for a client: the end that is asked for, the last question that gets it, and why."""
+"""What an error means for a client: the end that is expected, the last poll that gets it, and why."""
 
 SEEN = (400, 401, 403, 410, 422, 429, 503)
 """HTTP statuses with which APIs refuse that have no codes for their errors (404 is that of a lost task)."""
 
-NO_TASK = "There is no task to ask for; a client says so."
+NO_TASK = "There is no task to poll; a client reports it."
 
 
 def refusals(of: Catalogue) -> Iterator[Scenario]:
@@ -43,9 +43,9 @@ def _codes(of: Catalogue) -> Iterator[Scenario]:
             continue
         expects, last, meaning = AFTER[error.effect]
         for http in _statuses_of_errors(of.poll, error.effect):
-            yield of.asked(
+            yield of.polled(
                 f"error-{kebab(error.code)}-{http}",
-                f"The second question is answered {error.code} with HTTP {http}: {meaning}.",
+                f"The second poll gets {error.code} with HTTP {http}: {meaning}.",
                 expects,
                 Turn(first=2, last=last, code=error.code, http=http),
                 grounds=_grounds(error, http),
@@ -74,9 +74,9 @@ def _http_errors(of: Catalogue) -> Iterator[Scenario]:
             continue
         expects, last, meaning = AFTER[effect]
         for http in sorted(set(condition.operand) & set(SEEN)):
-            yield of.asked(
+            yield of.polled(
                 f"error-{http}",
-                f"The second question is refused with HTTP {http}: {meaning}.",
+                f"The second poll is refused with HTTP {http}: {meaning}.",
                 expects,
                 Turn(first=2, last=last, code="", http=http),
                 grounds=OPEN,
@@ -101,9 +101,9 @@ def _errors_without_codes(of: Catalogue) -> Iterator[Scenario]:
         ("a-null", Break("", name, "refused", set=((pointer, None),))),
         ("an-empty", Break("", name, "refused", set=((pointer, ""),))),
     ):
-        yield of.asked(
+        yield of.polled(
             f"error-with-{word}-code",
-            f"From the second question on the answer is an error with {word.replace('-', ' ')} code. An error it is; "
+            f"From the second poll on the response is an error with {word.replace('-', ' ')} code. It is an error; "
             f"{IN_THE_END[0].lower()}{IN_THE_END[1:]}",
             Expects.FAILURE,
             Turn(first=2, code=of.contract.refusals.invalid_request),
@@ -132,7 +132,7 @@ def _refused_creations(of: Catalogue) -> Iterator[Scenario]:
 
 
 def _of_creations(of: Catalogue, *effects: Effect) -> list[ErrorCode]:
-    """The errors of these effects that a creation can be answered with."""
+    """The errors of these effects that a creation can get."""
     errors = of.contract.errors.values()
     return [
         each for each in errors if each.effect in effects and (not each.operations or of.create.name in each.operations)
@@ -145,8 +145,8 @@ def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
         for http in _statuses_of_errors(of.create):
             yield of.scenario(
                 f"creation-busy-{kebab(error.code)}-{http}",
-                f"The first creation is answered {error.code} with HTTP {http}. A client tries again after a while, or "
-                "gives up and says so.",
+                f"The first creation gets {error.code} with HTTP {http}. A client retries after a pause, or "
+                "gives up and reports it.",
                 Expects.EITHER,
                 turns=(Turn((Role.CREATE,), last=1, code=error.code, http=http),),
                 grounds=grounds_of(error.citations),
@@ -155,7 +155,7 @@ def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
     for error in _of_creations(of, Effect.BUSY, Effect.BLOCKED)[:1]:
         yield of.scenario(
             "creation-busy-for-ever",
-            f"Every creation is answered {error.code}. {NO_TASK}",
+            f"Every creation gets {error.code}. {NO_TASK}",
             Expects.FAILURE,
             turns=(Turn((Role.CREATE,), code=error.code),),
             seconds=PATIENCE,
@@ -169,16 +169,16 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
         return
     body = of.codec.write({"Fault": {"faultcode": "SOAP-ENV:Server", "faultstring": "Something went wrong"}})
     fault = Response(500, {"Content-Type": of.codec.content_type}, body)
-    yield of.asked(
+    yield of.polled(
         "fault-500-once",
-        f"The second question is answered with a SOAP Fault, HTTP 500. {LAWFUL}",
+        f"The second poll gets a SOAP Fault, HTTP 500. {RETRIES}",
         Expects.EITHER,
         Turn(first=2, last=2, response=fault),
         grounds=OPEN,
     )
-    yield of.asked(
+    yield of.polled(
         "fault-500",
-        f"From the second question on the answer is a SOAP Fault, HTTP 500. {IN_THE_END}",
+        f"From the second poll on the response is a SOAP Fault, HTTP 500. {IN_THE_END}",
         Expects.FAILURE,
         Turn(first=2, response=fault),
         seconds=of.patience,
@@ -186,7 +186,7 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
     )
     yield of.scenario(
         "creation-fault-500",
-        f"Every creation is answered with a SOAP Fault, HTTP 500. {NO_TASK}",
+        f"Every creation gets a SOAP Fault, HTTP 500. {NO_TASK}",
         Expects.FAILURE,
         turns=(Turn((Role.CREATE,), response=fault),),
         seconds=PATIENCE,

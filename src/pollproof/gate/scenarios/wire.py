@@ -1,4 +1,4 @@
-"""What goes wrong on the wire: answers that are broken, slow, huge, cut short, or never come."""
+"""What goes wrong on the wire: responses that are broken, slow, huge, cut short, or never come."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pollproof.contract.model import Role
 from pollproof.gate.basis import HAPPENS
 from pollproof.gate.faults import Manner
 from pollproof.gate.scenario import Expects, Scenario, Turn
-from pollproof.gate.scenarios.builder import IN_THE_END, LAWFUL, PATIENCE, Catalogue
+from pollproof.gate.scenarios.builder import IN_THE_END, PATIENCE, RETRIES, Catalogue
 from pollproof.trace.exchange import Response
 
 HUGE = 4 * 1024 * 1024
-"""Characters of a huge answer."""
+"""Characters of a huge response."""
 
 SLOW = 8.0
-"""Seconds that a slow answer takes: below the time limits that clients have."""
+"""Seconds that a slow response takes: below the time limits that clients have."""
 
 SILENCE = 360.0
-"""Seconds after which the connection ends of a request that is never answered: beyond the time limits that clients
-have. Nobody can be told from outside to wait for longer, so a client without a limit of its own waits for this end."""
+"""Seconds after which the connection ends of a request that never gets a response: beyond the time limits that clients
+have. A client without a time limit of its own waits for this end."""
 
 MALFORMED = b'{"errorId": 0, "status": "rea<'
 
 
 def wire(of: Catalogue) -> Iterator[Scenario]:
-    """Every scenario of an answer that does not arrive as it should."""
+    """Every scenario of a response that does not arrive as it should."""
     for scenario in _wire(of):
         yield replace(scenario, grounds=HAPPENS)
 
@@ -35,16 +35,16 @@ def wire(of: Catalogue) -> Iterator[Scenario]:
 def _wire(of: Catalogue) -> Iterator[Scenario]:
     for name, words, turn in _troubles(of):
         once = replace(turn, first=2, last=2)
-        yield of.asked(
+        yield of.polled(
             _ONCE[name],
-            f"The second question {words}. {LAWFUL}",
+            f"The second poll {words}. {RETRIES}",
             Expects.EITHER,
             once,
             seconds=3 * of.wait + turn.delay,
         )
-        yield of.asked(
+        yield of.polled(
             f"{name}-for-ever",
-            f"From the second question on every one {words}. {IN_THE_END}",
+            f"From the second poll on every one {words}. {IN_THE_END}",
             Expects.FAILURE,
             replace(turn, first=2, last=math.inf),
             seconds=of.patience + _TRIES * turn.delay,
@@ -54,7 +54,7 @@ def _wire(of: Catalogue) -> Iterator[Scenario]:
         creation = replace(turn, roles=(Role.CREATE,), last=math.inf, phase=None, status="")
         yield of.scenario(
             f"creation-{name}",
-            f"The first creation {words}. A client tries again, or gives up and says so.",
+            f"The first creation {words}. A client retries, or gives up and reports it.",
             Expects.EITHER,
             turns=(replace(creation, last=1),),
             seconds=3 * of.wait + turn.delay,
@@ -69,7 +69,7 @@ def _wire(of: Catalogue) -> Iterator[Scenario]:
 
 
 _TRIES = 4
-"""How often a lawful client asks in vain, more or less."""
+"""How often a conforming client retries, more or less."""
 
 _ONCE = {
     "malformed": "malformed-answer",
@@ -81,51 +81,51 @@ _ONCE = {
 
 
 def _troubles(of: Catalogue) -> Iterator[tuple[str, str, Turn]]:
-    """Answers of which nothing is left that could be read: name, words about a request, and what happens to it."""
+    """Responses of which nothing can be read: name, words about a request, and what happens to it."""
     kind = {"Content-Type": of.codec.content_type}
-    yield "malformed", "gets an answer that cannot be read", Turn(response=Response(200, kind, MALFORMED))
-    yield "empty", "gets an answer without a body", Turn(response=Response(200, kind, b""))
+    yield "malformed", "gets a response that cannot be read", Turn(response=Response(200, kind, MALFORMED))
+    yield "empty", "gets a response without a body", Turn(response=Response(200, kind, b""))
     yield (
         "truncated",
-        "is answered with half of the answer, and the connection ends",
+        "gets half of a response, and the connection ends",
         replace(of.unfinished, manner=Manner.CUT),
     )
-    yield "reset", "is not answered: the connection is reset", replace(of.unfinished, manner=Manner.RESET)
-    silence = min(SILENCE, (of.contract.limits.lifetime or math.inf) / 2)
+    yield "reset", "gets no response: the connection is reset", replace(of.unfinished, manner=Manner.RESET)
+    silence = min(SILENCE, (of.limits.lifetime or math.inf) / 2)
     yield (
         "no-answer",
-        f"is not answered: the connection stays open, and ends after {silence:g} seconds",
+        f"gets no response: the connection stays open, and ends after {silence:g} seconds",
         replace(of.unfinished, manner=Manner.SILENT, delay=silence),
     )
 
 
 def _answers_that_come(of: Catalogue) -> Iterator[Scenario]:
-    """Answers that are all there in the end."""
-    yield of.asked(
+    """Responses that are all there in the end."""
+    yield of.polled(
         "stale-connection",
-        "After the first answer the connection ends without a word, as idle ones do. A client opens another one.",
+        "After the first response the connection ends without notice, as idle ones do. A client opens another one.",
         Expects.EITHER,
         replace(of.unfinished, manner=Manner.STALE),
     )
-    yield of.asked(
+    yield of.polled(
         "slow-answer",
-        f"The second question is answered after {SLOW:g} seconds. A client waits for it, or asks again, or gives up.",
+        f"The second poll gets its response after {SLOW:g} seconds. A client waits for it, retries, or gives up.",
         Expects.EITHER,
         replace(of.unfinished, first=2, last=2, delay=SLOW),
         seconds=4 * of.wait + SLOW,
     )
     yield of.scenario(
         "slow-for-ever",
-        f"Every answer takes {SLOW:g} seconds. A client that waits for them returns the solution; one that does not "
-        "says so.",
+        f"Every response takes {SLOW:g} seconds. A client that waits for them returns the solution; one that does not "
+        "reports it.",
         Expects.EITHER,
         turns=(Turn((Role.CREATE, Role.POLL, Role.FETCH), delay=SLOW),),
         seconds=3 * (SLOW + of.wait),
     )
-    yield of.asked(
+    yield of.polled(
         "huge-answer",
-        f"The second question gets {HUGE // 1024 // 1024} MiB that say that the task goes on. A client reads it, or "
-        "gives up and says so.",
+        f"The second poll gets {HUGE // 1024 // 1024} MiB by which the task goes on. A client reads it, or "
+        "gives up and reports it.",
         Expects.EITHER,
         replace(of.unfinished, first=2, last=2, padding=HUGE),
     )
