@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from pollproof.bundled import bundled, folder
-from pollproof.cli.main import cli
+from pollproof.cli.main import COMMANDS, cli
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
 from pollproof.report.rule_book.coverage import rows_of
@@ -82,7 +82,10 @@ def _rule_book() -> str:
 
 def _commands() -> Iterator[str]:
     yield from ("# Commands and options", "", cli.epilog or "", "")
-    for name, command in sorted(cli.commands.items()):
+    root = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(root, name)
+        assert command is not None
         context = click.Context(command, info_name=f"pollproof {name}")
         yield from (f"## pollproof {name}", "", "```text", command.get_help(context).rstrip(), "```", "")
 

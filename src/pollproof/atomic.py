@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
@@ -100,7 +99,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
 def _replace(path: str, content: bytes, there: os.stat_result | None, *, overwrite: bool) -> None:
     folder, name = os.path.split(path)
     with _opened(folder) as home:
-        part = f".pollproof-{secrets.token_hex(8)}.part"
+        part = f".pollproof-{os.urandom(8).hex()}.part"
         descriptor, is_named = _create(folder, part)
         try:
             _write_all(descriptor, content)

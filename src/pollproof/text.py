@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 MAXIMUM_SHOWN = 4_000
@@ -92,3 +93,21 @@ def _escaped(found: re.Match[str]) -> str:
         code -= 0x10000
         return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
     return f"\\u{code:04x}"
+
+
+def nearest(word: object, words: Iterable[str]) -> str:
+    """The hint `; did you mean 'x'?` for the nearest valid word, or the empty string."""
+    close = near_word(word, words, 0.55)
+    return f"; did you mean '{close}'?" if close else ""
+
+
+def near_word(word: object, words: Iterable[str], cutoff: float) -> str:
+    """The nearest of the words, whatever the case of either; the empty string where none is near."""
+    import difflib  # takes its time to import, and few words are wrong
+
+    spelled: dict[str, str] = {}
+    for known in words:
+        spelled.setdefault(known.casefold(), known)
+    spelled.pop("", None)
+    close = difflib.get_close_matches(str(word).casefold()[:100], list(spelled), n=1, cutoff=cutoff)
+    return spelled[close[0]] if close else ""

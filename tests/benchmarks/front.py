@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from rich.markup import escape
 
 from pollproof.cli.common import console_for, write
-from pollproof.loading.errors import nearest
+from pollproof.text import nearest
 from tests.benchmarks.apart import Failed, measure_apart
 from tests.benchmarks.document import Document, begun, ended, with_group
 from tests.benchmarks.figures import Figure, Sample, figures_of

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import click
 import pytest
 from jsonschema import Draft202012Validator
 
 from pollproof import __version__
+from pollproof.cli.main import COMMANDS, cli
 from pollproof.clock import ShiftedClock
 from pollproof.loading import load_contract
 from pollproof.proof.mutants import mutant_named
@@ -52,6 +54,26 @@ def test_help(command: str, option: str) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("Usage: pollproof")
     assert ESCAPE not in done.stdout
+
+
+def test_every_command_is_in_the_help_and_knows_its_own() -> None:
+    words = pollproof("--help").stdout
+    for name, (_, summary) in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(summary.split()[0])}", words, re.MULTILINE), name
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert command.name == name
+        assert command.help
+
+
+def test_the_help_imports_no_command() -> None:
+    code = "import sys; from pollproof.cli.main import cli; cli(['--help'], standalone_mode=False); "
+    code += "print([name for name in sys.modules if name.startswith('pollproof.') and name.count('.') > 1])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert set(json.loads(done.stdout.splitlines()[-1].replace("'", '"'))) <= {
+        "pollproof.cli.main",
+        "pollproof.cli.common",
+    }
 
 
 def test_the_help_of_verify_names_each_option_and_the_exit_status() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pollproof.cli.main import cli
+from pollproof.cli.main import COMMANDS
 from pollproof.loading import load_contract
 from tests.servers import ROOT
 
@@ -27,7 +27,7 @@ def pages() -> Any:
 
 def test_every_command_has_its_help_on_the_page_of_commands(pages: Any) -> None:
     text = pages["reference/commands.md"]
-    assert [name for name in cli.commands if f"\n## pollproof {name}\n" not in text] == []
+    assert [name for name in COMMANDS if f"\n## pollproof {name}\n" not in text] == []
     assert "--base-url" in text
 
 

@@ -29,7 +29,7 @@ EPILOG = (
 )
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG, short_help="Judge recorded traffic, client and provider alike.")
+@click.command(cls=GroupedCommand, epilog=EPILOG)
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|PATTERN|URL...")
 @run_options(CHECK)

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     from pollproof.runs.configuration import Configuration
 
 
-@click.command(
-    "config",
-    cls=GroupedCommand,
-    context_settings={"ignore_unknown_options": True},
-    short_help="Show which options hold, and where each comes from.",
-)
+@click.command("config", cls=GroupedCommand, context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[verify|gate|check] [OPTIONS]")
 @click.option("--all", "every", is_flag=True, help="Show the options that nobody has set, too.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of configuration files instead.")

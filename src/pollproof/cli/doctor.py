@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import ssl
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,7 +29,7 @@ NEEDED = ("target", "config", "base-url", "launch", "api-key", "task", "advance-
 """The options of verify that say which target is meant."""
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG, short_help="Check that this machine and a target are ready.")
+@click.command(cls=GroupedCommand, epilog=EPILOG)
 @click.argument("provider", metavar="[PROVIDER|CONTRACT.toml]", required=False)
 @add_options(VERIFY, NEEDED)
 def doctor(provider: str | None, **options: Any) -> None:
@@ -57,6 +56,8 @@ def doctor(provider: str | None, **options: Any) -> None:
 
 def _machine() -> Iterator[tuple[bool, str]]:
     """What this machine has, each with whether it is there."""
+    import ssl  # takes its time to import
+
     from pollproof.runs.invocation import versions
     from pollproof.virtualtime import unavailable
 

@@ -30,7 +30,7 @@ EPILOG = (
 )
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG, short_help="Judge a client in any language.")
+@click.command(cls=GroupedCommand, epilog=EPILOG)
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("command", nargs=-1, metavar="-- COMMAND...", type=click.UNPROCESSED)
 @run_options(GATE)

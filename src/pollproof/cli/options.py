@@ -11,8 +11,8 @@ import click
 from pollproof.cli.common import GroupedOption, todays
 from pollproof.cli.reporting import output_options
 from pollproof.errors import InputError
-from pollproof.loading.errors import nearest
 from pollproof.runs.options import GROUPS, OPTIONS, REPORTS, Option, options_of
+from pollproof.text import nearest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

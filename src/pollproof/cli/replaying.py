@@ -28,7 +28,7 @@ NEEDED = ("target", "config", "base-url", "launch", "api-key", "advance-url", "a
 KEY_WORD = "$POLLPROOF_API_KEY"
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG, short_help="Send the trace of a violation again, with curl commands.")
+@click.command(cls=GroupedCommand, epilog=EPILOG)
 @click.argument("report", metavar="REPORT.json")
 @click.option("--clause", metavar="CLAUSE", callback=todays, help="The violated clause; the first one without it.")
 @click.option("--contract", metavar="CONTRACT.toml", help="The contract, where the report is not of a bundled one.")
@@ -97,7 +97,7 @@ def replay(report: str, clause: str | None, contract: str | None, *, dry_run: bo
 
 def _violated(document: Document, clause: str | None) -> Document:
     """The entry of the violated clause in a report."""
-    from pollproof.loading.errors import nearest
+    from pollproof.text import nearest
 
     broken: dict[str, Document] = {each["id"]: each for each in document["clauses"] if each["violation"] is not None}
     if clause is None and broken:

@@ -43,12 +43,7 @@ IN_ONE_GO = (
 """Why some targets are not shared out."""
 
 
-@click.command(
-    cls=GroupedCommand,
-    epilog=EPILOG,
-    context_settings={"ignore_unknown_options": True},
-    short_help="Judge implementations of an API.",
-)
+@click.command(cls=GroupedCommand, epilog=EPILOG, context_settings={"ignore_unknown_options": True})
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|CONTRACT.toml ...]")
 @run_options(VERIFY)
 def verify(providers: tuple[str, ...], **options: Any) -> None:

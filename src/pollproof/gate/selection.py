@@ -9,8 +9,8 @@ from pollproof.errors import InputError
 from pollproof.gate.bounds import BEYOND
 from pollproof.gate.rehearsal import exercised
 from pollproof.gate.scenario import Scenario
-from pollproof.loading.errors import nearest
 from pollproof.runs.expressions import ExpressionError, matching
+from pollproof.text import nearest
 
 SAMPLE = 2
 """Scenarios that are played of those that a client can hardly distinguish: the first and the last."""

@@ -13,8 +13,9 @@ from pollproof.contract.conditions import COMPARISONS, OF_PLACES, Condition
 from pollproof.contract.declared import HIDDEN, KEY, ONE_OR_MORE, PAIRS, SHORT, Flattened
 from pollproof.contract.model import Citation, Source
 from pollproof.contract.places import Place, PlaceError, parse_place
-from pollproof.loading.errors import ContractError, nearest
+from pollproof.loading.errors import ContractError
 from pollproof.loading.grammar import bare, entries, is_table
+from pollproof.text import nearest
 
 Path_ = Sequence[str | int]
 Table = TypeVar("Table")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pollproof.errors import InputError
 from pollproof.loading.locate import line_of
-from pollproof.text import shorten
+from pollproof.text import near_word, nearest, shorten
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -29,22 +28,6 @@ MAXIMUM_LISTED = 30
 
 class ContractError(InputError):
     """A contract that cannot be used; its text is one sentence for people."""
-
-
-def nearest(word: object, words: Iterable[str]) -> str:
-    """The hint `; did you mean 'x'?` for the nearest valid word, or the empty string."""
-    close = _alike(word, words, 0.55)
-    return f"; did you mean '{close}'?" if close else ""
-
-
-def _alike(word: object, words: Iterable[str], cutoff: float) -> str:
-    """The nearest of the words, whatever the case of either; the empty string where none is near."""
-    spelled: dict[str, str] = {}
-    for known in words:
-        spelled.setdefault(known.casefold(), known)
-    spelled.pop("", None)
-    close = difflib.get_close_matches(str(word).casefold()[:100], list(spelled), n=1, cutoff=cutoff)
-    return spelled[close[0]] if close else ""
 
 
 def spell(path: Sequence[str | int]) -> str:
@@ -105,7 +88,7 @@ def _in_words(origin: str, text: str, error: ValidationError, data: Any) -> Cont
         return fault(origin, text, [*path, unknown], f"unknown key '{unknown}'; {expected}{nearest(unknown, known)}")
     if error.validator == "required" and isinstance(error.instance, dict):
         missing = next(key for key in schema["required"] if key not in error.instance)
-        hint = _alike(missing, (str(key) for key in error.instance), 0.7)
+        hint = near_word(missing, (str(key) for key in error.instance), 0.7)
         problem = f"the key '{missing}' is missing" + (f"; did you mean it by '{hint}'?" if hint else "")
         return fault(origin, text, path, problem)
     if error.validator == "enum":

@@ -35,12 +35,12 @@ from pollproof.contract.model import (
 from pollproof.contract.requests import ambiguous
 from pollproof.contract.templates import with_value, words_of
 from pollproof.loading.convert import Converter, Path_, parameters
-from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
+from pollproof.loading.errors import ContractError, fault, schema_fault
 from pollproof.loading.extend import NAMED, extend
 from pollproof.loading.files import read
 from pollproof.loading.grammar import contract_schema, entries
 from pollproof.loading.schemas import SchemaFolder
-from pollproof.text import shorten
+from pollproof.text import nearest, shorten
 from pollproof.trace.bodies import read_real
 from pollproof.trace.shapes import Shape
 

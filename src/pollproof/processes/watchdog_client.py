@@ -5,14 +5,14 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
-import glob
 import os
-import secrets
-import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
 
 OWNER = "POLLPROOF_OWNER"
 """The variable by which the programs of one pollproof process are known."""
@@ -26,7 +26,11 @@ _ALONE: set[int] = set()
 @functools.cache
 def _watchdog_of(process: int) -> tuple[str, subprocess.Popen[bytes]]:
     """A name for one process, and its watchdog, from now on."""
-    name = f"pollproof-{process}-{secrets.token_hex(4)}"
+    import glob  # these take their time to import, and most runs start no program
+    import subprocess
+    import tempfile
+
+    name = f"pollproof-{process}-{os.urandom(4).hex()}"
     folders = (tempfile.gettempdir(), "/dev/shm")
     parent = str(process) if process in _ALONE else "-"
     watching = subprocess.Popen(

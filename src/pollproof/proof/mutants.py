@@ -13,8 +13,8 @@ from pollproof.clauses.faults import Client, Fault, Provider
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Clause, Contract, Subject, Variant
 from pollproof.errors import InputError
-from pollproof.loading.errors import nearest
 from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.text import nearest
 from pollproof.verify.reference_client import ReferenceClient
 
 

@@ -24,7 +24,6 @@ from pollproof.gate.scenario_result import ScenarioResult, Scenarios
 from pollproof.gate.selection import SelectionError, chosen_of
 from pollproof.gate.tasks import TaskError, with_task
 from pollproof.loading import ContractError, load_contract
-from pollproof.loading.errors import nearest
 from pollproof.processes.command import Output
 from pollproof.processes.program import CannotStart
 from pollproof.pytest_plugin.child import GAVE_UP
@@ -33,7 +32,7 @@ from pollproof.report.document import document_of
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, failing
 from pollproof.runs.result import RunResult
-from pollproof.text import visible
+from pollproof.text import nearest, visible
 
 SHARED = pytest.StashKey[dict[Any, "Client"]]()
 KNOWN = pytest.StashKey[dict[tuple[str, str], tuple[Contract, list[Scenario]]]]()

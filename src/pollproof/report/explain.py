@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract
-from pollproof.loading.errors import nearest
 from pollproof.proof.mutants import mutants_of, variants_of
 from pollproof.report.golden_exchanges import right_example, wrong_example
+from pollproof.text import nearest
 
 WIDTH = 100
 

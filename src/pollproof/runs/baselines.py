@@ -16,8 +16,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from pollproof.errors import InputError
-from pollproof.loading.errors import ContractError, fault, nearest, schema_fault
+from pollproof.loading.errors import ContractError, fault, schema_fault
 from pollproof.loading.identifiers import current
+from pollproof.text import nearest
 
 Document = dict[str, Any]
 

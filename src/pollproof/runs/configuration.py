@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pollproof.errors import InputError
-from pollproof.loading.errors import fault, nearest, schema_fault
+from pollproof.loading.errors import fault, schema_fault
 from pollproof.runs.options import EVERY, OPTIONS, VERIFY, Option
+from pollproof.text import nearest
 
 OWN_FILE, PROJECT_FILE = "pollproof.toml", "pyproject.toml"
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pollproof.loading.errors import ContractError, nearest
+from pollproof.loading.errors import ContractError
 from pollproof.loading.schemas import load_document, resolved, schema_at
 from pollproof.scaffold.errors import ScaffoldError
+from pollproof.text import nearest
 from pollproof.trace.inputs import some_value
 
 METHODS = ("get", "post", "put", "patch", "delete")

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from pollproof.errors import InputError
 from pollproof.http.addresses import TargetError
 from pollproof.loading import ContractError, load_contract
-from pollproof.loading.errors import nearest
 from pollproof.runs.spec import Policy
 from pollproof.secrets.find import in_command
 from pollproof.secrets.redact import MINIMUM_SECRET, Redactor
+from pollproof.text import nearest
 from pollproof.trace.bodies import Unreadable, read_json, write_json
 from pollproof.verify.plan import BUDGET, PROFILES, Plan
 
