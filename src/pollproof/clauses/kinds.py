@@ -140,7 +140,8 @@ class Kind:
     probe says it. `sides` gives the sides of the deadlines of a clause. `shows_loss` tells that a clause of the kind
     means that tasks are lost. `walks` are the directed walks that exercise it (a client's kinds are exercised by all
     scenarios of the gate). `hint` tells the owner of an implementation what usually causes a violation, in one
-    imperative sentence. `mutants` makes the faults that break a clause (see `mutates`).
+    imperative sentence. `conditional` gives the reason why a contract leaves open whether what exercises the kind ever
+    happens (empty: it does not). `mutants` makes the faults that break a clause (see `mutates`).
     """
 
     name: str
@@ -159,6 +160,7 @@ class Kind:
     shows_loss: bool = False
     walks: tuple[str, ...] = ()
     hint: str = ""
+    conditional: Callable[[Contract], str] | None = None
     judge: Check = _undecided
     mutants: Maker | None = None
 

@@ -243,6 +243,12 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
     return HELD if _could_show(history, event) else None
 
 
+def _loss_is_open(contract: Contract) -> str:
+    limits = contract.limits
+    documented = limits.lifetime is not None or (limits.polls is not None and limits.beyond_polls == "lost")
+    return "" if documented else "no document says when a task is lost, and none was"
+
+
 @Kind(
     "lost-stays-lost",
     subjects=PROVIDER,
@@ -254,6 +260,7 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
         "to-the-end-of-life",
     ),
     hint="Delete or mark a lost task; do not fetch it again from a cache or an upstream.",
+    conditional=_loss_is_open,
 )
 def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task that is lost never comes back."""

@@ -25,6 +25,7 @@ CAUSES: Mapping[str, str] = {
     "unused": "the client does not use it",
     "unrecorded": "the recordings do not show it",
     "absent": "the responses leave out an optional field",
+    "open": "the documents leave open whether it ever happens",
     "clock": "the clock of the target cannot be moved",
     "time": "a limit on time or requests ended the run before it",
     "bound": "a bound of pollproof itself was reached",
@@ -36,7 +37,7 @@ CAUSES: Mapping[str, str] = {
 NAMED = 5
 """Clauses of one reason that a cause names."""
 
-EXCUSED = ("deselected", "unused", "unrecorded", "absent")
+EXCUSED = ("deselected", "unused", "unrecorded", "absent", "open")
 """Causes that leave a run conclusive: nobody meant the run to exercise these clauses."""
 
 

@@ -39,7 +39,7 @@ from pollproof.trace.events import CALLBACK_PATH, Answer, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.pages import PAGE, with_parameter, without_parameter
 from pollproof.verify.target_clocks import BudgetSpent
-from pollproof.verify.variety import Variation, poll_variations, task_variations, write_forms
+from pollproof.verify.variety import Variation, poll_variations, task_variations, whole_task, write_forms
 
 CUT = "the connection was cut on purpose before the response"
 """What an exchange says of a request whose answer the suite did not wait for."""
@@ -401,6 +401,10 @@ class Session:
         """The tasks that may be requested besides the samples of the contract."""
         return task_variations(self.contract)
 
+    def whole_task(self, kind: TaskKind) -> dict[str, Any]:
+        """Every documented parameter of a task away from its default, besides those of the sample."""
+        return whole_task(self.contract, self.variations, kind)
+
     @cached_property
     def poll_variations(self) -> list[Callable[[Any], Any]]:
         """What may be changed in the body of a poll."""
@@ -465,9 +469,11 @@ class Session:
         """Create a task with an idempotency key of one's own."""
         return self.send(self.request(self.creates(kind), self._creation_words(task, key)), probe)
 
-    def create_called_back(self, kind: TaskKind, fields: Mapping[str, Any]) -> tuple[Event, Handle | None]:
-        """Create a task with further fields of its request: those that ask for a callback."""
-        request = self._creation_of(kind, self.task(kind))
+    def create_called_back(
+        self, kind: TaskKind, fields: Mapping[str, Any], more: Mapping[str, Any] | None = None
+    ) -> tuple[Event, Handle | None]:
+        """Create a task with `more` fields of its own, and further fields of its request: a callback's address."""
+        request = self._creation_of(kind, {**self.task(kind), **(more or {})})
         body = {**self.codec.read(request.body), **fields}
         return self.begun(self.send(request._replace(body=self.codec.write(body))), kind)
 

@@ -8,7 +8,7 @@ mean the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,23 @@ def task_variations(contract: Contract) -> list[Variation]:
                 if passes({key: value for key, value in sample.items() if key != name}):
                     found.append(Variation(f"no {name}", kind, {}, (name,)))
     return found
+
+
+def whole_task(contract: Contract, variations: Sequence[Variation], kind: TaskKind) -> dict[str, Any]:
+    """A task of a kind with every documented parameter away from its default, as far as they go together."""
+    operation = contract.operation(Role.CREATE)
+    check, codec = _check_of(contract, operation), codec_of(contract.body, contract.namespace)
+    task = compile_template(kind.sample)({"number": 1})
+    chosen: dict[str, Any] = {}
+    for variation in reversed(variations):  # the last values of a parameter are the more unusual ones
+        more = {name: value for name, value in variation.more.items() if name not in {*task, *chosen}}
+        if check is None or not more or any(value in (None, "", False) for value in more.values()):
+            continue
+        words = {"task": {**task, **chosen, **more}, "credential": contract.credential.sample or "key"}
+        body = compile_template(operation.request)(words)
+        if check.passes(body, codec.write(body)):
+            chosen |= more
+    return chosen
 
 
 def poll_variations(contract: Contract, operation: Operation) -> list[Callable[[Any], Any]]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from ..serving import Answer
 from ..wire import Call, Change, Memory, Reply, Serve, Wire
 from .registry import CAPTCHAS, CNODE, DECODO, failing, fault, remembering
 
@@ -144,6 +145,50 @@ def result_changes_after_thirty_reads() -> Change:
         reply = serve(call)
         if wire.has_result(reply) and memory.count(call.role, call.task) > 30:
             wire.set_result(reply, f"another-result-of-{call.task}")
+        return reply
+
+    return remembering(change)
+
+
+@fault("own-result", CAPTCHAS)
+def every_third_task_has_the_result_before() -> Change:
+    """Every third task has the result of the task that was created before it."""
+
+    def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
+        reply = serve(call)
+        number = memory.number(call.task)
+        if number and wire.has_result(reply):
+            wire.set_result(reply, f"the-long-result-of-task-{number - (number % 3 == 0)}")
+        return reply
+
+    return remembering(change)
+
+
+@fault("order", DECODO)
+def results_need_a_poll() -> Change:
+    """The results of a task are there once its status was polled, and not before."""
+
+    def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
+        reply = serve(call)
+        if call.role == "poll" and wire.is_success(reply):
+            memory.kept["polled", call.task] = True
+        if call.role == "fetch" and wire.has_result(reply) and ("polled", call.task) not in memory.kept:
+            members: dict[str, Any] = {"results": []}
+            return Reply(Answer(200, members), members)
+        return reply
+
+    return remembering(change)
+
+
+@fault("parameters", DECODO)
+def plus_in_a_parameter_becomes_a_blank() -> Change:
+    """A plus sign in a text that was sent comes back as a blank."""
+
+    def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
+        reply = serve(call)
+        geo = (reply.members or {}).get("geo")
+        if reply.members is not None and isinstance(geo, str):
+            reply.members["geo"] = geo.replace("+", " ")
         return reply
 
     return remembering(change)

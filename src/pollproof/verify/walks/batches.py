@@ -103,9 +103,11 @@ def called_back(session: Session) -> None:
     notes = ['note: \u00e4 \u4efb "quoted" & <kept> +%20', "007", "true", "", " ends "]
     handles: list[Handle] = []
     for number in range(1 if session.frugal else 5):
-        event, handle = session.create_called_back(session.kinds[0], with_callback(session, number, notes[number]))
+        kind = session.kinds[number % len(session.kinds)]
+        more = session.whole_task(kind) if number in (2, 3) else None
+        event, handle = session.create_called_back(kind, with_callback(session, number, notes[number]), more)
         if handle is None:
-            _, handle = session.begun(session.insist(event), session.kinds[0])
+            _, handle = session.begun(session.insist(event), kind)
         if handle is None:
             continue
         handles.append(handle)
@@ -132,6 +134,8 @@ def called_back_unpolled(session: Session) -> None:
     source.wait(EARLY_SECONDS * 5)
     session.hear()
     if handle is not None:
+        if was_called_back(session, handle):
+            session.fetch(handle)  # the callback has said that its result is there
         session.settle(handle, patience(session))
         session.fetch(handle)
         await_callbacks(session, [handle])

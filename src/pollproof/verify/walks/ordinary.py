@@ -10,6 +10,8 @@ from pollproof.verify.walks.steps import create_several, follow_to_their_ends, p
 MINUTE = 60.0
 """Seconds after which a task is first polled where no document says how long it lives."""
 
+UNPOLLED = "the end of a task that nobody polled"
+
 ENDS = "the end of every task that it created"
 
 READS = 110
@@ -53,16 +55,19 @@ def side_by_side(session: Session) -> None:
     read_again(session, newest[::-1] + handles)
 
 
-@walk()
+@walk(reaches=(UNPOLLED,))
 def read_unpolled(session: Session) -> None:
     """Results that are read, again and again, by a client that never polls; tasks that are first polled late."""
     handles = create_several(session, 3)
     if session.fetch_operation is None:
         # Where no lifetime is documented a task that nobody polls may be forgotten before long.
         session.advance(patience(session) if session.contract.limits.lifetime else MINUTE)
+        session.reach(UNPOLLED)
     pause, waited = session.wait, 0.0
     while session.fetch_operation is not None and waited <= patience(session):
         events = [session.fetch(handle) for handle in handles]
+        if any(event is not None and event.phase is Phase.SUCCEEDED for event in events):
+            session.reach(UNPOLLED)
         if all(event is not None and event.phase is Phase.SUCCEEDED for event in events):
             break
         session.advance(pause)
@@ -75,9 +80,8 @@ def read_unpolled(session: Session) -> None:
 @walk(reaches=(ENDS,))
 def to_the_very_end(session: Session) -> None:
     """Tasks that are polled until each has an end, ten times as long as tasks usually take, or all their life."""
-    limits = session.contract.limits
     ended = follow_to_their_ends(session, create_several(session, 7))
-    if ended or (limits.solving is None and limits.lifetime is None):  # a task may wait for somebody, for ever
+    if ended:
         session.reach(ENDS)
 
 

@@ -17,6 +17,10 @@ def varied_requests(session: Session) -> None:
             tasks.append(handle)
             session.poll(handle)
         session.pause_if_told(event)
+    for kind in session.kinds:
+        _, handle = session.create(kind, more=session.whole_task(kind))
+        if handle is not None:
+            tasks.append(handle)
     forms, ways = range(len(session.write_forms)), range(len(session.poll_variations))
     varied = [session.begin() for _ in range(1)]
     for form in forms:
