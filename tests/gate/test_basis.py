@@ -53,6 +53,13 @@ def test_a_scenario_says_what_it_rests_on(scenario: str, basis: Basis, source: s
     assert source in str(grounds)
 
 
+@pytest.mark.parametrize(("name", "basis"), [("capsolver", Basis.PRIMARY), ("replicate", Basis.OPEN)])
+def test_a_client_owes_patience_without_end_no_bound_that_nobody_documents(name: str, basis: Basis) -> None:
+    path = Path(__file__).resolve().parents[2] / "examples" / "contracts" / f"{name}.toml"
+    known = scenarios(load_contract(path if path.exists() else name))
+    assert next(each for each in known if each.name == "never-ready").grounds.basis is basis
+
+
 @pytest.mark.parametrize(("name", "scenario"), CATALOGUE.items(), ids=list(CATALOGUE))
 def test_every_scenario_that_is_not_primary_has_a_source(name: str, scenario: Scenario) -> None:
     assert scenario.grounds.source or scenario.grounds.basis is Basis.PRIMARY

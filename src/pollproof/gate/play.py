@@ -63,7 +63,7 @@ def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.
             serving(provider.play, urlsplit(contract.base_url).path.rstrip("/"), clock) as server,
             closing(Caller(provider, clock, server.keep)) as caller,
         ):
-            provider.created = caller.created
+            provider.created, provider.base_url = caller.created, server.base_url
             bounds = Bounds(server, clock, provider, endless, leaps=kind.leaps)
             ended = run(
                 clock.command(gate.words),

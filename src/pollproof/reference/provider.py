@@ -95,6 +95,7 @@ class ReferenceProvider(Provider):
         self, contract: Contract, clock: Clock, settings: Settings | None = None, changes: Iterable[Break] = ()
     ) -> None:
         self.contract = contract
+        self.base_url = contract.base_url  # a server puts its own address here
         self.clock = clock
         self.settings = settings or Settings()
         self.tasks: dict[str, Task] = {}
@@ -765,7 +766,7 @@ class ReferenceProvider(Provider):
             "error_code": code,
             "error_number": int(code) if _WHOLE.fullmatch(code) else code,
             "error_text": code if entry is None else entry.text,
-            "base_url": self.contract.base_url,
+            "base_url": self.base_url,
             "timestamp": EPOCH_SECONDS + int(self.clock.now()),
         }
         if self._tells_wait:

@@ -82,7 +82,8 @@ def serve(provider: ReferenceProvider, clock: Clock, port: int = 0) -> Iterator[
 
     # Recordings of a mock must show the time that it lived in.
     with listening(answer, port, lambda: began + clock.now()) as root, calling_back(provider, lock, changed):
-        yield Served(root + prefix, root + ADVANCE)
+        provider.base_url = root + prefix
+        yield Served(provider.base_url, root + ADVANCE)
 
 
 @contextmanager

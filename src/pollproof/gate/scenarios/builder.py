@@ -139,6 +139,13 @@ class Catalogue:
         """What the response to a poll of a lost task rests on."""
         return PRIMARY if self.contract.refusals.lost_task else OPEN
 
+    @property
+    def of_patience(self) -> Grounds:
+        """What it rests on that a client gives up a task that never ends: a documented bound."""
+        limits = self.contract.limits
+        bounded = any(clause.kind == "finishes" for clause in self.contract.clauses)
+        return PRIMARY if bounded or limits.polls is not None or limits.lifetime is not None else OPEN
+
     def changed(self, name: str, text: str, *changes: Break, grounds: Grounds = OPEN) -> Scenario:
         """A scenario with changed responses: to be passed where they are still as documented."""
         known = self.is_documented(*changes)

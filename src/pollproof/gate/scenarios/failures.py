@@ -46,6 +46,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
         Expects.FAILURE,
         settings=Settings(solving=NEVER),
         seconds=of.patience,
+        grounds=of.of_patience,
     )
     yield of.polled(
         "lost",
