@@ -1,13 +1,15 @@
 """Judge the projects, and compare what is found with what is known: `python -m tests.wild [NAME ...]`.
 
-Each project is installed into a virtual environment of its own below `build/wild`, started under the virtual clock, and
-judged by its contract in `examples/contracts`. Ends with 1 where a finding is new or gone, or a run did not end.
+Each project is installed into an environment of its own below `build/wild`. A server is started under the virtual clock
+and judged by its contract in `examples/contracts`; a client library is gated by one. Ends with 1 where a finding is new
+or gone, or a run did not end.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -15,67 +17,89 @@ import sys
 import venv
 from pathlib import Path
 
-from tests.wild.projects import SERVERS, Server
+from tests.wild.projects import CLIENTS, SERVERS, Client, Finding, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / "build" / "wild"
+HERE = Path(__file__).resolve().parent
 
 
-def install(server: Server) -> Path:
-    """Install a project into an environment of its own, once; the folder of its programs."""
-    home = HOME / server.folder
-    programs = home / "bin"
+def install(folder: str, requirements: tuple[str, ...], *, node: bool = False) -> Path:
+    """Install a project into an environment of its own, once; the folder of its programs, or of its Node packages."""
+    home = HOME / folder
     mark = home / "installed.txt"
-    wanted = "\n".join(server.requirements)
+    wanted = "\n".join(requirements)
     if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
-        venv.create(home, clear=True, with_pip=True)
-        subprocess.run([programs / "pip", "install", "--quiet", *server.requirements], check=True, timeout=600)
+        if node:
+            command = ["npm", "install", "--prefix", str(home), "--no-audit", "--no-fund", "--loglevel=error"]
+        else:
+            venv.create(home, clear=True, with_pip=True)
+            command = [str(home / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        if requirements:
+            subprocess.run([*command, *requirements], check=True, timeout=600)
         mark.write_text(wanted, encoding="utf-8")
-    return programs
+    return home if node else home / "bin"
 
 
-def judge(server: Server) -> list[str]:
-    """Judge one project; what is not as it is known, in sentences."""
-    missing = [program for program in server.needs if shutil.which(program) is None]
-    if missing:
-        return [f"{server.name}: not judged, {', '.join(missing)} is not installed"]
-    launcher = f"{shlex.quote(str(ROOT / 'tests' / 'wild' / server.folder / 'serve.sh'))} {install(server)} {{port}}"
-    report = HOME / f"{server.folder}.json"
+def run(
+    name: str, words: list[str], report: Path, findings: tuple[Finding, ...], seconds: float, **more: str
+) -> list[str]:
+    """Run the suite on one project; what is not as it is known, in sentences."""
     report.unlink(missing_ok=True)
-    words = [
-        sys.executable,
-        "-m",
-        "pollproof",
-        "verify",
-        str(ROOT / "examples" / "contracts" / f"{server.contract}.toml"),
-    ]
-    words += ["--launch", launcher, "--base-url", f"http://127.0.0.1:{{port}}{server.prefix}"]
-    words += ["--examples", "3", "--json", str(report), "-q"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=server.seconds + 60, check=False)
+    command = [sys.executable, "-m", "pollproof", words[0], "--json", str(report), "-q", *words[1:]]
+    environment = {**os.environ, **more}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=environment)
     if not report.exists():
-        return [f"{server.name}: no report (status {done.returncode}): {done.stderr[-500:]}"]
+        return [f"{name}: no report (status {done.returncode}): {done.stderr[-500:]}"]
     document = json.loads(report.read_text(encoding="utf-8"))
     count = dict.fromkeys(("held", "violated", "unexercised"), 0)
     for clause in document["clauses"]:
         count[clause["verdict"]] += 1
     print(
-        f"{server.name}: {count}, {document['exchanges']} exchanges, {document['seconds']:.0f} s, {document['outcome']}"
+        f"{name}: {count}, {document['exchanges']} exchanges, {document['seconds']:.0f} s, {document['outcome']}",
+        flush=True,
     )
     found = {clause["id"] for clause in document["clauses"] if clause["verdict"] == "violated"}
-    known = {finding.clause for finding in server.findings}
-    problems = [f"{server.name}: new: {name}" for name in sorted(found - known)]
-    problems += [f"{server.name}: gone: {name}" for name in sorted(known - found)]
+    known = {finding.clause for finding in findings}
+    problems = [f"{name}: new: {clause}" for clause in sorted(found - known)]
+    problems += [f"{name}: gone: {clause}" for clause in sorted(known - found)]
     if document["error"]:
-        problems.append(f"{server.name}: {document['error']}")
+        problems.append(f"{name}: {document['error']}")
     return problems
 
 
+def judge(server: Server) -> list[str]:
+    """Verify a server; what is not as it is known, in sentences."""
+    missing = [program for program in server.needs if shutil.which(program) is None]
+    if missing:
+        return [f"{server.name}: not judged, {', '.join(missing)} is not installed"]
+    programs = install(server.folder, server.requirements)
+    launcher = f"{shlex.quote(str(HERE / server.folder / 'serve.sh'))} {shlex.quote(str(programs))} {{port}}"
+    words = ["verify", "--launch", launcher, "--base-url", f"http://127.0.0.1:{{port}}{server.prefix}"]
+    words += ["--examples", "3", str(ROOT / "examples" / "contracts" / f"{server.contract}.toml")]
+    return run(server.name, words, HOME / f"{server.folder}.json", server.findings, server.seconds + 60)
+
+
+def gate(client: Client) -> list[str]:
+    """Gate a client library; what is not as it is known, in sentences."""
+    if client.node and shutil.which("node") is None:
+        return [f"{client.name}: not judged, node is not installed"]
+    stem = Path(client.script).stem + ("-node" if client.node else "")
+    home = install(stem, client.requirements, node=client.node)
+    program = "node" if client.node else str(home / "python")
+    words = ["gate", str(ROOT / "examples" / "contracts" / f"{client.contract}.toml")]
+    words += ["--", program, str(HERE / "clients" / client.script)]
+    return run(client.name, words, HOME / f"{stem}.json", client.findings, client.seconds, WILD_NODE=str(home))
+
+
 def main() -> int:
+    """Judge all projects, or those that are named; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.wild", description=__doc__)
-    parser.add_argument("names", nargs="*", help="folders of projects; all when left out")
+    parser.add_argument("names", nargs="*", help="folders of servers, scripts of clients; all when left out")
     names = parser.parse_args().names
     HOME.mkdir(parents=True, exist_ok=True)
     problems = [line for server in SERVERS if not names or server.folder in names for line in judge(server)]
+    problems += [line for client in CLIENTS if not names or client.script in names for line in gate(client)]
     print("\n".join(problems) or "as known")
     return 1 if problems else 0
 

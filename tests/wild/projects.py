@@ -32,6 +32,23 @@ class Server:
     seconds: float = 300.0
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client library: `script` in `clients` has it do one task; `requirements` are from PyPI or npm."""
+
+    name: str
+    requirements: tuple[str, ...]
+    script: str
+    contract: str
+    findings: tuple[Finding, ...] = ()
+    seconds: float = 600.0
+
+    @property
+    def node(self) -> bool:
+        """Whether it runs in Node."""
+        return self.script.endswith(".mjs")
+
+
 SERVERS = (
     Server(
         name="pygeoapi 0.21.0",
@@ -91,5 +108,59 @@ SERVERS = (
         requirements=("a2a-sdk[http-server]==1.3.0", "uvicorn==0.54.0"),
         folder="a2a",
         contract="a2a",
+    ),
+)
+
+ENDLESS = "a task that never ends is waited for without a bound"
+
+CLIENTS = (
+    Client(
+        name="replicate 1.0.7",
+        requirements=("replicate==1.0.7",),
+        script="replicate_sdk.py",
+        contract="replicate",
+        findings=(
+            Finding("replicate.client.failure.robustness", ENDLESS),
+            Finding("replicate.client.solution.robustness", "an answer that does not repeat the id is an error"),
+        ),
+    ),
+    Client(
+        name="openai 3.57.0",
+        requirements=("openai==3.57.0",),
+        script="openai_sdk.py",
+        contract="openai-file-batches",
+        findings=(Finding("openai-file-batches.client.failure.robustness", ENDLESS),),
+    ),
+    Client(
+        name="azure-core 1.41.0",
+        requirements=("azure-core==1.41.0",),
+        script="azure_core_poller.py",
+        contract="azure-lro",
+        findings=(Finding("azure-lro.client.failure.robustness", ENDLESS),),
+    ),
+    Client(
+        name="google-api-core 2.44.0",
+        requirements=("google-api-core[grpc]==2.44.0",),
+        script="google_operation.py",
+        contract="google-operations",
+    ),
+    Client(name="boto3 1.44.8", requirements=("boto3==1.44.8",), script="boto3_waiter.py", contract="transcribe"),
+    Client(
+        name="replicate 1.4.0 for Node",
+        requirements=("replicate@1.4.0",),
+        script="replicate.mjs",
+        contract="replicate",
+    ),
+    Client(
+        name="openai 7.55.0 for Node",
+        requirements=("openai@7.55.0",),
+        script="openai.mjs",
+        contract="openai-file-batches",
+    ),
+    Client(
+        name="@azure/core-lro 3.4.1 for Node",
+        requirements=("@azure/core-lro@3.4.1",),
+        script="azure_core_lro.mjs",
+        contract="azure-lro",
     ),
 )

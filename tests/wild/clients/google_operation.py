@@ -3,7 +3,6 @@
 import json
 import os
 import urllib.request
-from urllib.parse import urlsplit
 
 from google.api_core import operation
 from google.api_core.operations_v1 import AbstractOperationsClient
@@ -13,7 +12,8 @@ from google.longrunning import operations_pb2
 from google.protobuf import empty_pb2, json_format, wrappers_pb2
 
 base = os.environ["POLLPROOF_BASE_URL"]
-transport = OperationsRestTransport(host=urlsplit(base).netloc, credentials=AnonymousCredentials(), url_scheme="http")
+# The scheme stands in the host: the documented `url_scheme` is not handed on by this version.
+transport = OperationsRestTransport(host=base, credentials=AnonymousCredentials())
 client = AbstractOperationsClient(transport=transport)
 request = urllib.request.Request(
     f"{base}/v1/speech:longrunningrecognize",
