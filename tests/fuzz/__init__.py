@@ -1,0 +1,1 @@
+"""Fuzzing that coverage guides: `python -m tests.fuzz --minutes N`."""
