@@ -34,7 +34,7 @@ def rename_in_schemas(begun: Path) -> None:
 def add_clause(begun: Path) -> str:
     """Add the clause about progress; the passage that the guide adds after it."""
     contract = begun / "my-api.toml"
-    place, answer, clause, passage = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[3:]
+    place, answer, clause, passage = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[4:8]
     replace(contract, "echo =", f"{place}echo =")
     replace(contract, 'running = { body = { id = "$task_id", status = "$status" } }\n', answer)
     replace(contract, "# What a client owes.\n", clause)

@@ -277,7 +277,8 @@ def _changes(contract: Contract, operation: Operation, name: str, rule: AnswerRu
     """How an answer breaks each part of a rule."""
     base = Break("", operation.name, name)
     if rule.http:
-        candidates = (200, 201, 202, 203) if rule.http[0] < 300 else (400, 404, 409, 422, 410, 418)
+        others = (301, 302, 307) if rule.http[0] < 400 else (400, 404, 409, 422, 410, 418)
+        candidates = (200, 201, 202, 203) if rule.http[0] < 300 else others
         other = next(each for each in candidates if each not in (*rule.http, operation.answers[name].http))
         yield f"HTTP {other}", replace(base, http=other)
     for header, pattern in rule.headers:

@@ -65,7 +65,7 @@ def lint_openapi(file: Path) -> list[LintFinding]:
         remedy = "describe the response 202, with the header Location or the id of the task"
         return [LintFinding("no-asynchronous-operation", ERROR, None, file.name, reason, remedy)]
     found = [each for pair in pairs for each in _of_pair(document, pair, text)]
-    words = text.lower()
+    words = " ".join(text.lower().split())
     for rule, (pattern, what, remedy) in SAID.items():
         if re.search(pattern, words) is None:
             found.append(LintFinding(rule, WARNING, None, file.name, f"it does not say {what}", remedy))

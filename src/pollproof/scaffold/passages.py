@@ -36,7 +36,7 @@ class Lines(NamedTuple):
 
 def passages_of(text: str) -> Iterator[Lines]:
     """The paragraphs, list entries and tables of a page of Markdown or plain text; lines in between belong to none."""
-    heading, first, fenced = "", 0, False
+    heading, first, last, fenced = "", 0, 0, False
     kept: list[str] = []
     for number, line in enumerate([*text.splitlines(), ""], 1):
         stripped = line.strip()
@@ -44,13 +44,13 @@ def passages_of(text: str) -> Iterator[Lines]:
         ends = not stripped and not fenced
         begins = not fenced and re.match(r"(#+ |[-*+] |\d+[.)] )", stripped) is not None
         if kept and (ends or begins):
-            yield Lines(first, number - 1, heading, " ".join(kept))
+            yield Lines(first, last, heading, " ".join(kept))
             kept = []
         fenced ^= fence
         if stripped.startswith("#") and not fenced:
             heading = stripped.strip("# ")
         if stripped:
-            first = number if not kept else first
+            first, last = first if kept else number, number
             kept.append(stripped)
 
 
@@ -63,10 +63,16 @@ def document_tables(file: Path) -> tuple[str, str]:
     found = list(passages_of(text))
     if not found:
         raise ScaffoldError(f"{file}: there is nothing on the page")
+    count = len(text.splitlines())
+    ends = [*(each.first - 1 for each in found[1:]), count]  # with the blank lines after them
+    found = [
+        each._replace(first=each.first if number else 1, last=end)
+        for number, (each, end) in enumerate(zip(found, ends, strict=True))
+    ]
     title = next((each.text.strip("# ") for each in found if each.text.startswith("#")), file.stem)
     source = f'[sources.page]\ntitle = {json.dumps(title)}\ndocument = {json.dumps(file.name)}\nbasis = "primary"\n'
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    source += f'lines = {len(text.splitlines())}\ndigest = "{digest}"\n'
+    source += f'lines = {count}\ndigest = "{digest}"\n'
     entry = f'\n[[unspecified]]\nname = "{UNREAD}"\nabout = "Passages that nobody has read yet."\n'
     entry += 'reason = "Name their clauses in [[passages]] instead, or say in `aside` that they state no rule."\n'
     return source, entry + "".join(map(_passage, found))

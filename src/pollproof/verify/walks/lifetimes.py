@@ -85,9 +85,11 @@ def _grow_old(session: Session) -> list[Handle]:
     for handle in seldom:
         session.settle(handle, patience(session) / 4)
     steps = 10
+    read = started[:3] if limits.lifetime_from == "last-read" else [often]  # one of them may have failed
     for number in range(1, steps):
         until_age(session, often, (limits.lifetime or 0.0) * number / steps)
-        session.pause_if_told(session.read(often))
+        for handle in read:
+            session.pause_if_told(session.read(handle))
         if number == steps // 2:
             read_again(session, seldom)
     return started
