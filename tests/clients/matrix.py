@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import signal
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -15,6 +19,8 @@ from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenarios import scenarios
 from pollproof.loading import load_contract
 from tests.clients.catalogue import Client
+
+PR_SET_PDEATHSIG = 1
 
 TIMEOUT = 300.0
 """Real seconds for one scenario: a thousand requests of a shell take a while on a machine that is busy."""
@@ -119,9 +125,17 @@ def _one(task: tuple[Client, tuple[str, ...]]) -> Judged:
     return judged(*task)
 
 
+def _end_with(parent: int) -> None:
+    """End this worker when its parent does, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
 def run(tasks: Iterable[tuple[Client, tuple[str, ...]]], workers: int) -> Iterator[Judged]:
     """Judge many clients in several processes, in the order in which they are done."""
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _end_with, (os.getpid(),)) as pool:
         waiting = [pool.submit(_one, task) for task in tasks]
         for future in as_completed(waiting):
             yield future.result()

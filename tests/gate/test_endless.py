@@ -96,3 +96,47 @@ def test_a_bound_of_the_gate_is_never_a_violation() -> None:
     assert gating.ledger.violated() == []
     assert gating.detail.played[0].undecided == "the command printed more than 32 MiB, more than the gate takes"
     assert gating.cuts
+
+
+RETRIES_FOR_EVER = """
+import http.client, os, time
+host = os.environ["POLLPROOF_BASE_URL"].removeprefix("http://")
+body = '{"clientKey": "%s", "task": %s}' % (os.environ["POLLPROOF_API_KEY"], os.environ["POLLPROOF_TASK"])
+connection = http.client.HTTPConnection(host, timeout=60)
+while True:
+    connection.request("POST", "/createTask", body)
+    response = connection.getresponse()
+    text = response.read().decode()
+    if response.status < 500 and '"taskId"' in text:
+        break
+    time.sleep(3)
+import json
+task = json.loads(text)["taskId"]
+for _ in range(90):
+    time.sleep(3)
+    words = {"clientKey": os.environ["POLLPROOF_API_KEY"], "taskId": task}
+    connection.request("POST", "/getTaskResult", json.dumps(words))
+    answer = json.loads(connection.getresponse().read())
+    if answer.get("status") == "ready":
+        print(answer["solution"])
+        break
+else:
+    raise SystemExit("gave up")
+"""
+
+
+@leaping
+def test_creations_without_an_end_are_proved_once() -> None:
+    """No document promises such responses, so a SHOULD is the most that can be found: the client is ended by then."""
+    contract = load_contract("capsolver")
+    known = scenarios(contract)
+    names = ("creation-html-503-for-ever", "creation-malformed-for-ever")
+    chosen = tuple(each for each in known if each.name in names)
+    gating = judge(Gate(contract, (sys.executable, "-c", RETRIES_FOR_EVER), chosen, known[0], timeout=50.0))
+    assert gating.error is None
+    assert "capsolver.client.retries" in {entry.clause.id for entry in gating.ledger.violated()}
+    assert musts(gating) == set()
+    assert gating.cuts == []
+    first, other = sorted((played.exchanges for played in gating.detail.played), reverse=True)
+    assert first < 400
+    assert other < 400

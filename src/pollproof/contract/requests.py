@@ -23,9 +23,8 @@ def query_of(path: str) -> dict[str, str]:
 
 
 def path_of(path: str) -> str:
-    """A path without its query, and without a trailing slash, which servers tolerate; the root keeps its own."""
-    path = path.partition("?")[0]
-    return path.rstrip("/") or path
+    """A path without its query, and without a trailing slash, which servers tolerate: the root is empty."""
+    return path.partition("?")[0].rstrip("/")
 
 
 def base_path(address: str) -> str:
@@ -36,15 +35,15 @@ def base_path(address: str) -> str:
 class RequestPattern:
     """The requests of one operation.
 
-    `path` is its path without the query, `varies` tells whether that has variables, `is_plain` whether method and path
-    alone tell the operation. `query` are the parameters that are fixed.
+    `path` is its path as `path_of` gives it, `varies` is whether that has variables, `is_plain` whether method and
+    path alone name the operation. `query` are the parameters that are fixed.
     """
 
     __slots__ = ("_conditions", "_pattern", "is_plain", "method", "path", "query", "varies")
 
     def __init__(self, operation: Operation) -> None:
         self.method = operation.method
-        self.path = operation.path.partition("?")[0]
+        self.path = path_of(operation.path)
         self.varies = "{" in self.path
         self.query = {name: value for name, value in query_of(operation.path).items() if "{" not in value}
         self._conditions = [compile_condition(condition) for condition in operation.when]

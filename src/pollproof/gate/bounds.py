@@ -11,6 +11,7 @@ from enum import Enum
 
 from pollproof.clauses.kinds import limits_of_client
 from pollproof.contract.model import Contract, Level, Subject
+from pollproof.gate.basis import Basis
 from pollproof.gate.clocks import GateClock
 from pollproof.gate.real_waits import RealWaits
 from pollproof.gate.scenario import Expects
@@ -20,7 +21,8 @@ from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.trace.events import Reader
 
 EVIDENT = 40
-"""Requests beyond the documented poll limit after which a clause that is violated by then is proof enough."""
+"""Requests after which a command is ended that is known not to end; where nothing is known of it, requests beyond the
+documented poll limit after which a clause that is violated by then is proof enough."""
 
 UNENDING = 250
 """Requests beyond the documented poll limit after which the time of a scenario is put forward."""
@@ -48,7 +50,7 @@ PAUSE = 0.002
 class End(Enum):
     """Why a command was ended before it ended by itself."""
 
-    PROVED = "proved"  # a MUST is violated already; more requests would prove nothing new
+    PROVED = "proved"  # the most is violated that can be; more requests would prove nothing new
     KNOWN = "known"  # an earlier scenario has shown that the command does not end in this situation
     ENDLESS = "endless"  # it went on after its time was put forward, or for longer than any task lives
     EXCESSIVE = "excessive"  # too many requests, and its time cannot be put forward
@@ -88,7 +90,7 @@ class Bounds:
         self._leaps = leaps
         self._began = clock.now()
         self._polls = limits_of_client(provider.contract).polls or 0
-        self._next = self._polls + EVIDENT
+        self._next = EVIDENT
         self._forward = 0.0
         self._last: int | None = None
         self.end: End | None = None
@@ -151,11 +153,19 @@ class Bounds:
                 self._last = count + MAXIMUM_AFTERWARDS
             self._next = self._last
             return End.ENDLESS if count > self._last else None
+        scenario = self.provider.scenario
+        if scenario.expects is not Expects.SUCCESS and self._situation() in self._endless:
+            return End.KNOWN
+        if count <= self._polls + EVIDENT:
+            self._next = self._polls + EVIDENT
+            return None
         levels = _violated(self.provider.contract, self._server)
         if Level.MUST in levels:
             return End.PROVED
-        if self.provider.scenario.expects is Expects.FAILURE and self._situation() in self._endless:
-            return End.KNOWN
+        if levels and scenario.grounds.basis is not Basis.PRIMARY:
+            # Nothing found here is more than a SHOULD.
+            self._endless |= {self._situation()} - {"answers"}
+            return End.PROVED
         if levels or count > self._polls + UNENDING:
             if not self._leaps:
                 self._next = MAXIMUM_REAL

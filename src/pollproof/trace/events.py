@@ -220,7 +220,7 @@ class Reader:
             elif not reader.pattern.is_plain:
                 self._told_apart.setdefault((operation.method, reader.pattern.path), []).append(reader)
             elif operation.element:
-                self._elements.setdefault((operation.method, operation.path), {})[operation.element] = reader
+                self._elements.setdefault((operation.method, reader.pattern.path), {})[operation.element] = reader
             else:
                 self._literal[operation.method, reader.pattern.path] = reader
         self._literal["POST", OUTCOME_PATH] = _OperationReader(None, OPERATION, checks, inline)
