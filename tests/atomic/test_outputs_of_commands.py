@@ -110,3 +110,17 @@ def test_too_many_open_files_are_no_verdict(tmp_path: Path, most: int) -> None:
 def test_a_closed_standard_output_is_never_a_verdict(tmp_path: Path) -> None:
     done = run(*CHECK, "--json", "-", shell="> >(exec true) 2>/dev/null; echo $? >&2")
     assert done.stderr.strip() in ("0", "4")
+
+
+@pytest.mark.parametrize("command", [CHECK, ["clauses", "capsolver"], ["verify", "--help"]])
+@pytest.mark.parametrize("shell", [">&-", "<&- >&-"])
+def test_without_a_standard_output_the_command_ends_in_one_sentence(
+    tmp_path: Path, command: list[str], shell: str
+) -> None:
+    done = run(*command, shell=shell, cwd=tmp_path)
+    assert done.returncode == 4
+    assert one_sentence(done).startswith("error: standard output is closed")
+
+
+def test_without_a_standard_error_the_verdict_is_the_same(tmp_path: Path) -> None:
+    assert run(*CHECK, shell="2>&-", cwd=tmp_path).returncode == run(*CHECK, cwd=tmp_path).returncode

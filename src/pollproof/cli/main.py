@@ -98,5 +98,10 @@ def main() -> None:
     from pollproof.processes import watchdog_client
 
     watchdog_client.be_alone()
+    if sys.stderr is None:  # closed by who started it: nobody reads it
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stdout is None:  # closed as well: the next file that is opened would take its place
+        click.echo("error: standard output is closed; redirect it to /dev/null if it is not wanted", err=True)
+        raise SystemExit(ERROR)
     with visible_streams():
         cli.main(prog_name="pollproof")
