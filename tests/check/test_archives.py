@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from pollproof.bundled import bundled, folder
 from pollproof.check import judging, partitions
-from pollproof.check.judging import Checking, check
+from pollproof.check.judging import Checking, CheckSpec, check
 from pollproof.check.partitions import in_order, joined, judge_account, judge_tasks, numbered, split
 from pollproof.cli.main import cli
 from pollproof.loading import load_contract
@@ -47,11 +47,11 @@ def in_partitions(provider: str, paths: list[Path], count: int) -> tuple[Ledger,
     contract = CONTRACTS[provider]
     files, known = [], frozenset[str]()
     for path in paths:
-        files.append(split(contract, path, count, None, known))
+        files.append(split(CheckSpec(contract), path, count, known))
         known |= files[-1].callbacks
     numbers = numbered([file.times for file in files])
     whole = [[item for own in file.partitions for item in own] for file in files]
-    account = judge_account(contract, in_order(whole, numbers), whole=False)
+    account = judge_account(CheckSpec(contract), in_order(whole, numbers))
     parts = [
         judge_tasks(
             contract,
@@ -61,7 +61,7 @@ def in_partitions(provider: str, paths: list[Path], count: int) -> tuple[Ledger,
         )
         for number in reversed(range(count))
     ]
-    return joined(contract, [account, *parts]), [account.roles, account.orphans, account.solving]
+    return joined(contract, [account, *parts]), [account.told.roles, account.told.orphans, account.told.solving]
 
 
 @pytest.mark.parametrize("provider", bundled())

@@ -323,7 +323,7 @@ def test_polls_of_foreign_ids_count_only_where_the_recording_is_whole(tmp_path: 
     checking = judged(path)
     assert violated(checking) == set()
     assert checking.detail.orphans == 1
-    assert violated(judged(path, whole=True)) == {"client.same-task-id"}
+    assert violated(judged(path, whole=True)) == {"client.same-task-id", "poll.unknown-task"}
 
 
 def test_each_file_is_a_trace_of_its_own_unless_they_belong_together(tmp_path: Path) -> None:

@@ -13,17 +13,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Unpack
 
 from pollproof.check.explaining import REMEMBERED
 from pollproof.check.judging import (
     Checking,
+    CheckSpec,
+    How,
     Progress,
+    Told,
+    add,
     beginning,
     check,
     ends,
     illustrated,
-    keys_in,
     rare_collections,
 )
 from pollproof.check.partitions import (
@@ -121,25 +124,22 @@ def check_on(
     contract: Contract,
     paths: Sequence[Recording],
     *,
-    base_url: str | None = None,
-    together: bool = False,
-    whole: bool = False,
     named: frozenset[Recording] = frozenset(),
     progress: Progress | None = None,
     partitions: int | None = None,
     result: Checking | None = None,
+    **how: Unpack[How],
 ) -> Checking:
     """Judge recordings as `judging.check` does, on a cluster. An interruption leaves what was judged so far."""
     started = time.monotonic()
-    result = beginning(contract) if result is None else result
-    shipped = client.scatter(contract, broadcast=True, hash=False)
+    result = beginning(CheckSpec(contract, **how)) if result is None else result
+    shipped = client.scatter(result.spec, broadcast=True, hash=False)
     try:
-        if together and len(paths) > 1:
+        if result.spec.together and len(paths) > 1:
             threads = sum(client.nthreads().values()) or 1
-            count = partitions or max(2, threads * PARTITIONS_EACH)
-            _Trace(client, contract, shipped, result, base_url, whole).judge(list(paths), count)
+            _Trace(client, shipped, result).judge(list(paths), partitions or max(2, threads * PARTITIONS_EACH))
         else:
-            _files(client, shipped, paths, result, base_url, whole, named, progress)
+            _files(client, shipped, paths, result, named, progress)
     except KeyboardInterrupt:
         result.complete = False
     result.seconds = time.monotonic() - started
@@ -155,7 +155,7 @@ class _Piece:
 
     ledger: Ledger
     tally: Tally
-    counts: tuple[Any, int, list[tuple[float, float]]]
+    told: Told
     files: list[str]
     ignored: list[str]
     unread: list[Unread]
@@ -163,40 +163,33 @@ class _Piece:
 
 def _files(
     client: Any,
-    contract: Any,
+    shipped: Any,
     paths: Sequence[Recording],
     result: Checking,
-    base_url: str | None,
-    whole: bool,
     named: frozenset[Recording],
     progress: Progress | None,
 ) -> None:
     threads = sum(client.nthreads().values()) or 1
     size = min(-(-len(paths) // (threads * PIECES_EACH)), MAXIMUM_FILES)
     pieces = [paths[first : first + size] for first in range(0, len(paths), size)]
-    futures = client.map(
-        _judge_files, pieces, contract=contract, base_url=base_url, whole=whole, named=named, pure=False
-    )
+    futures = client.map(_judge_files, pieces, spec=shipped, named=named, pure=False)
     for own, future in zip(pieces, futures, strict=True):
         piece: _Piece = future.result()
         future.release()
         result.detail.files += piece.files
         result.detail.ignored += piece.ignored
         result.detail.unread += [_readable(each) for each in piece.unread]
-        _add(result, piece.ledger, piece.tally, *piece.counts)
+        add(result, piece.ledger, piece.tally, piece.told)
         if progress is not None:
             progress(shown(own[-1]), result.detail.tally.matched)
 
 
-def _judge_files(
-    paths: Sequence[Recording], contract: Contract, base_url: str | None, whole: bool, named: frozenset[Recording]
-) -> _Piece:
-    checking = check(contract, paths, base_url=base_url, whole=whole, named=named)
-    unread = [_travelling(each) for each in checking.detail.unread]
-    counts = (checking.detail.roles, checking.detail.orphans, checking.solving)
-    return _Piece(
-        checking.ledger, checking.detail.tally, counts, checking.detail.files, checking.detail.ignored, unread
-    )
+def _judge_files(paths: Sequence[Recording], spec: CheckSpec, named: frozenset[Recording]) -> _Piece:
+    checking = check(spec.contract, paths, named=named, result=beginning(spec))
+    detail = checking.detail
+    told = Told(detail.roles, detail.orphans, checking.solving)
+    unread = [_travelling(each) for each in detail.unread]
+    return _Piece(checking.ledger, detail.tally, told, detail.files, detail.ignored, unread)
 
 
 Unread = tuple[bool, str, str, str]
@@ -209,17 +202,6 @@ def _travelling(problem: RecordingError) -> Unread:
 
 def _readable(problem: Unread) -> RecordingError:
     return (NoRecording if problem[0] else RecordingError)(*problem[1:])
-
-
-def _add(
-    result: Checking, ledger: Ledger, tally: Tally, roles: Any, orphans: int, solving: list[tuple[float, float]]
-) -> None:
-    result.ledger.absorb(ledger)
-    result.keys |= keys_in(ledger, result.spec.contract)
-    result.detail.tally.add(tally)
-    result.detail.roles.update(roles)
-    result.detail.orphans += orphans
-    result.solving += solving
 
 
 # -------------------------------------------------------------------------------------------- one trace of many files
@@ -239,15 +221,11 @@ class _Head:
 class _Trace:
     """Judges files as one trace, in partitions by task."""
 
-    def __init__(
-        self, client: Any, contract: Contract, shipped: Any, result: Checking, base_url: str | None, whole: bool
-    ) -> None:
+    def __init__(self, client: Any, shipped: Any, result: Checking) -> None:
         self._client = client
-        self._own = contract
-        self._contract = shipped
+        self._contract = result.spec.contract
+        self._spec = shipped
         self._result = result
-        self._base_url = base_url
-        self._whole = whole
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return self._client.submit(function, *arguments, pure=False)
@@ -262,30 +240,29 @@ class _Trace:
         numbers = numbered([head.times for head in heads])
         shipped = self._client.scatter(numbers, broadcast=True, hash=False)
         parts = [[self._submit(_partition, file, number) for file in files] for number in range(count)]
-        account = self._submit(_judge_account, self._contract, parts, shipped, self._whole)
+        tally = Tally()
+        for head in heads:
+            tally.add(head.tally)
+        account = self._submit(_judge_account, self._spec, parts, shipped, not tally.unrecorded)
         # Only where there are more tasks than are kept in mind does anything have to be forgotten, in time; and only
         # where some were put off often enough can that be without end.
         many = sum(head.tasks for head in heads) > REMEMBERED
         often = sum(head.put_off for head in heads) >= ENDLESS_COUNT
         told = self._submit(_told, account) if many or often else ((), {})
-        judged = [self._submit(_judge_tasks, self._contract, own, shipped, told) for own in parts]
+        judged = [self._submit(_judge_tasks, self._spec, own, shipped, told) for own in parts]
         results: list[Judged] = self._client.gather([account, *judged])
-        ledger = joined(self._own, results)
+        ledger = joined(self._contract, results)
         self._show(ledger, files, numbers)
-        tally = Tally()
-        for head in heads:
-            tally.add(head.tally)
-        whole = results[0]
-        _add(self._result, ledger, tally, whole.roles, whole.orphans, whole.solving)
+        add(self._result, ledger, tally, results[0].told)
         self._result.detail.files += [shown(path) for path in paths]
 
     def _read(self, paths: list[Recording], count: int) -> tuple[list[Any], list[_Head]]:
-        files = [self._submit(_split, self._contract, path, count, self._base_url, frozenset()) for path in paths]
+        files = [self._submit(_split, self._spec, path, count, frozenset()) for path in paths]
         heads = self._heads(files)
         known: frozenset[str] = frozenset()
         for number, path in enumerate(paths):
             if known:  # a callback is recognised by its address, which a file before this one may have named
-                files[number] = self._submit(_split, self._contract, path, count, self._base_url, known)
+                files[number] = self._submit(_split, self._spec, path, count, known)
                 (heads[number],) = self._heads(files[number : number + 1])
             known |= heads[number].callbacks
         return files, heads
@@ -323,12 +300,10 @@ class _Unread(PollproofError):
         self.problem = problem
 
 
-def _split(
-    contract: Contract, path: Recording, count: int, base_url: str | None, callbacks: frozenset[str]
-) -> File | Unread:
+def _split(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str]) -> File | Unread:
     try:
         with rare_collections():
-            return split(contract, path, count, base_url, callbacks)
+            return split(spec, path, count, callbacks)
     except RecordingError as error:
         return _travelling(error)
 
@@ -341,15 +316,15 @@ def _partition(file: File, number: int) -> list[Item]:
     return file.partitions[number]
 
 
-def _judge_account(contract: Contract, parts: list[list[list[Item]]], numbers: list[array[int]], whole: bool) -> Judged:
+def _judge_account(spec: CheckSpec, parts: list[list[list[Item]]], numbers: list[array[int]], complete: bool) -> Judged:
     with rare_collections():
         files = [[item for own in file for item in own] for file in zip(*parts, strict=True)]
-        return judge_account(contract, in_order(files, numbers), whole)
+        return judge_account(spec, in_order(files, numbers), complete=complete)
 
 
-def _judge_tasks(contract: Contract, parts: list[list[Item]], numbers: list[array[int]], told: Any) -> Judged:
+def _judge_tasks(spec: CheckSpec, parts: list[list[Item]], numbers: list[array[int]], told: Any) -> Judged:
     with rare_collections():
-        return judge_tasks(contract, in_order(parts, numbers), *told)
+        return judge_tasks(spec.contract, in_order(parts, numbers), *told)
 
 
 def _told(account: Judged) -> tuple[list[tuple[int, str]], dict[int, Stall]]:

@@ -6,10 +6,10 @@ import gc
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pollproof.check.explaining import REMEMBERED, clock_of, notes, reason, target_of
 from pollproof.contract.model import Clause, Contract, Role
@@ -18,6 +18,7 @@ from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
+from pollproof.recordings.keys import HASHED
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.order import OutOfOrder, by_time, nearly_sorted
 from pollproof.recordings.reading import NoRecording, exchanges
@@ -27,6 +28,7 @@ from pollproof.runs.spec import RunSpec
 from pollproof.secrets.find import in_exchanges
 from pollproof.secrets.redact import Redactor
 from pollproof.tasks.account import solving_times
+from pollproof.tasks.repeated import Stall
 from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange, Slice
 
@@ -48,6 +50,7 @@ class CheckSpec(RunSpec):
     base_url: str | None = None
     together: bool = False
     whole: bool = False
+    keys: tuple[str, ...] = ()
 
     @property
     def mode(self) -> str:
@@ -58,13 +61,16 @@ class CheckSpec(RunSpec):
         return ", ".join(self.files)
 
     def secrets(self) -> set[str]:
-        return set()  # those of whoever was recorded are found in the traffic
+        return {key for key in self.keys if not key.startswith(HASHED)}  # those in the traffic are found there
 
     def command(self) -> str:
         words = ["pollproof", "check", named(self.provider or self.contract.name), *self.files]
         flags = {"together": self.together, "whole": self.whole, "strict": self.policy.strict}
         words += [f"--{flag}" for flag, given in flags.items() if given]
-        return shlex.join([*words, *([] if self.base_url is None else ["--base-url", self.base_url])])
+        command = shlex.join([*words, *([] if self.base_url is None else ["--base-url", self.base_url])])
+        for key in self.keys:  # the shell of whoever pastes the command fills in what is not a hash
+            command += f" --api-key {key}" if key.startswith(HASHED) else ' --api-key "$POLLPROOF_API_KEY"'
+        return command
 
 
 @dataclass(slots=True)
@@ -144,30 +150,40 @@ def beginning(spec: CheckSpec | Contract) -> Checking:
     return RunResult(spec, Ledger(clauses_of(spec.contract)), Recordings(spec.contract))
 
 
+class How(TypedDict, total=False):
+    """How recordings are read, as `CheckSpec` has it.
+
+    `base_url` names the one implementation that is judged; with `together` all files are one trace; `whole` says that
+    the recordings hold all traffic of the client; `keys` are those of the account, or their hashes (`sha256:...`).
+    """
+
+    base_url: str | None
+    together: bool
+    whole: bool
+    keys: tuple[str, ...]
+
+
 def check(
     contract: Contract,
     paths: Sequence[Recording],
     *,
-    base_url: str | None = None,
-    together: bool = False,
-    whole: bool = False,
     named: frozenset[Recording] = frozenset(),
     progress: Progress | None = None,
     result: Checking | None = None,
+    **how: Unpack[How],
 ) -> Checking:
     """Judge recordings: each file is a trace of its own, or with `together` all are one.
 
-    `whole` says that the recordings hold all traffic of the client. `named` are the paths that people named
-    themselves: of these, one that is no recording is an error. An interruption leaves what was judged so far.
-    `result` is a `beginning` that somebody watches while it grows.
+    `named` are the paths that people named themselves: of these, one that is not a recording is an error. An
+    interruption leaves what was judged so far. `result` is a `beginning` that somebody watches while it grows; its
+    spec says how recordings are read, in the place of `how`.
     """
     started = time.monotonic()
-    clauses = clauses_of(contract)
-    result = beginning(contract) if result is None else result
-    judge = _Judge(result, Monitor(reader_of(contract), clauses, remember=REMEMBERED), base_url, whole, progress)
+    result = beginning(CheckSpec(contract, **how)) if result is None else result
+    judge = _Judge(result, Monitor(reader_of(contract), clauses_of(contract), remember=REMEMBERED), progress)
     try:
         with rare_collections():
-            for group in [list(paths)] if together else [[path] for path in paths]:
+            for group in [list(paths)] if result.spec.together else [[path] for path in paths]:
                 try:
                     judge.judge(group)
                     result.detail.files += [shown(path) for path in group]
@@ -204,13 +220,9 @@ Order = Callable[[Iterable[Recorded]], Iterator[Recorded]]
 class _Judge:
     """Judges one group of files after the other; what a file says counts once it was read to its end."""
 
-    def __init__(
-        self, result: Checking, monitor: Monitor, base_url: str | None, whole: bool, progress: Progress | None
-    ) -> None:
+    def __init__(self, result: Checking, monitor: Monitor, progress: Progress | None) -> None:
         self._result = result
         self._monitor = monitor
-        self._base_url = base_url
-        self._whole = whole
         self._progress = progress
         self._judged = 0
 
@@ -222,48 +234,26 @@ class _Judge:
             self._run(paths, by_time)
 
     def _stream(self, paths: list[Recording], order: Order, tally: Tally) -> Iterator[Recorded]:
-        return order(exchanges(paths, self._result.spec.contract, tally, self._base_url))
+        spec = self._result.spec
+        return order(exchanges(paths, spec.contract, tally, spec.base_url, keys=spec.keys))
+
+    def _numbered(self, paths: list[Recording], order: Order, tally: Tally) -> Iterator[tuple[int, Recorded, bool]]:
+        for number, recorded in enumerate(self._stream(paths, order, tally)):
+            yield number, recorded, True
+            if self._progress is not None and (self._judged + number) % PROGRESS_EVERY == 0:
+                self._progress(recorded.file, self._judged + number)
 
     def _run(self, paths: list[Recording], order: Order) -> None:
         monitor, result = self._monitor, self._result
         monitor.reset()
         monitor.ledger.clear()
-        tasks = monitor.account.tasks
         tally = Tally()
-        roles: Counter[Role] = Counter()
-        orphans = 0
-        probes = {None, *result.spec.contract.probe_names}
-
-        def judged() -> Iterator[Exchange]:
-            for number, recorded in enumerate(self._stream(paths, order, tally)):
-                if number == 0:
-                    monitor.account.whole = self._whole or recorded.whole
-                if recorded.exchange.probe not in probes:
-                    problem = f"the probe {recorded.exchange.probe!r:.40} is none of the contract"
-                    raise RecordingError(recorded.file, f"interaction {recorded.number}", problem)
-                yield recorded.exchange
-                if tally.unrecorded or not recorded.exchange.recorded:
-                    monitor.account.whole = False  # a creation may be among what was not recorded
-                if self._progress is not None and (self._judged + number) % PROGRESS_EVERY == 0:
-                    self._progress(recorded.file, self._judged + number)
-
-        for event in monitor.observe_all(judged()):
-            if len(tasks) >= REMEMBERED:
-                monitor.account.whole = False  # an id that nobody gave may be one that was forgotten
-            if event is not None:
-                role = event.operation.role
-                roles[role] += 1
-                if role is Role.POLL and event.task in tasks and tasks[event.task].created is None:
-                    orphans += 1
+        observer = Observer(monitor, result.spec)
+        observer.observe_all(self._numbered(paths, order, tally), complete=lambda: not tally.unrecorded)
         if monitor.ledger.violations:
             self._show(paths, order)
-            result.keys |= keys_in(monitor.ledger, result.spec.contract)
         self._judged += tally.matched
-        result.ledger.absorb(monitor.ledger)
-        result.detail.tally.add(tally)
-        result.detail.roles.update(roles)
-        result.detail.orphans += orphans
-        result.solving += solving_times(monitor.account)
+        add(result, monitor.ledger, tally, observer.told())
 
     def _show(self, paths: list[Recording], order: Order) -> None:
         """Read the files once more for the exchanges that show what is violated: the monitor keeps none."""
@@ -281,6 +271,83 @@ class _Judge:
         for entry in broken:
             assert entry.evidence is not None
             entry.evidence = illustrated(entry.evidence, chosen[entry.clause.id], found)
+
+
+@dataclass(slots=True)
+class Told:
+    """What a trace says beside its ledger (see `Recordings`), in a form that travels between processes."""
+
+    roles: Counter[Role] = field(default_factory=Counter)
+    orphans: int = 0
+    solving: list[tuple[float, float]] = field(default_factory=list)
+
+
+class Observer:
+    """Gives the exchanges of one recorded trace to a monitor, here as on a cluster.
+
+    An id that nobody gave may be foreign only where the trace is whole: where nothing of it was lost or forgotten.
+    `endless` are the stalls without end of exchanges about a task, by number.
+    """
+
+    def __init__(self, monitor: Monitor, spec: CheckSpec) -> None:
+        self._monitor = monitor
+        self._whole = spec.whole
+        self._probes = {None, *spec.contract.probe_names}
+        self._told = Told()
+        self.endless: dict[int, Stall] = {}
+
+    def observe_all(self, items: Iterable[tuple[int, Recorded, bool]], *, complete: Callable[[], bool]) -> None:
+        """Judge exchanges, each with its number and whether it is judged or only taken in.
+
+        `complete` tells whether all requests so far were recorded. Raises `RecordingError`.
+        """
+        account = self._monitor.account
+        for event in self._monitor.observe_numbered(self._exchanges(items, complete)):
+            if len(account.tasks) >= REMEMBERED:
+                account.whole = False  # an id that nobody gave may be one that was forgotten
+            if event is None:
+                continue
+            role = event.operation.role
+            self._told.roles[role] += 1
+            if event.task is not None and (stall := account.endless(event)) is not None:
+                self.endless[event.number] = stall
+            if role is Role.POLL and event.task in account.tasks and account.tasks[event.task].created is None:
+                self._told.orphans += 1
+
+    def _exchanges(
+        self, items: Iterable[tuple[int, Recorded, bool]], complete: Callable[[], bool]
+    ) -> Iterator[tuple[int, Exchange, bool]]:
+        account = self._monitor.account
+        for place, (number, recorded, judged) in enumerate(items):
+            if place == 0:
+                account.whole = self._whole or recorded.whole
+                account.decides = self._whole
+            check_probe(recorded, self._probes)
+            yield number, recorded.exchange, judged
+            if not recorded.exchange.recorded or not complete():
+                account.whole = False  # a creation may be among what was not recorded
+
+    def told(self) -> Told:
+        """What was counted."""
+        self._told.solving = solving_times(self._monitor.account)
+        return self._told
+
+
+def check_probe(recorded: Recorded, known: Collection[str | None]) -> None:
+    """Raise `RecordingError` for an exchange with a probe that the contract does not have."""
+    if recorded.exchange.probe not in known:
+        problem = f"the probe {recorded.exchange.probe!r:.40} is none of the contract"
+        raise RecordingError(recorded.file, f"interaction {recorded.number}", problem)
+
+
+def add(result: Checking, ledger: Ledger, tally: Tally, told: Told) -> None:
+    """Add what one trace said to the result of a run."""
+    result.ledger.absorb(ledger)
+    result.keys |= keys_in(ledger, result.spec.contract)
+    result.detail.tally.add(tally)
+    result.detail.roles.update(told.roles)
+    result.detail.orphans += told.orphans
+    result.solving += told.solving
 
 
 def illustrated(evidence: Evidence, numbers: tuple[int, ...], found: Mapping[int, Recorded]) -> Evidence:

@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
 from pollproof.check.explaining import REMEMBERED
+from pollproof.check.judging import CheckSpec, Observer, Told, check_probe
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.coverage import Seen
 from pollproof.monitor.ledger import Evidence, Ledger
 from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, PUT_OFF, Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
-from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.files import Recording, shown
+from pollproof.recordings.files import Recording
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import exchanges
-from pollproof.tasks.account import solving_times
 from pollproof.tasks.repeated import Stall
 from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange
@@ -79,20 +77,17 @@ class Judged:
     evidence: dict[str, list[Evidence]]
     seen: Seen = field(default_factory=Seen)
     exchanges: int = 0
-    roles: Counter[Role] = field(default_factory=Counter)
-    orphans: int = 0
-    solving: list[tuple[float, float]] = field(default_factory=list)
+    told: Told = field(default_factory=Told)
     forgotten: list[tuple[int, str]] = field(default_factory=list)
     endless: dict[int, Stall] = field(default_factory=dict)
 
 
-def split(
-    contract: Contract, path: Recording, count: int, base_url: str | None, callbacks: frozenset[str] = frozenset()
-) -> File:
+def split(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str] = frozenset()) -> File:
     """Read one file into that many partitions. Raises `RecordingError`.
 
     `callbacks` are the addresses that earlier files of the trace have named.
     """
+    contract = spec.contract
     reader = reader_of(contract)
     probes = {None, *contract.probe_names}
     tally = Tally()
@@ -101,11 +96,9 @@ def split(
     times = array("d")
     seen: set[str] = set()
     put_off = 0
-    for place, recorded in enumerate(exchanges([path], contract, tally, base_url, known)):
+    for place, recorded in enumerate(exchanges([path], contract, tally, spec.base_url, known, spec.keys)):
         exchange = recorded.exchange
-        if exchange.probe not in probes:
-            problem = f"the probe {exchange.probe!r:.40} is none of the contract"
-            raise RecordingError(shown(path), f"interaction {recorded.number}", problem)
+        check_probe(recorded, probes)
         times.append(exchange.sent)
         event = reader.read(exchange, place)
         task = None if event is None else event.task
@@ -192,42 +185,21 @@ def judge_tasks(
     return ledger.judged()
 
 
-def judge_account(contract: Contract, items: Iterable[Numbered], whole: bool) -> Judged:
-    """Ask the clauses about the account; the items are all of the trace."""
+def judge_account(spec: CheckSpec, items: Iterable[Numbered], *, complete: bool = True) -> Judged:
+    """Ask the clauses about the account; the items are all of the trace. `complete` is as for `Observer.observe`."""
+    contract = spec.contract
     clauses = scoped(contract, "account")
     ledger = _Collecting(clauses)
     watched = clauses_of(contract)  # it alone sees every exchange, each once
     monitor = Monitor(reader_of(contract), clauses, ledger, remember=REMEMBERED, watched=watched)
     forgotten: list[tuple[int, str]] = []
     monitor.forgets = lambda number, task: forgotten.append((number, task))
-    tasks = monitor.account.tasks
-    roles: Counter[Role] = Counter()
-    orphans = 0
-    endless: dict[int, Stall] = {}
-
-    def numbered() -> Iterator[tuple[int, Exchange, bool]]:
-        for number, recorded, judged in items:
-            if judged:  # of any other there is a copy that is
-                if number == 0:
-                    monitor.account.whole = whole or recorded.whole
-                yield number, recorded.exchange, judged
-
-    for event in monitor.observe_numbered(numbered()):
-        if len(tasks) >= REMEMBERED:
-            monitor.account.whole = False
-        if event is not None:
-            role = event.operation.role
-            roles[role] += 1
-            stall = None if event.task is None else monitor.account.endless(event)
-            if stall is not None:
-                endless[event.number] = stall
-            if role is Role.POLL and event.task in tasks and tasks[event.task].created is None:
-                orphans += 1
+    observer = Observer(monitor, spec)
+    own = (item for item in items if item[2])  # of any other there is a copy that is judged
+    observer.observe_all(own, complete=lambda: complete)
     result = ledger.judged()
-    result.roles, result.orphans, result.forgotten = roles, orphans, forgotten
-    result.endless = endless
+    result.told, result.forgotten, result.endless = observer.told(), forgotten, observer.endless
     result.seen, result.exchanges = ledger.seen, ledger.exchanges
-    result.solving = solving_times(monitor.account)
     return result
 
 

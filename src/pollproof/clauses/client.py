@@ -85,9 +85,9 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
         return Violation(
             f"the task id {twin.raw_id!r} that the creation gave", f"a question for {raw!r}", (twin.created,)
         )
-    if account.whole and account.last_created is not None:
-        seen = f"a question for {raw!r}, which none gave"
-        return Violation("a task id that a creation gave", seen, (account.last_created,))
+    if account.whole and (account.last_created is not None or account.is_unknown(event)):
+        shown = () if account.last_created is None else (account.last_created,)
+        return Violation("a task id that a creation gave", f"poll for unknown task id {raw!r}", shown)
     return None  # nothing was created, or not within what the trace holds
 
 

@@ -251,9 +251,10 @@ class Monitor:
                 self._violate(entry, event, finding)
             elif type(finding) is Unjudged:
                 entry.unjudged = finding
-        if exchange.probe is None and event.answer is Answer.STATE and judged:
-            if event.request_errors:
-                self._hold_against_provider(event)
+        if exchange.probe is None and event.answer is Answer.STATE and judged and self._refusals:
+            self._hold_against_provider(event, self._visible.of(event))
+            if account.decides and not event.request_errors and account.is_unknown(event):
+                self._hold_against_provider(event, ("unknown-task",))
         forgotten_tasks = account.fold(event, self._limits, overlapped=exchange.sent < now.answered)
         if event.operation.ids:
             account.note_ids(event)
@@ -269,11 +270,9 @@ class Monitor:
             self._let_go(self.window)
         return event
 
-    def _hold_against_provider(self, event: Event) -> None:
+    def _hold_against_provider(self, event: Event, faults: Iterable[str]) -> None:
         """Judge a request that was accepted although it is visibly invalid as if it had been sent as a probe."""
-        if not self._refusals or event.operation.name == OPERATION.name:
-            return
-        for fault in self._visible.of(event):
+        for fault in () if event.operation.name == OPERATION.name else faults:
             checks = self._checks.get((event.operation.name, fault))
             for judge, parameters, entry, *_ in () if checks is None else checks.every:
                 if entry.clause.id in self._refusals:

@@ -21,9 +21,11 @@ class VisibleFaults:
     def __init__(self, contract: Contract) -> None:
         key = contract.credential.at
         self._required = {
-            name: [compile_place(place) for place in operation.required if place != key]
+            name: [compile_place(place) for place in operation.required]
             for name, operation in contract.operations.items()
         }
+        self._header = key.steps[0].lower() if key is not None and key.area == "header" else ""
+        self._keyed = frozenset(name for name, operation in contract.operations.items() if key in operation.required)
         self._probes = [
             (probe.operation, probe.name, recognises(probe, contract.operations[probe.operation]))
             for probe in contract.probes
@@ -32,16 +34,20 @@ class VisibleFaults:
     def of(self, event: Event) -> Iterator[str]:
         """The probes that an event, which nobody marked as one, is like; mostly none."""
         operation: Operation = event.operation
-        if not event.request_errors and type(event.request) is not Unreadable:
+        headers = event.exchange.request.headers
+        keyless = bool(self._header) and self._header not in headers and operation.name in self._keyed
+        if not event.request_errors and not keyless and type(event.request) is not Unreadable:
             return
-        if type(event.request) is Unreadable:
+        if type(event.request) is Unreadable and event.request_errors:
             yield "malformed"
             return
-        view = View(event.request, MISSING, _NOTHING, event.exchange.request.headers, _NOTHING, None)
+        view = View(event.request, MISSING, _NOTHING, headers, _NOTHING, None)
         for read in self._required.get(operation.name, ()):
             if read(view) in (MISSING, None):
                 yield "missing-field"
                 break
+        if not event.request_errors:
+            return
         for name, probe, is_like in self._probes:
             if name == operation.name and is_like(view):
                 yield probe

@@ -128,9 +128,7 @@ def judge_recordings(
     names = [str(file) for file in files]
     policy = Policy(strict=strict, required=tuple(require))
     spec = CheckSpec(load_contract(provider), tuple(names), provider=provider, policy=policy, **options)
-    checking = check(
-        spec.contract, find(names), named=frozenset(map(located, names)), result=beginning(spec), **options
-    )
+    checking = check(spec.contract, find(names), named=frozenset(map(located, names)), result=beginning(spec))
     document = document_of(checking)
     broken = failing(document, strict=strict)
     if broken:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import urlsplit
+from itertools import chain
+from urllib.parse import unquote, urlsplit
 
 from pollproof.contract.model import REFUSED_KEY, Contract, Role
 from pollproof.recordings.entry import Entry, Times
 from pollproof.recordings.har import REQUEST_LOST
 from pollproof.recordings.hosts import Address, address_of, domain, is_local
+from pollproof.recordings.keys import Keys
+from pollproof.recordings.recorded_body import is_mark
 from pollproof.trace.client_outcome import OUTCOME_PATH
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
+
+IDS_MARKED = "a mark stands in the place of its task id"
+"""Why a request with which nothing can be judged is left out, where a filter replaced ids."""
+
+LOOKED_AT = 200
+"""Entries of a file among which one that shows a key tells that keys were not taken out."""
+
+LOOKED_AT_MOST = 1 << 14
+"""Bytes of a body among which its task id stands."""
 
 MAXIMUM_CALLBACKS = 100_000
 """Callback addresses that are remembered."""
@@ -73,13 +86,19 @@ class Tally:
 class Matcher:
     """Finds the exchanges of one contract among the entries of one recording.
 
-    `callbacks` are the addresses for callbacks that are known. `base_url` narrows to one implementation. Without it,
+    `callbacks` are the addresses for callbacks that are known, `keys` those of the account, or their hashes.
+    `base_url` narrows to one implementation. Without it,
     traffic with the provider's own domain is taken, and traffic with test set-ups (loopback, private addresses, names
     reserved for tests), by the paths of the operations.
     """
 
     def __init__(
-        self, contract: Contract, tally: Tally, base_url: str | None = None, callbacks: set[str] | None = None
+        self,
+        contract: Contract,
+        tally: Tally,
+        base_url: str | None = None,
+        callbacks: set[str] | None = None,
+        keys: Iterable[str] = (),
     ) -> None:
         self.contract = contract
         self.tally = tally
@@ -106,13 +125,30 @@ class Matcher:
         self._methods = {method for method, _ in self._paths}
         self._creations = {(o.method, o.path) for o in contract.operations.values() if o.role is Role.CREATE}
         self._codes = [contract.refusals.wrong_credential.encode()] if contract.refusals.wrong_credential else []
-        self._keys = _Keys(contract)
+        self._keys = Keys(contract, keys)
+        self._marked = _marked_ids(contract)
         self._locate = lru_cache(maxsize=65536)(self._relative)
         self._latest = float("-inf")
 
-    def begin_file(self) -> None:
-        """The entries that follow are of another file, whose order is its own."""
+    def exchanges(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Exchange]]:
+        """The exchanges of one file, in its order. Whether keys were taken out is told by its first requests."""
         self._latest = float("-inf")
+        self._keys.kept = False
+        stream = iter(entries)
+        first: list[Entry] = []
+        if self._keys.can_be_missing:
+            for entry in stream:
+                first.append(entry)
+                self._keys.kept = not entry.own and self._keys.is_shown(entry) and self._is_of_contract(entry)
+                if self._keys.kept or entry.own or len(first) >= LOOKED_AT:
+                    break
+        for entry in chain(first, stream):
+            exchange = self.exchange(entry)
+            if exchange is not None:
+                yield entry, exchange
+
+    def _is_of_contract(self, entry: Entry) -> bool:
+        return not isinstance(self._locate(entry.method, entry.url), str)
 
     def exchange(self, entry: Entry) -> Exchange | None:
         """The exchange that an entry is; None where it belongs to something else, which is counted."""
@@ -142,8 +178,8 @@ class Matcher:
         if self._elements and not self._names_operation(entry):
             tally.unknown[f"{entry.method} without an operation of the contract"] += 1
             return None
-        if not entry.request_body and not entry.own and self._lost_body(entry):
-            tally.unrecorded[REQUEST_LOST] += 1
+        if not entry.own and (lost := self._lost(entry)):
+            tally.unrecorded[lost] += 1
             return None
         if base not in tally.bases and len(tally.bases) >= 1000:
             base = "further addresses"
@@ -188,12 +224,16 @@ class Matcher:
                 return address.origin + path[:start], below
         return "unknown"
 
-    def _lost_body(self, entry: Entry) -> bool:
-        """Whether a request that needs a body has none, and does not say that it had none: a recorder took it out."""
-        if entry.method not in self._with_body:
-            return False
-        length = entry.request_headers.get("content-length", "")
-        return length.strip() != "0"
+    def _lost(self, entry: Entry) -> str:
+        """What a recorder took out of a request, so that nothing can be judged by it; empty where it did not."""
+        if not entry.request_body and entry.method in self._with_body:
+            if entry.request_headers.get("content-length", "").strip() != "0":
+                return REQUEST_LOST
+        for text in (entry.request_body, entry.response_body):
+            found = None if self._marked is None else self._marked.search(text, 0, LOOKED_AT_MOST)
+            if found is not None and is_mark(found[1].decode("utf-8", "replace")):
+                return IDS_MARKED
+        return IDS_MARKED if _has_mark(entry.url) else ""
 
     def _names_operation(self, entry: Entry) -> bool:
         """Whether the body names one of the operations that share a path; one that cannot be read may."""
@@ -228,9 +268,12 @@ class Matcher:
         elif path == CALLBACK_PATH and entry.probe is None:
             response = Response(200, {}, b"")
         probe = entry.probe
-        if probe is None and response is not None and not entry.own and self._refuses_key(response):
-            probe = REFUSED_KEY
-            tally.refused_keys += 1
+        if probe is None and response is not None and not entry.own:
+            if path not in (CALLBACK_PATH, OUTCOME_PATH) and self._keys.is_foreign(entry):
+                probe = "wrong-credential"
+            elif self._refuses_key(response) and (not self._keys.kept or self._keys.is_shown(entry)):
+                probe = REFUSED_KEY
+                tally.refused_keys += 1
         times = entry.times
         if entry.mended:
             tally.mended.update(entry.mended)
@@ -264,41 +307,20 @@ class Matcher:
         return response.status in ABOUT_THE_KEY or any(code in response.body for code in self._codes)
 
 
-class _Keys:
-    """Puts a placeholder where the account's key was taken out of a recording.
+def _marked_ids(contract: Contract) -> re.Pattern[bytes] | None:
+    """Finds the first task id in a body, JSON or XML; None where a contract has none there."""
+    places = {operation.task_id for operation in contract.operations.values()}
+    names = {place.steps[-1] for place in places if place is not None and place.area == "body" and place.steps}
+    if not names:
+        return None
+    name = "|".join(re.escape(name) for name in sorted(names)).encode()
+    name = name if len(names) == 1 else b"(?:" + name + b")"
+    if contract.body == "json":
+        return re.compile(b'"' + name + rb'"\s*:\s*"([^"\\]{3,80})"')
+    return re.compile(name + rb"(?:\s[^>]*)?>([^<\s][^<]{2,79})<")
 
-    Those who share recordings remove their keys, so a key that is missing is no fault of the client.
-    """
 
-    def __init__(self, contract: Contract) -> None:
-        credential = contract.credential
-        place = credential.at
-        self._header = self._field = ""
-        self._sample = credential.template.replace("{credential}", credential.sample)
-        if place is not None and place.area == "header":
-            self._header = place.steps[0].lower()
-        elif place is not None and place.area == "body" and len(place.steps) == 1:
-            name = re.escape(place.steps[0].encode())
-            self._field = place.steps[0]
-            self._there = re.compile(rb'"' + name + rb'"\s*:\s*+(?!null\b|"")')
-            self._empty = re.compile(rb'"' + name + rb'"\s*:\s*(?:null\b|"")')
-
-    def completed(self, entry: Entry) -> tuple[dict[str, str], bytes] | None:
-        """Headers and body with a key, None where they have one or need none."""
-        headers, body = entry.request_headers, entry.request_body
-        if self._header:
-            value = headers.get(self._header)
-            if value is not None and (" " in value or " " not in self._sample):
-                return None
-            return {**headers, self._header: self._sample}, body
-        if not self._field or self._there.search(body):
-            return None
-        quoted = b'"' + self._sample.encode() + b'"'
-        name = b'"' + self._field.encode() + b'":'
-        if self._empty.search(body):
-            return dict(headers), self._empty.sub(name + quoted, body, count=1)
-        inner = body.strip()
-        if inner[:1] != b"{" or inner[-1:] != b"}":
-            return None
-        rest = inner[1:].lstrip()
-        return dict(headers), b"{" + name + quoted + (b"" if rest == b"}" else b",") + rest
+@lru_cache(maxsize=4096)
+def _has_mark(url: str) -> bool:
+    """Whether a mark stands in the place of a part of a path."""
+    return any(len(each) > 3 and is_mark(each) for each in unquote(urlsplit(url).path).split("/"))

@@ -208,16 +208,15 @@ def exchanges(
     tally: Tally,
     base_url: str | None,
     callbacks: set[str] | None = None,
+    keys: Iterable[str] = (),
 ) -> Iterator[Recorded]:
     """The exchanges of files that belong to the contract, in the order of the files.
 
-    `callbacks` are addresses for callbacks that are known already, to which those in the files are added.
+    `callbacks` are addresses for callbacks that are known already, to which those in the files are added. `keys` are
+    those of the account, or their hashes.
     """
-    matcher = Matcher(contract, tally, base_url, callbacks)
+    matcher = Matcher(contract, tally, base_url, callbacks, keys)
     for path in paths:
         name = shown(path)
-        matcher.begin_file()
-        for entry in entries(path):
-            exchange = matcher.exchange(entry)
-            if exchange is not None:
-                yield Recorded(name, entry.number, exchange, entry.whole)
+        for entry, exchange in matcher.exchanges(entries(path)):
+            yield Recorded(name, entry.number, exchange, entry.whole)

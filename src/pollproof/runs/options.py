@@ -163,6 +163,17 @@ OPTIONS: tuple[Option, ...] = (
         suite=True,
         variable="POLLPROOF_ALLOW_HOST",
     ),
+    Option(
+        "api-key",
+        "Judge requests that show another key as sent with a wrong one: this is the account's, or sha256:HEX of it"
+        " (repeatable).",
+        TARGET,
+        (CHECK,),
+        metavar="KEY",
+        key="keys",
+        multiple=True,
+        typed=True,
+    ),
     Option("together", "Take all files as one trace (each file is one of its own).", TARGET, (CHECK,), "flag"),
     Option(
         "whole", "Judge foreign task ids too: the recordings hold all traffic of the client.", TARGET, (CHECK,), "flag"

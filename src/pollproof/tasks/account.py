@@ -35,11 +35,13 @@ class Account:
 
     `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
-    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unnamed` tells
+    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unheard` tells
+    that a creation was not answered, or without an id, so that a task may be known by other ways. `unnamed` tells
     that a task was created whose id was not said, or by a request that should have been refused. `last_batch` is the
     last batch, `batches` are the last ones that were accepted, `late_refusals` counts the last ones in a row that were
     refused as busy although they came after the pause.
-    `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does.
+    `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does; where people
+    vouch for it (`decides`), ids that no creation gave are held against a provider that knows them, too.
     `streaks` are the questions that were last asked in vain; with `watches` they are kept.
     `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
     With `spends`, of a forgotten task it stays known that there was such an id, in some 20 bytes.
@@ -50,6 +52,7 @@ class Account:
         "_spent",
         "aliases",
         "batches",
+        "decides",
         "last_batch",
         "last_created",
         "last_received",
@@ -62,6 +65,7 @@ class Account:
         "streaks",
         "tasks",
         "twice",
+        "unheard",
         "unnamed",
         "watches",
         "whole",
@@ -85,6 +89,8 @@ class Account:
         self.shared: list[tuple[int, str, str]] = []
         self.twice: set[str] = set()
         self.unnamed = False
+        self.unheard = False
+        self.decides = False
         self._ids: dict[float, str] = {}
         self.aliases: dict[tuple[str, str], str] = {}
         self.stalls: dict[tuple[str, Any], Stall] = {}
@@ -119,6 +125,17 @@ class Account:
             key = task_key(event.marks.get(id_mark(name)))
             if key is not None and event.task is not None and event.answer is Answer.STATE:
                 self.aliases[name, key] = event.task
+
+    def is_unknown(self, event: Event) -> bool:
+        """Whether a request is about a task that no creation gave, as far as the trace holds all of them."""
+        if not self.decides or not self.whole or self.unnamed or self.unheard or event.task is None:
+            return False
+        if event.operation.role not in (Role.POLL, Role.FETCH, Role.CANCEL):
+            return False
+        known = self.tasks.get(event.task)
+        if (known is not None and known.created is not None) or self.has_forgotten(event.task):
+            return False
+        return self.rounded_like(event.raw_task) is None
 
     def has_forgotten(self, task: str | None) -> bool:
         """Whether a creation gave this id to a task of which no more than that is known."""
@@ -180,6 +197,7 @@ class Account:
             return self._forget()
         task = event.task
         if task is None:
+            self.unheard |= event.operation.role is Role.CREATE and event.answer is not Answer.REFUSED
             return ()
         before = self.tasks.get(task)
         if before is None:
