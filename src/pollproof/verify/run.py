@@ -305,8 +305,7 @@ def _walk(session: Session, result: Exploration, stage: list[str], granted: floa
         try:
             walk.run(session)
             result.walks.append(walk.name)
-            missed = [fact for fact in walk.reaches if fact not in session.reached]
-            reasons = [f"the walk '{walk.name}' did not reach {fact}" for fact in missed]
+            reasons = walk.unreached(session)
             result.unreached += reasons
             cause = "unexercised" if session.movable else "clock"
             result.cuts += [Cut(reason, cause) for reason in reasons]

@@ -35,7 +35,7 @@ from pollproof.monitor.monitor import Monitor
 from pollproof.tasks.state import TaskState
 from pollproof.trace.client_outcome import Outcome, outcome_exchange
 from pollproof.trace.codecs import Codec
-from pollproof.trace.events import CALLBACK_PATH, Answer, Event
+from pollproof.trace.events import CALLBACK_PATH, TOLD, Answer, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.pages import PAGE, with_parameter, without_parameter
 from pollproof.verify.target_clocks import BudgetSpent
@@ -93,7 +93,10 @@ MAXIMUM_IDENTIFIER = 10_000
 
 
 SUCCESS = "a task that succeeded"
-"""What nearly every walk must reach."""
+ENDED = "the end of a task"
+CREATED = "a task that was created"
+REFUSED = "a response to a deliberately invalid request"
+"""What walks must reach: nearly every walk one of these."""
 
 Key = TypeVar("Key")
 
@@ -225,6 +228,8 @@ class Session:
         assert event is not None, "a session sends only requests of its contract"
         if type(event.status) is str and len(self.statuses) < MAXIMUM_STATUSES:
             self.statuses.add(event.status[:MAXIMUM_STATUS])
+        if probe is not None and event.answer in TOLD:
+            self.reach(REFUSED)
         if response is None:
             self._failures += 1
             if not self.patient and probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
@@ -418,6 +423,7 @@ class Session:
     def begun(self, event: Event, kind: TaskKind) -> tuple[Event, Handle | None]:
         """The answer of a creation, and a handle of its task, None where it gave none."""
         if event.answer is Answer.STATE and event.task is not None and len(event.task) <= MAXIMUM_IDENTIFIER:
+            self.reach(CREATED)
             return event, Handle(event.raw_task, event.task, kind)
         return event, None
 
@@ -762,10 +768,12 @@ class Session:
         while True:
             event = self.poll(handle)
             if event.phase is not None and event.phase.terminal:
+                self.reach(ENDED)
                 if event.phase is Phase.SUCCEEDED:
                     self.reach(SUCCESS)
                 return event.phase
             if event.effect is Effect.FAILED:
+                self.reach(ENDED)
                 return Phase.FAILED
             if event.answer is Answer.REFUSED and event.effect in (Effect.LOST, Effect.REFUSED, Effect.UNCLEAR):
                 return None

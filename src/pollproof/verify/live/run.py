@@ -11,7 +11,7 @@ from pollproof.clock import Clock
 from pollproof.contract.model import Subject
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.errors import RecordingError
-from pollproof.runs.result import Progress
+from pollproof.runs.result import Cut, Progress
 from pollproof.tasks.account import solving_times
 from pollproof.text import plural
 from pollproof.trace.events import Reader
@@ -174,8 +174,12 @@ def _walk(
                 continue
             stage[0] = step.walk.name.replace("-", " ")
             session.permitted = step.permitted
+            session.reached = set()
             step.walk.run(session)
             record.walk_ended(step.walk.name)
+            if step.permitted or not step.walk.breaks:  # else it has left out what it needs permission for
+                result.unreached += (reasons := step.walk.unreached(session))
+                result.cuts += [Cut(reason, "unexercised") for reason in reasons]
             result.walks.append(step.walk.name)
         for handle in session.left:
             stage[0] = "tasks of the earlier run"

@@ -7,7 +7,8 @@ from typing import Any
 
 from pollproof.contract.model import Contract, Role
 from pollproof.contract.templates import with_value
-from pollproof.verify.session import Handle, Session
+from pollproof.trace.events import TOLD
+from pollproof.verify.session import CREATED, Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
     EDGE,
@@ -23,6 +24,7 @@ EARLY_SECONDS = 0.1
 """Real seconds in which a callback that comes too early shows itself."""
 
 BATCH = "a batch that was accepted"
+CANCELLED = "a response to a request to cancel a task"
 CALLED = "the end of a task with a callback address"
 
 
@@ -40,9 +42,7 @@ def batches(session: Session) -> None:
     kept: list[Handle] = []
     for number in range(1 if session.frugal else session.batch_ways + 2):
         pause_between_batches(session)
-        handles = _batch(session, number, equal=number >= session.batch_ways)
-        if handles:
-            session.reach(BATCH)
+        handles = send_batch(session, number, equal=number >= session.batch_ways)
         settle_all(session, handles)
         read_again(session, handles[:1] if session.frugal else handles[::-1])
         kept += handles[:1]
@@ -51,7 +51,7 @@ def batches(session: Session) -> None:
     size = session.contract.limits.batch_size
     for way in range(min(session.batch_ways, 2) if size is not None else 0):
         pause_between_batches(session)
-        handles = _batch(session, way, size=size)
+        handles = send_batch(session, way, size=size)
         read_again(session, handles[-1:] + handles[:1])
     pause_between_batches(session)
     lifetime = session.contract.limits.lifetime
@@ -61,13 +61,16 @@ def batches(session: Session) -> None:
             read_again(session, kept)
 
 
-def _batch(session: Session, way: int, **more: Any) -> list[Handle]:
+def send_batch(session: Session, way: int, **more: Any) -> list[Handle]:
     """The tasks of a batch that should be accepted: a busy provider is insisted on."""
     event, handles = session.batch(way, **more)
-    return handles or session.members(session.insist(event))
+    handles = handles or session.members(session.insist(event))
+    if handles:
+        session.reach(BATCH)
+    return handles
 
 
-@walk(lambda contract: _has_batches(contract) and contract.limits.batch_wait is not None)
+@walk(lambda contract: _has_batches(contract) and contract.limits.batch_wait is not None, reaches=(BATCH,))
 def batches_in_a_row(session: Session) -> None:
     """Three batches without a pause, tasks between them, and one right after the documented pause."""
     wait = session.contract.limits.batch_wait or 0.0
@@ -78,7 +81,7 @@ def batches_in_a_row(session: Session) -> None:
             session.batch(way + number)
             session.begin()
         session.advance(wait + EDGE)
-        handles = _batch(session, way)
+        handles = send_batch(session, way)
         session.batch(way + 1)  # a limit of each kind lets four batches pass in little more than one pause
         settle_all(session, handles)
 
@@ -123,7 +126,7 @@ def called_back(session: Session) -> None:
     read_again(session, handles)
 
 
-@walk(_calls_back, needs="callbacks")
+@walk(_calls_back, needs="callbacks", reaches=(CREATED,))
 def called_back_unpolled(session: Session) -> None:
     """Callbacks that are awaited without a poll, and refused requests with a callback address, of which none comes."""
     source = session.callbacks
@@ -152,14 +155,14 @@ def called_back_unpolled(session: Session) -> None:
     session.hear()
 
 
-@walk(lambda contract: _has_batches(contract) and _calls_back(contract), needs="callbacks")
+@walk(lambda contract: _has_batches(contract) and _calls_back(contract), needs="callbacks", reaches=(BATCH,))
 def batches_called_back(session: Session) -> None:
     """Batches with a callback address and a note: each of their tasks is called back."""
     if session.callbacks is None:
         return
     for way in range(min(session.batch_ways, 2)):
         pause_between_batches(session)
-        _, handles = session.batch(way, equal=way > 0, more=with_callback(session, 21 + way, f"batch {way}"))
+        handles = send_batch(session, way, equal=way > 0, more=with_callback(session, 21 + way, f"batch {way}"))
         settle_all(session, handles)
         await_callbacks(session, handles)
 
@@ -189,13 +192,15 @@ def was_called_back(session: Session, handle: Handle) -> bool:
     return session.nameless_callbacks > 0 or (history is not None and history.callbacks > 0)
 
 
-@walk(lambda contract: contract.operation_of(Role.CANCEL) is not None, live=True)
+@walk(lambda contract: contract.operation_of(Role.CANCEL) is not None, live=True, reaches=(CANCELLED,))
 def cancelled(session: Session) -> None:
     """Tasks that are cancelled early, late and twice, and polled on."""
     handles = create_several(session, 2 if session.frugal else 3)
     if not handles:
         return
-    session.cancel(handles[0])
+    event = session.cancel(handles[0])
+    if event is not None and event.answer in TOLD:
+        session.reach(CANCELLED)
     session.settle(handles[0], patience(session))
     for handle in handles[1:2]:
         session.poll(handle)

@@ -7,7 +7,7 @@ import math
 from pollproof.contract.model import Contract, Effect
 from pollproof.trace.events import TOLD
 from pollproof.verify.rate_limiter import RateLimiter
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import CREATED, Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import age, create_several, edge
 
@@ -48,7 +48,7 @@ def to_the_last_poll(session: Session) -> None:
         exhaust(session, create_several(session, 3), before_end=True)
 
 
-@walk(_limited)
+@walk(_limited, reaches=(CREATED,))
 def to_the_last_poll_in_a_hurry(session: Session) -> None:
     """A task polled to the limit at once, before it is finished; then it is finished and polled again."""
     limit = session.contract.limits.polls or 0
@@ -70,7 +70,7 @@ def to_the_last_poll_in_a_hurry(session: Session) -> None:
             session.poll(handle)
 
 
-@walk(_limited)
+@walk(_limited, reaches=(CREATED,))
 def to_the_last_poll_disturbed(session: Session) -> None:
     """Tasks polled to the limit, half before and half after their end, with wrong requests in between."""
     handles = create_several(session, 3)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pollproof.contract.model import Role
 from pollproof.trace.events import TOLD, Event
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import CREATED, ENDED, Handle, Session
+from pollproof.verify.walks.batches import BATCH, send_batch
+from pollproof.verify.walks.ordinary import ENDS
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
     create_several,
@@ -64,7 +66,7 @@ def polled_at_once(session: Session) -> None:
         read_again(session, [handle])
 
 
-@walk(lambda contract: contract.limits.polls is not None)
+@walk(lambda contract: contract.limits.polls is not None, reaches=(CREATED,))
 def to_the_last_poll_at_once(session: Session) -> None:
     """Tasks polled to their limit by polls that overlap: each counts once, and not more than once."""
     limits = session.contract.limits
@@ -88,13 +90,13 @@ def to_the_last_poll_at_once(session: Session) -> None:
             session.send_together([poll] * 2)
 
 
-@walk(lambda contract: contract.operation_of(Role.BATCH) is not None)
+@walk(lambda contract: contract.operation_of(Role.BATCH) is not None, reaches=(BATCH,))
 def batches_at_once(session: Session) -> None:
     """Batches at the same time; the tasks of those that are accepted have ids of their own, and reach their ends."""
     pause_between_batches(session)
     events = session.send_together([session.batch_request(way) for way in range(3)])
     pause_between_batches(session)
-    _, handles = session.batch()
+    handles = send_batch(session, 0)
     settle_all(session, [*(handle for event in events for handle in session.members(event)), *handles])
 
 
@@ -103,7 +105,7 @@ def _note(session: Session, events: list[Event]) -> None:
         session.reach(OVERLAPPED)
 
 
-@walk()
+@walk(reaches=(ENDS,))
 def connections_cut(session: Session) -> None:
     """Connections cut after a creation or a poll was sent: the service goes on, and every task reaches its end."""
     session.send_and_cut(session.creation(session.kinds[0]))
@@ -113,14 +115,15 @@ def connections_cut(session: Session) -> None:
     for handle in handles[1:]:
         session.poll(handle)
         session.send_and_cut(session.about(session.poll_operation, handle))
-    follow_to_their_ends(session, handles)
+    if follow_to_their_ends(session, handles):
+        session.reach(ENDS)
     for operation in filter(None, (session.poll_operation, session.fetch_operation)):
         for handle in handles[:2]:
             session.send_and_cut(session.about(operation, handle))
     read_again(session, handles)
 
 
-@walk()
+@walk(reaches=(ENDED,))
 def over_fresh_connections(session: Session) -> None:
     """A task created, polled and read over a fresh connection each time, in turn with one that is kept."""
     handles: list[Handle] = []

@@ -10,7 +10,7 @@ from typing import Any
 from pollproof.contract.model import Contract, Phase, Rate, Role
 from pollproof.tasks.state import CALLBACK_REFUSED
 from pollproof.trace.inputs import at_limits, beyond
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import CREATED, ENDED, Handle, Session
 from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
 from pollproof.verify.walks.registry import walk
@@ -21,6 +21,8 @@ FEW_INPUTS = 3
 
 STEPS_TO_SEND_AGAIN = 10
 """Steps in which the time passes within which a callback is sent again."""
+
+INPUT = "a request at a limit of its schema"
 
 MAXIMUM_BURST = 2_000
 """Requests of a burst; a rate of more than half of that is not tried."""
@@ -39,7 +41,7 @@ def _has_keys(contract: Contract) -> bool:
     return "idempotency_key" in contract.operation(Role.CREATE).marks
 
 
-@walk(_has_keys)
+@walk(_has_keys, reaches=(CREATED,))
 def created_again_with_its_key(session: Session) -> None:
     """Creations repeated with their idempotency key, with another request, and when the key is not kept any more."""
     kind = session.kinds[0]
@@ -48,6 +50,7 @@ def created_again_with_its_key(session: Session) -> None:
     event = session.create_with_key(kind, task, key)
     session.create_with_key(kind, task, key)
     if event.task is not None:
+        session.reach(CREATED)
         handle = Handle(event.raw_task, event.task, kind)
         session.settle(handle, patience(session))
         session.create_with_key(kind, task, key)
@@ -76,7 +79,7 @@ def _different(sample: Any, number: int) -> dict[str, Any]:
     return {}
 
 
-@walk(_has("result-kept", "result-removed"))
+@walk(_has("result-kept", "result-removed"), reaches=(ENDED,))
 def to_the_removal_of_results(session: Session) -> None:
     """Tasks whose result is read just before and just after the end of the time that it is kept."""
     rules = [each.parameters for each in session.contract.clauses if each.kind in ("result-kept", "result-removed")]
@@ -99,7 +102,7 @@ def to_the_removal_of_results(session: Session) -> None:
                 session.read(handle)
 
 
-@walk(_has("finishes"))
+@walk(_has("finishes"), reaches=(CREATED,))
 def past_the_bound_to_finish(session: Session) -> None:
     """Tasks polled just after the time by which they have ended."""
     bounds = [each.parameters.seconds for each in session.contract.clauses if each.kind == "finishes"]
@@ -110,7 +113,11 @@ def past_the_bound_to_finish(session: Session) -> None:
             session.poll(handle)
 
 
-@walk(lambda contract: bool(contract.rates) and _names_probe(contract, "too-many"), breaks="sends too many requests")
+def _can_burst(contract: Contract) -> bool:
+    return any(rate.requests * 2 <= MAXIMUM_BURST for rate in contract.rates) and _names_probe(contract, "too-many")
+
+
+@walk(_can_burst, reaches=(CREATED,), breaks="sends too many requests")
 def too_many_at_once(session: Session) -> None:
     """More requests than the documented rates let pass, all at once."""
     if not session.permitted:
@@ -143,7 +150,11 @@ def _burst(session: Session, handle: Handle, rate: Rate) -> None:
             session.send(session.about(session.poll_operation, handle), probe)
 
 
-@walk(lambda contract: _names_probe(contract, "wrong-scheme"), breaks="sends the key after another word")
+@walk(
+    lambda contract: _names_probe(contract, "wrong-scheme"),
+    reaches=(CREATED,),
+    breaks="sends the key after another word",
+)
 def key_after_another_word(session: Session) -> None:
     """The right key after another word than the documented one."""
     handle = session.begin()
@@ -209,7 +220,7 @@ def in_other_words(session: Session) -> None:
             session.send(session.about(operation, handle, way))
 
 
-@walk(_has("callback-retried"), needs="callbacks", breaks="answers a callback with HTTP 500")
+@walk(_has("callback-retried"), needs="callbacks", reaches=(CREATED,), breaks="answers a callback with HTTP 500")
 def callbacks_refused(session: Session) -> None:
     """A callback that is answered with HTTP 500, and comes again within the documented time."""
     source = session.callbacks
@@ -255,7 +266,9 @@ def await_arrival(session: Session, arrived: Callable[[], bool], seconds: float 
     session.hear()
 
 
-@walk(_has("refused-input", "accepted-input"), breaks="sends requests beyond the limits of their schema")
+@walk(
+    _has("refused-input", "accepted-input"), reaches=(INPUT,), breaks="sends requests beyond the limits of their schema"
+)
 def beyond_the_limits_of_input(session: Session) -> None:
     """Requests with one value just beyond a limit of their schema, and just at it."""
     if not session.permitted:
@@ -274,4 +287,5 @@ def beyond_the_limits_of_input(session: Session) -> None:
             request = session.sample_request(operation)  # with a key and a number of its own
             inputs = make(schema, session.codec.read(request.body), rule.exceptions)
             if number < len(inputs):
+                session.reach(INPUT)
                 session.send(request._replace(body=session.codec.write(inputs[number].body)), probe)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pollproof.contract.model import Role
-from pollproof.verify.session import Session
+from pollproof.verify.session import REFUSED, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import finish, read_again
 
 
-@walk(lambda contract: contract.operation_of(Role.CANCEL) is not None, breaks="cancels with wrong keys and unknown ids")
+@walk(
+    lambda contract: contract.operation_of(Role.CANCEL) is not None,
+    reaches=(REFUSED,),
+    breaks="cancels with wrong keys and unknown ids",
+)
 def turned_away_elsewhere(session: Session) -> None:
     """Unknown tasks and wrong keys where a task is cancelled; and the task that was not cancelled goes on."""
     operation = session.cancel_operation

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pollproof.verify.session import Session
+from pollproof.verify.session import ENDED, SUCCESS, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, finish, read_again, settle_all
 
 
-@walk()
+@walk(reaches=(ENDED,))
 def still_the_same(session: Session) -> None:
     """After all that: a few more tasks one after another, and a look at what was refused before."""
     handles = create_several(session, 4)
@@ -20,7 +20,11 @@ def still_the_same(session: Session) -> None:
     read_again(session, handles)
 
 
-@walk(lambda contract: contract.limits.polls is not None and contract.limits.beyond_polls == "open", last=True)
+@walk(
+    lambda contract: contract.limits.polls is not None and contract.limits.beyond_polls == "open",
+    last=True,
+    reaches=(SUCCESS,),
+)
 def past_the_last_poll(session: Session) -> None:
     """A task polled past a limit beyond which the documents leave all open but the form of an answer."""
     handle = finish(session)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pollproof.contract.model import Contract, Effect
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import ENDED, Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, edge, finish, patience, read_again, until_age
 
@@ -100,6 +100,7 @@ def settle_closely(session: Session, handle: Handle) -> bool:
     for _ in range(min(CLOSE_POLLS, (session.contract.limits.polls or CLOSE_POLLS) // 2)):
         event = session.poll(handle)
         if event.effect is Effect.FAILED or (event.phase is not None and event.phase.terminal):
+            session.reach(ENDED)
             return True
         session.advance(session.wait)
     return session.settle(handle, patience(session)) is not None
@@ -114,7 +115,7 @@ def doubt(session: Session, handle: Handle) -> float:
     return history.ended_received - began
 
 
-@walk(_lives_from_creation)
+@walk(_lives_from_creation, reaches=(BEFORE_END, AFTER_END))
 def to_the_end_of_life_unseen(session: Session) -> None:
     """Tasks whose result is read right before the end for the first time, and again right after."""
     limits = session.contract.limits
@@ -123,7 +124,9 @@ def to_the_end_of_life_unseen(session: Session) -> None:
     for handle in handles:
         until_age(session, handle, lifetime - slack - edge(session) - 8 * session.latency)
         session.read(handle)
+        session.reach(BEFORE_END)
     for handle in handles:
         until_age(session, handle, lifetime + slack + edge(session))
         session.read(handle)
         session.read(handle)
+        session.reach(AFTER_END)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pollproof.contract.model import Phase
-from pollproof.verify.session import SUCCESS, Session
+from pollproof.trace.events import Answer
+from pollproof.verify.session import ENDED, SUCCESS, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, follow_to_their_ends, patience, read_again, settle_all
 
 MINUTE = 60.0
 """Seconds after which a task is first polled where no document says how long it lives."""
+
+AT_ONCE = "a task that is answered in its creation"
 
 UNPOLLED = "the end of a task that nobody polled"
 
@@ -28,16 +31,18 @@ def one_after_another(session: Session) -> None:
             read_again(session, [handle], 2 if session.frugal else 3)
 
 
-@walk(lambda contract: any(kind.inline for kind in contract.kinds.values()), live=True)
+@walk(lambda contract: any(kind.inline for kind in contract.kinds.values()), live=True, reaches=(AT_ONCE,))
 def answered_at_once(session: Session) -> None:
     """Tasks of the synchronous kinds: their answer is in the creation."""
     for kind in session.inline_kinds:
         for _ in range(1 if session.frugal else 3):
             event, _ = session.create(kind)
+            if event.answer is Answer.STATE:
+                session.reach(AT_ONCE)
             session.pause_if_told(event)
 
 
-@walk(live=True)
+@walk(live=True, reaches=(ENDED,))
 def side_by_side(session: Session) -> None:
     """Several tasks at once, polled in turn, read again in another order and after one more was created."""
     handles = create_several(session, 2 if session.frugal else 5)
@@ -85,7 +90,7 @@ def to_the_very_end(session: Session) -> None:
         session.reach(ENDS)
 
 
-@walk(lambda contract: contract.limits.polls is None)
+@walk(lambda contract: contract.limits.polls is None, reaches=(ENDED,))
 def read_many_times(session: Session) -> None:
     """Tasks read a hundred times and more, while others are created and time passes by steps up to a day."""
     handles = create_several(session, 3)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pollproof.contract.model import Operation, Probe, Role
 from pollproof.trace.events import Event
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import REFUSED, Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import finish, patience, pause_between_batches, read_again
 
@@ -18,7 +18,7 @@ Steps = list[Callable[[], Event | None]]
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
 
 
-@walk(live=True, breaks="sends unknown task ids, wrong keys and invalid forms")
+@walk(live=True, reaches=(REFUSED,), breaks="sends unknown task ids, wrong keys and invalid forms")
 def turned_away(session: Session) -> None:
     """Unknown tasks, wrong keys, missing fields, malformed bodies; and the task beside them is none the worse."""
     if not session.permitted:
@@ -106,6 +106,7 @@ def invalid_requests(session: Session, operation: Operation, words: Mapping[str,
 @walk(
     lambda contract: contract.operation_of(Role.BATCH) is not None,
     live=True,
+    reaches=(REFUSED,),
     breaks="sends batches that are too large or in wrong forms",
 )
 def batches_turned_away(session: Session) -> None:

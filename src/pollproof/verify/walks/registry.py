@@ -35,6 +35,10 @@ class Walk:
     live: bool = False
     last: bool = False
 
+    def unreached(self, session: Session) -> list[str]:
+        """What the walk must reach and did not, a sentence each."""
+        return [f"the walk '{self.name}' did not reach {each}" for each in self.reaches if each not in session.reached]
+
     @property
     def purpose(self) -> str:
         """The first line of the walk's docstring."""

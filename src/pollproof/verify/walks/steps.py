@@ -6,7 +6,7 @@ import math
 
 from pollproof.contract.model import Effect, Phase
 from pollproof.trace.events import Answer
-from pollproof.verify.session import SUCCESS, Handle, Session
+from pollproof.verify.session import ENDED, SUCCESS, Handle, Session
 
 EDGE = 0.25
 """Seconds before and after what a deadline leaves open at which polls are sent, besides the target's own latency."""
@@ -68,8 +68,10 @@ def settle_all(session: Session, handles: list[Handle]) -> None:
                 not (event.phase is not None and event.phase.terminal) and event.answer is not Answer.REFUSED
             ) or event.effect in (Effect.BUSY, Effect.BLOCKED):
                 still.append(handle)
-            elif event.phase is Phase.SUCCEEDED:
-                session.reach(SUCCESS)
+            elif event.phase is not None and event.phase.terminal:
+                session.reach(ENDED)
+                if event.phase is Phase.SUCCEEDED:
+                    session.reach(SUCCESS)
         waiting = still
         session.advance(pause)
         waited += pause
@@ -88,7 +90,10 @@ def follow_to_their_ends(session: Session, handles: list[Handle]) -> bool:
     while waiting:
         for handle in waiting:
             session.poll(handle)
-        waiting = [handle for handle in waiting if not _has_ended(session, handle)]
+        still = [handle for handle in waiting if not _has_ended(session, handle)]
+        if len(still) < len(waiting):
+            session.reach(ENDED)
+        waiting = still
         if not waiting or waited >= horizon:
             break
         pause = min(pause, horizon - waited)

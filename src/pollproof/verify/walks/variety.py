@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import ENDED, Handle, Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import read_again, settle_all
 
 
-@walk()
+@walk(reaches=(ENDED,))
 def varied_requests(session: Session) -> None:
     """Tasks with every documented parameter away from its default, and polls with optional fields left out and sent."""
     tasks: list[Handle] = []
