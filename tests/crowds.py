@@ -16,8 +16,9 @@ from pollproof.contract.model import Contract, Role, Subject
 from pollproof.http.target import InProcessTarget
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.events import Answer, reader_of
+from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import reader_of
 from pollproof.verify.session import Handle, Session
 
 LATENCIES = (0.0, 0.004, 0.02, 0.3, 1.5, 9.0)

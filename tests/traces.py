@@ -8,8 +8,8 @@ from typing import Any
 from pollproof.contract.model import Contract, Role
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import Reader
 
 KEY = "YOUR_API_KEY"
 

@@ -19,8 +19,8 @@ from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, Outcome, failing, outcome_of
 from pollproof.runs.result import AnyResult
 from pollproof.runs.spec import Policy
-from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import reader_of
 
 IN_PROCESS = "http://localhost"
 """The address that stands in reports for an implementation that is called in this process."""

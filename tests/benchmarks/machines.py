@@ -21,8 +21,8 @@ from pollproof.http.target import Target as Answering
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import Reader
 from pollproof.verify import state_machine as machine
 from pollproof.verify.session import Session
 from pollproof.verify.state_machine import MOVES, Actions, Exploration

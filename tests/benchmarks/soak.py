@@ -35,7 +35,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.events import Reader
+from pollproof.trace.reader import Reader
 from pollproof.verify.run import RECENT
 from pollproof.verify.session import Session
 from pollproof.verify.target_clocks import HookedClock

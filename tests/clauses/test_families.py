@@ -11,8 +11,8 @@ from pollproof.contract.model import Subject
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from tests.traces import HandWritten, error, ready, running
 
 CAPSOLVER = load_contract("capsolver")

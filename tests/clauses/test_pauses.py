@@ -9,8 +9,8 @@ import pytest
 from pollproof.contract.model import Subject
 from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange, Request
+from pollproof.trace.reader import Reader
 
 CAPSOLVER = load_contract("capsolver")
 POLL = Request(

@@ -30,8 +30,9 @@ from pollproof.monitor.monitor import Monitor
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.writing import write_cassette
 from pollproof.reference.provider import ReferenceProvider, Settings
-from pollproof.trace.events import CALLBACK_PATH, Reader
+from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.session import MAXIMUM_STRANGERS, Handle, Session
 from pollproof.verify.target_clocks import HookedClock
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving

@@ -22,8 +22,8 @@ from pollproof.loading.lint import lint
 from pollproof.monitor.monitor import Monitor
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.codecs import codec_of
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.session import Builder
 from tests.fuzzing.inputs import written
 from tests.fuzzing.oracles import judged

@@ -44,8 +44,9 @@ from pollproof.reference.provider import Settings
 from pollproof.report.document import document_of
 from pollproof.report.scenarios import print_scenarios
 from pollproof.trace.client_outcome import Outcome, outcome_exchange
-from pollproof.trace.events import Answer, Reader
+from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.virtualtime import unavailable
 from tests.traces import HandWritten, running
 

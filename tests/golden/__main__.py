@@ -30,8 +30,8 @@ from pollproof.proof.mutants import Mutant, mutants_of
 from pollproof.recordings.writing import write_cassette
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import HttpCallbacks
 from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import NEVER, ChangedSession, OverloadedTarget, ReferenceClient, meet_overload

@@ -19,8 +19,9 @@ from pollproof.proof.mutants import mutant_named
 from pollproof.reference import provider as reference
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.tasks.hash_set import HashSet
-from pollproof.trace.events import CALLBACK_PATH, Answer, reader_of
+from pollproof.trace.events import CALLBACK_PATH, Answer
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import reader_of
 from pollproof.verify.session import Session
 from tests.benchmarks.soak import lives
 

@@ -25,8 +25,8 @@ from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.record import proxy
 from pollproof.record.proxy import listening
 from pollproof.trace.bodies import TOO_DEEP, TOO_MANY, Unreadable, read_json
-from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Request, Response
+from pollproof.trace.reader import reader_of
 from pollproof.trace.soap import MAXIMUM_TAGS, read_envelope
 from pollproof.verify import callbacks as receiver
 from pollproof.verify import run

@@ -44,8 +44,9 @@ from pollproof.recordings.writing import check_writable, write_cassette
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from pollproof.trace.bodies import read_json
-from pollproof.trace.events import CALLBACK_PATH, Reader
+from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.options import plan_from
 from tests.http.test_target_routes import certificate as trusted
 from tests.http.test_target_routes import needs_openssl, secure

@@ -31,8 +31,9 @@ from pollproof.reference.server import prefix_of, serve_handler
 from pollproof.replay import Replay, replay_of
 from pollproof.trace.client_outcome import OUTCOME_PATH
 from pollproof.trace.codecs import codec_of
-from pollproof.trace.events import CALLBACK_PATH, Event, Reader
+from pollproof.trace.events import CALLBACK_PATH, Event
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.reference_client import ReferenceClient
 from pollproof.verify.session import Session
 from tests.servers import ROOT, clean_environment

@@ -32,8 +32,8 @@ from pollproof.runs.result import RunResult
 from pollproof.secrets.find import in_command, in_environment, in_url
 from pollproof.secrets.redact import MASK, MINIMUM_SECRET, Redactor
 from pollproof.trace.bodies import write_json
-from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import reader_of
 from pollproof.verify.plan import Plan, command
 from pollproof.verify.run import Exploration, LiveDetail
 from tests.servers import Asked, http, keeping_alive, pollproof, serving

@@ -30,8 +30,9 @@ from pollproof.secrets.anonymize.numbers import Numbers
 from pollproof.secrets.anonymize.pseudonyms import Pseudonyms
 from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.codecs import codec_of
-from pollproof.trace.events import CALLBACK_PATH, Reader
+from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import EmbeddedCallbacks
 from pollproof.verify.reference_client import judge_client
 from pollproof.verify.session import Session

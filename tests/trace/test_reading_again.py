@@ -18,8 +18,8 @@ from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.proof.mutants import mutants
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.session import Session
 from pollproof.verify.state_machine import MOVES, Actions
 

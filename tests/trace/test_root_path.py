@@ -11,8 +11,9 @@ from pollproof.contract.model import Role
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.codecs import codec_of
-from pollproof.trace.events import Answer, Reader
+from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import Reader
 from pollproof.verify.session import Builder
 
 

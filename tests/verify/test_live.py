@@ -30,8 +30,9 @@ from pollproof.proof.mutants import mutants_of, variant_provider
 from pollproof.recordings.files import find
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.reference.server import Served, serve, serve_handler
-from pollproof.trace.events import Event, reader_of
+from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import reader_of
 from pollproof.verify.live.plan_text import plan_lines
 from pollproof.verify.live.planning import planned, rehearsed
 from pollproof.verify.live.quota import Quota, QuotaSpent

@@ -29,8 +29,8 @@ from pollproof.secrets.find import in_exchanges
 from pollproof.secrets.redact import Redactor
 from pollproof.tasks.account import solving_times
 from pollproof.tasks.repeated import Stall
-from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange, Slice
+from pollproof.trace.reader import reader_of
 
 MAXIMUM_SHOWN = 200
 """Exchanges that show one violation; of a task that was polled a million times, the first and the last are shown."""

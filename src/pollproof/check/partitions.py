@@ -27,8 +27,8 @@ from pollproof.recordings.files import Recording
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import exchanges
 from pollproof.tasks.repeated import Stall
-from pollproof.trace.events import reader_of
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import reader_of
 
 UNLIMITED = 1 << 62
 """Tasks that a partition keeps in mind: it is told which are forgotten, as the whole trace would forget them."""

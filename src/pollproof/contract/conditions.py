@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
         case "equals":
             return lambda view: same(read(view), operand)
         case "in":
-            return lambda view: any(same(read(view), choice) for choice in operand)
+            return _is_one_of(read, operand)
         case "above":
 
             def above(view: View) -> bool:
@@ -113,6 +113,25 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
 
             return counts
     raise ValueError(f"unknown comparison {condition.comparison!r}")  # the loader admits only COMPARISONS
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+def _is_one_of(read: Callable[[View], Any], choices: Sequence[Any]) -> Callable[[View], bool]:
+    """Whether a value is the same as one of these, by one look-up where they can be hashed."""
+    booleans = {choice for choice in choices if type(choice) is bool}
+    try:
+        others = frozenset(choice for choice in choices if type(choice) is not bool)
+    except TypeError:
+        return lambda view: any(same(read(view), choice) for choice in choices)
+
+    def is_one_of(view: View) -> bool:
+        value = read(view)
+        kind = type(value)
+        return kind in _SCALARS and value in (booleans if kind is bool else others)
+
+    return is_one_of
 
 
 def compile_any(conditions: tuple[Condition, ...]) -> Callable[[View], bool]:

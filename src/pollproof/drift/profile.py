@@ -19,7 +19,8 @@ from pollproof.monitor.slack import Slack
 from pollproof.recordings.entry import Recorded
 from pollproof.tasks.account import Account
 from pollproof.trace.bodies import Unreadable
-from pollproof.trace.events import Answer, Event, Reader
+from pollproof.trace.events import Answer, Event
+from pollproof.trace.reader import Reader
 
 NO_TYPE = "none"
 """Stands for the content type of an answer that names none."""

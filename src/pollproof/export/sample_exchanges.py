@@ -10,8 +10,9 @@ from pollproof.http.target import InProcessTarget
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider, Settings
-from pollproof.trace.events import Event, Reader
+from pollproof.trace.events import Event
 from pollproof.trace.exchange import Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.session import Session
 
 SOLVING = 10.0

@@ -18,7 +18,7 @@ from pollproof.gate.scenario import Expects
 from pollproof.gate.scenario_provider import StagedProvider
 from pollproof.gate.server import GateServer
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.trace.events import Reader
+from pollproof.trace.reader import Reader
 
 EVIDENT = 40
 """Requests after which a command is ended that is known not to end; where nothing is known of it, requests beyond the

@@ -27,8 +27,9 @@ from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.processes.command import Ended, run
 from pollproof.secrets.find import in_exchanges
 from pollproof.trace.client_outcome import Outcome, outcome_exchange
-from pollproof.trace.events import Event, Reader
+from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import Reader
 from pollproof.virtualtime import LeapClock
 
 STOPPED = "the gate was interrupted"

@@ -10,8 +10,8 @@ from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_provider import StagedProvider
 from pollproof.http.target import Outcome
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Request
+from pollproof.trace.reader import Reader
 from pollproof.verify.reference_client import ReferenceClient
 from pollproof.verify.session import Session
 

@@ -12,8 +12,9 @@ from pollproof.errors import InputError
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.trace.codecs import codec_of
-from pollproof.trace.events import Answer, Reader
+from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import Reader
 from pollproof.verify.session import Builder
 
 

@@ -18,8 +18,9 @@ from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import Stall
 from pollproof.tasks.state import TaskState
 from pollproof.trace.client_outcome import OPERATION
-from pollproof.trace.events import Answer, Event, Reader
+from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Exchange, Slice
+from pollproof.trace.reader import Reader
 
 MAXIMUM_CONTEXT = 6
 """Exchanges of other tasks just before a violation that are shown with it: they may be its cause."""

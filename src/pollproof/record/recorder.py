@@ -14,8 +14,9 @@ from pollproof.http.addresses import is_loopback
 from pollproof.http.client import HttpTarget
 from pollproof.monitor.monitor import Monitor
 from pollproof.trace.client_outcome import Outcome
-from pollproof.trace.events import Event, Reader
+from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange, Request
+from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import HttpCallbacks
 from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import ReferenceClient

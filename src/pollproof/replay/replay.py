@@ -15,8 +15,9 @@ from pollproof.recordings.entry import Recorded
 from pollproof.replay.replay_queue import Pool, RecordedResponse, Tape, recall
 from pollproof.replay.request_key import BY_TASK, Meaning, Meanings, comparable
 from pollproof.text import printable
-from pollproof.trace.events import Answer, Reader
+from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Request, Response
+from pollproof.trace.reader import Reader
 
 MAXIMUM_WORDS = 60
 """Characters of a foreign path or id that a message shows."""

@@ -11,8 +11,9 @@ from pollproof.contract.model import Contract, Operation, Role
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.contract.templates import without
 from pollproof.trace.bodies import Unreadable, canonical
-from pollproof.trace.events import Reader, task_key
+from pollproof.trace.events import task_key
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request
+from pollproof.trace.reader import Reader
 
 BY_TASK = frozenset({Role.POLL, Role.FETCH, Role.CANCEL})
 """Roles of operations that ask about one task."""

@@ -20,8 +20,8 @@ from pollproof.runs.result import AnyResult
 from pollproof.runs.spec import Policy
 from pollproof.secrets.redact import MINIMUM_SECRET, Redactor
 from pollproof.trace.bodies import Unreadable, read_json
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import Reader
 from pollproof.version import __version__
 
 UNMASKED = f"a key of fewer than {MINIMUM_SECRET} characters cannot be told from ordinary words, so it is not masked"

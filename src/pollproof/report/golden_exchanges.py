@@ -17,8 +17,8 @@ from pollproof.report.document import clauses_of as documented
 from pollproof.report.document import shown_exchange
 from pollproof.report.timeline import lines
 from pollproof.secrets.redact import Redactor
-from pollproof.trace.events import Reader, reader_of
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import Reader, reader_of
 
 GOOD = ("reference.yaml", "independent.yaml", "walks.yaml.gz")
 """The good histories of a bundled provider, short ones first."""

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 from pollproof.contract.model import Effect, Subject, TaskKind
 from pollproof.errors import RunError
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.trace.events import TRANSIENT_HTTP, Answer, Event, Reader
+from pollproof.trace.events import TRANSIENT_HTTP, Answer, Event
 from pollproof.trace.exchange import Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.plan import Plan
 from pollproof.verify.session import Handle, Session
 

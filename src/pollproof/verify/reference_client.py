@@ -23,8 +23,9 @@ from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.trace.client_outcome import Outcome
-from pollproof.trace.events import Answer, Event, Reader
+from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.session import Handle, Session
 
 NEVER = 1_000_000.0

@@ -9,7 +9,7 @@ from pollproof.contract.model import Contract, Subject
 from pollproof.http.target import InProcessTarget
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.events import reader_of
+from pollproof.trace.reader import reader_of
 from pollproof.verify.callbacks import EmbeddedCallbacks
 from pollproof.verify.session import Session
 from pollproof.verify.walks import WALKS

@@ -12,8 +12,9 @@ from pollproof.monitor.monitor import Monitor
 from pollproof.secrets.redact import MASK
 from pollproof.trace.bodies import write_json
 from pollproof.trace.client_outcome import OUTCOME_PATH
-from pollproof.trace.events import CALLBACK_PATH, Event, Reader
+from pollproof.trace.events import CALLBACK_PATH, Event
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import Reader
 from pollproof.verify.plan import Plan
 from pollproof.verify.session import Builder
 from pollproof.verify.shrinking import Step, ids_of, renamed

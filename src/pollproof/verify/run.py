@@ -18,8 +18,8 @@ from pollproof.reference.scripted import ScriptedProvider
 from pollproof.runs.result import Cut, Idle, NoDetail, Progress, RunResult
 from pollproof.secrets.redact import Redactor
 from pollproof.tasks.account import solving_times
-from pollproof.trace.events import Reader
 from pollproof.trace.exchange import Request
+from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import EmbeddedCallbacks, HttpCallbacks
 from pollproof.verify.plan import Plan
 from pollproof.verify.preflight import Preflight, PreflightFailed

@@ -17,8 +17,9 @@ from pollproof.http.target import Target
 from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.monitor import Monitor
 from pollproof.trace.client_outcome import OUTCOME_PATH
-from pollproof.trace.events import CALLBACK_PATH, Event, Reader
+from pollproof.trace.events import CALLBACK_PATH, Event
 from pollproof.trace.exchange import Exchange, Request
+from pollproof.trace.reader import Reader
 
 MAXIMUM_REPLAYS = 60
 """Replays that go into one clause."""

@@ -15,8 +15,9 @@ from pollproof.gate.scenario import FOREVER, Expects, Scenario, Turn
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.reference.provider import Settings
 from pollproof.trace.codecs import codec_of
-from pollproof.trace.events import Answer, Reader
+from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
+from pollproof.trace.reader import Reader
 from pollproof.verify.session import Builder
 
 SOLVING = 5.0

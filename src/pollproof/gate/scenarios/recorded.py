@@ -15,7 +15,8 @@ from pollproof.recordings.entry import Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.replay.files import recordings_of
 from pollproof.replay.replay import Replay
-from pollproof.trace.events import Answer, Event, Reader
+from pollproof.trace.events import Answer, Event
+from pollproof.trace.reader import Reader
 
 MOST = 50
 """Recorded tasks of which each is a scenario."""

@@ -20,8 +20,9 @@ from pollproof.secrets.anonymize.texts import Texts
 from pollproof.secrets.anonymize.vocabulary import vocabulary_of
 from pollproof.secrets.redact import MINIMUM_SECRET
 from pollproof.trace.client_outcome import OUTCOME_ADDRESS
-from pollproof.trace.events import CALLBACK_PATH, Answer, Event, Reader, task_key
+from pollproof.trace.events import CALLBACK_PATH, Answer, Event, task_key
 from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import Reader
 
 NOWHERE = "http://callback.invalid/"
 """Where callbacks went, when no request of the trace says it."""

@@ -13,7 +13,7 @@ from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider, Settings
 from pollproof.runs.result import Idle
-from pollproof.trace.events import reader_of
+from pollproof.trace.reader import reader_of
 from pollproof.verify.callbacks import EmbeddedCallbacks
 from pollproof.verify.live.quota import Quota
 from pollproof.verify.live.session import LiveSession

@@ -14,7 +14,7 @@ from pollproof.recordings.errors import RecordingError
 from pollproof.runs.result import Cut, Progress
 from pollproof.tasks.account import solving_times
 from pollproof.text import plural
-from pollproof.trace.events import Reader
+from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import HttpCallbacks
 from pollproof.verify.live.planning import LivePlan, planned
 from pollproof.verify.live.quota import Quota, QuotaSpent, tasks_in
