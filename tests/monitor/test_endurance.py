@@ -43,7 +43,7 @@ def session_of(contract: Contract, provider: ReferenceProvider, *, recent: int |
 def capsolver(monkeypatch: pytest.MonkeyPatch) -> ReferenceProvider:
     """The mock, keeping little on purpose, as its judge does then too: what is kept besides can be seen at once."""
     monkeypatch.setattr(reference, "KEPT", 50)
-    for cache in ("trace.events._LAST", "verify.session.MAXIMUM_ASKED", "reference.provider.LAST"):
+    for cache in ("trace.reader._LAST", "verify.session.MAXIMUM_ASKED", "reference.provider.LAST"):
         monkeypatch.setattr(f"pollproof.{cache}", 16)
     return ReferenceProvider(load_contract("capsolver"), VirtualClock())
 

@@ -35,9 +35,12 @@ MAXIMUM_OWN = 4_096
 """Exchanges of one task that are known by number where not all of the trace is kept: the first and the last ones."""
 
 
-Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, bool, bool, bool]
-"""A clause ready to judge: its function, parameters and entry, whether it is `ordered`, about the account, and whether
-it is judged by all responses so far although some may have come later (what a client sends, it sends in its order)."""
+Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, int, bool]
+"""A clause ready to judge: its function, parameters and entry, what it judges by, and whether it is `ordered`."""
+
+BEFORE, ACCOUNT, LATEST = range(3)
+"""What a clause judges by: the state of the task by what surely came before, the account, or the state by all responses
+so far, although some may have come later (what a client sends, it sends in its order)."""
 
 
 def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
@@ -137,12 +140,12 @@ class Monitor:
             wanted = getattr(clause.parameters, "probe", None)
             if wanted is not None and not speaks_of(wanted, probe):
                 continue
-            of_account = kind.scope == "account"
             parameters = clause.parameters
             if kind.prepared is not None:
                 parameters = kind.prepared(self.reader.contract, clause)
-            latest = clause.subject is Subject.CLIENT and not kind.ordered
-            check = kind.judge, parameters, self.ledger[clause.id], kind.ordered, of_account, latest
+            by = LATEST if clause.subject is Subject.CLIENT and not kind.ordered else BEFORE
+            by = ACCOUNT if kind.scope == "account" else by
+            check = kind.judge, parameters, self.ledger[clause.id], by, kind.ordered
             selected.every.append(check)
             if (
                 kind.alike is None
@@ -243,9 +246,12 @@ class Monitor:
         checks = self._checks[event.operation.name, exchange.probe].of(event, twice=twice) if judged else []
         if twice or unordered:
             # With two tasks of this id, nothing that is said of one of them can be held against it.
-            checks = [check for check in checks if (check[4] or not twice) and not (unordered and check[3])]
-        for judge, parameters, entry, _, of_account, latest in checks:
-            finding = judge(account if of_account else now if latest else history, event, parameters)
+            checks = [check for check in checks if (check[3] == ACCOUNT or not twice) and not (unordered and check[4])]
+        known = (history, account, now)
+        for judge, parameters, entry, by, _ in checks:
+            finding = judge(known[by], event, parameters)
+            if finding is None:
+                continue
             if finding is HELD:
                 entry.exercised += 1
             elif type(finding) is Violation:
