@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pollproof.contract.model import SILENCE, Contract, Role
 from pollproof.contract.places import View, compile_place
+from pollproof.contract.signatures import signature_of
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.secrets.anonymize.contents import Contents
 from pollproof.secrets.anonymize.failures import words_of
@@ -101,6 +102,11 @@ class Scrubber:
                 moment = marks.get(name)
                 if isinstance(moment, str) and EPOCH.fullmatch(moment):
                     self._texts.plain.add(moment)
+            signature = event.operation.signature
+            signed = "" if signature is None else signature.over.lower()
+            for name, moment in event.exchange.request.headers.items() if signed else ():
+                if f"{{{name.lower()}}}" in signed and EPOCH.fullmatch(moment):
+                    self._texts.plain.add(moment)
             for name in ("progress", "retry_after"):
                 number = marks.get(name)
                 if isinstance(number, str) and len(number) <= MAXIMUM_COUNT and number.isdecimal():
@@ -139,11 +145,14 @@ class Scrubber:
         exchange = event.exchange
         request, response = exchange.request, exchange.response
         scrub = self._contents.outcome if event.operation.role is Role.OUTCOME else self._contents.body
-        asked = Request(
-            request.method,
-            self._path(event),
-            self._headers.request(request.headers),
-            scrub(request.body),
+        asked = self._signed(
+            event,
+            Request(
+                request.method,
+                self._path(event),
+                self._headers.request(request.headers),
+                scrub(request.body),
+            ),
         )
         told = None
         if response is not None:
@@ -153,19 +162,35 @@ class Scrubber:
         failure = None if response is not None else words_of(exchange.failure)
         return exchange._replace(request=asked, response=told, failure=failure, probe=probe)
 
+    def _signed(self, event: Event, made: Request) -> Request:
+        """A callback with a signature that is right where the one that was sent was, and wrong where it was not."""
+        signature, sent = event.operation.signature, event.exchange.request
+        if signature is None or signature.header.lower() not in {name.lower() for name in sent.headers}:
+            return made
+        headers = {name.lower(): value for name, value in sent.headers.items()}
+        shown = headers[signature.header.lower()]
+        right = signature_of(signature, signature.secret, sent.body, headers)
+        wrong = b64encode(b"another secret").decode()
+        secret = signature.secret if right in (shown, *shown.replace(",", " ").split()) else wrong
+        written = signature_of(signature, secret, made.body, made.headers)
+        return made._replace(headers={**made.headers, signature.header.lower(): written})
+
     def _path(self, event: Event) -> str:
         """The path of a request: its operation's, with the pseudonym of the id in it, and a scrubbed query."""
         request, operation = event.exchange.request, event.operation
         path, mark, query = request.path.partition("?")
         if operation.role is not Role.CALLBACK:
             stem = path.rstrip("/")
-            path = self._filled(operation.path, stem) + path[len(stem) :][:1]
+            path = self._filled(operation.path.partition("?")[0], stem) + path[len(stem) :][:1]
         return f"{path}?{self._texts.addresses.query(query)}" if mark else path
 
     def _filled(self, template: str, path: str) -> str:
         """A path that a template fits, with what stands for its variables replaced."""
-        literals = re.split(r"\{\w+\}", template)
-        found = re.fullmatch("([^/]+)".join(map(re.escape, literals)), path)
+        pieces = re.split(r"\{(\+?)\w+\}", template)
+        literals = pieces[::2]
+        wanted = ["(.+)" if plus else "([^/]+)" for plus in pieces[1::2]]
+        pattern = "".join(re.escape(literal) + one for literal, one in zip(literals, [*wanted, ""], strict=True))
+        found = re.fullmatch(pattern, path)
         if found is None:
             return template  # the operation shares its path with others, so it was told by the body
         values = [quote(self._texts.text(unquote(value)), safe="") for value in found.groups()]

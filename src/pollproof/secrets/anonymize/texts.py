@@ -195,6 +195,7 @@ class Texts:
             if _CAPITALS.fullmatch(text):
                 yield lambda: pseudonyms.code(text, rest, prefix)
             yield lambda: prefix + pseudonyms.word(text, rest)
+            yield lambda: prefix + pseudonyms.shaped(text[len(prefix) :])
         elif CODE.fullmatch(text):
             yield lambda: pseudonyms.code(text, length, "")
         yield lambda: pseudonyms.word(text, length)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from pollproof.bundled import folder
 from pollproof.contract.conditions import Condition
@@ -53,6 +54,9 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _MARKED = re.compile(r">([^<>]+)<")
 _TAG = re.compile(r"[\s<:/]([A-Za-z][\w-]*)")
+_WORD_OF = re.compile(r"\{([\w-]+)\}")
+_BEGINNING = re.compile(r"\A\^([A-Za-z]{2,})(?![?*+{|A-Za-z])")
+"""The word with which a pattern begins."""
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 
 
@@ -154,6 +158,11 @@ class _Gathering:
         for operation in contract.operations.values():
             self._names |= {operation.name, operation.element, operation.name + "Response"}
             self.data([operation.request, list(operation.alternatives), operation.action, f'"{operation.action}"'])
+            self.path(operation.path)
+            self._headers |= {name.lower() for name in operation.headers}
+            self.data(list(operation.headers.values()))
+            if operation.signature is not None:
+                self._headers |= {name.lower() for name in _WORD_OF.findall(operation.signature.over)} - {"body"}
             for answer in operation.answers.values():
                 self.data([answer.body, dict(answer.headers)])
                 self._headers |= {name.lower() for name, _ in answer.headers}
@@ -182,6 +191,14 @@ class _Gathering:
         for variant in contract.variants:
             self.changes(variant.changes)
 
+    def path(self, path: str) -> None:
+        """Take in the words of an operation's path and of its fixed query."""
+        below, _, query = path.partition("?")
+        self._names |= {part for part in below.split("/") if part and "{" not in part}
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            self._names.add(name)
+            self.data(value)
+
     def condition(self, condition: Condition) -> None:
         self.place(condition.at)
         if condition.comparison == "prefix":
@@ -203,7 +220,13 @@ class _Gathering:
                 self.data(value)
 
     def parameters(self, parameters: Mapping[str, Any]) -> None:
-        for value in parameters.values():
+        for name, value in parameters.items():
+            if name == "headers":
+                for header, pattern in dict(value).items():
+                    self._headers.add(header.lower())
+                    self._patterns.add(pattern)
+                    self._prefixes |= set(_BEGINNING.findall(pattern))
+                continue
             for one in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(one, str):  # names of fields as often as values
                     self._names.add(one)
