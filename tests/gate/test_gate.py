@@ -304,7 +304,7 @@ def test_a_command_that_does_not_exist_is_told() -> None:
     [
         (("--scenario", "smok", "--", "true"), "did you mean 'smoke'"),
         (("-k", "nothing-like-it", "--", "true"), "no scenario matches"),
-        (("--timeout", "soon", "--", "true"), "is no duration"),
+        (("--timeout", "soon", "--", "true"), "invalid duration"),
         (("--clock", "sundial", "--", "true"), "sundial"),
         ((), "Missing argument"),
     ],

@@ -101,7 +101,7 @@ class TestBeforeAnythingIsSent:
             ({"live": False, "clock_skew": "2s"}, "--clock-skew goes with --live"),
             ({"max_tasks": 0}, "--max-tasks 0: expected 1 or more"),
             ({"price": float("nan")}, "--price nan: expected an amount"),
-            ({"clock_skew": "soon"}, "'soon' is no duration"),
+            ({"clock_skew": "soon"}, "invalid duration 'soon'"),
             ({"examples": 3}, "--examples does not go with --live"),
             ({"record": "no/such/folder.yaml"}, "the folder no/such does not exist"),
             ({"record": "record.txt"}, "a cassette ends in"),

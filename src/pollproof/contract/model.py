@@ -22,6 +22,7 @@ from pollproof.contract.operations import id_mark as id_mark
 from pollproof.contract.operations import link_mark as link_mark
 from pollproof.contract.places import Place
 from pollproof.contract.vocabulary import NEAR_MISS as NEAR_MISS
+from pollproof.contract.vocabulary import OTHER_KEY as OTHER_KEY
 from pollproof.contract.vocabulary import PROBES as PROBES
 from pollproof.contract.vocabulary import REFUSED_KEY as REFUSED_KEY
 from pollproof.contract.vocabulary import SILENCE as SILENCE

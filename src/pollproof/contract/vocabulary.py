@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from enum import Enum
 
+OTHER_KEY = "other-key"
+"""The probe that is a request about a task with another key than the one that created it."""
+
 NEAR_MISS = "near-miss"
 """The probe of a task id that is nearly one that was given: an unknown task, whatever code it is refused with."""
 
 PROBES = (
     "unknown-task",
     NEAR_MISS,
+    OTHER_KEY,
     "ill-formed-task",
     "wrong-credential",
     "missing-field",

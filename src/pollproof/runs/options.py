@@ -129,6 +129,15 @@ OPTIONS: tuple[Option, ...] = (
         typed=True,
     ),
     Option(
+        "second-api-key",
+        "Another key of your own, by which tasks are created and read too (or POLLPROOF_SECOND_API_KEY).",
+        TARGET,
+        metavar="KEY",
+        variable="POLLPROOF_SECOND_API_KEY",
+        suite=True,
+        typed=True,
+    ),
+    Option(
         "task",
         "Create the task in this JSON file where the contract's sample does not suit.",
         TARGET,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -37,7 +38,7 @@ def seconds_of(text: str) -> float:
     """A duration such as 90, 60s, 5m or 250ms in seconds; raises `OptionError`."""
     match = _DURATION.match(text.strip())
     if match is None:
-        raise OptionError(f"'{text}' is no duration; expected a number with s, m, h or ms, such as 60s")
+        raise OptionError(f"invalid duration '{text}'; expected a number with s, m, h or ms, such as 60s")
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -67,63 +68,83 @@ def _addressed(url: str, named: str = "base URL", *, query: bool = True) -> None
     HttpTarget(url, named=named, query=query)
 
 
-def plan_from(
-    provider: str,
-    *,
-    base_url: str | None = None,
-    api_key: str | None = None,
-    advance_url: str | None = None,
-    task: str | None = None,
-    callback_url: str | None = None,
-    budget: str | None = None,
-    examples: int | None = None,
-    profile: str = "ci",
-    seed: int = 0,
-    launch: str | None = None,
-    example_db: str | None = None,
-    live: bool | None = None,
-    allow_host: Sequence[str] | None = None,
-    policy: Policy = DEFAULT,
-    **limits: Any,
-) -> Plan:
-    """The plan that these options mean; raises `OptionError` with one sentence.
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What people type for a run, unchecked; the names are those of the options."""
 
-    `limits` are the further options of live runs, and the `keyword` of -k. With `live` None it does not matter whether
-    a provider is a real one.
+    base_url: str | None = None
+    api_key: str | None = None
+    second_api_key: str | None = None
+    advance_url: str | None = None
+    task: str | None = None
+    callback_url: str | None = None
+    budget: str | None = None
+    examples: int | None = None
+    profile: str = "ci"
+    seed: int = 0
+    launch: str | None = None
+    example_db: str | None = None
+    live: bool | None = None
+    allow_host: Sequence[str] | None = None
+    policy: Policy = DEFAULT
+
+    def check(self) -> None:
+        """Raise `OptionError` for options that cannot be used, or not together."""
+        needing = {
+            "--advance-url": self.advance_url,
+            "--api-key": self.api_key,
+            "--second-api-key": self.second_api_key,
+            "--task": self.task,
+            "--callback-url": self.callback_url,
+        }
+        name = next((name for name, given in needing.items() if given), None)
+        if self.base_url is None and self.launch is None and name is not None:
+            raise OptionError(f"{name} goes with --base-url or --launch: the embedded reference needs none")
+        if self.launch is not None and self.advance_url is not None:
+            raise OptionError("--launch and --advance-url exclude each other: a launched server needs no hook")
+        if self.profile not in PROFILES:
+            near = nearest(self.profile, PROFILES)
+            raise OptionError(f"unknown profile '{self.profile}'; expected one of {', '.join(PROFILES)}{near}")
+        if self.examples is not None and self.examples < 0:
+            raise OptionError(f"--examples {self.examples}: expected 0 or more")
+        for option, key in (("--api-key", self.api_key), ("--second-api-key", self.second_api_key)):
+            if key is not None and not key.strip():
+                instead = " to send the contract's sample" if option == "--api-key" else ""
+                raise OptionError(f"{option} is empty; give a key, or leave the option out{instead}")
+            if key is not None and len(key) < MINIMUM_SECRET:
+                raise OptionError(
+                    f"the API key has fewer than {MINIMUM_SECRET} characters and cannot be masked in reports; "
+                    "use a longer key"
+                )
+        if self.second_api_key is not None and self.second_api_key == self.api_key:
+            raise OptionError("--second-api-key is the key of --api-key; give another key of your own")
+
+
+def plan_from(provider: str, **given: Any) -> Plan:
+    """The plan that options mean; raises `OptionError` with one sentence.
+
+    `given` are the fields of `PlanOptions`, and the further options of live runs with the `keyword` of -k. With `live`
+    None it does not matter whether a provider is a real one.
     """
-    needing = {"--advance-url": advance_url, "--api-key": api_key, "--task": task, "--callback-url": callback_url}
-    name = next((name for name, given in needing.items() if given), None)
-    if base_url is None and launch is None and name is not None:
-        raise OptionError(f"{name} goes with --base-url or --launch: the embedded reference needs none")
-    if launch is not None and advance_url is not None:
-        raise OptionError("--launch and --advance-url exclude each other: a launched server needs no hook")
-    if profile not in PROFILES:
-        raise OptionError(
-            f"'{profile}' is no profile; expected one of {', '.join(PROFILES)}{nearest(profile, PROFILES)}"
-        )
-    if examples is not None and examples < 0:
-        raise OptionError(f"--examples {examples}: expected 0 or more")
+    own = {each.name for each in fields(PlanOptions)}
+    options = PlanOptions(**{name: value for name, value in given.items() if name in own})
+    limits = {name: value for name, value in given.items() if name not in own}
+    options.check()
+    base_url, budget = options.base_url, options.budget
     try:
         contract = load_contract(provider)
-        started = None if launch is None else _launch(launch, base_url, contract, api_key)
+        started = None if options.launch is None else _launch(options.launch, base_url, contract, options.api_key)
         if started is not None:
             base_url = started.base_url
         if base_url is not None:
             _addressed(base_url if started is None else started.at(1)[1], query=False)
-        if advance_url is not None:
-            _addressed(advance_url, named="clock hook")
-        if callback_url is not None:
-            _addressed(callback_url, named="URL for callbacks", query=False)
+        if options.advance_url is not None:
+            _addressed(options.advance_url, named="clock hook")
+        if options.callback_url is not None:
+            _addressed(options.callback_url, named="URL for callbacks", query=False)
     except (ContractError, TargetError) as error:
         raise OptionError(str(error)) from None
-    if api_key is not None and not api_key.strip():
-        raise OptionError("--api-key is empty; give a key, or leave the option out to send the contract's sample")
-    if api_key is not None and len(api_key) < MINIMUM_SECRET:
-        raise OptionError(
-            f"the API key has fewer than {MINIMUM_SECRET} characters and cannot be masked in reports; use a longer key"
-        )
-    own = tuple(allow_host or ())
-    wished = None if live is None else _live(contract, base_url, started, live, limits, examples, example_db, own)
+    wished = None if options.live is None else _live(contract, base_url, started, options, limits)
     if wished is not None:
         from pollproof.verify.live_limits import LIVE_BUDGET, with_skew
 
@@ -131,37 +152,32 @@ def plan_from(
     return Plan(
         contract=contract,
         base_url=base_url,
-        credential=api_key,
-        advance_url=advance_url,
-        sample=None if task is None else sample_of(task),
-        task=task,
-        callback_url=callback_url,
-        profile=profile,
-        examples=examples,
-        seed=seed,
+        credential=options.api_key,
+        second_credential=options.second_api_key,
+        advance_url=options.advance_url,
+        sample=None if options.task is None else sample_of(options.task),
+        task=options.task,
+        callback_url=options.callback_url,
+        profile=options.profile,
+        examples=options.examples,
+        seed=options.seed,
         budget=BUDGET if budget is None else seconds_of(budget),
         launch=started,
-        example_db=None if example_db is None else _database(example_db),
+        example_db=None if options.example_db is None else _database(options.example_db),
         live=wished,
-        own_hosts=own,
+        own_hosts=tuple(options.allow_host or ()),
         provider=provider,
-        policy=policy,
+        policy=options.policy,
     )
 
 
 def _live(
-    contract: Contract,
-    base_url: str | None,
-    started: Launch | None,
-    live: bool,
-    limits: dict[str, Any],
-    examples: int | None,
-    example_db: str | None,
-    own: tuple[str, ...],
+    contract: Contract, base_url: str | None, started: Launch | None, options: PlanOptions, limits: dict[str, Any]
 ) -> Live | None:
     from pollproof.verify.live.options import check_target, live_of
 
-    others = {"--launch": started, "--examples": examples, "--example-db": example_db}
+    live, own = bool(options.live), tuple(options.allow_host or ())
+    others = {"--launch": started, "--examples": options.examples, "--example-db": options.example_db}
     skew, keyword = limits.get("clock_skew"), limits.pop("keyword", None)
     seconds = {} if skew is None else {"clock_skew": seconds_of(skew)}
     try:

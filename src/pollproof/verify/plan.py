@@ -31,6 +31,8 @@ BUDGET = 60.0
 class Plan(RunSpec):
     """What to explore, and how thoroughly.
 
+    `second_credential` is another key of one's own.
+
     `task` is the file that `sample` was read from, `launch` the command that is to answer at `base_url`, `example_db`
     the URL of an example database that is shared with other runs. `live` limits a run against a real provider.
     `own_hosts` are remote hosts that are treated as one's own. `called` is an implementation in this process, and
@@ -39,6 +41,7 @@ class Plan(RunSpec):
 
     base_url: str | None = None
     credential: str | None = None
+    second_credential: str | None = None
     advance_url: str | None = None
     sample: Mapping[str, Any] | None = None
     task: str | None = None
@@ -108,6 +111,8 @@ def of_plan(plan: Plan) -> set[str]:
     """All secrets that were given to the exploring of a target."""
     key = plan.credential or plan.contract.credential.sample
     found = {key, key[:-1], key.swapcase()}
+    if plan.second_credential is not None:
+        found.add(plan.second_credential)
     for url in (plan.base_url, plan.advance_url, plan.callback_url, plan.example_db):
         found.update(in_url(url or ""))
     if plan.launch is not None:
@@ -147,6 +152,8 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
     text, key = shlex.join(map(redactor.text, words)), ""
     if plan.credential:
         key = ' --api-key "$POLLPROOF_API_KEY"'  # not quoted: the shell of whoever pastes the command fills it in
+    if plan.second_credential:
+        key += ' --second-api-key "$POLLPROOF_SECOND_API_KEY"'
     return f"{text}{key} --seed {plan.seed}"
 
 

@@ -31,6 +31,7 @@ from pollproof.verify.status_coverage import scripts_for, show
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
 from pollproof.verify.targets import NotOpened, OpenTarget, open_target
 from pollproof.verify.walks import WALKS
+from pollproof.verify.walks.registry import SECOND_KEY
 from pollproof.verify.work_units import WALKS_PART, Part
 
 WALK_SECONDS = 150.0
@@ -204,6 +205,7 @@ def _explore_target(
         observed=observed,
         without=plan.policy.allowed,
     )
+    session.second_credential = plan.second_credential
     session.movable = target.moved
     granted = 0.0 if target.moved else plan.budget
     preflight = None if provider is not None else Preflight(plan, target)
@@ -299,6 +301,8 @@ def _walk(session: Session, result: Exploration, stage: list[str], granted: floa
     unfinished: list[str] = []
     for walk in WALKS:
         if walk.last is not last or not walk.applies(session.contract):
+            continue
+        if walk.needs == SECOND_KEY and session.second_credential is None:
             continue
         stage[0] = walk.name.replace("-", " ")
         session.reached = set()

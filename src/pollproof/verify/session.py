@@ -15,6 +15,7 @@ from pollproof.clauses.fields import seconds_of
 from pollproof.clock import Clock
 from pollproof.contract.model import (
     NEAR_MISS,
+    OTHER_KEY,
     SILENCE,
     Contract,
     Effect,
@@ -157,6 +158,7 @@ class Session:
         self.created = 0
         self.exchanges = 0
         self.latency = 0.0
+        self.second_credential: str | None = None
         self.end = FOREVER
         self.patient = False
         self.denied: dict[str, int] = {}
@@ -624,11 +626,21 @@ class Session:
         if self.contract.credential.at is None:
             return []
         candidates = [self.contract.credential.wrong, right[:-1], right + "0", right.swapcase(), ""]
-        return [key for key in dict.fromkeys(candidates) if key != right]
+        return [key for key in dict.fromkeys(candidates) if key not in (right, self.second_credential)]
 
     def probe_credential(self, operation: Operation, words: Mapping[str, Any], credential: str) -> Event:
         """Ask with a wrong key."""
         return self.send(self.request(operation, words, credential), "wrong-credential")
+
+    def create_by_second_key(self, kind: TaskKind) -> tuple[Event, Handle | None]:
+        """Create a task with the second key of one's own."""
+        words = self._creation_words(self.task(kind))
+        return self.begun(self.send(self.request(self.creates(kind), words, self.second_credential)), kind)
+
+    def poll_by(self, handle: Handle, credential: str | None, *, own: bool) -> Event:
+        """Poll a task with one of two keys: its `own`, or the other one, of which no document says what it gets."""
+        request = self.request(self.poll_operation, {"task_id": handle.id, "number": self.created}, credential)
+        return self.send(request, None if own else OTHER_KEY)
 
     def probe_scheme(self, operation: Operation, words: Mapping[str, Any]) -> Event | None:
         """Request with the right key after another word than the documented one; None where there is no such word."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pollproof.contract.model import Role
-from pollproof.verify.session import REFUSED, Session
-from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import finish, read_again
+from pollproof.verify.session import ENDED, REFUSED, Handle, Session
+from pollproof.verify.walks.registry import SECOND_KEY, walk
+from pollproof.verify.walks.steps import finish, has_ended, patience, read_again
 
 
 @walk(
@@ -27,3 +27,28 @@ def turned_away_elsewhere(session: Session) -> None:
     if ended is not None:
         session.cancel(ended)
         read_again(session, [ended])
+
+
+@walk(needs=SECOND_KEY, reaches=(ENDED,))
+def by_two_keys(session: Session) -> None:
+    """Tasks of two keys of one's own side by side, each polled with its key, and with the other in between."""
+    second = session.second_credential
+    if second is None:
+        return
+    kind = session.kinds[0]
+    tasks: list[tuple[Handle, str | None]] = []
+    for _ in range(2):
+        for key, (_, handle) in ((None, session.create(kind)), (second, session.create_by_second_key(kind))):
+            if handle is not None:
+                tasks.append((handle, key))
+    pause, waited, rounds = session.wait, 0.0, 2
+    while rounds and waited <= patience(session):
+        for handle, key in tasks:
+            session.poll_by(handle, second if key is None else None, own=False)
+            session.poll_by(handle, key, own=True)
+        if all(has_ended(session, handle) for handle, _ in tasks):
+            session.reach(ENDED)
+            rounds -= 1  # once more after the end: what the other key has read is still there
+        session.advance(pause)
+        waited += pause
+        pause *= 1.7

@@ -45,6 +45,9 @@ class Walk:
         return (self.run.__doc__ or "").strip().partition("\n")[0]
 
 
+SECOND_KEY = "second key"
+"""What a walk needs that is made with two keys of one's own."""
+
 WALKS: list[Walk] = []
 """All walks in the order in which they are run."""
 

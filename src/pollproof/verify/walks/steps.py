@@ -90,7 +90,7 @@ def follow_to_their_ends(session: Session, handles: list[Handle]) -> bool:
     while waiting:
         for handle in waiting:
             session.poll(handle)
-        still = [handle for handle in waiting if not _has_ended(session, handle)]
+        still = [handle for handle in waiting if not has_ended(session, handle)]
         if len(still) < len(waiting):
             session.reach(ENDED)
         waiting = still
@@ -103,7 +103,8 @@ def follow_to_their_ends(session: Session, handles: list[Handle]) -> bool:
     return not waiting
 
 
-def _has_ended(session: Session, handle: Handle) -> bool:
+def has_ended(session: Session, handle: Handle) -> bool:
+    """Whether a task was seen to end, or to be lost."""
     history = session.history(handle)
     return history is None or history.terminal is not None or history.lost is not None
 
