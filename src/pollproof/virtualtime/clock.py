@@ -156,8 +156,8 @@ class LeapClock:
         if moment == FOREVER:
             self._unseen += 1
             moment = functions.pollproof_leap_now(file)
-        landed = functions.pollproof_leap_landed(file)
-        return moment / SECOND, (moment - landed) / SECOND if 0 < landed <= moment else math.inf
+        target = functions.pollproof_leap_last_target(file)
+        return moment / SECOND, (moment - target) / SECOND if 0 < target <= moment else math.inf
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward at once, whatever the client does: its waits that end by then end now.

@@ -201,7 +201,7 @@ def _declare(functions: ctypes.CDLL) -> None:
         "attached": (number, [file]),
         "leaps": (number, [file]),
         "leapt": (number, [file]),
-        "landed": (number, [file]),
+        "last_target": (number, [file]),
         "sent": (number, [file, ctypes.c_uint32]),
         "strangers": (number, [file]),
         "unfollowed": (number, [file]),

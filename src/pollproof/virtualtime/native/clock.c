@@ -15,7 +15,7 @@ int64_t deadline_in(struct shared *shared, int64_t remaining) {
 
 void move_clock(struct shared *shared, int64_t nanoseconds) {
     atomic_fetch_add(&shared->offset, nanoseconds);
-    ring_all(shared);
+    wake_all(shared);
 }
 
 /* Moves the clock to exactly that time, unless it is past it. */
@@ -26,7 +26,7 @@ static bool leap_to(struct shared *shared, int64_t deadline) {
         if (target <= offset) return true;
         if (target > atomic_load(&shared->limit)) return false;
     } while (!atomic_compare_exchange_weak(&shared->offset, &offset, target));
-    atomic_store(&shared->landed, deadline);
+    atomic_store(&shared->last_target, deadline);
     atomic_fetch_add(&shared->leapt, target - offset);
     atomic_fetch_add(&shared->leaps, 1);
     return true;

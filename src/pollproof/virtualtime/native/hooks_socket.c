@@ -205,9 +205,9 @@ HOOK int fcntl64(int fd, int command, ...) {
 
 #define LOOKS_UP(call)                      \
     be_ready();                             \
-    struct flight *flight = lookup_begins(); \
+    struct pending *pending = lookup_begins(); \
     __typeof__(call) result = call;         \
-    lookup_ends(flight);                    \
+    lookup_ends(pending);                    \
     return result
 
 HOOK int getaddrinfo(const char *restrict name, const char *restrict service, const struct addrinfo *restrict hints,

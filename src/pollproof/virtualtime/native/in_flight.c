@@ -18,7 +18,7 @@ enum descriptor_kind { UNKNOWN, PLAIN, STREAM, ACCEPTED, DATAGRAM };
 
 #define DESCRIPTORS 65536
 static _Atomic uint8_t kinds[DESCRIPTORS];
-static _Atomic uint16_t ports[DESCRIPTORS]; /* of those that have been in a flight */
+static _Atomic uint16_t ports[DESCRIPTORS]; /* of those that have had a pending request */
 static _Atomic int highest_descriptor;
 
 /* A datagram may never be answered, and is not waited for longer than this. */
@@ -56,7 +56,7 @@ static enum descriptor_kind kind_of(int fd) {
     return kind;
 }
 
-static bool may_fly(int fd) {
+static bool may_be_pending(int fd) {
     if (!is_tracked(fd) || attached_file == NULL) return false;
     enum descriptor_kind kind = kind_of(fd);
     return kind == STREAM || kind == DATAGRAM;
@@ -82,93 +82,93 @@ static pid_t own_process(void) {
     return (pid_t)kernel_call(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
-static struct flight *claim(struct shared *shared) {
-    for (uint32_t index = 0; index < FLIGHTS; index++) {
-        struct flight *flight = &shared->flights[index];
+static struct pending *claim(struct shared *shared) {
+    for (uint32_t index = 0; index < MOST_PENDING; index++) {
+        struct pending *pending = &shared->pending_requests[index];
         int32_t nobody = 0;
-        if (!atomic_compare_exchange_strong(&flight->pid, &nobody, CLAIMED)) continue;
-        uint32_t used = atomic_load(&shared->flights_used);
-        while (used <= index && !atomic_compare_exchange_weak(&shared->flights_used, &used, index + 1)) {}
-        return flight;
+        if (!atomic_compare_exchange_strong(&pending->pid, &nobody, CLAIMED)) continue;
+        uint32_t used = atomic_load(&shared->pending_used);
+        while (used <= index && !atomic_compare_exchange_weak(&shared->pending_used, &used, index + 1)) {}
+        return pending;
     }
     return NULL;
 }
 
-static void land(struct flight *flight) {
-    if (flight != NULL) atomic_store(&flight->pid, 0);
+static void end_pending(struct pending *pending) {
+    if (pending != NULL) atomic_store(&pending->pid, 0);
 }
 
-/* This process's flight of that port, or of that descriptor while it has no port. */
-static struct flight *flight_of(struct shared *shared, int fd, uint32_t port) {
+/* This process's pending request of that port, or of that descriptor while it has no port. */
+static struct pending *pending_of(struct shared *shared, int fd, uint32_t port) {
     pid_t pid = own_process();
-    uint32_t used = atomic_load(&shared->flights_used);
+    uint32_t used = atomic_load(&shared->pending_used);
     for (uint32_t index = 0; index < used; index++) {
-        struct flight *flight = &shared->flights[index];
-        if (atomic_load(&flight->pid) != pid || atomic_load(&flight->kind) == FLIGHT_LOOKUP) continue;
-        uint32_t its_port = atomic_load(&flight->port);
-        if (its_port != 0 ? its_port == port : atomic_load(&flight->fd) == fd) return flight;
+        struct pending *pending = &shared->pending_requests[index];
+        if (atomic_load(&pending->pid) != pid || atomic_load(&pending->kind) == PENDING_LOOKUP) continue;
+        uint32_t its_port = atomic_load(&pending->port);
+        if (its_port != 0 ? its_port == port : atomic_load(&pending->fd) == fd) return pending;
     }
     return NULL;
 }
 
-static struct flight *take_off(struct shared *shared, int fd, uint32_t port, enum flight_kind kind) {
-    struct flight *flight = flight_of(shared, fd, port);
-    bool is_new = flight == NULL;
-    if (is_new) flight = claim(shared);
-    if (flight == NULL) return NULL;
-    atomic_store(&flight->fd, fd);
-    atomic_store(&flight->port, port);
-    atomic_store(&flight->kind, kind);
-    atomic_store(&flight->since, machine_now());
-    if (is_new) atomic_store(&flight->pid, own_process());
+static struct pending *begin_pending(struct shared *shared, int fd, uint32_t port, enum pending_kind kind) {
+    struct pending *pending = pending_of(shared, fd, port);
+    bool is_new = pending == NULL;
+    if (is_new) pending = claim(shared);
+    if (pending == NULL) return NULL;
+    atomic_store(&pending->fd, fd);
+    atomic_store(&pending->port, port);
+    atomic_store(&pending->kind, kind);
+    atomic_store(&pending->since, machine_now());
+    if (is_new) atomic_store(&pending->pid, own_process());
     if (is_tracked(fd)) atomic_store(&ports[fd], (uint16_t)port);
-    return flight;
+    return pending;
 }
 
-/* Ends the flights of that port, of whichever process: it may have been answered to another than the one that sent. */
-static void land_port(struct shared *shared, uint32_t port) {
-    uint32_t used = atomic_load(&shared->flights_used);
+/* Ends the pending requests of that port, of whichever process: another one than the sender may have the response. */
+static void end_pending_of_port(struct shared *shared, uint32_t port) {
+    uint32_t used = atomic_load(&shared->pending_used);
     for (uint32_t index = 0; index < used; index++) {
-        struct flight *flight = &shared->flights[index];
-        if (atomic_load(&flight->pid) > 0 && atomic_load(&flight->port) == port) land(flight);
+        struct pending *pending = &shared->pending_requests[index];
+        if (atomic_load(&pending->pid) > 0 && atomic_load(&pending->port) == port) end_pending(pending);
     }
 }
 
 struct sending sending_begins(int fd) {
     struct sending sending = {.fd = fd};
-    if (!may_fly(fd)) return sending;
+    if (!may_be_pending(fd)) return sending;
     sending.shared = attached();
     if (sending.shared == NULL || kind_of(fd) != STREAM) return sending;
     uint32_t port = local_port(fd);
     if (port == 0) return sending; /* not connected, or another file by now */
     /* Before the bytes leave: the answer may be there before the call returns. */
-    sending.was_under_way = flight_of(sending.shared, fd, port) != NULL;
-    sending.flight = take_off(sending.shared, fd, port, FLIGHT_SENT);
+    sending.was_under_way = pending_of(sending.shared, fd, port) != NULL;
+    sending.pending = begin_pending(sending.shared, fd, port, PENDING_SENT);
     return sending;
 }
 
 void sending_ends(const struct sending *sending, ssize_t sent) {
     if (sending->shared == NULL) return;
     int before = errno;
-    if (sent > 0 && sending->flight == NULL) {
+    if (sent > 0 && sending->pending == NULL) {
         uint32_t port = local_port(sending->fd);
         bool is_stream = kind_of(sending->fd) == STREAM;
-        if (port != 0) take_off(sending->shared, sending->fd, port, is_stream ? FLIGHT_SENT : FLIGHT_DATAGRAM);
+        if (port != 0) begin_pending(sending->shared, sending->fd, port, is_stream ? PENDING_SENT : PENDING_DATAGRAM);
         else set_kind(sending->fd, PLAIN);
     }
-    if (sent <= 0 && sending->flight != NULL && !sending->was_under_way) land(sending->flight);
+    if (sent <= 0 && sending->pending != NULL && !sending->was_under_way) end_pending(sending->pending);
     errno = before;
 }
 
 void received(int fd, ssize_t length) {
-    if (!may_fly(fd)) return;
+    if (!may_be_pending(fd)) return;
     if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
     struct shared *shared = attached();
     if (shared == NULL) return;
     int before = errno;
     uint32_t port = local_port(fd);
     if (port == 0) port = atomic_load(&ports[fd]); /* a reset connection has none any more */
-    if (port != 0) land_port(shared, port);
+    if (port != 0) end_pending_of_port(shared, port);
     errno = before;
 }
 
@@ -180,31 +180,31 @@ struct sending connecting_begins(int fd) {
     struct sending sending = {.fd = fd, .shared = attached()};
     if (sending.shared == NULL || !is_tracked(fd)) return (struct sending){.fd = fd};
     set_kind(fd, UNKNOWN);
-    if (kind_of(fd) == STREAM) sending.flight = take_off(sending.shared, fd, 0, FLIGHT_CONNECTING);
+    if (kind_of(fd) == STREAM) sending.pending = begin_pending(sending.shared, fd, 0, PENDING_CONNECTING);
     return sending;
 }
 
 void connecting_ends(const struct sending *sending, int result) {
-    if (sending->flight == NULL) return;
+    if (sending->pending == NULL) return;
     int before = errno;
     bool goes_on = result < 0 && (before == EINPROGRESS || before == EALREADY || before == EINTR);
     uint32_t port = local_port(sending->fd);
     atomic_store(&ports[sending->fd], (uint16_t)port);
-    if (goes_on) atomic_store(&sending->flight->port, port);
-    else land(sending->flight);
+    if (goes_on) atomic_store(&sending->pending->port, port);
+    else end_pending(sending->pending);
     errno = before;
 }
 
 void connection_was_asked_for(int fd) {
-    if (!may_fly(fd)) return;
+    if (!may_be_pending(fd)) return;
     struct shared *shared = attached();
     if (shared == NULL) return;
     int before = errno;
-    struct flight *flight = flight_of(shared, fd, atomic_load(&ports[fd]));
+    struct pending *pending = pending_of(shared, fd, atomic_load(&ports[fd]));
     struct pollfd writable = {.fd = fd, .events = POLLOUT};
     struct timespec at_once = {0};
-    if (flight != NULL && atomic_load(&flight->kind) == FLIGHT_CONNECTING)
-        if (real.ppoll(&writable, 1, &at_once, NULL) > 0) land(flight);
+    if (pending != NULL && atomic_load(&pending->kind) == PENDING_CONNECTING)
+        if (real.ppoll(&writable, 1, &at_once, NULL) > 0) end_pending(pending);
     errno = before;
 }
 
@@ -218,12 +218,12 @@ void descriptor_is_closed(int fd) {
     set_kind(fd, UNKNOWN);
     forget_timer_of(fd);
     if (kind != STREAM && kind != DATAGRAM) return;
-    struct flight *flight = flight_of(shared, fd, port);
-    if (flight == NULL) return;
+    struct pending *pending = pending_of(shared, fd, port);
+    if (pending == NULL) return;
     int highest = atomic_load(&highest_descriptor);
     for (int other = 0; other <= highest && port != 0; other++)
         if (atomic_load(&ports[other]) == port) return; /* a duplicate keeps the connection open */
-    land(flight);
+    end_pending(pending);
 }
 
 void descriptors_are_closed(unsigned first, unsigned last) {
@@ -239,60 +239,60 @@ void descriptor_is_duplicated(int fd, int copy) {
     atomic_store(&ports[copy], atomic_load(&ports[fd]));
 }
 
-static struct flight *lookup(struct shared *shared) {
-    struct flight *flight = claim(shared);
-    if (flight == NULL) return NULL;
-    atomic_store(&flight->fd, own_thread());
-    atomic_store(&flight->port, 0);
-    atomic_store(&flight->kind, FLIGHT_LOOKUP);
-    atomic_store(&flight->since, machine_now());
-    atomic_store(&flight->pid, own_process());
-    return flight;
+static struct pending *lookup(struct shared *shared) {
+    struct pending *pending = claim(shared);
+    if (pending == NULL) return NULL;
+    atomic_store(&pending->fd, own_thread());
+    atomic_store(&pending->port, 0);
+    atomic_store(&pending->kind, PENDING_LOOKUP);
+    atomic_store(&pending->since, machine_now());
+    atomic_store(&pending->pid, own_process());
+    return pending;
 }
 
 /* libc asks name servers by calls that no hook sees. */
-struct flight *lookup_begins(void) {
+struct pending *lookup_begins(void) {
     struct shared *shared = attached();
     return shared == NULL ? NULL : lookup(shared);
 }
 
-void lookup_ends(struct flight *flight) {
+void lookup_ends(struct pending *pending) {
     int before = errno;
-    land(flight);
+    end_pending(pending);
     errno = before;
 }
 
-/* Whether the descriptor of this process still is what the flight says. Hooks do not see what libc itself closes. */
-static bool is_still_open(const struct flight *flight) {
-    uint32_t port = atomic_load(&flight->port);
+/* Whether the descriptor of this process still is that of the pending request. Hooks do not see what libc itself closes. */
+static bool is_still_open(const struct pending *pending) {
+    uint32_t port = atomic_load(&pending->port);
     int highest = atomic_load(&highest_descriptor);
     for (int fd = 0; fd <= highest && port != 0; fd++)
         if (atomic_load(&ports[fd]) == port && local_port(fd) == port) return true;
     return port == 0;
 }
 
-static bool is_connected_by_now(const struct flight *flight) {
-    struct pollfd writable = {.fd = atomic_load(&flight->fd), .events = POLLOUT};
+static bool is_connected_by_now(const struct pending *pending) {
+    struct pollfd writable = {.fd = atomic_load(&pending->fd), .events = POLLOUT};
     struct timespec at_once = {0};
     return real.ppoll(&writable, 1, &at_once, NULL) > 0;
 }
 
-static bool is_over(const struct flight *flight, pid_t owner) {
-    enum flight_kind kind = atomic_load(&flight->kind);
-    if (kind == FLIGHT_DATAGRAM && machine_now() - atomic_load(&flight->since) > LIFE_OF_A_DATAGRAM) return true;
+static bool is_over(const struct pending *pending, pid_t owner) {
+    enum pending_kind kind = atomic_load(&pending->kind);
+    if (kind == PENDING_DATAGRAM && machine_now() - atomic_load(&pending->since) > LIFE_OF_A_DATAGRAM) return true;
     if (owner != own_process()) return thread_state(owner, owner) == 0;
-    if (kind == FLIGHT_LOOKUP) return thread_state(owner, atomic_load(&flight->fd)) == 0;
-    if (kind == FLIGHT_CONNECTING) return is_connected_by_now(flight);
-    return !is_still_open(flight);
+    if (kind == PENDING_LOOKUP) return thread_state(owner, atomic_load(&pending->fd)) == 0;
+    if (kind == PENDING_CONNECTING) return is_connected_by_now(pending);
+    return !is_still_open(pending);
 }
 
 int64_t last_sent(struct shared *shared, uint32_t port) {
     int64_t last = NEVER;
-    uint32_t used = atomic_load(&shared->flights_used);
+    uint32_t used = atomic_load(&shared->pending_used);
     for (uint32_t index = 0; index < used; index++) {
-        struct flight *flight = &shared->flights[index];
-        if (atomic_load(&flight->pid) <= 0 || atomic_load(&flight->port) != port) continue;
-        if (atomic_load(&flight->kind) == FLIGHT_SENT) last = atomic_load(&flight->since);
+        struct pending *pending = &shared->pending_requests[index];
+        if (atomic_load(&pending->pid) <= 0 || atomic_load(&pending->port) != port) continue;
+        if (atomic_load(&pending->kind) == PENDING_SENT) last = atomic_load(&pending->since);
     }
     return last;
 }
@@ -300,12 +300,12 @@ int64_t last_sent(struct shared *shared, uint32_t port) {
 bool something_is_under_way(struct shared *shared) {
     bool found = false;
     int before = errno;
-    uint32_t used = atomic_load(&shared->flights_used);
+    uint32_t used = atomic_load(&shared->pending_used);
     for (uint32_t index = 0; index < used && !found; index++) {
-        struct flight *flight = &shared->flights[index];
-        int32_t owner = atomic_load(&flight->pid);
-        if (owner == 0 || port_is_kept_waiting(shared, atomic_load(&flight->port))) continue;
-        if (owner > 0 && is_over(flight, owner)) atomic_compare_exchange_strong(&flight->pid, &owner, 0);
+        struct pending *pending = &shared->pending_requests[index];
+        int32_t owner = atomic_load(&pending->pid);
+        if (owner == 0 || port_is_kept_waiting(shared, atomic_load(&pending->port))) continue;
+        if (owner > 0 && is_over(pending, owner)) atomic_compare_exchange_strong(&pending->pid, &owner, 0);
         else found = true;
     }
     errno = before;

@@ -1,13 +1,13 @@
 /* What the hooks tell of sockets. */
-#ifndef POLLPROOF_LEAP_FLIGHTS_H
-#define POLLPROOF_LEAP_FLIGHTS_H
+#ifndef POLLPROOF_LEAP_IN_FLIGHT_H
+#define POLLPROOF_LEAP_IN_FLIGHT_H
 
 #include "real.h"
 
 /* A call that sends or connects, from its beginning to its end. */
 struct sending {
     struct shared *shared; /* NULL: nothing to note */
-    struct flight *flight;
+    struct pending *pending;
     int fd;
     bool was_under_way;
 };

@@ -53,8 +53,8 @@ INTERFACE int64_t pollproof_leap_leapt(struct shared *shared) {
     return atomic_load(&shared->leapt);
 }
 
-INTERFACE int64_t pollproof_leap_landed(struct shared *shared) {
-    return atomic_load(&shared->landed);
+INTERFACE int64_t pollproof_leap_last_target(struct shared *shared) {
+    return atomic_load(&shared->last_target);
 }
 
 /* When the client has last sent something through this port of its own; NEVER where that is not known. The clock does
@@ -94,13 +94,13 @@ INTERFACE int pollproof_leap_await(struct shared *shared, struct waiter *waiter,
         int64_t left = deadline - virtual_now(shared), now = machine_now();
         if (left <= 0) return 1;
         if (now >= end) return 0;
-        uint32_t heard = atomic_load(&waiter->bell);
+        uint32_t heard = atomic_load(&waiter->wakeups);
         int64_t moment = leap_or_wait(shared, waiter, deadline, &decision);
         if (moment == 0) continue;
         if (moment > left) moment = left;
         if (moment > end - now) moment = end - now;
         atomic_store(&waiter->promise, now + moment + LEISURE);
-        listen_to_bell(waiter, heard, moment);
+        sleep_until_woken(waiter, heard, moment);
     }
 }
 

@@ -28,7 +28,7 @@
 #define MAGIC UINT64_C(0x6c656170696e6731)
 #define PROCESSES 1024
 #define WAITERS 1024
-#define FLIGHTS 1024
+#define MOST_PENDING 1024
 
 /* A thread that waits with a deadline. */
 struct waiter {
@@ -36,15 +36,15 @@ struct waiter {
     _Atomic int32_t tid;
     _Atomic int64_t deadline; /* by the virtual clock */
     _Atomic int64_t promise;  /* by the machine's clock: when it will have looked at the table again */
-    _Atomic uint32_t bell;    /* a futex: wakes it before that, if it sleeps on the bell */
+    _Atomic uint32_t wakeups; /* a futex, counted up to wake it before that */
     _Atomic uint32_t port;    /* of a provider that delays its answer: the client's port that waits for it */
     char padding[32];         /* one cache line each */
 };
 
-enum flight_kind { FLIGHT_CONNECTING = 1, FLIGHT_SENT, FLIGHT_DATAGRAM, FLIGHT_LOOKUP };
+enum pending_kind { PENDING_CONNECTING = 1, PENDING_SENT, PENDING_DATAGRAM, PENDING_LOOKUP };
 
 /* Something outside of the client that is under way, and that a leap would overtake. */
-struct flight {
+struct pending {
     _Atomic int32_t pid; /* 0: free; CLAIMED: being filled in */
     _Atomic int32_t fd;
     _Atomic uint32_t port; /* the local one, 0 where there is none yet */
@@ -61,7 +61,7 @@ struct shared {
     _Atomic int64_t limit;    /* no leap takes the offset beyond it */
     _Atomic int64_t leapt;    /* the part of the offset that leaps made */
     _Atomic int64_t leaps;
-    _Atomic int64_t landed;   /* where the last leap led to, by the virtual clock */
+    _Atomic int64_t last_target;   /* where the last leap led to, by the virtual clock */
     _Atomic int64_t attached; /* processes that have ever loaded the library */
     _Atomic int64_t holds;    /* reasons of the judging process not to leap now */
     _Atomic int64_t held;     /* how often it has had such a reason */
@@ -69,12 +69,12 @@ struct shared {
     _Atomic int64_t unfollowed; /* how often a thread was found waiting in real time by a call that is not followed */
     _Atomic uint32_t processes_used; /* entries at or beyond these have never been in use */
     _Atomic uint32_t waiters_used;
-    _Atomic uint32_t flights_used;
+    _Atomic uint32_t pending_used;
     /* Pids of the living, 0: free. Negative: one that is about to attach, or has replaced itself by a program that
      * may never do so. */
     _Atomic int32_t processes[PROCESSES];
     struct waiter waiters[WAITERS];
-    struct flight flights[FLIGHTS];
+    struct pending pending_requests[MOST_PENDING];
 };
 
 /* real.c: the functions that the hooks stand before */
@@ -94,9 +94,9 @@ struct waiter *publish_waiter(struct shared *shared, struct waiter *own, int64_t
 void withdraw_waiter(struct shared *shared, struct waiter *own);
 bool someone_is_due_earlier(struct shared *shared, struct waiter *own, int64_t deadline);
 int64_t patience(struct shared *shared);
-void ring(struct waiter *waiter);
-void ring_all(struct shared *shared);
-void listen_to_bell(struct waiter *own, uint32_t heard, int64_t nanoseconds);
+void wake_waiter(struct waiter *waiter);
+void wake_all(struct shared *shared);
+void sleep_until_woken(struct waiter *own, uint32_t heard, int64_t nanoseconds);
 bool port_is_kept_waiting(struct shared *shared, uint32_t port);
 
 /* idle.c: what the kernel says of the client's threads */
@@ -106,8 +106,8 @@ char thread_state(pid_t pid, pid_t tid);
 /* in_flight.c: requests under way */
 bool something_is_under_way(struct shared *shared);
 int64_t last_sent(struct shared *shared, uint32_t port); /* by the machine's clock; NEVER where that is not known */
-struct flight *lookup_begins(void);
-void lookup_ends(struct flight *flight);
+struct pending *lookup_begins(void);
+void lookup_ends(struct pending *pending);
 
 /* clock.c: the virtual clock, and the decision to move it */
 struct decision {

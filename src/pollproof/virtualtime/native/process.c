@@ -35,10 +35,10 @@ pid_t own_thread(void) {
 
 /* What a process with this pid left in the file: it has died, or has replaced itself by another program. */
 static void remove_traces(struct shared *shared, pid_t pid) {
-    uint32_t used = atomic_load(&shared->flights_used);
+    uint32_t used = atomic_load(&shared->pending_used);
     for (uint32_t index = 0; index < used; index++) {
         int32_t owner = pid;
-        atomic_compare_exchange_strong(&shared->flights[index].pid, &owner, 0);
+        atomic_compare_exchange_strong(&shared->pending_requests[index].pid, &owner, 0);
     }
     used = atomic_load(&shared->waiters_used);
     for (uint32_t index = 0; index < used; index++) {

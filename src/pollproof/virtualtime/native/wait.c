@@ -46,14 +46,14 @@ static bool fire_timers(int64_t now, bool *interrupted) {
     return fired;
 }
 
-/* Nothing to wait for but time: the bell wakes a sleeper when its turn has come. */
+/* Nothing to wait for but time: a sleeper is woken when its turn has come. */
 static enum outcome sleep_a_moment(uint32_t heard, int64_t nanoseconds) {
     if (own_entry == NULL) {
         struct timespec moment = as_timespec(nanoseconds);
         return real.clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL) == EINTR ? WAIT_INTERRUPTED : WAIT_EXPIRED;
     }
     errno = 0;
-    listen_to_bell(own_entry, heard, nanoseconds);
+    sleep_until_woken(own_entry, heard, nanoseconds);
     return errno == EINTR ? WAIT_INTERRUPTED : WAIT_EXPIRED;
 }
 
@@ -73,12 +73,12 @@ static enum outcome wait_in_turns(struct shared *shared, const struct wait *wait
         int64_t deadline = timer < wait->deadline ? timer : wait->deadline;
         int64_t moment = GRACE;
         own_entry = publish_waiter(shared, own_entry, deadline, machine_now() + GRACE);
-        uint32_t heard = own_entry != NULL ? atomic_load(&own_entry->bell) : 0;
+        uint32_t heard = own_entry != NULL ? atomic_load(&own_entry->wakeups) : 0;
         if (graced) {
             moment = decide(shared, deadline, &decision, &interrupted);
             if (interrupted) return WAIT_INTERRUPTED;
             if (moment == 0) continue;
-            /* A sleeper whose turn it is not is woken by the bell, and may sleep for longer. */
+            /* A sleeper whose turn it is not is woken when it is, and may sleep for longer. */
             if (wait->attempt == NULL && decision.pace == 0) moment = SLEEPERS_PATIENCE;
         }
         graced = true;

@@ -41,23 +41,23 @@ struct waiter *publish_waiter(struct shared *shared, struct waiter *own, int64_t
     return own;
 }
 
-void ring(struct waiter *waiter) {
+void wake_waiter(struct waiter *waiter) {
     int before = errno;
-    atomic_fetch_add(&waiter->bell, 1);
-    kernel_call(SYS_futex, (long)&waiter->bell, FUTEX_WAKE, INT_MAX, 0, 0, 0);
+    atomic_fetch_add(&waiter->wakeups, 1);
+    kernel_call(SYS_futex, (long)&waiter->wakeups, FUTEX_WAKE, INT_MAX, 0, 0, 0);
     errno = before;
 }
 
-void ring_all(struct shared *shared) {
+void wake_all(struct shared *shared) {
     uint32_t used = atomic_load(&shared->waiters_used);
     for (uint32_t index = 0; index < used; index++)
-        if (atomic_load(&shared->waiters[index].pid) > 0) ring(&shared->waiters[index]);
+        if (atomic_load(&shared->waiters[index].pid) > 0) wake_waiter(&shared->waiters[index]);
 }
 
-/* Sleeps until the bell rings for the next time since it was `heard`, but no longer than that. */
-void listen_to_bell(struct waiter *own, uint32_t heard, int64_t nanoseconds) {
+/* Sleeps until it is woken, unless that has happened since `heard` was read, but no longer than that. */
+void sleep_until_woken(struct waiter *own, uint32_t heard, int64_t nanoseconds) {
     struct timespec longest = as_timespec(nanoseconds);
-    kernel_call(SYS_futex, (long)&own->bell, FUTEX_WAIT, heard, (long)&longest, 0, 0);
+    kernel_call(SYS_futex, (long)&own->wakeups, FUTEX_WAIT, heard, (long)&longest, 0, 0);
 }
 
 /* Takes the thread out of the table, and wakes the one whose turn it is now. */
@@ -77,7 +77,7 @@ void withdraw_waiter(struct shared *shared, struct waiter *own) {
         earliest = deadline;
         next = other;
     }
-    if (next != NULL) ring(next);
+    if (next != NULL) wake_waiter(next);
 }
 
 /* A little lateness is not worth a look at the thread. */

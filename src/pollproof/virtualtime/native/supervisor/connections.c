@@ -30,7 +30,7 @@ struct connection {
     uint64_t received; /* bytes, when it last sent */
     int64_t since;     /* by the machine's clock: when it last sent */
     int64_t heard;     /* by the machine's clock: when it was last seen to have received something */
-    struct flight *entry;
+    struct pending *entry;
     struct connection *next;
 };
 
@@ -44,27 +44,27 @@ static struct connection *connection_of(uint64_t inode) {
 
 /* The provider reads in the shared file when a request was sent. */
 static void publish(struct connection *connection, uint32_t port) {
-    for (uint32_t index = 0; connection->entry == NULL && index < FLIGHTS; index++) {
-        struct flight *entry = &clock_file->flights[index];
+    for (uint32_t index = 0; connection->entry == NULL && index < MOST_PENDING; index++) {
+        struct pending *entry = &clock_file->pending_requests[index];
         if (atomic_load(&entry->pid) != 0) continue;
         connection->entry = entry;
-        if (atomic_load(&clock_file->flights_used) <= index) atomic_store(&clock_file->flights_used, index + 1);
+        if (atomic_load(&clock_file->pending_used) <= index) atomic_store(&clock_file->pending_used, index + 1);
     }
     if (connection->entry == NULL) return;
     atomic_store(&connection->entry->port, port);
-    atomic_store(&connection->entry->kind, FLIGHT_SENT);
+    atomic_store(&connection->entry->kind, PENDING_SENT);
     atomic_store(&connection->entry->since, connection->since);
     atomic_store(&connection->entry->pid, getpid());
 }
 
-static void end_flight(struct connection *connection) {
+static void end_pending(struct connection *connection) {
     connection->is_in_flight = false;
     if (connection->entry != NULL) atomic_store(&connection->entry->pid, 0);
     connection->entry = NULL;
 }
 
 static void remove_connection(struct connection *connection) {
-    end_flight(connection);
+    end_pending(connection);
     for (struct connection **link = &connections; *link != NULL; link = &(*link)->next) {
         if (*link != connection) continue;
         *link = connection->next;
@@ -266,7 +266,7 @@ bool something_is_in_flight(void) {
             remove_connection(each);
             continue;
         }
-        if (is_answered(each, copy)) end_flight(each);
+        if (is_answered(each, copy)) end_pending(each);
         else found = true;
         close(copy);
     }

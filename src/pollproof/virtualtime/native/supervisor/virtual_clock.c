@@ -67,7 +67,7 @@ void leap_to(int64_t deadline) {
         target = deadline - machine_now();
         if (target <= offset || target > atomic_load(&clock_file->limit)) return;
     } while (!atomic_compare_exchange_weak(&clock_file->offset, &offset, target));
-    atomic_store(&clock_file->landed, deadline);
+    atomic_store(&clock_file->last_target, deadline);
     atomic_fetch_add(&clock_file->leapt, target - offset);
     atomic_fetch_add(&clock_file->leaps, 1);
 }
@@ -95,8 +95,8 @@ void wake_provider(void) {
     for (uint32_t index = 0; index < used; index++) {
         struct waiter *waiter = &clock_file->waiters[index];
         if (atomic_load(&waiter->pid) <= 0) continue;
-        atomic_fetch_add(&waiter->bell, 1);
-        syscall(SYS_futex, &waiter->bell, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+        atomic_fetch_add(&waiter->wakeups, 1);
+        syscall(SYS_futex, &waiter->wakeups, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     }
 }
 
