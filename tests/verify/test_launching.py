@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -301,12 +302,18 @@ def test_the_command_to_see_a_finding_again_launches_again_and_holds_no_key() ->
 # ------------------------------------------------------------------------------------------ nothing is left
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_of_the_command_survives_however_pollproof_ends(number: signal.Signals, tmp_path: Path) -> None:
-    """The command writes to a pipe when it runs, and so does a child that it leaves in a session of its own."""
+@pytest.mark.parametrize("emptied", ["", "env -i "])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_of_the_command_survives_however_pollproof_ends(
+    number: signal.Signals, emptied: str, tmp_path: Path
+) -> None:
+    """The command writes to a pipe when it runs, and so does a child that it leaves in a session of its own.
+
+    A child with an emptied environment too is known as a descendant alone.
+    """
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    child = f"setsid sh -c 'echo $$ > {pipe}; exec sleep 1000'"
+    child = f"{emptied}setsid sh -c 'echo $$ > {pipe}; exec sleep 1000'"
     text = shlex.join(["sh", "-c", f"{child} & echo $$ > {pipe}; exec sleep 1000", "{port}"])
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     words = [sys.executable, "-m", "pollproof", "verify", "capsolver", "--examples", "0", "--launch", text]
@@ -319,6 +326,7 @@ def test_nothing_of_the_command_survives_however_pollproof_ends(number: signal.S
             if len(first) < 2:
                 first += stack.enter_context(open(pipe)).read().split()
             descriptors = [os.pidfd_open(int(each)) for each in first]
+            time.sleep(0.5 if emptied else 0)
             os.kill(process.pid, number)
             status = process.wait(LONGEST)
         for descriptor in descriptors:
