@@ -15,7 +15,7 @@ from pollproof.contract.model import Clause, Contract, Limits, Phase, Role
 from pollproof.tasks.ages import says_gone, surely_inside, surely_within_limits
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Answer, Event
-from pollproof.trace.pages import PAGE, READING, WHOLE, Page, items_of
+from pollproof.trace.pages import ASTRAY, PAGE, READING, WHOLE, Page, items_of
 
 ENDLESS = 300
 """Pages of one reading after which it has no end."""
@@ -69,6 +69,8 @@ def _whole(history: TaskState, reading: tuple[Page, ...], since: tuple[int, ...]
     twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
     if twice is not None:
         return Violation("every item once", f"the item {twice:.60} twice", since)
+    if page.next.startswith(ASTRAY):
+        return Violation("the address of the next page", page.next.removeprefix(ASTRAY)[:200], since)
     if page.next and page.next in [each.at for each in reading]:
         return Violation("an end of the pages", f"page {len(reading)} leads back to one before", since)
     if len(reading) >= ENDLESS and not is_number(page.total):

@@ -24,6 +24,10 @@ WHOLE = "@whole"
 """The mark of all items of the first reading that came to its end."""
 
 
+ASTRAY = "! "
+"""What stands before the address of a next page that is not one of the operation."""
+
+
 class Page(NamedTuple):
     """One page of a result.
 
@@ -47,7 +51,10 @@ class PageReader:
         self.pages = pages
         self._pattern = RequestPattern(operation)
         self._base = base_path(contract.base_url)
-        self._fixed = set(self._pattern.query)
+        key = contract.credential.at
+        places = (key, *(each.at for each in contract.credential.others))
+        self._keys = [place.steps[0] for place in places if place is not None and place.area == "query"]
+        self._fixed = {*self._pattern.query, *(f"?{name}" for name in self._keys)}
         self._items, self._total = compile_place(pages.items), compile_place(pages.total)
         self._next, self._cursor = compile_place(pages.next), compile_place(pages.cursor)
         self._key = tuple(steps_of(pages.key))
@@ -58,7 +65,7 @@ class PageReader:
         size = given.get(f"?{pages.size}", "")
         at = given.get(f"?{pages.parameter}", "")
         if pages.next is not None:
-            at = requested if set(given) - self._fixed - {f"?{pages.size}"} else ""
+            at = self._keyless(requested) if set(given) - self._fixed - {f"?{pages.size}"} else ""
         elif pages.counts and at == str(pages.first if pages.counts == "pages" else 0):
             at = ""
         found = self._items(view)
@@ -74,7 +81,8 @@ class PageReader:
             address = self._next(view)
             if not isinstance(address, str) or not address:
                 return ""
-            return self._pattern.within(address, requested, self._base) or address
+            path = self._pattern.within(address, requested, self._base)
+            return ASTRAY + address if path is None else self._keyless(path)
         if pages.cursor is not None:
             cursor = self._cursor(view)
             return "" if cursor is MISSING or cursor is None else str(cursor)
@@ -83,6 +91,12 @@ class PageReader:
         first = pages.first if pages.counts == "pages" else 0
         after = int(at or first) + (1 if pages.counts == "pages" else count)
         return "" if pages.counts == "items" and is_number(total) and after >= total else str(after)
+
+    def _keyless(self, path: str) -> str:
+        """A path without the key of the account in its query: pages are told apart by the rest."""
+        for name in self._keys:
+            path = without_parameter(path, name)
+        return path
 
     def next_request(self, request: Request, page: Page) -> Request | None:
         """The request of the page after this one; None after the last."""
@@ -95,15 +109,15 @@ class PageReader:
 
 def with_parameter(request: Request, name: str, value: str) -> Request:
     """A request with a parameter of its query set."""
-    path = without_parameter(request, name).path
+    path = without_parameter(request.path, name)
     return request._replace(path=f"{path}{'&' if '?' in path else '?'}{urlencode({name: value})}")
 
 
-def without_parameter(request: Request, name: str) -> Request:
-    """A request with a parameter of its query left out."""
-    path, _, query = request.path.partition("?")
+def without_parameter(path: str, name: str) -> str:
+    """A path with a parameter of its query left out."""
+    path, _, query = path.partition("?")
     kept = "&".join(each for each in query.split("&") if each and not each.startswith(name + "="))
-    return request._replace(path=f"{path}?{kept}" if kept else path)
+    return f"{path}?{kept}" if kept else path
 
 
 def follow(marks: Mapping[str, Any]) -> dict[str, Any]:

@@ -343,8 +343,15 @@ class Session:
         address = history.marks.get(link_mark(operation.name))
         if isinstance(address, str):
             path = RequestPattern(operation).within(address, "/", self._base)
-            request = request if path is None else request._replace(path=path)
+            request = request if path is None else self._with_key(request._replace(path=path))
         return request
+
+    def _with_key(self, request: Request) -> Request:
+        """A request to an address that was given, with the key that goes into its query, if it does."""
+        place, template = self.contract.credential.at, self.contract.credential.template
+        if place is None or place.area != "query":
+            return request
+        return with_parameter(request, place.steps[0], template.replace("{credential}", self.credential))
 
     def has_ids(self, operation: Operation | None, handle: Handle) -> bool:
         """Whether a task has been given the ids that an operation takes."""
@@ -516,6 +523,7 @@ class Session:
             page = event.marks.get(PAGE)
             count += 1
             request = None if page is None or page.items is None else reader.next_request(request, page)
+            request = None if request is None else self._with_key(request)
         return count
 
     def read(self, handle: Handle) -> Event:
@@ -660,7 +668,7 @@ class Session:
         if place is not None and place.area == "header":
             headers.pop(place.steps[0], None)
         elif place is not None and place.area == "query":
-            path = without_parameter(request, place.steps[0]).path
+            path = without_parameter(request.path, place.steps[0])
         elif place is not None and body:
             body = self.codec.write(without(self.codec.read(body), place.pointer))
         if other.at.area == "header":

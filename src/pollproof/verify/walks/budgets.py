@@ -102,7 +102,7 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
             event = session.poll(handle)
             if event.effect in (Effect.BUSY, Effect.BLOCKED):
                 event = session.insist(event)
-            if history is not None and history.polls_most >= limit * NEARLY and event.answer in TOLD:
+            if history is not None and history.polls_most >= min(limit * NEARLY, limit - 1) and event.answer in TOLD:
                 session.reach(LAST_POLL)
         if age(session, handles[0]) > lifetime:
             break

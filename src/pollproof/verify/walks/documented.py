@@ -97,9 +97,10 @@ def to_the_removal_of_results(session: Session) -> None:
                     continue
                 moments = {"completion": history.ended_received, "creation": history.created_received}
                 began = moments.get(since, history.answered)
+                read = session.fetch if since == "last-read" else session.read  # a poll is a read, too
                 safe = edge(session) + 4 * session.latency + (doubt(session, handle) if since == "completion" else 0.0)
                 session.advance(began + seconds + margin + (edge(session) if after else -safe) - session.clock.now())
-                session.read(handle)
+                read(handle)
 
 
 @walk(_has("finishes"), reaches=(CREATED,))
