@@ -243,7 +243,7 @@ class Draw:
             self.clause("budget-ended", "budget-ended")
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", [*range(16), 33])
 def test_the_reference_keeps_a_contract_that_is_drawn(seed: int, tmp_path: Path) -> None:
     file = tmp_path / "drawn.toml"
     file.write_text(Draw(seed).contract(), encoding="utf-8")

@@ -14,7 +14,7 @@ from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING, Place, compile_place
 from pollproof.tasks.ages import age_least, surely_inside, surely_outside
-from pollproof.tasks.state import RESULT_EXPIRED, TaskState
+from pollproof.tasks.state import CANCEL_SENT, RESULT_EXPIRED, TaskState
 from pollproof.trace.events import Answer, Event
 
 READS = (Role.POLL, Role.FETCH)
@@ -53,6 +53,8 @@ def _there(history: TaskState, event: Event, rule: Retention) -> bool | None:
     """Whether an answer has the result of a task that has succeeded; None where that cannot be told."""
     if history.terminal is not Phase.SUCCEEDED or event.request_errors or history.inline:
         return None
+    if CANCEL_SENT in history.marks:
+        return None  # cancelling a task that has ended may remove its result
     if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.answer in (Answer.NONE, Answer.UNREADABLE):
         return None
     if rule.at is not None and not rule.operation and event.operation.role is not Role.POLL:

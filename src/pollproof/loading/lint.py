@@ -8,7 +8,7 @@ from typing import Any
 
 from pollproof.clauses import KINDS
 from pollproof.clauses.answers import AnswerRule, template_of
-from pollproof.contract.model import Clause, Contract, Operation, Probe, Role, Subject
+from pollproof.contract.model import Clause, Contract, Operation, Phase, Probe, Role, Subject
 from pollproof.contract.places import MISSING, Place, walk
 from pollproof.contract.templates import compile_template, steps_of, with_value, without
 from pollproof.loading.locate import line_of
@@ -163,6 +163,7 @@ def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
 def _answers(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
     contract, limits = of.contract, of.contract.limits
     lost = limits.lifetime is not None or limits.polls is not None or bool(contract.refusals.lost_task)
+    cancels = Role.CANCEL in of.roles or any(each.phase is Phase.CANCELLED for each in contract.statuses.values())
     keys = any("idempotency_key" in each.marks for each in contract.operations.values())
     possible = {
         "nothing": (of.fetch is not None, "there is no operation of role fetch"),
@@ -176,7 +177,7 @@ def _answers(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         "callback": (Role.CALLBACK in of.roles, "there is no operation of role callback"),
         "invalid-input": (bool(of.kinds & {"refused-input"}), "no clause of kind refused-input sends it"),
         "ill-formed-task": ("ill_formed" in contract.task_id, "[task_id] has no ill_formed ids"),
-        "cancelled": (any(each.phase.value == "cancelled" for each in contract.statuses.values()), "no status is it"),
+        "cancelled": (cancels, "no status is it, and no operation is of role cancel"),
     }
     for index, clause in enumerate(contract.clauses):
         path: Path = ("clauses", index)

@@ -18,7 +18,9 @@ def turned_away_elsewhere(session: Session) -> None:
     operation = session.cancel_operation
     if operation is None or not session.permitted:
         return
-    session.probe_unknown(session.contract.task_id["unknown"][0], operation=operation)
+    asked = session.probe_unknown(session.contract.task_id["unknown"][0], operation=operation)
+    if asked is None and not session.wrong_credentials():
+        session.reach(REFUSED)  # enough unknown tasks were requested before, and there is no key that could be wrong
     handle, ended = session.begin(), finish(session)
     for each in filter(None, (handle, ended)):
         for credential in session.wrong_credentials()[:3]:
