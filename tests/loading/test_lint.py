@@ -11,6 +11,7 @@ import pytest
 from pollproof.bundled import bundled
 from pollproof.loading import load_contract
 from pollproof.loading.lint import LintFinding, lint
+from pollproof.loading.locate import line_of
 from tests.servers import ROOT, pollproof
 
 APIS = ROOT / "tests" / "apis"
@@ -35,13 +36,12 @@ def test_what_is_proved_has_no_errors(name: str) -> None:
     assert [each for each in lint(contract, text) if each.level == "error"] == []
 
 
-CLAUSE = """
-[[clauses]]
-id = "press.added"
-{lines}
-source = ["page, added"]
-text = "It is added."
-"""
+def added(lines: str) -> str:
+    """The contract with one clause more, of these keys."""
+    keys = ", ".join(lines.splitlines())
+    entry = f'  {{ id = "press.added", {keys}, source = ["page, added"], text = "It is added." }},'
+    return TEXT.replace("\n]\n", f"\n{entry}\n]\n", 1)
+
 
 HOLLOW = [
     ('kind = "batch-entries"\nnames = ["query"]', "never-exercised: press.added: there is no operation of role batch"),
@@ -56,11 +56,11 @@ HOLLOW = [
 
 @pytest.mark.parametrize(("lines", "expected"), HOLLOW, ids=[lines.replace("\n", " ") for lines, _ in HOLLOW])
 def test_a_hollow_clause_is_named_with_its_line(lines: str, expected: str, tmp_path: Path) -> None:
-    text = TEXT + CLAUSE.format(lines=lines)
+    text = added(lines)
     findings = [each for each in linted(tmp_path, text) if each.what == "press.added" and each.level != "note"]
     assert any(expected in f"{each.rule}: {each.what}: {each.reason}" for each in findings), errors(findings)
     line = text[: text.index("press.added")].count("\n") + 1
-    assert {each.line for each in findings} <= {line - 1, line}
+    assert {each.line for each in findings} <= {line}
 
 
 CHANGES = [
@@ -91,7 +91,7 @@ def test_a_hollow_part_is_named(old: str, new: str, expected: str, tmp_path: Pat
 
 
 def test_the_command_writes_json_and_sarif_and_ends_with_1_on_errors(tmp_path: Path) -> None:
-    linted(tmp_path, TEXT + CLAUSE.format(lines='kind = "passthrough"'))
+    linted(tmp_path, added('kind = "passthrough"'))
     files = [tmp_path / "lint.json", tmp_path / "lint.sarif"]
     done = pollproof("lint", str(tmp_path / "press.toml"), "--json", str(files[0]), "--sarif", str(files[1]))
     assert done.returncode == 1, done.stderr
@@ -101,3 +101,9 @@ def test_the_command_writes_json_and_sarif_and_ends_with_1_on_errors(tmp_path: P
     [run] = json.loads(files[1].read_text(encoding="utf-8"))["runs"]
     assert [result["ruleId"] for result in run["results"]] == [each["rule"] for each in found]
     assert pollproof("lint", "capsolver").returncode == 0
+
+
+def test_a_clause_on_a_line_of_its_own_is_found() -> None:
+    text = 'clauses = [\n  { id = "a" },\n  { id = "b", kind = "echo" },\n]\n\n[provider]\nname = "x"\n'
+    assert line_of(text, ["clauses", 1, "kind"]) == 3
+    assert line_of(text, ["provider", "name"]) == 7
