@@ -1,4 +1,4 @@
-"""Several tasks asked for at once."""
+"""Several tasks requested at once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TOO_MANY = 429
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """`names`: the parameters of which one holds the array of what is asked for."""
+    """`names`: the parameters of which one holds the array of entries."""
 
     names: Annotated[list[str], "Parameters that hold the entries of a batch."]
 
@@ -77,14 +77,14 @@ def batch_entries(account: Account, event: Event, parameters: Entries) -> Findin
         if member.task in seen or member.task in account.tasks or account.has_forgotten(member.task):
             return Violation("an id of its own for each task", f"the id {member.raw_task!r} again")
         seen.add(member.task)
-    told = Counter(canonical(member.entry[name]) for member in given if _is_told(member, name))
-    more = told - Counter(canonical(want) for want in wanted)
+    named = Counter(canonical(member.entry[name]) for member in given if _is_named(member, name))
+    more = named - Counter(canonical(want) for want in wanted)
     if more:
         return Violation("one task for each entry of the batch", f"a task about {next(iter(more))!r} too many")
     return HELD
 
 
-def _is_told(member: Member, name: str) -> bool:
+def _is_named(member: Member, name: str) -> bool:
     return member.entry.get(name) is not None
 
 
@@ -105,10 +105,10 @@ def batch_order(history: TaskState, event: Event, parameters: Entries) -> Findin
         return None
     name, wanted = asked
     given = event.members
-    told = [member.entry[name] for member in given if _is_told(member, name)]
-    if len(told) != len(wanted) or len(given) < 2 or Counter(map(canonical, told)) != Counter(map(canonical, wanted)):
+    named = [member.entry[name] for member in given if _is_named(member, name)]
+    if len(named) != len(wanted) or len(given) < 2 or Counter(map(canonical, named)) != Counter(map(canonical, wanted)):
         return None
-    for number, (want, seen) in enumerate(zip(wanted, told, strict=True)):
+    for number, (want, seen) in enumerate(zip(wanted, named, strict=True)):
         if seen != want:
             return Violation(f"entry {number} of the batch about {want!r}", f"{seen!r}")
     return HELD

@@ -91,7 +91,7 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
     hint="Send a callback also where the task fails, where nobody polls it, and where it was created in a batch.",
 )
 def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Finding:
-    """A task that was asked for with a callback address is called back when it ends."""
+    """A task that was requested with a callback address is called back when it ends."""
     if event.probe != SILENCE:
         return HELD if history.created is not None else None
     if history.callbacks:
@@ -136,7 +136,7 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
     hint="Store the value as it was received, and return it without parsing, trimming or escaping it.",
 )
 def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Finding:
-    """What a client asks to be handed through comes back in the callback, unaltered."""
+    """A value that a client passes through comes back in the callback, unaltered."""
     asked = history.asked
     if not isinstance(asked, dict) or "passthrough" not in asked or event.answer is not Answer.STATE:
         return None

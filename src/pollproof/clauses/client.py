@@ -69,7 +69,7 @@ class ClientLifetime:
     hint="Keep the task id as it was received: the same JSON type, all digits, no change of case.",
 )
 def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding:
-    """Every poll, and every question for a result, carries an id that a creation gave, unchanged and of its type."""
+    """Every poll, and every fetch of a result, carries an id that a creation gave, unchanged and of its type."""
     raw = event.raw_task
     known = account.tasks.get(event.task) if event.task is not None else None
     if known is not None and known.created is not None:
@@ -77,13 +77,13 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
             return HELD
         return Violation(
             f"the task id {known.raw_id!r} as the creation gave it",
-            f"a question for {raw!r}, of another type",
+            f"a request for {raw!r}, of another type",
             (known.created,),
         )
     twin = account.rounded_like(raw)
     if twin is not None and twin.created is not None and event.answer is not Answer.STATE:
         return Violation(
-            f"the task id {twin.raw_id!r} that the creation gave", f"a question for {raw!r}", (twin.created,)
+            f"the task id {twin.raw_id!r} that the creation gave", f"a request for {raw!r}", (twin.created,)
         )
     if account.whole and (account.last_created is not None or account.is_unknown(event)):
         shown = () if account.last_created is None else (account.last_created,)
@@ -112,15 +112,15 @@ def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
     """A client shows its key in the documented header, after the documented word."""
     wanted = parameters.header.lower()
     headers = event.exchange.request.headers
-    told = next((value for name, value in headers.items() if name.lower() == wanted), "")
-    scheme, _, key = told.strip().partition(" ")
+    shown = next((value for name, value in headers.items() if name.lower() == wanted), "")
+    scheme, _, key = shown.strip().partition(" ")
     if scheme.lower() == parameters.scheme.lower() and key.strip():
         return HELD
     response = event.exchange.response
     if event.answer is not Answer.REFUSED or response is None or response.status not in ABOUT_THE_KEY:
         return None  # it was taken all the same, or what came of it is not known
     seen = f"no {parameters.header}"
-    if told:
+    if shown:
         seen = f"{parameters.header} with {scheme!r}" if key else f"{parameters.header} of one word"
     return Violation(f"the header {parameters.header}: {parameters.scheme}, and the key", seen)
 
@@ -173,7 +173,7 @@ def _sides_of_retry_after(contract: Contract, clause: Clause) -> Iterator[Side]:
     hint="Read Retry-After of the last answer, and wait at least that long.",
 )
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
-    """A client waits as long as the last answer asked it to, that of the creation before the first poll."""
+    """A client waits as long as Retry-After of the last response says, that of the creation before the first poll."""
     asked = seconds_of(history.marks.get("retry_after"))
     if asked is None or history.last_final:
         return None
@@ -187,7 +187,7 @@ def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> F
     least, most = gap(sent, precision, event.exchange)
     if most < asked:
         expected = f"at least {asked:g} s {between}, as Retry-After said"
-        moments = wait_over(sent, asked, "the answer with Retry-After")
+        moments = wait_over(sent, asked, "the response with Retry-After")
         return Violation(expected, f"a poll after {in_words(least, most)}", (since,), deadlines=moments)
     return HELD if least >= asked else None
 
@@ -343,7 +343,7 @@ class Tireless(Client):
 
 
 class Doubtful(Client):
-    """Asks once more after the final answer."""
+    """Polls again after the final response."""
 
     asked = False
 
@@ -390,7 +390,7 @@ def _key_shown(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @mutates("retry-after-kept")
 def _retry_after_kept(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("half the wait that Retry-After asks for", client=Hasty, companions=("minimum-wait",))
+    yield Fault("half the wait of Retry-After", client=Hasty, companions=("minimum-wait",))
     create = contract.operation_of(Role.CREATE)
     if create is not None and "retry_after" in create.marks:
         yield Fault("a first poll before Retry-After of the creation", client=Eager, companions=("minimum-wait",))
@@ -410,7 +410,7 @@ def _poll_budget(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @mutates("no-poll-after-final")
 def _no_poll_after_final(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("one more poll after the final answer", client=Doubtful)
+    yield Fault("one more poll after the final response", client=Doubtful)
 
 
 @mutates("no-poll-after-lifetime")

@@ -33,7 +33,7 @@ REQUESTS = (Role.CREATE, Role.POLL, Role.FETCH, Role.BATCH, Role.CANCEL)
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """`limit`: how often a client asks the same once more that was not answered, or by an error alone."""
+    """`limit`: how often a client retries a request that was not answered, or failed."""
 
     limit: Annotated[int, "Retries of one request; 300 when left out.", Form(least=1)] = 300
 
@@ -110,7 +110,7 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
         return None  # what went wrong before is another finding
     last = max(meant, key=_heard, default=None)
     since: tuple[int, ...] = () if last is None or last.last_number is None else (last.last_number,)
-    if last is None:  # what was asked for in vain shows why there is no task
+    if last is None:  # the requests that failed show why there is no task
         since = tuple(streak.number for streak in _failing(account))
     how = "success" if outcome.succeeded else outcome.ended or "no end"
     return Violation(
@@ -148,7 +148,7 @@ def _why(history: TaskState | None) -> str:
     hint="Bound the retries, and wait longer after each.",
 )
 def bounded_retries(account: Account, event: Event, parameters: Retries) -> Finding:
-    """What was not answered, or by an error alone, is tried again a bounded number of times, and not in a hot loop."""
+    """A client retries unanswered or failed requests a bounded number of times, and not in a hot loop."""
     if type(event.request) is Outcome:
         return _retries_ended(account, event.request)
     streak = account.streaks.get(streak_key(event))
@@ -166,7 +166,7 @@ def bounded_retries(account: Account, event: Event, parameters: Retries) -> Find
 
 
 def _failing(account: Account) -> list[Streak]:
-    """What was asked in vain to the last, for errors or no answers came."""
+    """The requests that failed, or were not answered, to the last."""
     return [streak for streak in account.streaks.values() if streak.failures]
 
 
@@ -193,7 +193,7 @@ def _retries_ended(account: Account, outcome: Outcome) -> Finding:
     hint="Sleep between two polls, also where a status is unknown.",
 )
 def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
-    """A client that finds its task unfinished pauses before it asks again, whatever the documents say of waiting."""
+    """A client that finds its task unfinished pauses before it polls again, whatever the documents say of waiting."""
     streak = account.streaks.get(streak_key(event))
     if streak is None or streak.failures:
         return None
@@ -202,8 +202,8 @@ def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
     if streak.hurried < AT_ONCE:
         return None
     return Violation(
-        f"a pause of {HURRY:g} s at least in {AT_ONCE} questions",
-        f"{streak.hurried + 1} questions without one",
+        f"a pause of {HURRY:g} s at least in {AT_ONCE} polls",
+        f"{streak.hurried + 1} polls without one",
         (streak.first, streak.number),
         tasks=() if event.task is None else (event.task,),
         deadlines=wait_over(streak.received, HURRY, "the last answer", "pause"),
@@ -255,7 +255,7 @@ class Impatient(Client):
 
 
 class Restless(Client):
-    """Asks again at once while its task is unfinished."""
+    """Polls again at once while its task is unfinished."""
 
     def wait(self) -> float:
         return 0.0

@@ -92,14 +92,14 @@ class ForgetsKeys(Provider):
 
 
 class TakesReusedKeys(Provider):
-    """Gives the task of the first creation with a key, whatever is asked."""
+    """Gives the task of the first creation with a key, whatever the request."""
 
     def conflicts(self, known: Any, body: Any) -> bool:
         return False
 
 
 class KeepsKeys(Provider):
-    """Keeps keys for ever."""
+    """Keeps keys without end."""
 
     def key_lifetime(self) -> float:
         return math.inf
@@ -114,4 +114,4 @@ def _idempotent_creation(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @mutates("key-expires")
 def _key_expires(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("keys are kept for ever", KeepsKeys, companions=("answer",))
+    yield Fault("keys are kept without end", KeepsKeys, companions=("answer",))

@@ -14,7 +14,7 @@ def end_of_life(history: TaskState, limits: Limits) -> tuple[Deadline, ...]:
     if limits.lifetime is None:
         return ()
     if limits.lifetime_from == "completion":
-        began, since = history.ended_received, "the end of the task was told"
+        began, since = history.ended_received, "the end of the task was stated"
     else:
         began, since = history.created_received, "the creation was answered"
     end = began + limits.lifetime

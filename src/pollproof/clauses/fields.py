@@ -161,12 +161,12 @@ def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
 )
 def present(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The state of a task comes with something of what was requested."""
-    asked, told = history.asked, event.response
+    asked, state = history.asked, event.response
     if event.answer is not Answer.STATE or event.phase is None or event.request_errors:
         return None
-    if not isinstance(asked, dict) or not asked or not isinstance(told, dict):
+    if not isinstance(asked, dict) or not asked or not isinstance(state, dict):
         return None
-    if any(name in told for name in asked):
+    if any(name in state for name in asked):
         return HELD
     return Violation(f"one of the parameters that were sent ({', '.join(asked)})", "none of them", _creation(history))
 
@@ -195,13 +195,13 @@ def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> F
     if role is Role.BATCH:
         return _members_echoed(event, parameters)
     asked = event.request if role is Role.CREATE else history.asked
-    told = event.request if role is Role.CALLBACK else event.response
-    if not isinstance(asked, dict) or not isinstance(told, dict) or (role is Role.CREATE and event.request_errors):
+    state = event.request if role is Role.CALLBACK else event.response
+    if not isinstance(asked, dict) or not isinstance(state, dict) or (role is Role.CREATE and event.request_errors):
         return None
     always = parameters.always if role is not Role.POLL else ()
     if role is Role.CALLBACK:  # what has a place of its own there has a clause of its own
         asked = {name: value for name, value in asked.items() if name not in event.operation.marks}
-    return _echoed(asked, told, always, _creation(history)) or HELD
+    return _echoed(asked, state, always, _creation(history)) or HELD
 
 
 def _members_echoed(event: Event, parameters: Echoed) -> Finding:
@@ -228,10 +228,10 @@ def _creation(history: TaskState) -> tuple[int, ...]:
 
 
 def _echoed(
-    asked: Mapping[str, Any], told: Mapping[str, Any], always: Sequence[str], since: tuple[int, ...]
+    asked: Mapping[str, Any], state: Mapping[str, Any], always: Sequence[str], since: tuple[int, ...]
 ) -> Violation | None:
     for name, value in asked.items():
-        back = told.get(name, MISSING)
+        back = state.get(name, MISSING)
         if back is MISSING:
             if name in always and value is not None:
                 return Violation(f"the parameter {name!r} that was sent", "an answer without it", since)
@@ -265,7 +265,7 @@ def seconds_of(value: Any) -> float | None:
     hint="Send Retry-After with a whole number of seconds while the task is unfinished.",
 )
 def retry_after(history: TaskState, event: Event, parameters: Nothing) -> Finding:
-    """An answer about an unfinished task says after how many seconds to ask again."""
+    """A response about an unfinished task says after how many seconds to poll again."""
     if event.answer is not Answer.STATE or event.phase is None or event.phase.terminal:
         return None
     value = event.marks.get("retry_after")
@@ -290,7 +290,7 @@ class FallingProgress(Provider):
 
 
 class WithoutRetryAfter(Provider):
-    """Does not say when to ask again."""
+    """Does not say when to poll again."""
 
     def handle(self, request: Request) -> Response:
         answer = super().handle(request)

@@ -38,7 +38,7 @@ LATE = 0.9
 _AT_WORK = (Phase.WAITING, Phase.RUNNING)
 
 READS = (Role.POLL, Role.FETCH)
-"""The operations that ask for a task or its result."""
+"""The operations that read a task or its result."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def _gist(event: Event) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """`operation`: what is asked; `holding`: parameters one of which the request has (none: any request)."""
+    """`operation`: which requests; `holding`: parameters one of which the request has (none: any request)."""
 
     operation: Annotated[str, "The operation whose requests are judged."]
     holding: Annotated[list[str], "Parameters one of which the request has, for the clause to speak of it."]
@@ -163,7 +163,7 @@ def accepted(account: Account, event: Event, parameters: Holding) -> Finding:
 
 
 def _put_off(expected: str, event: Event, stall: Stall) -> Violation:
-    """The violation of a provider that is busy for ever."""
+    """The violation of a provider that is busy without end."""
     times = f"{stall.times} times in a row over {stall.last - stall.sent:g} s"
     return Violation(expected, f"busy ({_gist(event)}) {times}", (stall.first,))
 
@@ -176,7 +176,7 @@ def _put_off(expected: str, event: Event, stall: Stall) -> Violation:
     ordered=False,
     exercised="a creation",
     walks=("one-after-another",),
-    hint="Queue the task or refuse it for a documented reason; do not answer busy to the same request for ever.",
+    hint="Queue the task or refuse it for a documented reason; do not answer busy to the same request without end.",
 )
 def creation_served(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A creation is served in the end, however busy the provider is."""
@@ -348,7 +348,7 @@ def _refusal_code(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 def _lets_pass(name: str) -> type[Provider]:
     class LetsPass(Provider):
-        """Accepts what one probe of the contract asks."""
+        """Accepts the requests of one probe of the contract."""
 
         def rejects(self, probe: str) -> bool:
             return probe != name
@@ -360,7 +360,7 @@ def _lets_pass(name: str) -> type[Provider]:
 
 
 class BusyForSome(Provider):
-    """Answers every third creation as busy, however often it is repeated."""
+    """Answers every third creation as busy, however often it is retried."""
 
     bodies: dict[bytes, int]
 
@@ -379,4 +379,4 @@ class BusyForSome(Provider):
 
 @mutates("creation-served")
 def _creation_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("every third creation is busy for ever", BusyForSome)
+    yield Fault("every third creation is busy without end", BusyForSome)

@@ -145,7 +145,7 @@ def _part(text: str, begin: int) -> str:
     hint="Key results by the task id, not by the connection, the request or the newest task.",
 )
 def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
-    """The result is that of the task asked for, never another task's."""
+    """The result is that of the requested task, never another task's."""
     history = _read(account, event)
     if history is None:
         return None
@@ -153,12 +153,12 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     owner = account.owners.get(now, history.id)
     if history.result is not None and now != history.result and owner != history.id:
         since = tuple(number for number in (history.result_number, account.result_number(owner)) if number)
-        return Violation("the result of the task asked for", f"the result of task {owner!r}", since, tasks=(owner,))
+        return Violation("the result of the requested task", f"the result of task {owner!r}", since, tasks=(owner,))
     individual = len(account.owners)
     if individual < MINIMUM_INDIVIDUAL_RESULTS:
         return HELD if history.result is not None and individual > 1 and not account.shared else None
     if history.result is None and owner != history.id and not account.are_different(history.id, owner):
-        return None  # results of tasks that asked for the same may be equal
+        return None  # results of tasks with equal requests may be equal
     if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:
         # Results of this provider differ from task to task, so the first one that is shared was somebody else's.
         if not account.shared:

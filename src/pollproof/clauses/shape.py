@@ -33,7 +33,7 @@ CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 ANY = tuple(Role)
 
 ABOUT_THE_KEY = (401, 402, 403)
-"""HTTP statuses that are about the key and its account, not about what was asked (RFC 9110, 15.5.2 to 15.5.4)."""
+"""HTTP statuses that are about the key and its account, not about the request itself (RFC 9110, 15.5.2 to 15.5.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ _NESTED = (dict, list)
 
 
 def _open(history: TaskState | None, event: Event) -> bool:
-    """Whether this answers the question for a result that is not there: how that is said is documented nowhere."""
+    """Whether this answers the fetch of a result that is not there: how that is done is documented nowhere."""
     if event.operation.role is not Role.FETCH or event.phase is Phase.SUCCEEDED:
         return False
     return history is None or history.terminal is not Phase.SUCCEEDED
@@ -273,19 +273,19 @@ _NO_ECHO = Unjudged("no answer names its task, which is optional", "absent")
     hint="Take the id in the answer from the task that was found, and look the task up by the exact id.",
 )
 def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
-    """A task id in the answer to a poll is the one that was asked for."""
-    told = event.echo
-    if told is MISSING and event.answer is Answer.STATE:
+    """A task id in the response to a poll is that of the request."""
+    echoed = event.echo
+    if echoed is MISSING and event.answer is Answer.STATE:
         return _NO_ECHO
-    if event.answer not in TOLD or told is MISSING or event.task is None:
+    if event.answer not in TOLD or echoed is MISSING or event.task is None:
         return None
-    if type(told) is not type(event.raw_task) or (event.answer is Answer.REFUSED and told == 0):
+    if type(echoed) is not type(event.raw_task) or (event.answer is Answer.REFUSED and echoed == 0):
         return None  # null, or another type, which is the shape's affair
-    if told == "" and event.answer is Answer.REFUSED:
+    if echoed == "" and event.answer is Answer.REFUSED:
         return None
-    if str(told) == event.task:
+    if str(echoed) == event.task:
         return HELD
-    return Violation(f"the task id {event.raw_task!r} that was asked for", f"the task id {told!r}")
+    return Violation(f"the task id {event.raw_task!r} of the request", f"the task id {echoed!r}")
 
 
 @Kind(
@@ -308,7 +308,7 @@ def inline_result(history: TaskState | None, event: Event, parameters: Nothing) 
 
 
 class WrongEcho(Provider):
-    """Repeats another task id than the one asked for."""
+    """Repeats another task id than that of the request."""
 
     def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         if task is None or operation.echo is None or name == "created":

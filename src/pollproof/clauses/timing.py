@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from pollproof.trace.exchange import Exchange
 
 COARSE = 0.1
-"""Seconds of doubt about a gap from which on both ends of it are told."""
+"""Seconds of doubt about a gap from which on both ends of it are shown."""
 
 
 def gap(last_sent: float, last_precision: float, exchange: Exchange) -> tuple[float, float]:
@@ -26,7 +26,7 @@ def in_words(least: float, most: float) -> str:
 
 
 def retry_seconds(value: str, date: str) -> float:
-    """The seconds that a Retry-After header asks for; infinite where it cannot be read (RFC 9110, 10.2.3).
+    """The seconds of a Retry-After header; infinite where it cannot be read (RFC 9110, 10.2.3).
 
     A date is read against the date of the response.
     """

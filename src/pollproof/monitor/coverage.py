@@ -80,7 +80,7 @@ def _transitions(contract: Contract) -> list[tuple[str, str]]:
     if any(entry.effect is Effect.FAILED for entry in contract.errors.values()):
         phases.add(Phase.FAILED)
     poll = contract.operation(Role.POLL)
-    phases = {_told_as(poll, phase) for phase in phases} | {phase for _, phase in poll.phases}
+    phases = {_stated_as(poll, phase) for phase in phases} | {phase for _, phase in poll.phases}
     begun = [phase for phase in (Phase.WAITING, Phase.RUNNING) if phase in phases]
     ends = [phase for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED) if phase in phases]
     changes = [(CREATED, phase.value) for phase in (*begun, *ends)]
@@ -92,7 +92,7 @@ def _transitions(contract: Contract) -> list[tuple[str, str]]:
     return changes
 
 
-def _told_as(poll: Operation, phase: Phase) -> Phase:
+def _stated_as(poll: Operation, phase: Phase) -> Phase:
     """The phase as which a poll tells of a phase: another one where the documents read it from elsewhere."""
     answer = poll.answers.get(phase.value)
     if answer is not None:
@@ -109,7 +109,7 @@ def _sides(contract: Contract, clause: Clause) -> Iterator[Side]:
 
 
 class Watch:
-    """Counts what the events of one trace show, at little cost: it is told of every one of them."""
+    """Counts what the events of one trace show, at little cost: it sees every one of them."""
 
     __slots__ = (
         "_by_boundary",

@@ -1,4 +1,4 @@
-"""The monitor: folds the exchanges of a trace into histories and asks every clause about each. No I/O, no clock."""
+"""The monitor: folds the exchanges of a trace into states and judges each by every clause. No I/O, no clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAXIMUM_VIOLATIONS = 25
 """Violations of one clause after which no shorter evidence is looked for."""
 
 LEAST_WAIT = 1.0
-"""Seconds that a client leaves a busy provider alone where nothing asks for more."""
+"""Seconds that a client leaves a busy provider alone where nothing states more."""
 
 MAXIMUM_OWN = 4_096
 """Exchanges of one task that are known by number where not all of the trace is kept: the first and the last ones."""
@@ -51,7 +51,7 @@ def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
 class _Checks:
     """The clauses by which the events of one operation are judged.
 
-    The `plain` ones find the same in all events that are `alike`, so they are asked about the first of them only.
+    The `plain` ones find the same in all events that are `alike`, so they judge the first of them only.
     """
 
     __slots__ = ("_held", "alike", "every", "others", "plain")
@@ -64,7 +64,7 @@ class _Checks:
         self._held: dict[int, list[Entry]] = {}
 
     def of(self, event: Event, *, twice: bool) -> list[Check]:
-        """The clauses that are to be asked about an event; what an earlier one has answered for it is counted."""
+        """The clauses that judge an event; what they found in an earlier one alike is counted."""
         if self.alike is None or twice or event.request_errors or event.response_errors:
             return self.every
         number = self.alike(event)
@@ -272,7 +272,7 @@ class Monitor:
         if task is not None:
             self._overlaps.note(task, now, exchange.received - exchange.precision)
         if not self._keeps and task is not None and task not in account.tasks:
-            self._numbers.pop(task, None)  # of a task that is not known nothing can be told later
+            self._numbers.pop(task, None)  # of a task that is not known nothing is shown later
         if self.window is not None and self.window.is_full:
             self._let_go(self.window)
         return event
@@ -289,7 +289,7 @@ class Monitor:
                         self._violate(entry, event, finding)
 
     def _wait_after(self, event: Event) -> float:
-        """Seconds that a provider which is busy may ask a client to wait: documented, by its error code, or said."""
+        """Seconds for which a busy provider may put a client off: documented, by its error code, or by Retry-After."""
         entry = self.reader.contract.errors.get(event.error_code or "")
         waits = [LEAST_WAIT, self._limits.wait or 0.0, (entry.seconds if entry is not None else None) or 0.0]
         response = event.exchange.response

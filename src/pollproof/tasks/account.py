@@ -42,7 +42,7 @@ class Account:
     refused as busy although they came after the pause.
     `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does; where people
     vouch for it (`decides`), ids that no creation gave are held against a provider that knows them, too.
-    `streaks` are the questions that were last asked in vain; with `watches` they are kept.
+    `streaks` are the requests that last failed, or found a task unfinished; with `watches` they are kept.
     `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
     With `spends`, of a forgotten task it stays known that there was such an id, in some 20 bytes.
     """
@@ -142,9 +142,9 @@ class Account:
         return task is not None and task in self._spent
 
     def note_refusal(self, event: Event, wait: float) -> Stall:
-        """Take in that a request was refused as busy, and ask of the next one a wait of that many seconds.
+        """Take in that a request was refused as busy, and that the next one should come that many seconds later.
 
-        It counts only where the client has left the provider alone for the wait that the last refusal asked for.
+        It counts only where the client has left the provider alone for the wait after the last refusal.
         """
         key, exchange = streak_key(event), event.exchange
         before = self.stalls.pop(key, None)
@@ -224,7 +224,7 @@ class Account:
         return self._forget()
 
     def _watch(self, event: Event) -> None:
-        """Keep what was asked in vain; an answer that says something ends a streak."""
+        """Keep the requests that were in vain; a response with a final state ends a streak."""
         role = event.operation.role
         if event.probe or role is Role.CALLBACK or role is Role.OUTCOME:
             return
@@ -245,7 +245,7 @@ class Account:
         else:
             hurried = before.hurried + 1 if before.hurries(event) else 0
             if failed != (before.failures > 0):
-                hurried = 0  # a retry after an error is another thing than one more question
+                hurried = 0  # a retry after an error is another thing than one more poll
             failures = before.failures + 1 if failed else 0
             self.streaks[key] = Streak(failures, hurried, before.first, number, received, leapt)
         if self.remember is not None and len(self.streaks) > self.remember:
@@ -285,7 +285,7 @@ class Account:
             del self.owners[history.result]
 
     def forget_streaks(self, since: int) -> None:
-        """Forget what was asked in vain before the exchange of that number, and not again."""
+        """Forget the requests in vain before the exchange of that number that were not repeated."""
         for key, streak in list(self.streaks.items()):
             if streak.number < since:
                 del self.streaks[key]
@@ -322,13 +322,13 @@ class Account:
 
 
 def _entries(event: Event) -> int:
-    """How many tasks a batch asks for: the entries of its longest array."""
+    """How many tasks a batch requests: the entries of its longest array."""
     values = event.request.values() if type(event.request) is dict else ()
     return max((len(value) for value in values if type(value) is list), default=0)
 
 
 def _asked_for(event: Event, place: int) -> Any:
-    """What a batch asks for in one of its tasks: its body, with one entry in place of the array; None if unknown."""
+    """The request for one task of a batch: its body, with one entry in place of the array; None if unknown."""
     request = event.request
     if type(request) is not dict:
         return None
@@ -336,10 +336,10 @@ def _asked_for(event: Event, place: int) -> Any:
     if len(arrays) != 1:
         return None
     name, entry = arrays[0], event.members[place].entry
-    told = entry.get(name) if type(entry) is dict else None
+    named = entry.get(name) if type(entry) is dict else None
     wanted = request[name][place]
-    if type(told) is type(wanted) and told != wanted and told in request[name]:
-        wanted = told  # in another order than they were sent, which is another finding
+    if type(named) is type(wanted) and named != wanted and named in request[name]:
+        wanted = named  # in another order than they were sent, which is another finding
     return {**request, name: wanted}
 
 

@@ -77,8 +77,8 @@ def surely_beyond_polls(history: TaskState, limits: Limits) -> bool:
 def says_gone(history: TaskState, event: Event) -> bool:
     """Whether a well-formed poll is turned away as if there were no such task.
 
-    A busy or blocked provider says nothing of the task, unless it is so for ever; a code that no document lists may be
-    a way to fail, unless the task had succeeded; a task that has failed, or was cancelled, may be forgotten.
+    A busy or blocked provider says nothing of the task, unless it is so without end; a code that no document lists may
+    be a way to fail, unless the task had succeeded; a task that has failed, or was cancelled, may be forgotten.
     """
     if history.cancelled is not None:
         return False

@@ -88,7 +88,7 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
 
 
 def _marks(history: TaskState, event: Event) -> dict[str, Any]:
-    """The last values at the further places of the operations, with the wait that the last response asks for."""
+    """The last values at the further places of the operations, with the wait of the last response."""
     kept = {name: value for name, value in history.marks.items() if name != "retry_after"}
     if event.answer is Answer.STATE:
         kept |= event.marks

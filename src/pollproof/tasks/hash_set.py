@@ -1,4 +1,4 @@
-"""A set of texts that never shrinks and takes little room: whether one was there before is all that can be asked."""
+"""A set of texts that never shrinks and takes little room: whether one was there before is all that it knows."""
 
 from __future__ import annotations
 

@@ -9,16 +9,16 @@ from pollproof.trace.events import Event
 from pollproof.trace.exchange import UNKNOWN_TIME
 
 HURRY = 0.1
-"""Seconds between an answer and the next question below which nobody has paused."""
+"""Seconds between a response and the next request below which nobody has paused."""
 
 SLOW = 1.0
-"""Seconds that a client may take to ask again, without a pause, on a machine that is busy."""
+"""Seconds that a client may take to poll again, without a pause, on a machine that is busy."""
 
 HARDLY = 0.02
 """Seconds of waiting over which a clock leaps that are no pause."""
 
 AT_ONCE = 10
-"""Questions in a row, each within `HURRY` of the answer before, that are no hot loop yet."""
+"""Requests in a row, each within `HURRY` of the response before, that are not a hot loop yet."""
 
 ENDLESS_COUNT = 3
 ENDLESS_SECONDS = 60.0
@@ -32,10 +32,10 @@ INSTANT = 0.001
 
 
 class Stall(NamedTuple):
-    """One request that was refused as busy again and again, each time after the wait that the provider may ask for.
+    """One request that was refused as busy again and again, each time after the wait that the provider may demand.
 
     `times` refusals came of requests that were sent from `sent` to `last`; `first` and `number` are the first and the
-    last exchange. `wait` is how many seconds the last one may ask a client to leave the provider alone.
+    last exchange. `wait` is for how many seconds a client should leave the provider alone after the last one.
     """
 
     times: int
@@ -47,12 +47,12 @@ class Stall(NamedTuple):
 
     @property
     def is_endless(self) -> bool:
-        """Whether that is no patience any more that can be asked of a client."""
+        """Whether that is more patience than a client owes."""
         return self.times >= ENDLESS_COUNT and self.last - self.sent >= ENDLESS_SECONDS
 
 
 class Streak(NamedTuple):
-    """What was asked in vain, again and again: not answered, answered by an error, or found unfinished.
+    """Requests that were in vain, again and again: not answered, answered by an error, or found unfinished.
 
     `failures` counts the last ones in a row that were errors or no answers, `hurried` those that came within `HURRY`
     of `received`: the response before, or the request where there was none. `first` and `number` are the first and
@@ -67,7 +67,7 @@ class Streak(NamedTuple):
     leapt: float = UNKNOWN_TIME
 
     def hurries(self, event: Event) -> bool:
-        """Whether one more question surely came without a pause."""
+        """Whether one more request surely came without a pause."""
         exchange = event.exchange
         between = exchange.sent + exchange.precision - self.received
         if between < HURRY:
@@ -77,7 +77,7 @@ class Streak(NamedTuple):
 
 
 def streak_key(event: Event) -> tuple[str, Any]:
-    """What makes two questions the same: their operation, and the task or the body."""
+    """What makes two requests the same: their operation, and the task or the body."""
     role = event.operation.role
     asks = role is Role.POLL or role is Role.FETCH or role is Role.CANCEL
     return event.operation.name, event.task if asks else event.exchange.request.body

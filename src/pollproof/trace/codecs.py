@@ -52,7 +52,7 @@ class Check:
     """Whether a body has no failures, without a word: many times as fast where it has some."""
 
     def __init__(self, schema: Any) -> None:
-        # Whoever answers a request and whoever judges it ask about one body, so the last verdict is kept.
+        # Whoever answers a request and whoever judges it check one body, so the last verdict is kept.
         self._last: tuple[bytes, tuple[ShapeError, ...]] = (b"", ())
         if isinstance(schema, Mapping):
             shape = Shape(schema)

@@ -36,7 +36,7 @@ class Answer(Enum):
 
 
 TOLD = (Answer.STATE, Answer.REFUSED)
-"""The answers that say something; named once, since looking up a member takes long and is done for every exchange."""
+"""The answers that state something; named once, since looking up a member takes long and is done for every exchange."""
 
 
 class Member(NamedTuple):

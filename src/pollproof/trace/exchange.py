@@ -58,7 +58,7 @@ Trace = Sequence[Exchange]
 class Slice:
     """The part of a trace that shows something: exchanges with their numbers in the whole trace.
 
-    `exchanges` is empty where the trace was not kept; its source can be asked for these numbers again. `places` say
+    `exchanges` is empty where the trace was not kept; its source can be read again for these numbers. `places` say
     where in recordings the exchanges stand (empty for a trace that is none).
     """
 

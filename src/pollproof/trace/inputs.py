@@ -107,7 +107,7 @@ def _parts(root: Any, part: Any, value: Any, pointer: str) -> Iterator[tuple[Map
 
 
 def _changes(root: Any, part: Any, body: Any, pointer: str) -> Iterator[tuple[Input, bool]]:
-    """Bodies with one value that is not allowed; and whether the schema itself says so (formats are told apart)."""
+    """Bodies with one value that is not allowed; and whether the schema itself says so (formats are distinguished)."""
     for schema, value, place in _parts(root, part, body, pointer):
         name = place.rpartition("/")[2] or "the body"
         for needed in dict.fromkeys(schema.get("required", ())):

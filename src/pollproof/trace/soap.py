@@ -47,7 +47,7 @@ MAXIMUM_TAGS = 200_000
 """Tags of a body that is read, and as many attributes: thousands of times as many as any documented one has."""
 
 LONGEST_TEXT = 10_000_000
-"""Bytes of one text that libxml2 reads unless it is asked to read more."""
+"""Bytes of one text that libxml2 reads unless it is set to read more."""
 
 _DECLARED = "the body has a document type declaration, which is refused without being read"
 
