@@ -26,7 +26,7 @@ EPILOG = (
     "JSON of the task to create) and POLLPROOF_SCENARIO. A client that succeeds prints the solution and exits 0; one "
     "that gives up exits otherwise. Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "
     "3 inconclusive (a run cut by --timeout, --require-all and a clause unexercised, or interrupted); 4 the command "
-    "cannot be judged: it does not start, never asks, or does not solve an ordinary task."
+    "cannot be judged: it does not start, never contacts the base URL, or does not solve an ordinary task."
 )
 
 
