@@ -50,6 +50,7 @@ GROUPS = {
         Group("soak", "Memory at the end of very many exchanges against that after a tenth of them."),
         Group("soap", "Checking the shape of a SOAP answer against what xmlschema takes for it."),
         Group("fuzz", "Recordings that were damaged on purpose: how many break an expectation, and the slowest one."),
+        Group("strength", "Faults that a default run finds, by kind, of all that were tried, with requests and time."),
     )
 }
 """In the order in which they are measured."""

@@ -375,6 +375,10 @@ class Session:
         self.created += 1
         return self._samples[kind.name]({"number": self.created})
 
+    def sample(self, kind: TaskKind) -> Any:
+        """The sample of a kind with a number in it, for a request that should be refused."""
+        return self._samples[kind.name]({"number": self.created})
+
     def create(
         self, kind: TaskKind, *, again: bool = False, more: Mapping[str, Any] | None = None
     ) -> tuple[Event, Handle | None]:

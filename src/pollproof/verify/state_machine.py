@@ -188,7 +188,7 @@ class Actions:
 
     def _words(self, number: int) -> dict[str, Any]:
         handle = self.pick(number)
-        return {"task": self.session.kinds[0].sample, "task_id": None if handle is None else handle.id}
+        return {"task": self.session.sample(self.session.kinds[0]), "task_id": None if handle is None else handle.id}
 
     def missing_field(self, number: int) -> None:
         operation = (self.session.poll_operation, self.session.create_operation)[number % 2]

@@ -135,7 +135,7 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
 
 def disturb_others(session: Session, handle: Handle) -> None:
     """Requests that are deliberately invalid and have nothing to do with the task."""
-    words = {"task": session.kinds[0].sample, "task_id": handle.id}
+    words = {"task": session.sample(session.kinds[0]), "task_id": handle.id}
     if session.poll_operation.request is not None:
         session.probe_malformed(session.poll_operation, words, 1)
     if session.poll_operation.required:

@@ -24,7 +24,7 @@ def turned_away(session: Session) -> None:
     if not session.permitted:
         return
     contract, few = session.contract, session.frugal
-    task = session.kinds[0].sample
+    task = session.sample(session.kinds[0])
     for identifier in contract.task_id["unknown"][: 1 if few else None]:
         session.probe_unknown(identifier)
         session.probe_unknown(identifier, operation=session.fetch_operation)
@@ -114,7 +114,7 @@ def batches_turned_away(session: Session) -> None:
     operation = session.batch_operation
     if operation is None or not session.permitted:
         return
-    words = {"task": session.kinds[0].sample, "number": session.created}
+    words = {"task": session.sample(session.kinds[0]), "number": session.created}
     for step in invalid_requests(session, operation, words):
         pause_between_batches(session)
         step()
