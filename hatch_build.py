@@ -6,6 +6,7 @@ A pure wheel compiles what it needs when it is first needed, if there is a compi
 from __future__ import annotations
 
 import importlib.util
+import sys
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -18,7 +19,11 @@ PACKAGE = "src/pollproof/virtualtime"
 
 
 def load_compiling(root: Path) -> ModuleType:
-    """The module that compiles, without the package around it: what that needs is not installed while building."""
+    """The module that compiles, without the package around it: what that needs is not installed while building.
+
+    `pollproof` itself and its errors, which need nothing, are taken from the sources.
+    """
+    sys.path.insert(0, str(root / "src"))
     specification = importlib.util.spec_from_file_location("compiling", root / PACKAGE / "compiling.py")
     assert specification is not None
     assert specification.loader is not None

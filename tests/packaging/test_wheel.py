@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -21,6 +22,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*command, str(ROOT)], check=True, timeout=120)
     (built,) = folder.glob("*.whl")
     return built
+
+
+def test_the_wheel_is_built_where_nothing_else_is_installed(tmp_path: Path) -> None:
+    needs = tmp_path / "needs"  # what an isolated build has: the build backend and its own dependencies
+    needs.mkdir()
+    for name in ("hatchling", "pathspec", "pluggy", "packaging", "trove_classifiers"):
+        found = importlib.util.find_spec(name)
+        assert found is not None
+        assert found.origin is not None
+        (needs / name).symlink_to(Path(found.origin).parent)
+    for name in ("first", "second"):  # and is the same, byte for byte, whenever it is built
+        command = [sys.executable, "-S", "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / name)]
+        environment = {**os.environ, "PYTHONPATH": str(needs), "SOURCE_DATE_EPOCH": "1767225600"}
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    (first,), (second,) = (list((tmp_path / name).glob("*.whl")) for name in ("first", "second"))
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_the_wheel_carries_the_data(wheel: Path) -> None:

@@ -150,12 +150,18 @@ CLIENTS = (
         requirements=("replicate@1.4.0",),
         script="replicate.mjs",
         contract="replicate",
+        findings=(Finding("replicate.client.failure.robustness", ENDLESS),),
     ),
     Client(
         name="openai 7.55.0 for Node",
         requirements=("openai@7.55.0",),
         script="openai.mjs",
         contract="openai-file-batches",
+        findings=(
+            Finding("openai-file-batches.client.failure.robustness", ENDLESS),
+            Finding("openai-file-batches.client.no-hot-loop", "an unknown status is polled for without a pause"),
+            Finding("openai-file-batches.client.retries", "an answer that is no batch is polled for without a pause"),
+        ),
     ),
     Client(
         name="@azure/core-lro 3.4.1 for Node",

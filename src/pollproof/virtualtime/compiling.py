@@ -1,6 +1,6 @@
 """Compiles the native parts: the preload library and the supervisor.
 
-Imports nothing of the project: the build of the package runs it too.
+Of the project it imports the errors alone: the build of the package runs it too, where nothing is installed.
 """
 
 from __future__ import annotations
