@@ -89,7 +89,6 @@ SERVERS = (
         findings=(
             Finding("athena.start.idempotent", "ClientRequestToken is ignored: a repeated request is a second query"),
             Finding("athena.start.missing-field", "a request without QueryString is answered with HTTP 500"),
-            Finding("athena.get.terminal", "stopping a query that has succeeded makes it CANCELLED"),
             Finding("athena.get.completion", "a query that waits or runs has the time of its completion"),
             Finding("athena.get.unknown", "an unknown id is answered with HTTP 500, not InvalidRequestException"),
             Finding("athena.results.unknown", "the results of an unknown id are an empty result set"),

@@ -9,7 +9,6 @@ import pytest
 
 from pollproof import judge_trace, load_contract, run_verify
 from pollproof.clock import VirtualClock
-from pollproof.contract.requests import path_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.session import Handle
@@ -48,11 +47,6 @@ def test_hexadecimal_digits_are_the_same_in_another_case() -> None:
     handle = handle_of("9e3779b9-7f4a-4c15-b39c-c0605cedc835")
     assert handle.id.upper() not in near_misses(handle, None)
     assert "zX9" in near_misses(handle_of("Zx9"), None)
-
-
-def test_the_root_is_a_path_of_its_own() -> None:
-    assert path_of("/?a=1") == "/"
-    assert path_of("/tasks/?a=1") == "/tasks"
 
 
 @pytest.mark.parametrize("stopped", [True, False])

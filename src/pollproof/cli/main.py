@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -13,6 +14,7 @@ from pollproof.cli.common import visible_streams
 from pollproof.text import nearest
 from pollproof.version import __version__
 
+INCONCLUSIVE = 3
 ERROR = 4
 
 _EPILOG = (
@@ -76,15 +78,24 @@ class Commands(click.Group):
         try:
             return super().invoke(context)
         except BrokenPipeError:  # the reader of a pipe went away: nobody is there to be told
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(ERROR) from None
+            _end("", ERROR)
+        except KeyboardInterrupt:  # by click's own way it would end with the status of a violation
+            _end("interrupted", INCONCLUSIVE)
         except MemoryError:
-            words = "out of memory"
+            _end("out of memory", ERROR)
         except OSError as error:
             name = "" if error.filename is None else f"{error.filename}: "
-            words = f"{name}{error.strerror or error}"
-        click.echo(f"error: {words}", err=True)
-        raise SystemExit(ERROR)
+            _end(f"{name}{error.strerror or error}", ERROR)
+
+
+def _end(words: str, status: int) -> NoReturn:
+    """End with a sentence, where the standard error takes it; what standard output has not taken is dropped."""
+    with suppress(OSError):
+        if words:
+            click.echo(f"error: {words}", err=True)
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(status)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG)
@@ -103,5 +114,10 @@ def main() -> None:
     if sys.stdout is None:  # closed as well: the next file that is opened would take its place
         click.echo("error: standard output is closed; redirect it to /dev/null if it is not wanted", err=True)
         raise SystemExit(ERROR)
-    with visible_streams():
-        cli.main(prog_name="pollproof")
+    try:
+        with visible_streams():
+            cli.main(prog_name="pollproof")
+    except KeyboardInterrupt:
+        _end("interrupted", INCONCLUSIVE)
+    except OSError as error:  # the words of an error cannot be written either
+        _end(error.strerror or str(error), ERROR)

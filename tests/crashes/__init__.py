@@ -1,0 +1,1 @@
+"""Commands that are killed, stopped or starved in the middle."""
