@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.pages import docmill, predictions, press
+from tests.pages import batches, docmill, predictions, press
 from tests.servers import ROOT
 
 
@@ -21,6 +21,7 @@ class PageServer(NamedTuple):
 
 
 SERVERS = {
+    "batches": PageServer(batches.FAULTS, batches.VARIANTS, batches.KEY, batches.PREFIX),
     "docmill": PageServer(docmill.FAULTS, docmill.VARIANTS, docmill.KEY, docmill.PREFIX),
     "press": PageServer(press.FAULTS, press.VARIANTS, press.KEY, press.PREFIX),
     "predictions": PageServer(predictions.FAULTS, predictions.VARIANTS, predictions.KEY, predictions.PREFIX),

@@ -186,7 +186,7 @@ def _lacking(document: Mapping[str, Any], tasks: Mapping[str, int]) -> list[str]
     """What a run did not see of any task: a recording may begin late and end early, and one status is enough."""
     if document["mode"] == "verify":
         if not tasks["created"]:
-            return ["no task was created"]
+            return ["no task was created: no id was found in any creation, at the `task_id` of its operation"]
         return [] if tasks["ended"] else ["no task reached a final state"]
     seen = tasks["created"] or tasks["ended"] or any(entry["seen"] for entry in document["coverage"]["statuses"])
     return [] if seen or document["mode"] == "gate" else ["no task was created, and no status of one was recorded"]

@@ -364,12 +364,6 @@ class Session:
         """The operation that creates a kind of task."""
         return self.contract.operations[kind.operation] if kind.operation else self.create_operation
 
-    @property
-    def uncreated(self) -> list[str]:
-        """The creating operations that no kind of task names, which are not walked."""
-        named = {self.creates(kind).name for kind in self.contract.kinds.values()}
-        return [each.name for each in self.create_operations if each.name not in named]
-
     def task(self, kind: TaskKind) -> Any:
         """A task to create, unlike the last one where the sample has a place for that."""
         self.created += 1

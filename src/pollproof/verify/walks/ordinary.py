@@ -64,12 +64,13 @@ def side_by_side(session: Session) -> None:
 def read_unpolled(session: Session) -> None:
     """Results that are read, again and again, by a client that never polls; tasks that are first polled late."""
     handles = create_several(session, 3)
-    if session.fetch_operation is None:
+    fetches = any(session.has_ids(session.fetch_operation, handle) for handle in handles)  # a poll may give the id
+    if not fetches:
         # Where no lifetime is documented a task that nobody polls may be forgotten before long.
         session.advance(patience(session) if session.contract.limits.lifetime else MINUTE)
         session.reach(UNPOLLED)
     pause, waited = session.wait, 0.0
-    while session.fetch_operation is not None and waited <= patience(session):
+    while fetches and waited <= patience(session):
         events = [session.fetch(handle) for handle in handles]
         if any(event is not None and event.phase is Phase.SUCCEEDED for event in events):
             session.reach(UNPOLLED)
