@@ -200,7 +200,7 @@ def test_no_color_is_kept_where_colour_is_forced() -> None:
         (("verify", "capsolver", "--base-url", "http://[::1"), "its host cannot be read"),
         (("verify", "capsolver", "--base-url", "http://127.0.0.1:1", "--budget", "soon"), "invalid duration"),
         (("verify", "capsolver", "--base-url", "http://127.0.0.1:1", "--task", "none.json"), "cannot be read"),
-        (("verify", "capsolver", "--base-url", "http://127.0.0.1:1", "--task", "pyproject.toml"), "is no JSON"),
+        (("verify", "capsolver", "--base-url", "http://127.0.0.1:1", "--task", "pyproject.toml"), "is not JSON"),
         (("verify", "capsolver", "--api-key", "x"), "goes with --base-url"),
         (("verify", "capsolver", "--advance-url", "http://127.0.0.1:1"), "goes with --base-url"),
         (("verify", "capsolver", "--json", "no/such/folder/report.json"), "does not exist"),
@@ -329,7 +329,7 @@ def test_the_kinds_of_clauses() -> None:
 def test_explain() -> None:
     done = pollproof("explain", "capsolver.poll.budget-ended")
     assert (done.returncode, done.stderr) == (0, "")
-    for label in ("rule ", "source ", "judged ", "mutant ", "lawful "):
+    for label in ("rule ", "source ", "judged ", "mutant ", "legal "):
         assert f"\n{label}" in done.stdout
 
 

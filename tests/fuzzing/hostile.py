@@ -146,7 +146,7 @@ def _yaml() -> Iterator[Hostile]:
     yield Hostile("many anchors.yaml", b"metadata:\n" + many + b"interactions: []\n", "more than 200,000 anchors")
     tags = b"".join(b"%%TAG !a%d! tag:example.com,2026:\n" % n for n in range(100_000))
     yield Hostile("directives.yaml", tags + b"---\n" + YAML, "more than 100 directives")
-    yield Hostile("no base64.yaml", f"{FIRST}{{status: 200, body: !!binary abc}}".encode(), "is no base64")
+    yield Hostile("no base64.yaml", f"{FIRST}{{status: 200, body: !!binary abc}}".encode(), "is not base64")
 
 
 def _json() -> Iterator[Hostile]:

@@ -1,4 +1,4 @@
-"""The gate: scenarios that a lawful client passes, commands that are judged, and nothing that survives them."""
+"""The gate: scenarios that a conforming client passes, commands that are judged, and nothing that survives them."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_a_violated_should_warns_and_fails_when_strict() -> None:
         (
             "import os, socket; s = socket.create_connection(os.environ['POLLPROOF_BASE_URL'][7:].split(':'));"
             "s.sendall(b'EHLO me\\r\\n\\r\\n'); print(s.recv(99)); exit(1)",
-            "contacted the base URL, but sent what is no HTTP/1 request; it ended with exit status 1",
+            "contacted the base URL, but sent not an HTTP/1 request; it ended with exit status 1",
         ),
     ],
 )
@@ -641,7 +641,7 @@ def test_the_command_is_told_the_task_of_a_file(tmp_path: Path) -> None:
     ("text", "told"),
     [
         (None, "task.json: cannot be read (No such file or directory)"),
-        ("{", "task.json: is no JSON"),
+        ("{", "task.json: is not JSON"),
         ("[]", "task.json: expected a JSON object, the task to create"),
         ("{}", "task.json: the task does not have the documented form of createTask: at /task: 'type' is missing"),
         ('{"type": "ImageToTextTask"}', "task.json: the task is answered in its creation, so there is nothing to poll"),

@@ -1,4 +1,4 @@
-"""Clients in Python, Node and shell: a fault is convicted by its clause and by no other, a lawful client is acquitted.
+"""Clients in Python, Node and shell: a fault is detected by its clause alone, a conforming client passes.
 
 The sample here has a fault for each kind of client clause. The whole matrix, some 300 clients: python -m tests.clients.
 """

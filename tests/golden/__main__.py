@@ -77,7 +77,7 @@ class Kept(Monitor):
 class Take(NamedTuple):
     """One cassette to be: a history, and the clauses that it must show as violated.
 
-    With `client` the client's clauses count too; who looks for a provider's faults does what a lawful client does not.
+    With `client` the client's clauses count too; a search for a provider's faults does what no client does.
     """
 
     name: str
@@ -148,14 +148,14 @@ def keep(contract: Contract, home: Path, take: Take) -> bool:
 
 
 def from_reference(contract: Contract) -> Take:
-    """What a lawful client saw of the reference."""
+    """What a conforming client saw of the reference."""
     with reference(ReferenceProvider(contract, ShiftedClock())) as served:
         exchanges = client_session(contract, served.base_url, served.advance_url)
     return Take("reference.yaml", "the reference provider, asked by the reference client", exchanges, frozenset())
 
 
 def from_independent(contract: Contract) -> Take:
-    """What a lawful client saw of an implementation by other hands."""
+    """What a conforming client saw of an implementation by other hands."""
     with serving.serve(SERVICES[contract.name].create_application(KEY)) as base_url:
         exchanges = client_session(contract, base_url, base_url + "/advance")
     source = "an independent implementation, asked by the reference client"

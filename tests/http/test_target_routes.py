@@ -80,7 +80,7 @@ def test_a_bad_url_is_told_in_one_sentence(url: str, reason: str) -> None:
         HttpTarget(url, query=False)
     words = str(caught.value)
     assert reason in words
-    assert "is no base URL" in words
+    assert "is not a base URL" in words
     assert "hunter2" not in words
     assert "\n" not in words
 
@@ -119,17 +119,17 @@ def test_a_clock_hook_may_have_a_query_and_its_errors_say_that_it_is_one() -> No
         clock.close()
         assert [asked.path for asked in server.asked] == ["/clock?token=1"]
     for url in ("nonsense", "http://u:hunter2@localhost/clock", "http://localhost/#top"):
-        with pytest.raises(OptionError, match=r"is no clock hook[:;] ") as caught:
+        with pytest.raises(OptionError, match=r"is not a clock hook[:;] ") as caught:
             plan_from("capsolver", base_url="http://localhost", advance_url=url)
         assert "hunter2" not in str(caught.value)
-    with pytest.raises(OptionError, match="is no base URL: it has a query"):
+    with pytest.raises(OptionError, match="is not a base URL: it has a query"):
         plan_from("capsolver", base_url="http://localhost/?a=1")
 
 
 def test_a_url_for_callbacks_is_checked_and_goes_into_the_plan() -> None:
     plan = plan_from("capsolver", base_url="http://localhost", callback_url="http://me.example:8080/here")
     assert plan.callback_url == "http://me.example:8080/here"
-    with pytest.raises(OptionError, match="'nonsense' is no URL for callbacks; expected http://HOST"):
+    with pytest.raises(OptionError, match="'nonsense' is not a URL for callbacks; expected http://HOST"):
         plan_from("capsolver", base_url="http://localhost", callback_url="nonsense")
     with pytest.raises(OptionError, match="--callback-url goes with --base-url"):
         plan_from("capsolver", callback_url="http://me.example")

@@ -196,12 +196,12 @@ def test_all_ways_to_frame_a_body(answer: bytes, pieces: int) -> None:
     assert outcome.response.body == JSON
 
 
-NO_NUMBER = "the Content-Length of the answer is no number"
+NO_NUMBER = "the Content-Length of the answer is not a number"
 LARGER = "the answer is larger than 8388608 bytes"
 OPEN_HEADERS = "the headers of the answer cannot be read"
 BOTH = "the answer has both Content-Length and Transfer-Encoding"
 NO_SIZE = "a chunk of the answer has no size"
-NOT_ASKED = "the answer is encoded with {}, which was not asked for"
+NOT_ASKED = "the answer is encoded with {}, which was not requested"
 
 
 def head_of(*lines: str, body: bytes = JSON) -> bytes:
@@ -231,9 +231,9 @@ def head_of(*lines: str, body: bytes = JSON) -> bytes:
         (http(JSON, "200 OK", "Content-Encoding: br"), "the answer says that it is encoded with br, and it is not"),
         (http(JSON, "200 OK", "Content-Encoding: zstd"), NOT_ASKED.format("zstd")),
         (http(b"", "200 OK", "Content-Encoding: " + "gzip," * 9), "the answer has more than 3 encodings"),
-        (b"220 mail.example ESMTP\r\n", "the answer is no HTTP"),
-        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", "the answer is no HTTP"),
-        (b"\x15\x03\x03\x00\x02\x02\x0a", "the answer is no HTTP but TLS: the URL may have to begin with https"),
+        (b"220 mail.example ESMTP\r\n", "the answer is not HTTP"),
+        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", "the answer is not HTTP"),
+        (b"\x15\x03\x03\x00\x02\x02\x0a", "the answer is not HTTP but TLS: the URL may have to begin with https"),
     ],
 )
 def test_an_answer_that_leaves_its_end_open_is_told_at_once_though_the_connection_stays(
@@ -350,7 +350,7 @@ class TestSize:
         with serving(endless) as server:
             outcome = ask(server.url)
         assert outcome.response is None
-        assert outcome.failure in (self.TOO_LARGE[1], "the answer is no HTTP: it has more than 100 headers")
+        assert outcome.failure in (self.TOO_LARGE[1], "the answer is not HTTP: it has more than 100 headers")
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
     def test_a_bomb_is_not_unpacked(self, encoding: str) -> None:

@@ -44,7 +44,10 @@ def added(lines: str) -> str:
 
 
 HOLLOW = [
-    ('kind = "batch-entries"\nnames = ["query"]', "never-exercised: press.added: there is no operation of role batch"),
+    (
+        'kind = "batch-entries"\nnames = ["query"]',
+        "never-exercised: press.added: there is no operation of role batch",
+    ),
     ('kind = "answer"\nto = "nothing"', "judges-nothing: press.added: it demands nothing"),
     ('kind = "answer"\nto = "ill-formed-task"\nhttp = 400', "press.added: [task_id] has no ill_formed ids"),
     ('kind = "shape"\noperation = "output"', "judges-nothing: press.added: 'output' has no response_schema"),

@@ -257,7 +257,7 @@ MISTAKES = {
     "fixture": ('@client("capsolver")\ndef test_it(tmp_path): pass', "fixtures do not reach it"),
     "provider": ('@client("capsolvr")\ndef test_it(task): pass', "did you mean 'capsolver'?"),
     "scenario": ('@client("cnode", scenarios=["never-redy"])\ndef test_it(): pass', "did you mean 'never-ready'?"),
-    "expression": ('@client("cnode", scenarios="lost and")\ndef test_it(): pass', "'lost and' is no expression"),
+    "expression": ('@client("cnode", scenarios="lost and")\ndef test_it(): pass', "'lost and' is not an expression"),
     "none": ('@client("cnode", scenarios="xyz")\ndef test_it(): pass', "no scenario matches 'xyz'"),
     "task": ('@client("cnode", task=[])\ndef test_it(): pass', "the task is a dict, not []"),
     "object": (

@@ -105,7 +105,7 @@ def test_plain_vcrpy_is_judged_right(tmp_path: Path, library: str, serializer: s
     assert checking.ledger["capsolver.poll.status"].exercised == 2
     assert checking.ledger["capsolver.poll.result-with-ready"].exercised == 1
     assert checking.detail.tally.times == {"date": 3}
-    assert sum(checking.detail.tally.unknown.values()) == 2, "the hook is no operation of the contract"
+    assert sum(checking.detail.tally.unknown.values()) == 2, "the hook is not an operation of the contract"
 
 
 @pytest.mark.parametrize("library", LIBRARIES)

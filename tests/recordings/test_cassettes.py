@@ -52,7 +52,7 @@ def test_a_cassette_shows_what_its_label_says(path: Path) -> None:
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: str(path.relative_to(HOME)))
 def test_a_good_history_breaks_no_rule_of_the_provider(path: Path) -> None:
     assert violated(path, Subject.PROVIDER) == set()
-    if path.name != "walks.yaml.gz":  # which go where a lawful client does not
+    if path.name != "walks.yaml.gz":  # which go where a conforming client does not
         assert violated(path) == set()
 
 

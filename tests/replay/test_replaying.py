@@ -43,7 +43,7 @@ JSON = {"content-type": "application/json"}
 
 
 def record(contract: Contract, tasks: int = 7) -> list[Recorded]:
-    """What a lawful client and the reference said to each other, with some requests that are wrong on purpose."""
+    """What a conforming client and the reference said to each other, with some requests that are wrong on purpose."""
     clock = VirtualClock()
     monitor = Monitor(Reader(contract), clauses_of(contract))
     provider = ReferenceProvider(contract, clock)
@@ -313,7 +313,7 @@ def test_a_miss_says_what_was_asked_and_what_there_is_and_is_told_once(capsolver
     assert replay.misses == 4
     assert told == [
         "getTaskResult was asked for the task 'b?[31m', and one task was recorded, that one not",
-        "POST /elsewhere is no operation of capsolver; recorded: getTaskResult, createTask",
+        "POST /elsewhere is not an operation of capsolver; recorded: getTaskResult, createTask",
         "getTaskResult was asked without the id of a task, and the recording has no such request",
     ]
 

@@ -117,7 +117,7 @@ GOOD = '[[known]]\nclause = "a"\ntarget = "t"\nreason = "r"\nexpires = 2026-05-0
     [
         (GOOD.replace('"r"', '" "'), "known.toml, line 4: 'known[0].reason': entry 1 has no reason"),
         (GOOD.replace("2026-05-01", '"soon"'), "known.toml, line 5: 'known[0].expires': 'soon' does not have the form"),
-        (GOOD.replace("2026-05-01", '"2026-02-30"'), "'2026-02-30' is no day"),
+        (GOOD.replace("2026-05-01", '"2026-02-30"'), "'2026-02-30' is not a day"),
         (GOOD.replace('target = "t"\n', ""), "the key 'target' is missing"),
         (GOOD.replace("reason", "reasons"), "the key 'reason' is missing; did you mean it by 'reasons'?"),
         (GOOD + GOOD, "entry 2 says the same as entry 1"),

@@ -115,7 +115,7 @@ def test_its_samples_have_their_shapes_and_its_corruptions_break_their_clauses(b
 
 @pytest.mark.parametrize("name", ["", "My-Api", "my_api", "-api", "a--b", "../api", "api.toml", "a" * 41, "ä", "a\n"])
 def test_a_bad_name_is_refused_in_one_sentence(name: str, tmp_path: Path) -> None:
-    assert "is no name for a contract" in refused("--folder", str(tmp_path), "--", name)
+    assert "is not a name for a contract" in refused("--folder", str(tmp_path), "--", name)
     assert files(tmp_path) == set()
 
 

@@ -102,7 +102,7 @@ def trickle(line: Line) -> None:
         (trickle, "no answer in time"),
         (answering(), "the connection was closed without an answer"),
         (answering(http(b"{}", length=500)), "the connection was closed in the middle of the answer"),
-        (answering(b"220 mail.example ESMTP\r\n"), "the answer is no HTTP"),
+        (answering(b"220 mail.example ESMTP\r\n"), "the answer is not HTTP"),
         (answering(http(HTML, "200 OK", "Content-Encoding: gzip")), "the answer says that it is encoded with gzip"),
     ],
     ids=["silent", "trickling", "closing", "closing midway", "no HTTP", "broken gzip"],

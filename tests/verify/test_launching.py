@@ -278,7 +278,7 @@ def test_a_server_that_ends_meanwhile_is_shown_with_its_last_words() -> None:
         ({"launch": ""}, "--launch is empty"),
         ({"launch": "node 'server.js {port}"}, "no closing quotation"),
         ({"launch": "x {port}", "base_url": "http://example.com:{port}"}, "not on this machine"),
-        ({"launch": "x {port}", "base_url": "ftp://127.0.0.1:{port}"}, "is no base URL"),
+        ({"launch": "x {port}", "base_url": "ftp://127.0.0.1:{port}"}, "is not a base URL"),
         ({"launch": "x {port}", "advance_url": "http://127.0.0.1:1/advance"}, "exclude each other"),
     ],
 )

@@ -51,7 +51,7 @@ def violated(exploring: Exploration) -> set[str]:
 def test_prism_keeps_the_shapes_and_has_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers each request with an example of the OpenAPI document, whatever was asked before.
 
-    A body that is no JSON gets no answer from Prism 5.16, which verify takes ten seconds each to find out (a SHOULD):
+    A body that is not JSON gets no answer from Prism 5.16, which verify takes ten seconds each to find out (a SHOULD):
     such bodies are left out here.
     """
     monkeypatch.setattr(Session, "probe_malformed", lambda *_: None)

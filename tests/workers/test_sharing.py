@@ -156,7 +156,7 @@ def test_shards_of_different_runs_are_refused(pair: list[Any], change: dict[str,
 
 
 def test_a_report_that_is_no_shard_is_refused(pair: list[Any]) -> None:
-    with pytest.raises(MergeError, match="is no shard"):
+    with pytest.raises(MergeError, match="is not a shard"):
         whole([pair[0], {key: value for key, value in pair[1].items() if key != "shard"}])
 
 
@@ -213,7 +213,7 @@ def test_shards_of_recordings_merge_to_the_report_of_all_of_them(tmp_path: Path)
     assert "VIOLATED" in run("report", *files, "-q", status=1)
     assert "shard 2 of 3 is missing" in run("report", files[0], files[2], status=1)
     assert "shard 2 of 3 is missing" in run("merge", files[0], files[2], status=1)
-    assert "is no shard" in run("merge", str(entire), status=2)
+    assert "is not a shard" in run("merge", str(entire), status=2)
 
 
 @pytest.mark.parametrize(

@@ -329,7 +329,7 @@ def _refused(contract: Contract, clause: Clause) -> Iterator[Fault]:
         "ill-formed-task": ("an ill-formed id is known", KnowsIllFormedTasks),
         "wrong-credential": ("every key is right", TakesEveryKey),
         "wrong-scheme": ("every word before the key is right", TakesEveryScheme),
-        "missing-field": ("missing fields are no matter", TakesMissingFields),
+        "missing-field": ("missing fields are ignored", TakesMissingFields),
         "malformed": ("a malformed body is a server error", CrashesOnGarbage),
     }
     probe = clause.parameters.probe

@@ -166,7 +166,7 @@ def _chosen(contract: Contract, keyword: str | None, subject: str | None) -> fro
 
 
 def _status(document: Document, paths: Sequence[Recording]) -> int:
-    """The exit status; what people must know first is told on standard error."""
+    """The exit status; what people must know first is written to standard error."""
     from pollproof.runs.outcome import outcome_of
 
     recordings = document["recordings"]

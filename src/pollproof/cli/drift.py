@@ -40,7 +40,7 @@ EPILOG = (
 def drift(old: str, new: str, provider: str | None, base_url: str | None, **options: Any) -> None:
     """Compare two recordings of one API: cassettes or HAR files, or folders of them.
 
-    Only what both show is compared, and what a smaller recording explains is no change. Values of results, ids and
+    Only what both show is compared, and what a smaller recording explains is not a change. Values of results, ids and
     keys are never shown.
     """
     from pollproof.drift import compare

@@ -20,7 +20,7 @@ FORMATS = ("openapi", "wsdl", "wiremock")
 def export(format_: str, provider: str, out: str) -> None:
     """Write what PROVIDER documents in the format of another tool, for mock servers, generators and SOAP clients.
 
-    What the format cannot carry (limits, lifetimes, the order of things) is told on standard error.
+    What the format cannot carry (limits, lifetimes, the order of things) is written to standard error.
     """
     from pollproof.export import CannotCarry
 

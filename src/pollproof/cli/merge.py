@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
 
 EPILOG = (
-    "Exit status: that of the run, had it not been run in shards; 2 for files that are no shards of one run; "
+    "Exit status: that of the run, had it not been run in shards; 2 for files that are not shards of one run; "
     "3 where a shard is missing or was given twice."
 )
 

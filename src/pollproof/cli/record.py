@@ -61,8 +61,8 @@ ENDING = 5.0
 def record(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Record a provider as a cassette, with the time of each exchange and without any secret.
 
-    A lawful client creates tasks and polls them to their ends. With --listen, or with a COMMAND after `--`, somebody
-    else's client is recorded instead: it finds the address of the recording proxy in POLLPROOF_BASE_URL.
+    A conforming client creates tasks and polls them to their ends. With --listen, or with a COMMAND after `--`,
+    somebody else's client is recorded instead: it finds the address of the recording proxy in POLLPROOF_BASE_URL.
     """
     plan = _plan(provider, options)
     path = _path(options)

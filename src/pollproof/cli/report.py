@@ -13,7 +13,7 @@ from pollproof.cli.reporting import Reports, output_options, overwriting
 
 EPILOG = (
     "Exit status: that of the worst report: 0 every exercised MUST held; 1 a violation; 3 inconclusive, or a run that "
-    "was cut short; 4 a run that failed itself. 2: usage, or a file that is no report."
+    "was cut short; 4 a run that failed itself. 2: usage, or a file that is not a report."
 )
 
 

@@ -1,4 +1,4 @@
-"""Drift: what changed between two recordings of one API. What a smaller recording explains is no change."""
+"""Drift: what changed between two recordings of one API. What a smaller recording explains is not a change."""
 
 from pollproof.drift.compare import compare
 from pollproof.drift.findings import KINDS, Finding, Seen, Severity

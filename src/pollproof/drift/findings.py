@@ -30,7 +30,7 @@ KINDS = {
     "error-code-new": "An error code that neither the old recording nor the documents know.",
     "error-code-first-seen": "A documented error code that the old recording does not show.",
     "content-type-changed": "The same kind of answer comes with another content type.",
-    "retry-after-changed": "The provider asks for another wait before the next request.",
+    "retry-after-changed": "The provider demands another wait before the next request.",
     "lifetime-changed": "Tasks are gone at an age at which they were there, or the other way round.",
     "poll-budget-changed": "Tasks answer another number of polls.",
     "retention-changed": "Tasks are gone earlier or later, by their age or by the number of their polls.",

@@ -72,7 +72,7 @@ def _answered(event: Event) -> str:
         return f"refused: {effect.value}"
     if event.phase is not None:
         phase: str = event.phase.value
-        return phase + (", told as an error" if event.error_code is not None else "")
+        return phase + (", reported as an error" if event.error_code is not None else "")
     if role is Role.FETCH:
         return "no result yet"
     told = role in (Role.POLL, Role.CALLBACK) or (type(event.status) is str and event.status != "")

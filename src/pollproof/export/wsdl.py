@@ -32,7 +32,7 @@ def wsdl_of(contract: Contract) -> bytes:
     )
     _add(root, "documentation").text = (
         f"What {contract.title} documents of its tasks, exported by pollproof. {NOT_CARRIED} "
-        "The address is a placeholder where clients are told their endpoint."
+        "The address is a placeholder where clients get their endpoint."
     )
     _add(root, "types").append(types)
     operations = [operation for operation in contract.operations.values() if operation.element]

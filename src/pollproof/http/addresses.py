@@ -20,25 +20,25 @@ def split(url: str, named: str, query: bool) -> SplitResult:
     """The parts of a URL; raises `TargetError`. What may be a password is never shown."""
     expected = "expected http://HOST[:PORT][/PATH] or https://..."
     shown = _CREDENTIALS.sub(r"\1***@", url)  # it would stand in every report
-    wrong = f"{shown!r} is no {named}"
+    wrong = f"{shown!r} is not a {named}"
     try:
         parts = urlsplit(url)
         name, port = parts.hostname, parts.port
     except ValueError as error:
-        what = "its port is no number from 1 to 65535" if "ort" in str(error) else "its host cannot be read"
+        what = "its port is not a number from 1 to 65535" if "ort" in str(error) else "its host cannot be read"
         raise TargetError(f"{wrong}: {what}") from None
     if parts.username is not None or parts.password is not None:
         raise TargetError(f"{wrong}: a user name or password does not belong there; {expected}")
     if parts.scheme not in ("http", "https") or not name:
         raise TargetError(f"{wrong}; {expected}")
     if port == 0:
-        raise TargetError(f"{wrong}: its port is no number from 1 to 65535")
+        raise TargetError(f"{wrong}: its port is not a number from 1 to 65535")
     if parts.fragment or (parts.query and not query):
         raise TargetError(f"{wrong}: it has a {'fragment' if query else 'query or a fragment'}; {expected}")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise TargetError(f"{wrong}: it has a character that must be percent-encoded")
     if not all(0 < len(label) < 64 for label in name.removesuffix(".").split(".")) or len(name) > 253:
-        raise TargetError(f"{wrong}: '{name}' is no host name")
+        raise TargetError(f"{wrong}: '{name}' is not a host name")
     return parts
 
 
@@ -93,7 +93,7 @@ def proxy_for(scheme: str, host: str, port: int) -> Proxy | None:
     except ValueError:
         name = None
     if not name:
-        raise TargetError(f"the proxy in {variable} is no URL; expected http://HOST:PORT")
+        raise TargetError(f"the proxy in {variable} is not a URL; expected http://HOST:PORT")
     if parts.scheme != "http":
         raise TargetError(f"the proxy in {variable} is of kind '{parts.scheme}'; expected http://HOST:PORT")
     headers: dict[str, str] = {}

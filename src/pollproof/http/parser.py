@@ -132,7 +132,7 @@ def read_response(stream: socket.socket, method: str, first: bytes, end: float, 
     is_bare = method in ("HEAD", "CONNECT")
     if not first.startswith(b"HTTP/"[: len(first)]) and not first.startswith((b"\r\n", b"\n")):
         tls = " but TLS: the URL may have to begin with https"
-        raise NoResponse(f"the answer is no HTTP{tls if first[0] in TLS else ''}")
+        raise NoResponse(f"the answer is not HTTP{tls if first[0] in TLS else ''}")
     try:
         while True:
             received, pending = received + len(data), pending + len(data)
@@ -142,9 +142,9 @@ def read_response(stream: socket.socket, method: str, first: bytes, end: float, 
             if state.size > MAXIMUM_BODY or received > 2 * MAXIMUM_BODY + MAXIMUM_HEAD or interims > MAXIMUM_INTERIMS:
                 raise TooLarge
             if len(state.headers) > MAXIMUM_HEADERS:
-                raise NoResponse(f"the answer is no HTTP: it has more than {MAXIMUM_HEADERS} headers")
+                raise NoResponse(f"the answer is not HTTP: it has more than {MAXIMUM_HEADERS} headers")
             if received > MAXIMUM_HEAD and _is_long(state, pending):
-                raise NoResponse("the answer is no HTTP: a line of its head is too long")
+                raise NoResponse("the answer is not HTTP: a line of its head is too long")
             if state.is_complete or (is_bare and state.is_headed and not state.is_interim):
                 break
             left = end - time.monotonic()
@@ -184,7 +184,7 @@ def _feed(state: _Answering, data: bytes) -> None:
 
 def _finished(state: _Answering, *, is_bare: bool) -> RawResponse:
     if not 100 <= state.status <= 999 or state.parser.get_http_version() not in ("1.0", "1.1"):
-        raise NoResponse("the answer is no HTTP: it has no status line")
+        raise NoResponse("the answer is not HTTP: it has no status line")
     body = b"" if is_bare or state.status in _BODYLESS else b"".join(state.body)
     transfer = state.fields.get("transfer-encoding", "").lower()
     if "," in transfer:
@@ -202,12 +202,12 @@ def _garbled(words: str, *, is_headed: bool) -> NoResponse:
     if "can't be present" in words:
         return NoResponse("the answer has both Content-Length and Transfer-Encoding")
     if "Content-Length" in words:
-        return NoResponse("the Content-Length of the answer is no number")
+        return NoResponse("the Content-Length of the answer is not a number")
     if "chunk" in words:
         return NoResponse("a chunk of the answer has no size")
     if is_headed or "header" in words:
         return NoResponse("the headers of the answer cannot be read")
-    return NoResponse("the answer is no HTTP: it has no status line")
+    return NoResponse("the answer is not HTTP: it has no status line")
 
 
 def decode_body(body: bytes, codings: str) -> bytes:
@@ -219,13 +219,13 @@ def decode_body(body: bytes, codings: str) -> bytes:
         raise NoResponse(f"the answer has more than {MAXIMUM_CODINGS} encodings, one in the other")
     for word in reversed(words):
         if word in ("compress", "x-compress"):
-            raise NoResponse(f"the answer is encoded with {word}, which was not asked for")
+            raise NoResponse(f"the answer is encoded with {word}, which was not requested")
         if word not in KNOWN:
             continue
         try:
             body = undo(body, word, MAXIMUM_BODY)
         except NotInstalled:
-            raise NoResponse(f"the answer is encoded with {word}, which was not asked for") from None
+            raise NoResponse(f"the answer is encoded with {word}, which was not requested") from None
         except TooMuch:
             raise TooLarge from None
         except Damaged as error:
@@ -377,10 +377,10 @@ def _refused(words: str) -> Malformed:
     if words.startswith("Duplicate") or "can't be present" in words:
         return Malformed(400, "headers that leave open where the request ends")
     if "Content-Length" in words:
-        return Malformed(400, "a Content-Length that is no number")
+        return Malformed(400, "a Content-Length that is not a number")
     if "header" in words:
         return Malformed(400, "headers that cannot be read")
-    return Malformed(400, "what is no HTTP/1 request")
+    return Malformed(400, "not an HTTP/1 request")
 
 
 def _path(target: str) -> str:

@@ -306,5 +306,5 @@ def _documents(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
     for index, clause in enumerate(of.contract.clauses):
         if clause.id not in varied and clause.subject is Subject.PROVIDER:
             remedy = "name it in one of [[variants]] (clauses may be patterns such as my-api.poll.*)"
-            reason = "no lawful variant shows what it lets pass"
+            reason = "no legal variant shows what it lets pass"
             yield "no-variant", NOTE, ("clauses", index), clause.id, reason, remedy

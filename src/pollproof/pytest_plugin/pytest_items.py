@@ -47,7 +47,7 @@ def spread(metafunc: pytest.Metafunc) -> None:
     declared: ClientOptions | None = getattr(function, DECLARED, None)
     name = metafunc.definition.name
     if declared is None:
-        raise _refused(f"{name} asks for the fixture {FIXTURE}, which is for functions with the decorator client")
+        raise _refused(f"{name} takes the fixture {FIXTURE}, which is for functions with the decorator client")
     if declared.test is not getattr(function, "__func__", function):
         raise _refused(f"{name}: the decorator client stands above all others that are not marks")
     _check_arguments(metafunc.definition, declared)
@@ -68,7 +68,7 @@ def _check_arguments(definition: pytest.Function, declared: ClientOptions) -> No
     for name in declared.arguments:
         if name not in given:
             raise _refused(
-                f"{definition.name} asks for '{name}'{nearest(name, given) or '.'} A client is given "
+                f"{definition.name} takes '{name}'{nearest(name, given) or '.'} A client is given "
                 f"{', '.join(GIVEN)} and what parametrize says; fixtures do not reach it, for it runs in a process of "
                 "its own"
             )

@@ -1,4 +1,4 @@
-"""Recording a provider: a lawful client creates tasks, polls them to their ends, and keeps every exchange."""
+"""Recording a provider: a conforming client creates tasks, polls them to their ends, and keeps every exchange."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ class Matcher:
         if isinstance(found, str):
             if found == "elsewhere":
                 address = address_of(entry.url)
-                tally.elsewhere["an address that is no URL" if address is None else address.origin] += 1
+                tally.elsewhere["an address that is not a URL" if address is None else address.origin] += 1
             else:
                 tally.unknown[f"{entry.method} {urlsplit(entry.url).path}"[:80]] += 1
             return None

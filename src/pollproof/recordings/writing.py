@@ -50,7 +50,7 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
     if path.is_dir():
         raise RecordingError(name, "", "is a folder")
     if path.exists() and not overwrite:
-        raise RecordingError(name, "", "the file exists and is kept; overwriting it must be asked for")
+        raise RecordingError(name, "", "the file exists and is kept; --overwrite replaces it")
     if not os.access(path.parent, os.W_OK):
         raise RecordingError(name, "", f"nothing can be written to the folder {path.parent}")
     return path

@@ -221,7 +221,7 @@ class YamlEntries:
             try:
                 value = base64.b64decode(value.encode("ascii"), validate=False)
             except (binascii.Error, ValueError):
-                raise self._refuse(event, "!!binary that is no base64") from None
+                raise self._refuse(event, "!!binary that is not base64") from None
         elif tag not in _HARMLESS:
             raise self._refuse(event, f"the tag {_tag(tag)} would make an object, which is never done")
         if event.anchor is not None:

@@ -205,24 +205,28 @@ class Replay:
             known = ", ".join(self._counts) or "nothing"
             path = printable(request.path.partition("?")[0], MAXIMUM_WORDS)
             method = printable(request.method, MAXIMUM_WORDS)
-            return f"{method} {path} is no operation of {self.contract.name}; recorded: {known}"
+            return f"{method} {path} is not an operation of {self.contract.name}; recorded: {known}"
         name, task = meaning.operation.name, meaning.task
         if name not in self._counts:
-            return f"{name} was asked, and the recording has no {name} at all"
+            return f"{name} was requested, and the recording has no {name} at all"
         if not meaning.readable:
-            return f"{name} was asked with a body that cannot be read, and the recording has no such request"
+            return f"{name} was requested with a body that cannot be read, and the recording has no such request"
         if meaning.operation.role in BY_TASK:
             if task is None:
-                return f"{name} was asked without the id of a task, and the recording has no such request"
+                return f"{name} was requested without the id of a task, and the recording has no such request"
             if task in self._ids:
                 shown = printable(task, MAXIMUM_WORDS)
-                return f"{name} was asked for the task '{shown}', and the recording ends before that task has an end"
+                return (
+                    f"{name} was requested for the task '{shown}', and the recording ends before that task has an end"
+                )
             of = "one task was" if self.tasks == 1 else f"{self.tasks} tasks were"
-            return f"{name} was asked for the task '{printable(task, MAXIMUM_WORDS)}', and {of} recorded, that one not"
+            return (
+                f"{name} was requested for the task '{printable(task, MAXIMUM_WORDS)}', and {of} recorded, that one not"
+            )
         return self._problem_of_creation(meaning.operation, meaning.kind)
 
     def _problem_of_creation(self, operation: Operation, kind: str) -> str:
         what = "batch" if operation.role is Role.BATCH else f"task of the kind '{kind}'" if kind else "task"
         if self._stock.has((operation.name, kind, None)):
-            return f"{operation.name} was asked for one {what} more than the recording has"
-        return f"{operation.name} was asked for a {what}, and the recording has none"
+            return f"{operation.name} was requested for one {what} more than the recording has"
+        return f"{operation.name} was requested for a {what}, and the recording has none"

@@ -24,7 +24,9 @@ from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
 from pollproof.version import __version__
 
-UNMASKED = f"a key of fewer than {MINIMUM_SECRET} characters cannot be told from ordinary words, so it is not masked"
+UNMASKED = (
+    f"a key of fewer than {MINIMUM_SECRET} characters cannot be distinguished from ordinary words, so it is not masked"
+)
 
 MAXIMUM_TEXT = 2000
 """Characters of one body in a report; results may be long, and their beginning tells enough."""

@@ -48,7 +48,7 @@ def explanation(contract: Contract, clause: Clause) -> str:
         parts += ["wrong", *(f"  {line}" for line in trace)]
         parts += [_paragraph("  expected", expected), _paragraph("  got", got)]
     parts += [_paragraph("mutant", mutant.name) for mutant in mutants_of(contract, clause)]
-    parts += [_paragraph("lawful", f"{variant.name}: {variant.text}") for variant in variants_of(contract, clause)]
+    parts += [_paragraph("legal", f"{variant.name}: {variant.text}") for variant in variants_of(contract, clause)]
     return "\n".join(parts)
 
 

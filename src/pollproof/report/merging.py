@@ -136,7 +136,7 @@ def _recordings(entries: Sequence[Each]) -> Document:
 
 
 class MergeError(InputError):
-    """Documents that are no shards of one run; the text is one sentence."""
+    """Documents that are not shards of one run; the text is one sentence."""
 
 
 def as_shard(document: Each, number: int, of: int, parts: Sequence[str], asked: Each) -> Document:
@@ -165,7 +165,7 @@ def whole(documents: Sequence[Each]) -> Document:
     """
     for document in documents:
         if "shard" not in document:
-            raise MergeError(f"the report of {document['target']} is no shard; expected reports of runs with --shard")
+            raise MergeError(f"the report of {document['target']} is not a shard; expected reports of --shard")
         _same_run(documents[0], document)
     first = documents[0]["shard"]
     given = Counter(document["shard"]["number"] for document in documents)

@@ -20,7 +20,7 @@ MAXIMUM_FILE = 256 * 1024 * 1024
 
 
 class ReportError(InputError):
-    """A file that is no report; the text is one sentence."""
+    """A file that is not a report; the text is one sentence."""
 
 
 def read_report(file: str) -> Document:
@@ -32,9 +32,9 @@ def read_report(file: str) -> Document:
     except json.JSONDecodeError as error:
         raise ReportError(_no_json(name, text, error)) from None
     except RecursionError:
-        raise ReportError(f"{name}: is no report: it is nested too deeply") from None
+        raise ReportError(f"{name}: is not a report: it is nested too deeply") from None
     except ValueError as error:  # NaN, or a number of too many digits
-        raise ReportError(f"{name}: is no report: {one_line(str(error), 200)}") from None
+        raise ReportError(f"{name}: is not a report: {one_line(str(error), 200)}") from None
     _check(name, value)
     document: Document = value
     return document
@@ -55,7 +55,7 @@ def _text(file: str, name: str) -> str:
     except OSError as error:
         raise ReportError(f"{name}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
-        raise ReportError(f"{name}: is no report: it is not UTF-8 (byte {error.start})") from None
+        raise ReportError(f"{name}: is not a report: it is not UTF-8 (byte {error.start})") from None
     except ValueError as error:
         if isinstance(error, ReportError):
             raise
@@ -69,11 +69,11 @@ def _no_json(name: str, text: str, error: json.JSONDecodeError) -> str:
     ended = error.pos >= len(text.rstrip()) - len("false") or "Unterminated" in error.msg
     if text.lstrip().startswith("{") and ended:
         return f"{name}: is truncated: it ends in the middle of the report, at line {text.count(chr(10)) + 1}"
-    return f"{name}: is no JSON ({where}: {error.msg})"
+    return f"{name}: is not JSON ({where}: {error.msg})"
 
 
 def _refused(constant: str) -> Any:
-    raise ValueError(f"it holds {constant}, which is no JSON")
+    raise ValueError(f"it holds {constant}, which is not JSON")
 
 
 def _check(name: str, value: Any) -> None:
@@ -85,14 +85,14 @@ def _check(name: str, value: Any) -> None:
     try:
         error = best_match(Draft202012Validator(_schema()).iter_errors(value))
     except RecursionError:
-        raise ReportError(f"{name}: is no report: it is nested too deeply") from None
+        raise ReportError(f"{name}: is not a report: it is nested too deeply") from None
     if error is None:
         return
     place = "/".join(str(step) for step in error.absolute_path) or "its top level"
     version = value["pollproof"]
     other = "" if version == __version__ else f" (it was written by version {one_line(str(version), 40)})"
     raise ReportError(
-        f"{name}: is no report of pollproof {__version__}{other}: {place}: {one_line(error.message, 200)}"
+        f"{name}: is not a report of pollproof {__version__}{other}: {place}: {one_line(error.message, 200)}"
     )
 
 

@@ -84,7 +84,7 @@ def parse(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
             try:
                 expires = date.fromisoformat(entry["expires"])
             except ValueError:
-                raise fault(file, text, [*place, "expires"], f"'{entry['expires']}' is no day") from None
+                raise fault(file, text, [*place, "expires"], f"'{entry['expires']}' is not a day") from None
             key = (current(entry["clause"]), entry["target"])
             if key in seen:
                 raise fault(file, text, place, f"entry {number + 1} says the same as entry {seen[key] + 1}")

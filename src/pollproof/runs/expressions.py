@@ -19,7 +19,7 @@ def matching(names: Iterable[str], expression: str) -> list[str]:
         compiled = Expression.compile(expression)
         return [name for name in names if compiled.evaluate(_Contains(name))]
     except Exception as error:  # the parser raises errors of its own, and SyntaxError in newer versions
-        raise ExpressionError(f"'{expression}' is no expression ({error})") from None
+        raise ExpressionError(f"'{expression}' is not an expression ({error})") from None
 
 
 class _Contains:

@@ -21,7 +21,7 @@ def check_name(name: str) -> None:
     """Raise `ScaffoldError` for what can be no name of a contract."""
     if not _NAME.fullmatch(name) or len(name) > MAXIMUM_NAME:
         raise ScaffoldError(
-            f"{name!r} is no name for a contract; expected at most {MAXIMUM_NAME} lower-case letters and digits, "
+            f"{name!r} is not a name for a contract; expected at most {MAXIMUM_NAME} lower-case letters and digits, "
             "with single hyphens between them, such as my-api"
         )
     if name in bundled():

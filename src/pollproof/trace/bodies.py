@@ -43,7 +43,7 @@ class Unreadable:
 
 
 def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"'{word}' is no JSON value")
+    raise ValueError(f"'{word}' is not a JSON value")
 
 
 MAXIMUM_DIGITS = 300
@@ -139,11 +139,11 @@ def read_json(body: bytes) -> Any:
     except RecursionError:
         return Unreadable(TOO_DEEP)
     except UnicodeEncodeError:
-        return Unreadable("the body holds half of a surrogate pair, which is no character")
+        return Unreadable("the body holds half of a surrogate pair, which is not a character")
     except NumberTooLarge as error:
         return Unreadable(f"the body cannot be judged: {error}")
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError
-        return Unreadable(f"the body is no JSON ({error}): {excerpt(body)!r}")
+        return Unreadable(f"the body is not JSON ({error}): {excerpt(body)!r}")
     return value
 
 

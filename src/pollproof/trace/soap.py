@@ -73,7 +73,7 @@ def parse(body: bytes) -> etree._Element | Unreadable:
     try:
         tree = etree.parse(io.BytesIO(body), parser)
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        return Unreadable(f"the body is no XML ({str(error)[:120]})")
+        return Unreadable(f"the body is not XML ({str(error)[:120]})")
     if tree.docinfo.internalDTD is not None or tree.docinfo.doctype:
         return Unreadable(_DECLARED)  # in an encoding that was not looked into before
     return tree.getroot()

@@ -97,7 +97,7 @@ def _statuses(of: Catalogue) -> Iterator[Scenario]:
             yield of.polled(
                 f"status-{kebab(each.value)}",
                 f"The task stands at {each.value}, which no document calls final or not. "
-                "A client may wait, and must not return it as a success for ever.",
+                "A client may wait, and must not return it as a success at any time.",
                 Expects.FAILURE,
                 Turn(first=2, phase=each.phase, status=each.value),
                 grounds=OPEN,

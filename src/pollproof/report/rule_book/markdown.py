@@ -25,7 +25,7 @@ def rule_book(contracts: Sequence[Contract]) -> str:
         "Every rule that pollproof judges by, and what it leaves open. This page is made from the contracts beside it",
         "by `pollproof clauses --markdown > contracts/README.md`; change those, not this.",
         "",
-        "A **MUST** that is violated fails a run; a **SHOULD** warns. The rules are told in words of our own; beside",
+        "A **MUST** that is violated fails a run; a **SHOULD** warns. The rules are stated in words of our own; beside",
         "each stands the line of the document that it comes from (documents marked *adjacent* are pages next to those",
         "at hand), the kind of check that judges it, and the mutants that show that it can fail: implementations in",
         "which exactly this rule is broken. `pollproof explain CLAUSE` tells more, `pollproof mutants` runs the",

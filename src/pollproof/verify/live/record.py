@@ -124,14 +124,14 @@ def check_resumable(path: str, contract: Contract, base_url: str) -> None:
     own = label_of(Path(path))
     for name, value in {"source": SOURCE, "contract": contract.name, "base_url": base_url}.items():
         if own.get(name) != value:
-            problem = f"is {own.get(name)!r} and not {value!r}: this is no record of such a live run"
+            problem = f"is {own.get(name)!r} and not {value!r}: this is not a record of such a live run"
             raise RecordingError(path, f"metadata.{OWN}.{name}", problem)
 
 
 def earlier(path: str, contract: Contract, base_url: str) -> Earlier:
     """What a record holds that is to be gone on with; a last line that was cut off is removed.
 
-    Raises `RecordingError` for a file that is no record of this provider at this address.
+    Raises `RecordingError` for a file that is not a record of this provider at this address.
     """
     check_resumable(path, contract, base_url)
     text = _whole_lines(path)

@@ -212,7 +212,7 @@ def _callbacks(plan: Plan, session: LiveSession, clock: Clock) -> Iterator[None]
 def _closing(session: LiveSession, record: str, *, complete: bool) -> list[str]:
     """What is said at the end: what was asked and created, which tasks have no end, and how to go on."""
     allowance, alive = session.allowance, session.unfinished()
-    asked = f"{plural(allowance.requests, 'request')} made, {plural(allowance.tasks, 'task')} asked for"
+    asked = f"{plural(allowance.requests, 'request')} made, {plural(allowance.tasks, 'task')} created"
     notes = [f"{asked}; all is kept in {record}"]
     if alive:
         names = ", ".join(str(handle.id) for handle in alive[:SHOWN]) + (", ..." if len(alive) > SHOWN else "")
