@@ -59,6 +59,7 @@ ELSEWHERE: dict[str, str] = {
     r"((FUZZ_INPUTS|(RECORDINGS|SOAK)_EXCHANGES)=\d+ )?python -m tests\.benchmarks": (
         "tests/packaging/test_benchmarks.py"
     ),
+    r"(eval )?.*_POLLPROOF_COMPLETE": "tests/cli/test_completion.py",
     r"pollproof replay ": "tests/cli/test_replaying.py",
     r"pollproof verify .* --watch$": "tests/cli/test_watching.py",
     r"pollproof leap -- pytest ": "tests/virtualtime/test_leap_command.py",

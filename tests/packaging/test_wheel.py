@@ -65,3 +65,39 @@ def test_the_wheel_alone_verifies(wheel: Path, tmp_path: Path) -> None:
     where = [sys.executable, "-c", "import pollproof; print(pollproof.__file__)"]
     found = subprocess.run(where, cwd=empty, env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.startswith(str(site))
+
+
+def test_the_metadata_leads_to_the_documentation_and_the_changelog(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [each for each in archive.namelist() if each.endswith(".dist-info/METADATA")]
+    text = archive.read(name).decode()
+    for line in (
+        "Project-URL: Documentation, ",
+        "Project-URL: Changelog, ",
+        "Author: ",
+        "License-Expression: MIT",
+        "Keywords: ",
+    ):
+        assert f"\n{line}" in text
+
+
+def test_a_wheel_is_built_from_the_source_distribution(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    (source,) = tmp_path.glob("*.tar.gz")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path),
+    ]
+    subprocess.run([*command, str(source)], check=True, timeout=120)
+    (built,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(built).namelist()
+    assert "pollproof/contracts/capsolver.toml" in names
+    assert "pollproof/schemas/pollproof/report.schema.json" in names
