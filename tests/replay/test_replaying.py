@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from pollproof.bundled import bundled
-from pollproof.cli.main import serve
+from pollproof.cli.serving import serve
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Role
 from pollproof.http.target import InProcessTarget
