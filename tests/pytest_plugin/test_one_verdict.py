@@ -25,7 +25,7 @@ CLIENTS = {
     "invents": "solve(base_url, api_key, task)\n    return {'gRecaptchaResponse': 'invented'}",
     "crashes": "raise RuntimeError('no such module')",
 }
-"""The bodies of clients, by what they do. (A function that returns None gives up; a command that prints null does not.)"""
+"""The bodies of clients, by what they do. (None is giving up for a function, not for a command.)"""
 
 SETTINGS = "import os; base_url = os.environ['POLLPROOF_BASE_URL']; api_key = os.environ['POLLPROOF_API_KEY']"
 
