@@ -24,7 +24,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import Reader
-from pollproof.verify.session import Builder
+from pollproof.verify.request_builder import Builder
 from tests.fuzzing.inputs import written
 from tests.fuzzing.oracles import judged
 from tests.fuzzing.seeds import seeds

@@ -15,7 +15,7 @@ from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
-from pollproof.verify.session import Builder
+from pollproof.verify.request_builder import Builder
 
 
 class TaskError(InputError):

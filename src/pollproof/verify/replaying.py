@@ -16,7 +16,7 @@ from pollproof.trace.events import CALLBACK_PATH, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import Reader
 from pollproof.verify.plan import Plan
-from pollproof.verify.session import Builder
+from pollproof.verify.request_builder import Builder
 from pollproof.verify.shrinking import Step, ids_of, renamed
 from pollproof.verify.targets import OpenTarget
 

@@ -8,8 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
-from urllib.parse import quote
+from typing import Any, TypeVar
 
 from pollproof.clauses.fields import seconds_of
 from pollproof.clock import Clock
@@ -29,16 +28,17 @@ from pollproof.contract.model import (
 )
 from pollproof.contract.places import walk
 from pollproof.contract.requests import RequestPattern, base_path
-from pollproof.contract.templates import compile_template, steps_of, with_value, without, words_of
+from pollproof.contract.templates import compile_template, steps_of, with_value, without
 from pollproof.errors import PollproofError, RunError
 from pollproof.http.target import Target
 from pollproof.monitor.monitor import Monitor
 from pollproof.tasks.state import TaskState
 from pollproof.trace.client_outcome import Outcome, outcome_exchange
-from pollproof.trace.codecs import Codec
 from pollproof.trace.events import CALLBACK_PATH, TOLD, Answer, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.pages import PAGE, with_parameter, without_parameter
+from pollproof.verify.request_builder import Builder
+from pollproof.verify.sources import CallbackSource, ConnectionSource
 from pollproof.verify.target_clocks import BudgetSpent
 from pollproof.verify.variety import Variation, poll_variations, task_variations, whole_task, write_forms
 
@@ -811,86 +811,3 @@ def _keep(kept: dict[Key, Request], key: Key, request: Request) -> Request:
         kept.clear()
     kept[key] = request
     return request
-
-
-class ConnectionSource(Protocol):
-    """Further connections to the target of a session."""
-
-    @property
-    def keep(self) -> bool:
-        """Whether the session's own connection may stay open beside them."""
-
-    def exchange(self, requests: Sequence[Request]) -> list[Exchange]:
-        """Send requests at the same time, each over another connection; what came of them."""
-
-    def abandon(self, request: Request) -> Exchange:
-        """Send a request and cut its connection before an answer."""
-
-
-class CallbackSource(Protocol):
-    """Where callbacks arrive."""
-
-    address: str
-    patience: float
-    stray: str
-
-    def address_with(self, query: str) -> str:
-        """The address with a query, which is expected with it from now on. `stray` is the last other one called."""
-
-    refusing: int
-
-    def take(self) -> list[tuple[Request, float, int]]:
-        """The requests that came since the last call, each with the moment of its arrival and the status it got."""
-
-    def wait(self, seconds: float) -> None:
-        """Wait at most that long, in real time, for a callback that was not taken yet."""
-
-
-class Builder:
-    """Builds the requests of one operation."""
-
-    __slots__ = ("_bodies", "_codec", "_header", "_headers", "_method", "_path", "_template", "_varies", "_varying")
-
-    def __init__(self, operation: Operation, contract: Contract, codec: Codec) -> None:
-        credential = contract.credential
-        self._method = operation.method
-        self._path = operation.path
-        if credential.at is not None and credential.at.area == "query":
-            self._path += ("&" if "?" in self._path else "?") + credential.at.steps[0] + "={credential}"
-        self._varies = "{" in self._path
-        self._varying = {name.lower(): text for name, text in operation.headers.items() if words_of(text)}
-        self._template = credential.template
-        self._codec = codec
-        ways = [] if operation.request is None else [operation.request, *operation.alternatives]
-        self._bodies = [compile_template(way) for way in ways]
-        self._header = credential.at.steps[0] if credential.at is not None and credential.at.area == "header" else None
-        self._headers: dict[str, str] = {"accept": codec.content_type.partition(";")[0]}
-        if self._bodies:
-            self._headers["content-type"] = codec.content_type
-        if operation.element:
-            self._headers["soapaction"] = f'"{operation.action}"'
-        self._headers |= {name.lower(): text for name, text in operation.headers.items() if not words_of(text)}
-
-    def body(self, credential: str, words: Mapping[str, Any], way: int = 0) -> Any:
-        """The body before it is written out, in one of the documented ways; None where there is none."""
-        if not self._bodies:
-            return None
-        fill = self._bodies[way % len(self._bodies)]
-        return fill({**words, "credential": self._template.replace("{credential}", credential)})
-
-    def build(self, credential: str, words: Mapping[str, Any], way: int = 0) -> Request:
-        """The request with these words, its body in one of the documented ways."""
-        headers = self._headers
-        if self._header is not None:
-            headers = {**headers, self._header: self._template.replace("{credential}", credential)}
-        if self._varying:
-            filled = {name: str(compile_template(text)(words)) for name, text in self._varying.items()}
-            headers = {**headers, **filled}
-        path = self._path
-        if self._varies:
-            written = self._template.replace("{credential}", credential)
-            for name, word in {**words, "credential": written}.items():
-                path = path.replace("{" + name + "}", quote(str(word), safe=""))
-                path = path.replace("{+" + name + "}", quote(str(word), safe="/"))
-        body = self.body(credential, words, way)
-        return Request(self._method, path, headers, b"" if body is None else self._codec.write(body))

@@ -18,7 +18,7 @@ from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
-from pollproof.verify.session import Builder
+from pollproof.verify.request_builder import Builder
 
 SOLVING = 5.0
 """Seconds that an ordinary task of the gate takes: within the usual time of every provider."""
