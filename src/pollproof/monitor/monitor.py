@@ -259,7 +259,9 @@ class Monitor:
             elif type(finding) is Unjudged:
                 entry.unjudged = finding
         if exchange.probe is None and event.answer is Answer.STATE and judged and self._refusals:
-            self._hold_against_provider(event, self._visible.of(event))
+            key = self._visible.header
+            if event.request_errors or (key and key not in exchange.request.headers):
+                self._hold_against_provider(event, self._visible.of(event))
             if account.decides and not event.request_errors and account.is_unknown(event):
                 self._hold_against_provider(event, ("unknown-task",))
         forgotten_tasks = account.fold(event, self._limits, overlapped=exchange.sent < now.answered)

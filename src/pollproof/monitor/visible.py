@@ -16,7 +16,10 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class VisibleFaults:
-    """Finds what is invalid in a request, by the names of the probes that are invalid in the same way."""
+    """Finds what is invalid in a request, by the names of the probes that are invalid in the same way.
+
+    `header` is the one that shows the key, in lower case; empty where none does.
+    """
 
     def __init__(self, contract: Contract) -> None:
         key = contract.credential.at
@@ -24,7 +27,7 @@ class VisibleFaults:
             name: [compile_place(place) for place in operation.required]
             for name, operation in contract.operations.items()
         }
-        self._header = key.steps[0].lower() if key is not None and key.area == "header" else ""
+        self.header = key.steps[0].lower() if key is not None and key.area == "header" else ""
         self._keyed = frozenset(name for name, operation in contract.operations.items() if key in operation.required)
         self._probes = [
             (probe.operation, probe.name, recognises(probe, contract.operations[probe.operation]))
@@ -35,7 +38,7 @@ class VisibleFaults:
         """The probes that an event, which nobody marked as one, is like; mostly none."""
         operation: Operation = event.operation
         headers = event.exchange.request.headers
-        keyless = bool(self._header) and self._header not in headers and operation.name in self._keyed
+        keyless = bool(self.header) and self.header not in headers and operation.name in self._keyed
         if not event.request_errors and not keyless and type(event.request) is not Unreadable:
             return
         if type(event.request) is Unreadable and event.request_errors:

@@ -28,7 +28,7 @@ REQUEST_LOST = "the body of the request was not recorded"
 _FAILED = frozenset({"_error", "_errorText", "_failureText", "_aborted", "_canceled", "error", "errorText"})
 """Members in which recorders say that a request failed, whatever its status says."""
 
-_CACHED = frozenset({"_fromCache", "_servedFromCache", "_fetchedViaServiceWorker"})
+_CACHED = frozenset({"_fromCache", "_servedFromCache", "_fetchedViaServiceWorker", "_fetchType"})
 """Members in which browsers say that they have answered themselves."""
 
 _UNFINISHED = re.compile(r"(?i)fail|abort|exception|incomplete|block|cancel|error|receiving|discard|disconnect")
@@ -69,7 +69,9 @@ class HarReader:
             response = {"status": 0, "_error": "no response was recorded"}
         if not isinstance(response, dict):
             raise self._refuse(number, "response", "must be an object")
-        if _is_cached(node) or _is_cached(response):
+        if not (_CACHED.isdisjoint(node) and _CACHED.isdisjoint(response)) and (
+            _is_cached(node) or _is_cached(response)
+        ):
             return Entry(number, method, url, {}, b"", None, {}, b"", skipped="answered from the browser's cache")
         request_headers = self._headers(request.get("headers"), number, "request.headers")
         response_headers = self._headers(response.get("headers"), number, "response.headers")
@@ -152,11 +154,11 @@ class HarReader:
         self, request: Mapping[str, Any], headers: Mapping[str, str], number: int
     ) -> tuple[bytes, str | None]:
         posted = request.get("postData")
-        sizes = Sizes(max(size_of(request.get("bodySize")), length_of(headers)))
         if type(posted) is dict and "encoding" not in posted:
             body = _plain(posted.get("text"), 0)  # a key that was taken out makes it shorter than it was
             if body is not None:
                 return body, None
+        sizes = Sizes(max(size_of(request.get("bodySize")), length_of(headers)))
         if posted is not None and not isinstance(posted, dict | str):
             raise self._refuse(number, "request.postData", "must be an object")
         text, label = self._text(request, number, "request")
@@ -270,17 +272,16 @@ def _plain(text: Any, size: int) -> bytes | None:
 
 def _is_cached(node: Mapping[str, Any]) -> bool:
     """Whether a browser says that it has answered itself."""
-    if not _CACHED.isdisjoint(node) and any(node.get(key) for key in _CACHED):
-        return True
-    fetched = node.get("_fetchType")  # Safari's
-    return isinstance(fetched, str) and fetched not in ("", "Network Load", "Unknown")
+    found = {node.get(key) or "" for key in _CACHED if not isinstance(node.get(key), dict | list)}
+    return not found <= {"", "Network Load", "Unknown"}  # the latter two are Safari's
 
 
 def _unfinished(node: Mapping[str, Any]) -> str | None:
     """What a recorder says in a member for states of its own of an exchange or a body that is not whole."""
-    for name, value in node.items():
-        if name[:1] == "_" and name[-5:].lower() in ("tatus", "state") and isinstance(value, str):
-            if _UNFINISHED.search(value):
+    for name in node:
+        if name[:1] == "_" and name[-5:].lower() in ("tatus", "state"):
+            value = node[name]
+            if isinstance(value, str) and _UNFINISHED.search(value):
                 return value[:80]
     return None
 

@@ -308,7 +308,7 @@ class Matcher:
 
 
 def _marked_ids(contract: Contract) -> re.Pattern[bytes] | None:
-    """Finds the first task id in a body, JSON or XML; None where a contract has none there."""
+    """Finds a task id without digits in a body, JSON or XML; None where a contract has none there."""
     places = {operation.task_id for operation in contract.operations.values()}
     names = {place.steps[-1] for place in places if place is not None and place.area == "body" and place.steps}
     if not names:
@@ -316,8 +316,8 @@ def _marked_ids(contract: Contract) -> re.Pattern[bytes] | None:
     name = "|".join(re.escape(name) for name in sorted(names)).encode()
     name = name if len(names) == 1 else b"(?:" + name + b")"
     if contract.body == "json":
-        return re.compile(b'"' + name + rb'"\s*:\s*"([^"\\]{3,80})"')
-    return re.compile(name + rb"(?:\s[^>]*)?>([^<\s][^<]{2,79})<")
+        return re.compile(b'"' + name + rb'"\s*:\s*"([^"\\0-9]{3,80})"')
+    return re.compile(name + rb"(?:\s[^>]*)?>([^<\s0-9][^<0-9]{2,79})<")
 
 
 @lru_cache(maxsize=4096)
