@@ -118,7 +118,7 @@ def test_a_client_that_repeats_what_was_not_recorded_is_not_retrying(tmp_path: P
     checking = judged(write(tmp_path / "t.har", with_responses(many, without_body({"size": 93}))))
     assert violated(checking) == {"client.budget"}
     refused = judged(write(tmp_path / "u.har", har([one._replace(told=None) for one in many])))
-    assert violated(refused) == {"client.budget", "client.retries"}
+    assert violated(refused) == {"client.retries"}  # polls that nobody answered may not have reached the provider
 
 
 @pytest.mark.parametrize("lost", ["creation", "request of a creation"])

@@ -209,7 +209,7 @@ def _sides_of_budget(contract: Contract, clause: Clause) -> Iterator[Side]:
 )
 def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> Finding:
     """A client polls a task no more often than its budget allows."""
-    if event.answer is Answer.NONE:
+    if event.answer is Answer.NONE and event.exchange.recorded:
         return None  # it may not have reached the provider
     count = history.polls_most - history.unanswered + 1
     if count <= parameters.limit:

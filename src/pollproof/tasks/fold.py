@@ -168,7 +168,7 @@ def _poll(new: list[Any], history: TaskState, event: Event, limits: Limits) -> N
         _refuse(new, history, event, limits)
     elif answer is Answer.NONE:  # there is no response after which to wait
         new[_LAST_FINAL] = True
-        new[_UNANSWERED] += 1
+        new[_UNANSWERED] += exchange.recorded  # a response whose body alone was lost did come
     if answer is not Answer.NONE:
         if history.last_number is None or history.first_number is None:
             new[_FIRST_NUMBER], new[_FIRST_SENT], new[_GAPS] = number, exchange.sent, 0
