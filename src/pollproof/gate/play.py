@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pollproof.clauses import KINDS
-from pollproof.contract.model import Level, Subject
+from pollproof.contract.model import Level, Role, Subject
 from pollproof.gate.basis import Basis, robustness_of, soften
 from pollproof.gate.bounds import Bounds, End
 from pollproof.gate.callbacks import Caller
@@ -94,7 +94,7 @@ def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.
         result.unused = f"the command never used what this is about ({scenario.needs.value})"
         result.ledger = Ledger(clauses)
     else:
-        returned = [token for token in ended.output.tokens if token in provider.tokens]
+        returned = _returned(ended, provider, monitor)
         _judge_end(result, bounds, server, monitor, returned, _disagreement(kind, clock, bounds))
     return Played(result, ended, server, clock, trace, events)
 
@@ -112,12 +112,22 @@ def environment(gate: Gate, scenario: Scenario, base_url: str) -> dict[str, str]
     }
 
 
+def _returned(ended: Ended, provider: StagedProvider, monitor: Monitor) -> str | None:
+    """The last token that a command has printed; None where that of a served result of its batch is missing."""
+    printed = [token for token in ended.output.tokens if token in provider.tokens]
+    if provider.scenario.needs is Role.BATCH:
+        results = [history.result for history in monitor.account.tasks.values() if history.result is not None]
+        if any(token not in printed and any(token in result for result in results) for token in provider.tokens):
+            return None
+    return printed[-1] if printed else None
+
+
 def _judge_end(
     result: ScenarioResult,
     bounds: Bounds,
     server: GateServer,
     monitor: Monitor,
-    returned: Sequence[str],
+    returned: str | None,
     disagreement: str,
 ) -> None:
     """Judge how a command has ended, as far as that proves anything, and to which level it counts."""
@@ -127,7 +137,7 @@ def _judge_end(
     guilty = bool(monitor.ledger.violated(Level.MUST))
     result.outcome = Outcome(
         succeeded=ended.status == 0,
-        result=returned[-1] if returned else None,
+        result=returned,
         promised=scenario.expects is Expects.SUCCESS and server.moment is None and not guilty,
         ended=ended.words,
         alive=ended.stopped is not None,

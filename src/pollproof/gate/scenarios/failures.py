@@ -31,6 +31,13 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
         Expects.FAILURE,
         fails=True,
     )
+    yield of.scenario(
+        "failed-at-once",
+        "The first poll finds the task failed. That is final, and reported as a failure.",
+        Expects.FAILURE,
+        settings=Settings(solving=0.0),
+        fails=True,
+    )
     for each in contract.statuses.values():
         if each.documented and each.phase in (Phase.FAILED, Phase.CANCELLED) and not each.value.endswith("*"):
             yield of.polled(
