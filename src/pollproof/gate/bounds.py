@@ -24,8 +24,9 @@ EVIDENT = 40
 """Requests after which a command is ended that is known not to end; where nothing is known of it, requests beyond the
 documented poll limit after which a clause that is violated by then is proof enough."""
 
-UNENDING = 250
-"""Requests beyond the documented poll limit after which the time of a scenario is put forward."""
+UNENDING = 310
+"""Requests beyond the documented poll limit after which the time of a scenario is put forward: more than the retries of
+one request that clauses allow where they state no number."""
 
 MAXIMUM_AFTERWARDS = 1_000
 """Further requests after which a command does not end by itself: no task that it created is there any more."""
