@@ -43,6 +43,7 @@ from pollproof.check.partitions import (
 from pollproof.contract.model import Contract
 from pollproof.errors import PollproofError, RunError
 from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import Moment
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
@@ -327,7 +328,7 @@ def _judge_tasks(spec: CheckSpec, parts: list[list[Item]], numbers: list[array[i
         return judge_tasks(spec.contract, in_order(parts, numbers), *told)
 
 
-def _told(account: Judged) -> tuple[list[tuple[int, str]], dict[int, Stall]]:
+def _told(account: Judged) -> tuple[list[tuple[Moment, str]], dict[int, Stall]]:
     return account.forgotten, account.endless
 
 

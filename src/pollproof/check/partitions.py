@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -21,13 +22,12 @@ from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.coverage import Seen
 from pollproof.monitor.ledger import Evidence, Ledger
-from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, PUT_OFF, Monitor, clauses_of
+from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, PUT_OFF, Moment, Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.files import Recording
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import exchanges
 from pollproof.tasks.repeated import Stall
-from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import reader_of
 
 UNLIMITED = 1 << 62
@@ -78,7 +78,7 @@ class Judged:
     seen: Seen = field(default_factory=Seen)
     exchanges: int = 0
     told: Told = field(default_factory=Told)
-    forgotten: list[tuple[int, str]] = field(default_factory=list)
+    forgotten: list[tuple[Moment, str]] = field(default_factory=list)
     endless: dict[int, Stall] = field(default_factory=dict)
 
 
@@ -157,7 +157,7 @@ def scoped(contract: Contract, scope: str) -> tuple[Clause, ...]:
 def judge_tasks(
     contract: Contract,
     items: Iterable[Numbered],
-    forgotten: Sequence[tuple[int, str]],
+    forgotten: Sequence[tuple[Moment, str]],
     endless: Mapping[int, Stall] = NO_STALLS,
 ) -> Judged:
     """Ask the clauses about tasks of one partition.
@@ -169,18 +169,14 @@ def judge_tasks(
     ledger = _Collecting(clauses)
     monitor = Monitor(reader_of(contract), clauses, ledger, remember=UNLIMITED)
     monitor.endless = endless
-    waiting = iter([*forgotten, (UNLIMITED, "")])
-    after, task = next(waiting)
+    waiting = deque(forgotten)
 
-    def numbered() -> Iterator[tuple[int, Exchange, bool]]:
-        nonlocal after, task
-        for number, recorded, judged in items:
-            while after < number:
-                monitor.forget(task)
-                after, task = next(waiting)
-            yield number, recorded.exchange, judged
+    def forget(moment: Moment) -> None:
+        while waiting and waiting[0][0] < moment:
+            monitor.forget(waiting.popleft()[1])
 
-    for _ in monitor.observe_numbered(numbered()):
+    monitor.judges = forget
+    for _ in monitor.observe_numbered((number, recorded.exchange, judged) for number, recorded, judged in items):
         pass
     return ledger.judged()
 
@@ -192,8 +188,8 @@ def judge_account(spec: CheckSpec, items: Iterable[Numbered], *, complete: bool 
     ledger = _Collecting(clauses)
     watched = clauses_of(contract)  # it alone sees every exchange, each once
     monitor = Monitor(reader_of(contract), clauses, ledger, remember=REMEMBERED, watched=watched)
-    forgotten: list[tuple[int, str]] = []
-    monitor.forgets = lambda number, task: forgotten.append((number, task))
+    forgotten: list[tuple[Moment, str]] = []
+    monitor.forgets = lambda moment, task: forgotten.append((moment, task))
     observer = Observer(monitor, spec)
     own = (item for item in items if item[2])  # of any other there is a copy that is judged
     observer.observe_all(own, complete=lambda: complete)
@@ -212,7 +208,8 @@ class _Collecting(TraceLedger):
 
     def count(self, number: int) -> None:
         """Count all exchanges of the whole trace up to this one."""
-        self.exchanges = number + 1
+        self.place = number + 1
+        self.exchanges = max(self.exchanges, self.place)
 
     def add(self, identifier: str, evidence: Evidence) -> None:
         super().add(identifier, evidence)

@@ -12,8 +12,11 @@ COARSE = 0.1
 
 
 def gap(last_sent: float, last_precision: float, exchange: Exchange) -> tuple[float, float]:
-    """The seconds between two requests, at least and at most (NaN: not known). A small doubt is the client's gain."""
-    between = exchange.sent - last_sent
+    """The seconds between two requests, at least and at most (NaN: not known). A small doubt is the client's gain.
+
+    Where requests overlap, the one that is judged may have been sent first.
+    """
+    between = abs(exchange.sent - last_sent)
     least = between if last_precision < COARSE else between - last_precision
     return least, between + exchange.precision
 

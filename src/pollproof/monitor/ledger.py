@@ -63,15 +63,16 @@ class Ledger:
     def __init__(self, clauses: Iterable[Clause]) -> None:
         self.entries = {clause.id: Entry(clause) for clause in clauses}
         self.violations = 0
-        self.exchanges = 0
+        self.exchanges = self.place = 0
         self.seen = Seen()
 
     def __getitem__(self, identifier: str) -> Entry:
         return self.entries[identifier]
 
     def count(self, number: int) -> None:
-        """Count an exchange that is judged, by its place in the trace."""
+        """Count an exchange that is judged; `number` is its place among all that the ledger is about."""
         self.exchanges += 1
+        self.place = number + 1
 
     def add(self, identifier: str, evidence: Evidence) -> None:
         """Record a violation; the shortest evidence is kept."""
@@ -80,15 +81,15 @@ class Ledger:
         entry.violations += 1
         self.violations += 1
         if entry.first is None:
-            entry.first = self.exchanges
-        if entry.evidence is None or len(evidence.trace) < len(entry.evidence.trace):
+            entry.first = self.place
+        if entry.evidence is None or _rank(evidence) < _rank(entry.evidence):
             entry.evidence = evidence
 
     def clear(self) -> None:
         """Forget everything that was said of the clauses."""
         for entry in self.entries.values():
             entry.clear()
-        self.violations = self.exchanges = 0
+        self.violations = self.exchanges = self.place = 0
         self.seen.clear()
 
     def absorb(self, other: Ledger) -> None:
@@ -120,3 +121,9 @@ class Ledger:
     def unexercised(self) -> list[Entry]:
         """The entries that nothing has exercised."""
         return [entry for entry in self.entries.values() if entry.verdict is Verdict.UNEXERCISED]
+
+
+def _rank(evidence: Evidence) -> tuple[int, int]:
+    """The shorter evidence comes first; of two alike the earlier, in whichever order they were found."""
+    numbers = evidence.trace.numbers
+    return len(numbers), numbers[-1] if numbers else -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -34,6 +35,9 @@ LEAST_WAIT = 1.0
 MAXIMUM_OWN = 4_096
 """Exchanges of one task that are known by number where not all of the trace is kept: the first and the last ones."""
 
+
+Moment = tuple[float, int]
+"""When an exchange is judged: the time of the latest response by then, and its number; in the order of judging."""
 
 Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, int, bool]
 """A clause ready to judge: its function, parameters and entry, what it judges by, and whether it is `ordered`."""
@@ -112,9 +116,12 @@ class Monitor:
         self.window = None if recent is None else RecentTrace(recent)
         self.skipped = 0
         self._note = Watch(reader.contract, self.clauses if watched is None else watched, self.ledger.seen).note
-        self.forgets: Callable[[int, str], None] | None = None
+        self.forgets: Callable[[Moment, str], None] | None = None
+        self.judges: Callable[[Moment], None] | None = None
+        self._latest = -math.inf
         self.endless: Mapping[int, Stall] | None = None
         self._overlaps = Overlaps()
+        self._base: int | None = None
         self._keeps = remember is None and recent is None
         self._count = 0
         self._numbers: dict[str, list[int]] = {}
@@ -169,6 +176,8 @@ class Monitor:
         self._count = 0
         self._numbers = {}
         self._overlaps.clear()
+        self._base = None
+        self._latest = -math.inf
 
     def observe_all(self, exchanges: Iterable[Exchange]) -> Iterator[Event | None]:
         """Judge exchanges as they were sent; they may overlap, and any order that explains them is lawful.
@@ -210,8 +219,14 @@ class Monitor:
 
     def _judge(self, waiting: Waiting) -> Event | None:
         """Judge an exchange by what is known of its task from responses that surely came before it."""
-        _, number, exchange, event, judged = waiting
-        self.ledger.count(number)
+        received, number, exchange, event, judged = waiting
+        if received > self._latest:
+            self._latest = received
+        if self.judges is not None:
+            self.judges((self._latest, number))
+        if self._base is None:
+            self._base = self.ledger.exchanges
+        self.ledger.count(self._base + number)
         if event is None:
             self.skipped += 1
             return None
@@ -270,7 +285,7 @@ class Monitor:
         for forgotten in forgotten_tasks:
             self._numbers.pop(forgotten, None)
             if self.forgets is not None:
-                self.forgets(number, forgotten)
+                self.forgets((self._latest, number), forgotten)
         if task is not None:
             self._overlaps.note(task, now, exchange.received - exchange.precision)
         if not self._keeps and task is not None and task not in account.tasks:

@@ -213,7 +213,7 @@ class Account:
             del self.tasks[task]  # so that the dictionary is in the order of who was heard of last
         after = fold(before, event, limits)
         if overlapped:
-            after = keep_later(after, before)
+            after = keep_later(after, before, event)
         self.tasks[task] = after
         if after.created is not None and before.created is None:
             self._note_id(after)
@@ -299,7 +299,9 @@ class Account:
 
     def _fold_batch(self, event: Event) -> None:
         if not event.probe and not event.request_errors:
-            self.last_batch = event
+            last = self.last_batch
+            if last is None or not event.exchange.sent < last.exchange.sent:
+                self.last_batch = event
             if event.answer is Answer.STATE:
                 self.batches.append(event)
                 self.unnamed = self.unnamed or len(event.members) < _entries(event)

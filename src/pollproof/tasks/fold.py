@@ -202,10 +202,19 @@ def _refuse(new: list[Any], history: TaskState, event: Event, limits: Limits) ->
         new[_LOST], new[_GONE] = number, True
 
 
-def keep_later(after: TaskState, before: TaskState) -> TaskState:
-    """A state that is no earlier than one that is known as well: phase and values that only grow."""
+def keep_later(after: TaskState, before: TaskState, event: Event) -> TaskState:
+    """The state after an event that may have come first: no earlier than before in phase, polls and growing values."""
     if before.phase is not None and after.phase is not None and after.phase.rank < before.phase.rank:
         after = after._replace(phase=before.phase, phase_number=before.phase_number)
+    if before.last_sent > after.last_sent:
+        after = after._replace(
+            last_number=before.last_number,
+            last_sent=before.last_sent,
+            last_precision=before.last_precision,
+            last_final=before.last_final or after.last_final,
+        )
+    if event.operation.role is Role.POLL and event.exchange.sent < after.first_sent:
+        after = after._replace(first_number=event.number, first_sent=event.exchange.sent)
     later = {
         name: value
         for name, value in before.marks.items()
