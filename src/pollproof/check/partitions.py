@@ -21,7 +21,7 @@ from pollproof.check.judging import CheckSpec, Observer, Told, TraceLedger, chec
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.coverage import Seen
-from pollproof.monitor.ledger import Evidence, Ledger
+from pollproof.monitor.ledger import Evidence, Ledger, rank
 from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, PUT_OFF, Moment, Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.files import Recording
@@ -243,5 +243,5 @@ def joined(contract: Contract, parts: Iterable[Judged]) -> Ledger:
     for name, found in evidence.items():
         if KINDS[ledger.entries[name].clause.kind].scope == "task":  # that of the account is of one partition
             found.sort(key=lambda each: each.trace.numbers[-1])
-        ledger.entries[name].evidence = min(found[:MAXIMUM_VIOLATIONS], key=lambda each: len(each.trace))
+        ledger.entries[name].evidence = min(found[:MAXIMUM_VIOLATIONS], key=rank)
     return ledger

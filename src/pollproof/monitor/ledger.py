@@ -82,7 +82,7 @@ class Ledger:
         self.violations += 1
         if entry.first is None:
             entry.first = self.place
-        if entry.evidence is None or _rank(evidence) < _rank(entry.evidence):
+        if entry.evidence is None or rank(evidence) < rank(entry.evidence):
             entry.evidence = evidence
 
     def clear(self) -> None:
@@ -123,7 +123,7 @@ class Ledger:
         return [entry for entry in self.entries.values() if entry.verdict is Verdict.UNEXERCISED]
 
 
-def _rank(evidence: Evidence) -> tuple[int, int]:
+def rank(evidence: Evidence) -> tuple[int, int]:
     """The shorter evidence comes first; of two alike the earlier, in whichever order they were found."""
     numbers = evidence.trace.numbers
     return len(numbers), numbers[-1] if numbers else -1
