@@ -72,6 +72,8 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
         if role is not Role.CANCEL or event.answer is not Answer.STATE:
             return history
         new[_MARKS] = {CANCEL_SENT: event.number, **history.marks}  # an invalid cancelling that is accepted counts too
+        if history.cancelled is None:
+            new[_CANCELLED] = event.number
     elif role is Role.CALLBACK:
         response = event.exchange.response
         if response is not None and response.status >= 300:
