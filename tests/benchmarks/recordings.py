@@ -31,7 +31,7 @@ from tests.benchmarks.plan import Plan
 from tests.fuzzing.measured import measured
 from tests.fuzzing.traffic import stream, write_archive, write_cassette, write_har
 
-LAWFUL = Ratio("judging a lawful YAML cassette: multiple of the time that PyYAML takes to parse it", at_most(1.25))
+LAWFUL = Ratio("judging a conforming YAML cassette: multiple of the time that PyYAML takes to parse it", at_most(1.25))
 FAULTY = Ratio("judging a YAML cassette of which a tenth breaks a rule: the same multiple", at_most(1.25))
 REPLAY = Ratio("judging a HAR file: how many times faster than vcrpy replays the same", at_least(50))
 LONG = Ratio("an exchange of a long HAR file: multiple of one of a short file", at_most(1.1))

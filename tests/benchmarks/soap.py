@@ -17,7 +17,7 @@ from pollproof.trace.soap import XsdShape
 from tests.benchmarks.figures import Ratio, Sample, at_most
 from tests.benchmarks.plan import Plan
 
-CHECK = Ratio("check of a lawful SOAP answer: share of the time that xmlschema takes", at_most(0.1))
+CHECK = Ratio("check of a conforming SOAP answer: share of the time that xmlschema takes", at_most(0.1))
 RATIOS = (CHECK,)
 
 ANSWER = b"""<?xml version="1.0" encoding="UTF-8"?>
