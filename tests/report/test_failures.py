@@ -147,3 +147,10 @@ def test_the_commands_of_check_and_gate_hold_every_option_that_decides_what_is_j
         contract, ("node", "a b"), (), known[0], "real", timeout=5.0, task="t.json", provider="p", policy=policy
     )
     assert gate.command() == "pollproof gate p --clock real --timeout 5s --task t.json --strict -- node 'a b'"
+
+
+def test_a_field_that_is_judged_is_shown_of_a_body_that_is_too_long() -> None:
+    body = {f"field_number_{number}": "x" * 20 for number in range(20)} | {"progress": 30}
+    assert "progress" not in gist(body)
+    assert gist(body, judged="progress at least 40").startswith('{"progress": 30, ')
+    assert gist({"progress": 30, "a": 1}, judged="a") == '{"progress": 30, "a": 1}'

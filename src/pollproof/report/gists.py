@@ -33,8 +33,8 @@ _OUTER = re.compile(
 _LEAF = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)(?:\s[^<>]*)?(?:/>|>([^<]*)</)")
 
 
-def gist(body: Any, limit: int = MAXIMUM_GIST) -> str:
-    """A body in one short line."""
+def gist(body: Any, limit: int = MAXIMUM_GIST, judged: str = "") -> str:
+    """A body in one short line; fields that `judged` names stand first where not all of them have room."""
     if body is None:
         return "(no body)"
     if isinstance(body, str):
@@ -44,6 +44,9 @@ def gist(body: Any, limit: int = MAXIMUM_GIST) -> str:
         text = json.dumps(_short(body, room, 0), ensure_ascii=False)
         if len(text) <= limit:
             break
+    if len(text) > limit and judged and isinstance(body, dict):
+        named = sorted(body, key=lambda name: re.search(rf"\b{re.escape(str(name))}\b", judged) is None)
+        text = json.dumps(_short({name: body[name] for name in named}, WORDS[-1], 0), ensure_ascii=False)
     return _cut(text, limit)
 
 

@@ -128,6 +128,7 @@ def violation_lines(clause: Mapping[str, Any]) -> list[str]:
     """One violation as plain lines."""
     violation = clause["violation"]
     scenario, command = violation.get("scenario"), violation.get("again")
+    judged = f"{violation['expected']} {violation['seen']}"
     return [
         f"{clause['id']} {clause['level']} {times(clause)}",
         f"  rule      {clause['text']}",
@@ -136,7 +137,7 @@ def violation_lines(clause: Mapping[str, Any]) -> list[str]:
         f"  expected  {violation['expected']}",
         f"  got       {violation['seen']}",
         "  trace",
-        *("    " + line for line in lines(violation["trace"], violation.get("deadlines", ()))),
+        *("    " + line for line in lines(violation["trace"], violation.get("deadlines", ()), judged)),
         *([f"  hint      {clause['hint']}"] if clause.get("hint") else []),
         *([] if command is None else [f"  reproduce {command}"]),
     ]

@@ -19,8 +19,14 @@ MINIMUM_RUN = 2
 """Exchanges that may be the two ends of a run whose middle was left out of the evidence."""
 
 
-def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = ()) -> list[str]:
-    """The lines of a trace; runs of the same request with the same answer become one line with their number."""
+def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = (), judged: str = "") -> list[str]:
+    """The lines of a trace; runs of the same request with the same answer become one line with their number.
+
+    Args:
+        trace: exchanges as a report has them.
+        deadlines: deadlines as a report has them.
+        judged: what the violation says; fields that it names are shown first in bodies that are too long.
+    """
     written: list[str] = []
     lanes = sorted({shown.get("connection", 1) for shown in trace})
     ahead = list(deadlines)
@@ -35,7 +41,7 @@ def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = ()) -> list[str]:
         # The last exchange is what breaks the rule: it never disappears in a run of others.
         if end == len(trace) and end - index > 1:
             end -= 1
-        written += _exchange(first, lanes)
+        written += _exchange(first, lanes, judged)
         count = end - index
         if count > 1:
             last = trace[end - 1]
@@ -67,16 +73,18 @@ def _lane(exchange: Shown, lanes: Sequence[int]) -> str:
     return f"{columns}  "
 
 
-def _exchange(exchange: Shown, lanes: Sequence[int] = ()) -> list[str]:
+def _exchange(exchange: Shown, lanes: Sequence[int] = (), judged: str = "") -> list[str]:
     request = exchange["request"]
     place = f"  ({exchange['place']})" if "place" in exchange else ""
     if request["path"] == OUTCOME_PATH:
         return [f"{_clock(exchange['sent'])}  the client ended: {_ending(request['body'])}{place}"]
     probe = f" [deliberately invalid: {exchange['probe']}]" if exchange["probe"] else ""
-    asked = f"{request['method']} {request['path']}" if request["body"] is None else gist(request["body"])
+    asked = (
+        f"{request['method']} {request['path']}" if request["body"] is None else gist(request["body"], judged=judged)
+    )
     return [
         f"{_clock(exchange['sent'])}  {_lane(exchange, lanes)}{exchange['operation']}{probe} {asked}{place}",
-        f"{_INDENT}{_received(exchange, lanes)}-> {_answer(exchange)}",
+        f"{_INDENT}{_received(exchange, lanes)}-> {_answer(exchange, judged)}",
     ]
 
 
@@ -100,13 +108,13 @@ def _ending(body: Any) -> str:
     return said + ended + result
 
 
-def _answer(exchange: Shown) -> str:
+def _answer(exchange: Shown, judged: str) -> str:
     response = exchange["response"]
     if response is None:
         return exchange["failure"] or "no response"
     status = "" if response["status"] == 200 else f"HTTP {response['status']} "
     told = response.get("said")
-    return status + (f"{told}: " if told else "") + gist(response["body"])
+    return status + (f"{told}: " if told else "") + gist(response["body"], judged=judged)
 
 
 def _clock(seconds: float | None) -> str:
