@@ -1,6 +1,7 @@
 """A run proves first that it can judge: what cannot be judged ends with status 4, and what was not shown with 3."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -236,3 +237,16 @@ def test_a_live_run_with_a_mistyped_key_ends_with_status_4(tmp_path: Path) -> No
 def test_an_empty_key_is_refused() -> None:
     status, said = verify("capsolver", "--base-url", "http://127.0.0.1:1", "--api-key", "")
     assert (status, "--api-key is empty" in said) == (2, True)
+
+
+def test_a_text_that_may_be_empty_and_always_is_leaves_a_run_conclusive() -> None:
+    def silent(provider: Any, request: Request) -> Response:
+        answer: Response = provider.honest(request)
+        body = re.sub(rb"<additionalInfo>.*?</additionalInfo>", b"<additionalInfo></additionalInfo>", answer.body)
+        return answer._replace(body=body)
+
+    with served("cnode", silent) as found:
+        words = ("--base-url", found.base_url, "--advance-url", found.advance_url, "-v")
+        status, said = verify("cnode", *words)
+    assert status == 0, said
+    assert "every additionalInfo was empty or absent, which is allowed" in said

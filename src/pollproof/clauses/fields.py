@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider, Task
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Violation, from_limits, mutates
+from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Unjudged, Violation, from_limits, mutates
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Break, Clause, Contract, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, walk
@@ -141,13 +141,12 @@ def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or JSON."""
     if event.answer is not Answer.STATE:
         return None
-    text = walk(event.response, parameters.at.steps)
+    text, name = walk(event.response, parameters.at.steps), parameters.at.text.rpartition("/")[2]
     if not isinstance(text, str) or not text.strip():
-        return None
+        return Unjudged(f"every {name} was empty or absent, which is allowed", "absent")
     value = read_json(text.encode())
     if not isinstance(value, Unreadable):
         return HELD
-    name = parameters.at.text.rpartition("/")[2]
     return Violation(f"JSON in {name}, or nothing", f"a text that is not JSON: {text[:60]!r}")
 
 
