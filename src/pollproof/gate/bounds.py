@@ -24,9 +24,11 @@ EVIDENT = 40
 """Requests after which a command is ended that is known not to end; where nothing is known of it, requests beyond the
 documented poll limit after which a clause that is violated by then is proof enough."""
 
-UNENDING = 310
-"""Requests beyond the documented poll limit after which the time of a scenario is put forward: more than the retries of
-one request that clauses allow where they state no number."""
+UNENDING = 250
+"""Requests beyond the documented poll limit after which the time of a scenario is put forward."""
+
+LEAST = 310
+"""Requests before which it is not: more than the retries of one request that clauses allow by default."""
 
 MAXIMUM_AFTERWARDS = 1_000
 """Further requests after which a command does not end by itself: no task that it created is there any more."""
@@ -167,13 +169,13 @@ class Bounds:
             # Nothing found here is more than a SHOULD.
             self._endless |= {self._situation()} - {"answers"}
             return End.PROVED
-        if levels or count > self._polls + UNENDING:
+        if levels or count > max(self._polls + UNENDING, LEAST):
             if not self._leaps:
                 self._next = MAXIMUM_REAL
                 return End.EXCESSIVE if count > MAXIMUM_REAL else None
             self._put_forward()
         else:
-            self._next = self._polls + UNENDING
+            self._next = max(self._polls + UNENDING, LEAST)
         return None
 
     def _situation(self) -> str:
