@@ -135,4 +135,5 @@ class KnowsOnePlace(Provider):
 @mutates("key-accepted")
 def _key_accepted(contract: Contract, clause: Clause) -> Iterator[Fault]:
     if contract.credential.others:
-        yield Fault("the key is accepted at its first place alone", KnowsOnePlace)
+        together = ("lifetime-served", "budget-served", "own-id", "result-available", "terminal", "answer")
+        yield Fault("the key is accepted at its first place alone", KnowsOnePlace, companions=together)

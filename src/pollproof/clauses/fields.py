@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider, Task
@@ -174,7 +174,10 @@ def present(history: TaskState, event: Event, parameters: Nothing) -> Finding:
 class Echoed:
     """`always`: parameters that are repeated whenever they were sent; others may be left out."""
 
-    always: Annotated[list[str], "Parameters that are always repeated."]
+    always: Annotated[
+        list[str],
+        "Names of members of the request that creations and callbacks always repeat; others may be left out.",
+    ] = field(default_factory=list)
 
 
 @Kind(
@@ -336,11 +339,9 @@ class ForgetsParametersInCallbacks(Provider):
 @mutates("parameters-echoed")
 def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[Fault]:
     create = contract.operation(Role.CREATE)
-    name = clause.parameters.always[0]
-    yield Fault(
-        f"another {name} than was sent",
-        changes=(Break("", operation=create.name, answer="created", set=((f"/{name}", "$status"),)),),
-    )
+    for name in clause.parameters.always[:1]:
+        change = Break("", operation=create.name, answer="created", set=((f"/{name}", "$status"),))
+        yield Fault(f"another {name} than was sent", changes=(change,))
     yield Fault("null for a parameter that was sent", NullsParameters)
     if contract.operation_of(Role.CALLBACK) is not None:
         yield Fault("callbacks without the parameters", ForgetsParametersInCallbacks)

@@ -318,7 +318,8 @@ def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
     both = limits.polls is not None and limits.polls * (limits.wait or 0.0) >= seconds
     companions = ("budget-served", "answer") if both else ("answer",)
     if contract.operation_of(Role.FETCH) is not None and limits.result_lifetime is None:
-        yield Fault(f"results are lost after {seconds:g} s", ShortLivedResults, companions=companions)
+        fetched = (*companions, "result-available", "pages")
+        yield Fault(f"results are lost after {seconds:g} s", ShortLivedResults, companions=fetched)
     else:
         yield Fault(f"lost after {seconds:g} s", settings=Settings(lifetime=seconds), companions=companions)
 

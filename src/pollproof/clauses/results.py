@@ -91,7 +91,7 @@ class LosesResults(Provider):
 
 @mutates("result-available")
 def _result_available(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("no result at the second read", LosesResults)
+    yield Fault("no result at the second read", LosesResults, companions=("pages",))
 
 
 @Kind(
@@ -208,7 +208,7 @@ class SharesResults(Provider):
 
 @mutates("result-stable")
 def _result_stable(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("another result at every read", ChangesResults)
+    yield Fault("another result at every read", ChangesResults, companions=("pages",))
 
 
 @mutates("result-own")

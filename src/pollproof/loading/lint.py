@@ -303,8 +303,9 @@ def _documents(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         reason = "how many of the rules of its pages are judged is not known"
         yield "no-passages", NOTE, ("sources",), f"sources {keys}", reason, remedy
     varied = {name for variant in of.contract.variants for name in variant.clauses}
-    for index, clause in enumerate(of.contract.clauses):
-        if clause.id not in varied and clause.subject is Subject.PROVIDER:
-            remedy = "name it in one of [[variants]] (clauses may be patterns such as my-api.poll.*)"
-            reason = "no legal variant shows what it lets pass"
-            yield "no-variant", NOTE, ("clauses", index), clause.id, reason, remedy
+    own = [(index, each.id) for index, each in enumerate(of.contract.clauses) if each.subject is Subject.PROVIDER]
+    bare = [(index, name) for index, name in own if name not in varied]
+    if bare:
+        remedy = "name them in [[variants]] (clauses may be patterns such as my-api.poll.*)"
+        reason = "no legal variant shows what they let pass"
+        yield "no-variant", NOTE, ("clauses", bare[0][0]), ", ".join(name for _, name in bare), reason, remedy
