@@ -25,7 +25,7 @@ from tests.independent.variants import VARIANTS
 SPARSE = 10
 """Of how many faults a quick run tries one."""
 
-LAWFUL = Ratio("lawful variants of the independent services that nothing accuses", at_least(1.0))
+LAWFUL = Ratio("legal variants of the independent services that nothing accuses", at_least(1.0))
 
 
 MUTANTS = Ratio("mutants that their own clause kills", at_least(1.0))

@@ -85,6 +85,7 @@ EXPLANATIONS = frozenset(
         "docs/architecture.md",
         "docs/comparison.md",
         "docs/first-steps.md",
+        "docs/launch-together.md",
         "docs/clause-kinds.md",
         "docs/from-a-sentence-to-a-clause.md",
         "docs/python.md",
