@@ -163,7 +163,7 @@ def test_an_example_that_takes_longer_than_all_of_them_may_is_cut_short(monkeypa
     assert exploring.error is None
     assert re.search(r"its time was over in example \d of 5", "\n".join(cut.reason for cut in exploring.cuts))
     assert {cut.cause for cut in exploring.cuts} == {"time"}
-    assert exploring.exchanges == 3 * len(plan.parts), "the preflight's creation and two polls, and nothing else"
+    assert exploring.exchanges == 5 * len(plan.parts), "a creation and a poll of each of two kinds, a poll for the hook"
 
 
 def test_a_defect_of_the_suite_itself_is_told_once_and_leaves_a_report() -> None:
