@@ -263,7 +263,12 @@ def test_a_visibly_wrong_request_that_is_accepted_is_held_against_the_provider()
         ({"url": urls}, set()),
         ({"url": urls, "query": queries}, {"batch.one-kind"}),
         ({"url": urls, "target": ["google_search", "amazon_search"]}, {"batch.one-target"}),
+        ({"query": queries, "target": ["google_search", "amazon_search"]}, {"batch.one-target"}),
         ({"url": [f"https://a.example/{number}" for number in range(3001)]}, {"batch.size"}),
+        ({"query": [f"question {number}" for number in range(3001)]}, {"batch.size"}),
+        ({"query": [f"question {number}" for number in range(3001)], "target": "google_search"}, {"batch.size"}),
+        ({"query": [f"question {number}" for number in range(3000)]}, set()),
+        ({"query": queries, "target": "google_search"}, set()),
     ):
         for http, found in ((200, violated), (422, set())):
             trace = Scraper()

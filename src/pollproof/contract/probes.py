@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pollproof.contract.conditions import same
-from pollproof.contract.model import Operation, Probe
+from pollproof.contract.model import Operation, Probe, Role
 from pollproof.contract.places import View, walk
 from pollproof.contract.templates import steps_of
 
@@ -14,28 +14,53 @@ from pollproof.contract.templates import steps_of
 def recognises(probe: Probe, operation: Operation) -> Callable[[View], bool]:
     """Whether a request is wrong in the way of a probe: what it removes is missing, what it sets is there.
 
-    The rest of it is the operation's own request: what a probe adds to that may be right in another request.
+    The rest of it is the operation's own request: what a probe adds to that may be right in another request. A batch
+    that has its entries elsewhere, as one of the alternatives has them, can be wrong in the same way.
     """
-    own = set(operation.request) if isinstance(operation.request, dict) else set()
-    own -= {"*", *(steps_of(pointer)[0] for pointer in probe.remove)}
     removed = [steps_of(pointer) for pointer in probe.remove]
     placed = [(steps_of(pointer), value) for pointer, value in probe.set]
-    repeated = None if probe.repeat is None else (steps_of(probe.repeat[0]), probe.repeat[1])
+    ways = _ways(probe, operation)
 
     def recognise(view: View) -> bool:
-        if not isinstance(view.request, dict) or not own <= view.request.keys():
+        request = view.request
+        if not isinstance(request, dict):
+            return False
+        if not any(own <= request.keys() and _is_long(request, repeated) for own, repeated in ways):
             return False
         for steps in removed:
-            table = walk(view.request, tuple(steps[:-1]))
+            table = walk(request, tuple(steps[:-1]))
             if not isinstance(table, dict) or steps[-1] in table:
                 return False
-        if repeated is not None:
-            entries = walk(view.request, tuple(repeated[0]))
-            if not isinstance(entries, list) or len(entries) < repeated[1]:
-                return False
-        return all(_like(walk(view.request, tuple(steps)), value) for steps, value in placed)
+        return all(_like(walk(request, tuple(steps)), value) for steps, value in placed)
 
     return recognise
+
+
+_Repeated = tuple[tuple[str, ...], int] | None
+"""The steps to an array, and how many entries it has at least; None where a probe makes no array longer."""
+
+
+def _ways(probe: Probe, operation: Operation) -> list[tuple[set[str], _Repeated]]:
+    """The ways of making a request: what each has, and the array that the probe makes longer in it."""
+    own = set(operation.request) if isinstance(operation.request, dict) else set()
+    own -= {"*", *(steps_of(pointer)[0] for pointer in probe.remove)}
+    repeated: _Repeated = None if probe.repeat is None else (tuple(steps_of(probe.repeat[0])), probe.repeat[1])
+    ways = [(own, repeated)]
+    if operation.role is not Role.BATCH or probe.remove or (repeated is not None and len(repeated[0]) > 1):
+        return ways
+    known = {*own, *(steps_of(pointer)[0] for pointer, _ in probe.set)}
+    for body in operation.alternatives:
+        arrays = [name for name, value in body.items() if isinstance(value, list)]
+        if len(arrays) == 1 and arrays[0] not in known:
+            ways.append(({arrays[0]}, repeated and ((arrays[0],), repeated[1])))
+    return ways
+
+
+def _is_long(request: Any, repeated: _Repeated) -> bool:
+    if repeated is None:
+        return True
+    entries = walk(request, repeated[0])
+    return isinstance(entries, list) and len(entries) >= repeated[1]
 
 
 def _like(value: Any, wanted: Any) -> bool:
