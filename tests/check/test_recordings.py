@@ -107,6 +107,27 @@ def test_without_times_order_alone_is_judged(tmp_path: Path) -> None:
     assert checking.ledger["capsolver.poll.lifetime-ended"].verdict is Verdict.UNEXERCISED
 
 
+@pytest.mark.parametrize(
+    ("conversation", "expected"),
+    [
+        ([created(), polled(4, "processing"), polled(8, "idle")], {"poll.order"}),
+        ([created(), polled(4, "idle"), polled(8, "processing")], set()),
+        ([created(), *(polled(4 * n, "processing") for n in range(1, 121)), polled(490, "idle")], {"client.budget"}),
+        ([polled(4, "processing"), polled(8, "idle")], set()),  # it may have been asked 120 times before
+    ],
+)
+def test_without_times_statuses_have_their_order(tmp_path: Path, conversation: list[Said], expected: set[str]) -> None:
+    assert violated(judged(write(tmp_path / "t.yaml", cassette(conversation, dated=False)))) == expected
+
+
+def test_without_times_a_task_that_was_ready_has_not_failed(tmp_path: Path) -> None:
+    told = {"errorId": 1, "errorCode": "ERROR_CAPTCHA_UNSOLVABLE", "errorDescription": "no"}
+    failed = polled(12, "ready")._replace(told=told)
+    for before, expected in (("ready", {"poll.terminal", "client.final"}), ("processing", set())):
+        conversation = [created(), polled(4, "processing"), polled(8, before), failed]
+        assert violated(judged(write(tmp_path / "t.yaml", cassette(conversation, dated=False)))) == expected
+
+
 @pytest.mark.parametrize("name", ["t.yaml", "t.har"])
 def test_entries_are_put_in_order_of_time(tmp_path: Path, name: str) -> None:
     conversation = list(reversed(lawful()))

@@ -16,7 +16,7 @@ from pollproof.check.judging import Checking, check
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from tests.servers import pollproof
-from tests.tapes import BEGAN, Said, lawful, polled
+from tests.tapes import BEGAN, Said, created, lawful, polled
 
 CAPSOLVER = load_contract("capsolver")
 FAULTY = [*lawful(), polled(20, "processing")]
@@ -45,6 +45,11 @@ def plain(said: Said) -> dict[str, Any]:
         "request_body": json.dumps(said.asked),
         "response_body": said.told,
     }
+
+
+def untold(said: Said) -> dict[str, Any]:
+    """A line that does not say how long the exchange took."""
+    return {name: value for name, value in plain(said).items() if name != "took_ms"}
 
 
 def nested(said: Said) -> dict[str, Any]:
@@ -184,6 +189,39 @@ def test_a_time_that_cannot_be_used_costs_its_line_its_time(tmp_path: Path, time
     checking = judged(write_lines(tmp_path / "t.jsonl", records))
     assert violated(checking) == FOUND
     assert sum(checking.detail.tally.untimed.values()) == 1
+
+
+def lost(at: float) -> Said:
+    told = {"errorId": 1, "errorCode": "ERROR_TASKID_INVALID", "errorDescription": "unknown"}
+    return polled(at, "processing")._replace(told=told)
+
+
+@pytest.mark.parametrize(
+    ("conversation", "expected"),
+    [
+        ([created(), polled(4, "processing"), polled(8, "idle")], {"poll.order"}),
+        ([created(), polled(4, "idle"), polled(8, "processing")], set()),
+        ([created(), polled(4, "processing"), polled(300, "idle")], set()),  # its lifetime may be over
+        ([created(), polled(4, "processing"), polled(8, "processing"), lost(12)], {"poll.lifetime-served"}),
+        ([created(), polled(4, "processing"), lost(240)], set()),  # that may have been answered at 300 s
+        ([created(), polled(4, "processing"), lost(320)], {"client.lifetime"}),
+        ([created(), polled(4, "processing"), polled(310, "ready")], {"poll.lifetime-ended", "client.lifetime"}),
+        ([created(), polled(4, "processing"), polled(308, "ready")], set()),  # it may have been created at 4 s
+        ([created(), polled(366, "ready")], {"poll.lifetime-ended", "client.lifetime"}),
+        ([created(), polled(364, "ready")], set()),
+        ([polled(4, "processing"), polled(8, "idle"), polled(310, "ready")], set()),  # who knows how old it is
+    ],
+)
+def test_without_durations_what_surely_happened_is_judged(
+    tmp_path: Path, conversation: list[Said], expected: set[str]
+) -> None:
+    checking = judged(write_lines(tmp_path / "t.jsonl", [untold(said) for said in conversation]))
+    assert violated(checking) - {"poll.finishes"} == expected
+    told = f"how long {len(conversation)} exchanges took is not recorded"
+    assert any(told in note for note in checking.detail.notes())
+    timed = judged(write_lines(tmp_path / "timed.jsonl", [plain(said) for said in conversation]))
+    assert expected <= violated(timed)
+    assert not any("took is not recorded" in note for note in timed.detail.notes())
 
 
 def test_bodies_that_a_log_does_not_have_are_not_recorded(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role, Subject
+from pollproof.recordings.times import LONGEST_UNTOLD
 from pollproof.runs.outcome import are_all_lost
 
 REMEMBERED = 4_096
@@ -144,6 +145,11 @@ def _about_times(recordings: Mapping[str, Any]) -> list[str]:
             "1 exchange has no usable time and is" if count == 1 else f"{count} exchanges have no usable time and are"
         )
         told.append(f"{several} judged by the order alone; first at {place}")
+    if untold := recordings.get("without_duration"):
+        told.append(
+            f"how long {untold} exchange{'' if untold == 1 else 's'} took is not recorded: the age of a task is "
+            f"judged as if each may have lasted {LONGEST_UNTOLD:g} s, and nothing nearer to a limit is judged"
+        )
     if recordings.get("out_of_order"):
         told.append(f"put into order of time: {recordings['out_of_order']} exchanges stand behind later ones")
     if recordings.get("clock_differs"):

@@ -114,6 +114,7 @@ class Recordings:
             "unusable_times": dict(tally.untimed),
             "out_of_order": tally.backward,
             "clock_differs": tally.skewed,
+            "without_duration": tally.untold,
         }
 
     def sections(self, redactor: Redactor) -> dict[str, Any]:

@@ -6,6 +6,7 @@ to neither, and the loss is held against the promise that a final answer is fina
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 from pollproof.contract.model import Limits
@@ -31,6 +32,8 @@ def attribute(history: TaskState, event: Event, limits: Limits) -> Attribution:
     lifetime = 0.0
     if limits.lifetime:
         elapsed = age_most(history, event, limits)
+        if math.isnan(event.exchange.received):
+            elapsed -= event.exchange.longest  # most likely it was as quick as others
         lifetime = elapsed / (limits.lifetime - limits.lifetime_slack) if elapsed > 0 else 0.0
     if max(polls, lifetime) < NEAR and history.terminal is not None:
         return Attribution.NEITHER

@@ -76,7 +76,7 @@ def idempotent_creation(account: Account, event: Event, rule: KeyLife) -> Findin
 def key_expires(account: Account, event: Event, rule: KeyLife) -> Finding:
     """A creation with an idempotency key whose lifetime is over gives a new task."""
     first = _first(account, event)
-    if first is None or event.exchange.sent - first.created_received <= rule.seconds:
+    if first is None or not event.exchange.sent - first.created_received > rule.seconds:  # a time may be unknown
         return None
     if first.id != event.task:
         return HELD

@@ -23,7 +23,7 @@ from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.tasks.account import Account, replays
-from pollproof.tasks.ages import age_most, may_be_over, says_gone, surely_within_limits
+from pollproof.tasks.ages import age_most, may_be_over, may_be_spent, says_gone, surely_within_limits
 from pollproof.tasks.fold import final_of
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import TOLD, Answer, Event
@@ -66,7 +66,7 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
     before, now = history.phase, event.phase
     if before is None or now is None or history.terminal or event.request_errors or event.answer is not Answer.STATE:
         return None
-    if not surely_within_limits(history, event, parameters.limits) or history.lost is not None:
+    if history.lost is not None or may_be_spent(history, event, parameters.limits):
         return None
     if now.rank >= before.rank:
         return HELD
@@ -103,7 +103,7 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
         return _ended(history, final, event)
     if final is not Phase.SUCCEEDED and event.phase is Phase.SUCCEEDED:
         return _ended(history, final, event) if lives or history.lost is None else None
-    if history.lost is not None or not lives or not surely_within_limits(history, event, limits):
+    if history.lost is not None or not lives or may_be_spent(history, event, limits):
         return None
     failed = event.effect is Effect.FAILED or event.phase is Phase.FAILED
     if (event.phase is final and event.answer is Answer.STATE) or (final is Phase.FAILED and failed):
@@ -111,8 +111,8 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
     if history.cancelled is not None and event.phase is Phase.CANCELLED:
         return None  # what a client has given up need not keep its end
     broken = failed or (event.answer is Answer.STATE and event.phase is not None)
-    kept = limits.polls is not None or limits.lifetime is not None
-    if not broken and kept and says_gone(history, event):
+    limited = limits.polls is not None or limits.lifetime is not None
+    if not broken and limited and surely_within_limits(history, event, limits) and says_gone(history, event):
         broken = attribute(history, event, limits) is Attribution.NEITHER
     return _ended(history, final, event) if broken else None
 

@@ -16,6 +16,7 @@ from pollproof.recordings.har import REQUEST_LOST
 from pollproof.recordings.hosts import Address, address_of, domain, is_local
 from pollproof.recordings.keys import Keys
 from pollproof.recordings.recorded_body import is_mark
+from pollproof.recordings.times import LONGEST_UNTOLD
 from pollproof.trace.client_outcome import OUTCOME_PATH
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
@@ -50,7 +51,7 @@ class Tally:
     `untimed` those whose times cannot be used, by where the first of them stands and what is wrong there.
     `responses` counts the responses that there were, `lost` those whose body was not recorded, by the reason,
     `mended` what was mended of bodies. `backward` counts exchanges that stand behind later ones, `skewed` those
-    whose Date header is far from their time.
+    whose Date header is far from their time, `untold` those of which it is not known how long they took.
     """
 
     entries: int = 0
@@ -68,10 +69,11 @@ class Tally:
     untimed: Counter[str] = field(default_factory=Counter)
     backward: int = 0
     skewed: int = 0
+    untold: int = 0
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally."""
-        for name in ("entries", "matched", "keyless", "refused_keys", "responses", "backward", "skewed"):
+        for name in ("entries", "matched", "keyless", "refused_keys", "responses", "backward", "skewed", "untold"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("bases", "elsewhere", "unknown", "unrecorded", "times", "lost", "mended"):
             getattr(self, name).update(getattr(other, name))
@@ -274,7 +276,7 @@ class Matcher:
             elif self._refuses_key(response) and (not self._keys.kept or self._keys.is_shown(entry)):
                 probe = REFUSED_KEY
                 tally.refused_keys += 1
-        times = entry.times
+        times, longest = entry.times, UNKNOWN_TIME
         if entry.mended:
             tally.mended.update(entry.mended)
         if entry.untimed is not None:
@@ -292,6 +294,9 @@ class Matcher:
             times = NO_TIMES
         else:
             tally.times["date" if times.precision >= 1 else "exact"] += 1
+            if times.received != times.received:  # NaN
+                longest = LONGEST_UNTOLD
+                tally.untold += response is not None
         return Exchange(
             Request(entry.method, path, headers, body),
             response,
@@ -301,6 +306,7 @@ class Matcher:
             probe,
             times.precision,
             recorded=entry.lost is None,
+            longest=longest,
         )
 
     def _refuses_key(self, response: Response) -> bool:

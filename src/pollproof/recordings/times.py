@@ -27,6 +27,9 @@ MILLISECOND = 0.001
 FAR, LONGEST_ANSWER = 300.0, 600.0
 """Seconds by which honest clocks differ at most, and that a response takes at most."""
 
+LONGEST_UNTOLD = 60.0
+"""Seconds that an exchange can have taken whose end was not recorded: proxies and clients give up by then."""
+
 _FIRST, _LAST = 631_152_000.0, 7_258_118_400.0
 """Seconds since 1970 between which a number is a time: from 1990 to 2200."""
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from pollproof.contract.model import Effect, Limits, Phase, Role, id_mark
+from pollproof.tasks.ages import received_by
 from pollproof.tasks.fold import fold, keep_later
 from pollproof.tasks.hash_set import HashSet
 from pollproof.tasks.repeated import INSTANT, MAXIMUM_STALLS, Stall, Streak, streak_key
@@ -316,7 +317,7 @@ class Account:
                     member.raw_task,
                     created=event.number,
                     created_sent=event.exchange.sent,
-                    created_received=event.exchange.received,
+                    created_received=received_by(event.exchange),
                     answered=event.exchange.received - event.exchange.precision,
                     asked=_asked_for(event, place),
                 )

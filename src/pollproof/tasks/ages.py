@@ -7,9 +7,16 @@ import math
 from pollproof.contract.model import Effect, Limits, Phase, Role
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.exchange import Exchange
 
 UNHEARD = 0.1
 """The share of a lifetime after which a task of unknown age, of which nothing was heard meanwhile, may be gone."""
+
+
+def received_by(exchange: Exchange) -> float:
+    """When the answer was there at the latest (NaN: unknown)."""
+    received = exchange.received
+    return received if received == received else exchange.sent + exchange.precision + exchange.longest  # NaN
 
 
 def age_least(history: TaskState, event: Event, limits: Limits) -> float:
@@ -28,7 +35,7 @@ def age_most(history: TaskState, event: Event, limits: Limits) -> float:
         began = history.last_sent
     else:
         began = history.created_sent
-    return event.exchange.received - began
+    return received_by(event.exchange) - began
 
 
 def surely_inside(history: TaskState, event: Event, limits: Limits) -> bool:
@@ -58,7 +65,7 @@ def may_be_over(history: TaskState, event: Event, limits: Limits) -> bool:
     if lifetime is None:
         return False
     if math.isnan(history.created_sent):
-        return event.exchange.received - history.last_sent > UNHEARD * lifetime
+        return received_by(event.exchange) - history.last_sent > UNHEARD * lifetime
     return age_most(history, event, limits) > lifetime - limits.lifetime_slack
 
 
@@ -67,6 +74,13 @@ def surely_within_limits(history: TaskState, event: Event, limits: Limits) -> bo
     if limits.polls is not None and history.polls_most >= limits.polls:
         return False
     return surely_inside(history, event, limits)
+
+
+def may_be_spent(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether a task may have used up a limit; without times the number of its polls alone tells."""
+    if history.created is None and limits.lifetime is not None:
+        return True
+    return (limits.polls is not None and history.polls_most >= limits.polls) or may_be_over(history, event, limits)
 
 
 def surely_beyond_polls(history: TaskState, limits: Limits) -> bool:

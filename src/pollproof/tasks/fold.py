@@ -8,10 +8,11 @@ from typing import Any
 
 from pollproof.contract.model import Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.tasks.ages import says_gone, surely_beyond_polls, surely_outside, surely_within_limits
+from pollproof.tasks.ages import received_by, says_gone, surely_beyond_polls, surely_outside, surely_within_limits
 from pollproof.tasks.state import CALLBACK_REFUSED, CANCEL_ACCEPTED, CANCEL_SENT, RESULT_EXPIRED, Final, TaskState
 from pollproof.trace.bodies import canonical
 from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.exchange import Exchange
 from pollproof.trace.pages import PAGE, follow
 
 _state = partial(tuple.__new__, TaskState)
@@ -113,13 +114,22 @@ def _create(new: list[Any], event: Event) -> None:
     exchange, succeeded = event.exchange, event.phase is Phase.SUCCEEDED
     new[_ASKED] = event.request
     new[_CREATED], new[_CREATED_SENT], new[_CREATED_RECEIVED] = event.number, exchange.sent, exchange.received
+    if event.operation.task_id is None or event.operation.task_id.part != "request":
+        new[_CREATED_RECEIVED] = received_by(exchange)
     new[_ANSWERED] = exchange.received - exchange.precision
     new[_INLINE], new[_RESULT] = succeeded, event.result_text
     new[_RESULT_NUMBER] = event.number if succeeded else None
 
 
+def _date_creation(new: list[Any], history: TaskState, exchange: Exchange) -> None:
+    """Note that a creation whose end was not recorded was answered when its id was sent first: nobody guesses it."""
+    if history.last_number is None and history.answered != history.answered:  # NaN: not recorded
+        new[_CREATED_RECEIVED] = min(history.created_received, exchange.sent + exchange.precision)
+
+
 def _read(new: list[Any], history: TaskState, event: Event, limits: Limits) -> None:
     """Take in the fetch of a result, or a cancelling."""
+    _date_creation(new, history, event.exchange)
     if history.lost is None and history.terminal is Phase.SUCCEEDED and surely_outside(history, event, limits):
         new[_LOST] = event.number if says_gone(history, event) else None
     if event.operation.role is Role.CANCEL:
@@ -145,7 +155,7 @@ def _take_state(new: list[Any], event: Event) -> None:
         new[_PHASE], new[_PHASE_NUMBER] = phase, event.number
         if phase.terminal:
             new[_TERMINAL], new[_TERMINAL_NUMBER] = phase, event.number
-            new[_ENDED_RECEIVED] = event.exchange.received
+            new[_ENDED_RECEIVED] = received_by(event.exchange)
         elif event.operation.role is Role.POLL:
             new[_PENDING_SENT] = event.exchange.sent
     if new[_RESULT] is None and event.result_text is not None:
@@ -157,6 +167,7 @@ def _poll(new: list[Any], history: TaskState, event: Event, limits: Limits) -> N
     new[_POLLS_MOST] += 1
     if exchange.probe or event.request_errors:
         return
+    _date_creation(new, history, exchange)
     if answer is Answer.STATE:
         if history.lost is None and phase is not Phase.SUCCEEDED:
             if surely_beyond_polls(history, limits) or surely_outside(history, event, limits):
@@ -191,7 +202,7 @@ def _refuse(new: list[Any], history: TaskState, event: Event, limits: Limits) ->
             new[_FINAL] = final_of(event)
         if history.terminal is None:
             new[_TERMINAL], new[_TERMINAL_NUMBER] = Phase.FAILED, number
-            new[_ENDED_RECEIVED] = event.exchange.received
+            new[_ENDED_RECEIVED] = received_by(event.exchange)
         return
     if history.lost is not None:
         return

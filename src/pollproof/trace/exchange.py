@@ -37,6 +37,7 @@ class Exchange(NamedTuple):
     `leapt` is over how many seconds of waiting the clock of the client had leapt when the request came, since the trace
     began (UNKNOWN_TIME where it does not leap). `recorded` is false where there was a response that a recording does
     not hold: what the client saw is then not known. `connection` numbers the connections of a client that has several.
+    `longest` is how many seconds an exchange can have taken whose end is not known.
     """
 
     request: Request
@@ -49,6 +50,7 @@ class Exchange(NamedTuple):
     leapt: float = UNKNOWN_TIME
     recorded: bool = True
     connection: int = 1
+    longest: float = UNKNOWN_TIME
 
 
 Trace = Sequence[Exchange]
