@@ -224,6 +224,32 @@ def test_without_durations_what_surely_happened_is_judged(
     assert not any("took is not recorded" in note for note in timed.detail.notes())
 
 
+@pytest.mark.parametrize(
+    ("conversation", "expected"),
+    [
+        # What was sent later and written first was answered while the other was on its way.
+        ([created(), polled(4, "idle"), polled(10, "processing"), polled(9.5, "idle"), polled(14, "ready")], set()),
+        (
+            [created(), polled(4, "idle"), polled(9.5, "processing"), polled(10, "idle"), polled(14, "ready")],
+            {"poll.order"},
+        ),
+        ([created(), polled(4, "idle"), polled(10, "idle"), polled(9.5, "processing"), polled(14, "ready")], set()),
+        ([created(), polled(9.5, "processing"), polled(10, "processing"), polled(4, "ready")], set()),
+    ],
+)
+def test_lines_that_were_written_at_the_end_overlap(
+    tmp_path: Path, conversation: list[Said], expected: set[str]
+) -> None:
+    checking = judged(write_lines(tmp_path / "t.jsonl", [untold(said) for said in conversation]))
+    assert violated(checking) - {"client.wait"} == expected
+
+
+def test_lines_with_the_newest_first_are_judged_in_their_order(tmp_path: Path) -> None:
+    conversation = [created(), polled(4, "processing"), polled(8, "idle"), polled(14, "ready")]
+    checking = judged(write_lines(tmp_path / "t.jsonl", [untold(said) for said in reversed(conversation)]))
+    assert violated(checking) == {"poll.order"}
+
+
 def test_bodies_that_a_log_does_not_have_are_not_recorded(tmp_path: Path) -> None:
     records = [{key: value for key, value in plain(said).items() if key != "response_body"} for said in FAULTY]
     path = write_lines(tmp_path / "t.jsonl", records)

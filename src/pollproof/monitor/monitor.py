@@ -182,7 +182,8 @@ class Monitor:
     def observe_all(self, exchanges: Iterable[Exchange]) -> Iterator[Event | None]:
         """Judge exchanges as they were sent; they may overlap, and any order that explains them is lawful.
 
-        The events come in the order of the responses. An exchange whose time is not known overlaps with none.
+        The events come in the order of the responses. An exchange whose time is not known overlaps with none, one whose
+        end is not known with those alone that were on their way when it was sent.
         """
         return self.observe_numbered((self._count, exchange, True) for exchange in exchanges)
 
@@ -191,11 +192,10 @@ class Monitor:
         overlaps = self._overlaps
         for number, exchange, judged in items:
             sent, received = exchange.sent, exchange.received
-            known = sent == sent and received == received  # not NaN
-            while waiting := overlaps.take(sent if known else None):
+            while waiting := overlaps.take(sent if sent == sent else None):  # not NaN
                 yield self._judge(waiting)
             event = self._read(exchange, number)
-            overlaps.put(Waiting(received if known else sent, number, exchange, event, judged))
+            overlaps.put(Waiting(received if received == received else sent, number, exchange, event, judged))
         while waiting := overlaps.take(None):
             yield self._judge(waiting)
 
@@ -234,11 +234,13 @@ class Monitor:
         if event.operation.role is Role.CREATE:
             account.note_creation(event)
         now = history = _STRANGER
-        unordered = False
+        unordered = overlapped = False
         if task is not None:
             now = history = account.tasks.get(task, _STRANGER)
             polls = self._overlaps.polls(task)
-            if exchange.sent < now.answered:
+            answered = now.answered
+            overlapped = exchange.sent < (answered if answered == answered else self._overlaps.settled(task))
+            if overlapped:
                 # Of responses that were on their way at the same time nobody knows which was given first.
                 before = self._overlaps.before(task, exchange.sent)
                 unordered = before is None
@@ -279,7 +281,7 @@ class Monitor:
                 self._hold_against_provider(event, self._visible.of(event))
             if account.decides and not event.request_errors and account.is_unknown(event):
                 self._hold_against_provider(event, ("unknown-task",))
-        forgotten_tasks = account.fold(event, self._limits, overlapped=exchange.sent < now.answered)
+        forgotten_tasks = account.fold(event, self._limits, overlapped=overlapped)
         if event.operation.ids:
             account.note_ids(event)
         for forgotten in forgotten_tasks:
@@ -287,7 +289,8 @@ class Monitor:
             if self.forgets is not None:
                 self.forgets((self._latest, number), forgotten)
         if task is not None:
-            self._overlaps.note(task, now, exchange.received - exchange.precision)
+            settled = exchange.received - exchange.precision
+            self._overlaps.note(task, now, settled if settled == settled else exchange.sent)
         if not self._keeps and task is not None and task not in account.tasks:
             self._numbers.pop(task, None)  # of a task that is not known nothing is shown later
         if self.window is not None and self.window.is_full:

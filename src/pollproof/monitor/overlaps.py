@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pollproof.contract.model import Role
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Event
-from pollproof.trace.exchange import Exchange
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange
 
 MAXIMUM_PAST = 4_096
 """States of one task that are kept while requests about it are on their way: the last ones."""
@@ -78,6 +78,11 @@ class Overlaps:
         """Polls of a task that are on their way, and may have been served already."""
         flight = self._flights.get(task)
         return 0 if flight is None else flight.polls
+
+    def settled(self, task: str) -> float:
+        """When the last response came that is known while requests about the task are on their way; else NaN."""
+        flight = self._flights.get(task)
+        return flight.settled[-1] if flight is not None and flight.settled else UNKNOWN_TIME
 
     def before(self, task: str, sent: float) -> TaskState | None:
         """The state of a task by the responses that were there when a request was sent; None where it is not known."""

@@ -35,6 +35,9 @@ MAXIMUM_CALLBACKS = 100_000
 
 _CALLBACK_URL = re.compile(rb'"callback_?[uU]rl"\s*:\s*"((?:[^"\\]|\\.)+)"')
 
+NOTHING = float("-inf")
+"""The time of the latest exchange where there was none."""
+
 NO_TIMES = Times(UNKNOWN_TIME, UNKNOWN_TIME)
 """The times of an entry that has none."""
 
@@ -130,11 +133,12 @@ class Matcher:
         self._keys = Keys(contract, keys)
         self._marked = _marked_ids(contract)
         self._locate = lru_cache(maxsize=65536)(self._relative)
-        self._latest = float("-inf")
+        self._latest = NOTHING
+        self._rises = False  # a file may have its newest entries first
 
     def exchanges(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Exchange]]:
         """The exchanges of one file, in its order. Whether keys were taken out is told by its first requests."""
-        self._latest = float("-inf")
+        self._latest, self._rises = NOTHING, False
         self._keys.kept = False
         stream = iter(entries)
         first: list[Entry] = []
@@ -286,17 +290,20 @@ class Matcher:
             tally.responses += 1
         if entry.lost is not None:
             tally.lost[entry.lost] += 1
-        if times is not None:
-            tally.backward += times.sent + times.precision < self._latest
-            self._latest = max(self._latest, times.sent)
         if times is None:
             tally.times["none"] += 1
             times = NO_TIMES
         else:
+            tally.backward += times.sent + times.precision < self._latest
             tally.times["date" if times.precision >= 1 else "exact"] += 1
             if times.received != times.received:  # NaN
                 longest = LONGEST_UNTOLD
                 tally.untold += response is not None
+                if self._rises and 0 < self._latest - times.sent <= longest:
+                    # Lines that are written at the end of an exchange show so that it was open when others were sent.
+                    times = times._replace(received=times.sent + times.precision + longest)
+            self._rises = self._rises or times.sent > self._latest > NOTHING
+            self._latest = max(self._latest, times.sent)
         return Exchange(
             Request(entry.method, path, headers, body),
             response,
