@@ -160,7 +160,8 @@ def test_creations_by_equal_task_then_in_order(capsolver: Contract) -> None:
     status, said = ask(replay, "/createTask", {"clientKey": KEY, "task": {"type": "AnyTask"}})
     assert (status, replay.misses) == (404, 1)
     assert said["pollproof"] == "no recorded answer"
-    assert said["error"] == "createTask was asked for one task of the kind 'asynchronous' more than the recording has"
+    more = "createTask was requested for one task of the kind 'asynchronous' more than the recording has"
+    assert said["error"] == more
 
 
 def test_a_creation_that_was_final_is_answered_again(capsolver: Contract) -> None:
@@ -177,7 +178,7 @@ def test_kinds_are_not_mixed_up(capsolver: Contract) -> None:
     replay = Replay(capsolver, [create("https://0", {"errorId": 0, "taskId": "task-0"})])
     status, said = ask(replay, "/createTask", {"clientKey": KEY, "task": {"type": "ImageToTextTask", "body": "aQ=="}})
     assert status == 404
-    assert said["error"] == "createTask was asked for a task of the kind 'synchronous', and the recording has none"
+    assert said["error"] == "createTask was requested for a task of the kind 'synchronous', and the recording has none"
 
 
 def test_polls_of_each_task_in_order_and_the_last_again(capsolver: Contract) -> None:
@@ -292,7 +293,7 @@ def test_unreadable_bodies_answer_unreadable_bodies_only(capsolver: Contract) ->
     replay = Replay(capsolver, [malformed])
     assert ask(replay, "/getTaskResult", b"{")[0] == 200
     status, said = ask(replay, "/createTask", b"{")
-    assert (status, said["error"]) == (404, "createTask was asked, and the recording has no createTask at all")
+    assert (status, said["error"]) == (404, "createTask was requested, and the recording has no createTask at all")
     assert ask(replay, "/getTaskResult", {"clientKey": KEY, "taskId": "a"})[0] == 404
 
 
@@ -312,9 +313,9 @@ def test_a_miss_says_what_was_asked_and_what_there_is_and_is_told_once(capsolver
     ask(replay, "/getTaskResult", {"clientKey": "SECRET-of-mine"})
     assert replay.misses == 4
     assert told == [
-        "getTaskResult was asked for the task 'b?[31m', and one task was recorded, that one not",
+        "getTaskResult was requested for the task 'b?[31m', and one task was recorded, that one not",
         "POST /elsewhere is not an operation of capsolver; recorded: getTaskResult, createTask",
-        "getTaskResult was asked without the id of a task, and the recording has no such request",
+        "getTaskResult was requested without the id of a task, and the recording has no such request",
     ]
 
 
@@ -476,7 +477,7 @@ def test_serve_cassette(tmp_path: Path) -> None:
     assert said == ["idle", "ready", "ready"]
     assert process.returncode == 0
     assert errors.splitlines() == [
-        "no recorded answer: getTaskResult was asked for the task 'b', and one task was recorded, that one not",
+        "no recorded answer: getTaskResult was requested for the task 'b', and one task was recorded, that one not",
         "requests without a recorded answer: 2",
     ]
 
@@ -557,6 +558,6 @@ def test_a_pending_answer_is_not_replayed_for_ever(capsolver: Contract) -> None:
     told: list[str] = []
     replay = Replay(capsolver, [poll("a", "processing"), poll("a", "processing")], told.append)
     assert [status_of(replay, "a") for _ in range(4)] == ["processing", "processing", None, None]
-    assert told == ["getTaskResult was asked for the task 'a', and the recording ends before that task has an end"]
+    assert told == ["getTaskResult was requested for the task 'a', and the recording ends before that task has an end"]
     replay.rewind()
     assert status_of(replay, "a") == "processing"
