@@ -18,6 +18,7 @@ from pollproof.reference.scripted import ScriptedProvider
 from pollproof.runs.result import Cut, Idle, NoDetail, Progress, RunResult
 from pollproof.secrets.redact import Redactor
 from pollproof.tasks.account import solving_times
+from pollproof.text import plural
 from pollproof.trace.exchange import Request
 from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import EmbeddedCallbacks, HttpCallbacks
@@ -39,6 +40,9 @@ WALK_SECONDS = 150.0
 
 MACHINE_SECONDS = {"quick": 30.0, "ci": 120.0, "deep": 1800.0}
 """Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
+
+NAMED_WALKS = 3
+"""Walks without a clock that can be moved which a run names; the clauses that they would exercise are all named."""
 
 RECENT = 10_000
 """Exchanges that are kept of a target that cannot be made anew: all of most runs, and 30 MB of one without end."""
@@ -329,13 +333,10 @@ def _note_unfinished(result: Exploration, walks: Sequence[str]) -> None:
     hint = f"a movable clock (--launch, --advance-url) or --max-wait {in_units(needed)}"
     for identifier in clauses:
         result.idle.setdefault(identifier, Idle(f"it needs {hint}", "clock"))
-    names = ", ".join(f"'{name}'" for name in walks)
-    result.cuts.append(
-        Cut(
-            f"the wait of {in_units(result.spec.budget)} was over before these walks ended: {names}; they need {hint}",
-            "clock",
-        )
-    )
+    names = ", ".join(f"'{name}'" for name in walks[:NAMED_WALKS])
+    more = f" and {len(walks) - NAMED_WALKS} more" if len(walks) > NAMED_WALKS else ""
+    cut = f"{plural(len(walks), 'walk')} did not end within the wait of {in_units(result.spec.budget)}"
+    result.cuts.append(Cut(f"{cut} ({names}{more}); they need {hint}", "clock"))
 
 
 def _explore(

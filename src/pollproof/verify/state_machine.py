@@ -22,6 +22,7 @@ from hypothesis.errors import Flaky, FlakyReplay, HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from pollproof.monitor.ledger import Ledger, Verdict
+from pollproof.text import plural
 from pollproof.verify.determinism import from_seed_alone
 from pollproof.verify.session import DeadlineExceeded, Handle, Session, TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
@@ -328,7 +329,7 @@ class Exploration:
                 continue
             except StopExploration:
                 if isinstance(self.stopped, BudgetSpent):
-                    self.cut_short = f"the granted time was over after {self.examples} examples"
+                    self.cut_short = f"the time that was granted ended after {plural(self.examples, 'example')}"
                 elif self.stopped is not None:
                     raise self.stopped from None
                 if self.cut_short:
