@@ -15,7 +15,7 @@ from typing import Any
 from pollproof.report.visible import brief
 from pollproof.text import one_line
 
-WIDTH = 31
+WIDTH = 30
 """Characters of one line of text."""
 
 LINES = 3
@@ -27,7 +27,7 @@ MAXIMUM_ROWS = 40
 LINE, ROW, MARGIN, WAIT = 17, 13, 14, 9
 """Heights in pixels: of a line of text, between two rows, of the margin, and of each tenfold of a wait."""
 
-RAIL, LANE = 88, 6
+RAIL, LANE = 98, 6
 """Where the line is, and how far apart the spans of deadlines are."""
 
 
