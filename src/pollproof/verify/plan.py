@@ -41,7 +41,6 @@ class Plan(RunSpec):
 
     base_url: str | None = None
     credential: str | None = None
-    second_credential: str | None = None
     advance_url: str | None = None
     sample: Mapping[str, Any] | None = None
     task: str | None = None
@@ -56,6 +55,7 @@ class Plan(RunSpec):
     own_hosts: tuple[str, ...] = ()
     called: Target | None = None
     clock: Clock | None = None
+    second_credential: str | None = None
 
     @property
     def mode(self) -> str:
