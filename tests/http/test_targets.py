@@ -291,12 +291,12 @@ def test_a_content_length_that_is_too_short_cuts_the_body_and_leaves_the_next_an
         b"x" * 100_000,
     ],
 )
-def test_what_is_no_http_is_said_to_be_none(garbage: bytes) -> None:
+def test_what_is_not_http_is_reported_so(garbage: bytes) -> None:
     outcome = outcome_of(garbage)
     assert outcome.response is None
     assert outcome.failure is not None
     # a connection that is closed while more is on its way is reset: both are the truth about such a server
-    assert "is no HTTP" in outcome.failure or "reset" in outcome.failure
+    assert "is not HTTP" in outcome.failure or "reset" in outcome.failure
 
 
 @pytest.mark.parametrize("size", [b"zz", b"-5", b"-1", b"ffffffffffffffffffffffff", b""])
