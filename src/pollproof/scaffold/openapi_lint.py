@@ -1,6 +1,6 @@
 """What the OpenAPI document of an asynchronous API must say, and does not: the questions of its clients.
 
-The rules follow AIP-151, the API guidelines of Azure and the linter of MongoDB on long-running operations.
+The rules follow published guidelines and linters for long-running operations (docs/adding-an-api.md names them).
 """
 
 from __future__ import annotations

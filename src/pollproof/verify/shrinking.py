@@ -267,9 +267,10 @@ def _worth(entry: Entry) -> bool:
     return entry.evidence is not None and len(entry.evidence.trace.exchanges) > 1
 
 
-def _size(evidence: Evidence) -> tuple[int, float, float]:
-    """How much an evidence asks of a reader: its exchanges, how far it is from its limit, and its time."""
+def _size(evidence: Evidence) -> tuple[int, float, int, float]:
+    """How long an evidence takes to read: its exchanges, how far it is from its limit, its moments, and its time."""
     exchanges = evidence.trace.exchanges
     last = exchanges[-1].sent
     beside = min((abs(deadline.at - last) for deadline in evidence.violation.deadlines), default=0.0)
-    return len(exchanges), beside, last - exchanges[0].sent
+    moments = len({round(exchange.sent, 6) for exchange in exchanges})
+    return len(exchanges), beside, moments, last - exchanges[0].sent
