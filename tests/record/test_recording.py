@@ -43,7 +43,7 @@ from pollproof.recordings.vcr import recording
 from pollproof.recordings.writing import check_writable, write_cassette
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
-from pollproof.trace.bodies import read_json
+from pollproof.trace.bodies import Unreadable, read_json
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
 from pollproof.trace.reader import Reader
@@ -369,7 +369,12 @@ def test_bodies_that_are_no_text_are_replayed_byte_by_byte(tmp_path: Path) -> No
         path = written(tmp_path / f"a.{ending}", trace).path
         with vcr.VCR(record_mode="none").use_cassette(str(path), serializer=ending):
             content = requests.post("http://127.0.0.1:1/createTask", timeout=5).content
-        assert not read_json(content) or "no JSON" in read_json(content).problem
+        (kept,) = exchanges_of(path)
+        assert kept.response is not None
+        assert content == kept.response.body
+        read = read_json(content)
+        assert isinstance(read, Unreadable)
+        assert "is not JSON" in read.problem
 
 
 def test_vcrpy_keeps_our_metadata_when_it_saves_the_cassette_again(tmp_path: Path) -> None:

@@ -398,7 +398,7 @@ class TestRecord:
             live("capsolver", served, record="run.yaml", max_requests=10)
         for name, url in (("capmonster", served.base_url), ("capsolver", "https://api.example.com")):
             with pytest.raises(
-                OptionError, match=r"run\.yaml: metadata\.pollproof\.\w+: .* no record of such a live run"
+                OptionError, match=r"run\.yaml: metadata\.pollproof\.\w+: .* is not a record of such a live run"
             ):
                 plan_from(name, base_url=url, live=True, resume="run.yaml")
 

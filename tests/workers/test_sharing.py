@@ -221,7 +221,7 @@ def test_shards_of_recordings_merge_to_the_report_of_all_of_them(tmp_path: Path)
     [
         ("{", "is truncated"),
         ("{}", "no report of pollproof"),
-        ("[" * 9999, "no report"),
+        ("[" * 9999, "is not a report: it is nested too deeply"),
         (None, "cannot be read"),
     ],
 )

@@ -86,6 +86,7 @@ def _clause(entries: Sequence[Each], places: Mapping[str, int]) -> Document:
     if shown:
         shortest = min(shown, key=lambda shown: (len(shown["trace"]), places.get(shown.get("part", ""), 0)))
         clause["violation"] = {**shortest, "times": sum(violation["times"] for violation in shown)}
+        clause |= next(({"hint": entry["hint"]} for entry in entries if "hint" in entry), {})
     if clause["verdict"] != VERDICTS[0]:
         for name in ("reason", "cause", "not_run"):
             clause.pop(name, None)
