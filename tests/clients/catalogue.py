@@ -89,6 +89,7 @@ OCCASIONS = {
     "polls-inline": ("result-in-the-creation",),
     "polls-on-after-error": ("lost", "error-error-bad-request-400", "error-error-captcha-unsolvable-200"),
     "polls-on-after-fault": ("lost", "error-err-task-does-not-exist-200"),
+    "polls-on-after-faulted": ("task-failed", "status-faulted"),
     "failure-as-pending": ("task-failed", "status-finished-err-timeout"),
     "pending-as-final": ("error-captcha-not-ready-200",),
     "loses-http-errors": ("error-captcha-not-ready-400", "task-failed"),
@@ -256,6 +257,7 @@ DECODO = [
         "client.failure",
         only=("python", "node"),  # thousands of requests would take a shell too long
     ),
+    Fault("polls-on-after-faulted", "A client does not poll a faulted task again.", "client.final"),
     Fault("faulted-as-done", REPORTED, "client.failure"),
     Fault("unknown-as-success", "A status that nobody documented is not a result.", "client.failure"),
     Fault("done-without-results", "done without results is no success.", "client.failure"),

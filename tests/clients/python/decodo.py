@@ -122,7 +122,7 @@ class Client:
             status = answer.get("status") if isinstance(answer, dict) else None
             if status == "done":
                 return
-            if status == "faulted" and self.fault != "faulted-as-done":
+            if status == "faulted" and self.fault not in ("faulted-as-done", "polls-on-after-faulted"):
                 raise Refused("the task is faulted")
             if status != "pending" and self.fault in ("unknown-as-success", "faulted-as-done"):
                 return

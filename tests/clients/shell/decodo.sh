@@ -95,6 +95,7 @@ wait_for() { # id
         call "task/$1" || continue
         case $fault/$status in
             */done | faulted-as-done/faulted) return ;;
+            polls-on-after-faulted/faulted) ;;
             */faulted) refused 'the task is faulted' ;;
             */pending) ;;
             unknown-as-success/*) return ;;
