@@ -55,17 +55,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def pollproof_reference() -> Iterator[Callable[..., str]]:
-    """Start reference providers on loopback: `pollproof_reference("NAME")` gives a base URL that lasts for the test."""
+    """Start reference providers on loopback: `pollproof_reference("NAME")` gives a base URL that lasts for the test.
+
+    `solving` is the time in seconds that each task takes; without it tasks take up to 27 seconds.
+    """
     from pollproof.clock import ShiftedClock
     from pollproof.loading import load_contract
-    from pollproof.reference.provider import ReferenceProvider
+    from pollproof.reference.provider import ReferenceProvider, Settings
     from pollproof.reference.server import serve
 
     with contextlib.ExitStack() as stack:
 
-        def start(provider: str) -> str:
+        def start(provider: str, *, solving: float | None = None) -> str:
             clock = ShiftedClock()
-            return stack.enter_context(serve(ReferenceProvider(load_contract(provider), clock), clock)).base_url
+            reference = ReferenceProvider(load_contract(provider), clock, Settings(solving=solving))
+            return stack.enter_context(serve(reference, clock)).base_url
 
         yield start
 
