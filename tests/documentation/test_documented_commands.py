@@ -80,6 +80,12 @@ def test_every_test_that_a_document_shows_passes(tmp_path: Path) -> None:
     assert f"{len(tests)} passed" in done.stdout
 
 
+def test_the_application_that_is_launched_with_others_is_shown_as_it_is() -> None:
+    [block] = [block for block in PYTHON if block.file == "docs/launch-together.md"]
+    application = (ROOT / "tests" / "wild" / "flower" / "app.py").read_text(encoding="utf-8")
+    assert block.text == f"# app.py\n{application}"
+
+
 EXPLANATIONS = frozenset(
     {
         "docs/architecture.md",

@@ -106,6 +106,8 @@ class Workshop:
         shutil.copy(cassettes / "capmonster" / "reference.yaml", home / "traffic.yaml")
         (home / "tests" / "cassettes").mkdir(parents=True)
         shutil.copy(tape, home / "tests" / "cassettes")
+        (home / "cassettes" / "capsolver").mkdir(parents=True)
+        shutil.copy(tape, home / "cassettes" / "capsolver")
         (home / "tests" / "clients").symlink_to(ROOT / "tests" / "clients")
         (home / "contracts").mkdir()
         (home / "my_library.py").write_text(LIBRARY, encoding="utf-8")

@@ -56,7 +56,7 @@ def test_a_clause_that_is_proved_ends_with_status_0_and_tells_the_exchanges_that
     assert mutant["exchanges"] > mutant["exchanges_to_kill"], "the walks go on, so that other clauses can complain"
     assert {variant["result"] for variant in provider["variants"]} == {"let pass"}
     assert CLAUSE in result.stderr
-    assert "1 mutants: 1 killed" in result.stderr
+    assert "1 clause, 1 mutant: 1 killed" in result.stderr
 
 
 def test_a_clause_of_the_client_is_proved_by_a_client_and_its_companion_is_declared(matrix: Matrix) -> None:

@@ -253,7 +253,7 @@ def test_no_working_client_is_told_once(pytester: pytest.Pytester) -> None:
 
 
 MISTAKES = {
-    "argument": ('@client("capsolver")\ndef test_it(base_ur): pass', "asks for 'base_ur'; did you mean 'base_url'? A"),
+    "argument": ('@client("capsolver")\ndef test_it(base_ur): pass', "takes 'base_ur'; did you mean 'base_url'? A"),
     "fixture": ('@client("capsolver")\ndef test_it(tmp_path): pass', "fixtures do not reach it"),
     "provider": ('@client("capsolvr")\ndef test_it(task): pass', "did you mean 'capsolver'?"),
     "scenario": ('@client("cnode", scenarios=["never-redy"])\ndef test_it(): pass', "did you mean 'never-ready'?"),
