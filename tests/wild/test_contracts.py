@@ -43,9 +43,10 @@ def test_an_id_that_may_be_cut_is_no_near_miss() -> None:
     assert "89abcdef0123456" not in near_misses(handle, None, prefix=True)
 
 
-def test_hexadecimal_digits_are_the_same_in_another_case() -> None:
-    handle = handle_of("9e3779b9-7f4a-4c15-b39c-c0605cedc835")
-    assert handle.id.upper() not in near_misses(handle, None)
+def test_a_number_in_hexadecimal_digits_is_the_same_in_another_case_and_no_other_text_is() -> None:
+    number, text = handle_of("2089b05ecca3d829"), handle_of("9e3779b9-7f4a-4c15-b39c-c0605cedc835")
+    assert number.id.upper() not in near_misses(number, None)
+    assert text.id.upper() in near_misses(text, None)
     assert "zX9" in near_misses(handle_of("Zx9"), None)
 
 

@@ -15,7 +15,7 @@ from pollproof.verify.walks.steps import finish, patience, pause_between_batches
 
 Steps = list[Callable[[], Event | None]]
 
-_HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]+")
 
 
 @walk(live=True, reaches=(REFUSED,), breaks="sends unknown task ids, wrong keys and invalid forms")
@@ -61,8 +61,8 @@ def near_misses(handle: Handle | None, pending: Handle | None, *, prefix: bool =
     """Ids that no creation gave, next to ids that one did.
 
     The next number, one that is the same in 32 bits, a number as a text with a tail; a text that is cut, lengthened, in
-    another case, with blanks or a zero before it. One of hexadecimal digits (a UUID, by RFC 9562) is the same in
-    another case; with `prefix` one that is cut stands for the id.
+    another case, with blanks or a zero before it. A number in hexadecimal digits is the same in another case; with
+    `prefix` one that is cut stands for the id.
     """
     if handle is None:
         return []
