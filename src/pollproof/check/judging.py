@@ -182,7 +182,7 @@ def check(
     started = time.monotonic()
     result = beginning(CheckSpec(contract, **how)) if result is None else result
     clauses = clauses_of(contract)
-    monitor = Monitor(reader_of(contract), clauses, TraceLedger(clauses), remember=REMEMBERED)
+    monitor = Monitor(reader_of(contract), clauses, remember=REMEMBERED)
     judge = _Judge(result, monitor, progress)
     try:
         with rare_collections():
@@ -274,17 +274,6 @@ class _Judge:
         for entry in broken:
             assert entry.evidence is not None
             entry.evidence = illustrated(entry.evidence, chosen[entry.clause.id], found)
-
-
-class TraceLedger(Ledger):
-    """A ledger of one trace: a clause is broken first where its first violation stands, whichever was judged first."""
-
-    def add(self, identifier: str, evidence: Evidence) -> None:
-        entry = self.entries[identifier]
-        before = entry.first
-        super().add(identifier, evidence)
-        place = evidence.trace.numbers[-1] + 1
-        entry.first = place if before is None else min(before, place)
 
 
 @dataclass(slots=True)

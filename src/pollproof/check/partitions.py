@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pollproof.check.explaining import REMEMBERED
-from pollproof.check.judging import CheckSpec, Observer, Told, TraceLedger, check_probe
+from pollproof.check.judging import CheckSpec, Observer, Told, check_probe
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.coverage import Seen
@@ -199,7 +199,7 @@ def judge_account(spec: CheckSpec, items: Iterable[Numbered], *, complete: bool 
     return result
 
 
-class _Collecting(TraceLedger):
+class _Collecting(Ledger):
     """A ledger that keeps all evidence that is looked at, for another partition may have had some before."""
 
     def __init__(self, clauses: Iterable[Clause]) -> None:

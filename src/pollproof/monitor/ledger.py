@@ -32,8 +32,8 @@ class Evidence:
 class Entry:
     """What is known about one clause: how often it was exercised, how often broken, and the shortest evidence.
 
-    `first` counts the exchanges that had been judged when it was first broken, that one included. `unjudged` says why
-    the last exchange that was meant to exercise it did not.
+    `first` counts the exchanges up to the first that broke it, as they were sent, that one included. `unjudged` says
+    why the last exchange that was meant to exercise it did not.
     """
 
     clause: Clause
@@ -80,7 +80,7 @@ class Ledger:
         entry.exercised += 1
         entry.violations += 1
         self.violations += 1
-        if entry.first is None:
+        if entry.first is None or self.place < entry.first:
             entry.first = self.place
         if entry.evidence is None or rank(evidence) < rank(entry.evidence):
             entry.evidence = evidence
