@@ -8,17 +8,14 @@ removed an hour after the end. `POST /_clock {"seconds": N}` moves the clock.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import hashlib
 import hmac
 import json
-import threading
-import time
-import urllib.request
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.pages.serving import PageService, run
 
 KEY = "r8_sample"
 SECRET = base64.b64decode("cHJlZGljdGlvbi1zZWNyZXQ=")
@@ -41,18 +38,13 @@ FAULTS = (
 VARIANTS = ("more-fields", "fast", "slow", "at-once", "compact", "keeps-urls-relative", "late-removal", "errors-text")
 
 
-class Service:
+class Service(PageService):
     """All predictions, on a clock that can be moved."""
 
     def __init__(self, fault: str = "", variant: str = "") -> None:
-        self.fault, self.variant = fault, variant
-        self.offset, self.began = 0.0, time.monotonic()
-        self.lock = threading.RLock()
+        super().__init__(fault, variant)
         self.tasks: dict[str, dict[str, Any]] = {}
         self.sent: list[float] = []
-
-    def now(self) -> float:
-        return time.monotonic() - self.began + self.offset
 
     def moment(self, seconds: float) -> str:
         if self.fault == "time-format":
@@ -61,7 +53,17 @@ class Service:
 
     # ------------------------------------------------------------------------------------------ requests
 
-    def answer(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> tuple[int, Any]:
+    def written(self, value: Any) -> bytes:
+        return json.dumps(value, separators=(",", ":") if self.variant == "compact" else None).encode()
+
+    def answer(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> tuple[int, Any, dict[str, str]]:
+        status, value = self._answer(method, path, headers, raw)
+        more = {"Retry-After": "60"} if status == 429 else {}
+        if status >= 400 and self.fault != "problem-type":
+            more["Content-Type"] = "application/problem+json"
+        return status, value, more
+
+    def _answer(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> tuple[int, Any]:
         path, fault = path.partition("?")[0], self.fault
         parts = path.removeprefix(PREFIX).strip("/").split("/")
         cancel = len(parts) == 3 and parts[2] == "cancel"
@@ -281,73 +283,5 @@ class Service:
         return headers
 
 
-def handler_of(service: Service) -> type[BaseHTTPRequestHandler]:
-    """The request handler of a service."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-        def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-            if self.path == "/_clock":
-                with service.lock:
-                    service.offset += float(json.loads(raw)["seconds"])
-                self.reply(200, {"now": service.now()})
-                return
-            with service.lock:
-                answer = service.answer(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, raw)
-            self.reply(*answer)
-
-        def do_GET(self) -> None:
-            self.do_POST()
-
-        def reply(self, status: int, value: Any) -> None:
-            problem = status >= 400 and service.fault != "problem-type"
-            body = json.dumps(value, separators=(",", ":") if service.variant == "compact" else None).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/problem+json" if problem else "application/json")
-            if status == 429:
-                self.send_header("Retry-After", "60")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    return Handler
-
-
-def call_back(service: Service) -> None:
-    """Send the webhooks of a service for as long as it lives."""
-    while True:
-        for address, body, headers in service.due():
-            request = urllib.request.Request(address, body, headers, method="POST")
-            try:
-                urllib.request.urlopen(request, timeout=5).close()
-            except OSError:
-                with service.lock:
-                    service.failed(headers)
-        time.sleep(0.02)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("port", type=int, nargs="?", default=0)
-    parser.add_argument("--fault", default="", choices=("", *FAULTS))
-    parser.add_argument("--variant", default="", choices=("", *VARIANTS))
-    parser.add_argument("--list", action="store_true")
-    words = parser.parse_args()
-    if words.list:
-        print("\n".join(FAULTS))
-        return
-    service = Service(words.fault, words.variant)
-    server = ThreadingHTTPServer(("127.0.0.1", words.port), handler_of(service))
-    threading.Thread(target=call_back, args=(service,), daemon=True).start()
-    print(server.server_address[1], flush=True)
-    server.serve_forever()
-
-
 if __name__ == "__main__":
-    main()
+    run(Service, FAULTS, VARIANTS)

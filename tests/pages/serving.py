@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import threading
 import time
@@ -32,6 +31,13 @@ class PageService:
     def due(self) -> list[tuple[str, bytes, dict[str, str]]]:
         """The callbacks that are due: address, body and headers."""
         return []
+
+    def failed(self, headers: dict[str, str]) -> None:
+        """Take note of a callback with these headers that was not accepted."""
+
+    def written(self, value: Any) -> bytes:
+        """The body of an answer."""
+        return json.dumps(value, indent=2 if self.variant == "spaced" else None).encode()
 
 
 def run(make: Callable[[str, str], PageService], faults: Sequence[str], variants: Sequence[str]) -> None:
@@ -79,8 +85,7 @@ def _handler(service: PageService) -> type[BaseHTTPRequestHandler]:
             self.do_POST()
 
         def reply(self, status: int, value: Any, headers: dict[str, str]) -> None:
-            indent = 2 if service.variant == "spaced" else None
-            body = b"" if value is None else json.dumps(value, indent=indent).encode()
+            body = b"" if value is None else service.written(value)
             self.send_response(status)
             for name, text in {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, text)
@@ -93,6 +98,9 @@ def _handler(service: PageService) -> type[BaseHTTPRequestHandler]:
 def _call_back(service: PageService) -> None:
     while True:
         for address, body, headers in service.due():
-            with contextlib.suppress(OSError):
+            try:
                 urllib.request.urlopen(urllib.request.Request(address, body, headers, method="POST"), timeout=5).close()
+            except OSError:
+                with service.lock:
+                    service.failed(headers)
         time.sleep(0.02)
