@@ -1,4 +1,4 @@
-"""A program that runs is not leapt past, although the kernel calls its thread asleep now and then."""
+"""A program that runs is not leapt past, although the kernel calls its thread asleep; one that has rested is again."""
 
 from __future__ import annotations
 
@@ -36,3 +36,14 @@ def test_a_thread_that_looks_for_ended_children_runs(kind: type[LeapClock], tmp_
             )
             assert (done.returncode, done.stderr) == (0, b"")
             assert clock.leaps.count == 0
+
+
+@pytest.mark.skipif(supervision_unavailable() is not None, reason=supervision_unavailable() or "")
+def test_a_thread_that_rested_in_real_time_is_leapt_over_afterwards(tmp_path: Path) -> None:
+    """The thread is still the last caller, and sleeps in another call since: its rest must not count for ever."""
+    program = build_c(PROGRAMS / "rests.c", tmp_path, ["-static"])
+    with SupervisedClock() as clock:
+        command = clock.command([str(program)])
+        done = subprocess.run(command, env=clock.environment(), check=False, timeout=60, start_new_session=True)
+        assert done.returncode == 0
+        assert 599 < clock.leaps.seconds < 600

@@ -324,6 +324,7 @@ static bool note_everyone(void) {
  * and was to run could only have been woken by one that ran. */
 bool everyone_sleeps(void) {
     struct thread *last = find(last_caller), *next;
+    if (last != NULL) last->switches = switches_of(last); /* or what it slept in once would stand for ever */
     if (last != NULL && activity_of(last) == RUNS) return false;
     for (struct thread *thread = all_threads; thread != NULL; thread = thread->next)
         thread->switches = switches_of(thread);
