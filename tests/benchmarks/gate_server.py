@@ -18,13 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from pollproof.clauses.faults import Settings
 from pollproof.clock import ShiftedClock
 from pollproof.gate.clocks import RealClock
 from pollproof.gate.scenario_provider import StagedProvider
 from pollproof.gate.scenarios import scenarios
 from pollproof.gate.server import GateServer, serving
 from pollproof.loading import load_contract
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import werkzeug_handler
 from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
 from tests.benchmarks.plan import Plan

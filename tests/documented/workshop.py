@@ -10,11 +10,12 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from pollproof.clauses.faults import Settings
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
 from pollproof.proof.mutants import mutant_named
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from tests.reports import passed
 from tests.scaffold.test_openapi import document

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from pollproof.bundled import bundled
+from pollproof.clauses.faults import Settings
 from pollproof.cli.drift import drift as command
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Contract, Effect, Operation, Phase, Role, Status, TaskKind
@@ -29,7 +30,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.writing import write_cassette
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
 from pollproof.trace.reader import Reader

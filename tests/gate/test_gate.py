@@ -22,6 +22,7 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 
 from pollproof.bundled import bundled, folder
+from pollproof.clauses.faults import Settings
 from pollproof.clauses.timing import in_words
 from pollproof.cli.main import cli
 from pollproof.clock import VirtualClock
@@ -40,7 +41,6 @@ from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.processes.command import MAXIMUM_OUTPUT, Output, run
 from pollproof.processes.program import CannotStart
-from pollproof.reference.provider import Settings
 from pollproof.report.document import document_of
 from pollproof.report.scenarios import print_scenarios
 from pollproof.trace.client_outcome import Outcome, outcome_exchange

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import pollproof.verify.run as exploring
 from pollproof.bundled import bundled, folder
 from pollproof.check.judging import check
+from pollproof.clauses.faults import Settings
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Clause, Contract, Subject
 from pollproof.http.client import HttpTarget
@@ -28,7 +29,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.proof.mutants import Mutant, mutants_of
 from pollproof.recordings.writing import write_cassette
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pollproof.clauses.faults import Task
 from pollproof.contract.model import Operation, Phase
 from pollproof.loading import load_contract
-from pollproof.reference.provider import ReferenceProvider, Task
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Request, Response
 from tests.crowds import Crowd, key_of, violated
 

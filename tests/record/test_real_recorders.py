@@ -18,12 +18,13 @@ import requests
 import vcr
 
 from pollproof.check.judging import Checking, check
+from pollproof.clauses.faults import Settings
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.proof.mutants import mutant_named
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from tests.browsers import CHROMIUM, QUIET
 from tests.tapes import TASK

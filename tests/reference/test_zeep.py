@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from pollproof.bundled import folder
+from pollproof.clauses.faults import Settings
 from pollproof.clock import ShiftedClock
 from pollproof.loading import load_contract
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore

@@ -19,6 +19,7 @@ import pytest
 
 from pollproof.bundled import bundled
 from pollproof.check.judging import check
+from pollproof.clauses.faults import Settings
 from pollproof.clock import ShiftedClock, VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.http.addresses import is_loopback
@@ -28,7 +29,7 @@ from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.proof.mutants import mutants_of, variant_provider
 from pollproof.recordings.files import find
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve, serve_handler
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange, Request, Response

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from pollproof.bundled import bundled
+from pollproof.clauses.faults import Settings
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Role
 from pollproof.loading import load_contract
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from pollproof.trace.exchange import Request, Response
 from tests.servers import pollproof

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pollproof.clauses.faults import Settings
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Operation, Phase, Role, Subject
 from pollproof.http.target import InProcessTarget
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Request, Response
 from pollproof.trace.reader import Reader

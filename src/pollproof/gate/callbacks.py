@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from pollproof.clauses.faults import Task
 from pollproof.contract.model import Phase, Role
 from pollproof.contract.templates import with_value, without
 from pollproof.gate.clocks import GateClock
@@ -14,7 +15,6 @@ from pollproof.gate.scenario import Callback
 from pollproof.gate.scenario_provider import StagedProvider
 from pollproof.http.addresses import TargetError
 from pollproof.http.client import HttpTarget
-from pollproof.reference.provider import Task
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import Exchange, Request, Response
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from pollproof.clauses.faults import Settings
 from pollproof.clock import Clock
 from pollproof.contract.model import Break, Phase, Role, TaskKind
 from pollproof.gate.basis import PRIMARY, Grounds
 from pollproof.gate.faults import Manner
-from pollproof.reference.provider import Settings
 from pollproof.trace.exchange import Request, Response
 
 POLLING = (Role.POLL, Role.FETCH)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from typing import Any
 
+from pollproof.clauses.faults import Task
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View
@@ -18,7 +19,7 @@ from pollproof.contract.templates import compile_template
 from pollproof.gate.clocks import wall_time
 from pollproof.gate.faults import Manner, Reply
 from pollproof.gate.scenario import Scenario, Turn
-from pollproof.reference.provider import ReferenceProvider, Task
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.bodies import Unreadable
 from pollproof.trace.exchange import Request, Response
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pollproof.clauses import KINDS
-from pollproof.clauses.faults import Client, Fault, Provider
+from pollproof.clauses.faults import Client, Fault, Provider, Settings
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Clause, Contract, Subject, Variant
 from pollproof.errors import InputError
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.text import nearest
 from pollproof.verify.reference_client import ReferenceClient
 

@@ -59,9 +59,10 @@ def pollproof_reference() -> Iterator[Callable[..., str]]:
 
     `solving` is the time in seconds that each task takes; without it tasks take up to 27 seconds.
     """
+    from pollproof.clauses.faults import Settings
     from pollproof.clock import ShiftedClock
     from pollproof.loading import load_contract
-    from pollproof.reference.provider import ReferenceProvider, Settings
+    from pollproof.reference.provider import ReferenceProvider
     from pollproof.reference.server import serve
 
     with contextlib.ExitStack() as stack:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pollproof.clauses.faults import Task
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Operation, Phase, Status
-from pollproof.reference.provider import ReferenceProvider, Task
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Response
 
 _TEMPLATES = {Phase.OPEN: "running", Phase.CANCELLED: "failed"}

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from pollproof.clauses.faults import Client, CreatedTask
+from pollproof.clauses.faults import Client, CreatedTask, Settings
 from pollproof.clauses.fields import seconds_of
 from pollproof.clauses.kinds import limits_of_client
 from pollproof.clock import VirtualClock
@@ -21,7 +21,7 @@ from pollproof.http.target import InProcessTarget, Target
 from pollproof.http.target import Outcome as Answered
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.client_outcome import Outcome
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response

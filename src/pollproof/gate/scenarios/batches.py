@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Role
 from pollproof.gate.basis import HAPPENS, OPEN
 from pollproof.gate.faults import Manner
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import Catalogue, refused_with
 from pollproof.gate.scenarios.gateway_errors import page
-from pollproof.reference.provider import Settings
 
 BATCH_TASK = "POLLPROOF_TASK is a batch. A client without batches reports it."
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pollproof.clauses.faults import Settings
 from pollproof.clauses.kinds import limits_of_client
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Citation, Contract, Operation, Phase, Role, Variant
 from pollproof.gate.basis import OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import FOREVER, Expects, Scenario, Turn
 from pollproof.gate.scenario_provider import StagedProvider, task_of
-from pollproof.reference.provider import Settings
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange

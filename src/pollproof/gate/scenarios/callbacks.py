@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Role
 from pollproof.gate.basis import HAPPENS, OPEN, PRIMARY
 from pollproof.gate.scenario import Callback, Expects, Scenario
 from pollproof.gate.scenarios.builder import SOLVING, Catalogue
-from pollproof.reference.provider import Settings
 
 
 def callbacks(of: Catalogue) -> Iterator[Scenario]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Break, Phase, Role
 from pollproof.gate.basis import HAPPENS, OPEN
 from pollproof.gate.scenario import NEVER, Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import Catalogue, kebab
-from pollproof.reference.provider import Settings
 
 UNKNOWN = "POLLPROOF_UNKNOWN"
 """A status that nobody documented."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Break
 from pollproof.gate.scenario import Expects, Scenario
 from pollproof.gate.scenarios.builder import Catalogue
-from pollproof.reference.provider import Settings
 
 
 def forms(of: Catalogue) -> Iterator[Scenario]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Break, Phase
 from pollproof.gate.basis import OPEN, PRIMARY, Basis, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import PATIENCE, Catalogue, kebab
-from pollproof.reference.provider import Settings
 
 USUAL = 30.0
 """Seconds that a slow but usual task takes, where no document says how long tasks take."""

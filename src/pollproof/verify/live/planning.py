@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pollproof.clauses.faults import Settings
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.http.target import InProcessTarget
 from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.reference.provider import ReferenceProvider, Settings
+from pollproof.reference.provider import ReferenceProvider
 from pollproof.runs.result import Idle
 from pollproof.trace.reader import reader_of
 from pollproof.verify.callbacks import EmbeddedCallbacks

@@ -1,0 +1,165 @@
+"""The operations of the reference provider, once a request has been admitted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from pollproof.clauses.faults import Settings, Task
+from pollproof.clock import Clock
+from pollproof.contract.model import Break, Contract, Operation, Phase, Role
+from pollproof.contract.places import MISSING, View, compile_place
+from pollproof.reference.bookkeeping import KeyBook
+from pollproof.reference.callbacks import Caller
+from pollproof.trace.bodies import canonical
+from pollproof.trace.exchange import Response
+
+CANCELLING = 1.0
+"""Seconds that cancelling takes where a status tells of it."""
+
+BATCH_NUMBER = 9007199254740993
+"""The id of a batch: a number that no double holds, as the documented ones are."""
+
+
+class Operator(Caller):
+    """Creates, polls, fetches, cancels, and takes batches."""
+
+    def __init__(
+        self, contract: Contract, clock: Clock, settings: Settings | None = None, changes: Iterable[Break] = ()
+    ) -> None:
+        super().__init__(contract, clock, settings, changes)
+        self.polls = 0
+        self.last_batch: float | None = None
+        self._limits_batches = any(clause.kind == "batch-limit" for clause in contract.clauses)
+        self._keys = KeyBook()
+        self._key_of = {
+            operation.name: compile_place(operation.marks.get("idempotency_key"))
+            for operation in contract.operations.values()
+            if operation.role is Role.CREATE
+        }
+
+    def reset(self) -> None:
+        super().reset()
+        self.last_batch = None
+        self.polls = 0
+        self._keys.clear()
+
+    def create(self, operation: Operation, view: View) -> Response:
+        key, now = self._key_of[operation.name](view), self.clock.now()
+        known = None if key is MISSING else self._keys.find(key, now, self.key_lifetime())
+        if known is not None:
+            if self.conflicts(known, view.request):
+                return self.refuse(operation, self.contract.refusals.reused_key)
+            task = self.replays(known, view.request)
+            if task is not None:
+                name = "replayed" if (operation.name, "replayed") in self._answers else "created"
+                return self.say(operation, name, task, self.status_of(task, self.phase(task, now)))
+        task = self.add(view, operation)
+        if key is not MISSING:
+            self._keys.note(key, view.request, now, task)
+        if self.inline(task.kind):
+            return self.say(operation, "succeeded", task, self.contract.path[-1])
+        return self.say(operation, "created", task, self.contract.path[0])
+
+    def replays(self, key: Any, body: Any) -> Task | None:
+        task: Task = key.task
+        return task
+
+    def conflicts(self, known: Any, body: Any) -> bool:
+        return bool(known.body != canonical(body))
+
+    def key_lifetime(self) -> float:
+        lifetime = self.contract.limits.key_lifetime
+        return math.inf if lifetime is None else lifetime
+
+    def living(self, operation: Operation, identifier: Any) -> Task | Response:
+        """The task of that id, or the answer that there is none, or none any more."""
+        task = self.find(identifier)
+        if task is None:
+            if str(identifier) in self._gone:
+                return self.lost(operation, Task(0, identifier, self._plain_kind, self.clock.now(), 0.0, False))
+            return self.unknown(operation, identifier)
+        if task.lost or self.is_lost(task, self.clock.now()):
+            task.lost = True
+            return self.lost(operation, task)
+        return task
+
+    def poll(self, operation: Operation, identifier: Any) -> Response:
+        self.polls += 1
+        if self.settings.busy_every and self.polls % self.settings.busy_every == 0:
+            return self.refuse(operation, self.settings.busy_code)
+        task = self.living(operation, identifier)
+        if isinstance(task, Response):
+            return task
+        now = self.clock.now()
+        task.polls += 1
+        phase = Phase.SUCCEEDED if task.kind.inline else self.phase(task, now)
+        return self.state(operation, task, phase)
+
+    def fetch(self, operation: Operation, identifier: Any) -> Response:
+        task = self.living(operation, identifier)
+        if isinstance(task, Response):
+            return task
+        now = self.clock.now()
+        phase = self.phase(task, now)
+        if phase is Phase.SUCCEEDED:
+            task.reads += 1
+            if self._is_removed(task):
+                code = self.contract.refusals.removed_result or self.contract.refusals.lost_task
+                name = "removed" if (operation.name, "removed") in self._answers else "lost"
+                return self.say(operation, name, task, self.contract.path[-1], code)
+            return self.say(operation, "succeeded", task, self.contract.path[-1])
+        name, refusals = phase.value if phase.terminal else "nothing", self.contract.refusals
+        if (operation.name, name) not in self._answers:
+            name = "nothing"
+        status = self.word(phase) if phase.terminal else self.unfinished(task, phase)
+        failed = refusals.failed_task if phase is Phase.FAILED else ""
+        return self.say(operation, name, task, status, failed or refusals.not_ready)
+
+    def cancel(self, operation: Operation, identifier: Any) -> Response:
+        task = self.find(identifier)
+        if task is None:
+            return self.unknown(operation, identifier)
+        now = self.clock.now()
+        if task.lost or self.is_lost(task, now):
+            task.lost = True
+            return self.unknown(operation, identifier)
+        phase = self.phase(task, now)
+        refusals = self.contract.refusals
+        if phase.terminal:
+            codes = {
+                "cancelled-again": refusals.ended_task,
+                "ended": refusals.ended_task,
+                phase.value: refusals.failed_task,
+            }
+            for name, code in list(codes.items())[phase is not Phase.CANCELLED :]:
+                if (operation.name, name) in self._answers:
+                    return self.say(operation, name, task, self.status_of(task, phase), code)
+        if task.ended is None:  # one that has ended is cancelled all the same where nothing refuses that
+            at_once = phase.terminal or not self.contract.cancelling
+            task.ended = min(now, task.created + task.solving) if at_once else now + CANCELLING
+            task.lost = "cancelled" not in self.contract.operation(Role.POLL).answers
+            phase = Phase.CANCELLED
+        return self.say(operation, "cancelled", task, self.status_of(task, phase))
+
+    def hurries(self, now: float) -> bool:
+        wait = self.contract.limits.batch_wait
+        if not self._limits_batches or wait is None or self.last_batch is None:
+            self.last_batch = now
+            return False
+        if now - self.last_batch < wait:
+            return True
+        self.last_batch = now
+        return False
+
+    def batch(self, operation: Operation, view: View) -> Response:
+        if self.hurries(self.clock.now()):
+            return self.say(operation, self._refusal(operation, "busy"), None, "")
+        name = next(key for key, value in view.request.items() if isinstance(value, list))
+        tasks = [
+            self.add(view._replace(request={**view.request, name: entry}), operation) for entry in view.request[name]
+        ]
+        template = self._answers[operation.name, "entry"]
+        entries = [template.value(self.words(task, self.contract.path[0])) for task in self.members(tasks)]
+        return self._answers[operation.name, "created"].fill({"entries": entries, "number": BATCH_NUMBER})

@@ -1,0 +1,182 @@
+"""The responses of the reference provider: the contract's answer templates, filled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pollproof.clauses.faults import Settings, Task
+from pollproof.clock import Clock
+from pollproof.contract.model import Break, Contract, Operation, Pages, Phase, Role
+from pollproof.contract.places import MISSING, View, compile_place, parse_place
+from pollproof.contract.requests import query_of
+from pollproof.contract.templates import with_value, words_of
+from pollproof.reference.answers import Template, change
+from pollproof.reference.moments import EPOCH_SECONDS
+from pollproof.reference.task_store import TaskStore
+from pollproof.trace.codecs import codec_of
+from pollproof.trace.exchange import Response
+
+_WHOLE = re.compile(r"-?[1-9][0-9]{0,17}|0")
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+_EMPTY = View(MISSING, MISSING, NOTHING, NOTHING, NOTHING, None)
+
+
+class Responder(TaskStore):
+    """Fills answer templates. `changes` are departures of the templates."""
+
+    def __init__(
+        self, contract: Contract, clock: Clock, settings: Settings | None = None, changes: Iterable[Break] = ()
+    ) -> None:
+        super().__init__(contract, clock, settings)
+        self.base_url = contract.base_url  # a server puts its own address here
+        self._codec = codec_of(contract.body, contract.namespace)
+        operations = contract.operations
+        departures = tuple(changes)
+        self._changed_headers = {name.lower() for departure in departures for name, _ in departure.headers}
+        templates = {
+            (operation.name, name): change(answer, operation.name, name, departures)
+            for operation in operations.values()
+            for name, answer in operation.answers.items()
+        }
+        # Where a mutant or a variant answers with another HTTP status, the one of the error code does not count.
+        self._broken = {key for key, each in templates.items() if each.http != operations[key[0]].answers[key[1]].http}
+        self._answers = {key: Template(answer, self._codec, self.settings.writing) for key, answer in templates.items()}
+        # Dates, progress and parameters cost time at every answer, so they are made only where a template asks.
+        needed = set().union(*(words_of([each.body, dict(each.headers)]) for each in templates.values()))
+        self._detailed = any(name.endswith("_at") or name.partition(".")[0] in ("progress", "asked") for name in needed)
+        self._requested = {name: parse_place(name) for name in needed if "#" in name or name.startswith("request.")}
+        self._tells_wait, self._wait = "retry_after" in needed, 1
+        self._fetches = contract.operation_of(Role.FETCH) is not None
+        kept = {"result-kept", "result-removed"}
+        self._retentions = [each.parameters for each in contract.clauses if each.kind in kept]
+        self._requested_path, self._view = "", _EMPTY
+
+    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+        if (operation.name, name) not in self._answers:
+            name = "refused"
+            if (operation.name, name) not in self._answers:
+                return plain(400, "refused")
+        words = self.words(task, status, code)
+        if task is not None and name == "succeeded" and operation.pages is not None:
+            words |= self._page_words(operation.pages, words["result"])
+        entry = self.contract.errors.get(code)
+        http = None if entry is None or (operation.name, name) in self._broken else entry.http
+        words["http"] = self._answers[operation.name, name].http if http is None else http
+        response = self._answers[operation.name, name].fill(words)
+        if task is not None and name == "succeeded" and self._retentions and operation.role is Role.POLL:
+            response = self._without_removed(operation, response, task)
+        return response if http is None or http == response.status else response._replace(status=http)
+
+    def words(self, task: Task | None, status: str, code: str = "") -> dict[str, Any]:
+        """The words that answer templates can have in them."""
+        entry = self.contract.errors.get(code)
+        words: dict[str, Any] = {
+            "status": status,
+            "error_code": code,
+            "error_number": int(code) if _WHOLE.fullmatch(code) else code,
+            "error_text": code if entry is None else entry.text,
+            "base_url": self.base_url,
+            "timestamp": EPOCH_SECONDS + int(self.clock.now()),
+        }
+        if self._tells_wait:
+            words["retry_after"] = self._wait
+        for name, place in self._requested.items():
+            value = compile_place(place)(self._view._replace(creation=MISSING if task is None else task.asked))
+            words[name] = None if value is MISSING else value
+        if task is not None:
+            words["task_id"] = task.id
+            words["result"] = self.result(task)
+            words |= task.ids
+            words["polls"] = task.polls
+            if self._detailed:
+                now = self.clock.now()
+                share = min((now - task.created) / task.solving, 1.0) if task.solving else 1.0
+                words["created_at"] = self.moment(task.created)
+                words["updated_at"] = self.moment(self.updated(task, now))
+                words |= self.times(task, now)
+                scaled = self.progress(task, share) * self.contract.progress / 100
+                words["progress"] = int(scaled) if self.contract.progress >= 100 else scaled
+                words["asked"] = task.asked
+        return words
+
+    def _page_words(self, pages: Pages, result: Any) -> dict[str, Any]:
+        """The words of the page that the request at hand is for."""
+        items = result if isinstance(result, list) else []
+        path, _, query = self._requested_path.partition("?")
+        given = {name.removeprefix("?"): text for name, text in query_of(self._requested_path).items()}
+        asked, name = given.get(pages.size, ""), pages.parameter or "page_token"
+        size = min(max(int(asked), 1), pages.most) if asked.isdigit() else pages.usual
+        digits = given.get(name, "").removeprefix("p")
+        number = int(digits) if digits.isdigit() else pages.first if pages.counts == "pages" else 0
+        start = (number - pages.first) * size if pages.counts == "pages" else number
+        part, after = self.page(items, start, size)
+        token = None if after is None else f"p{after}"
+        kept = [each for each in query.split("&") if each and not each.startswith(name + "=")]
+        address = f"{self.contract.base_url}{path}?{'&'.join([*kept, f'{name}={token}'])}"
+        words = {"items": part, "cursor": token, "total": len(items), "page_size": size}
+        return {**words, "next": None if token is None else address}
+
+    def page(self, items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:
+        after = start + size
+        return items[start:after], after if after < len(items) else None
+
+    def _without_removed(self, operation: Operation, response: Response, task: Task) -> Response:
+        """An answer without the results that are not kept any more."""
+        now = self.clock.now()
+        for rule in self._retentions:
+            began = self._began(task, rule.within.lifetime_from)
+            if rule.at is None or not self._has_expired(task, rule.at.text, now - began > self.kept_for(rule.seconds)):
+                continue
+            if rule.operation and operation.name not in rule.operation:
+                continue
+            body = self._codec.read(response.body)
+            if rule.read(View(body, body, NOTHING, NOTHING, NOTHING, None)) is not MISSING:
+                response = response._replace(body=self._codec.write(with_value(body, rule.at.pointer, None)))
+        return response
+
+    def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
+        if phase is Phase.FAILED:
+            return self.say(operation, "failed", task, self.word(phase), self.contract.refusals.failed_task)
+        if phase is Phase.CANCELLED:
+            return self.say(operation, "cancelled", task, self.word(phase))
+        if phase is Phase.SUCCEEDED:
+            task.reads += not self._fetches
+            name = "removed" if (operation.name, "removed") in self._answers and self._is_removed(task) else "succeeded"
+            return self.say(operation, name, task, self.contract.path[-1])
+        return self.say(operation, phase.value, task, self.unfinished(task, phase))
+
+    def lost(self, operation: Operation, task: Task) -> Response:
+        return self.say(operation, "lost", task, "", self.contract.refusals.lost_task)
+
+    def unknown(self, operation: Operation, identifier: Any) -> Response:
+        refusals, ill_formed = self.contract.refusals, self.contract.task_id.get("ill_formed", ())
+        known = ("unknown", "lost", "refused")
+        name = next(each for each in known if (operation.name, each) in self._answers or each == "refused")
+        if identifier in ill_formed and self.rejects("ill-formed-task"):
+            if refusals.ill_formed_task:
+                return self.refuse(operation, refusals.ill_formed_task)
+            return self.say(operation, name, None, "", refusals.unknown_task)
+        return self.say(operation, name, None, "", refusals.unknown_task)
+
+    def malformed(self, operation: Operation) -> Response:
+        refusals = self.contract.refusals
+        code = refusals.malformed or refusals.invalid_request
+        return self.say(operation, self._refusal(operation, "malformed"), None, "", code)
+
+    def refuse(self, operation: Operation, code: str) -> Response:
+        return self.say(operation, "refused", None, "", code)
+
+    def _refusal(self, operation: Operation, name: str) -> str:
+        return name if (operation.name, name) in self._answers else "refused"
+
+    def rejects(self, probe: str) -> bool:
+        return True
+
+
+def plain(status: int, text: str) -> Response:
+    """A response that no template has: a line of text."""
+    return Response(status, {"content-type": "text/plain; charset=utf-8"}, text.encode())
