@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.commands import end_server
+
 FOREIGN = (
     "BUILD_NUMBER",
     "CI",
@@ -34,6 +36,7 @@ def plain_environment() -> Iterator[None]:
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         yield
+        end_server()
 
 
 @pytest.hookimpl(optionalhook=True)

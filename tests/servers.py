@@ -7,13 +7,13 @@ import json
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.commands import ROOT, run_command
+
+__all__ = ["ROOT"]
 
 
 class Asked(NamedTuple):
@@ -147,15 +147,7 @@ def free_port() -> int:
 
 def pollproof(*words: str, timeout: float = 90.0, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, as people do."""
-    return subprocess.run(
-        [sys.executable, "-m", "pollproof", *words],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=clean_environment(**environment),
-        cwd=ROOT,
-        check=False,
-    )
+    return run_command(words, clean_environment(**environment), ROOT, timeout)
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tests.pages import batches, docmill, predictions, press
-from tests.servers import ROOT
+from tests.servers import ROOT, pollproof
 
 
 class PageServer(NamedTuple):
@@ -39,7 +39,6 @@ def judge(name: str, kind: str, which: str) -> subprocess.CompletedProcess[str]:
             root = f"http://127.0.0.1:{process.stdout.readline().strip()}"
             verify = ["verify", f"tests/apis/{name}.toml", "--base-url", root + server.prefix, "--api-key", server.key]
             hook = ["--advance-url", f"{root}/_clock", "--examples", "0"]
-            program = [sys.executable, "-m", "pollproof", *verify, *hook]
-            return subprocess.run(program, capture_output=True, text=True, cwd=ROOT, timeout=180, check=False)
+            return pollproof(*verify, *hook, timeout=180)
         finally:
             process.kill()
