@@ -19,6 +19,7 @@ from pollproof.gate.scenario_provider import StagedProvider
 from pollproof.gate.server import GateServer
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.trace.reader import Reader
+from pollproof.virtualtime import LeapClock
 
 EVIDENT = 40
 """Requests after which a command is ended that is known not to end; where nothing is known of it, requests beyond the
@@ -97,6 +98,7 @@ class Bounds:
         self._forward = 0.0
         self._last: int | None = None
         self.end: End | None = None
+        self.obstacle = ""
         self._process: int | None = None
         self.real_waits = RealWaits(server, clock)
 
@@ -133,6 +135,7 @@ class Bounds:
         """Why the command is to be ended now; None where it is not."""
         if self._leaps:
             self.real_waits.look()
+            self.obstacle = self._clock.obstacle() if isinstance(self._clock, LeapClock) else ""
         elapsed, count = self.elapsed, self._server.count
         if elapsed > longest(self.provider) + self._forward:
             return self._ended(End.ENDLESS, f"still running after {elapsed:.0f} s")

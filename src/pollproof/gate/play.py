@@ -176,7 +176,8 @@ def _undecided(ended: Ended, result: ScenarioResult, bounds: Bounds, server: Gat
         return f"the recording has no response to a request: {bounds.provider.missed[0]}"
     if ended.cut:
         # How long that is for a client depends on the machine, so it does not show that the client never gives up.
-        return f"the command was {ended.words} (--timeout)"
+        why = f"; the clock did not leap: {bounds.obstacle}" if bounds.obstacle else ""
+        return f"the command was {ended.words} (--timeout){why}"
     if server.exceeded:
         return f"the command {server.exceeded}, more than the gate takes"
     if ended.stopped is not None and bounds.end is None:

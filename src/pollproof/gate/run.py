@@ -22,7 +22,7 @@ from pollproof.gate.play import Played, play
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_result import ScenarioResult, Scenarios
 from pollproof.gate.selection import within
-from pollproof.gate.smoke import disobedience, has_loaded, is_beyond, problem_of
+from pollproof.gate.smoke import disobedience, has_loaded, problem_of
 from pollproof.gate.spec import BUDGET, TIMEOUT, Gate
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import clauses_of
@@ -174,10 +174,10 @@ class ClientRun:
                 reasons.append(f"{self._name} {against}")
                 continue
             played = self._play(self.gate.smoke, kind)
-            words = disobedience(played, kind)
-            if words and has_loaded(played) and not is_beyond(played, kind):
+            words = disobedience(played)
+            if words and has_loaded(played) and not played.result.disagreement:
                 played = self._play(self.gate.smoke, kind)  # a machine that was very busy may have leapt late
-                words = disobedience(played, kind)
+                words = disobedience(played)
             if not words:
                 self.result.clock = kind.words + (f" ({'; '.join(reasons)})" if reasons else "")
                 self.result.detail.kind = kind

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 from pollproof.contract.model import Contract, Level
 from pollproof.contract.places import MISSING, View, compile_place
-from pollproof.gate.clocks import ClockKind
 from pollproof.gate.decorator import UNUSABLE
 from pollproof.gate.play import Played
 from pollproof.trace.codecs import codec_of
@@ -30,13 +29,7 @@ def has_loaded(played: Played) -> bool:
     return isinstance(played.clock, LeapClock) and played.clock.leaps.attached > 0
 
 
-def is_beyond(played: Played, kind: ClockKind) -> bool:
-    """Whether the command has waited in a way that this clock misses."""
-    unfollowed = isinstance(played.clock, LeapClock) and played.clock.leaps.unfollowed > 0
-    return bool(played.result.disagreement) or (kind is ClockKind.PRELOAD and unfollowed)
-
-
-def disobedience(played: Played, kind: ClockKind) -> str:
+def disobedience(played: Played) -> str:
     """Why the clock cannot judge the command, as the rest of a sentence; empty where it can."""
     if not isinstance(played.clock, LeapClock):
         return ""
@@ -44,8 +37,6 @@ def disobedience(played: Played, kind: ClockKind) -> str:
         return "it did not load the library"
     if played.result.disagreement:
         return f"it {played.result.disagreement}"
-    if is_beyond(played, kind):
-        return "it waits by calls that this clock does not follow"
     found = played.clock.leaps
     # A client that has not waited shows nothing against the clock: only waits that are not leapt over do.
     waited = _waited(played.trace)

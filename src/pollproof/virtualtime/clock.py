@@ -33,6 +33,20 @@ LOOK = 20_000_000
 """Nanoseconds of real waiting between two looks at whether a sleep is to end early."""
 
 
+RESTING = 2.0
+"""Real seconds without a leap after which there is something in the way of the clock."""
+
+OBSTACLES = (
+    "no thread waited for a time",
+    "a request was being answered",
+    "the program's request from port {} had no response",
+    "thread {} was running",
+    "thread {} waited by a call that takes real time",
+    "process {} does not share the clock",
+)
+"""What keeps the clock from leaping, by the numbers of `enum obstacle_kind`."""
+
+
 def nanoseconds(seconds: float) -> int:
     """A span of seconds in whole nanoseconds, at most LONGEST."""
     return LONGEST if seconds >= LONGEST / SECOND else round(seconds * SECOND)
@@ -43,8 +57,7 @@ class Leaps:
     """What a clock has seen of its client so far.
 
     `attached` programs share the clock; it has leapt `count` times, over `seconds` in all; and
-    `hindered` times it could not, because a child of the client's processes had not loaded the library. `unfollowed`
-    times a thread was found waiting, with a time-out, by a call that the clock does not follow: it took real time.
+    `hindered` times it could not, because a child of the client's processes had not loaded the library.
     `unseen` requests came of which the clock has not seen that the client sends them.
     """
 
@@ -52,7 +65,6 @@ class Leaps:
     count: int
     seconds: float
     hindered: int
-    unfollowed: int = 0
     unseen: int = 0
 
     @property
@@ -221,9 +233,15 @@ class LeapClock:
             count=functions.pollproof_leap_leaps(file),
             seconds=functions.pollproof_leap_leapt(file) / SECOND,
             hindered=functions.pollproof_leap_strangers(file),
-            unfollowed=functions.pollproof_leap_unfollowed(file),
             unseen=self._unseen,
         )
+
+    def obstacle(self) -> str:
+        """What has kept the clock from leaping for `RESTING` real seconds, as a clause; empty while it leaps."""
+        if self._functions.pollproof_leap_since(self._file) < RESTING * SECOND:
+            return ""
+        kind, number = divmod(self._functions.pollproof_leap_obstacle(self._file), 2**32)
+        return OBSTACLES[kind].format(number)
 
 
 class SupervisedClock(LeapClock):

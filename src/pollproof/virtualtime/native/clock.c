@@ -27,6 +27,7 @@ static bool leap_to(struct shared *shared, int64_t deadline) {
         if (target > atomic_load(&shared->limit)) return false;
     } while (!atomic_compare_exchange_weak(&shared->offset, &offset, target));
     atomic_store(&shared->last_target, deadline);
+    atomic_store(&shared->leapt_at, machine_now());
     atomic_fetch_add(&shared->leapt, target - offset);
     atomic_fetch_add(&shared->leaps, 1);
     return true;
@@ -38,15 +39,21 @@ static int64_t next_pace(struct decision *decision) {
     return decision->pace;
 }
 
+static bool provider_holds(struct shared *shared) {
+    bool holds = atomic_load(&shared->holds) > 0;
+    if (holds) note_obstacle(shared, PROVIDER_HOLDS, 0);
+    return holds;
+}
+
 static bool nothing_goes_on(struct shared *shared, struct decision *decision, int64_t *pace) {
     *pace = next_pace(decision);
     uint64_t last = decision->fingerprint, fingerprint = last;
     decision->fingerprint = 0;
     bool alone;
-    if (atomic_load(&shared->holds) > 0 || something_is_under_way(shared)) return false;
+    if (provider_holds(shared) || something_is_under_way(shared)) return false;
     if (!client_is_idle(shared, &fingerprint, &alone)) return false;
     /* A provider may have begun something while the client was being looked at. */
-    if (atomic_load(&shared->holds) > 0) return false;
+    if (provider_holds(shared)) return false;
     if (alone || fingerprint == last) return true;
     decision->fingerprint = fingerprint;
     *pace = FIRST_PACE; /* idle once: the second look follows at once */

@@ -151,8 +151,9 @@ struct look {
     bool idle;
 };
 
-static void meet_stranger(struct look *look) {
+static void meet_stranger(struct look *look, pid_t pid) {
     atomic_fetch_add(&look->shared->strangers, 1);
+    note_obstacle(look->shared, STRANGER, (uint32_t)pid);
     look->idle = false;
 }
 
@@ -174,13 +175,14 @@ static void look_at_thread(struct look *look, pid_t pid, pid_t tid, bool *living
         char text[TEXT];
         ssize_t length = is_busy(state) ? -1 : read_text(pid, tid, "schedstat", text);
         if (length < 0 || (look->is_first && is_on_processor(pid, tid))) {
+            note_obstacle(look->shared, THREAD_RUNS, (uint32_t)tid);
             look->idle = false;
             return;
         }
         add_to_fingerprint(&look->fingerprint, (const char *)&tid, sizeof tid);
         add_to_fingerprint(&look->fingerprint, text, length);
     }
-    if (has_stranger(look->shared, pid, tid, &look->alone)) meet_stranger(look);
+    if (has_stranger(look->shared, pid, tid, &look->alone)) meet_stranger(look, pid);
 }
 
 static void look_at_process(struct look *look, pid_t pid) {
@@ -216,7 +218,7 @@ bool client_is_idle(struct shared *shared, uint64_t *fingerprint, bool *alone) {
     for (uint32_t index = 0; index < used && look.idle; index++) {
         int32_t entry = atomic_load(&shared->processes[index]);
         if (entry > 0) look_at_process(&look, entry);
-        else if (entry < 0 && thread_state(-entry, -entry) != 0) meet_stranger(&look);
+        else if (entry < 0 && thread_state(-entry, -entry) != 0) meet_stranger(&look, -entry);
         else if (entry < 0) forget_process(shared, -entry);
     }
     *fingerprint = look.fingerprint;

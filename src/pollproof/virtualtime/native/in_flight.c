@@ -307,6 +307,7 @@ bool something_is_under_way(struct shared *shared) {
         if (owner == 0 || port_is_kept_waiting(shared, atomic_load(&pending->port))) continue;
         if (owner > 0 && is_over(pending, owner)) atomic_compare_exchange_strong(&pending->pid, &owner, 0);
         else found = true;
+        if (found) note_obstacle(shared, REQUEST_IN_FLIGHT, atomic_load(&pending->port));
     }
     errno = before;
     return found;

@@ -20,6 +20,7 @@ INTERFACE struct shared *pollproof_leap_create(const char *path, int64_t limit) 
     close(fd);
     if (shared == NULL) return NULL;
     atomic_store(&shared->limit, limit);
+    atomic_store(&shared->leapt_at, machine_now());
     atomic_store(&shared->magic, MAGIC);
     return shared;
 }
@@ -72,8 +73,14 @@ INTERFACE int pollproof_leap_has_attached(struct shared *shared, int32_t pid) {
     return is_listed(shared, pid);
 }
 
-INTERFACE int64_t pollproof_leap_unfollowed(struct shared *shared) {
-    return atomic_load(&shared->unfollowed);
+/* A kind and a number, as in leap.h; 0 where nobody has looked for so long, because nobody waits with a deadline. */
+INTERFACE uint64_t pollproof_leap_obstacle(struct shared *shared) {
+    return machine_now() - atomic_load(&shared->obstacle_at) > SECOND ? 0 : atomic_load(&shared->obstacle);
+}
+
+/* Real nanoseconds since it leapt last, or was made. */
+INTERFACE int64_t pollproof_leap_since(struct shared *shared) {
+    return machine_now() - atomic_load(&shared->leapt_at);
 }
 
 /* A provider that waits takes its turn among the client's threads. It is not hurried: its thread may wait for the

@@ -54,6 +54,15 @@ struct pending {
 
 #define CLAIMED (-1)
 
+/* Why the clock does not leap. */
+enum obstacle_kind {
+    PROVIDER_HOLDS = 1,
+    REQUEST_IN_FLIGHT, /* the number: the client's port */
+    THREAD_RUNS,       /* ... the thread */
+    THREAD_RESTS,      /* ... one that waits in real time, by a call that is not followed */
+    STRANGER,          /* ... a process that does not share the clock */
+};
+
 /* The file. */
 struct shared {
     _Atomic uint64_t magic;
@@ -66,7 +75,9 @@ struct shared {
     _Atomic int64_t holds;    /* reasons of the judging process not to leap now */
     _Atomic int64_t held;     /* how often it has had such a reason */
     _Atomic int64_t strangers; /* how often a child process without the library kept the clock from leaping */
-    _Atomic int64_t unfollowed; /* how often a thread was found waiting in real time by a call that is not followed */
+    _Atomic uint64_t obstacle; /* what kept the clock from leaping at the last look: a kind, and its number */
+    _Atomic int64_t obstacle_at; /* by the machine's clock: when it was noted */
+    _Atomic int64_t leapt_at;  /* by the machine's clock: when it leapt last, or was made */
     _Atomic uint32_t processes_used; /* entries at or beyond these have never been in use */
     _Atomic uint32_t waiters_used;
     _Atomic uint32_t pending_used;
@@ -80,6 +91,10 @@ struct shared {
 /* real.c: the functions that the hooks stand before */
 void find_real_functions(void);
 int64_t machine_now(void);
+static inline void note_obstacle(struct shared *shared, enum obstacle_kind kind, uint32_t number) {
+    atomic_store(&shared->obstacle, (uint64_t)kind << 32 | number);
+    atomic_store(&shared->obstacle_at, machine_now());
+}
 long kernel_call(long number, long a, long b, long c, long d, long e, long f);
 
 /* process.c: this process as a part of the client */

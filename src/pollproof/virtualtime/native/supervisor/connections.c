@@ -268,6 +268,7 @@ bool something_is_in_flight(void) {
         }
         if (is_answered(each, copy)) end_pending(each);
         else found = true;
+        if (found) note_obstacle(clock_file, REQUEST_IN_FLIGHT, local_port(copy));
         close(copy);
     }
     return found;

@@ -174,6 +174,12 @@ static bool something_has_come(void) {
     return poll(files, 2, 0) > 0;
 }
 
+static bool provider_holds(void) {
+    bool holds = atomic_load(&clock_file->holds) > 0;
+    if (holds) note_obstacle(clock_file, PROVIDER_HOLDS, 0);
+    return holds;
+}
+
 /* Leaps if nothing stands against it. Whether something has happened. */
 static bool consider_leap(void) {
     if (forget_interrupted_waits()) return true;
@@ -183,9 +189,9 @@ static bool consider_leap(void) {
     if (deadline == NEVER || clock_rate != 1) return false;
     if (deadline - now() < NOT_WORTH_IT) return false;
     int64_t held = atomic_load(&clock_file->held);
-    if (atomic_load(&clock_file->holds) > 0 || something_is_in_flight() || !everyone_sleeps()) return false;
+    if (provider_holds() || something_is_in_flight() || !everyone_sleeps()) return false;
     /* The provider may have begun something, or ended it, while the program was being looked at. */
-    if (atomic_load(&clock_file->holds) > 0 || atomic_load(&clock_file->held) != held) return false;
+    if (provider_holds() || atomic_load(&clock_file->held) != held) return false;
     if (something_has_come() || something_is_in_flight() || forget_interrupted_waits()) return false;
     if (end_changed_futexes()) return true;
     TRACE("leap %.6f own %d", (double)(deadline - now()) / 1e9, own <= provider);

@@ -124,7 +124,7 @@ long current_call(struct thread *thread) {
     return strtol(text, NULL, 10);
 }
 
-enum activity { GONE, RUNS, SLEEPS };
+enum activity { GONE, RUNS, RESTS, SLEEPS }; /* who rests waits in real time */
 
 /* As in ps, 0 when the thread is no more. The file "syscall" would be faster to read, but calls a thread asleep that has
  * been woken and has no processor yet. */
@@ -195,9 +195,7 @@ static enum activity activity_in_call(struct thread *thread) {
         thread->examined_at = thread->switches;
         thread->is_in_real_time = number >= 0 && waits_in_real_time(thread, number, arguments);
     }
-    if (!thread->is_in_real_time) return SLEEPS;
-    atomic_fetch_add(&clock_file->unfollowed, 1);
-    return RUNS;
+    return thread->is_in_real_time ? RESTS : SLEEPS;
 }
 
 /* The child that it has made last, 0 without one. */
@@ -320,12 +318,18 @@ static bool note_everyone(void) {
     return note_children(getpid(), getpid());
 }
 
+static bool is_active(struct thread *thread, enum activity activity) {
+    if (activity == RUNS || activity == RESTS)
+        note_obstacle(clock_file, activity == RUNS ? THREAD_RUNS : THREAD_RESTS, (uint32_t)thread->tid);
+    return activity == RUNS || activity == RESTS;
+}
+
 /* All sleep at the end of the second step, if the third one finds that none has run since the first: who sleeps then
  * and was to run could only have been woken by one that ran. */
 bool everyone_sleeps(void) {
     struct thread *last = find(last_caller), *next;
     if (last != NULL) last->switches = switches_of(last); /* or what it slept in once would stand for ever */
-    if (last != NULL && activity_of(last) == RUNS) return false;
+    if (last != NULL && is_active(last, activity_of(last))) return false;
     for (struct thread *thread = all_threads; thread != NULL; thread = thread->next)
         thread->switches = switches_of(thread);
     for (struct thread *thread = all_threads; thread != NULL; thread = next) {
@@ -333,7 +337,7 @@ bool everyone_sleeps(void) {
         enum activity activity = activity_of(thread);
         /* The kernel may have woken others for one that has gone. */
         if (activity == GONE) forget_thread(thread);
-        if (activity != SLEEPS) return false;
+        if (activity == GONE || is_active(thread, activity)) return false;
     }
     if (has_grown && note_everyone()) return false;
     for (struct thread *thread = all_threads; thread != NULL; thread = thread->next)

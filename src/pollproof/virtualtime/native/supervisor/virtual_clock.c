@@ -68,6 +68,7 @@ void leap_to(int64_t deadline) {
         if (target <= offset || target > atomic_load(&clock_file->limit)) return;
     } while (!atomic_compare_exchange_weak(&clock_file->offset, &offset, target));
     atomic_store(&clock_file->last_target, deadline);
+    atomic_store(&clock_file->leapt_at, machine_now());
     atomic_fetch_add(&clock_file->leapt, target - offset);
     atomic_fetch_add(&clock_file->leaps, 1);
 }
