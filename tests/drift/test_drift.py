@@ -23,7 +23,7 @@ from pollproof.contract.model import Break, Contract, Effect, Operation, Phase, 
 from pollproof.drift import KINDS, Finding, Profile, Severity, compare
 from pollproof.drift.compare import Comparison
 from pollproof.drift.document import document_of
-from pollproof.drift.markdown import markdown_of
+from pollproof.drift.views import markdown_of
 from pollproof.http.client import HttpTarget
 from pollproof.http.target import InProcessTarget, Target
 from pollproof.loading import load_contract

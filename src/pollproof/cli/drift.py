@@ -45,8 +45,7 @@ def drift(old: str, new: str, provider: str | None, base_url: str | None, **opti
     """
     from pollproof.drift import compare
     from pollproof.drift.document import STATUS, document_of
-    from pollproof.drift.markdown import markdown_of
-    from pollproof.drift.terminal import print_comparison
+    from pollproof.drift.views import markdown_of, print_comparison
     from pollproof.recordings.errors import RecordingError
     from pollproof.recordings.files import find
 

@@ -76,7 +76,7 @@ def _solving(comparison: Comparison) -> Document:
 
 
 def _range(profile: Profile) -> Document | None:
-    times = profile.timing.solving
+    times = profile.limits.solving
     if not times:
         return None
     least, most = min(low for low, _ in times), max(high for _, high in times)

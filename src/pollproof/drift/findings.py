@@ -47,7 +47,7 @@ class Seen(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One difference. `answer` is the kind of answer that differs, `place` where in it; `old` and `new` are in words.
+    """One difference: the class of responses that differs (`answer`), where in it (`place`), and both sides in words.
 
     `first` is the first entry that shows it, in the recording that `side` names (`old` or `new`).
     """
@@ -64,8 +64,12 @@ class Finding(NamedTuple):
 
 
 def rank(finding: Finding) -> tuple[int, str, str, str]:
-    """Sorts the worst first, then by operation."""
+    """Sort the worst first, then by operation."""
     return list(Severity).index(finding.severity), finding.operation, finding.kind, finding.place
+
+
+FEW = 3
+"""Observations on either side from which on what is always so, or never, is so by rule."""
 
 
 def strong(share: float, observations: int) -> bool:

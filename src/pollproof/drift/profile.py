@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from enum import Enum
 
 from pollproof.clauses.fields import seconds_of
-from pollproof.contract.model import Contract, Effect, Operation, Phase, Role
+from pollproof.contract.model import Contract, Effect, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.drift.counter import TEXT, Occurrences, word
 from pollproof.drift.fields import Context, Fields, asked_types
 from pollproof.drift.findings import Seen
-from pollproof.drift.response_class import ACCEPTED, UNKNOWN_STATUS, UNREADABLE, Situations, one_reason
-from pollproof.drift.structure import echoes_parameters, structure_of
-from pollproof.drift.task_kinds import Sorts
-from pollproof.drift.timing import Timing
+from pollproof.drift.limits import LimitsSeen
+from pollproof.drift.response_class import ACCEPTED, UNKNOWN_STATUS, UNREADABLE, ResponseClasses, one_reason
+from pollproof.drift.shape import shape_of
+from pollproof.drift.task_kinds import TaskKinds
+from pollproof.drift.words import TEXT, Words, word
 from pollproof.monitor.slack import Slack
 from pollproof.recordings.entry import Recorded
 from pollproof.tasks.account import Account
@@ -23,28 +24,34 @@ from pollproof.trace.events import Answer, Event
 from pollproof.trace.reader import Reader
 
 NO_TYPE = "none"
-"""Stands for the content type of an answer that names none."""
+"""Stands for the content type of a response that names none."""
 
 QUEUED = "accepted"
 """The class of responses that give an id and no result yet, whatever they call the state of the task."""
 
 _QUEUED = frozenset({ACCEPTED, UNKNOWN_STATUS, Phase.WAITING.value, Phase.RUNNING.value})
 
+UNKNOWN_KIND = "?"
+"""The kind of a task whose creation is not in the recording."""
+
 Asked = tuple[str, Mapping[str, frozenset[str]] | None]
-"""What is remembered of a task: its sort, and the types of its parameters (None: not known)."""
+"""What is remembered of a task: its kind, and the types of its parameters (None: not known)."""
 
 Class = tuple[str, str]
-"""A class of answers: the operation and the situation."""
+"""A class of responses: the operation and the response class; or an operation and what else sets responses apart."""
 
 
-class Codes(Occurrences):
-    """The error codes of one situation. `alone` tells that all its refusals have one reason."""
+class Aspect(Enum):
+    """What words are compared of, each within one `Class`."""
 
-    __slots__ = ("alone",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.alone = True
+    HTTP = "HTTP status by class"
+    CONTENT = "content type by class"
+    WAIT = "Retry-After by class"
+    STATUS = "statuses of an operation"
+    MEANING = "statuses by phase"
+    CODE = "error codes of an operation"
+    REFUSAL = "error codes by class"
+    RESPONSE = "response classes by request"
 
 
 class Profile:
@@ -57,22 +64,16 @@ class Profile:
         self.classes: Counter[Class] = Counter()
         self.first: dict[Class, Seen] = {}
         self.fields: dict[Class, Fields] = {}
-        self.http: defaultdict[Class, Occurrences] = defaultdict(Occurrences)
-        self.content: defaultdict[Class, Occurrences] = defaultdict(Occurrences)
-        self.waits: defaultdict[Class, Occurrences] = defaultdict(Occurrences)
-        self.statuses: defaultdict[str, Occurrences] = defaultdict(Occurrences)
-        self.meanings: defaultdict[Class, Occurrences] = defaultdict(Occurrences)
-        self.codes: defaultdict[str, Occurrences] = defaultdict(Occurrences)
-        self.situations: defaultdict[Class, Codes] = defaultdict(Codes)
-        self.responses: defaultdict[Class, Occurrences] = defaultdict(Occurrences)
-        self.typed = False
+        self.words: dict[Aspect, defaultdict[Class, Words]] = {aspect: defaultdict(Words) for aspect in Aspect}
         self.slack = Slack()
-        self.timing = Timing(contract)
+        self.limits = LimitsSeen(contract)
         self._reader = Reader(contract)
-        self._names = Situations(contract)
-        self._sorts = Sorts(contract)
-        self._structures = {o.name: structure_of(contract, o) for o in contract.operations.values()}
-        self._echoes = {o.name for o in contract.operations.values() if echoes_parameters(o)}
+        self._classes = ResponseClasses(contract)
+        self._kinds = TaskKinds(contract)
+        operations = contract.operations.values()
+        self._shapes = {each.name: shape_of(contract, each) for each in operations}
+        # Responses that repeat parameters have fields that depend on the task.
+        self._echoes = {o.name for o in operations if any("$asked" in repr(a.body) for a in o.answers.values())}
         self._account = Account()
         self._asked: dict[str, Asked] = {}
 
@@ -80,7 +81,7 @@ class Profile:
         """Take in one file."""
         self._account = Account()
         self._asked.clear()
-        self.timing.begin()
+        self.limits.begin()
         for number, recorded in enumerate(recording):
             event = self._reader.read(recorded.exchange, number)
             if event is not None and event.operation.role is not Role.OUTCOME:
@@ -89,132 +90,109 @@ class Profile:
         self.files += 1
 
     def _add(self, event: Event, seen: Seen) -> None:
-        account = self._account
-        if event.operation.role is Role.CREATE:
+        account, role = self._account, event.operation.role
+        if role is Role.CREATE:
             account.note_creation(event)
-        situation = self._names.name(event)
-        if situation is not None:
-            name = event.operation.name
-            kind = (name, situation)
-            task = event.task or f"#{event.number}"
-            self.classes[kind] += 1
-            self.first.setdefault(kind, seen)
+        named = self._classes.name(event)
+        if named is not None:
+            of = (event.operation.name, named)
+            self.classes[of] += 1
+            self.first.setdefault(of, seen)
             self._remember(event)
-            self._responses(event, situation, seen, task)
-            self._words(event, kind, seen, task)
-            if situation != UNREADABLE:
-                self._fields(event, kind, seen, task)
-            self.timing.add(event, account, seen)
+            for aspect, where, text in self._observed(event, of):
+                self.words[aspect][where].add(text, seen, event.task or f"#{event.number}")
+            if named != UNREADABLE:
+                self._fields(event, of, seen)
+            self.limits.add(event, account, seen)
             history = account.tasks.get(event.task or "")
-            if event.operation.role is Role.POLL and history is not None and history.created is not None:
+            if role is Role.POLL and history is not None and history.created is not None:
                 self.slack.note(history, event, self.contract.limits)
         account.fold(event, self.contract.limits)
 
     # ---------------------------------------------------------------------------------- words
 
-    def _words(self, event: Event, kind: Class, seen: Seen, task: str) -> None:
-        name = event.operation.name
-        response = event.exchange.response
-        if event.answer is Answer.STATE and not event.probe:
-            status = (
-                {True: "true", False: "false"}.get(event.status, "") if type(event.status) is bool else event.status
-            )
-            if type(status) is str and status:
-                self.statuses[name].add(self._status(status), seen, task)
-                if event.phase is not None and event.phase.terminal:
-                    self.meanings[name, event.phase.value].add(self._status(status), seen, task)
-        if event.error_code is not None:
-            code = event.error_code if event.error_code in self.contract.errors else word(event.error_code)
-            if code != TEXT:  # the text of a fault is no code
-                self.codes[name].add(code, seen, task)
-                if event.answer is Answer.REFUSED:
-                    self._code(event, kind, code, seen, task)
+    def _observed(self, event: Event, of: Class) -> Iterable[tuple[Aspect, Class, str]]:
+        """The words of one event: the aspect of each, and within what it is compared."""
+        name, response = event.operation.name, event.exchange.response
+        yield from self._answered(event, of)
+        status = str(event.status).lower() if type(event.status) is bool else event.status
+        if event.answer is Answer.STATE and not event.probe and type(status) is str and status:
+            status = word(status, self.contract.statuses)
+            yield Aspect.STATUS, (name, ""), status
+            if event.phase is not None and event.phase.terminal:
+                yield Aspect.MEANING, (name, event.phase.value), status
+        code = None if event.error_code is None else word(event.error_code, self.contract.errors)
+        if code is not None and code != TEXT:  # the text of a fault is not a code
+            yield Aspect.CODE, (name, ""), code
+            if event.answer is Answer.REFUSED and (where := self._refusal(event, of)) is not None:
+                words = self.words[Aspect.REFUSAL][where]
+                words.one_reason = words.one_reason and one_reason(event)
+                yield Aspect.REFUSAL, where, code
         if response is None or event.operation.role is Role.CALLBACK:
             return
-        self._http(event, kind, str(response.status), seen, task)
+        if event.answer is not Answer.REFUSED or one_reason(event):
+            yield Aspect.HTTP, of, str(response.status)
+        elif event.error_code in self.contract.errors:  # one effect has many reasons
+            yield Aspect.HTTP, (name, f"refused: {event.error_code}"), str(response.status)
         media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media:
-            self.typed = True
         if response.body:
-            self.content[kind].add(word(media) if media else NO_TYPE, seen, task)
+            yield Aspect.CONTENT, of, word(media) if media else NO_TYPE
         wait = event.marks.get("retry_after", response.headers.get("retry-after", MISSING))
         if wait is not MISSING:
             seconds = seconds_of(wait)
-            self.waits[kind].add("a date" if seconds is None else f"{seconds:g} s", seen, task)
+            yield Aspect.WAIT, of, "a date" if seconds is None else f"{seconds:g} s"
 
-    def _responses(self, event: Event, situation: str, seen: Seen, task: str) -> None:
-        """Count the classes of responses to one request. Those of polls follow the life of the task and say nothing."""
-        role, fault = event.operation.role, self._names.fault(event)
+    def _answered(self, event: Event, of: Class) -> Iterable[tuple[Aspect, Class, str]]:
+        """The class of response to one request. Those to polls follow the life of the task and say nothing."""
+        role, fault = event.operation.role, self._classes.fault(event)
         if event.effect in (Effect.BUSY, Effect.BLOCKED) or role is Role.CALLBACK:
             return  # it says something of the load or the account
         if fault:
             request = fault.strip()
         elif role in (Role.CREATE, Role.BATCH, Role.CANCEL):
-            request = self._sorts.request(event.request) if role is not Role.CANCEL else "a task"
+            request = "a task" if role is Role.CANCEL else self._kinds.shown(event.request)
         else:
             return
-        answer = situation.removesuffix(fault)
-        if answer in _QUEUED:
-            answer = QUEUED
-        self.responses[event.operation.name, request].add(answer, seen, task)
+        answer = of[1].removesuffix(fault)
+        yield Aspect.RESPONSE, (of[0], request), QUEUED if answer in _QUEUED else answer
 
-    def _status(self, status: str) -> str:
-        return status if status in self.contract.statuses else word(status)
-
-    def _code(self, event: Event, kind: Class, code: str, seen: Seen, task: str) -> None:
-        name, situation = kind
-        if event.effect is Effect.LOST and event.probe is None:
+    def _refusal(self, event: Event, of: Class) -> Class | None:
+        """Within what the code of a refusal is compared; None where it says nothing of its meaning."""
+        if event.probe is None and event.effect is Effect.LOST:
             history = None if event.task is None else self._account.tasks.get(event.task)
-            situation = f"{situation} {self._names.reason(event, history)}"
-        elif event.effect is Effect.UNCLEAR and event.probe is None:
-            return  # a code that no document lists says nothing of its meaning
-        codes = self.situations[name, situation]
-        codes.alone = codes.alone and one_reason(event)
-        codes.add(code, seen, task)
-
-    def _http(self, event: Event, kind: Class, status: str, seen: Seen, task: str) -> None:
-        """HTTP statuses by situation; unlabelled refusals by their code, for one effect has many reasons."""
-        name, situation = kind
-        if event.answer is Answer.REFUSED and not one_reason(event):
-            if event.error_code not in self.contract.errors:
-                return
-            situation = f"refused: {event.error_code}"
-        self.http[name, situation].add(status, seen, task)
+            return of[0], f"{of[1]} {self._classes.reason(event, history)}"
+        return None if event.probe is None and event.effect is Effect.UNCLEAR else of
 
     # --------------------------------------------------------------------------------- bodies
 
     def _remember(self, event: Event) -> None:
-        """Remember what tasks were asked for: the form of their results and their repeated parameters depend on it."""
-        if event.answer is not Answer.STATE:
-            return
-        if event.operation.role is Role.CREATE and event.task is not None:
-            self._asked[event.task] = self._request(event.operation, event)
-        elif event.operation.role is Role.BATCH:
-            asked = self._request(event.operation, event)
-            self._asked.update((member.task, asked) for member in event.members if member.task is not None)
+        """Remember the requests of tasks: the form of their results and their repeated parameters depend on them."""
+        if event.answer is Answer.STATE:
+            if event.operation.role is Role.CREATE and event.task is not None:
+                self._asked[event.task] = self._request(event)
+            elif event.operation.role is Role.BATCH:
+                asked = self._request(event)
+                self._asked.update((member.task, asked) for member in event.members if member.task is not None)
 
-    def _request(self, operation: Operation, event: Event) -> Asked:
+    def _request(self, event: Event) -> Asked:
         types = asked_types(event.request) if self._echoes else {}
-        return self._sorts.name(operation, event.request), types
+        return self._kinds.exact(event.operation, event.request), types
 
-    def _fields(self, event: Event, kind: Class, seen: Seen, task: str) -> None:
+    def _fields(self, event: Event, of: Class, seen: Seen) -> None:
         operation = event.operation
-        body = event.request if operation.role is Role.CALLBACK else event.response
+        called = operation.role is Role.CALLBACK
+        body, errors = (event.request, event.request_errors) if called else (event.response, event.response_errors)
         if body is MISSING or type(body) is Unreadable:
             return
-        errors = event.request_errors if operation.role is Role.CALLBACK else event.response_errors
         if operation.role in (Role.CREATE, Role.BATCH):
-            sort, asked = self._request(operation, event)
+            kind, asked = self._request(event)
         else:
-            sort, asked = self._asked.get(event.task or "", (UNKNOWN_SORT, None))
+            kind, asked = self._asked.get(event.task or "", (UNKNOWN_KIND, None))
         if operation.name not in self._echoes or event.answer is not Answer.STATE:
             asked = {}
-        fields = self.fields.get(kind)
+        fields = self.fields.get(of)
         if fields is None:
             elements = self.contract.body != "json"
-            fields = self.fields[kind] = Fields(self._structures[operation.name], elements=elements)
-        fields.add(body, Context(seen, task, sort, asked, frozenset(error.pointer for error in errors)))
-
-
-UNKNOWN_SORT = "?"
-"""The sort of a task whose creation is not in the recording."""
+            fields = self.fields[of] = Fields(self._shapes[operation.name], elements=elements)
+        wrong = frozenset(error.pointer for error in errors)
+        fields.add(body, Context(seen, event.task or f"#{event.number}", kind, asked, wrong))

@@ -1,4 +1,4 @@
-"""Situations: what kind of answer an exchange holds. Only like is compared with like."""
+"""Response classes: what kind of response an exchange holds. Only like is compared with like."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ UNREADABLE = "unreadable"
 UNKNOWN_STATUS = "a status of unknown meaning"
 
 
-class Situations:
-    """Names the situation of each event of one contract."""
+class ResponseClasses:
+    """Names the response class of each event of one contract."""
 
     def __init__(self, contract: Contract) -> None:
         credential = contract.credential
@@ -27,17 +27,17 @@ class Situations:
         self._limits = contract.limits
 
     def name(self, event: Event) -> str | None:
-        """The situation in words; None for an exchange that says nothing of the provider's answers."""
+        """The class in words; None for an exchange that shows nothing of the provider's responses."""
         if event.probe == SILENCE or event.transient:
             return None
         if event.operation.role is not Role.CALLBACK and event.exchange.response is None:
             return None
         wrong = self.fault(event)
-        # The same fault may be refused with a code of another meaning: that is a change, and no other situation.
-        return ("refused" if wrong and event.answer is Answer.REFUSED else _answered(event)) + wrong
+        # The same fault may be refused with a code of another meaning: that is a change, and not another class.
+        return ("refused" if wrong and event.answer is Answer.REFUSED else _class(event)) + wrong
 
     def fault(self, event: Event) -> str:
-        """What is wrong with the request, in brackets: the same fault gets the same answer, another one may not."""
+        """What is wrong with the request, in brackets: the same fault gets the same response, another one may not."""
         probe = event.probe
         if probe is None:
             wrong = event.operation.role is not Role.CALLBACK and event.request_errors
@@ -55,7 +55,7 @@ class Situations:
         return f" [{probe}{details}]"
 
     def reason(self, event: Event, history: TaskState | None) -> str:
-        """Why a task is lost, as far as that can be told: codes may differ by the reason."""
+        """Why a task is lost, as far as that is known: codes may differ by the reason."""
         if history is None or history.created is None:
             return "of a task that the recording does not create"
         if surely_outside(history, event, self._limits):
@@ -63,24 +63,22 @@ class Situations:
         return "after its last poll" if surely_beyond_polls(history, self._limits) else "of a task"
 
 
-def _answered(event: Event) -> str:
+def _class(event: Event) -> str:
     role = event.operation.role
     if event.answer is Answer.UNREADABLE:
         return UNREADABLE
     if event.answer is Answer.REFUSED:
-        effect = Effect.UNCLEAR if event.effect is None else event.effect
-        return f"refused: {effect.value}"
+        return f"refused: {(event.effect or Effect.UNCLEAR).value}"
     if event.phase is not None:
-        phase: str = event.phase.value
-        return phase + (", reported as an error" if event.error_code is not None else "")
+        return str(event.phase.value) + (", reported as an error" if event.error_code is not None else "")
     if role is Role.FETCH:
         return "no result yet"
-    told = role in (Role.POLL, Role.CALLBACK) or (type(event.status) is str and event.status != "")
-    return UNKNOWN_STATUS if told else ACCEPTED
+    has_status = role in (Role.POLL, Role.CALLBACK) or (type(event.status) is str and event.status != "")
+    return UNKNOWN_STATUS if has_status else ACCEPTED
 
 
 def one_reason(event: Event) -> bool:
-    """Whether all refusals of this situation have one reason: then a provider gives them one code."""
+    """Whether all refusals of this class have one reason: then a provider gives them one code."""
     if event.probe is None:
         return event.effect is Effect.LOST and not event.request_errors
     return event.probe != "malformed"
