@@ -19,7 +19,8 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import reader_of
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.handles import Handle
+from pollproof.verify.session import Session
 
 LATENCIES = (0.0, 0.004, 0.02, 0.3, 1.5, 9.0)
 """Seconds that a response may take."""
@@ -55,7 +56,7 @@ class Crowd:
         self.flying: Counter[bytes] = Counter()
         self._hot, self._count, self._connections, self._creating = hot, count, connections, creating
         self._session = Session(
-            contract, InProcessTarget("reference", self.provider.handle), self.clock, Monitor(reader_of(contract), ())
+            InProcessTarget("reference", self.provider.handle), self.clock, Monitor(reader_of(contract), ())
         )
         self._tasks: list[tuple[Handle, float]] = []
         self._resting = 0.0

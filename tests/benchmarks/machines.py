@@ -139,7 +139,7 @@ def _run(
     clauses = clauses_of(contract, Subject.PROVIDER)
     ledger = Ledger(clauses)
     counting = CountingClock(clock)
-    session = Session(contract, target, counting, Monitor(Reader(contract), clauses, ledger))
+    session = Session(target, counting, Monitor(Reader(contract), clauses, ledger))
 
     def fresh() -> Session:
         if provider is not None:

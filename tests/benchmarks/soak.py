@@ -122,13 +122,13 @@ def run(way: str, exchanges: int, base_url: str = "", advance_url: str = "", ser
         if way == "http":
             target = stack.enter_context(contextlib.closing(HttpTarget(base_url)))
             hook = stack.enter_context(contextlib.closing(HookedClock(advance_url)))
-            session = Session(contract, target, hook, monitor)
+            session = Session(target, hook, monitor)
         else:
             clock = VirtualClock()
             provider = ReferenceProvider(contract, clock)
             if way == "faulty":
                 provider = mutant_named(contract, FAULT).provider(clock)
-            session = Session(contract, InProcessTarget("the mock", provider.handle), clock, monitor)
+            session = Session(InProcessTarget("the mock", provider.handle), clock, monitor)
         soak(session, exchanges, reached)
     violations = monitor.ledger.violations
     if bool(violations) is not (way == "faulty"):

@@ -34,7 +34,9 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
 from pollproof.trace.reader import Reader
-from pollproof.verify.session import MAXIMUM_STRANGERS, Handle, Session
+from pollproof.verify.handles import Handle
+from pollproof.verify.probing import MAXIMUM_STRANGERS
+from pollproof.verify.session import Session
 from pollproof.verify.target_clocks import HookedClock
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
 
@@ -58,7 +60,7 @@ class Visit:
         self.clock = clock
         self.random = random.Random(seed)
         self.monitor = Monitor(Reader(contract), ())
-        self.session = Session(contract, target, clock, self.monitor)
+        self.session = Session(target, clock, self.monitor)
         self.session.created = number
         self.more: dict[str, Any] = {}
 

@@ -200,7 +200,7 @@ def client_session(
     clock = HookedClock(advance_url)
     monitor = Monitor(Reader(contract), clauses_of(contract))
     target = OverloadedTarget(HttpTarget(base_url))
-    session = ChangedSession(contract, target, clock, monitor)
+    session = ChangedSession(target, clock, monitor)
     session.credential = KEY
     if prepare is not None:
         prepare(session)

@@ -36,7 +36,7 @@ GROWTH = 150_000
 def session_of(contract: Contract, provider: ReferenceProvider, *, recent: int | None = RECENT) -> Session:
     monitor = Monitor(reader_of(contract), clauses_of(contract, Subject.PROVIDER), recent=recent)
     assert isinstance(provider.clock, VirtualClock)
-    return Session(contract, InProcessTarget("the mock", provider.handle), provider.clock, monitor)
+    return Session(InProcessTarget("the mock", provider.handle), provider.clock, monitor)
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def session_on(*bodies: bytes) -> Session:
     monitor = Monitor(reader_of(contract), clauses_of(contract, Subject.PROVIDER))
     answers = iter(bodies)
     target = InProcessTarget("the target", lambda request: Response(200, {}, next(answers)))
-    return Session(contract, target, VirtualClock(), monitor)
+    return Session(target, VirtualClock(), monitor)
 
 
 def test_a_redirect_is_named_as_one_that_is_not_followed() -> None:

@@ -47,7 +47,7 @@ def record(contract: Contract, tasks: int = 7) -> list[Recorded]:
     clock = VirtualClock()
     monitor = Monitor(Reader(contract), clauses_of(contract))
     provider = ReferenceProvider(contract, clock)
-    session = Session(contract, InProcessTarget("the reference provider", provider.handle), clock, monitor)
+    session = Session(InProcessTarget("the reference provider", provider.handle), clock, monitor)
     for kind in contract.kinds.values():
         for _ in range(tasks):
             ReferenceClient(contract, session).run(kind)
@@ -135,7 +135,7 @@ def test_a_client_with_another_key_and_other_tasks_is_served_lawfully(provider: 
         assert answer is not None
         return answer
 
-    session = Session(contract, InProcessTarget("a replay", handle), clock, monitor, credential="ANOTHER-KEY")
+    session = Session(InProcessTarget("a replay", handle), clock, monitor, credential="ANOTHER-KEY")
     session.created = 500  # tasks of other numbers than those of the recording
     for kind in contract.kinds.values():
         for _ in range(5):
@@ -420,7 +420,7 @@ def test_tasks_of_a_replayed_batch_can_be_polled() -> None:
     clock = VirtualClock()
     monitor = Monitor(Reader(contract), clauses_of(contract))
     provider = ReferenceProvider(contract, clock)
-    session = Session(contract, InProcessTarget("the reference provider", provider.handle), clock, monitor)
+    session = Session(InProcessTarget("the reference provider", provider.handle), clock, monitor)
     _, handles = session.batch()
     for handle in handles:
         session.settle(handle, 60)

@@ -53,7 +53,7 @@ def walked(provider: ReferenceProvider, names: frozenset[str] | None = None) -> 
     clock = VirtualClock()
     provider.clock = clock
     monitor = Monitor(Reader(provider.contract), clauses_of(provider.contract))
-    session = Session(provider.contract, InProcessTarget("a provider", provider.handle), clock, monitor)
+    session = Session(InProcessTarget("a provider", provider.handle), clock, monitor)
     if session.callback_operation is not None:
         session.callbacks = EmbeddedCallbacks(provider, clock)
     for walk in WALKS:

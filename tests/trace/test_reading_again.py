@@ -30,7 +30,7 @@ def explored(contract: Contract, provider: ReferenceProvider, clock: VirtualCloc
     """The monitor of some examples of the state machine, in one trace."""
     clauses = clauses_of(contract, Subject.PROVIDER)
     target = InProcessTarget("the embedded reference provider", provider.handle)
-    session = Session(contract, target, clock, Monitor(Reader(contract), clauses, Ledger(clauses)))
+    session = Session(target, clock, Monitor(Reader(contract), clauses, Ledger(clauses)))
     choices = random.Random(1)
     for _ in range(4):
         mover = Actions(session)

@@ -484,7 +484,7 @@ class TestAfterAnInterruption:
         clock = VirtualClock()
         clock.advance(60.0 if unanswered else 2.0)
         target = InProcessTarget("nothing", lambda request: busy)
-        session = LiveSession(contract, target, clock, monitor, allowance=Quota())
+        session = LiveSession(target, clock, monitor, allowance=Quota())
         session.catch_up(unanswered=unanswered)
         asked = event("capsolver", "/getTaskResult", {"clientKey": "k", "taskId": "a"}, None)
         assert session.pace.due(asked) >= (63.0 if unanswered else 51.5)

@@ -11,7 +11,7 @@ from pollproof import judge_trace, load_contract, run_verify
 from pollproof.clock import VirtualClock
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Exchange, Request, Response
-from pollproof.verify.session import Handle
+from pollproof.verify.handles import Handle
 from pollproof.verify.walks.refusals import near_misses
 
 CONTRACTS = sorted((Path(__file__).resolve().parents[2] / "examples" / "contracts").glob("*.toml"))

@@ -78,9 +78,11 @@ class RequestRoute(Protocol):
 
 
 class CreatedTask(Protocol):
-    """A task as a client knows it: by the id that the creation gave."""
+    """A task as a client knows it."""
 
-    id: Any
+    @property
+    def id(self) -> Any:
+        """The id that the creation gave."""
 
 
 class Provider:

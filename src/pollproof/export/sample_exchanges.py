@@ -41,7 +41,7 @@ def examples_of(contract: Contract) -> list[Example]:
     provider = ReferenceProvider(contract, clock, Settings(solving=SOLVING))
     clauses = clauses_of(contract, Subject.PROVIDER)
     monitor = Monitor(Reader(contract), clauses, Ledger(clauses))
-    session = Session(contract, InProcessTarget("the reference", provider.handle), clock, monitor)
+    session = Session(InProcessTarget("the reference", provider.handle), clock, monitor)
     found: dict[tuple[str, str], Example] = {}
 
     def keep(event: Event | None, name: str) -> None:

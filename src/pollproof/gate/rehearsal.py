@@ -40,7 +40,7 @@ def rehearse(
     clock = VirtualClock()
     provider = StagedProvider(contract, clock, scenario)
     monitor = Monitor(Reader(contract), clauses_of(contract, Subject.CLIENT))
-    session = Session(contract, StagedTarget(provider), clock, monitor)
+    session = Session(StagedTarget(provider), clock, monitor)
     session.patient = True
     return client(contract, session).run(scenario.kind), monitor, provider
 

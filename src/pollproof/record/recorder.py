@@ -20,7 +20,8 @@ from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import HttpCallbacks
 from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import ReferenceClient
-from pollproof.verify.session import Session, TargetUnusable
+from pollproof.verify.sending import TargetUnusable
+from pollproof.verify.session import Session
 from pollproof.verify.target_clocks import BudgetSpent, ClockError, HookedClock, RealClock
 
 PATIENCE = 600.0
@@ -65,9 +66,7 @@ def record(plan: Plan, tasks: int = 1, progress: Progress | None = None) -> Reco
         if progress is not None:
             progress(stage[0], session.exchanges)
 
-    session = CallbackSession(
-        plan.contract, target, clock, monitor, credential=plan.credential, sample=plan.sample, observed=observed
-    )
+    session = CallbackSession(target, clock, monitor, credential=plan.credential, sample=plan.sample, observed=observed)
     stage = [""]
     try:
         if plan.advance_url is not None:

@@ -17,8 +17,9 @@ from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.trace.events import TRANSIENT_HTTP, Answer, Event
 from pollproof.trace.exchange import Response
 from pollproof.trace.reader import Reader
+from pollproof.verify.handles import Handle
 from pollproof.verify.plan import Plan
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import Session
 
 if TYPE_CHECKING:
     from pollproof.verify.targets import OpenTarget
@@ -56,7 +57,6 @@ class Preflight:
         self._contract = contract
         self._opened = opened
         self._session = Session(
-            contract,
             opened.target,
             opened.clock,
             monitor,

@@ -26,7 +26,8 @@ from pollproof.trace.client_outcome import Outcome
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
 from pollproof.trace.reader import Reader
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.handles import Handle
+from pollproof.verify.session import Session
 
 NEVER = 1_000_000.0
 """A solving time that no lifetime reaches: the task is never ready."""
@@ -182,7 +183,7 @@ def judge_client(
         provider = ReferenceProvider(contract, clock, settings, () if variant is None else variant.changes)
         provider.skip_ids(number * 1000)
         target = OverloadedTarget(InProcessTarget("the reference provider", provider.handle))
-        session = ChangedSession(contract, target, clock, monitor)
+        session = ChangedSession(target, clock, monitor)
         session.changes = changes
         if number == OVERLOADED:
             meet_overload(client(contract, session), target)

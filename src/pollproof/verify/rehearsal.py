@@ -28,7 +28,7 @@ def _rehearsed(contract: Contract) -> tuple[dict[str, frozenset[str]], float]:
     clock = VirtualClock()
     provider = ReferenceProvider(contract, clock)
     monitor = Monitor(reader_of(contract), clauses_of(contract, Subject.PROVIDER))
-    session = Session(contract, InProcessTarget("the reference provider", provider.handle), clock, monitor)
+    session = Session(InProcessTarget("the reference provider", provider.handle), clock, monitor)
     if session.callback_operation is not None:
         session.callbacks = EmbeddedCallbacks(provider, clock)
     began, exercised = clock.now(), {}

@@ -26,7 +26,8 @@ from pollproof.verify.plan import Plan
 from pollproof.verify.preflight import Preflight, PreflightFailed
 from pollproof.verify.reference_client import judge_client
 from pollproof.verify.rehearsal import in_units, waits_of
-from pollproof.verify.session import DeadlineExceeded, Session, TargetUnusable
+from pollproof.verify.sending import DeadlineExceeded, TargetUnusable
+from pollproof.verify.session import Session
 from pollproof.verify.shrinking import ReplayTarget, shrink
 from pollproof.verify.status_coverage import scripts_for, show
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
@@ -200,7 +201,6 @@ def _explore_target(
             progress(stage[0], session.exchanges, exercised)
 
     session = Session(
-        contract,
         target.target,
         clock,
         monitor,
@@ -295,7 +295,7 @@ def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:
         return 0
     provider = ScriptedProvider(contract, clock, scripts)
     monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger)
-    session = Session(contract, InProcessTarget("the scripted reference", provider.handle), clock, monitor)
+    session = Session(InProcessTarget("the scripted reference", provider.handle), clock, monitor)
     show(session, scripts)
     return session.exchanges
 

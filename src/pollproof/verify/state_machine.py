@@ -24,7 +24,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.text import plural
 from pollproof.verify.determinism import from_seed_alone
-from pollproof.verify.session import DeadlineExceeded, Handle, Session, TargetUnusable
+from pollproof.verify.handles import Handle
+from pollproof.verify.sending import DeadlineExceeded, TargetUnusable
+from pollproof.verify.session import Session
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
 from pollproof.verify.walks.steps import edge, until_age
 

@@ -152,7 +152,7 @@ def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iter
     monitor = Monitor(reader_of(contract), clauses, ledger)
     target = InProcessTarget("the reference provider", provider.handle)
     allowance = Quota()
-    session = LiveSession(contract, target, clock, monitor, allowance=allowance)
+    session = LiveSession(target, clock, monitor, allowance=allowance)
     if session.callback_operation is not None:
         session.callbacks = EmbeddedCallbacks(provider, clock)
     walks = [walk for walk in WALKS if walk.live and walk.applies(contract)]

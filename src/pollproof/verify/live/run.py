@@ -25,7 +25,7 @@ from pollproof.verify.plan import Plan
 from pollproof.verify.preflight import Preflight
 from pollproof.verify.rate_limiter import ProviderRefused
 from pollproof.verify.run import Exploration
-from pollproof.verify.session import TargetUnusable
+from pollproof.verify.sending import TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
 from pollproof.verify.targets import open_target
 
@@ -92,10 +92,15 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> 
                     progress(words, result.exchanges, exercised)
 
             session = LiveSession(
-                plan.contract, found.target, clock, monitor, allowance=allowance, keeper=record,
-                credential=plan.credential, sample=plan.sample,
-                observed=told, waits=told,
-            )  # fmt: skip
+                found.target,
+                clock,
+                monitor,
+                allowance=allowance,
+                keeper=record,
+                credential=plan.credential,
+                sample=plan.sample,
+                told=told,
+            )
             session.created = allowance.tasks
             session.left = session.unfinished()
             if before is not None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from pollproof.clock import Clock
-from pollproof.contract.model import Contract, Effect, Role
+from pollproof.contract.model import Effect, Role
 from pollproof.http.target import Target
 from pollproof.monitor.monitor import Monitor
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Exchange, Request
+from pollproof.verify.handles import Handle
 from pollproof.verify.live.quota import Quota
 from pollproof.verify.rate_limiter import ProviderRefused, RateLimiter
-from pollproof.verify.session import Handle, Session
+from pollproof.verify.session import Session
 
 LONG = 10.0
 """Seconds of waiting that are shown to people."""
@@ -36,7 +38,8 @@ class Journal(Protocol):
 class LiveSession(Session):
     """A session that keeps a conforming client's pace. Raises `QuotaSpent`, `ProviderRefused` and what sessions raise.
 
-    `left` are unfinished tasks of an earlier run: walks take those before they create any.
+    `left` are unfinished tasks of an earlier run: walks take those before they create any. `told` is called after each
+    exchange with 0, and before a long wait with its seconds.
     """
 
     frugal = True
@@ -44,7 +47,6 @@ class LiveSession(Session):
 
     def __init__(
         self,
-        contract: Contract,
         target: Target,
         clock: Clock,
         monitor: Monitor,
@@ -53,16 +55,16 @@ class LiveSession(Session):
         keeper: Journal | None = None,
         credential: str | None = None,
         sample: Mapping[str, Any] | None = None,
-        observed: Callable[[], None] | None = None,
-        waits: Callable[[float], None] | None = None,
+        told: Callable[[float], None] | None = None,
     ) -> None:
-        super().__init__(contract, target, clock, monitor, credential=credential, sample=sample, observed=observed)
+        observed = None if told is None else partial(told, 0.0)
+        super().__init__(target, clock, monitor, credential=credential, sample=sample, observed=observed)
         self.allowance = allowance
         self.left: list[Handle] = []
-        self.pace = RateLimiter(contract)
+        self.pace = RateLimiter(self.contract)
         self._keeper = keeper
         self._kept = len(monitor.trace)
-        self._waits = waits
+        self._told = told
         self._refused = 0
 
     def send(self, request: Request, probe: str | None = None) -> Event:
@@ -89,8 +91,8 @@ class LiveSession(Session):
             raise ProviderRefused(f"the provider refuses to create tasks ({event.error_code or f'HTTP {status}'})")
 
     def advance(self, seconds: float) -> None:
-        if seconds >= LONG and self._waits is not None:
-            self._waits(seconds)
+        if seconds >= LONG and self._told is not None:
+            self._told(seconds)
         super().advance(seconds)
         self._keep()
 

@@ -8,7 +8,8 @@ from typing import Any
 from pollproof.contract.model import Contract, Role
 from pollproof.contract.templates import with_value
 from pollproof.trace.events import TOLD
-from pollproof.verify.session import CREATED, Handle, Session
+from pollproof.verify.handles import CREATED, Handle
+from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
     EDGE,

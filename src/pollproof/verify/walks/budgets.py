@@ -6,8 +6,9 @@ import math
 
 from pollproof.contract.model import Contract, Effect
 from pollproof.trace.events import TOLD
+from pollproof.verify.handles import CREATED, Handle
 from pollproof.verify.rate_limiter import RateLimiter
-from pollproof.verify.session import CREATED, Handle, Session
+from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import age, create_several, edge
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pollproof.contract.model import Role
 from pollproof.trace.events import TOLD, Event
-from pollproof.verify.session import CREATED, ENDED, Handle, Session
+from pollproof.verify.handles import CREATED, ENDED, Handle
+from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import BATCH, send_batch
 from pollproof.verify.walks.ordinary import ENDS
 from pollproof.verify.walks.registry import walk

@@ -10,7 +10,8 @@ from typing import Any
 from pollproof.contract.model import Contract, Phase, Rate, Role
 from pollproof.tasks.state import CALLBACK_REFUSED
 from pollproof.trace.inputs import at_limits, beyond
-from pollproof.verify.session import CREATED, ENDED, Handle, Session
+from pollproof.verify.handles import CREATED, ENDED, Handle
+from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
 from pollproof.verify.walks.registry import walk

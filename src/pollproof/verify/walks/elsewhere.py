@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pollproof.contract.model import Role
-from pollproof.verify.session import ENDED, REFUSED, Handle, Session
+from pollproof.verify.handles import ENDED, REFUSED, Handle
+from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import SECOND_KEY, walk
 from pollproof.verify.walks.steps import finish, has_ended, patience, read_again
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pollproof.verify.session import ENDED, SUCCESS, Session
+from pollproof.verify.handles import ENDED, SUCCESS
+from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, finish, read_again, settle_all
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from pollproof.contract.model import Contract, Effect
-from pollproof.verify.session import ENDED, Handle, Session
+from pollproof.verify.handles import ENDED, Handle
+from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, edge, finish, patience, read_again, until_age
 

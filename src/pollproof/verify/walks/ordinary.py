@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pollproof.contract.model import Phase
 from pollproof.trace.events import Answer
-from pollproof.verify.session import ENDED, SUCCESS, Session
+from pollproof.verify.handles import ENDED, SUCCESS
+from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, follow_to_their_ends, patience, read_again, settle_all
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from pollproof.contract.model import Operation, Probe, Role
 from pollproof.trace.events import Event
-from pollproof.verify.session import REFUSED, Handle, Session
+from pollproof.verify.handles import REFUSED, Handle
+from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import finish, patience, pause_between_batches, read_again
 

@@ -6,7 +6,8 @@ import math
 
 from pollproof.contract.model import Effect, Phase
 from pollproof.trace.events import Answer
-from pollproof.verify.session import ENDED, SUCCESS, Handle, Session
+from pollproof.verify.handles import ENDED, SUCCESS, Handle
+from pollproof.verify.session import Session
 
 EDGE = 0.25
 """Seconds before and after what a deadline leaves open at which polls are sent, besides the target's own latency."""

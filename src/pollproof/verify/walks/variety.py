@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pollproof.verify.session import ENDED, Handle, Session
+from pollproof.verify.handles import ENDED, Handle
+from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import read_again, settle_all
 

@@ -1,0 +1,222 @@
+"""Sending: one exchange after another with a target, each judged by the monitor; overlapping and cut ones too."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from pollproof.clock import Clock
+from pollproof.contract.model import (
+    SILENCE,
+    Role,
+)
+from pollproof.contract.templates import with_value
+from pollproof.errors import PollproofError, RunError
+from pollproof.http.target import Target
+from pollproof.monitor.monitor import Monitor
+from pollproof.tasks.state import TaskState
+from pollproof.trace.client_outcome import Outcome, outcome_exchange
+from pollproof.trace.events import CALLBACK_PATH, TOLD, Event
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.verify.handles import REFUSED, Handle
+from pollproof.verify.sources import CallbackSource, ConnectionSource
+
+CUT = "the connection was cut on purpose before the response"
+"""What an exchange says of a request whose answer the suite did not wait for."""
+
+MAXIMUM_FAILURES = 5
+"""Requests in a row without any answer after which a target counts as gone."""
+
+MAXIMUM_TRANSIENT = 40
+"""Overloaded answers in a row after which a target counts as unusable."""
+
+RATE_MARGIN = 0.25
+"""Seconds beyond the window of a rate after which the next request surely is in another one."""
+
+FOREVER = float("inf")
+"""The end of a session that may last as long as it likes."""
+
+MAXIMUM_STATUSES = 1_000
+"""Different statuses that are kept; no provider has a tenth of them."""
+
+MAXIMUM_STATUS = 200
+"""Characters of a status that are kept."""
+
+
+class TargetUnusable(RunError):
+    """The target does not answer; the text says so in one sentence."""
+
+
+class DeadlineExceeded(PollproofError):
+    """The session has lasted longer than it may, in real time."""
+
+
+class Sender:
+    """Sends requests and lets the monitor judge the responses; hears the callbacks that come meanwhile.
+
+    A `patient` one goes on however often the target does not answer. What walks have reached is kept in `reached`.
+    """
+
+    def __init__(self, target: Target, clock: Clock, monitor: Monitor, observed: Callable[[], None] | None) -> None:
+        self.contract = contract = monitor.reader.contract
+        self.target = target
+        self.clock = clock
+        self.monitor = monitor
+        self.codec = monitor.reader.codec
+        self.exchanges = 0
+        self.latency = 0.0
+        self.end = FOREVER
+        self.patient = False
+        self.statuses: set[str] = set()
+        self.reached: set[str] = set()
+        self.callbacks: CallbackSource | None = None
+        self.connections: ConnectionSource | None = None
+        self.callback_operation = contract.operation_of(Role.CALLBACK)
+        self.nameless_callbacks = 0
+        self.unpaced = False
+        self._observed = observed
+        self._failures = 0
+        self._transient = 0
+        self._answered = False
+        creations = (each for each in contract.operations.values() if each.role is Role.CREATE)
+        self._creates = {(each.method, each.path.partition("?")[0]) for each in creations}
+        self._paced: dict[tuple[int, str], deque[float]] = {}
+
+    def send(self, request: Request, probe: str | None = None) -> Event:
+        """Send one request and judge its answer.
+
+        Raises `TargetUnusable` when the target is gone, `DeadlineExceeded` when the session has lasted too long.
+        """
+        if self.end < FOREVER and time.monotonic() > self.end:
+            raise DeadlineExceeded
+        if self._paced and not self.unpaced:
+            self._keep_rates(request)
+        now = self.clock.now
+        sent = now()
+        response, failure = self.target.exchange(request)
+        received = now()
+        self.exchanges += 1
+        event = self.monitor.observe(Exchange(request, response, sent, received, failure, probe))
+        assert event is not None, "a session sends only requests of its contract"
+        if type(event.status) is str and len(self.statuses) < MAXIMUM_STATUSES:
+            self.statuses.add(event.status[:MAXIMUM_STATUS])
+        if probe is not None and event.answer in TOLD:
+            self.reach(REFUSED)
+        if response is None:
+            self._failures += 1
+            if not self.patient and probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
+                when = f"after {self.exchanges} exchanges: " if self._answered else ""
+                raise TargetUnusable(f"{self.target.name} does not answer: {when}{failure}")
+        else:
+            self._failures = 0
+            self._answered = True
+            took = received - sent
+            if took > self.latency:
+                self.latency = min(took, 1.0)
+            if event.transient:
+                self._transient += 1
+                if self._transient >= MAXIMUM_TRANSIENT and not self.patient:
+                    raise TargetUnusable(
+                        f"{self.target.name} answers nothing but HTTP {response.status}, as if overloaded"
+                    )
+            else:
+                self._transient = 0
+        if self._observed is not None:
+            self._observed()
+        if self.callbacks is not None:
+            self.hear()
+        return event
+
+    def send_together(self, requests: Sequence[Request]) -> list[Event]:
+        """Send requests at the same time, each over a connection of its own, and judge their answers together.
+
+        Where the target has one connection alone they are sent one after another.
+        """
+        if self.connections is None or not requests:
+            return [self.send(request) for request in requests]
+        if not self.connections.keep:
+            self.target.close()
+        if self.end < FOREVER and time.monotonic() > self.end:
+            raise DeadlineExceeded
+        exchanges = self.connections.exchange(requests)
+        self.exchanges += len(exchanges)
+        together = sorted(exchanges, key=lambda exchange: exchange.sent)
+        events = [event for event in self.monitor.observe_all(together) if event is not None]
+        if all(exchange.response is None for exchange in exchanges):
+            raise TargetUnusable(f"{self.target.name} does not answer: {exchanges[0].failure}")
+        for exchange in exchanges:
+            self.latency = min(max(self.latency, exchange.received - exchange.sent), 1.0)
+        if self.callbacks is not None:
+            self.hear()
+        return events
+
+    def send_and_cut(self, request: Request) -> Event:
+        """Send a request and cut the connection before its answer: it may have been served, or not."""
+        if self.connections is not None:
+            if not self.connections.keep:
+                self.target.close()
+            exchange = self.connections.abandon(request)
+        else:
+            sent = self.clock.now()
+            self.target.exchange(request)
+            exchange = Exchange(request, None, sent, self.clock.now(), CUT)
+        self.exchanges += 1
+        event = self.monitor.observe(exchange)
+        assert event is not None, "a session sends only requests of its contract"
+        return event
+
+    def reconnect(self) -> None:
+        """Go on over a fresh connection."""
+        self.target.close()
+
+    def _keep_rates(self, request: Request) -> None:
+        """Wait until one more request is within the documented rates."""
+        path = request.path.partition("?")[0]
+        creates = (request.method, path) in self._creates
+        for number, rate in enumerate(self.contract.rates):
+            if rate.of != "all" and creates is not (rate.of == "create"):
+                continue
+            key = (number, path if rate.of == "task" else "")
+            sent = self._paced.setdefault(key, deque(maxlen=rate.requests))
+            now = self.clock.now()
+            if len(sent) == rate.requests and now - sent[0] <= rate.seconds:
+                self.clock.advance(sent[0] + rate.seconds - now + RATE_MARGIN)
+            sent.append(self.clock.now())
+
+    def say(self, outcome: Outcome) -> None:
+        """Let the monitor know how a client has ended."""
+        self.monitor.observe(outcome_exchange(outcome, self.clock.now()))
+
+    def hear(self) -> int:
+        """Let the monitor judge the callbacks that have come; how many there were."""
+        if self.callbacks is None:
+            return 0
+        heard = self.callbacks.take()
+        for request, moment, status in heard:
+            inbound = request._replace(path=CALLBACK_PATH)
+            event = self.monitor.observe(Exchange(inbound, Response(status, {}, b""), moment, moment))
+            if event is not None and event.task is None:
+                self.nameless_callbacks += 1  # one of the tasks was called back, and which one is not known
+        return len(heard)
+
+    def miss(self, handle: Handle, since: float, failure: str) -> None:
+        """Let the monitor know that a callback was waited for and did not come."""
+        place = None if self.callback_operation is None else self.callback_operation.task_id
+        body = self.codec.write(with_value({}, "/id" if place is None else place.pointer, handle.id))
+        request = Request("POST", CALLBACK_PATH, {}, body)
+        self.monitor.observe(Exchange(request, None, since, self.clock.now(), failure, SILENCE))
+
+    def history(self, handle: Handle) -> TaskState | None:
+        """What the trace has said of a task so far."""
+        return self.monitor.account.tasks.get(handle.key)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        if seconds > 0:
+            self.clock.advance(seconds)
+            self.hear()
+
+    def reach(self, fact: str) -> None:
+        """Note that something was seen that a walk must see."""
+        self.reached.add(fact)
