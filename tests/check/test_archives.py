@@ -23,6 +23,7 @@ from pollproof.cli.main import cli
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Ledger
 from pollproof.recordings.files import find
+from tests.lanes import only
 
 CASSETTES = folder("cassettes")
 CONTRACTS = {name: load_contract(name) for name in bundled()}
@@ -64,7 +65,7 @@ def in_partitions(provider: str, paths: list[Path], count: int) -> tuple[Ledger,
     return joined(contract, [account, *parts]), [account.told.roles, account.told.orphans, account.told.solving]
 
 
-@pytest.mark.parametrize("provider", bundled())
+@pytest.mark.parametrize("provider", only(bundled(), ["capmonster", "decodo"]))
 def test_partitions_by_task_say_of_every_recording_what_one_process_says(provider: str) -> None:
     for path in sorted((CASSETTES / provider).rglob("*.yaml*")):
         if path.stat().st_size > 100_000:
@@ -75,7 +76,7 @@ def test_partitions_by_task_say_of_every_recording_what_one_process_says(provide
         assert figures == [checking.detail.roles, checking.detail.orphans, checking.solving], path.name
 
 
-@pytest.mark.parametrize("provider", bundled())
+@pytest.mark.parametrize("provider", only(bundled(), ["cnode", "capsolver"]))
 @pytest.mark.parametrize("remembered", [judging.REMEMBERED, 3])
 def test_files_that_are_one_trace_say_the_same_in_partitions_even_when_tasks_are_forgotten(
     provider: str, remembered: int, monkeypatch: pytest.MonkeyPatch

@@ -30,6 +30,7 @@ from pollproof.verify.plan import command
 from pollproof.verify.run import Exploration, explore
 from pollproof.virtualtime import unavailable
 from tests.compilers import build_go
+from tests.lanes import only
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "tests" / "launched"
@@ -64,7 +65,7 @@ def violated(exploring: Exploration) -> set[str]:
 
 
 @leaping
-@pytest.mark.parametrize("runtime", ["asgi", "node", "perl"])  # with threads: the days below
+@pytest.mark.parametrize("runtime", only(["asgi", "node", "perl"], ["node"]))  # with threads: the days below
 def test_a_lawful_server_passes_with_lifetimes_that_nobody_waited_for(runtime: str) -> None:
     exploring = explored("capsolver", starting(runtime))
     assert (exploring.error, exploring.clock) == (None, "leaping, launched")
@@ -73,7 +74,7 @@ def test_a_lawful_server_passes_with_lifetimes_that_nobody_waited_for(runtime: s
 
 
 @leaping
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", only(RUNTIMES, ["perl"]))
 def test_faults_of_lifetime_limit_and_end_are_found_in_each_runtime(runtime: str) -> None:
     exploring = explored("capsolver", starting(runtime, "lifetime", "polls", "flip"))
     assert exploring.error is None

@@ -33,6 +33,7 @@ from pollproof.virtualtime import unavailable
 from pollproof.workers.distribute import WorkersError, count_of, spread
 from pollproof.workers.scheduling import ProviderScheduling
 from pollproof.workers.shards import Shard, ShardError
+from tests.lanes import only
 from tests.servers import pollproof
 
 CLIENT = Path(__file__).parents[1] / "gate" / "client.py"
@@ -79,7 +80,15 @@ def judged(provider: str, kind: str) -> tuple[Any, list[str], list[Any]]:
 
 @pytest.mark.parametrize(
     ("provider", "kind"),
-    [*((name, "") for name in bundled()), ("capsolver", "result-stable"), ("decodo", "terminal"), ("cnode", "shape")],
+    only(
+        [
+            *((name, "") for name in bundled()),
+            ("capsolver", "result-stable"),
+            ("decodo", "terminal"),
+            ("cnode", "shape"),
+        ],
+        [("capmonster", ""), ("decodo", "terminal")],
+    ),
 )
 def test_the_parts_of_a_run_in_any_order_and_any_shards_say_what_the_run_says(provider: str, kind: str) -> None:
     entire, parts, documents = judged(provider, kind)
