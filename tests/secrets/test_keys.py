@@ -447,3 +447,8 @@ def test_no_cassette_has_a_key_that_a_target_gives_back(tmp_path: Path, ending: 
     )
     assert written.exchanges == len(exchanges)
     assert told_of(KEY, path.read_text(encoding="utf-8")) == ""
+
+
+@pytest.mark.parametrize("text", ["::::\\\\u003A", "\\u003a:::\\\\\\u003a", "::::\\:"])
+def test_a_backslash_of_a_key_may_stand_before_an_escape(text: str) -> None:
+    assert Redactor(["::::\\:"]).text(f" {text} ") == f" {MASK} "

@@ -70,9 +70,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text without secrets."""
-        if not self._secrets:
-            return text
-        spans = sorted(self._spans(text))
+        spans = sorted(self.spans(text))
         if not spans:
             return text
         parts: list[str] = []
@@ -83,8 +81,10 @@ class Redactor:
             done = max(done, end)
         return "".join([*parts, text[done:]])
 
-    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where secrets stand in a text, in any form; one may overlap another."""
+        if not self._secrets:
+            return
         for form in self._exact:
             at = text.find(form)
             while at >= 0:
@@ -204,7 +204,13 @@ def _escaping(secret: str) -> re.Pattern[str]:
 def _ways(secret: str) -> list[str]:
     """The patterns of the characters of a secret; backslashes in a row are one, or each would be tried with each."""
     runs = re.findall(r"\\+|[^\\]", secret)
-    return [_one(run) if run[0] != "\\" else rf"(?:{_one(run[0])}{{{len(run)}}}|\\{{{len(run)},}}+)" for run in runs]
+    # The last of more backslashes may begin the escape of the character behind them.
+    return [
+        _one(run)
+        if run[0] != "\\"
+        else rf"(?:{_one(run[0])}{{{len(run)}}}|\\{{{len(run)},}}+|\\{{{len(run)},}}(?=\\[uUx]))"
+        for run in runs
+    ]
 
 
 def _one(character: str) -> str:

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
-from urllib.parse import quote, quote_plus
-from xml.sax.saxutils import escape
 
 from pollproof.secrets.dates import is_date
-from pollproof.secrets.redact import MINIMUM_SECRET
-
-MINIMUM_FRAGMENT = 6
-"""Characters of an encoded secret that are worth looking for."""
-
-MINIMUM_LONG = 8
-"""Characters of a secret from which on it is looked for inside of other words."""
+from pollproof.secrets.redact import DISTINCT, Redactor
 
 MINIMUM_TOKEN = 20
 """Characters from which on a token can be judged by how random it looks."""
@@ -69,15 +60,10 @@ class Scanner:
     """Searches texts. `secrets` are looked for in every form; `allowed` are the texts that are known to be harmless."""
 
     def __init__(self, secrets: Iterable[str], allowed: frozenset[str]) -> None:
-        known = "\n".join(allowed).casefold()
-        forms: dict[str, None] = {}
-        for secret in secrets:
-            if len(secret) >= MINIMUM_SECRET and secret.casefold() not in known:
-                forms |= dict.fromkeys(_forms(secret))
-        # A short secret is part of many a number or word: it counts where it stands by itself.
-        self._forms = [form for form in forms if len(form) >= MINIMUM_LONG and form not in known]
-        short = [re.escape(form) for form in forms if len(form) < MINIMUM_LONG]
-        self._short = re.compile(rf"(?<![^\W_])(?:{'|'.join(short)})(?![^\W_])") if short else None
+        self._known = "\n".join(allowed).casefold()
+        wanted = [secret for secret in secrets if secret.casefold() not in self._known]
+        self._long = Redactor(secret for secret in wanted if len(secret) >= DISTINCT)
+        self._short = Redactor(secret for secret in wanted if len(secret) < DISTINCT)
         self._allowed = allowed
         self._tokens: set[str] | None = None
 
@@ -88,13 +74,22 @@ class Scanner:
             if text in seen:  # polls are alike
                 continue
             seen.add(text)
-            folded = text.casefold()
-            if any(form in folded for form in self._forms) or (self._short and self._short.search(folded)):
+            if self._holds_secret(text):
                 return Finding(place, "holds one of the secrets that were given")
             kind = self._looks_like(text)
             if kind is not None:
                 return Finding(place, f"looks like {kind}")
         return None
+
+    def _holds_secret(self, text: str) -> bool:
+        # A short secret is part of many a number or word: it counts where it stands by itself.
+        alone = [
+            (begin, end)
+            for begin, end in self._short.spans(text)
+            if not (text[max(begin - 1, 0) : begin].isalnum() or text[end : end + 1].isalnum())
+        ]
+        spans = (*alone, *self._long.spans(text))
+        return any(text[begin:end].casefold() not in self._known for begin, end in spans)
 
     def _looks_like(self, text: str) -> str | None:
         text = text.replace('\\"', '"').replace("\\/", "/")  # JSON in a text of JSON
@@ -123,34 +118,6 @@ class Scanner:
 def _pieces(text: str) -> Iterator[str]:
     yield from (found[0] for found in _TOKEN.finditer(text))
     yield from (found[0] for found in _WORD.finditer(text))
-
-
-def _forms(secret: str) -> Iterator[str]:
-    """The forms in which a secret may have come through, in small letters."""
-    data = secret.encode("utf-8", "surrogatepass")
-    plain = [
-        secret,
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
-        escape(secret, {'"': "&quot;", "'": "&apos;"}),
-        "".join(f"\\u{ord(character):04x}" for character in secret),
-        secret.encode("unicode_escape").decode(),
-        secret.replace("\\", "\\\\").replace('"', '\\"').replace("/", "\\/"),
-        "".join(f"%{byte:02x}" for byte in data),
-        "".join(f"&#{ord(character)};" for character in secret),
-        "".join(f"&#x{ord(character):x};" for character in secret),
-        data.hex(),
-    ]
-    for shift in range(3):
-        encoded = b64encode(b"\0" * shift + data).decode().rstrip("=")
-        whole = encoded[
-            (shift * 8 + 5) // 6 : (shift + len(data)) * 8 // 6
-        ]  # characters that hold nothing but the secret
-        plain += [whole, whole.replace("+", "-").replace("/", "_")]
-    for form in plain:
-        if len(form) >= (MINIMUM_SECRET if form == secret else MINIMUM_FRAGMENT):
-            yield form.casefold()
 
 
 def _is_random(token: str) -> bool:
