@@ -64,7 +64,8 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     policy = Policy(options["strict"], options["require_all"] and shard is None, allowed=tuple(options["allowed"]))
     asked = Gate(
         contract, command, tuple(own), known[0], options["clock"], timeout, budget, options["task"], len(known),
-        tuple(options["cassette"]), provider=provider, policy=policy,
+        tuple(options["cassette"]), options["profile"] != "deep" and not options["names"],
+        provider=provider, policy=policy,
     )  # fmt: skip
     gating = beginning(asked)
     unfinished = reports.unfinished(lambda: document_of(gating))

@@ -7,12 +7,12 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Level, Role, Subject
-from pollproof.gate.basis import Basis, robustness_of, soften
+from pollproof.gate.basis import Basis, soften
 from pollproof.gate.bounds import Bounds, End
 from pollproof.gate.callbacks import Caller
 from pollproof.gate.clocks import ClockKind, GateClock
@@ -22,7 +22,6 @@ from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.gate.scenario_result import ScenarioResult
 from pollproof.gate.server import GateServer, serving
 from pollproof.gate.spec import Gate
-from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.processes.command import Ended, run
 from pollproof.secrets.find import in_exchanges
@@ -43,13 +42,20 @@ class Played:
     ended: Ended
     server: GateServer
     clock: GateClock
+    bounds: Bounds
     trace: Sequence[Exchange]
-    events: Sequence[Event | None]
+    disagreement: str
+    events: Sequence[Event | None] = ()
 
     @property
     def is_guilty(self) -> bool:
         """Whether its requests violate a MUST."""
         return self.result.outcome is not None and self.result.outcome.excused
+
+    @property
+    def provider(self) -> StagedProvider:
+        """The provider that it has met."""
+        return self.bounds.provider
 
 
 def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.Event, kind: ClockKind) -> Played:
@@ -77,26 +83,34 @@ def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.
     trace = server.trace()
     if server.moment is not None:
         trace = [exchange for exchange in trace if exchange.received <= server.moment]
-    clauses = clauses_of(contract, Subject.CLIENT)
-    monitor = Monitor(Reader(contract), clauses)
-    events = list(monitor.observe_all(trace))
-    result = ScenarioResult(
-        scenario,
-        monitor.ledger,
-        Ledger(robustness_of(clauses)),
-        ended,
-        exchanges=len(trace),
-        virtual=virtual,
-        crash=crash_of(ended),
-        keys=frozenset(in_exchanges(contract, trace)),
-    )
-    if scenario.needs is not None and not any(event and event.operation.role is scenario.needs for event in events):
+    result = ScenarioResult.empty(contract, scenario)
+    result.virtual = virtual
+    played = Played(result, ended, server, clock, bounds, trace, _disagreement(kind, clock, bounds))
+    _judge(played)
+    return played
+
+
+def judged_as(played: Played, scenario: Scenario) -> ScenarioResult:
+    """What a command did in one scenario, judged by what another one expects that is the same for it."""
+    result = ScenarioResult.empty(played.provider.contract, scenario)
+    result.virtual, result.same_as = played.result.virtual, played.result.scenario.name
+    _judge(replace(played, result=result))
+    return result
+
+
+def _judge(played: Played) -> None:
+    """Judge the trace of a scenario, and the end of its command."""
+    result, contract, scenario = played.result, played.provider.contract, played.result.scenario
+    monitor = Monitor(Reader(contract), clauses_of(contract, Subject.CLIENT))
+    played.events = list(monitor.observe_all(played.trace))
+    roles = {event.operation.role for event in played.events if event is not None}
+    result.ended, result.crash = played.ended, crash_of(played.ended)
+    result.exchanges, result.keys = len(played.trace), frozenset(in_exchanges(contract, played.trace))
+    if scenario.needs is not None and scenario.needs not in roles:
         result.unused = f"the command never used what this is about ({scenario.needs.value})"
-        result.ledger = Ledger(clauses)
-    else:
-        returned = _returned(ended, provider, monitor)
-        _judge_end(result, bounds, server, monitor, returned, _disagreement(kind, clock, bounds))
-    return Played(result, ended, server, clock, trace, events)
+        return
+    result.ledger = monitor.ledger
+    _judge_end(played, monitor)
 
 
 def environment(gate: Gate, scenario: Scenario, base_url: str) -> dict[str, str]:
@@ -122,29 +136,22 @@ def _returned(ended: Ended, provider: StagedProvider, monitor: Monitor) -> str |
     return printed[-1] if printed else None
 
 
-def _judge_end(
-    result: ScenarioResult,
-    bounds: Bounds,
-    server: GateServer,
-    monitor: Monitor,
-    returned: str | None,
-    disagreement: str,
-) -> None:
+def _judge_end(played: Played, monitor: Monitor) -> None:
     """Judge how a command has ended, as far as that proves anything, and to which level it counts."""
-    ended, scenario = result.ended, result.scenario
-    assert ended is not None
+    result, ended, server, bounds = played.result, played.ended, played.server, played.bounds
+    scenario = result.scenario
     # A client that has broken another rule may have lost its task by that, which is said there.
     guilty = bool(monitor.ledger.violated(Level.MUST))
     result.outcome = Outcome(
         succeeded=ended.status == 0,
-        result=returned,
+        result=_returned(ended, played.provider, monitor),
         promised=scenario.expects is Expects.SUCCESS and server.moment is None and not guilty,
         ended=ended.words,
         alive=ended.stopped is not None,
         excused=guilty,
         crashed=bool(result.crash),
     )
-    result.disagreement = disagreement
+    result.disagreement = played.disagreement
     result.undecided = _undecided(ended, result, bounds, server)
     if result.disagreement:
         for entry in monitor.ledger.entries.values():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
@@ -18,7 +18,8 @@ from pollproof.errors import RunError
 from pollproof.gate.basis import robustness_of
 from pollproof.gate.bounds import BEYOND
 from pollproof.gate.clocks import CLOCKS, ClockKind
-from pollproof.gate.play import Played, play
+from pollproof.gate.play import Played, judged_as, play
+from pollproof.gate.same_responses import is_same
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_result import ScenarioResult, Scenarios
 from pollproof.gate.selection import within
@@ -76,6 +77,7 @@ class ClientRun:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._planned: set[str] | None = None
+        self._met: list[Played] = []
 
     def begin(self) -> bool:
         """Find out by the smoke scenario which clock the client obeys; whether it can be judged.
@@ -84,6 +86,7 @@ class ClientRun:
         """
         with self._noting():
             self.smoke = self._choose_clock()
+            self._met.append(self.smoke)
             self.result.keys |= self.smoke.result.keys
             problem = problem_of(self.smoke, self.gate.contract)
             if problem:
@@ -103,11 +106,16 @@ class ClientRun:
         chosen = self.gate.scenarios
         with self._noting(), ThreadPoolExecutor(min(AT_A_TIME, os.cpu_count() or 1)) as pool:
             waiting: dict[str, Future[ScenarioResult]] = {}
-            # What shows that a client never ends comes first: it spares the other scenarios the same proof.
-            for scenario in sorted(chosen, key=lambda each: not each.is_endless):
-                waiting[scenario.name] = pool.submit(self.meet, scenario)
-                if scenario.is_endless:
-                    wait(waiting.values())
+            # What shows that a client never ends comes first: it spares the other scenarios the same proof. Then comes
+            # what goes on for ever: for a client that gives up, what happens once is the same.
+            for group in (
+                [each for each in chosen if each.is_endless],
+                [each for each in chosen if each.is_lasting and not each.is_endless],
+                [each for each in chosen if not each.is_lasting],
+            ):
+                before = tuple(self._met)
+                waiting |= {each.name: pool.submit(self.meet, each, before) for each in group}
+                wait(waiting.values())
             try:
                 for number, scenario in enumerate(chosen):
                     if progress is not None:
@@ -118,28 +126,34 @@ class ClientRun:
                 self._stopping.set()
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def meet(self, scenario: Scenario) -> ScenarioResult:
-        """Let the client meet one scenario; raises `CannotStart`. The smoke scenario is met once."""
+    def meet(self, scenario: Scenario, before: Sequence[Played] | None = None) -> ScenarioResult:
+        """Let the client meet one scenario; raises `CannotStart`. The smoke scenario is met once.
+
+        `before` are those that it may be the same as (None: all that were played by now).
+        """
         if self.smoke is not None and scenario is self.gate.smoke:
             return self.smoke.result
+        if self.gate.merges:
+            for each in tuple(self._met) if before is None else before:
+                if is_same(each, scenario):
+                    return judged_as(each, scenario)
         if self._planned is not None and scenario.name not in self._planned:
-            clauses = clauses_of(self.gate.contract, Subject.CLIENT)
-            reason = self._too_long(scenario)
-            return ScenarioResult(scenario, Ledger(clauses), Ledger(robustness_of(clauses)), reason=reason)
+            return ScenarioResult.empty(self.gate.contract, scenario, self._too_long(scenario))
         kind = self.result.detail.kind
-        result = self._play(scenario, kind).result
-        while result.disagreement and (better := self._better_clock(kind, scenario)) is not None:
+        played = self._play(scenario, kind)
+        while played.disagreement and (better := self._better_clock(kind, scenario)) is not None:
             kind = better
-            note = f"{scenario.name}: played {kind.words}, because the command {result.disagreement}"
+            note = f"{scenario.name}: played {kind.words}, because the command {played.disagreement}"
             self.result.notes.append(note)
-            result = self._play(scenario, kind).result
-        return result
+            played = self._play(scenario, kind)
+        self._met.append(played)
+        return played.result
 
     def add(self, played: ScenarioResult) -> None:
         """Add what came of one scenario to the result."""
         result, detail = self.result, self.result.detail
         detail.played.append(played)
-        result.exchanges += played.exchanges
+        result.exchanges += 0 if played.same_as else played.exchanges
         result.keys |= played.keys
         if played.undecided:
             result.cuts.append(Cut(f"{played.scenario.name}: the end was not judged; {played.undecided}", "bound"))

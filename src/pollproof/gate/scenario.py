@@ -81,9 +81,10 @@ class Scenario:
     `text` is what happens and what a conforming client does. `kind` is the task that the client is to create, `fails`
     whether it fails, `identifier` its id (None: an ordinary one). `seconds` is how long a conforming client must wait.
     `needs` is an operation that not every client knows: one that does not use it is not judged. `grounds` are what
-    promises that a provider behaves so: they bound the level of what is held against a client here. Scenarios
-    that are alike differ in a word alone. `answers` makes what responds in place of the reference provider, in the time
-    of a clock; its second argument gets a sentence about each request without a response.
+    promises that a provider behaves so: they bound the level of what is held against a client here. `adds` are the
+    situations that a sample of scenarios needs once each; a scenario without any is in each sample. `answers` makes
+    what responds in place of the reference provider, in the time of a clock; its second argument gets a sentence about
+    each request without a response.
     """
 
     name: str
@@ -99,10 +100,15 @@ class Scenario:
     callback: Callback = Callback.ONCE
     needs: Role | None = None
     grounds: Grounds = PRIMARY
-    like: str = ""
+    adds: frozenset[str] = frozenset()
     answers: Callable[[Clock, Callable[[str], None]], Answers] | None = None
 
     @property
     def is_endless(self) -> bool:
         """Whether a client meets a task that stays unfinished and is there for ever."""
         return self.settings.lifetime == FOREVER and (self.settings.solving or 0.0) >= NEVER
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether what happens goes on for ever: another scenario may end earlier, and be the same until then."""
+        return self.is_endless or any(turn.last == math.inf for turn in self.turns)

@@ -45,11 +45,14 @@ class StagedProvider(ReferenceProvider):
         self._counts: Counter[Role] = Counter()
         self._turn: Turn | None = None
         self.missed: list[str] = []
+        self.met: list[tuple[float, Request, Reply]] = []
+        """What it was sent and replied so far, with the time."""
         self._recorded = None if scenario.answers is None else scenario.answers(clock, self.missed.append)
 
     def play(self, request: Request) -> Reply:
         """The answer to one request, and how it goes over the wire."""
         reply = self._play(self._without_nulls(request))
+        self.met.append((self.clock.now(), request, reply))
         news, self._news = self._news, []
         todo = [self.created(task) for task in news] if self.created is not None else []
         return reply._replace(before=todo[0]) if todo else reply

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pollproof.clauses import KINDS
-from pollproof.contract.model import Clause, Contract, Role
+from pollproof.contract.model import Clause, Contract, Role, Subject
+from pollproof.gate.basis import robustness_of
 from pollproof.gate.clocks import ClockKind
 from pollproof.gate.scenario import Expects, Scenario
 from pollproof.monitor.ledger import Ledger, Verdict
+from pollproof.monitor.monitor import clauses_of
 from pollproof.processes.command import Ended, Output
 from pollproof.runs.result import Idle
 from pollproof.secrets.redact import Redactor
@@ -23,6 +25,10 @@ ASTRAY = ": the solution stands in standard error alone, and is looked for in st
 """The end of a note about the first such scenario alone."""
 
 
+NAMED = 3
+"""Scenarios that a note names."""
+
+
 @dataclass(slots=True)
 class ScenarioResult:
     """One scenario that the command has met; `reason` is why it has not (then the rest is empty).
@@ -31,7 +37,8 @@ class ScenarioResult:
     because an earlier scenario had proved that it does not end, `disagreement` where its waits and the clock differ.
     `robustness` holds what violates a MUST where the scenario is not primary. `unused` says that the scenario is about
     what the command does not know, so that nothing was judged. `keys` are those that it has shown.
-    `crash` is by what fault of its own it has ended.
+    `crash` is by what fault of its own it has ended. `same_as` is the scenario that was played in its place: for the
+    command the two are the same.
     """
 
     scenario: Scenario
@@ -47,7 +54,19 @@ class ScenarioResult:
     disagreement: str = ""
     unused: str = ""
     crash: str = ""
+    same_as: str = ""
     keys: frozenset[str] = frozenset()
+
+    @classmethod
+    def empty(cls, contract: Contract, scenario: Scenario, reason: str = "") -> ScenarioResult:
+        """The result of a scenario in which nothing was judged; `reason` is why it was not met."""
+        clauses = clauses_of(contract, Subject.CLIENT)
+        return cls(scenario, Ledger(clauses), Ledger(robustness_of(clauses)), reason=reason)
+
+    @property
+    def why(self) -> str:
+        """Why it was not run, or not judged; empty where it was."""
+        return self.reason or self.unused or self.cut_short
 
     @property
     def as_expected(self) -> bool:
@@ -97,7 +116,12 @@ class Scenarios:
 
     def notes(self) -> list[str]:
         outcomes = [
-            {"run": played.ended is not None, "reason": played.reason or played.unused or played.cut_short or None}
+            {
+                "run": played.ended is not None,
+                "reason": played.why,
+                "name": played.scenario.name,
+                "same_as": played.same_as,
+            }
             for played in self.played
         ]
         astray = [f"{played.scenario.name}{ASTRAY}" for played in self.played if _is_astray(played)][:1]
@@ -128,7 +152,8 @@ def _scenario(played: ScenarioResult, redactor: Redactor) -> dict[str, Any]:
         "basis": scenario.grounds.basis.value,
         "source": scenario.grounds.source,
         "run": ended is not None,
-        "reason": redactor.text(played.reason or played.unused or played.cut_short) or None,
+        "same_as": played.same_as or None,
+        "reason": redactor.text(played.why) or None,
         "ended": None if ended is None else redactor.text(ended.words + (f", {played.crash}" if played.crash else "")),
         "status": None if ended is None else ended.status,
         "as_expected": played.as_expected,
@@ -172,4 +197,9 @@ def left_out(scenarios: Sequence[Mapping[str, Any]]) -> list[str]:
         reasons = [each["reason"] for each in scenarios if each["reason"] and each["run"] is was_run]
         count = "1 scenario was" if len(reasons) == 1 else f"{len(reasons)} scenarios were"
         notes += [f"{count} not {words}; {reasons[0]}"] if reasons else []
+    same = [f"{each['name']} like {each['same_as']}" for each in scenarios if each.get("same_as")]
+    if same:
+        count = "1 scenario was" if len(same) == 1 else f"{len(same)} scenarios were"
+        names = ", ".join(same[:NAMED]) + (", ..." if len(same) > NAMED else "")
+        notes.append(f"{count} judged without another start, for the command got the same responses before: {names}")
     return notes

@@ -12,9 +12,6 @@ from pollproof.gate.scenario import Scenario
 from pollproof.runs.expressions import ExpressionError, matching
 from pollproof.text import nearest
 
-SAMPLE = 2
-"""Scenarios that are played of those that a client can hardly distinguish: the first and the last."""
-
 
 class SelectionError(InputError):
     """No scenarios can be selected in this way; the message is one sentence."""
@@ -47,12 +44,15 @@ def chosen_of(known: Sequence[Scenario], wanted: str | Iterable[str] | None, *, 
 
 
 def sampled(known: Sequence[Scenario]) -> list[Scenario]:
-    """The scenarios without most of those that differ from others in a word alone, such as an error code."""
-    groups: dict[str, list[Scenario]] = {}
-    for scenario in known:
-        groups.setdefault(scenario.like or scenario.name, []).append(scenario)
-    kept = {id(each) for group in groups.values() for each in (*group[: SAMPLE - 1], group[-1])}
-    return [scenario for scenario in known if id(scenario) in kept]
+    """The scenarios that together have each situation, those that add most first; of equal ones the earlier."""
+    kept = {scenario.name for scenario in known if not scenario.adds}
+    covered: set[str] = set()
+    while best := max(known, key=lambda each: len(each.adds - covered), default=None):
+        if best.adds <= covered:
+            break
+        kept.add(best.name)
+        covered |= best.adds
+    return [scenario for scenario in known if scenario.name in kept]
 
 
 def within(

@@ -25,7 +25,8 @@ class Gate(RunSpec):
 
     `words` are the command that starts it, `timeout` and `budget` real seconds, `task` the file with the task that it
     is to create. `known` is how many scenarios the contract has in all. `cassettes` are the recordings that the
-    scenarios come from, where they do.
+    scenarios come from, where they do. With `merges` a scenario is not played in which the client would get the very
+    responses that it got in another one.
     """
 
     words: tuple[str, ...]
@@ -37,6 +38,7 @@ class Gate(RunSpec):
     task: str | None = None
     known: int = 0
     cassettes: tuple[str, ...] = ()
+    merges: bool = False
 
     @property
     def mode(self) -> str:

@@ -37,7 +37,9 @@ def judge_command(
     known = with_task(contract, scenarios_of(contract), task)
     chosen = tuple(chosen_of(known, scenarios, deep=profile == "deep"))
     policy = Policy(strict=strict, require_all=require_all)
-    gate = Gate(contract, tuple(command), chosen, known[0], clock, timeout, budget, provider=provider, policy=policy)
+    limits = clock, timeout, budget
+    merges = profile != "deep"
+    gate = Gate(contract, tuple(command), chosen, known[0], *limits, merges=merges, provider=provider, policy=policy)
     document = document_of(judge(gate))
     broken = failing(document, strict=strict)
     for clause in failing(document, strict=True):

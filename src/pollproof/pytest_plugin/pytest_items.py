@@ -107,7 +107,8 @@ class Client:
         self.scenarios = {scenario.name: scenario for scenario in known}
         self.told = False
         words = _command(item, self.name, arguments)
-        gate = Gate(contract, words, tuple(known), known[0], declared.clock, declared.timeout, declared.budget)
+        limits = declared.clock, declared.timeout, declared.budget
+        gate = Gate(contract, words, tuple(known), known[0], *limits, merges=declared.profile != "deep")
         self.run = ClientRun(gate, name=self.name)
         if not self.run.begin() and self.run.result.error is None:
             raise KeyboardInterrupt

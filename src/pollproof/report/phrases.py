@@ -76,7 +76,10 @@ def summary(document: Document) -> str:
         requests += f", {count(document['examples'], 'example')}, seed {document['seed']}"
     words += [requests, f"{document['seconds']:.1f} s"]
     if "scenarios_known" in document:
-        words.append(f"{sum(each['run'] for each in document['scenarios'])} of {document['scenarios_known']} scenarios")
+        run = [each for each in document["scenarios"] if each["run"]]
+        same = sum(bool(each.get("same_as")) for each in run)
+        merged = f" ({same} like another)" if same else ""
+        words.append(f"{len(run)} of {document['scenarios_known']} scenarios{merged}")
     return "; ".join(words)
 
 

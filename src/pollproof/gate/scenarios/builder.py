@@ -162,6 +162,13 @@ class Catalogue:
         )
 
 
+def sample_parts(what: str, form: object, word: str, words: Sequence[str]) -> frozenset[str]:
+    """What a scenario adds to a sample of those that differ in a word alone: what happens in that form, such as an HTTP
+    status, and the word where it is the first or the last of `words`.
+    """
+    return frozenset({f"{what} {form}", *({f"{what}: {word}"} if word in (words[0], words[-1]) else ())})
+
+
 def kebab(text: str) -> str:
     """A text as part of the name of a scenario."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

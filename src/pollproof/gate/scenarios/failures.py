@@ -8,7 +8,7 @@ from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Break, Phase, Role
 from pollproof.gate.basis import HAPPENS, OPEN
 from pollproof.gate.scenario import NEVER, Expects, Scenario, Turn
-from pollproof.gate.scenarios.builder import Catalogue, kebab
+from pollproof.gate.scenarios.builder import Catalogue, kebab, sample_parts
 
 UNKNOWN = "POLLPROOF_UNKNOWN"
 """A status that nobody documented."""
@@ -38,14 +38,16 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
         settings=Settings(solving=0.0),
         fails=True,
     )
-    for each in contract.statuses.values():
-        if each.documented and each.phase in (Phase.FAILED, Phase.CANCELLED) and not each.value.endswith("*"):
+    known = [each for each in contract.statuses.values() if each.documented and not each.value.endswith("*")]
+    for phase in (Phase.FAILED, Phase.CANCELLED):
+        own = [each.value for each in known if each.phase is phase]
+        for word in own:
             yield of.polled(
-                f"status-{kebab(each.value)}",
-                f"The task ends as {each.value}. That is final, and reported as a failure.",
+                f"status-{kebab(word)}",
+                f"The task ends as {word}. That is final, and reported as a failure.",
                 Expects.FAILURE,
-                Turn(first=2, phase=each.phase, status=each.value),
-                like=f"status {each.phase.value}",
+                Turn(first=2, phase=phase, status=word),
+                adds=sample_parts(f"status {phase.value}", "in any word", word, own),
             )
     yield of.scenario(
         "never-ready",
@@ -141,6 +143,7 @@ def _unknown(of: Catalogue) -> Iterator[Scenario]:
         Expects.EITHER,
         Turn(first=2, last=3, phase=Phase.RUNNING, status=UNKNOWN),
         grounds=HAPPENS,
+        adds=frozenset({"unknown status"}),
     )
     yield of.polled(
         "unknown-status-for-ever",
@@ -149,6 +152,7 @@ def _unknown(of: Catalogue) -> Iterator[Scenario]:
         Turn(first=2, phase=Phase.RUNNING, status=UNKNOWN),
         seconds=of.patience,
         grounds=HAPPENS,
+        adds=frozenset({"unknown status", "unknown status for ever"}),
     )
     for value, status in of.contract.statuses.items():
         if value.endswith("*") and status.phase in (Phase.FAILED, Phase.CANCELLED):

@@ -32,17 +32,19 @@ def page(status: int, **headers: str) -> Response:
 def _errors(of: Catalogue) -> Iterator[Scenario]:
     for http in (500, 503):
         yield of.polled(
-            f"html-{http}-once",
-            f"The second poll gets an HTML page, HTTP {http}. {RETRIES}",
-            Expects.EITHER,
-            Turn(first=2, last=2, response=page(http)),
-        )
-        yield of.polled(
             f"html-{http}-for-ever",
             f"From the second poll on there is an HTML page, HTTP {http}. {IN_THE_END}",
             Expects.FAILURE,
             Turn(first=2, response=page(http)),
             seconds=of.patience,
+            adds=frozenset({"page of an error for ever"}),
+        )
+        yield of.polled(
+            f"html-{http}-once",
+            f"The second poll gets an HTML page, HTTP {http}. {RETRIES}",
+            Expects.EITHER,
+            Turn(first=2, last=2, response=page(http)),
+            adds=frozenset({"page of an error once"}),
         )
     yield of.polled(
         "html-200-for-ever",
@@ -51,8 +53,8 @@ def _errors(of: Catalogue) -> Iterator[Scenario]:
         Turn(first=2, response=page(200)),
         seconds=of.patience,
     )
-    yield _creation(of, "html-503-once", "The creation gets an HTML page, HTTP 503.", page(503), last=1)
     yield _creation(of, "html-503-for-ever", "Every creation gets an HTML page, HTTP 503.", page(503))
+    yield _creation(of, "html-503-once", "The creation gets an HTML page, HTTP 503.", page(503), last=1)
 
 
 def _rate_limits(of: Catalogue) -> Iterator[Scenario]:

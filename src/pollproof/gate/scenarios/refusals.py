@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pollproof.contract.model import Break, Effect, ErrorCode, Operation, Role
 from pollproof.gate.basis import HAPPENS, OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
-from pollproof.gate.scenarios.builder import IN_THE_END, PATIENCE, RETRIES, Catalogue, kebab, refused_with
+from pollproof.gate.scenarios.builder import IN_THE_END, PATIENCE, RETRIES, Catalogue, kebab, refused_with, sample_parts
 from pollproof.trace.exchange import Response
 
 AFTER: dict[Effect, tuple[Expects, float, str]] = {
@@ -38,10 +38,10 @@ def refusals(of: Catalogue) -> Iterator[Scenario]:
 
 
 def _codes(of: Catalogue) -> Iterator[Scenario]:
-    for error in of.contract.errors.values():
-        if error.operations and of.poll.name not in error.operations:
-            continue
+    errors = [each for each in of.contract.errors.values() if not each.operations or of.poll.name in each.operations]
+    for error in errors:
         expects, last, meaning = AFTER[error.effect]
+        alike = [each.code for each in errors if each.effect is error.effect]
         for http in _statuses_of_errors(of.poll, error.effect):
             yield of.polled(
                 f"error-{kebab(error.code)}-{http}",
@@ -49,8 +49,15 @@ def _codes(of: Catalogue) -> Iterator[Scenario]:
                 expects,
                 Turn(first=2, last=last, code=error.code, http=http),
                 grounds=_grounds(error, http),
-                like=f"error {error.effect.value} {http}",
+                adds=_adds(error, http, alike),
             )
+
+
+def _adds(error: ErrorCode, http: int, alike: Sequence[str]) -> frozenset[str]:
+    """The situations of an error at a poll: with an HTTP error, all errors that are an end are one."""
+    if AFTER[error.effect][0] is Expects.FAILURE and http != 200:
+        return frozenset({f"error that is an end {http}"})
+    return sample_parts(f"error {error.effect.value}", http, error.code, alike)
 
 
 def _grounds(error: ErrorCode, http: int) -> Grounds:
@@ -101,6 +108,7 @@ def _errors_without_codes(of: Catalogue) -> Iterator[Scenario]:
         ("a-null", Break("", name, "refused", set=((pointer, None),))),
         ("an-empty", Break("", name, "refused", set=((pointer, ""),))),
     ):
+        there = "without" if word == "no" else "without a word in"
         yield of.polled(
             f"error-with-{word}-code",
             f"From the second poll on the response is an error with {word.replace('-', ' ')} code. It is an error; "
@@ -110,6 +118,7 @@ def _errors_without_codes(of: Catalogue) -> Iterator[Scenario]:
             changes=(change,),
             seconds=of.patience,
             grounds=HAPPENS,
+            adds=frozenset({f"error {there} its code"}),
         )
 
 
@@ -119,6 +128,7 @@ def _refused_creations(of: Catalogue) -> Iterator[Scenario]:
         for error in _of_creations(of, Effect.REFUSED)
         for http in _statuses_of_errors(of.create)
     ]
+    codes = [code for code, _, _ in cases]
     for code, http, grounds in cases or [("", http, OPEN) for http in (refused_with(of.create), 401, 403)]:
         yield of.scenario(
             f"creation-refused-{kebab(code) + '-' if code else ''}{http}",
@@ -127,7 +137,7 @@ def _refused_creations(of: Catalogue) -> Iterator[Scenario]:
             turns=(Turn((Role.CREATE,), code=code, http=http),),
             seconds=of.wait,
             grounds=grounds,
-            like=f"creation-refused {http}" if code else "",
+            adds=sample_parts("creation refused", http, code, codes) if code else frozenset(),
         )
 
 
@@ -141,7 +151,8 @@ def _of_creations(of: Catalogue, *effects: Effect) -> list[ErrorCode]:
 
 def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
     """Creations that are turned away for a while."""
-    for error in _of_creations(of, Effect.BUSY):
+    busy = _of_creations(of, Effect.BUSY)
+    for error in busy:
         for http in _statuses_of_errors(of.create):
             yield of.scenario(
                 f"creation-busy-{kebab(error.code)}-{http}",
@@ -150,7 +161,7 @@ def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
                 Expects.EITHER,
                 turns=(Turn((Role.CREATE,), last=1, code=error.code, http=http),),
                 grounds=grounds_of(error.citations),
-                like=f"creation-busy {http}",
+                adds=sample_parts("creation busy", http, error.code, [each.code for each in busy]),
             )
     for error in _of_creations(of, Effect.BUSY, Effect.BLOCKED)[:1]:
         yield of.scenario(

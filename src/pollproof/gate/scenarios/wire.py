@@ -36,35 +36,38 @@ def _wire(of: Catalogue) -> Iterator[Scenario]:
     for name, words, turn in _troubles(of):
         once = replace(turn, first=2, last=2)
         yield of.polled(
-            _ONCE[name],
-            f"The second poll {words}. {RETRIES}",
-            Expects.EITHER,
-            once,
-            seconds=3 * of.wait + turn.delay,
-        )
-        yield of.polled(
             f"{name}-for-ever",
             f"From the second poll on every one {words}. {IN_THE_END}",
             Expects.FAILURE,
             replace(turn, first=2, last=math.inf),
             seconds=of.patience + _TRIES * turn.delay,
         )
+        yield of.polled(
+            _ONCE[name],
+            f"The second poll {words}. {RETRIES}",
+            Expects.EITHER,
+            once,
+            seconds=3 * of.wait + turn.delay,
+            adds=frozenset({f"{_ALIKE[name]} once"}),
+        )
     yield from _answers_that_come(of)
     for name, words, turn in _troubles(of):
         creation = replace(turn, roles=(Role.CREATE,), last=math.inf, phase=None, status="")
-        yield of.scenario(
-            f"creation-{name}",
-            f"The first creation {words}. A client retries, or gives up and reports it.",
-            Expects.EITHER,
-            turns=(replace(creation, last=1),),
-            seconds=3 * of.wait + turn.delay,
-        )
         yield of.scenario(
             f"creation-{name}-for-ever",
             f"Every creation {words}. {IN_THE_END}",
             Expects.FAILURE,
             turns=(creation,),
             seconds=PATIENCE + _TRIES * turn.delay,
+            adds=frozenset({f"creation, {_ALIKE[name]} for ever"}),
+        )
+        yield of.scenario(
+            f"creation-{name}",
+            f"The first creation {words}. A client retries, or gives up and reports it.",
+            Expects.EITHER,
+            turns=(replace(creation, last=1),),
+            seconds=3 * of.wait + turn.delay,
+            adds=frozenset({f"creation, {_ALIKE[name]} once"}),
         )
 
 
@@ -80,17 +83,27 @@ _ONCE = {
 }
 
 
+_ALIKE = {
+    "malformed": "unreadable",
+    "empty": "unreadable",
+    "reset": "cut",
+    "truncated": "cut",
+    "no-answer": "no response",
+}
+"""What most clients do not distinguish. Of troubles that happen once, and of creations, a sample has one of each."""
+
+
 def _troubles(of: Catalogue) -> Iterator[tuple[str, str, Turn]]:
     """Responses of which nothing can be read: name, words about a request, and what happens to it."""
     kind = {"Content-Type": of.codec.content_type}
     yield "malformed", "gets a response that cannot be read", Turn(response=Response(200, kind, MALFORMED))
     yield "empty", "gets a response without a body", Turn(response=Response(200, kind, b""))
+    yield "reset", "gets no response: the connection is reset", replace(of.unfinished, manner=Manner.RESET)
     yield (
         "truncated",
         "gets half of a response, and the connection ends",
         replace(of.unfinished, manner=Manner.CUT),
     )
-    yield "reset", "gets no response: the connection is reset", replace(of.unfinished, manner=Manner.RESET)
     silence = min(SILENCE, (of.limits.lifetime or math.inf) / 2)
     yield (
         "no-answer",
@@ -113,6 +126,7 @@ def _answers_that_come(of: Catalogue) -> Iterator[Scenario]:
         Expects.EITHER,
         replace(of.unfinished, first=2, last=2, delay=SLOW),
         seconds=4 * of.wait + SLOW,
+        adds=frozenset({"slow"}),
     )
     yield of.scenario(
         "slow-for-ever",
@@ -121,6 +135,7 @@ def _answers_that_come(of: Catalogue) -> Iterator[Scenario]:
         Expects.EITHER,
         turns=(Turn((Role.CREATE, Role.POLL, Role.FETCH), delay=SLOW),),
         seconds=3 * (SLOW + of.wait),
+        adds=frozenset({"slow", "slow for ever"}),
     )
     yield of.polled(
         "huge-answer",
