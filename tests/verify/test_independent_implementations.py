@@ -10,14 +10,15 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from pollproof.clock import ShiftedClock
-from pollproof.contract.model import Subject
+from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
-from pollproof.monitor.ledger import Verdict
+from pollproof.monitor.ledger import Ledger
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import ADVANCE, calling_back, serve, werkzeug_handler
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
+from tests.lanes import only
 
 SERVICES: dict[str, Any] = {
     "capsolver": capsolver_service,
@@ -36,34 +37,26 @@ OPEN = {
 KEY = "YOUR_API_KEY"
 
 
-@pytest.mark.parametrize("provider", SERVICES)
-def test_verify_finds_nothing_wrong_with_an_independent_implementation(provider: str) -> None:
-    with serving.serve(SERVICES[provider].create_application(KEY)) as base_url:
-        plan = Plan(load_contract(provider), base_url, KEY, base_url + "/advance", examples=10)
-        exploring = explore(plan)
+def explored(contract: Contract, base_url: str, advance_url: str) -> Ledger:
+    """What is said of a server, which keeps all clauses."""
+    exploring = explore(Plan(contract, base_url, KEY, advance_url, examples=5))
     assert exploring.error is None
     assert [(e.clause.id, e.evidence) for e in exploring.ledger.violated()] == []
-    assert {entry.clause.id for entry in exploring.ledger.unexercised()} <= OPEN[provider]
+    return exploring.ledger
 
 
 @pytest.mark.parametrize("provider", SERVICES)
 def test_the_reference_and_the_independent_implementation_agree(provider: str) -> None:
     contract = load_contract(provider)
     clock = ShiftedClock()
-    with (
-        serving.serve(SERVICES[provider].create_application(KEY)) as other,
-        serve(ReferenceProvider(contract, clock), clock) as own,
-    ):
-        verdicts = []
-        for base_url, advance_url in ((other, other + "/advance"), (own.base_url, own.advance_url)):
-            ledger = explore(Plan(contract, base_url, KEY, advance_url, examples=5)).ledger
-            verdicts.append({e.clause.id: e.verdict for e in ledger.entries.values() if e.verdict is Verdict.HELD})
-    shared = verdicts[0].keys() & verdicts[1].keys()
-    assert len(shared) >= 0.9 * sum(1 for clause in contract.clauses if clause.subject is Subject.PROVIDER)
-    assert {name: verdicts[0][name] for name in shared} == {name: verdicts[1][name] for name in shared}
+    with serving.serve(SERVICES[provider].create_application(KEY)) as base_url:
+        other = explored(contract, base_url, base_url + "/advance")
+    assert {entry.clause.id for entry in other.unexercised()} <= OPEN[provider]
+    with serve(ReferenceProvider(contract, clock), clock) as own:
+        assert explored(contract, own.base_url, own.advance_url).unexercised() == []
 
 
-@pytest.mark.parametrize("provider", SERVICES)
+@pytest.mark.parametrize("provider", only(SERVICES, ["decodo"]))
 def test_the_reference_is_served_by_pytest_httpserver(provider: str, httpserver: HTTPServer) -> None:
     contract = load_contract(provider)
     clock = ShiftedClock()
