@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -327,7 +326,6 @@ def test_nothing_of_the_command_survives_however_pollproof_ends(
             if len(first) < 2:
                 first += stack.enter_context(open(pipe)).read().split()
             descriptors = [os.pidfd_open(int(each)) for each in first]
-            time.sleep(0.5 if emptied else 0)
             os.kill(process.pid, number)
             status = process.wait(LONGEST)
         for descriptor in descriptors:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from pollproof.gate.clocks import GateClock
 from pollproof.gate.server import GateServer
+from pollproof.processes.watchdog import born, descendants
 from pollproof.virtualtime import LeapClock, SupervisedClock
 
 RESTS = 0.2
@@ -47,7 +47,7 @@ class RealWaits:
             self._work = None
             return
         if isinstance(self._clock, LeapClock) and not self._clock.has_attached(self._process):
-            self._is_stranger = self._is_stranger or _is_alive(self._process)
+            self._is_stranger = self._is_stranger or born(self._process) != ""
         work = count, _work_of(self._process)
         now = time.monotonic()
         if work != self._work:
@@ -70,14 +70,6 @@ class RealWaits:
         return ""
 
 
-def _is_alive(process: int) -> bool:
-    """Whether a process has not ended; one that has is no longer under the clock, although its entry is still there."""
-    try:
-        return _state_of(Path(f"/proc/{process}")) not in "ZX"
-    except (OSError, IndexError):
-        return False
-
-
 def _state_of(place: Path) -> str:
     """The state of the process or thread with that folder in /proc, a letter as in ps."""
     return (place / "stat").read_text().rpartition(")")[2].split()[0]
@@ -86,7 +78,7 @@ def _state_of(place: Path) -> str:
 def _work_of(process: int) -> int:
     """Nanoseconds for which a process and its descendants have run; never the same twice while one of them runs."""
     total = 0
-    for number in _family(process):
+    for number in {process, *descendants(process)}:
         for task in _names(f"/proc/{number}/task"):
             with contextlib.suppress(OSError, ValueError, IndexError):
                 place = Path(f"/proc/{number}/task/{task}")
@@ -94,15 +86,6 @@ def _work_of(process: int) -> int:
                     return -time.monotonic_ns()
                 total += int((place / "schedstat").read_text().split()[0]) + int(task)
     return total
-
-
-def _family(process: int) -> Iterator[int]:
-    """A process and its descendants."""
-    yield process
-    for task in _names(f"/proc/{process}/task"):
-        with contextlib.suppress(OSError, ValueError):
-            for child in Path(f"/proc/{process}/task/{task}/children").read_text().split():
-                yield from _family(int(child))
 
 
 def _names(folder: str) -> list[str]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from pollproof.processes import program
-from pollproof.processes.tree import marked
+from pollproof.processes.watchdog import marked
 
 KEPT = 16 * 1024
 """Bytes that are kept of the beginning of each output, and as many of its end."""

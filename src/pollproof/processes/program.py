@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from pollproof.errors import RunError
 from pollproof.processes.tree import MARK, Tree, adopting
-from pollproof.processes.watchdog_client import OWNER, owner, tell
+from pollproof.processes.watchdog_client import OWNER, notify_watchdog, owner
 
 
 class CannotStart(RunError):
@@ -25,7 +25,7 @@ class CannotStart(RunError):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that runs. `mark` is what its processes carry in their environment."""
+    """A program that runs. `mark` is what its processes carry in their environment, as `NAME=VALUE`."""
 
     process: subprocess.Popen[bytes]
     mark: str
@@ -36,13 +36,13 @@ class Program:
 def started(command: Sequence[str], environment: Mapping[str, str], *, merged: bool = False) -> Iterator[Program]:
     """Run a program until the context ends; raises `CannotStart`. With `merged` its errors go where its output goes."""
     folder = tempfile.mkdtemp(prefix=f"{owner()}-")
-    mark = os.path.basename(folder)
+    name = os.path.basename(folder)
     try:
         with adopting():
             try:
                 process = subprocess.Popen(
                     command,
-                    env={**environment, "TMPDIR": folder, MARK: mark, OWNER: owner()},
+                    env={**environment, "TMPDIR": folder, MARK: name, OWNER: owner()},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT if merged else subprocess.PIPE,
@@ -51,12 +51,13 @@ def started(command: Sequence[str], environment: Mapping[str, str], *, merged: b
             except (OSError, ValueError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
+            mark = f"{MARK}={name}"
             tree = Tree(process, mark)
-            tell(f"+{process.pid}")
+            notify_watchdog(f"+{process.pid}")
             try:
                 yield Program(process, mark, tree)
             finally:
                 tree.end()
-                tell(f"-{process.pid}")
+                notify_watchdog(f"-{process.pid}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+
+from pollproof.processes.watchdog import born, children, descendants, end, end_group, marked
 
 MARK = "POLLPROOF_RUN"
 """The variable by which the processes of one program are known, whatever group they are in."""
@@ -47,18 +47,14 @@ class Tree:
     def end(self) -> None:
         """End every process of the program."""
         for _ in range(ATTEMPTS):
-            if hasattr(os, "killpg"):
-                with contextlib.suppress(OSError):
-                    os.killpg(self._process.pid, signal.SIGKILL)
+            end_group(self._process.pid)
             if self._process.poll() is None:
                 self.look()
                 with contextlib.suppress(OSError):
                     self._process.kill()
                 self._process.wait()
             left = self._left()
-            for number in left:
-                with contextlib.suppress(OSError):
-                    os.kill(number, signal.SIGKILL)
+            end(left)
             for number in left:
                 with contextlib.suppress(OSError):
                     os.waitpid(number, os.WNOHANG)
@@ -70,38 +66,6 @@ class Tree:
         left = marked(self._mark) | {number for number, since in self._seen if since and born(number) == since}
         with _LOCK:  # one that is just being started is a child of this process, too
             return left | (_orphans() if _ADOPTION.programs == 1 else set())
-
-
-def descendants(process: int) -> set[int]:
-    """The children of a process, theirs, and so on (none where the system does not tell)."""
-    found: set[int] = set()
-    waiting = [process]
-    while waiting:
-        new = _children(waiting.pop()) - found
-        found |= new
-        waiting += new
-    return found
-
-
-def marked(mark: str) -> set[int]:
-    """The processes that carry the mark of a program in their environment (none where the system does not tell)."""
-    found: set[int] = set()
-    wanted = f"{MARK}={mark}".encode()
-    with contextlib.suppress(OSError):
-        for name in os.listdir("/proc"):
-            if name.isdigit():
-                with contextlib.suppress(OSError):
-                    if wanted in Path("/proc", name, "environ").read_bytes().split(b"\0"):
-                        found.add(int(name))
-    return found
-
-
-def born(process: int) -> str:
-    """When a process began, in ticks since the machine did; empty where there is none, or it is a dead one."""
-    with contextlib.suppress(OSError, IndexError):
-        words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return "" if words[0] == "Z" else words[19]
-    return ""
 
 
 @dataclass(slots=True)
@@ -129,7 +93,7 @@ def adopting() -> Iterator[None]:
             old = ctypes.c_int()
             library.prctl(_SUBREAPER + 1, ctypes.byref(old), 0, 0, 0)
             _ADOPTION.subreaper = old.value
-            _ADOPTION.children = frozenset(_children(os.getpid()))
+            _ADOPTION.children = frozenset(children(os.getpid()))
             library.prctl(_SUBREAPER, 1, 0, 0, 0)
     try:
         yield
@@ -143,17 +107,7 @@ def adopting() -> Iterator[None]:
 def _orphans() -> set[int]:
     """Children of this process that came to it since the first of the running programs was started."""
     own = os.getsid(0)
-    return {number for number in _children(os.getpid()) - _ADOPTION.children if _session(number) != own}
-
-
-def _children(process: int) -> set[int]:
-    found: set[int] = set()
-    with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{process}/task"):
-            with contextlib.suppress(OSError):
-                words = Path(f"/proc/{process}/task/{thread}/children").read_text().split()
-                found |= {int(word) for word in words}
-    return found
+    return {number for number in children(os.getpid()) - _ADOPTION.children if _session(number) != own}
 
 
 def _session(number: int) -> int:

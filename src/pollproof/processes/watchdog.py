@@ -1,8 +1,9 @@
 """Ends the programs of a pollproof process that was killed: python watchdog.py NAME=VALUE PARENT|- PATTERN ...
 
 It reads its standard input to the end: `+NUMBER` is a process whose descendants are to be ended, `-NUMBER` one that has
-ended, and `done` says that nothing is left to do. PARENT is a process all of whose children are programs. It is a
-program of its own, and imports nothing of the project, so that it starts in a moment.
+ended, and `done` means that nothing is left to do. PARENT is a process all of whose children are programs. It is a
+program of its own, and imports nothing of the project, so that it starts in a moment; how it finds processes is how
+the process that it watches does.
 """
 
 from __future__ import annotations
@@ -31,14 +32,11 @@ def main(mark: str, parent: str, patterns: list[str]) -> None:
         return
     for _ in range(ROUNDS):
         for group in groups:
-            with contextlib.suppress(OSError):
-                os.killpg(group, signal.SIGKILL)
+            end_group(group)
         known = {number for number, since in seen.items() if born(number) == since}
         known |= {each for number in known for each in descendants(number)}
-        left = (known | marked(mark.encode())) - {os.getpid()}
-        for number in left:
-            with contextlib.suppress(OSError):
-                os.kill(number, signal.SIGKILL)
+        left = (known | marked(mark)) - {os.getpid()}
+        end(left)
         if not left:
             break
         time.sleep(PAUSE)
@@ -54,8 +52,6 @@ def until_the_end(seen: dict[int, str], parent: int | None) -> set[int] | None:
     while True:
         ready = select.select([0], [], [], LOOK if roots else None)[0]
         data = os.read(0, 4096) if ready else None
-        if data == b"":
-            return roots
         *lines, rest = (rest + (data or b"")).split(b"\n")
         for line in lines:
             if line == b"done":
@@ -68,6 +64,18 @@ def until_the_end(seen: dict[int, str], parent: int | None) -> set[int] | None:
             seen.setdefault(number, born(number))
         for number in [each for each, since in seen.items() if born(each) != since]:
             del seen[number]
+        if data == b"":  # pollproof is gone, and its children are not yet, or no longer, to be found as such
+            return roots
+
+
+def children(process: int) -> set[int]:
+    """The children of a process (none where the system does not list them)."""
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/task/{thread}/children") as file:
+                found |= {int(word) for word in file.read().split()}
+    return found
 
 
 def descendants(process: int) -> set[int]:
@@ -75,32 +83,42 @@ def descendants(process: int) -> set[int]:
     found: set[int] = set()
     waiting = [process]
     while waiting:
-        number = waiting.pop()
-        with contextlib.suppress(OSError):
-            for task in os.listdir(f"/proc/{number}/task"):
-                with contextlib.suppress(OSError, ValueError), open(f"/proc/{number}/task/{task}/children") as file:
-                    new = {int(word) for word in file.read().split()} - found
-                    found |= new
-                    waiting += new
+        new = children(waiting.pop()) - found
+        found |= new
+        waiting += new
     return found
 
 
 def born(process: int) -> str:
-    """When a process began; empty where there is none."""
+    """When a process began, in ticks since the machine did; empty where there is none, or it is a dead one."""
     with contextlib.suppress(OSError, IndexError), open(f"/proc/{process}/stat") as file:
         words = file.read().rpartition(")")[2].split()
-        return "" if words[0] == "Z" else words[19]
+        return "" if words[0] in "ZX" else words[19]
     return ""
 
 
-def marked(mark: bytes) -> set[int]:
-    """The processes that carry the mark in their environment."""
+def marked(mark: str) -> set[int]:
+    """The processes that carry a mark, `NAME=VALUE`, in their environment (none where no system lists them)."""
     found = set()
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else []:
-        with contextlib.suppress(OSError, ValueError), open(f"/proc/{int(name)}/environ", "rb") as file:
-            if mark in file.read().split(b"\0"):
-                found.add(int(name))
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc"):
+            with contextlib.suppress(OSError, ValueError), open(f"/proc/{int(name)}/environ", "rb") as file:
+                if mark.encode() in file.read().split(b"\0"):
+                    found.add(int(name))
     return found
+
+
+def end(processes: set[int]) -> None:
+    """Kill processes, as far as they are there."""
+    for number in processes:
+        with contextlib.suppress(OSError):
+            os.kill(number, signal.SIGKILL)
+
+
+def end_group(process: int) -> None:
+    """Kill the processes of the group that one leads, where the system has groups."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.killpg(process, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def _watchdog_of(process: int) -> tuple[str, subprocess.Popen[bytes]]:
 
 
 def be_alone() -> None:
-    """Say that every child of this process is a program of ours, so that none of them may survive it."""
+    """Note that every child of this process is a program of ours, so that none of them may survive it."""
     _ALONE.add(os.getpid())
 
 
@@ -67,8 +67,8 @@ def owner() -> str:
     return _watchdog_of(os.getpid())[0]
 
 
-def tell(words: str) -> None:
-    """Tell the watchdog of a program: `+NUMBER` that it runs, `-NUMBER` that it has ended."""
+def notify_watchdog(words: str) -> None:
+    """Notify the watchdog of a program: `+NUMBER`, it runs; `-NUMBER`, it has ended."""
     stream = _watchdog_of(os.getpid())[1].stdin
     assert stream is not None
     with _LOCK, contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pollproof.errors import RunError
 from pollproof.processes.command import Output, start_reading
 from pollproof.processes.program import CannotStart, Program, started
-from pollproof.processes.tree import marked
+from pollproof.processes.watchdog import marked
 
 READY = 30.0
 """Real seconds that a command may take until it listens."""
