@@ -20,9 +20,10 @@ from pollproof.check.explaining import REMEMBERED
 from pollproof.check.judging import CheckSpec, Observer, Told, check_probe
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
+from pollproof.contract.vocabulary import PUT_OFF
 from pollproof.monitor.coverage import Seen
 from pollproof.monitor.ledger import Evidence, Ledger, rank
-from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, PUT_OFF, Moment, Monitor, clauses_of
+from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, Moment, Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.files import Recording
 from pollproof.recordings.matching import Tally

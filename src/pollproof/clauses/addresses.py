@@ -13,11 +13,12 @@ from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
 from pollproof.contract.model import Break, Clause, Contract, Role, id_mark, link_mark
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.contract.requests import RequestPattern, query_of
+from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL
 from pollproof.tasks.account import Account
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import Answer, Event, task_key
+from pollproof.trace.events import STATE, Event, task_key
 
-GIVERS = (Role.CREATE, Role.POLL, Role.FETCH, Role.CANCEL)
+GIVERS = (CREATE, POLL, FETCH, Role.CANCEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class LinkRule:
 )
 def link(history: TaskState, event: Event, rule: LinkRule) -> Finding:
     """The address that an answer gives is that of the documented operation, for the same task."""
-    if event.answer is not Answer.STATE or event.request_errors or rule.leads_to not in event.operation.links:
+    if event.answer is not STATE or event.request_errors or rule.leads_to not in event.operation.links:
         return None
     address = event.marks.get(link_mark(rule.leads_to))
     if address is None or address == "":
@@ -112,13 +113,13 @@ class KeyPlaces:
 def key_accepted(account: Account, event: Event, rule: KeyPlaces) -> Finding:
     """The key is accepted at each of its documented places."""
     request, response = event.exchange.request, event.exchange.response
-    if response is None or event.operation.role is Role.CALLBACK or account.last_created is None:
+    if response is None or event.operation.role is CALLBACK or account.last_created is None:
         return None
     view = View(event.request, MISSING, query_of(request.path), request.headers, {}, None)
     first, *others = (read(view) for read in rule.read)
     if first is not MISSING or not any(shown is not MISSING for shown in others):
         return None
-    if event.answer is Answer.STATE:
+    if event.answer is STATE:
         return HELD
     if response.status not in ABOUT_THE_KEY:
         return None

@@ -15,10 +15,11 @@ from pollproof.contract.declared import HIDDEN, ONE_OR_MORE, PAIRS
 from pollproof.contract.model import Break, Clause, Contract, Effect, ErrorCode, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, View, compile_place
 from pollproof.contract.requests import query_of
+from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.account import replays
 from pollproof.tasks.ages import surely_inside, surely_outside, surely_within_limits
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import REFUSAL, STATE, Event
 from pollproof.trace.shapes import Shape
 
 SITUATIONS = {
@@ -79,38 +80,38 @@ class AnswerRule:
 def situations(history: TaskState | None, event: Event, limits: Limits) -> tuple[str, ...]:
     """The names of what an event is an answer to; empty where that is not certain."""
     role, response = event.operation.role, event.exchange.response
-    if role is Role.CALLBACK:
+    if role is CALLBACK:
         return ("callback",) if not event.probe else ()
     if response is None or role is Role.OUTCOME:
         return ()
-    if event.effect in (Effect.BUSY, Effect.BLOCKED) or response.status == 429:
+    if event.effect in PUT_OFF or response.status == 429:
         return ("busy", "refused") if event.probe != "too-many" else ("too-many", "busy", "refused")
     if event.transient:
         return ()
-    refused = event.answer is Answer.REFUSED or response.status >= 400
+    refused = event.answer is REFUSAL or response.status >= 400
     if event.probe:
         return (event.probe, "refused") if refused else (event.probe,)
     if event.request_errors:
         return ("refused",) if refused else ()
     known = () if history is None or history.created is None else _known(history, event, limits)
-    if role in (Role.CREATE, Role.BATCH):
+    if role in (CREATE, Role.BATCH):
         if not refused and history is not None and history.created is not None and replays(history, event):
             return ("replayed",)
-        known = () if refused else ("created", "succeeded") if event.phase is Phase.SUCCEEDED else ("created",)
+        known = () if refused else ("created", "succeeded") if event.phase is SUCCEEDED else ("created",)
     return (*known, "refused") if refused else known
 
 
 def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
     """What an answer about a task that was created is given to."""
     role, ended = event.operation.role, history.terminal
-    refused = event.answer is not Answer.STATE
+    refused = event.answer is not STATE
     kept = surely_within_limits(history, event, limits) and history.lost is None
     if refused and (history.lost is not None or surely_outside(history, event, limits)):
         return ("lost",)
-    if role is Role.POLL:
+    if role is POLL:
         if event.effect is Effect.FAILED:
             return ("failed",)
-        if event.phase is Phase.SUCCEEDED and limits.result_lifetime is not None:
+        if event.phase is SUCCEEDED and limits.result_lifetime is not None:
             if surely_outside(history, event, limits.of_result()):
                 return ("removed",)
             return ("succeeded",) if surely_inside(history, event, limits.of_result()) else ()
@@ -121,9 +122,9 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
         if ended is Phase.CANCELLED:
             return ("cancelled-again",) if "cancelled-again" in event.operation.answers else ("ended",)
         return ("ended",) if ended is not None else () if refused else ("cancelled",)
-    if event.phase is Phase.SUCCEEDED:
+    if event.phase is SUCCEEDED:
         return ("succeeded",)
-    if ended is Phase.SUCCEEDED and limits.result_lifetime is not None:
+    if ended is SUCCEEDED and limits.result_lifetime is not None:
         return ("removed",) if kept and surely_outside(history, event, limits.of_result()) else ()
     if ended in _ENDED:
         return (_ENDED[ended],)
@@ -137,7 +138,7 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
 def view_of(history: TaskState | None, event: Event) -> View:
     """An event as places see it, with the request that created its task."""
     request, response = event.exchange.request, event.exchange.response
-    creation = event.request if event.operation.role is Role.CREATE else MISSING
+    creation = event.request if event.operation.role is CREATE else MISSING
     if creation is MISSING and history is not None:
         creation = history.asked
     return View(
@@ -178,7 +179,7 @@ def answer(history: TaskState | None, event: Event, rule: AnswerRule) -> Finding
     if problem is None:
         problem = next(((text, _seen(condition, view)) for text, condition, test in tests if not test(view)), None)
     if problem is None and shape is not None:
-        errors = shape.check(event.request if event.operation.role is Role.CALLBACK else event.response)
+        errors = shape.check(event.request if event.operation.role is CALLBACK else event.response)
         problem = ("a body as documented", errors[0].message) if errors else None
     return HELD if problem is None else Violation(problem[0] + to, problem[1])
 
@@ -188,7 +189,7 @@ def _http(
 ) -> tuple[str, str] | None:
     """What was expected and what was seen where status, headers or content type are others."""
     response = event.exchange.response
-    message = event.exchange.request if event.operation.role is Role.CALLBACK or response is None else response
+    message = event.exchange.request if event.operation.role is CALLBACK or response is None else response
     if rule.http and response is not None and response.status not in rule.http:
         return f"HTTP {' or '.join(map(str, rule.http))}", f"HTTP {response.status}"
     for lower, name, search in patterns:
@@ -238,10 +239,10 @@ def template_of(operation: Operation, situation: str) -> str | None:
 
 
 _ROLES = {
-    Role.POLL: ("unknown-task", "ill-formed-task", "lost", "waiting", "running", "succeeded", "failed", "cancelled"),
-    Role.FETCH: ("nothing", "removed", "succeeded"),
+    POLL: ("unknown-task", "ill-formed-task", "lost", "waiting", "running", "succeeded", "failed", "cancelled"),
+    FETCH: ("nothing", "removed", "succeeded"),
     Role.CANCEL: ("ended", "cancelled-again", "cancelled"),
-    Role.CALLBACK: ("callback",),
+    CALLBACK: ("callback",),
 }
 """The operations that show a situation best; all others are shown by creations."""
 
@@ -252,9 +253,9 @@ def _shown_by(contract: Contract, rule: AnswerRule, situation: str) -> Operation
     probe = next((probe for probe in contract.probes if probe.name == situation), None)
     if probe is not None:
         named = [each for each in named if each.name == probe.operation]
-    roles = [role for role, names in _ROLES.items() if situation in names] or [Role.CREATE, Role.POLL]
+    roles = [role for role, names in _ROLES.items() if situation in names] or [CREATE, POLL]
     if situation == "too-many" and all(rate.of != "create" for rate in contract.rates):
-        roles = [Role.POLL]
+        roles = [POLL]
     fitting = sorted(named, key=lambda each: roles.index(each.role) if each.role in roles else len(roles))
     return next((each for each in fitting if template_of(each, situation) is not None), None)
 

@@ -28,7 +28,7 @@ from pollproof.contract.places import View
 from pollproof.tasks.account import Account
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import canonical
-from pollproof.trace.events import Answer, Event, Member
+from pollproof.trace.events import STATE, Event, Member
 from pollproof.trace.exchange import Response
 
 TOO_MANY = 429
@@ -64,7 +64,7 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
 def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
     """A batch gives one task for each entry, each with an id of its own."""
     asked = _asked(event, parameters.names)
-    if asked is None or event.answer is not Answer.STATE or event.response_errors:
+    if asked is None or event.answer is not STATE or event.response_errors:
         return None
     name, wanted = asked
     given = event.members
@@ -101,7 +101,7 @@ def _is_named(member: Member, name: str) -> bool:
 def batch_order(history: TaskState, event: Event, parameters: Entries) -> Finding:
     """The tasks of a batch come in the order of its entries."""
     asked = _asked(event, parameters.names)
-    if asked is None or event.answer is not Answer.STATE or event.response_errors:
+    if asked is None or event.answer is not STATE or event.response_errors:
         return None
     name, wanted = asked
     given = event.members
@@ -154,7 +154,7 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
             moments = wait_over(max(last.exchange.received, account.last_received), seconds, "the last answer")
             return Violation(expected, f"HTTP {response.status}", (last.number,), deadlines=moments)
         return HELD if exchange.received - last.exchange.sent < seconds else None
-    if event.answer is not Answer.STATE:
+    if event.answer is not STATE:
         return None
     # However the provider divides time into windows, all but the first and the last of these were in whole ones.
     began, since = exchange.sent, []

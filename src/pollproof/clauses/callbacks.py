@@ -18,14 +18,13 @@ from pollproof.clauses.kinds import (
     mutates,
 )
 from pollproof.contract.declared import ONE_OR_MORE
-from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
+from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase
 from pollproof.contract.places import MISSING
+from pollproof.contract.vocabulary import CALLBACK, SUCCEEDED
 from pollproof.tasks.account import Account
 from pollproof.tasks.state import CALLBACK_REFUSED, TaskState
 from pollproof.trace.bodies import canonical
-from pollproof.trace.events import Answer, Event
-
-CALLBACK = (Role.CALLBACK,)
+from pollproof.trace.events import STATE, Event
 
 LATE_CALLBACK = 2.0
 """Real seconds that a callback may take beyond the documented time, besides what its clock says."""
@@ -38,13 +37,13 @@ def _created(history: TaskState) -> tuple[int, ...]:
 @Kind(
     "callback-final",
     subjects=PROVIDER,
-    roles=CALLBACK,
+    roles=(CALLBACK,),
     walks=("called-back",),
     hint="Send the callback once the task has ended, with its final status.",
 )
 def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A callback tells of the end of a task, not of anything before it."""
-    if event.answer is not Answer.STATE or event.phase is None:
+    if event.answer is not STATE or event.phase is None:
         return None
     if not event.phase.terminal:
         return Violation("a final status in a callback", f"status {event.status!r}", _created(history))
@@ -57,7 +56,7 @@ def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Fin
 @Kind(
     "callback-known",
     subjects=PROVIDER,
-    roles=CALLBACK,
+    roles=(CALLBACK,),
     scope="account",
     ordered=False,
     walks=("called-back",),
@@ -65,7 +64,7 @@ def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Fin
 )
 def callback_known(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A callback names a task that was created."""
-    if event.answer is not Answer.STATE or event.request_errors:
+    if event.answer is not STATE or event.request_errors:
         return None
     history = account.tasks.get(event.task or "")
     if history is not None and history.created is not None:
@@ -83,7 +82,7 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
 @Kind(
     "callback-sent",
     subjects=PROVIDER,
-    roles=CALLBACK,
+    roles=(CALLBACK,),
     probes=True,
     ordered=False,
     exercised="a task with an address for its callback",
@@ -110,7 +109,7 @@ def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Find
 @Kind(
     "callback-once",
     subjects=PROVIDER,
-    roles=CALLBACK,
+    roles=(CALLBACK,),
     ordered=False,
     walks=("called-back",),
     hint="Mark a callback as sent before a retry or a second worker sends it again.",
@@ -130,7 +129,7 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
 @Kind(
     "passthrough",
     subjects=PROVIDER,
-    roles=CALLBACK,
+    roles=(CALLBACK,),
     ordered=False,
     walks=("called-back",),
     hint="Store the value as it was received, and return it without parsing, trimming or escaping it.",
@@ -138,7 +137,7 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
 def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A value that a client passes through comes back in the callback, unaltered."""
     asked = history.asked
-    if not isinstance(asked, dict) or "passthrough" not in asked or event.answer is not Answer.STATE:
+    if not isinstance(asked, dict) or "passthrough" not in asked or event.answer is not STATE:
         return None
     back = event.marks.get("passthrough", MISSING)
     if back is MISSING and asked["passthrough"] is None:
@@ -161,7 +160,7 @@ class SentAgain:
 @Kind(
     "callback-retried",
     subjects=PROVIDER,
-    roles=CALLBACK,
+    roles=(CALLBACK,),
     parameters=SentAgain,
     probes=True,
     ordered=False,
@@ -230,10 +229,10 @@ class CallsBackForStrangers(Provider):
 
     def due_callbacks(self) -> list[tuple[str, bytes]]:
         due = super().due_callbacks()
-        operation = self.contract.operation_of(Role.CALLBACK)
+        operation = self.contract.operation_of(CALLBACK)
         if due and operation is not None:
             stranger = Task(0, self.new_id(9_999), self.order[0].kind, 0.0, 1.0, False)
-            due.append((due[0][0], self.callback(operation, stranger, Phase.SUCCEEDED)))
+            due.append((due[0][0], self.callback(operation, stranger, SUCCEEDED)))
         return due
 
 

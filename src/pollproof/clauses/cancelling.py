@@ -10,8 +10,9 @@ from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import HELD, PROVIDER, Deadline, Finding, Kind, Nothing, Violation, mutates
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.model import Clause, Contract, Operation, Phase
+from pollproof.contract.vocabulary import SUCCEEDED
 from pollproof.tasks.state import CANCEL_ACCEPTED, CANCEL_SENT, TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import STATE, Event
 from pollproof.trace.exchange import Response
 
 
@@ -27,13 +28,13 @@ class CancelBound:
 def cancel_ends(history: TaskState, event: Event, rule: CancelBound) -> Finding:
     """A task whose cancelling was accepted ends within the documented time."""
     accepted = history.marks.get(CANCEL_ACCEPTED)
-    if accepted is None or event.answer is not Answer.STATE or event.phase is None or event.request_errors:
+    if accepted is None or event.answer is not STATE or event.phase is None or event.request_errors:
         return None
     number, moment, ended = accepted
     if ended:
         return None  # what had ended before is not cancelled any more
     if event.phase.terminal:
-        if event.phase is Phase.SUCCEEDED and rule.never_succeeds:
+        if event.phase is SUCCEEDED and rule.never_succeeds:
             return Violation("a cancelled task, since its cancelling was accepted", describe(event), (number,))
         return HELD
     waited = event.exchange.sent - moment
@@ -48,7 +49,7 @@ def cancel_ends(history: TaskState, event: Event, rule: CancelBound) -> Finding:
 @Kind("cancelled-on-request", subjects=PROVIDER, parameters=Nothing, walks=("cancelled", "one-after-another"))
 def cancelled_on_request(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task is cancelled only when its cancelling was requested."""
-    if history.created is None or event.answer is not Answer.STATE or event.request_errors:
+    if history.created is None or event.answer is not STATE or event.request_errors:
         return None
     if event.phase is not Phase.CANCELLED:
         return HELD if event.phase is not None and event.phase.terminal else None

@@ -29,11 +29,12 @@ from pollproof.clauses.kinds import (
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.clauses.timing import COARSE, gap, in_words
 from pollproof.contract.declared import ONE_OR_MORE, Form
-from pollproof.contract.model import Clause, Contract, Limits, Phase, Role
+from pollproof.contract.model import Clause, Contract, Limits, Role
+from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import Account
 from pollproof.tasks.ages import surely_inside, surely_outside
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import REFUSAL, STATE, Answer, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class ClientLifetime:
 @Kind(
     "same-task-id",
     subjects=CLIENT,
-    roles=(Role.POLL, Role.FETCH),
+    roles=(POLL, FETCH),
     scope="account",
     ordered=False,
     hint="Keep the task id as it was received: the same JSON type, all digits, no change of case.",
@@ -81,7 +82,7 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
             (known.created,),
         )
     twin = account.rounded_like(raw)
-    if twin is not None and twin.created is not None and event.answer is not Answer.STATE:
+    if twin is not None and twin.created is not None and event.answer is not STATE:
         return Violation(
             f"the task id {twin.raw_id!r} that the creation gave", f"a request for {raw!r}", (twin.created,)
         )
@@ -102,7 +103,7 @@ class Key:
 @Kind(
     "key-shown",
     subjects=CLIENT,
-    roles=(Role.CREATE, Role.POLL, Role.FETCH, Role.BATCH, Role.CANCEL),
+    roles=(CREATE, POLL, FETCH, Role.BATCH, Role.CANCEL),
     parameters=Key,
     scope="account",
     ordered=False,
@@ -117,7 +118,7 @@ def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
     if scheme.lower() == parameters.scheme.lower() and key.strip():
         return HELD
     response = event.exchange.response
-    if event.answer is not Answer.REFUSED or response is None or response.status not in ABOUT_THE_KEY:
+    if event.answer is not REFUSAL or response is None or response.status not in ABOUT_THE_KEY:
         return None  # it was taken all the same, or what came of it is not known
     seen = f"no {parameters.header}"
     if shown:
@@ -288,14 +289,14 @@ def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientL
 @Kind(
     "no-poll-after-inline",
     subjects=CLIENT,
-    roles=(Role.CREATE, Role.POLL),
+    roles=(CREATE, POLL),
     exercised="the creation of a task that is answered at once",
     hint="Return the result of the creation where it has one.",
 )
 def no_poll_after_inline(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A result that came with the creation is not polled for."""
-    if event.operation.role is Role.CREATE:
-        return HELD if event.phase is Phase.SUCCEEDED else None
+    if event.operation.role is CREATE:
+        return HELD if event.phase is SUCCEEDED else None
     if history is None or not history.inline or history.created is None:
         return None
     return Violation("no poll, since the creation gave the result", "a poll", (history.created,))
@@ -391,7 +392,7 @@ def _key_shown(contract: Contract, clause: Clause) -> Iterator[Fault]:
 @mutates("retry-after-kept")
 def _retry_after_kept(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("half the wait of Retry-After", client=Hasty, companions=("minimum-wait",))
-    create = contract.operation_of(Role.CREATE)
+    create = contract.operation_of(CREATE)
     if create is not None and "retry_after" in create.marks:
         yield Fault("a first poll before Retry-After of the creation", client=Eager, companions=("minimum-wait",))
 

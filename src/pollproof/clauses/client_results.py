@@ -19,6 +19,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.contract.declared import Form
 from pollproof.contract.model import Clause, Contract, Phase, Role
+from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import AT_ONCE, HURRY, Streak, streak_key
 from pollproof.tasks.state import TaskState
@@ -28,7 +29,7 @@ from pollproof.trace.events import Event, task_key
 EMPTY = frozenset({"{}", "[]", ""})
 """Results in which there is nothing that could be returned, or that could be missed."""
 
-REQUESTS = (Role.CREATE, Role.POLL, Role.FETCH, Role.BATCH, Role.CANCEL)
+REQUESTS = (CREATE, POLL, FETCH, Role.BATCH, Role.CANCEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def _why(history: TaskState | None) -> str:
     """Why there is nothing to return."""
     if history is None or history.created is None:
         return "there is no task"
-    if history.terminal is Phase.SUCCEEDED:
+    if history.terminal is SUCCEEDED:
         return "the task is ready without a solution"
     if history.terminal is not None:
         return f"the task has {'failed' if history.terminal is Phase.FAILED else 'been cancelled'}"
@@ -185,7 +186,7 @@ def _retries_ended(account: Account, outcome: Outcome) -> Finding:
 @Kind(
     "no-hot-loop",
     subjects=CLIENT,
-    roles=(Role.POLL, Role.FETCH),
+    roles=(POLL, FETCH),
     scope="account",
     ordered=False,
     timed=True,

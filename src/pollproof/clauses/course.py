@@ -24,9 +24,10 @@ from pollproof.contract.conditions import same
 from pollproof.contract.declared import HIDDEN
 from pollproof.contract.model import Break, Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place
+from pollproof.contract.vocabulary import CREATE, FETCH, POLL
 from pollproof.tasks.ages import may_be_over
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import STATUS_MARK, Answer, Event
+from pollproof.trace.events import STATE, STATUS_MARK, Event
 from pollproof.trace.exchange import Response
 
 
@@ -45,7 +46,7 @@ class StatusPath:
 @Kind("status-path", subjects=PROVIDER, parameters=StatusPath, walks=("one-after-another", "side-by-side"))
 def status_path(history: TaskState, event: Event, parameters: StatusPath) -> Finding:
     """The statuses of a task come in the order of the documented path; some may be passed unseen, none comes back."""
-    if event.answer is not Answer.STATE or event.request_errors or history.lost is not None:
+    if event.answer is not STATE or event.request_errors or history.lost is not None:
         return None
     before, now, path = history.marks.get(STATUS_MARK), event.status, parameters.path
     if before not in path or now not in path:
@@ -61,7 +62,7 @@ class StepsBack(Provider):
 
     def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         path = self.contract.path
-        if operation.role is Role.POLL and task is not None and status in path:
+        if operation.role is POLL and task is not None and status in path:
             place = path.index(status)
             task.seen.append("path")
             ended = self.contract.statuses[status].phase.terminal
@@ -98,13 +99,14 @@ def finishes(history: TaskState, event: Event, parameters: Bound) -> Finding:
     """A task has ended within the documented time."""
     if history.created is None or history.inline or event.request_errors:
         return None
+    late = event.exchange.sent - history.created_received > parameters.seconds  # a time may be unknown
+    if event.phase is not None and not event.phase.terminal and not late:
+        return None
     if history.terminal is not None or history.lost is not None or may_be_over(history, event, parameters.limits):
         return None
     if event.effect is Effect.FAILED or (event.phase is not None and event.phase.terminal):
         return HELD
-    if event.answer is not Answer.STATE or event.phase is None:
-        return None
-    if not event.exchange.sent - history.created_received > parameters.seconds:  # a time may be unknown
+    if event.answer is not STATE or event.phase is None or not late:
         return None
     end = Deadline(history.created_received + parameters.seconds, f"{parameters.seconds:g} s to finish are over")
     seen = f"{describe(event)} after {event.exchange.sent - history.created_received:.3f} s"
@@ -153,7 +155,7 @@ class Fixed:
 @Kind(
     "set-once",
     subjects=PROVIDER,
-    roles=(Role.CREATE, Role.POLL, Role.CANCEL, Role.FETCH),
+    roles=(CREATE, POLL, Role.CANCEL, FETCH),
     parameters=Fixed,
     exercised="two answers about a task with a value there",
     walks=("one-after-another", "side-by-side"),
@@ -162,11 +164,11 @@ def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:
     """A field that is set once never changes again."""
     name = "@" + parameters.at.text
     before, now = history.marks.get(name, MISSING), event.marks.get(name, MISSING)
-    if event.answer is not Answer.STATE or event.request_errors or before is MISSING or before is None:
+    if event.answer is not STATE or event.request_errors or before is MISSING or before is None:
         return None
     if same(before, now):
         return HELD
-    if now is MISSING and (event.operation.role is not Role.POLL or event.response_errors):
+    if now is MISSING and (event.operation.role is not POLL or event.response_errors):
         return None  # a body that has not its documented form is another finding
     since = () if history.last_number is None else (history.last_number,)
     seen = "nothing" if now is MISSING else repr(now)[:100]
@@ -176,7 +178,7 @@ def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:
 @mutates("set-once")
 def _set_once(contract: Contract, clause: Clause) -> Iterator[Fault]:
     at = clause.parameters.at
-    poll = contract.operation(Role.POLL)
+    poll = contract.operation(POLL)
     for name in ("succeeded", "running"):
         if name in poll.answers and at.area == "body":
             change = Break("", poll.name, name, set=((at.pointer, "$polls"),))

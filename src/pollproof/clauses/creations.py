@@ -10,11 +10,12 @@ from typing import Annotated, Any
 from pollproof.clauses.faults import Fault, Provider
 from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_limits, mutates
 from pollproof.contract.declared import HIDDEN
-from pollproof.contract.model import Clause, Contract, Limits, Role
+from pollproof.contract.model import Clause, Contract, Limits
+from pollproof.contract.vocabulary import CREATE
 from pollproof.tasks.account import Account
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import canonical
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import STATE, Event
 
 KEY = "idempotency_key"
 
@@ -34,7 +35,7 @@ class KeyLife:
 def _first(account: Account, event: Event) -> TaskState | None:
     """The task that was created first with the key and the body of a creation; None where there is none."""
     key = event.marks.get(KEY)
-    if key is None or event.answer is not Answer.STATE or event.probe or event.request_errors or event.task is None:
+    if key is None or event.answer is not STATE or event.probe or event.request_errors or event.task is None:
         return None
     found = [each for each in account.tasks.values() if each.created is not None and each.marks.get(KEY) == key]
     latest = max(found, key=lambda each: each.created or 0, default=None)
@@ -44,7 +45,7 @@ def _first(account: Account, event: Event) -> TaskState | None:
 @Kind(
     "idempotent-creation",
     subjects=PROVIDER,
-    roles=(Role.CREATE,),
+    roles=(CREATE,),
     parameters=KeyLife,
     scope="account",
     ordered=False,
@@ -65,7 +66,7 @@ def idempotent_creation(account: Account, event: Event, rule: KeyLife) -> Findin
 @Kind(
     "key-expires",
     subjects=PROVIDER,
-    roles=(Role.CREATE,),
+    roles=(CREATE,),
     parameters=KeyLife,
     scope="account",
     ordered=False,

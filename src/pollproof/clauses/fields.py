@@ -11,13 +11,14 @@ from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Unju
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Break, Clause, Contract, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, walk
+from pollproof.contract.vocabulary import CALLBACK, CREATE, POLL, SUCCEEDED
 from pollproof.tasks.ages import may_be_over
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import MAXIMUM_DIGITS, Unreadable, read_json, write_json
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import STATE, Event
 from pollproof.trace.exchange import Request, Response
 
-STATES = (Role.CREATE, Role.POLL, Role.CALLBACK, Role.BATCH)
+STATES = (CREATE, POLL, CALLBACK, Role.BATCH)
 """The operations that show a whole task."""
 
 
@@ -30,7 +31,7 @@ STATES = (Role.CREATE, Role.POLL, Role.CALLBACK, Role.BATCH)
 )
 def timestamps(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The time of creation never changes; the time of the last change never falls and never precedes it."""
-    if event.answer is not Answer.STATE:
+    if event.answer is not STATE:
         return None
     if event.operation.role is Role.BATCH:
         return _entries(event)
@@ -97,12 +98,12 @@ def progress(history: TaskState, event: Event, parameters: Scale) -> Finding:
     if may_be_over(history, event, parameters.limits):
         return None
     now, before = _number(event.marks.get("progress")), _number(history.marks.get("progress"))
-    if event.answer is not Answer.STATE or now is None:
+    if event.answer is not STATE or now is None:
         return None
     most = parameters.most
     if most is not None and not 0 <= now <= most:
         return Violation(f"a progress from 0 to {most:g}", f"a progress of {now:g}")
-    if most is not None and event.phase is Phase.SUCCEEDED and now != most:
+    if most is not None and event.phase is SUCCEEDED and now != most:
         return Violation(f"a progress of {most:g} when the task has succeeded", f"a progress of {now:g}")
     if before is None:
         return None
@@ -139,7 +140,7 @@ class At:
 )
 def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or JSON."""
-    if event.answer is not Answer.STATE:
+    if event.answer is not STATE:
         return None
     text, name = walk(event.response, parameters.at.steps), parameters.at.text.rpartition("/")[2]
     if not isinstance(text, str) or not text.strip():
@@ -161,7 +162,7 @@ def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
 def present(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The state of a task comes with something of what was requested."""
     asked, state = history.asked, event.response
-    if event.answer is not Answer.STATE or event.phase is None or event.request_errors:
+    if event.answer is not STATE or event.phase is None or event.request_errors:
         return None
     if not isinstance(asked, dict) or not asked or not isinstance(state, dict):
         return None
@@ -183,7 +184,7 @@ class Echoed:
 @Kind(
     "parameters-echoed",
     subjects=PROVIDER,
-    roles=(Role.CREATE, Role.POLL, Role.CALLBACK, Role.BATCH),
+    roles=(CREATE, POLL, CALLBACK, Role.BATCH),
     parameters=Echoed,
     ordered=False,
     walks=("one-after-another", "called-back", "batches"),
@@ -192,16 +193,16 @@ class Echoed:
 def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> Finding:
     """The parameters of a task come back in its answers and callbacks, unaltered."""
     role = event.operation.role
-    if event.answer is not Answer.STATE or event.probe:
+    if event.answer is not STATE or event.probe:
         return None
     if role is Role.BATCH:
         return _members_echoed(event, parameters)
-    asked = event.request if role is Role.CREATE else history.asked
-    state = event.request if role is Role.CALLBACK else event.response
-    if not isinstance(asked, dict) or not isinstance(state, dict) or (role is Role.CREATE and event.request_errors):
+    asked = event.request if role is CREATE else history.asked
+    state = event.request if role is CALLBACK else event.response
+    if not isinstance(asked, dict) or not isinstance(state, dict) or (role is CREATE and event.request_errors):
         return None
-    always = parameters.always if role is not Role.POLL else ()
-    if role is Role.CALLBACK:  # what has a place of its own there has a clause of its own
+    always = parameters.always if role is not POLL else ()
+    if role is CALLBACK:  # what has a place of its own there has a clause of its own
         asked = {name: value for name, value in asked.items() if name not in event.operation.marks}
     return _echoed(asked, state, always, _creation(history)) or HELD
 
@@ -268,7 +269,7 @@ def seconds_of(value: Any) -> float | None:
 )
 def retry_after(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A response about an unfinished task says after how many seconds to poll again."""
-    if event.answer is not Answer.STATE or event.phase is None or event.phase.terminal:
+    if event.answer is not STATE or event.phase is None or event.phase.terminal:
         return None
     value = event.marks.get("retry_after")
     if seconds_of(value) is not None:
@@ -338,12 +339,12 @@ class ForgetsParametersInCallbacks(Provider):
 
 @mutates("parameters-echoed")
 def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    create = contract.operation(Role.CREATE)
+    create = contract.operation(CREATE)
     for name in clause.parameters.always[:1]:
         change = Break("", operation=create.name, answer="created", set=((f"/{name}", "$status"),))
         yield Fault(f"another {name} than was sent", changes=(change,))
     yield Fault("null for a parameter that was sent", NullsParameters)
-    if contract.operation_of(Role.CALLBACK) is not None:
+    if contract.operation_of(CALLBACK) is not None:
         yield Fault("callbacks without the parameters", ForgetsParametersInCallbacks)
 
 

@@ -15,7 +15,7 @@ from pollproof.contract.model import Clause, Contract, Effect
 from pollproof.contract.places import View
 from pollproof.tasks.account import Account
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import REFUSAL, STATE, Event
 
 INVALID_INPUT = "invalid-input"
 
@@ -73,10 +73,10 @@ def accepted_input(history: TaskState | None, event: Event, rule: InputRule) -> 
     """A request at a limit of its schema is accepted."""
     if event.request_errors or event.probe:
         return None
-    if event.answer is Answer.STATE:
+    if event.answer is STATE:
         return HELD
     response = event.exchange.response
-    if event.answer is not Answer.REFUSED or response is None or response.status in (*ABOUT_THE_KEY, 409, 429):
+    if event.answer is not REFUSAL or response is None or response.status in (*ABOUT_THE_KEY, 409, 429):
         return None
     if event.effect not in (Effect.REFUSED, Effect.UNCLEAR) or response.status >= 500:
         return None

@@ -11,13 +11,14 @@ from pollproof.clauses.faults import Fault, Provider
 from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_limits, mutates
 from pollproof.clauses.limits import LATE
 from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
-from pollproof.contract.model import Clause, Contract, Effect, Limits, Phase, Role
+from pollproof.contract.model import Clause, Contract, Limits
 from pollproof.contract.places import MISSING, Place, compile_place
+from pollproof.contract.vocabulary import FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.ages import age_least, surely_inside, surely_outside
 from pollproof.tasks.state import CANCEL_SENT, RESULT_EXPIRED, TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import STATE, Answer, Event
 
-READS = (Role.POLL, Role.FETCH)
+READS = (POLL, FETCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +52,18 @@ class Retention:
 
 def _there(history: TaskState, event: Event, rule: Retention) -> bool | None:
     """Whether an answer has the result of a task that has succeeded; None where that is not certain."""
-    if history.terminal is not Phase.SUCCEEDED or event.request_errors or history.inline:
+    if history.terminal is not SUCCEEDED or event.request_errors or history.inline:
         return None
     if CANCEL_SENT in history.marks:
         return None  # cancelling a task that has ended may remove its result
-    if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.answer in (Answer.NONE, Answer.UNREADABLE):
+    if event.effect in PUT_OFF or event.answer in (Answer.NONE, Answer.UNREADABLE):
         return None
-    if rule.at is not None and not rule.operation and event.operation.role is not Role.POLL:
+    if rule.at is not None and not rule.operation and event.operation.role is not POLL:
         return None
-    if event.operation.role is Role.FETCH:
-        if rule.at is None or event.phase is not Phase.SUCCEEDED:
-            return None if event.response_errors and event.answer is Answer.STATE else event.phase is Phase.SUCCEEDED
-    elif rule.at is None or event.phase is not Phase.SUCCEEDED:
+    if event.operation.role is FETCH:
+        if rule.at is None or event.phase is not SUCCEEDED:
+            return None if event.response_errors and event.answer is STATE else event.phase is SUCCEEDED
+    elif rule.at is None or event.phase is not SUCCEEDED:
         return None
     value = rule.read(view_of(history, event))
     return value is not MISSING and value is not None and value != [] and value != {} and value != ""

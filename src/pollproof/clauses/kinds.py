@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from pollproof.clauses.faults import Fault
 from pollproof.contract.model import Clause, Contract, Limits, Role, Subject
+from pollproof.contract.vocabulary import POLL
 from pollproof.errors import InputError
 
 
@@ -146,7 +147,7 @@ class Kind:
 
     name: str
     subjects: tuple[Subject, ...]
-    roles: tuple[Role, ...] = (Role.POLL,)
+    roles: tuple[Role, ...] = (POLL,)
     parameters: type[Any] = Nothing
     scope: str = "task"
     probes: bool = False

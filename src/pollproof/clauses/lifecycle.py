@@ -20,13 +20,14 @@ from pollproof.clauses.kinds import (
     mutates,
 )
 from pollproof.clauses.shape import ABOUT_THE_KEY
-from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
+from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase
 from pollproof.contract.places import MISSING
+from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import Account, replays
 from pollproof.tasks.ages import age_most, may_be_over, may_be_spent, says_gone, surely_within_limits
 from pollproof.tasks.fold import final_of
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Response
 
 REMEMBERED = 60.0
@@ -45,9 +46,9 @@ _AT_WORK = (Phase.WAITING, Phase.RUNNING)
 
 def describe(event: Event) -> str:
     """The gist of an answer, for messages."""
-    if event.answer is Answer.REFUSED:
+    if event.answer is REFUSAL:
         return "an error without a code" if event.error_code is None else f"the error {event.error_code}"
-    if event.answer is Answer.STATE:
+    if event.answer is STATE:
         return "no status" if event.status is MISSING else f"status {event.status!r}"
     return "no readable answer"
 
@@ -55,7 +56,7 @@ def describe(event: Event) -> str:
 @Kind(
     "status-order",
     subjects=PROVIDER,
-    roles=(Role.POLL, Role.CALLBACK),
+    roles=(POLL, CALLBACK),
     parameters=WithinLimits,
     exercised="several polls of an unfinished task",
     walks=("one-after-another",),
@@ -64,7 +65,7 @@ def describe(event: Event) -> str:
 def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """The status of a task that is not finished never runs backwards."""
     before, now = history.phase, event.phase
-    if before is None or now is None or history.terminal or event.request_errors or event.answer is not Answer.STATE:
+    if before is None or now is None or history.terminal or event.request_errors or event.answer is not STATE:
         return None
     if history.lost is not None or may_be_spent(history, event, parameters.limits):
         return None
@@ -78,7 +79,7 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
 @Kind(
     "terminal",
     subjects=PROVIDER,
-    roles=(Role.POLL, Role.FETCH, Role.CALLBACK),
+    roles=(POLL, FETCH, CALLBACK),
     parameters=WithinLimits,
     exercised="a poll after the final answer of a task",
     walks=(
@@ -90,9 +91,9 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
 def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
     final, limits = history.terminal, parameters.limits
-    if final is None or event.request_errors or event.answer not in TOLD:
+    if final is None or event.request_errors or event.answer not in READABLE:
         return None
-    if event.operation.role is Role.FETCH and event.phase is not Phase.SUCCEEDED:
+    if event.operation.role is FETCH and event.phase is not SUCCEEDED:
         return None  # a result that is not there any more is another clause's finding
     lives = not may_be_over(history, event, limits)
     if event.phase in _AT_WORK:
@@ -101,16 +102,16 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
         if not lives or (spent and limits.beyond_polls == "open"):
             return None
         return _ended(history, final, event)
-    if final is not Phase.SUCCEEDED and event.phase is Phase.SUCCEEDED:
+    if final is not SUCCEEDED and event.phase is SUCCEEDED:
         return _ended(history, final, event) if lives or history.lost is None else None
     if history.lost is not None or not lives or may_be_spent(history, event, limits):
         return None
     failed = event.effect is Effect.FAILED or event.phase is Phase.FAILED
-    if (event.phase is final and event.answer is Answer.STATE) or (final is Phase.FAILED and failed):
+    if (event.phase is final and event.answer is STATE) or (final is Phase.FAILED and failed):
         return _changed(history, event) or HELD
     if history.cancelled is not None and event.phase is Phase.CANCELLED:
         return None  # what a client has given up need not keep its end
-    broken = failed or (event.answer is Answer.STATE and event.phase is not None)
+    broken = failed or (event.answer is STATE and event.phase is not None)
     limited = limits.polls is not None or limits.lifetime is not None
     if not broken and limited and surely_within_limits(history, event, limits) and says_gone(history, event):
         broken = attribute(history, event, limits) is Attribution.NEITHER
@@ -120,7 +121,7 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
 def _changed(history: TaskState, event: Event) -> Violation | None:
     """A final answer that is another one than before, though it means the same: by status, code or details."""
     before = history.final
-    if before is None or event.operation.role is not Role.POLL or event.response_errors:
+    if before is None or event.operation.role is not POLL or event.response_errors:
         return None
     now = final_of(event)
     if now == before:
@@ -158,7 +159,7 @@ def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -
         return None
     if history.unclear is None:
         return HELD if event.effect is Effect.FAILED else None
-    if event.answer is not Answer.STATE or event.phase is None or event.phase is Phase.FAILED:
+    if event.answer is not STATE or event.phase is None or event.phase is Phase.FAILED:
         return None
     return Violation(
         "no status after an error that the documents do not list as passing", describe(event), (history.unclear,)
@@ -168,7 +169,7 @@ def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -
 @Kind(
     "unique-id",
     subjects=PROVIDER,
-    roles=(Role.CREATE,),
+    roles=(CREATE,),
     scope="account",
     ordered=False,
     exercised="a second creation",
@@ -177,7 +178,7 @@ def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -
 )
 def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
     """Each creation gives an id of its own."""
-    if event.answer is not Answer.STATE or event.task is None:
+    if event.answer is not STATE or event.task is None:
         return None
     before = account.tasks.get(event.task)
     if before is not None and replays(before, event):
@@ -202,7 +203,7 @@ class OwnId:
 @Kind(
     "own-id",
     subjects=PROVIDER,
-    roles=(Role.POLL, Role.FETCH),
+    roles=(POLL, FETCH),
     parameters=OwnId,
     ordered=False,
     exercised="a poll of a task that was just created",
@@ -211,10 +212,10 @@ class OwnId:
 )
 def own_id(history: TaskState, event: Event, parameters: OwnId) -> Finding:
     """The id that a creation gave is known: never invalid, and for a while not unknown either."""
-    if history.created is None or event.request_errors or event.answer not in TOLD or history.cancelled is not None:
+    if history.created is None or event.request_errors or event.answer not in READABLE or history.cancelled is not None:
         return None
-    if event.answer is Answer.STATE:
-        return HELD if event.phase is not None or event.operation.role is Role.FETCH else None
+    if event.answer is STATE:
+        return HELD if event.phase is not None or event.operation.role is FETCH else None
     since = _created(history)
     if history.stall is not None and history.stall.is_endless and history.terminal is not Phase.FAILED:
         seen = f"{describe(event)} {history.stall.times} times in a row"
@@ -224,7 +225,7 @@ def own_id(history: TaskState, event: Event, parameters: OwnId) -> Finding:
         return None
     if response is not None and response.status in ABOUT_THE_KEY:
         return None
-    if event.operation.role is Role.FETCH and history.terminal is not Phase.SUCCEEDED:
+    if event.operation.role is FETCH and history.terminal is not SUCCEEDED:
         return None  # how a result is refused that is not there is documented nowhere
     if event.effect is Effect.REFUSED:
         return Violation(f"the id {history.raw_id!r} to be valid, since a creation gave it", describe(event), since)
@@ -303,7 +304,7 @@ class ForgetsTheEnd(Provider):
     """Says running again at the third read of a result."""
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
-        if phase is Phase.SUCCEEDED and task.reads == 2:
+        if phase is SUCCEEDED and task.reads == 2:
             task.reads += 1
             phase = self.first_phase()
         return super().state(operation, task, phase)
@@ -316,7 +317,7 @@ class FailsAndSucceeds(Provider):
         if phase is Phase.FAILED:
             task.seen.append(phase.value)
             if len(task.seen) > 1:
-                phase = Phase.SUCCEEDED
+                phase = SUCCEEDED
         return super().state(operation, task, phase)
 
 
@@ -346,7 +347,7 @@ class LostWithoutError(Provider):
     """Says that a lost task is running."""
 
     def lost(self, operation: Operation, task: Task) -> Response:
-        if operation.role is not Role.POLL:
+        if operation.role is not POLL:
             return super().lost(operation, task)
         return self.state(operation, task, self.first_phase())
 

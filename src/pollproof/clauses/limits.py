@@ -25,10 +25,11 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.declared import Form
-from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
+from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase
+from pollproof.contract.vocabulary import FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.ages import age_least, says_gone, surely_inside, surely_outside
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Response
 
 LATE = 0.9
@@ -37,7 +38,7 @@ LATE = 0.9
 
 _AT_WORK = (Phase.WAITING, Phase.RUNNING)
 
-READS = (Role.POLL, Role.FETCH)
+READS = (POLL, FETCH)
 """The operations that read a task or its result."""
 
 
@@ -64,14 +65,14 @@ class Lifetime:
 def _judgeable(history: TaskState, event: Event) -> bool:
     if history.created is None or history.inline or event.request_errors:
         return False
-    return event.answer in TOLD
+    return event.answer in READABLE
 
 
 def _could_show(history: TaskState, event: Event) -> bool:
     """Whether an answer without a result shows that none is given: a task that is unfinished has none yet."""
-    if event.effect in (Effect.BUSY, Effect.BLOCKED):
+    if event.effect in PUT_OFF:
         return False
-    return event.answer is Answer.REFUSED or history.terminal is Phase.SUCCEEDED
+    return event.answer is REFUSAL or history.terminal is SUCCEEDED
 
 
 def _after(history: TaskState, event: Event) -> str:
@@ -125,9 +126,12 @@ def _sides_of_lifetime_ended(contract: Contract, clause: Clause) -> Iterator[Sid
 )
 def budget_served(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """A task answers every poll up to its limit, as long as it lives."""
-    if history.lost is not None or not _judgeable(history, event):
+    stated = event.answer is STATE and history.stall is None
+    if history.lost is not None or (stated and history.polls_most + 1 != parameters.limit):
         return None
-    if history.polls_most >= parameters.limit or not surely_inside(history, event, parameters.limits):
+    if not _judgeable(history, event) or history.polls_most >= parameters.limit:
+        return None
+    if not surely_inside(history, event, parameters.limits):
         return None
     if says_gone(history, event):
         if attribute(history, event, parameters.limits) is not Attribution.POLLS:
@@ -138,7 +142,7 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
             _created(history),
             deadlines=kept_until(history, parameters.limits),
         )
-    return HELD if history.polls_most + 1 == parameters.limit and event.answer is Answer.STATE else None
+    return HELD if stated else None
 
 
 @Kind(
@@ -161,7 +165,7 @@ def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Findin
         return None
     if surely_outside(history, event, parameters.limits):
         return None
-    if event.phase is Phase.SUCCEEDED:
+    if event.phase is SUCCEEDED:
         return Violation(
             f"no result at poll {parameters.limit + 1} and later",
             f"{describe(event)} {_after(history, event)}",
@@ -193,9 +197,12 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
     if history.lost is not None or not _judgeable(history, event):
         return None
     limits = parameters.limits
+    late = age_least(history, event, limits) >= LATE * (parameters.seconds - limits.lifetime_slack)
+    if not late and event.answer is STATE and event.operation.role is POLL and history.stall is None:
+        return None  # too early to show anything, and served
     if not surely_inside(history, event, limits):
         return None
-    if event.operation.role is Role.FETCH and limits.result_lifetime is not None:
+    if event.operation.role is FETCH and limits.result_lifetime is not None:
         return None  # results have a time of their own
     if limits.polls is not None and history.polls_most >= limits.polls:
         return None
@@ -208,12 +215,7 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
             _created(history),
             deadlines=kept_until(history, limits),
         )
-    elapsed = age_least(history, event, limits)
-    return (
-        HELD
-        if event.answer is Answer.STATE and elapsed >= LATE * (parameters.seconds - limits.lifetime_slack)
-        else None
-    )
+    return HELD if late and event.answer is STATE else None
 
 
 @Kind(
@@ -233,7 +235,7 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
         return None
     if not surely_outside(history, event, parameters.limits):
         return None
-    if event.phase is Phase.SUCCEEDED:
+    if event.phase is SUCCEEDED:
         return Violation(
             f"no result later than {parameters.seconds:g} s after the {parameters.limits.lifetime_from}",
             f"{describe(event)} {_after(history, event)}",
@@ -266,9 +268,9 @@ def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Fi
     """A task that is lost never comes back."""
     if history.lost is None or event.request_errors:
         return None
-    if event.phase is Phase.SUCCEEDED or (history.gone and event.phase in _AT_WORK):
+    if event.phase is SUCCEEDED or (history.gone and event.phase in _AT_WORK):
         return Violation("that a lost task stays lost", f"{describe(event)} {_after(history, event)}", (history.lost,))
-    return HELD if event.answer is Answer.REFUSED and event.effect not in (Effect.BUSY, Effect.BLOCKED) else None
+    return HELD if event.answer is REFUSAL and event.effect not in PUT_OFF else None
 
 
 class ComesBack(Provider):
@@ -277,7 +279,7 @@ class ComesBack(Provider):
     def lost(self, operation: Operation, task: Task) -> Response:
         task.seen.append("lost")
         if task.seen.count("lost") > 1 and not task.fails:
-            return self.state(operation, task, Phase.SUCCEEDED)
+            return self.state(operation, task, SUCCEEDED)
         return super().lost(operation, task)
 
 
@@ -317,7 +319,7 @@ def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
     # Where a client that keeps the wait has used up its polls at that very time, either limit may be to blame.
     both = limits.polls is not None and limits.polls * (limits.wait or 0.0) >= seconds
     companions = ("budget-served", "answer") if both else ("answer",)
-    if contract.operation_of(Role.FETCH) is not None and limits.result_lifetime is None:
+    if contract.operation_of(FETCH) is not None and limits.result_lifetime is None:
         fetched = (*companions, "result-available", "pages")
         yield Fault(f"results are lost after {seconds:g} s", ShortLivedResults, companions=fetched)
     else:

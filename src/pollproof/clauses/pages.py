@@ -11,10 +11,11 @@ from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, fr
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.conditions import is_number, same
 from pollproof.contract.declared import ONE_OR_MORE
-from pollproof.contract.model import Clause, Contract, Limits, Phase, Role
+from pollproof.contract.model import Clause, Contract, Limits
+from pollproof.contract.vocabulary import FETCH, SUCCEEDED
 from pollproof.tasks.ages import says_gone, surely_inside, surely_within_limits
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import STATE, Event
 from pollproof.trace.pages import ASTRAY, PAGE, READING, WHOLE, Page, items_of
 
 ENDLESS = 300
@@ -32,7 +33,7 @@ class PageRule:
 @Kind(
     "pages",
     subjects=PROVIDER,
-    roles=(Role.FETCH,),
+    roles=(FETCH,),
     parameters=PageRule,
     exercised="a result that is read page by page to its end",
     walks=("page-by-page",),
@@ -42,7 +43,7 @@ def pages(history: TaskState, event: Event, rule: PageRule) -> Finding:
     """The pages of a result have every item once, however large they are, and come to an end."""
     page: Page | None = event.marks.get(PAGE)
     before: tuple[Page, ...] = history.marks.get(READING, ())
-    if page is None or event.request_errors or history.terminal is not Phase.SUCCEEDED:
+    if page is None or event.request_errors or history.terminal is not SUCCEEDED:
         return None
     goes_on = bool(before) and bool(page.at) and before[-1].next == page.at
     if page.at and not goes_on:
@@ -54,7 +55,7 @@ def pages(history: TaskState, event: Event, rule: PageRule) -> Finding:
         if not goes_on or not kept or not says_gone(history, event):
             return None
         return Violation("the next page, at the place that the page before it gives", describe(event), since)
-    if event.answer is not Answer.STATE:
+    if event.answer is not STATE:
         return None
     if page.size is not None and len(page.items) > page.size:
         return Violation(f"at most {page.size} items on a page", f"{len(page.items)} items")
@@ -119,7 +120,7 @@ class NeverEnds(Provider):
 
 @mutates("pages")
 def _pages(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    fetch = contract.operation_of(Role.FETCH)
+    fetch = contract.operation_of(FETCH)
     pages = None if fetch is None else fetch.pages
     if pages is None:
         return

@@ -25,10 +25,11 @@ from pollproof.clauses.kinds import (
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY, CODE
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Role, speaks_of
 from pollproof.contract.places import MISSING, View
+from pollproof.contract.vocabulary import CREATE, POLL, PUT_OFF
 from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import Stall
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import REFUSAL, STATE, Answer, Event
 from pollproof.trace.exchange import Request, Response
 
 
@@ -70,7 +71,7 @@ def refused(account: Account, event: Event, parameters: Probe) -> Finding:
         if event.probe == "malformed":
             return Violation("a refusal", f"no answer ({event.exchange.failure})")
         return None
-    if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.transient:
+    if event.effect in PUT_OFF or event.transient:
         return Unjudged(f"the request was answered busy ({_gist(event)})", "busy")
     serves = HELD if account.last_created is not None else Unjudged("the provider has accepted no request so far")
     what = {
@@ -83,11 +84,11 @@ def refused(account: Account, event: Event, parameters: Probe) -> Finding:
     why = f"since {what}"
     below = " below HTTP 500" if event.probe == "malformed" and response.status >= 500 else ""
     expected = f"an error{below}, {why}"
-    if event.answer is Answer.REFUSED:
+    if event.answer is REFUSAL:
         fault = bool(event.operation.element)  # of SOAP, whose faults come with HTTP 500 (SOAP 1.1, 6.2)
         if event.probe == "malformed" and response.status >= 500 and not fault:
             return Violation(expected, f"HTTP {response.status}")
-        if event.operation.role is Role.CREATE and event.task not in (None, "0", "0.0"):
+        if event.operation.role is CREATE and event.task not in (None, "0", "0.0"):
             return Violation(f"an error and no task, {why}", f"an error together with the task id {event.raw_task!r}")
         return serves
     if 400 <= response.status < 500:
@@ -96,7 +97,7 @@ def refused(account: Account, event: Event, parameters: Probe) -> Finding:
         return None  # a body that has not its documented form is another finding
     if event.answer is Answer.UNREADABLE:
         return Violation(expected, f"HTTP {response.status}, and {event.response.problem}")
-    if event.operation.role is Role.CREATE and event.task is not None:
+    if event.operation.role is CREATE and event.task is not None:
         return Violation(expected, f"a task, {event.raw_task!r}")
     status = "" if event.status is MISSING else f" with status {event.status!r}"
     return Violation(expected, f"an answer without error{status}")
@@ -144,13 +145,13 @@ def accepted(account: Account, event: Event, parameters: Holding) -> Finding:
         return None
     if parameters.holding and not any(name in event.request for name in parameters.holding):
         return None
-    if event.answer is Answer.STATE:
+    if event.answer is STATE:
         return HELD
     response = event.exchange.response
     stall = account.endless(event)
     if stall is not None:
         return _put_off("the request to be accepted, since it keeps the rules", event, stall)
-    if event.answer is not Answer.REFUSED or event.effect is not Effect.REFUSED:
+    if event.answer is not REFUSAL or event.effect is not Effect.REFUSED:
         return None
     if response is not None and response.status in ABOUT_THE_KEY:
         return None
@@ -173,7 +174,7 @@ def _put_off(expected: str, event: Event, stall: Stall) -> Violation:
 @Kind(
     "creation-served",
     subjects=PROVIDER,
-    roles=(Role.CREATE, Role.BATCH),
+    roles=(CREATE, Role.BATCH),
     scope="account",
     ordered=False,
     exercised="a creation",
@@ -187,7 +188,7 @@ def creation_served(account: Account, event: Event, parameters: Nothing) -> Find
     stall = account.endless(event)
     if stall is not None:
         return _put_off("the creation to be served in the end", event, stall)
-    return HELD if event.answer is Answer.STATE else None
+    return HELD if event.answer is STATE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +213,10 @@ def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> F
     """A wrong request is refused with the error code that the documents give for it."""
     if event.probe != parameters.probe:
         return None
-    if event.effect in (Effect.BUSY, Effect.BLOCKED) or event.transient:
+    if event.effect in PUT_OFF or event.transient:
         return Unjudged(f"the request was answered busy ({_gist(event)})", "busy")
     code = event.error_code
-    if event.answer is not Answer.REFUSED or code is None or event.response_errors:
+    if event.answer is not REFUSAL or code is None or event.response_errors:
         return None  # an answer that has not its documented form is another finding
     if CODE.fullmatch(code) is None and event.operation.element:
         return None  # words, where a Fault has no code
@@ -228,7 +229,7 @@ class KnowsEveryTask(Provider):
     """Says of tasks that it never created that they are running."""
 
     def unknown(self, operation: Operation, identifier: Any) -> Response:
-        if self.takes(identifier) and operation.role is Role.POLL:
+        if self.takes(identifier) and operation.role is POLL:
             kind = next(iter(self.contract.kinds.values()))
             stranger = Task(0, self.new_id(0), kind, self.clock.now(), 1.0, False)
             return self.state(operation, stranger, self.first_phase())
@@ -367,7 +368,7 @@ class BusyForSome(Provider):
     bodies: dict[bytes, int]
 
     def handle(self, request: Request) -> Response:
-        creates = {each.path for each in self.contract.operations.values() if each.role is Role.CREATE}
+        creates = {each.path for each in self.contract.operations.values() if each.role is CREATE}
         if request.method == "POST" and request.path in creates and self.order:
             bodies = self.__dict__.setdefault("bodies", {})
             if bodies.setdefault(request.body, len(bodies)) % 3 == 2 and self._creates(request):
@@ -375,7 +376,7 @@ class BusyForSome(Provider):
         return super().handle(request)
 
     def _creates(self, request: Request) -> bool:
-        names = [each.element for each in self.contract.operations.values() if each.role is Role.CREATE]
+        names = [each.element for each in self.contract.operations.values() if each.role is CREATE]
         return not any(names) or any(name.encode() in request.body for name in names)
 
 

@@ -20,11 +20,12 @@ from pollproof.clauses.kinds import (
     mutates,
 )
 from pollproof.clauses.lifecycle import describe
-from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase, Role
+from pollproof.contract.model import Clause, Contract, Limits, Operation
+from pollproof.contract.vocabulary import CALLBACK, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import MAXIMUM_SHARED, Account
 from pollproof.tasks.ages import says_gone, surely_inside, surely_within_limits
 from pollproof.tasks.state import CANCEL_SENT, TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import REFUSAL, Event
 from pollproof.trace.exchange import Response
 
 MINIMUM_INDIVIDUAL_RESULTS = 12
@@ -33,7 +34,7 @@ MINIMUM_INDIVIDUAL_RESULTS = 12
 MINIMUM_TOKEN_LENGTH = 16
 """Characters of a result that could not be the same twice by chance; short answers to like tasks may be alike."""
 
-_READS = (Role.POLL, Role.FETCH, Role.CALLBACK)
+_READS = (POLL, FETCH, CALLBACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Kept:
 @Kind(
     "result-available",
     subjects=PROVIDER,
-    roles=(Role.FETCH,),
+    roles=(FETCH,),
     parameters=Kept,
     exercised="a fetch of the result of a task that has succeeded",
     walks=("one-after-another",),
@@ -54,9 +55,9 @@ class Kept:
 )
 def result_available(history: TaskState, event: Event, parameters: Kept) -> Finding:
     """Once a task has succeeded its result is there."""
-    if history.terminal is not Phase.SUCCEEDED or event.request_errors:
+    if history.terminal is not SUCCEEDED or event.request_errors:
         return None
-    if event.phase is Phase.SUCCEEDED:
+    if event.phase is SUCCEEDED:
         return HELD
     if history.lost is not None:
         return None
@@ -73,7 +74,7 @@ def result_available(history: TaskState, event: Event, parameters: Kept) -> Find
     http = "" if response is None else f" (HTTP {response.status})"
     since = () if history.terminal_number is None else (history.terminal_number,)
     moments = kept_until(history, parameters.limits)
-    seen = describe(event) if event.answer is Answer.REFUSED else "no result"
+    seen = describe(event) if event.answer is REFUSAL else "no result"
     return Violation("the result of a task that has succeeded", seen + http, since, deadlines=moments)
 
 
@@ -214,6 +215,6 @@ def _result_stable(contract: Contract, clause: Clause) -> Iterator[Fault]:
 @mutates("result-own")
 def _result_own(contract: Contract, clause: Clause) -> Iterator[Fault]:
     # A result that names its task cannot be another's without naming another.
-    fetch = contract.operation_of(Role.FETCH)
+    fetch = contract.operation_of(FETCH)
     named = fetch is not None and fetch.echo is not None
     yield Fault("the result of the newest task", SharesResults, companions=("echo",) if named else ())

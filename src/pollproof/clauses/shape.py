@@ -20,11 +20,12 @@ from pollproof.clauses.kinds import (
     mutates,
 )
 from pollproof.contract.declared import NAME, Form
-from pollproof.contract.model import Break, Clause, Contract, Operation, Phase, Role, TaskKind
+from pollproof.contract.model import Break, Clause, Contract, Operation, Role, TaskKind
 from pollproof.contract.places import MISSING
+from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import read_json, write_json
-from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Response
 
 CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
@@ -120,30 +121,30 @@ _NESTED = (dict, list)
 
 def _open(history: TaskState | None, event: Event) -> bool:
     """Whether this answers the fetch of a result that is not there: how that is done is documented nowhere."""
-    if event.operation.role is not Role.FETCH or event.phase is Phase.SUCCEEDED:
+    if event.operation.role is not FETCH or event.phase is SUCCEEDED:
         return False
-    return history is None or history.terminal is not Phase.SUCCEEDED
+    return history is None or history.terminal is not SUCCEEDED
 
 
 def _as_given(history: TaskState, event: Event) -> bool:
     """Whether the id of a request is the one that the creation gave: its form is then the provider's doing."""
-    if history.created is None or event.operation.role is Role.CREATE:
+    if history.created is None or event.operation.role is CREATE:
         return False
     return type(history.raw_id) is type(event.raw_task) and history.raw_id == event.raw_task
 
 
 def _is_when(event: Event, when: str) -> bool:
     if when == "succeeded":
-        return event.phase is Phase.SUCCEEDED
+        return event.phase is SUCCEEDED
     if when == "refused":
-        return event.answer is Answer.REFUSED
-    return event.answer is Answer.STATE
+        return event.answer is REFUSAL
+    return event.answer is STATE
 
 
 def _looks(event: Event) -> int:
     """What an event without errors in its bodies is to a shape, as a number."""
-    answer = 4 if event.answer is Answer.STATE else 8 if event.answer is Answer.REFUSED else 0
-    return answer + event.formal + 2 * (event.phase is Phase.SUCCEEDED) + 16 * (event.repeated is not None)
+    answer = 4 if event.answer is STATE else 8 if event.answer is REFUSAL else 0
+    return answer + event.formal + 2 * (event.phase is SUCCEEDED) + 16 * (event.repeated is not None)
 
 
 def _redirected(event: Event) -> str:
@@ -184,7 +185,7 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalFie
         if not event.formal or _open(history, event):
             return None
         errors = event.response_errors
-        if errors and event.probe is not None and event.answer is Answer.STATE:
+        if errors and event.probe is not None and event.answer is STATE:
             return None  # an error was due, so it does not matter what else this is
     if errors:
         for error in errors:
@@ -219,7 +220,7 @@ def unique_keys(history: TaskState | None, event: Event, parameters: Nothing) ->
     """No object of an answer has a key twice."""
     if event.repeated is not None:
         return Violation("each key of an object once", f"the key {event.repeated!r} twice")
-    return HELD if event.answer in TOLD else None
+    return HELD if event.answer in READABLE else None
 
 
 @Kind(
@@ -233,7 +234,7 @@ def unique_keys(history: TaskState | None, event: Event, parameters: Nothing) ->
 )
 def known_status(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A status is one that the documents list, not merely one that is known from elsewhere."""
-    if event.answer is not Answer.STATE or type(event.status) is not str:
+    if event.answer is not STATE or type(event.status) is not str:
         return None
     if event.phase is None:
         return None  # an unknown word is the shape's affair
@@ -254,7 +255,7 @@ def known_status(history: TaskState | None, event: Event, parameters: Nothing) -
 def http_status(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """The state of a task comes with an HTTP status of success."""
     response = event.exchange.response
-    if event.answer is not Answer.STATE or response is None or event.effect is not None:
+    if event.answer is not STATE or response is None or event.effect is not None:
         return None
     if 200 <= response.status < 300:
         return HELD
@@ -267,7 +268,7 @@ _NO_ECHO = Unjudged("no answer names its task, which is optional", "absent")
 @Kind(
     "echo",
     subjects=PROVIDER,
-    roles=(Role.POLL, Role.FETCH, Role.CANCEL),
+    roles=(POLL, FETCH, Role.CANCEL),
     ordered=False,
     walks=("one-after-another",),
     hint="Take the id in the answer from the task that was found, and look the task up by the exact id.",
@@ -275,13 +276,13 @@ _NO_ECHO = Unjudged("no answer names its task, which is optional", "absent")
 def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the response to a poll is that of the request."""
     echoed = event.echo
-    if echoed is MISSING and event.answer is Answer.STATE:
+    if echoed is MISSING and event.answer is STATE:
         return _NO_ECHO
-    if event.answer not in TOLD or echoed is MISSING or event.task is None:
+    if event.answer not in READABLE or echoed is MISSING or event.task is None:
         return None
-    if type(echoed) is not type(event.raw_task) or (event.answer is Answer.REFUSED and echoed == 0):
+    if type(echoed) is not type(event.raw_task) or (event.answer is REFUSAL and echoed == 0):
         return None  # null, or another type, which is the shape's affair
-    if echoed == "" and event.answer is Answer.REFUSED:
+    if echoed == "" and event.answer is REFUSAL:
         return None
     if str(echoed) == event.task:
         return HELD
@@ -291,7 +292,7 @@ def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Findin
 @Kind(
     "inline-result",
     subjects=PROVIDER,
-    roles=(Role.CREATE,),
+    roles=(CREATE,),
     ordered=False,
     exercised="the creation of a task that is answered at once",
     walks=("answered-at-once",),
@@ -299,9 +300,9 @@ def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Findin
 )
 def inline_result(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task of a synchronous kind that is accepted is answered in its creation."""
-    if not event.inline_kind or event.answer is not Answer.STATE or event.request_errors:
+    if not event.inline_kind or event.answer is not STATE or event.request_errors:
         return None
-    if event.phase is Phase.SUCCEEDED:
+    if event.phase is SUCCEEDED:
         return HELD
     status = "no status" if event.status in (MISSING, None, "") else f"status {event.status!r}"
     return Violation("the result in the answer of the creation", f"{status} and no result")

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from pollproof.clauses.faults import Fault, Provider
 from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_contract, mutates
 from pollproof.contract.declared import HIDDEN
-from pollproof.contract.model import Clause, Contract, Role, Signature
+from pollproof.contract.model import Clause, Contract, Signature
 from pollproof.contract.signatures import signature_of
+from pollproof.contract.vocabulary import CALLBACK
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Event
 
@@ -26,7 +27,7 @@ class Signing:
 @Kind(
     "callback-signed",
     subjects=PROVIDER,
-    roles=(Role.CALLBACK,),
+    roles=(CALLBACK,),
     parameters=Signing,
     ordered=False,
     exercised="a callback",

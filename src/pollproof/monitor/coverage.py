@@ -15,11 +15,12 @@ from pollproof.clauses.kinds import AFTER, BEFORE, NEAR_END, Boundary, Side
 from pollproof.contract.conditions import compile_condition
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View
+from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.monitor.slack import Slack
 from pollproof.tasks.account import Account
 from pollproof.tasks.ages import age_least, age_most, surely_inside, surely_outside
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import REFUSAL, STATE, Event
 
 CREATED = "created"
 ENDED = "ended"
@@ -79,10 +80,10 @@ def _transitions(contract: Contract) -> list[tuple[str, str]]:
     phases = {status.phase for status in contract.statuses.values() if status.documented}
     if any(entry.effect is Effect.FAILED for entry in contract.errors.values()):
         phases.add(Phase.FAILED)
-    poll = contract.operation(Role.POLL)
+    poll = contract.operation(POLL)
     phases = {_stated_as(poll, phase) for phase in phases} | {phase for _, phase in poll.phases}
     begun = [phase for phase in (Phase.WAITING, Phase.RUNNING) if phase in phases]
-    ends = [phase for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.CANCELLED) if phase in phases]
+    ends = [phase for phase in (SUCCEEDED, Phase.FAILED, Phase.CANCELLED) if phase in phases]
     changes = [(CREATED, phase.value) for phase in (*begun, *ends)]
     for number, phase in enumerate(begun):
         changes += [(phase.value, later.value) for later in (*begun[number:], *ends)]
@@ -150,38 +151,38 @@ class Watch:
     def note(self, history: TaskState, event: Event, account: Account) -> None:
         """Count one event; `history` and `account` are as they were before it."""
         answer = event.answer
-        if answer is Answer.STATE:
+        if answer is STATE:
             status = event.status
             if type(status) is str:
                 if status in self._listed:
                     self._statuses[status] += 1
             elif type(status) is bool:
                 self._statuses["true" if status else "false"] += 1
-        elif answer is not Answer.REFUSED:
+        elif answer is not REFUSAL:
             return
         role = event.operation.role
         if role is Role.BATCH:
             self._note_batch(event, account)
             return
         exchange = event.exchange
-        if role is Role.CREATE and answer is Answer.STATE and exchange.probe is None and event.task is not None:
+        if role is CREATE and answer is STATE and exchange.probe is None and event.task is not None:
             self._tasks[CREATED] += 1
         if history.terminal is None and event.task is not None and _ends(event):
             self._tasks[ENDED] += 1
         if history.created is None or exchange.probe is not None:
             return
-        if role is not Role.FETCH:
+        if role is not FETCH:
             phase = event.phase
             now = None
             if phase is not None:
                 now = phase._value_
-            elif answer is Answer.REFUSED:
+            elif answer is REFUSAL:
                 now = _ENDS.get(event.effect)
             if now is not None:
                 self._transitions[_state(history), now] += 1
         if exchange.sent - history.created_sent > self._old:
             self._note_age(history, event)
-        if role is Role.POLL:
+        if role is POLL:
             self._slack.note(history, event, self._limits)
             polls = history.polls_most
             if self._polls - 1 <= polls <= self._polls:
@@ -226,7 +227,7 @@ def _ends(event: Event) -> bool:
     """Whether a response shows a final state: a final status, or the documented error of a failed task."""
     if event.phase is not None:
         return event.phase.terminal
-    return event.answer is Answer.REFUSED and event.effect is Effect.FAILED
+    return event.answer is REFUSAL and event.effect is Effect.FAILED
 
 
 def _state(history: TaskState) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 from pollproof.clauses import HELD, KINDS, Unjudged, Violation
 from pollproof.clauses.kinds import Finding
 from pollproof.clauses.timing import retry_seconds
-from pollproof.contract.model import Clause, Contract, Effect, Operation, Role, Subject, speaks_of
+from pollproof.contract.model import Clause, Contract, Operation, Subject, speaks_of
+from pollproof.contract.vocabulary import CREATE, FETCH, PUT_OFF
 from pollproof.monitor.coverage import Watch
 from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.overlaps import Overlaps, Waiting
@@ -19,7 +20,7 @@ from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import Stall
 from pollproof.tasks.state import TaskState
 from pollproof.trace.client_outcome import OPERATION
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import STATE, Event
 from pollproof.trace.exchange import Exchange, Slice
 from pollproof.trace.reader import Reader
 
@@ -157,7 +158,7 @@ class Monitor:
             if (
                 kind.alike is None
                 or parameters is not clause.parameters
-                or operation.role is Role.FETCH
+                or operation.role is FETCH
                 or selected.alike not in (None, kind.alike)
             ):
                 selected.others.append(check)
@@ -231,23 +232,17 @@ class Monitor:
             self.skipped += 1
             return None
         account, task = self.account, event.task
-        if event.operation.role is Role.CREATE:
+        if event.operation.role is CREATE:
             account.note_creation(event)
         now = history = _STRANGER
-        unordered = overlapped = False
+        unordered = overlapped = flying = False
         if task is not None:
             now = history = account.tasks.get(task, _STRANGER)
-            polls = self._overlaps.polls(task)
-            answered = now.answered
-            overlapped = exchange.sent < (answered if answered == answered else self._overlaps.settled(task))
-            if overlapped:
-                # Of responses that were on their way at the same time nobody knows which was given first.
-                before = self._overlaps.before(task, exchange.sent)
+            answered, flying = now.answered, bool(self._overlaps)
+            if flying or exchange.sent < answered:
+                before, overlapped = self._overlaps.around(task, now, exchange.sent)
                 unordered = before is None
-                if before is not None:
-                    history = before._replace(polls_most=now.polls_most + polls, polls_least=now.polls_least)
-            elif polls:
-                history = now._replace(polls_most=now.polls_most + polls)
+                history = now if before is None else before
             numbers = self._numbers.get(task)
             if numbers is None:
                 self._numbers[task] = [number]
@@ -256,7 +251,7 @@ class Monitor:
                 if len(numbers) > MAXIMUM_OWN and not self._keeps:
                     del numbers[MAXIMUM_OWN // 4 : MAXIMUM_OWN // 2]
         self._note(history, event, account)
-        if event.effect in PUT_OFF or event.transient:
+        if event.transient or (event.effect is not None and event.effect in PUT_OFF):
             stall: Stall | None = account.note_refusal(event, self._wait_after(event))
             history = history._replace(stall=stall if self.endless is None else self.endless.get(number))
         twice = task in account.twice
@@ -275,7 +270,7 @@ class Monitor:
                 self._violate(entry, event, finding)
             elif type(finding) is Unjudged:
                 entry.unjudged = finding
-        if exchange.probe is None and event.answer is Answer.STATE and judged and self._refusals:
+        if exchange.probe is None and event.answer is STATE and judged and self._refusals:
             key = self._visible.header
             if event.request_errors or (key and key not in exchange.request.headers):
                 self._hold_against_provider(event, self._visible.of(event))
@@ -288,7 +283,7 @@ class Monitor:
             self._numbers.pop(forgotten, None)
             if self.forgets is not None:
                 self.forgets((self._latest, number), forgotten)
-        if task is not None:
+        if flying and task is not None:
             settled = exchange.received - exchange.precision
             self._overlaps.note(task, now, settled if settled == settled else exchange.sent)
         if not self._keeps and task is not None and task not in account.tasks:
@@ -358,9 +353,6 @@ class Monitor:
             shown = tuple(kept[place] for place in chosen)
         self.ledger.add(entry.clause.id, Evidence(violation, Slice(chosen, shown)))
 
-
-PUT_OFF = (Effect.BUSY, Effect.BLOCKED)
-"""The effects of answers that put a client off and say nothing of its task."""
 
 _STRANGER = TaskState("", None)
 """The history of a task of which nothing is known."""

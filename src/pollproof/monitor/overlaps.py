@@ -11,10 +11,10 @@ from bisect import bisect_right
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from pollproof.contract.model import Role
+from pollproof.contract.vocabulary import POLL
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import Event
-from pollproof.trace.exchange import UNKNOWN_TIME, Exchange
+from pollproof.trace.exchange import Exchange
 
 MAXIMUM_PAST = 4_096
 """States of one task that are kept while requests about it are on their way: the last ones."""
@@ -59,7 +59,7 @@ class Overlaps:
             if flight is None:
                 flight = self._flights[event.task] = _Flight()
             flight.requests += 1
-            flight.polls += event.operation.role is Role.POLL
+            flight.polls += event.operation.role is POLL
 
     def take(self, sent: float | None) -> Waiting | None:
         """The first exchange whose response was there before `sent` (None: the first of all); None where none was."""
@@ -71,28 +71,32 @@ class Overlaps:
         if event is not None and event.task is not None:
             flight = self._flights[event.task]
             flight.requests -= 1
-            flight.polls -= event.operation.role is Role.POLL
+            flight.polls -= event.operation.role is POLL
         return waiting
 
-    def polls(self, task: str) -> int:
-        """Polls of a task that are on their way, and may have been served already."""
-        flight = self._flights.get(task)
-        return 0 if flight is None else flight.polls
+    def __bool__(self) -> bool:
+        """Whether any request about a task is on its way, or states are kept for one that was."""
+        return bool(self._flights)
 
-    def settled(self, task: str) -> float:
-        """When the last response came that is known while requests about the task are on their way; else NaN."""
-        flight = self._flights.get(task)
-        return flight.settled[-1] if flight is not None and flight.settled else UNKNOWN_TIME
+    def around(self, task: str, now: TaskState, sent: float) -> tuple[TaskState | None, bool]:
+        """The state of a task by the responses that were there when a request was sent, and whether others came since.
 
-    def before(self, task: str, sent: float) -> TaskState | None:
-        """The state of a task by the responses that were there when a request was sent; None where it is not known."""
+        The state is None where it is not known. Polls that are on their way may have been served already.
+        """
         flight = self._flights.get(task)
+        last = now.answered
+        if last != last and flight is not None and flight.settled:  # NaN: not known by the task itself
+            last = flight.settled[-1]
+        polls = 0 if flight is None else flight.polls
+        if not sent < last:
+            return (now._replace(polls_most=now.polls_most + polls) if polls else now), False
         if flight is None:
-            return None
+            return None, True
+        # Of responses that were on their way at the same time nobody knows which was given first.
         place = bisect_right(flight.settled, sent)
         if place == len(flight.settled) or (place == 0 and len(flight.settled) == MAXIMUM_PAST):
-            return None
-        return flight.states[place]
+            return None, True
+        return flight.states[place]._replace(polls_most=now.polls_most + polls, polls_least=now.polls_least), True
 
     def note(self, task: str, before: TaskState, settled: float) -> None:
         """Keep the state that a task had before a response, as long as requests about it are on their way."""

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from pollproof.contract.model import Effect, Limits, Phase, Role, id_mark
+from pollproof.contract.model import Effect, Limits, Role, id_mark
+from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.ages import received_by
 from pollproof.tasks.fold import fold, keep_later
 from pollproof.tasks.hash_set import HashSet
 from pollproof.tasks.repeated import INSTANT, MAXIMUM_STALLS, Stall, Streak, streak_key
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import read_real
-from pollproof.trace.events import Answer, Event, task_key
+from pollproof.trace.events import REFUSAL, STATE, Event, task_key
 from pollproof.trace.exchange import UNKNOWN_TIME
 
 MAXIMUM_SHARED = 1000
@@ -124,14 +125,14 @@ class Account:
         """Remember the further ids that an answer gives to its task."""
         for name in event.operation.ids:
             key = task_key(event.marks.get(id_mark(name)))
-            if key is not None and event.task is not None and event.answer is Answer.STATE:
+            if key is not None and event.task is not None and event.answer is STATE:
                 self.aliases[name, key] = event.task
 
     def is_unknown(self, event: Event) -> bool:
         """Whether a request is about a task that no creation gave, as far as the trace holds all of them."""
         if not self.decides or not self.whole or self.unnamed or self.unheard or event.task is None:
             return False
-        if event.operation.role not in (Role.POLL, Role.FETCH, Role.CANCEL):
+        if event.operation.role not in (POLL, FETCH, Role.CANCEL):
             return False
         known = self.tasks.get(event.task)
         if (known is not None and known.created is not None) or self.has_forgotten(event.task):
@@ -173,7 +174,7 @@ class Account:
 
     def note_creation(self, event: Event) -> None:
         """Remember an id that a creation gives although an earlier task has it."""
-        if event.task is not None and event.answer is Answer.STATE and not event.probe:
+        if event.task is not None and event.answer is STATE and not event.probe:
             before = self.tasks.get(event.task)
             if before is not None and replays(before, event):
                 return
@@ -191,23 +192,23 @@ class Account:
             late = event.effect is Effect.BUSY and self.comes_late(event, limits.batch_wait)
             self.late_refusals = self.late_refusals + 1 if late else 0
         self.last_received = event.exchange.received
-        if self.stalls and event.answer is Answer.STATE:
+        if self.stalls and event.answer is STATE:
             self.stalls.pop(streak_key(event), None)
         if event.operation.role is Role.BATCH:
             self._fold_batch(event)
             return self._forget()
         task = event.task
         if task is None:
-            self.unheard |= event.operation.role is Role.CREATE and event.answer is not Answer.REFUSED
+            self.unheard |= event.operation.role is CREATE and event.answer is not REFUSAL
             return ()
         before = self.tasks.get(task)
         if before is None:
             if event.probe:
-                self.unnamed = self.unnamed or (event.operation.role is Role.CREATE and event.answer is Answer.STATE)
+                self.unnamed = self.unnamed or (event.operation.role is CREATE and event.answer is STATE)
                 return ()
-            if event.operation.role is Role.CREATE and event.answer is not Answer.STATE:
+            if event.operation.role is CREATE and event.answer is not STATE:
                 return ()
-            if event.operation.role is Role.CALLBACK:
+            if event.operation.role is CALLBACK:
                 return ()
             before = TaskState(task, event.raw_task)
         elif self.remember is not None:
@@ -227,14 +228,14 @@ class Account:
     def _watch(self, event: Event) -> None:
         """Keep the requests that were in vain; a response with a final state ends a streak."""
         role = event.operation.role
-        if event.probe or role is Role.CALLBACK or role is Role.OUTCOME:
+        if event.probe or role is CALLBACK or role is Role.OUTCOME:
             return
         key = streak_key(event)
         before = self.streaks.pop(key, None)
         if not event.exchange.recorded:
             return  # what the client saw is not known, so neither is what it repeats
-        failed = event.answer is not Answer.STATE
-        if not failed and (role is not Role.POLL and role is not Role.FETCH):
+        failed = event.answer is not STATE
+        if not failed and (role is not POLL and role is not FETCH):
             return
         if not failed and event.phase is not None and event.phase.terminal:
             return
@@ -303,7 +304,7 @@ class Account:
             last = self.last_batch
             if last is None or not event.exchange.sent < last.exchange.sent:
                 self.last_batch = event
-            if event.answer is Answer.STATE:
+            if event.answer is STATE:
                 self.batches.append(event)
                 self.unnamed = self.unnamed or len(event.members) < _entries(event)
         for place, member in enumerate(event.members):
@@ -371,7 +372,7 @@ def solving_times(account: Account) -> list[tuple[float, float]]:
     """For each task whose end was seen closely: seconds from its creation to its success, at least and at most."""
     times = []
     for history in account.tasks.values():
-        if history.terminal is Phase.SUCCEEDED and history.created is not None and not history.inline:
+        if history.terminal is SUCCEEDED and history.created is not None and not history.inline:
             pending = history.pending_sent - history.created_received
             least = 0.0 if math.isnan(pending) else max(pending, 0.0)
             most = history.ended_received - history.created_sent

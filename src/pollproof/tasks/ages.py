@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from pollproof.contract.model import Effect, Limits, Phase, Role
+from pollproof.contract.model import Effect, Limits, Phase
+from pollproof.contract.vocabulary import FETCH, PUT_OFF, SUCCEEDED
 from pollproof.tasks.state import TaskState
-from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Exchange
 
 UNHEARD = 0.1
@@ -97,20 +98,20 @@ def says_gone(history: TaskState, event: Event) -> bool:
     if history.cancelled is not None:
         return False
     endless = history.stall is not None and history.stall.is_endless
-    if event.operation.role is Role.FETCH:
-        if history.terminal is not Phase.SUCCEEDED or endless:
+    if event.operation.role is FETCH:
+        if history.terminal is not SUCCEEDED or endless:
             return endless and history.terminal is not Phase.FAILED
-        if event.effect in (Effect.BUSY, Effect.BLOCKED):
+        if event.effect in PUT_OFF:
             return False
-        if event.response_errors and event.answer is Answer.STATE:
+        if event.response_errors and event.answer is STATE:
             return False  # something is there; that it has the wrong form is another finding
-        return event.answer in TOLD and event.phase is not Phase.SUCCEEDED
+        return event.answer in READABLE and event.phase is not SUCCEEDED
     if history.terminal is Phase.FAILED:
         return False
     if endless:
         return True
-    if event.answer is not Answer.REFUSED:
+    if event.answer is not REFUSAL:
         return False
     if event.effect in (Effect.LOST, Effect.REFUSED):
         return True
-    return event.effect is Effect.UNCLEAR and history.terminal is Phase.SUCCEEDED
+    return event.effect is Effect.UNCLEAR and history.terminal is SUCCEEDED

@@ -8,10 +8,11 @@ from typing import Any
 
 from pollproof.contract.model import Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING
+from pollproof.contract.vocabulary import CALLBACK, CREATE, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.ages import received_by, says_gone, surely_beyond_polls, surely_outside, surely_within_limits
 from pollproof.tasks.state import CALLBACK_REFUSED, CANCEL_ACCEPTED, CANCEL_SENT, RESULT_EXPIRED, Final, TaskState
 from pollproof.trace.bodies import canonical
-from pollproof.trace.events import TOLD, Answer, Event
+from pollproof.trace.events import READABLE, REFUSAL, STATE, Answer, Event
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.pages import PAGE, follow
 
@@ -50,7 +51,7 @@ def asked_to_wait(event: Event) -> Any:
 
 def final_of(event: Event) -> Final:
     """The final answer of a poll by value."""
-    failed = event.phase is not Phase.SUCCEEDED
+    failed = event.phase is not SUCCEEDED
     details = canonical(event.result) if failed and event.result is not MISSING and event.result is not None else None
     return Final(event.status, event.error_code, details)
 
@@ -60,22 +61,22 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
     role, probe = event.operation.role, event.exchange.probe
     new = [*history]
     new[_STALL] = None
-    if (event.marks or "retry_after" in history.marks) and event.answer in TOLD and not probe:
+    if (event.marks or "retry_after" in history.marks) and event.answer in READABLE and not probe:
         new[_MARKS] = _marks(history, event)
     if limits.result_from == "last-read" and surely_outside(history, event, limits.of_result()):
         new[_MARKS] = {**new[_MARKS], RESULT_EXPIRED: event.number}
-    if role is Role.POLL:
+    if role is POLL:
         _poll(new, history, event, limits)
-    elif role is Role.CREATE:
-        if event.answer is Answer.STATE and history.created is None:
+    elif role is CREATE:
+        if event.answer is STATE and history.created is None:
             _create(new, event)
     elif probe:
-        if role is not Role.CANCEL or event.answer is not Answer.STATE:
+        if role is not Role.CANCEL or event.answer is not STATE:
             return history
         new[_MARKS] = {CANCEL_SENT: event.number, **history.marks}  # an invalid cancelling that is accepted counts too
         if history.cancelled is None:
             new[_CANCELLED] = event.number
-    elif role is Role.CALLBACK:
+    elif role is CALLBACK:
         response = event.exchange.response
         if response is not None and response.status >= 300:
             refused = (event.number, event.exchange.received, event.exchange.request.headers)
@@ -93,7 +94,7 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
 def _marks(history: TaskState, event: Event) -> dict[str, Any]:
     """The last values at the further places of the operations, with the wait of the last response."""
     kept = {name: value for name, value in history.marks.items() if name != "retry_after"}
-    if event.answer is Answer.STATE:
+    if event.answer is STATE:
         kept |= event.marks
         if PAGE in event.marks:
             kept = follow(kept)
@@ -111,7 +112,7 @@ def _settle(new: list[Any], event: Event) -> None:
 
 
 def _create(new: list[Any], event: Event) -> None:
-    exchange, succeeded = event.exchange, event.phase is Phase.SUCCEEDED
+    exchange, succeeded = event.exchange, event.phase is SUCCEEDED
     new[_ASKED] = event.request
     new[_CREATED], new[_CREATED_SENT], new[_CREATED_RECEIVED] = event.number, exchange.sent, exchange.received
     if event.operation.task_id is None or event.operation.task_id.part != "request":
@@ -130,18 +131,18 @@ def _date_creation(new: list[Any], history: TaskState, exchange: Exchange) -> No
 def _read(new: list[Any], history: TaskState, event: Event, limits: Limits) -> None:
     """Take in the fetch of a result, or a cancelling."""
     _date_creation(new, history, event.exchange)
-    if history.lost is None and history.terminal is Phase.SUCCEEDED and surely_outside(history, event, limits):
+    if history.lost is None and history.terminal is SUCCEEDED and surely_outside(history, event, limits):
         new[_LOST] = event.number if says_gone(history, event) else None
     if event.operation.role is Role.CANCEL:
         marks = dict(new[_MARKS])
         marks.setdefault(CANCEL_SENT, event.number)
-        if event.answer is Answer.STATE:
+        if event.answer is STATE:
             if history.cancelled is None:
                 new[_CANCELLED] = event.number
-            ended = history.terminal is not None or event.phase in (Phase.SUCCEEDED, Phase.FAILED)
+            ended = history.terminal is not None or event.phase in (SUCCEEDED, Phase.FAILED)
             marks.setdefault(CANCEL_ACCEPTED, (event.number, event.exchange.received, ended))
         new[_MARKS] = marks
-    new[_GONE] = history.gone or (new[_LOST] is not None and event.answer is Answer.REFUSED)
+    new[_GONE] = history.gone or (new[_LOST] is not None and event.answer is REFUSAL)
     new[_LAST_NUMBER] = event.number
     _settle(new, event)
 
@@ -149,14 +150,14 @@ def _read(new: list[Any], history: TaskState, event: Event, limits: Limits) -> N
 def _take_state(new: list[Any], event: Event) -> None:
     """Take in the phase and the result that a response states."""
     phase = event.phase
-    if event.answer is not Answer.STATE or phase is None:
+    if event.answer is not STATE or phase is None:
         return
     if new[_TERMINAL] is None:
         new[_PHASE], new[_PHASE_NUMBER] = phase, event.number
         if phase.terminal:
             new[_TERMINAL], new[_TERMINAL_NUMBER] = phase, event.number
             new[_ENDED_RECEIVED] = received_by(event.exchange)
-        elif event.operation.role is Role.POLL:
+        elif event.operation.role is POLL:
             new[_PENDING_SENT] = event.exchange.sent
     if new[_RESULT] is None and event.result_text is not None:
         new[_RESULT], new[_RESULT_NUMBER] = event.result_text, event.number
@@ -168,8 +169,8 @@ def _poll(new: list[Any], history: TaskState, event: Event, limits: Limits) -> N
     if exchange.probe or event.request_errors:
         return
     _date_creation(new, history, exchange)
-    if answer is Answer.STATE:
-        if history.lost is None and phase is not Phase.SUCCEEDED:
+    if answer is STATE:
+        if history.lost is None and phase is not SUCCEEDED:
             if surely_beyond_polls(history, limits) or surely_outside(history, event, limits):
                 new[_LOST] = number
         new[_POLLS_LEAST] += 1
@@ -177,7 +178,7 @@ def _poll(new: list[Any], history: TaskState, event: Event, limits: Limits) -> N
         if new[_LAST_FINAL] and history.final is None:
             new[_FINAL] = final_of(event)
         _take_state(new, event)
-    elif answer is Answer.REFUSED:
+    elif answer is REFUSAL:
         _refuse(new, history, event, limits)
     elif answer is Answer.NONE:  # there is no response after which to wait
         new[_LAST_FINAL] = True
@@ -208,7 +209,7 @@ def _refuse(new: list[Any], history: TaskState, event: Event, limits: Limits) ->
         return
     if not surely_within_limits(history, event, limits):
         beyond = surely_beyond_polls(history, limits) or surely_outside(history, event, limits)
-        gone = effect is Effect.LOST or (beyond and effect not in (Effect.BUSY, Effect.BLOCKED))
+        gone = effect is Effect.LOST or (beyond and effect not in PUT_OFF)
     else:
         gone = effect is Effect.LOST and limits.polls is None and limits.lifetime is None
     if gone:
@@ -226,7 +227,7 @@ def keep_later(after: TaskState, before: TaskState, event: Event) -> TaskState:
             last_precision=before.last_precision,
             last_final=before.last_final or after.last_final,
         )
-    if event.operation.role is Role.POLL and event.exchange.sent < after.first_sent:
+    if event.operation.role is POLL and event.exchange.sent < after.first_sent:
         after = after._replace(first_number=event.number, first_sent=event.exchange.sent)
     later = {
         name: value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pollproof.contract.model import Effect, Operation, Phase
 from pollproof.contract.places import MISSING
@@ -35,8 +35,11 @@ class Answer(Enum):
     STATE = "state"  # the state of a task
 
 
-TOLD = (Answer.STATE, Answer.REFUSED)
-"""The answers that state something; named once, since looking up a member takes long and is done for every exchange."""
+STATE: Final = Answer.STATE
+REFUSAL: Final = Answer.REFUSED
+
+READABLE = (STATE, REFUSAL)
+"""The answers that state something."""
 
 
 class Member(NamedTuple):
@@ -116,7 +119,7 @@ def outcome_event(exchange: Exchange, number: int) -> Event:
         raw_task=MISSING if outcome is None else outcome.task,
         echo=MISSING,
         inline_kind=False,
-        answer=Answer.UNREADABLE if outcome is None else Answer.STATE,
+        answer=Answer.UNREADABLE if outcome is None else STATE,
         phase=None,
         status=MISSING,
         result=MISSING if outcome is None else outcome.result,

@@ -9,10 +9,11 @@ from pollproof.contract.conditions import Condition, compile_any, compile_condit
 from pollproof.contract.model import Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, View, compile_place
 from pollproof.contract.requests import RequestPattern, path_of, query_of
+from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL
 from pollproof.trace.bodies import Unreadable
 from pollproof.trace.client_outcome import OPERATION, OUTCOME_PATH
 from pollproof.trace.codecs import Check, checks_of
-from pollproof.trace.events import CALLBACK_PATH, NOTHING, STATUS_MARK, Answer
+from pollproof.trace.events import CALLBACK_PATH, NOTHING, REFUSAL, STATE, STATUS_MARK, Answer
 from pollproof.trace.exchange import Request
 from pollproof.trace.pages import PageReader, reads
 from pollproof.trace.shapes import ShapeError
@@ -52,7 +53,7 @@ class OperationReader:
         self.operation = operation
         self.pattern = RequestPattern(operation)
         self.role = operation.role
-        self.inbound = operation.role in (Role.CALLBACK, Role.OUTCOME)
+        self.inbound = operation.role in (CALLBACK, Role.OUTCOME)
         self.task_id = compile_place(operation.task_id)
         self.echo = compile_place(operation.echo)
         self.status = compile_place(operation.status)
@@ -104,10 +105,10 @@ class OperationReader:
         if type(view.response) is Unreadable:
             # An error may say all that it has to say by its HTTP status alone, where the contract reads it there.
             by_status = self.effects or (not raw and self.reads_http)
-            return Answer.REFUSED if by_status and self.refused(view) else Answer.UNREADABLE
+            return REFUSAL if by_status and self.refused(view) else Answer.UNREADABLE
         if self.refused(view) or ((view.http or 0) >= 400 and not self._has_state(view)):
-            return Answer.REFUSED
-        return Answer.STATE
+            return REFUSAL
+        return STATE
 
     def _has_state(self, view: View) -> bool:
         """Whether an answer with an HTTP error status states a task all the same."""
@@ -152,9 +153,9 @@ class Routes:
             reader = OperationReader(contract, operation, checks, inline)
             if reader.pages is not None:
                 self.paged[operation.name] = reader.pages
-            if operation.role in (Role.CREATE, Role.POLL, Role.CANCEL, Role.FETCH):
+            if operation.role in (CREATE, POLL, Role.CANCEL, FETCH):
                 reader.remember(remembered)
-            if operation.role is Role.CALLBACK:
+            if operation.role is CALLBACK:
                 self._literal["POST", CALLBACK_PATH] = reader
             elif reader.pattern.varies:
                 self._templates.append(reader)
@@ -166,7 +167,7 @@ class Routes:
                 self._literal[operation.method, reader.pattern.path] = reader
         self._literal["POST", OUTCOME_PATH] = OperationReader(None, OPERATION, checks, inline)
         several = [*(readers.values() for readers in self._elements.values()), *self._shared.values()]
-        polls = (reader for readers in several for reader in readers if reader.role is Role.POLL)
+        polls = (reader for readers in several for reader in readers if reader.role is POLL)
         self._poll = next(polls, None)
 
     def find(self, request: Request, body: Any) -> tuple[OperationReader, Mapping[str, str]] | None:

@@ -10,9 +10,20 @@ from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
 from pollproof.contract.places import MISSING, View
 from pollproof.contract.requests import query_of
+from pollproof.contract.vocabulary import FETCH, SUCCEEDED
 from pollproof.trace.bodies import Unreadable, canonical, repeated_key
 from pollproof.trace.codecs import codec_of
-from pollproof.trace.events import NOTHING, TRANSIENT_HTTP, Answer, Event, Member, outcome_event, task_key
+from pollproof.trace.events import (
+    NOTHING,
+    REFUSAL,
+    STATE,
+    TRANSIENT_HTTP,
+    Answer,
+    Event,
+    Member,
+    outcome_event,
+    task_key,
+)
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.operations import OperationReader, Routes
 from pollproof.trace.pages import PAGE, PageReader
@@ -98,7 +109,7 @@ class Reader:
         formal = transient = False
         if reader.inbound or response is None:  # a request of the provider states its task itself
             view = View(sent, MISSING, variables, request.headers, NOTHING, None)
-            answer = Answer.STATE if type(sent) is not Unreadable else Answer.UNREADABLE
+            answer = STATE if type(sent) is not Unreadable else Answer.UNREADABLE
             if not reader.inbound:
                 answer = Answer.NONE
         else:
@@ -111,7 +122,7 @@ class Reader:
         answer, phase, status, result, code, effect, documented = self._state(reader, view, answer)
         if response is not None:
             transient = type(received) is Unreadable and response.status in TRANSIENT_HTTP
-            formal = not transient and not (answer is Answer.REFUSED and reader.effects)
+            formal = not transient and not (answer is REFUSAL and reader.effects)
             formal = formal and not _unspecified(probe, request_errors, response.status)
         marks, members = self._marks(reader, view, answer) if reader.marks else (NOTHING, ())
         if reader.pages is not None and response is not None:
@@ -126,7 +137,7 @@ class Reader:
                 number, exchange, reader.operation, sent, received, request_errors, response_errors,
                 task_key(raw), raw, reader.echo(view), self._has_inline and self._inline(view),
                 answer, phase, status, result,
-                None if phase is not Phase.SUCCEEDED or result is MISSING or result is None else canonical(result),
+                None if phase is not SUCCEEDED or result is MISSING or result is None else canonical(result),
                 code, effect, documented, marks, members, formal, transient,
                 repeated_key(response.body, received) if judged and response is not None else None,
             )
@@ -135,16 +146,16 @@ class Reader:
 
     def _state(self, reader: OperationReader, view: View, answer: Answer) -> _State:
         """What a message states of a task, or how it refuses."""
-        if answer is Answer.STATE:
+        if answer is STATE:
             status, phase, documented = reader.status(view), reader.phase(view), True
             if phase is None:
                 known = self._status(status)
                 if known is not None:
                     phase, documented = known.phase, known.documented
-            if reader.role is Role.FETCH and phase is not Phase.SUCCEEDED:
+            if reader.role is FETCH and phase is not SUCCEEDED:
                 phase = None  # no result yet, or none at all: it says nothing certain about the task
             return answer, phase, status, reader.result(view), None, None, documented
-        if answer is not Answer.REFUSED:
+        if answer is not REFUSAL:
             return answer, None, MISSING, MISSING, None, None, True
         code = reader.error_code(view)
         if type(code) is int:  # JSON-RPC has numbers; the catalogue has them as text
@@ -157,8 +168,8 @@ class Reader:
         else:
             effect = next((meant for test, meant in reader.effects if test(view)), effect)
         if effect is Effect.RUNNING:
-            phase = None if reader.role is Role.FETCH else Phase.RUNNING
-            return Answer.STATE, phase, reader.status(view), MISSING, code, effect, True
+            phase = None if reader.role is FETCH else Phase.RUNNING
+            return STATE, phase, reader.status(view), MISSING, code, effect, True
         return answer, None, reader.status(view), MISSING, code, effect, True
 
     def _status(self, value: Any) -> Status | None:
@@ -182,7 +193,7 @@ class Reader:
         entries = values.pop("entries", MISSING)
         if entries is MISSING and type(view.response) is list:
             entries = view.response  # a bare array in place of the documented table
-        members = self._members(reader.operation, entries) if answer is Answer.STATE else ()
+        members = self._members(reader.operation, entries) if answer is STATE else ()
         return {name: value for name, value in values.items() if value is not MISSING}, members
 
     def _members(self, operation: Operation, entries: Any) -> tuple[Member, ...]:

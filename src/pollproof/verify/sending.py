@@ -17,7 +17,7 @@ from pollproof.http.target import Target
 from pollproof.monitor.monitor import Monitor
 from pollproof.tasks.state import TaskState
 from pollproof.trace.client_outcome import Outcome, outcome_exchange
-from pollproof.trace.events import CALLBACK_PATH, TOLD, Event
+from pollproof.trace.events import CALLBACK_PATH, READABLE, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.handles import REFUSED, Handle
 from pollproof.verify.sources import CallbackSource, ConnectionSource
@@ -101,7 +101,7 @@ class Sender:
         assert event is not None, "a session sends only requests of its contract"
         if type(event.status) is str and len(self.statuses) < MAXIMUM_STATUSES:
             self.statuses.add(event.status[:MAXIMUM_STATUS])
-        if probe is not None and event.answer in TOLD:
+        if probe is not None and event.answer in READABLE:
             self.reach(REFUSED)
         if response is None:
             self._failures += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from pollproof.contract.model import Contract, Role
 from pollproof.contract.templates import with_value
-from pollproof.trace.events import TOLD
+from pollproof.trace.events import READABLE
 from pollproof.verify.handles import CREATED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
@@ -200,7 +200,7 @@ def cancelled(session: Session) -> None:
     if not handles:
         return
     event = session.cancel(handles[0])
-    if event is not None and event.answer in TOLD:
+    if event is not None and event.answer in READABLE:
         session.reach(CANCELLED)
     session.settle(handles[0], patience(session))
     for handle in handles[1:2]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pollproof.contract.model import Contract, Effect
-from pollproof.trace.events import TOLD
+from pollproof.trace.events import READABLE
 from pollproof.verify.handles import CREATED, Handle
 from pollproof.verify.rate_limiter import RateLimiter
 from pollproof.verify.session import Session
@@ -103,7 +103,11 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
             event = session.poll(handle)
             if event.effect in (Effect.BUSY, Effect.BLOCKED):
                 event = session.insist(event)
-            if history is not None and history.polls_most >= min(limit * NEARLY, limit - 1) and event.answer in TOLD:
+            if (
+                history is not None
+                and history.polls_most >= min(limit * NEARLY, limit - 1)
+                and event.answer in READABLE
+            ):
                 session.reach(LAST_POLL)
         if age(session, handles[0]) > lifetime:
             break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pollproof.contract.model import Role
-from pollproof.trace.events import TOLD, Event
+from pollproof.trace.events import READABLE, Event
 from pollproof.verify.handles import CREATED, ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import BATCH, send_batch
@@ -102,7 +102,7 @@ def batches_at_once(session: Session) -> None:
 
 
 def _note(session: Session, events: list[Event]) -> None:
-    if any(event.answer in TOLD for event in events):
+    if any(event.answer in READABLE for event in events):
         session.reach(OVERLAPPED)
 
 
