@@ -16,7 +16,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.monitor.recent_trace import MAXIMUM_BYTES, RecentTrace
 from pollproof.proof.mutants import mutant_named
-from pollproof.reference import provider as reference
+from pollproof.reference import task_store
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.tasks.hash_set import HashSet
 from pollproof.trace.events import CALLBACK_PATH, Answer
@@ -42,8 +42,9 @@ def session_of(contract: Contract, provider: ReferenceProvider, *, recent: int |
 @pytest.fixture
 def capsolver(monkeypatch: pytest.MonkeyPatch) -> ReferenceProvider:
     """The mock, keeping little on purpose, as its judge does then too: what is kept besides can be seen at once."""
-    monkeypatch.setattr(reference, "KEPT", 50)
-    for cache in ("trace.reader._LAST", "verify.session.MAXIMUM_ASKED", "reference.provider.LAST"):
+    for kept in ("task_store", "callbacks", "answers"):
+        monkeypatch.setattr(f"pollproof.reference.{kept}.KEPT", 50)
+    for cache in ("trace.reader._LAST", "verify.requesting.MAXIMUM_ASKED", "reference.routes.LAST"):
         monkeypatch.setattr(f"pollproof.{cache}", 16)
     return ReferenceProvider(load_contract("capsolver"), VirtualClock())
 
@@ -87,7 +88,7 @@ def test_a_session_that_keeps_its_requests_would_be_seen(
     monkeypatch.setattr("tests.monitor.test_endurance.EARLY", 600)
     monkeypatch.setattr("tests.monitor.test_endurance.LATE", 2_000)
     honest = session_of(capsolver.contract, capsolver)
-    leaking = Leaking(capsolver.contract, honest.target, capsolver.clock, honest.monitor)
+    leaking = Leaking(honest.target, capsolver.clock, honest.monitor)
     assert growth(leaking) > GROWTH
 
 
@@ -158,7 +159,7 @@ def test_a_task_that_the_mock_has_let_go_of_is_answered_as_lost(capsolver: Refer
     assert handle is not None
     session.advance(1_000.0)
     lost = session.poll(handle)
-    for _ in range(2 * reference.KEPT):
+    for _ in range(2 * task_store.KEPT):
         session.create(session.kinds[0])
     assert capsolver.find(handle.id) is None
     again = session.poll(handle)
@@ -169,7 +170,7 @@ def test_a_task_that_the_mock_has_let_go_of_is_answered_as_lost(capsolver: Refer
 
 def test_a_task_that_lives_is_never_let_go_of(capsolver: ReferenceProvider) -> None:
     session = session_of(capsolver.contract, capsolver)
-    handles = [session.create(session.kinds[0])[1] for _ in range(3 * reference.KEPT)]
+    handles = [session.create(session.kinds[0])[1] for _ in range(3 * task_store.KEPT)]
     session.advance(60.0)
     for handle in handles:
         assert handle is not None
