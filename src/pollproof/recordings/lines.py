@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from pollproof.recordings.encodings import BodyTooLarge, NotRecorded
-from pollproof.recordings.entry import NOT_RECORDED, Entry, Times
+from pollproof.recordings.assembly import NO_BODY, EntryReader
+from pollproof.recordings.encodings import NotRecorded
+from pollproof.recordings.entry import Entry, Times
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.json_entries import MAXIMUM_ENTRY, read_number
 from pollproof.recordings.recorded_body import NO_TEXT, Sizes, length_of, read_text
 from pollproof.recordings.times import LONGEST, NoTime, any_time
-from pollproof.trace.bodies import TOO_MANY, has_too_many_parts, write_json
+from pollproof.trace.bodies import write_json
 
 ENDINGS = (".jsonl", ".ndjson")
 """What the names of JSON Lines end in, before `.gz`."""
@@ -152,19 +153,19 @@ def _plain(value: Any) -> Any:
     return next(iter(value.values()), None)
 
 
-class _Line:
+class _Line(EntryReader):
     """One line of a log."""
 
-    def __init__(self, name: str, number: int, record: Mapping[str, Any], fields: Fields) -> None:
-        self._name, self._number = name, number
+    def __init__(self, name: str, line: int, record: Mapping[str, Any], fields: Fields) -> None:
+        super().__init__(name, lambda _: f"line {line}, ")
         self._record, self._fields = record, fields
 
     def entry(self, number: int) -> Entry | None:
         """The entry of the line; None where it has no address."""
-        method, url = self._text("method"), self._text("url")
+        url = self._text("url")
         if not url:
             return None
-        entry = Entry(number, (method or "GET").upper(), url, {}, b"", None, {}, b"")
+        entry = self.begun(number, self._text("method") or "GET", url)
         try:
             return self._read(entry)
         except RecordingError as error:
@@ -176,22 +177,17 @@ class _Line:
         entry = entry._replace(
             request_headers=request_headers, response_headers=response_headers, times=times, untimed=untimed
         )
-        mended: list[str] = []
-        try:
-            entry = entry._replace(request_body=self._body("request_body", request_headers, mended))
-        except NotRecorded as error:
-            if self._value("request_body") is not _MISSING:
-                return entry._replace(skipped=f"the body of the request was not recorded: {error}")
-        status = self._status()
-        if status is None:
-            return entry._replace(failure=self._text("error")[:80] or "no response")
-        try:
-            body = b"" if status in (204, 205) else self._body("response_body", response_headers, mended)
-            if has_too_many_parts(body):
-                raise NotRecorded(TOO_MANY)
-        except NotRecorded as error:
-            return entry._replace(lost=str(error), failure=f"{NOT_RECORDED}: {error}", mended=tuple(mended))
-        return entry._replace(status=status, response_body=body, mended=tuple(mended))
+        found = self._value("status")
+        status = self.status(entry.number, None if found is _MISSING else found)
+
+        def request(mended: list[str]) -> bytes:
+            return b"" if self._value("request_body") is _MISSING else self._body("request", request_headers, mended)
+
+        def response(mended: list[str]) -> bytes:
+            return b"" if status in NO_BODY else self._body("response", response_headers, mended)
+
+        failure = self._text("error")[:80] or None if status is None else None
+        return self.completed(entry, status, failure, request, response)
 
     def _value(self, key: str) -> Any:
         for name in self._fields.names[key]:
@@ -206,56 +202,21 @@ class _Line:
         found = self._value(key)
         return found if isinstance(found, str) else ""
 
-    def _refuse(self, key: str, problem: str) -> RecordingError:
-        return RecordingError(self._name, f"line {self._number}, {key}", problem)
-
-    def _status(self) -> int | None:
-        found = self._value("status")
-        if found is _MISSING or found in (0, "0", ""):
-            return None
-        text = str(int(found)) if isinstance(found, float) and found.is_integer() else str(found)
-        if len(text) != 3 or not text.isascii() or not text.isdigit() or int(text) < 100:
-            raise self._refuse("status", "must be a number such as 200")
-        return int(text)
-
     def _headers(self, side: str) -> dict[str, str]:
-        found = self._value(f"{side}_headers")
-        pairs: list[tuple[Any, Any]] = []
-        if isinstance(found, dict):
-            pairs = list(found.items())
-        elif isinstance(found, list):
-            pairs = [
-                (each.get("name"), each.get("value")) if isinstance(each, dict) else tuple(each)
-                for each in found
-                if isinstance(each, dict) or (isinstance(each, list) and len(each) == 2)
-            ]
-        prefix = f"http.{side}.header."
-        pairs += [(key.removeprefix(prefix), value) for key, value in self._record.items() if key.startswith(prefix)]
-        return {
-            str(name).lower(): ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            for name, value in pairs
-            if name and value is not None
-        }
+        found, prefix = self._value(f"{side}_headers"), f"http.{side}.header."
+        more = [[key.removeprefix(prefix), value] for key, value in self._record.items() if key.startswith(prefix)]
+        return self.headers(None if found is _MISSING else found, 0, f"{side}_headers") | self.headers(more, 0, "")
 
-    def _body(self, key: str, headers: Mapping[str, str], mended: list[str]) -> bytes:
-        found = self._value(key)
-        if found is _MISSING:
+    def _body(self, side: str, headers: Mapping[str, str], mended: list[str]) -> bytes:
+        found = self._value(f"{side}_body")
+        if found is _MISSING or (found == "" and length_of(headers) > 0):
             raise NotRecorded(NO_TEXT)
         if not isinstance(found, str):
             try:
                 return write_json(found)
             except (TypeError, ValueError, RecursionError):
                 raise NotRecorded("it is not a JSON value") from None
-        if not found:
-            if length_of(headers) > 0:
-                raise NotRecorded(NO_TEXT)
-            return b""
-        try:
-            body, what = read_text(found, None, headers, Sizes(length_of(headers)))
-        except BodyTooLarge:
-            raise self._refuse(key, "unpacks to more than 64 MiB") from None
-        mended += [what] if what else []
-        return body
+        return read_text(found, None, headers, Sizes(length_of(headers)), mended) if found else b""
 
     def _times(self) -> tuple[Times | None, str | None]:
         found = self._value("time")
@@ -273,7 +234,7 @@ class _Line:
             if received < sent:
                 raise NoTime("expected a time that is not before the request")
         except NoTime as error:
-            return None, str(self._refuse(key, str(error)))
+            return None, str(self.refuse(0, key, str(error)))
         return Times(sent, received, precision), None
 
     def _took(self) -> float:

@@ -11,8 +11,8 @@ from itertools import chain
 from urllib.parse import unquote, urlsplit
 
 from pollproof.contract.model import REFUSED_KEY, Contract, Role
+from pollproof.recordings.assembly import REQUEST_LOST
 from pollproof.recordings.entry import Entry, Times
-from pollproof.recordings.har import REQUEST_LOST
 from pollproof.recordings.hosts import Address, address_of, domain, is_local
 from pollproof.recordings.keys import Keys
 from pollproof.recordings.recorded_body import is_mark

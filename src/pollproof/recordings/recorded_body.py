@@ -86,11 +86,17 @@ def is_mark(text: str) -> bool:
     return len(text) <= _LONGEST_MARK and _MARK.fullmatch(text) is not None
 
 
-def read_text(text: str, label: object, headers: Mapping[str, str], sizes: Sizes) -> tuple[bytes, str | None]:
-    """The bytes that a recorded text stands for, decoded, and what was mended of it (None: nothing).
+def read_text(text: str, label: object, headers: Mapping[str, str], sizes: Sizes, mended: list[str]) -> bytes:
+    """The bytes that a recorded text stands for, decoded; what was mended of it is added to `mended`.
 
     `label` is what the recorder says of the text (`base64`). Raises `NotRecorded`, and `BodyTooLarge`.
     """
+    body, found = _read_text(text, label, headers, sizes)
+    mended += [found] if found else []
+    return body
+
+
+def _read_text(text: str, label: object, headers: Mapping[str, str], sizes: Sizes) -> tuple[bytes, str | None]:
     encoding = headers.get("content-encoding", "")
     mended: str | None = None
     raw = from_base64(text) if is_labelled(label) else None
@@ -127,8 +133,14 @@ def _doubted(
     return body, mended
 
 
-def read_bytes(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, str | None]:
+def read_bytes(body: bytes, headers: Mapping[str, str], mended: list[str]) -> bytes:
     """The same for a body that a recording holds as bytes."""
+    body, found = _read_bytes(body, headers)
+    mended += [found] if found else []
+    return body
+
+
+def _read_bytes(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, str | None]:
     length = length_of(headers)
     if not body:
         return read_nothing(headers, Sizes(length)), None
