@@ -104,7 +104,7 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
         return None
     meant = _meant(account, outcome)
     if any(history.result is not None for history in meant):
-        return None
+        return _left_of_batch(account, outcome)
     if not outcome.succeeded and not outcome.alive:
         return None if outcome.crashed else HELD  # who has crashed has reported nothing
     if outcome.alive and outcome.excused:
@@ -120,6 +120,21 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
         since,
         tasks=() if last is None else (last.id,),
     )
+
+
+def _left_of_batch(account: Account, outcome: Outcome) -> Finding:
+    """Whether a client reports success for a batch and has left tasks of it without waiting for their ends."""
+    if not outcome.succeeded or outcome.task is not None:
+        return None
+    for batch in account.batches:
+        tasks = [account.tasks[each.task] for each in batch.members if each.task in account.tasks]
+        open_ = [each for each in tasks if each.result is None and each.lost is None]
+        left = [each for each in open_ if each.terminal not in (Phase.FAILED, Phase.CANCELLED)]
+        if left and len(left) < len(tasks):
+            expected = "that the client reports success for a batch with the results of all its tasks"
+            seen = f"success without the result of {len(left)} of its {len(tasks)} tasks"
+            return Violation(expected, seen, (batch.number,), tasks=(left[0].id,))
+    return None
 
 
 def _heard(history: TaskState) -> int:
