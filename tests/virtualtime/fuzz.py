@@ -148,7 +148,7 @@ def try_program(program: Program, known: dict[str, str]) -> str | None:
     return None
 
 
-LEAST = 3
+LEAST = 4
 """Programs that are tried however long they take."""
 
 

@@ -68,6 +68,8 @@ struct shared {
     _Atomic uint64_t magic;
     _Atomic int64_t offset;   /* how far the virtual clock is ahead of the machine's */
     _Atomic int64_t limit;    /* no leap takes the offset beyond it */
+    _Atomic int64_t date_shift; /* of the time of day alone, under supervision */
+    _Atomic int32_t has_rate;   /* other than 1: the supervisor alone knows the time */
     _Atomic int64_t leapt;    /* the part of the offset that leaps made */
     _Atomic int64_t leaps;
     _Atomic int64_t last_target;   /* where the last leap led to, by the virtual clock */

@@ -46,6 +46,7 @@ static bool obey(const char *command) {
     if (strncmp(command, "rate ", 5) == 0 && number_in(command + 5, &number) && number >= 0.001 && number <= 1e6) {
         now(); /* what has passed until here, at the old rate */
         clock_rate = number;
+        atomic_store(&clock_file->has_rate, number != 1);
         return true;
     }
     bool holds = strcmp(command, "hold") == 0;
@@ -62,7 +63,7 @@ static int64_t accepted;
 static void write_answer(bool obeyed) {
     char answer[256];
     if (obeyed) {
-        int64_t date = machine_clock(CLOCK_REALTIME) + atomic_load(&clock_file->offset) + date_shift;
+        int64_t date = machine_clock(CLOCK_REALTIME) + atomic_load(&clock_file->offset) + atomic_load(&clock_file->date_shift);
         snprintf(answer, sizeof answer,
                  "{\"monotonic\": %.9f, \"date\": %.9f, \"leapt\": %.9f, \"leaps\": %lld, \"rate\": %g}\n",
                  (double)now() / (double)SECOND, (double)date / (double)SECOND,

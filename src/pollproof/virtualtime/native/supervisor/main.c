@@ -36,7 +36,7 @@ static const int PASSED[] = {SIGCHLD, SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGUSR1,
 
 struct shared *clock_file;
 int notifications = -1;
-int64_t date_shift;
+int clock_descriptor = -1;
 double clock_rate = 1;
 
 static const char *control_path;
@@ -254,16 +254,13 @@ static void supervise(pid_t program, int children) {
 }
 
 static void open_clock(const char *path) {
-    int fd = -1;
-    if (path != NULL) {
-        fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0) fail(path);
-    }
-    clock_file = mmap(NULL, sizeof *clock_file, PROT_READ | PROT_WRITE, fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED,
-                      fd, 0);
+    int fd = path == NULL ? memfd_create("clock", MFD_CLOEXEC) : open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) fail(path == NULL ? "memory" : path);
+    if (path == NULL && ftruncate(fd, sizeof *clock_file) != 0) fail("memory");
+    clock_file = mmap(NULL, sizeof *clock_file, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (clock_file == MAP_FAILED) fail("the file of the clock");
-    if (fd >= 0) close(fd);
-    else atomic_store(&clock_file->limit, NEVER);
+    if (path == NULL) atomic_store(&clock_file->limit, NEVER);
+    clock_descriptor = fd;
 }
 
 static void raise_limit_of_files(void) {
@@ -320,13 +317,13 @@ static void guard_supervisor(pid_t supervisor, const sigset_t *handled) {
     _exit(CANNOT_SUPERVISE);
 }
 
-static char **read_options(int count, char **words, const char **clock) {
+static char **read_options(int count, char **words, const char **clock, int64_t *shift) {
     int at = 1;
     for (; at + 1 < count && strcmp(words[at], "--") != 0; at += 2) {
         const char *value = words[at + 1];
         if (strcmp(words[at], "--clock") == 0) *clock = value;
         else if (strcmp(words[at], "--rate") == 0) clock_rate = atof(value);
-        else if (strcmp(words[at], "--shift") == 0) date_shift = atoll(value);
+        else if (strcmp(words[at], "--shift") == 0) *shift = atoll(value);
         else if (strcmp(words[at], "--control") == 0) control_path = value;
         else if (strcmp(words[at], "--parent") == 0) prctl(PR_SET_PDEATHSIG, GUARD_DIED, 0, 0, 0); /* end with it */
         else if (strcmp(words[at], "--orphans") == 0) ends_orphans = strcmp(value, "end") == 0;
@@ -340,9 +337,12 @@ static char **read_options(int count, char **words, const char **clock) {
 
 int main(int count, char **words) {
     const char *clock = NULL;
-    char **program = read_options(count, words, &clock);
+    int64_t shift = 0;
+    char **program = read_options(count, words, &clock, &shift);
     sigset_t handled, mask;
     open_clock(clock);
+    atomic_store(&clock_file->date_shift, shift);
+    atomic_store(&clock_file->has_rate, clock_rate != 1);
     start = mmap(NULL, sizeof *start, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (start == MAP_FAILED) fail("memory");
     sigemptyset(&handled);

@@ -1,6 +1,6 @@
-/* New programs. The vDSO, by which libraries read clocks without a call, is hidden from each: while the new program
- * stands at its first instruction, the entry that names it is struck from what the kernel has put on its stack. Only
- * for that is the thread traced. */
+/* New programs. The vDSO, by which libraries read clocks without a call, is replaced in each, or hidden: while the new
+ * program stands before its first instruction, the entry that names it is struck from what the kernel has put on its
+ * stack. Only for that is the thread traced. */
 #include "supervisor.h"
 
 #include <elf.h>
@@ -20,7 +20,7 @@
 void begin_exec(struct call *call) {
     struct thread *thread = call->thread;
     if (!thread->is_traced) {
-        long failed = ptrace(PTRACE_SEIZE, thread->tid, 0, PTRACE_O_TRACEEXEC);
+        long failed = ptrace(PTRACE_SEIZE, thread->tid, 0, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD);
         if (failed) atomic_fetch_add(&clock_file->strangers, 1); /* its clocks would not be moved */
         thread->is_traced = !failed;
     }
@@ -70,18 +70,19 @@ static bool skip_strings(struct reader *reader) {
     return true;
 }
 
-static void hide_vdso(pid_t tid) {
+static void replace_or_hide_vdso(pid_t tid) {
     struct reader reader = {.tid = tid, .address = stack_pointer(tid)};
     uint64_t type, value, ignored = AT_IGNORE;
     if (!next_word(&reader, &value) || !skip_strings(&reader) || !skip_strings(&reader)) return;
     while (next_word(&reader, &type) && type != AT_NULL) {
-        if (type == AT_SYSINFO_EHDR) write_memory(tid, &ignored, reader.address - 8, sizeof ignored);
+        uint64_t place = reader.address - 8;
         if (!next_word(&reader, &value)) return;
+        if (type == AT_SYSINFO_EHDR && !replace_vdso(tid, value)) write_memory(tid, &ignored, place, sizeof ignored);
     }
 }
 
 static void program_begins(pid_t tid) {
-    hide_vdso(tid);
+    replace_or_hide_vdso(tid);
     ptrace(PTRACE_DETACH, tid, 0, 0);
     /* All threads but this one are gone, and it has the number of the process. */
     for (struct thread *thread = all_threads, *next; thread != NULL; thread = next) {

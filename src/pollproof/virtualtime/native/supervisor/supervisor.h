@@ -104,7 +104,7 @@ struct parked_wait {
 /* main.c */
 extern struct shared *clock_file;
 extern int notifications; /* the listening descriptor */
-extern int64_t date_shift; /* of the time of day alone */
+extern int clock_descriptor; /* of the clock's file */
 extern double clock_rate;
 void fail(const char *what) __attribute__((noreturn));
 
@@ -207,7 +207,11 @@ void forget_thread(struct thread *thread);
 void end_everything(void);
 extern struct thread *all_threads;
 
-/* programs.c: new programs, from which the vDSO is hidden */
+/* vdso.c. PASS, as the sixth argument of a call that reads a clock, keeps it from the supervisor. */
+#define PASS UINT64_C(0x706f6c6c70726f66)
+bool replace_vdso(pid_t tid, uint64_t base);
+
+/* programs.c: new programs, whose vDSO is replaced or hidden */
 void begin_exec(struct call *call);
 bool handle_stop(pid_t tid, int status); /* whether it was one of a traced thread */
 void detach_idle_threads(void);

@@ -29,14 +29,16 @@ int64_t now(void) {
     return machine_now() + atomic_load(&clock_file->offset);
 }
 
+/* A machine without a clock of its own has none that wakes it. */
 bool is_moved(int clock) {
+    if (clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM) return clock_getres(clock, NULL) == 0;
     return clock >= 0 && clock <= CLOCK_TAI && clock != CLOCK_PROCESS_CPUTIME_ID && clock != CLOCK_THREAD_CPUTIME_ID;
 }
 
 static int64_t shift_of(int clock) {
     bool is_date = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE || clock == CLOCK_TAI ||
                    clock == CLOCK_REALTIME_ALARM;
-    return is_date ? date_shift : 0;
+    return is_date ? atomic_load(&clock_file->date_shift) : 0;
 }
 
 static int64_t clock_now(int clock) {
