@@ -14,21 +14,21 @@ from pathlib import Path
 import pytest
 
 from pollproof.bundled import folder
-from tests.commands import ROOT, run_command
+from tests.commands import ROOT, USUAL, run_command
 
 TAPE = str(next(path for path in sorted(folder("cassettes").rglob("*.yaml")) if path.parent.name == "capsolver"))
 CHECK = ["check", "capsolver", TAPE]
 
 
 def run(
-    *arguments: str, limit: Callable[[], None] | None = None, shell: str = "", **options: object
+    *arguments: str, limit: Callable[[], None] | None = None, shell: str = "", cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    if limit is None and not shell and not options:
-        return run_command(arguments, os.environ, ROOT)
+    if limit is None and not shell:
+        return run_command(arguments, {**os.environ, **USUAL}, cwd)
     command = [sys.executable, "-m", "pollproof", *arguments]
     if shell:
         command = ["bash", "-c", f'"$@" {shell}', "bash", *command]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=limit, **options)  # type: ignore[call-overload]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=limit, cwd=cwd)
 
 
 def one_sentence(done: subprocess.CompletedProcess[str]) -> str:

@@ -67,10 +67,9 @@ def test_every_schema_is_one() -> None:
 def test_a_report_keeps_its_schema() -> None:
     validator = Draft202012Validator(published("report.schema.json"))
     documents = []
-    for provider in bundled():
-        contract = load_contract(provider)
-        for mutant in (None, mutants(contract)[0], mutants(contract)[12]):
-            exploring = explore(Plan(contract, examples=0), provider=None if mutant is None else mutant.provider())
-            documents.append(document_of(exploring))
+    for name in bundled():
+        contract = load_contract(name)
+        for provider in (mutants(contract)[12].provider(), *([None] if contract.name == "capsolver" else [])):
+            documents.append(document_of(explore(Plan(contract, examples=0), provider=provider)))
     for document in [*documents, merge(documents)]:
         assert list(validator.iter_errors(json.loads(json.dumps(document)))) == []
