@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_contract, mutates
+from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, from_contract, mutates
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY
 from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
 from pollproof.contract.model import Break, Clause, Contract, Role, id_mark, link_mark
@@ -36,7 +36,6 @@ class LinkRule:
 
 @Kind(
     "link",
-    subjects=PROVIDER,
     roles=GIVERS,
     parameters=LinkRule,
     ordered=False,
@@ -101,7 +100,6 @@ class KeyPlaces:
 
 @Kind(
     "key-accepted",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=KeyPlaces,
     scope="account",

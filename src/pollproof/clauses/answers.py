@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider
-from pollproof.clauses.kinds import HELD, KINDS, PROVIDER, Finding, Kind, Violation, from_contract, from_limits, mutates
+from pollproof.clauses.kinds import HELD, KINDS, Finding, Kind, Violation, from_contract, from_limits, mutates
 from pollproof.clauses.shape import ANY
 from pollproof.contract.conditions import Condition, compile_condition
 from pollproof.contract.declared import HIDDEN, ONE_OR_MORE, PAIRS
@@ -154,7 +154,6 @@ def view_of(history: TaskState | None, event: Event) -> View:
 
 @Kind(
     "answer",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=AnswerRule,
     probes=True,
@@ -327,7 +326,6 @@ class ErrorStatuses:
 
 @Kind(
     "error-http",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=ErrorStatuses,
     probes=True,

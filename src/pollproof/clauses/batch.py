@@ -13,12 +13,12 @@ from pollproof.clauses.kinds import (
     AFTER,
     CLIENT,
     HELD,
-    PROVIDER,
     Boundary,
     Finding,
     Kind,
     Side,
     Violation,
+    breaks,
     from_limits,
     mutates,
 )
@@ -53,7 +53,6 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
 
 @Kind(
     "batch-entries",
-    subjects=PROVIDER,
     roles=(Role.BATCH,),
     parameters=Entries,
     scope="account",
@@ -90,7 +89,6 @@ def _is_named(member: Member, name: str) -> bool:
 
 @Kind(
     "batch-order",
-    subjects=PROVIDER,
     roles=(Role.BATCH,),
     parameters=Entries,
     ordered=False,
@@ -130,7 +128,6 @@ def _sides_of_limit(contract: Contract, clause: Clause) -> Iterator[Side]:
 
 @Kind(
     "batch-limit",
-    subjects=PROVIDER,
     roles=(Role.BATCH,),
     parameters=Pace,
     scope="account",
@@ -199,6 +196,7 @@ def batch_rate(account: Account, event: Event, parameters: Pace) -> Finding:
     return HELD if least >= parameters.seconds else None
 
 
+@breaks("batch-order", "the tasks of a batch in the wrong order")
 class ReversesBatches(Provider):
     """Lists the tasks of a batch in the wrong order."""
 
@@ -206,6 +204,8 @@ class ReversesBatches(Provider):
         return tasks[::-1]
 
 
+# In a batch with equal entries that is another order.
+@breaks("batch-entries", "one task of a batch is missing")
 class ShortensBatches(Provider):
     """Leaves the last task of a batch out."""
 
@@ -213,18 +213,8 @@ class ShortensBatches(Provider):
         return tasks[:-1]
 
 
-@mutates("batch-entries")
-def _batch_entries(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("one task of a batch is missing", ShortensBatches)
-    # In a batch with equal entries that is another order.
-    yield Fault("one task of a batch is there twice", RepeatsEntries, companions=("batch-order",))
-
-
-@mutates("batch-order")
-def _batch_order(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("the tasks of a batch in the wrong order", ReversesBatches)
-
-
+# In a batch with equal entries that is another order.
+@breaks("batch-entries", "one task of a batch is there twice", ("batch-order",))
 class RepeatsEntries(Provider):
     """Gives two tasks of a batch for its first entry, and none for its last."""
 
@@ -273,13 +263,9 @@ def _batch_limit(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("a batch after the pause is refused", RefusesLateBatches)
 
 
+@breaks("batch-rate", "two batches in half the time")
 class HastyBatches(Client):
     """Sends batches one right after the other."""
 
     def batch_wait(self) -> float:
         return super().batch_wait() / 2
-
-
-@mutates("batch-rate")
-def _batch_rate(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("two batches in half the time", client=HastyBatches)

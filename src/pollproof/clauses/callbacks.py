@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.faults import Provider, Task
 from pollproof.clauses.kinds import (
     HELD,
-    PROVIDER,
     Deadline,
     Finding,
     Kind,
     Nothing,
     Violation,
-    mutates,
+    breaks,
+    numbered,
 )
 from pollproof.contract.declared import ONE_OR_MORE
-from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase
+from pollproof.contract.model import SILENCE, Operation, Phase
 from pollproof.contract.places import MISSING
 from pollproof.contract.vocabulary import CALLBACK, SUCCEEDED
 from pollproof.tasks.account import Account
@@ -30,13 +29,8 @@ LATE_CALLBACK = 2.0
 """Real seconds that a callback may take beyond the documented time, besides what its clock says."""
 
 
-def _created(history: TaskState) -> tuple[int, ...]:
-    return () if history.created is None else (history.created,)
-
-
 @Kind(
     "callback-final",
-    subjects=PROVIDER,
     roles=(CALLBACK,),
     walks=("called-back",),
     hint="Send the callback once the task has ended, with its final status.",
@@ -46,16 +40,15 @@ def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Fin
     if event.answer is not STATE or event.phase is None:
         return None
     if not event.phase.terminal:
-        return Violation("a final status in a callback", f"status {event.status!r}", _created(history))
+        return Violation("a final status in a callback", f"status {event.status!r}", numbered(history.created))
     if history.terminal is not None and history.terminal is not event.phase:
-        since = () if history.terminal_number is None else (history.terminal_number,)
+        since = numbered(history.terminal_number)
         return Violation(f"that the task has {history.terminal.value}", f"status {event.status!r}", since)
     return HELD
 
 
 @Kind(
     "callback-known",
-    subjects=PROVIDER,
     roles=(CALLBACK,),
     scope="account",
     ordered=False,
@@ -81,7 +74,6 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
 
 @Kind(
     "callback-sent",
-    subjects=PROVIDER,
     roles=(CALLBACK,),
     probes=True,
     ordered=False,
@@ -97,18 +89,16 @@ def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Find
         return HELD
     if CALLBACK_REFUSED in history.marks:
         return None  # it was sent; that it was not sent again is another finding
-    since = () if history.terminal_number is None else (history.terminal_number,)
     return Violation(
         "a callback at the end of the task",
         event.exchange.failure or "none",
-        (*_created(history), *since),
+        numbered(history.created, history.terminal_number),
         deadlines=(Deadline(event.exchange.received, "the wait for a callback ends", history.ended_received),),
     )
 
 
 @Kind(
     "callback-once",
-    subjects=PROVIDER,
     roles=(CALLBACK,),
     ordered=False,
     walks=("called-back",),
@@ -122,13 +112,13 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
     if response is not None and response.status >= 300:
         return None  # it was not accepted, and may come again
     if history.callbacks:
-        return Violation("one callback", f"callback {history.callbacks + 1} of the same task", _created(history))
+        seen = f"callback {history.callbacks + 1} of the same task"
+        return Violation("one callback", seen, numbered(history.created))
     return HELD
 
 
 @Kind(
     "passthrough",
-    subjects=PROVIDER,
     roles=(CALLBACK,),
     ordered=False,
     walks=("called-back",),
@@ -143,10 +133,10 @@ def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Findin
     if back is MISSING and asked["passthrough"] is None:
         return None
     if back is MISSING:
-        return Violation(f"passthrough {asked['passthrough']!r}", "a callback without it", _created(history))
+        return Violation(f"passthrough {asked['passthrough']!r}", "a callback without it", numbered(history.created))
     if canonical([back]) == canonical([asked["passthrough"]]):
         return HELD
-    return Violation(f"passthrough {asked['passthrough']!r}", f"passthrough {back!r}", _created(history))
+    return Violation(f"passthrough {asked['passthrough']!r}", f"passthrough {back!r}", numbered(history.created))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +149,6 @@ class SentAgain:
 
 @Kind(
     "callback-retried",
-    subjects=PROVIDER,
     roles=(CALLBACK,),
     parameters=SentAgain,
     probes=True,
@@ -188,6 +177,7 @@ def callback_retried(history: TaskState, event: Event, rule: SentAgain) -> Findi
     return HELD
 
 
+@breaks("callback-retried", "a callback that was not accepted is not sent again")
 class NeverSendsAgain(Provider):
     """Sends a callback once, whatever comes of it."""
 
@@ -195,11 +185,7 @@ class NeverSendsAgain(Provider):
         pass
 
 
-@mutates("callback-retried")
-def _callback_retried(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a callback that was not accepted is not sent again", NeverSendsAgain)
-
-
+@breaks("callback-sent", "no callback")
 class NeverCallsBack(Provider):
     """Sends no callback."""
 
@@ -207,6 +193,7 @@ class NeverCallsBack(Provider):
         return 0
 
 
+@breaks("callback-once", "two callbacks")
 class CallsBackTwice(Provider):
     """Sends every callback twice."""
 
@@ -214,6 +201,7 @@ class CallsBackTwice(Provider):
         return 2 * super().calls_back(task, now)
 
 
+@breaks("callback-final", "a callback before the end", ("answer", "terminal"))
 class CallsBackEarly(Provider):
     """Calls back when a task has only begun."""
 
@@ -224,6 +212,7 @@ class CallsBackEarly(Provider):
         return self.say(operation, "callback", task, self.contract.path[0]).body
 
 
+@breaks("callback-known", "a callback about a stranger")
 class CallsBackForStrangers(Provider):
     """Adds a callback about a task that was never created."""
 
@@ -236,6 +225,7 @@ class CallsBackForStrangers(Provider):
         return due
 
 
+@breaks("passthrough", "another passthrough")
 class AltersPassthrough(Provider):
     """Hands something else through than it was given."""
 
@@ -260,28 +250,3 @@ class TrimsPassthrough(Provider):
             return super().callback(operation, task, phase)
         finally:
             task.asked = own
-
-
-@mutates("callback-sent")
-def _callback_sent(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("no callback", NeverCallsBack)
-
-
-@mutates("callback-once")
-def _callback_once(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("two callbacks", CallsBackTwice)
-
-
-@mutates("callback-final")
-def _callback_final(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a callback before the end", CallsBackEarly, companions=("answer", "terminal"))
-
-
-@mutates("callback-known")
-def _callback_known(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a callback about a stranger", CallsBackForStrangers)
-
-
-@mutates("passthrough")
-def _passthrough(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("another passthrough", AltersPassthrough)

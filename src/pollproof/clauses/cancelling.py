@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pollproof.clauses.faults import Fault, Provider, Task
-from pollproof.clauses.kinds import HELD, PROVIDER, Deadline, Finding, Kind, Nothing, Violation, mutates
+from pollproof.clauses.faults import Provider, Task
+from pollproof.clauses.kinds import HELD, Deadline, Finding, Kind, Nothing, Violation, breaks
 from pollproof.clauses.lifecycle import describe
-from pollproof.contract.model import Clause, Contract, Operation, Phase
+from pollproof.contract.model import Operation, Phase
 from pollproof.contract.vocabulary import SUCCEEDED
 from pollproof.tasks.state import CANCEL_ACCEPTED, CANCEL_SENT, TaskState
 from pollproof.trace.events import STATE, Event
@@ -24,7 +23,7 @@ class CancelBound:
     never_succeeds: Annotated[bool, "Whether a task whose cancelling was accepted never succeeds."] = False
 
 
-@Kind("cancel-ends", subjects=PROVIDER, parameters=CancelBound, timed=True, walks=("cancelled",))
+@Kind("cancel-ends", parameters=CancelBound, timed=True, walks=("cancelled",))
 def cancel_ends(history: TaskState, event: Event, rule: CancelBound) -> Finding:
     """A task whose cancelling was accepted ends within the documented time."""
     accepted = history.marks.get(CANCEL_ACCEPTED)
@@ -46,7 +45,7 @@ def cancel_ends(history: TaskState, event: Event, rule: CancelBound) -> Finding:
     return Violation(expected, seen, (number,), deadlines=(end,))
 
 
-@Kind("cancelled-on-request", subjects=PROVIDER, parameters=Nothing, walks=("cancelled", "one-after-another"))
+@Kind("cancelled-on-request", parameters=Nothing, walks=("cancelled", "one-after-another"))
 def cancelled_on_request(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task is cancelled only when its cancelling was requested."""
     if history.created is None or event.answer is not STATE or event.request_errors:
@@ -58,6 +57,11 @@ def cancelled_on_request(history: TaskState, event: Event, parameters: Nothing) 
     return Violation("no cancelled task, since nobody requested it", describe(event), (history.created,))
 
 
+@breaks(
+    "cancel-ends",
+    "a cancelled task goes on",
+    companions=("terminal", "answer", "status-order", "echo", "cancelled-on-request", "callback-final", "set-once"),
+)
 class GoesOn(Provider):
     """Accepts a cancelling and goes on."""
 
@@ -70,20 +74,10 @@ class GoesOn(Provider):
         return response
 
 
+@breaks("cancelled-on-request", "some tasks cancel themselves", ("terminal", "answer", "accepted"))
 class CancelsByItself(Provider):
     """Cancels every fourth task by itself."""
 
     def phase(self, task: Task, now: float) -> Phase:
         phase = super().phase(task, now)
         return Phase.CANCELLED if task.number % 4 == 0 and phase.terminal else phase
-
-
-@mutates("cancel-ends")
-def _cancel_ends(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    others = ("terminal", "answer", "status-order", "echo", "cancelled-on-request", "callback-final", "set-once")
-    yield Fault("a cancelled task goes on", GoesOn, companions=others)
-
-
-@mutates("cancelled-on-request")
-def _cancelled_on_request(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("some tasks cancel themselves", CancelsByItself, companions=("terminal", "answer", "accepted"))

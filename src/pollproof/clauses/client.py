@@ -22,9 +22,11 @@ from pollproof.clauses.kinds import (
     Nothing,
     Side,
     Violation,
+    breaks,
     from_limits,
     limits_of_client,
     mutates,
+    numbered,
 )
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.clauses.timing import COARSE, gap, in_words
@@ -87,7 +89,7 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
             f"the task id {twin.raw_id!r} that the creation gave", f"a request for {raw!r}", (twin.created,)
         )
     if account.whole and (account.last_created is not None or account.is_unknown(event)):
-        shown = () if account.last_created is None else (account.last_created,)
+        shown = numbered(account.last_created)
         return Violation("a task id that a creation gave", f"poll for unknown task id {raw!r}", shown)
     return None  # nothing was created, or not within what the trace holds
 
@@ -215,7 +217,7 @@ def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> F
     count = history.polls_most - history.unanswered + 1
     if count <= parameters.limit:
         return HELD
-    since = () if history.created is None else (history.created,)
+    since = numbered(history.created)
     moments = last_poll(history, parameters.limit)
     return Violation(f"at most {parameters.limit} polls of a task", f"poll {count}", since, deadlines=moments)
 
@@ -276,7 +278,7 @@ def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientL
     """A client does not poll a task whose lifetime is over."""
     if surely_outside(history, event, parameters.limits):
         elapsed = event.exchange.sent - history.created_received
-        since = () if history.created is None else (history.created,)
+        since = numbered(history.created)
         return Violation(
             f"no poll later than {parameters.seconds:g} s after the {parameters.limits.lifetime_from}",
             f"a poll {elapsed:.3f} s after the creation",
@@ -302,6 +304,7 @@ def no_poll_after_inline(history: TaskState | None, event: Event, parameters: No
     return Violation("no poll, since the creation gave the result", "a poll", (history.created,))
 
 
+@breaks("key-shown", "the key is not shown")
 class Anonymous(Client):
     """Does not show its key."""
 
@@ -309,6 +312,7 @@ class Anonymous(Client):
         return None
 
 
+@breaks("key-shown", "the key after another word")
 class Bearer(Client):
     """Shows its key after another word."""
 
@@ -316,6 +320,7 @@ class Bearer(Client):
         return f"Bearer {key}"
 
 
+@breaks("minimum-wait", "half the wait")
 class Hasty(Client):
     """Waits half as long as it should."""
 
@@ -343,6 +348,7 @@ class Tireless(Client):
         return polls > (limits.polls or 0) or (limits.lifetime is not None and elapsed > limits.lifetime)
 
 
+@breaks("no-poll-after-final", "one more poll after the final response")
 class Doubtful(Client):
     """Polls again after the final response."""
 
@@ -356,6 +362,7 @@ class Doubtful(Client):
         return done
 
 
+@breaks("no-poll-after-lifetime", "a poll past the lifetime")
 class Late(Client):
     """Polls a task for the first time when its lifetime is over."""
 
@@ -367,6 +374,7 @@ class Late(Client):
         return polls > 0
 
 
+@breaks("same-task-id", "the task id retyped")
 class Retyping(Client):
     """Sends the task id as another JSON type, or with another digit."""
 
@@ -376,17 +384,12 @@ class Retyping(Client):
         return handle.id.upper() if handle.id.upper() != handle.id else handle.id + "0"
 
 
+@breaks("no-poll-after-inline", "a result that is there is polled for")
 class PollsInline(Client):
     """Polls for a result that it has."""
 
     def keeps_inline(self, event: Event) -> bool:
         return False
-
-
-@mutates("key-shown")
-def _key_shown(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("the key is not shown", client=Anonymous)
-    yield Fault("the key after another word", client=Bearer)
 
 
 @mutates("retry-after-kept")
@@ -397,33 +400,8 @@ def _retry_after_kept(contract: Contract, clause: Clause) -> Iterator[Fault]:
         yield Fault("a first poll before Retry-After of the creation", client=Eager, companions=("minimum-wait",))
 
 
-@mutates("minimum-wait")
-def _minimum_wait(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("half the wait", client=Hasty)
-
-
 @mutates("poll-budget")
 def _poll_budget(contract: Contract, clause: Clause) -> Iterator[Fault]:
     # More polls than the budget within the lifetime take less than the wait between two of them.
     companions = ("minimum-wait",) if limits_of_client(contract).budget_reachable is False else ()
     yield Fault("one poll too many", client=Tireless, companions=companions)
-
-
-@mutates("no-poll-after-final")
-def _no_poll_after_final(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("one more poll after the final response", client=Doubtful)
-
-
-@mutates("no-poll-after-lifetime")
-def _no_poll_after_lifetime(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a poll past the lifetime", client=Late)
-
-
-@mutates("same-task-id")
-def _same_task_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("the task id retyped", client=Retyping)
-
-
-@mutates("no-poll-after-inline")
-def _no_poll_after_inline(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a result that is there is polled for", client=PollsInline)

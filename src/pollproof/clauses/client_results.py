@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import wait_over
-from pollproof.clauses.faults import Client, Fault
+from pollproof.clauses.faults import Client
 from pollproof.clauses.kinds import (
     CLIENT,
     HELD,
@@ -15,10 +15,11 @@ from pollproof.clauses.kinds import (
     Kind,
     Nothing,
     Violation,
-    mutates,
+    breaks,
+    numbered,
 )
 from pollproof.contract.declared import Form
-from pollproof.contract.model import Clause, Contract, Phase, Role
+from pollproof.contract.model import Phase, Role
 from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import AT_ONCE, HURRY, Streak, streak_key
@@ -110,7 +111,7 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
     if outcome.alive and outcome.excused:
         return None  # what went wrong before is another finding
     last = max(meant, key=_heard, default=None)
-    since: tuple[int, ...] = () if last is None or last.last_number is None else (last.last_number,)
+    since: tuple[int, ...] = () if last is None else numbered(last.last_number)
     if last is None:  # the requests that failed show why there is no task
         since = tuple(streak.number for streak in _failing(account))
     how = "success" if outcome.succeeded else outcome.ended or "no end"
@@ -226,6 +227,7 @@ def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
     )
 
 
+@breaks("solution-returned", "success without the solution")
 class Forgetful(Client):
     """Says that it has succeeded, and returns nothing."""
 
@@ -233,6 +235,7 @@ class Forgetful(Client):
         return super().outcome(result, task)._replace(result=None)
 
 
+@breaks("solution-returned", "another solution")
 class Mistaken(Client):
     """Returns something else than it was served."""
 
@@ -241,6 +244,7 @@ class Mistaken(Client):
         return outcome._replace(result="something else") if outcome.succeeded else outcome
 
 
+@breaks("solution-returned", "a solution taken for a failure")
 class Pessimist(Client):
     """Says that it has failed although it was served a solution."""
 
@@ -248,6 +252,7 @@ class Pessimist(Client):
         return Outcome(False, None, task)
 
 
+@breaks("failure-reported", "a failure taken for success")
 class Optimist(Client):
     """Says that it has succeeded, whatever it was served."""
 
@@ -255,12 +260,14 @@ class Optimist(Client):
         return super().outcome(result, task)._replace(succeeded=True)
 
 
+@breaks("bounded-retries", "hundreds of retries")
 class Stubborn(Client):
     """Tries again and again where the provider cannot be reached."""
 
     retries = 310
 
 
+@breaks("bounded-retries", "retries without a pause")
 class Impatient(Client):
     """Tries again at once where the provider cannot be reached."""
 
@@ -270,31 +277,9 @@ class Impatient(Client):
         return 0.0
 
 
+@breaks("no-hot-loop", "polls without a pause", ("minimum-wait",))
 class Restless(Client):
     """Polls again at once while its task is unfinished."""
 
     def wait(self) -> float:
         return 0.0
-
-
-@mutates("solution-returned")
-def _solution_returned(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("success without the solution", client=Forgetful)
-    yield Fault("another solution", client=Mistaken)
-    yield Fault("a solution taken for a failure", client=Pessimist)
-
-
-@mutates("failure-reported")
-def _failure_reported(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a failure taken for success", client=Optimist)
-
-
-@mutates("bounded-retries")
-def _bounded_retries(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("retries without a pause", client=Impatient)
-    yield Fault("hundreds of retries", client=Stubborn)
-
-
-@mutates("no-hot-loop")
-def _no_hot_loop(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("polls without a pause", client=Restless, companions=("minimum-wait",))

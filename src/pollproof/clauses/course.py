@@ -10,14 +10,15 @@ from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import (
     HELD,
     KINDS,
-    PROVIDER,
     Deadline,
     Finding,
     Kind,
     Violation,
+    breaks,
     from_contract,
     from_limits,
     mutates,
+    numbered,
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.conditions import same
@@ -43,7 +44,7 @@ class StatusPath:
         return None
 
 
-@Kind("status-path", subjects=PROVIDER, parameters=StatusPath, walks=("one-after-another", "side-by-side"))
+@Kind("status-path", parameters=StatusPath, walks=("one-after-another", "side-by-side"))
 def status_path(history: TaskState, event: Event, parameters: StatusPath) -> Finding:
     """The statuses of a task come in the order of the documented path; some may be passed unseen, none comes back."""
     if event.answer is not STATE or event.request_errors or history.lost is not None:
@@ -53,10 +54,11 @@ def status_path(history: TaskState, event: Event, parameters: StatusPath) -> Fin
         return None
     if path.index(now) >= path.index(before):
         return HELD
-    since = () if history.last_number is None else (history.last_number,)
+    since = numbered(history.last_number)
     return Violation(f"no status before {before!r} once the task is {before}", describe(event), since)
 
 
+@breaks("status-path", "an earlier status again", ("status-order", "terminal"))
 class StepsBack(Provider):
     """Shows the status before the present one at every second poll."""
 
@@ -73,11 +75,6 @@ class StepsBack(Provider):
         return super().say(operation, name, task, status, code)
 
 
-@mutates("status-path")
-def _status_path(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("an earlier status again", StepsBack, companions=("status-order", "terminal"))
-
-
 @dataclass(frozen=True, slots=True)
 class Bound:
     """`seconds` after its creation a task has ended."""
@@ -88,7 +85,6 @@ class Bound:
 
 @Kind(
     "finishes",
-    subjects=PROVIDER,
     parameters=Bound,
     timed=True,
     exercised="a task that is polled to its end",
@@ -154,7 +150,6 @@ class Fixed:
 
 @Kind(
     "set-once",
-    subjects=PROVIDER,
     roles=(CREATE, POLL, Role.CANCEL, FETCH),
     parameters=Fixed,
     exercised="two answers about a task with a value there",
@@ -170,7 +165,7 @@ def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:
         return HELD
     if now is MISSING and (event.operation.role is not POLL or event.response_errors):
         return None  # a body that has not its documented form is another finding
-    since = () if history.last_number is None else (history.last_number,)
+    since = numbered(history.last_number)
     seen = "nothing" if now is MISSING else repr(now)[:100]
     return Violation(f"{parameters.at.text} = {before!r} as before", seen, since)
 

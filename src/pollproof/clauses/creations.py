@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, Provider
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_limits, mutates
+from pollproof.clauses.faults import Provider
+from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks, from_limits, numbered
 from pollproof.contract.declared import HIDDEN
-from pollproof.contract.model import Clause, Contract, Limits
+from pollproof.contract.model import Limits
 from pollproof.contract.vocabulary import CREATE
 from pollproof.tasks.account import Account
 from pollproof.tasks.state import TaskState
@@ -44,7 +43,6 @@ def _first(account: Account, event: Event) -> TaskState | None:
 
 @Kind(
     "idempotent-creation",
-    subjects=PROVIDER,
     roles=(CREATE,),
     parameters=KeyLife,
     scope="account",
@@ -60,12 +58,11 @@ def idempotent_creation(account: Account, event: Event, rule: KeyLife) -> Findin
     if first.id == event.task:
         return HELD
     expected = f"the task {first.raw_id!r} that the first creation with this key gave"
-    return Violation(expected, f"the task {event.raw_task!r}", () if first.created is None else (first.created,))
+    return Violation(expected, f"the task {event.raw_task!r}", numbered(first.created))
 
 
 @Kind(
     "key-expires",
-    subjects=PROVIDER,
     roles=(CREATE,),
     parameters=KeyLife,
     scope="account",
@@ -82,9 +79,12 @@ def key_expires(account: Account, event: Event, rule: KeyLife) -> Finding:
     if first.id != event.task:
         return HELD
     expected = f"a new task, since the key was used more than {rule.seconds:g} s ago"
-    return Violation(expected, f"the task {event.raw_task!r} again", () if first.created is None else (first.created,))
+    return Violation(expected, f"the task {event.raw_task!r} again", numbered(first.created))
 
 
+@breaks(
+    "idempotent-creation", "a new task whatever the key", companions=("answer", "refused", "refusal-code", "error-http")
+)
 class ForgetsKeys(Provider):
     """Creates a new task whatever the key."""
 
@@ -99,20 +99,9 @@ class TakesReusedKeys(Provider):
         return False
 
 
+@breaks("key-expires", "keys are kept without end", ("answer",))
 class KeepsKeys(Provider):
     """Keeps keys without end."""
 
     def key_lifetime(self) -> float:
         return math.inf
-
-
-@mutates("idempotent-creation")
-def _idempotent_creation(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault(
-        "a new task whatever the key", ForgetsKeys, companions=("answer", "refused", "refusal-code", "error-http")
-    )
-
-
-@mutates("key-expires")
-def _key_expires(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("keys are kept without end", KeepsKeys, companions=("answer",))

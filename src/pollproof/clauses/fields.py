@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider, Task
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Nothing, Unjudged, Violation, from_limits, mutates
+from pollproof.clauses.kinds import (
+    HELD,
+    Finding,
+    Kind,
+    Nothing,
+    Unjudged,
+    Violation,
+    breaks,
+    from_limits,
+    mutates,
+    numbered,
+)
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Break, Clause, Contract, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, walk
@@ -24,7 +35,6 @@ STATES = (CREATE, POLL, CALLBACK, Role.BATCH)
 
 @Kind(
     "timestamps",
-    subjects=PROVIDER,
     roles=STATES,
     walks=("one-after-another",),
     hint="Set the time of creation once; set the time of change only when the task changes.",
@@ -40,7 +50,7 @@ def timestamps(history: TaskState, event: Event, parameters: Nothing) -> Finding
     updated: Any = marks.get("updated_at")
     if not _comparable(created, updated):
         return None  # absent, or of another form, which is the shape's affair
-    since = () if history.last_number is None else (history.last_number,)
+    since = numbered(history.last_number)
     if updated < created:
         return Violation("a time of change not before the creation", f"created {created}, changed {updated}")
     if before.get("created_at") is not None and before["created_at"] != created:
@@ -88,7 +98,6 @@ class Scale:
 
 @Kind(
     "progress",
-    subjects=PROVIDER,
     parameters=Scale,
     walks=("one-after-another",),
     hint="Compute the progress from the task alone, and never store a smaller value over a larger one.",
@@ -105,12 +114,15 @@ def progress(history: TaskState, event: Event, parameters: Scale) -> Finding:
         return Violation(f"a progress from 0 to {most:g}", f"a progress of {now:g}")
     if most is not None and event.phase is SUCCEEDED and now != most:
         return Violation(f"a progress of {most:g} when the task has succeeded", f"a progress of {now:g}")
-    if before is None:
-        return None
+    if before is None or (history.terminal is None and event.phase in _GIVEN_UP):
+        return None  # what the progress of a task is that ends without success is documented nowhere
     if now >= before:
         return HELD
-    since = () if history.last_number is None else (history.last_number,)
+    since = numbered(history.last_number)
     return Violation(f"a progress of {before:g} or more", f"a progress of {now:g}", since)
+
+
+_GIVEN_UP = (Phase.FAILED, Phase.CANCELLED)
 
 
 def _number(value: Any) -> float | None:
@@ -132,7 +144,6 @@ class At:
 
 @Kind(
     "json-text",
-    subjects=PROVIDER,
     parameters=At,
     ordered=False,
     walks=("one-after-another",),
@@ -153,7 +164,6 @@ def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
 
 @Kind(
     "present",
-    subjects=PROVIDER,
     ordered=False,
     exercised="a poll of a task whose creation is known",
     walks=("one-after-another",),
@@ -168,7 +178,9 @@ def present(history: TaskState, event: Event, parameters: Nothing) -> Finding:
         return None
     if any(name in state for name in asked):
         return HELD
-    return Violation(f"one of the parameters that were sent ({', '.join(asked)})", "none of them", _creation(history))
+    return Violation(
+        f"one of the parameters that were sent ({', '.join(asked)})", "none of them", numbered(history.created)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +195,6 @@ class Echoed:
 
 @Kind(
     "parameters-echoed",
-    subjects=PROVIDER,
     roles=(CREATE, POLL, CALLBACK, Role.BATCH),
     parameters=Echoed,
     ordered=False,
@@ -204,7 +215,7 @@ def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> F
     always = parameters.always if role is not POLL else ()
     if role is CALLBACK:  # what has a place of its own there has a clause of its own
         asked = {name: value for name, value in asked.items() if name not in event.operation.marks}
-    return _echoed(asked, state, always, _creation(history)) or HELD
+    return _echoed(asked, state, always, numbered(history.created)) or HELD
 
 
 def _members_echoed(event: Event, parameters: Echoed) -> Finding:
@@ -224,10 +235,6 @@ def _members_echoed(event: Event, parameters: Echoed) -> Finding:
         if found is not None:
             return Violation(f"{found.expected} in entry {number} of the batch", found.seen)
     return HELD
-
-
-def _creation(history: TaskState) -> tuple[int, ...]:
-    return () if history.created is None else (history.created,)
 
 
 def _echoed(
@@ -262,7 +269,6 @@ def seconds_of(value: Any) -> float | None:
 
 @Kind(
     "retry-after",
-    subjects=PROVIDER,
     ordered=False,
     walks=("one-after-another",),
     hint="Send Retry-After with a whole number of seconds while the task is unfinished.",
@@ -277,6 +283,7 @@ def retry_after(history: TaskState, event: Event, parameters: Nothing) -> Findin
     return Violation("Retry-After with a number of seconds", "none" if value is None else f"{value!r}")
 
 
+@breaks("timestamps", "the time of change falls")
 class FallingTimes(Provider):
     """Shows a time of change that falls back to the creation once the task has ended and was read."""
 
@@ -285,6 +292,7 @@ class FallingTimes(Provider):
         return task.created + len(task.seen) % 2
 
 
+@breaks("progress", "the progress falls")
 class FallingProgress(Provider):
     """Counts its progress down."""
 
@@ -292,6 +300,7 @@ class FallingProgress(Provider):
         return 100 - int(100 * share)
 
 
+@breaks("retry-after", "no Retry-After", ("answer",))
 class WithoutRetryAfter(Provider):
     """Does not say when to poll again."""
 
@@ -299,16 +308,6 @@ class WithoutRetryAfter(Provider):
         answer = super().handle(request)
         headers = {name: value for name, value in answer.headers.items() if name.lower() != "retry-after"}
         return answer._replace(headers=headers)
-
-
-@mutates("timestamps")
-def _timestamps(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("the time of change falls", FallingTimes)
-
-
-@mutates("progress")
-def _progress(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("the progress falls", FallingProgress)
 
 
 class NullsParameters(Provider):
@@ -348,11 +347,7 @@ def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[Fault]:
         yield Fault("callbacks without the parameters", ForgetsParametersInCallbacks)
 
 
-@mutates("present")
-def _present(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("states without anything of the request", HidesTheRequest)
-
-
+@breaks("present", "states without anything of the request")
 class HidesTheRequest(Provider):
     """Answers polls with the state of the task alone."""
 
@@ -364,8 +359,3 @@ class HidesTheRequest(Provider):
             return answer
         kept = {name: value for name, value in body.items() if name not in task.asked}
         return answer._replace(body=write_json(kept))
-
-
-@mutates("retry-after")
-def _retry_after(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("no Retry-After", WithoutRetryAfter, companions=("answer",))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pollproof.clauses.faults import Fault, Provider, RequestRoute
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, mutates
+from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, mutates
 from pollproof.clauses.refusals import Probe, refused
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY
 from pollproof.contract.declared import ONE_OR_MORE, Form
@@ -36,7 +36,6 @@ class InputRule:
 
 @Kind(
     "refused-input",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=InputRule,
     scope="account",
@@ -62,7 +61,6 @@ def refused_input(account: Account, event: Event, rule: InputRule) -> Finding:
 
 @Kind(
     "accepted-input",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=InputRule,
     ordered=False,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pollproof.clauses.answers import view_of
 from pollproof.clauses.faults import Fault, Provider
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_limits, mutates
+from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, from_limits, mutates, numbered
 from pollproof.clauses.limits import LATE
 from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
 from pollproof.contract.model import Clause, Contract, Limits
@@ -71,7 +71,6 @@ def _there(history: TaskState, event: Event, rule: Retention) -> bool | None:
 
 @Kind(
     "result-kept",
-    subjects=PROVIDER,
     roles=READS,
     parameters=Retention,
     timed=True,
@@ -91,13 +90,12 @@ def result_kept(history: TaskState, event: Event, rule: Retention) -> Finding:
     if there:
         late = age_least(history, event, rule.within) >= LATE * (rule.seconds - rule.within.lifetime_slack)
         return HELD if late else None
-    since = () if history.terminal_number is None else (history.terminal_number,)
+    since = numbered(history.terminal_number)
     return Violation(f"the result of the task, which is kept for {rule.seconds:g} s", "no result", since)
 
 
 @Kind(
     "result-removed",
-    subjects=PROVIDER,
     roles=READS,
     parameters=Retention,
     timed=True,
@@ -111,7 +109,7 @@ def result_removed(history: TaskState, event: Event, rule: Retention) -> Finding
         return None
     if not there:
         return HELD
-    since = () if history.terminal_number is None else (history.terminal_number,)
+    since = numbered(history.terminal_number)
     expected = f"no result later than {rule.seconds:g} s after the {rule.within.lifetime_from} of the task"
     return Violation(expected, "the result", since)
 

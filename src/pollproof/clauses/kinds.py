@@ -7,13 +7,13 @@ enforces. It returns None when the event could not have broken the rule, `HELD` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from pollproof.clauses.faults import Fault
+from pollproof.clauses.faults import Client, Fault, Provider
 from pollproof.contract.model import Clause, Contract, Limits, Role, Subject
 from pollproof.contract.vocabulary import POLL
 from pollproof.errors import InputError
@@ -61,6 +61,11 @@ class Violation:
     @property
     def message(self) -> str:
         return f"expected {self.expected}; seen {self.seen}"
+
+
+def numbered(*numbers: int | None) -> tuple[int, ...]:
+    """The exchanges that a violation is held against, without those whose numbers are not known."""
+    return tuple(number for number in numbers if number is not None)
 
 
 class Unjudged(NamedTuple):
@@ -142,11 +147,12 @@ class Kind:
     means that tasks are lost. `walks` are the directed walks that exercise it (a client's kinds are exercised by all
     scenarios of the gate). `hint` tells the owner of an implementation what usually causes a violation, in one
     imperative sentence. `conditional` gives the reason why a contract leaves open whether what exercises the kind ever
-    happens (empty: it does not). `mutants` makes the faults that break a clause (see `mutates`).
+    happens (empty: it does not). `faults` break any clause of the kind (see `breaks`), and `maker` makes those that
+    depend on the clause (see `mutates`).
     """
 
     name: str
-    subjects: tuple[Subject, ...]
+    subjects: tuple[Subject, ...] = PROVIDER
     roles: tuple[Role, ...] = (POLL,)
     parameters: type[Any] = Nothing
     scope: str = "task"
@@ -163,13 +169,23 @@ class Kind:
     hint: str = ""
     conditional: Callable[[Contract], str] | None = None
     judge: Check = _undecided
-    mutants: Maker | None = None
+    faults: list[Fault] = field(default_factory=list)
+    maker: Maker | None = None
 
     def __call__(self, check: Check) -> Check:
         """Register the kind with its check."""
         self.judge = check
         KINDS[self.name] = self
         return check
+
+    @property
+    def is_breakable(self) -> bool:
+        """Whether the kind says how its clauses are broken."""
+        return bool(self.faults) or self.maker is not None
+
+    def mutants(self, contract: Contract, clause: Clause) -> list[Fault]:
+        """The faults that break a clause of the kind."""
+        return [*self.faults, *(() if self.maker is None else self.maker(contract, clause))]
 
     @property
     def sentence(self) -> str:
@@ -182,13 +198,30 @@ KINDS: dict[str, Kind] = {}
 
 
 def mutates(name: str) -> Callable[[Maker], Maker]:
-    """Register the maker of the faults that break clauses of a kind."""
+    """Register the maker of the faults that break clauses of a kind, each in its own way."""
 
     def register(maker: Maker) -> Maker:
-        KINDS[name].mutants = maker
+        KINDS[name].maker = maker
         return maker
 
     return register
+
+
+def breaks(kind: str, name: str, companions: Sequence[str] = ()) -> Callable[[type[Overriding]], type[Overriding]]:
+    """Register a provider or client that breaks every clause of a kind; `name` and `companions` as in `Fault`."""
+
+    def register(override: type[Overriding]) -> type[Overriding]:
+        if issubclass(override, Provider):
+            fault = Fault(name, override, companions=companions)
+        else:
+            fault = Fault(name, client=override, companions=companions)
+        KINDS[kind].faults.append(fault)
+        return override
+
+    return register
+
+
+Overriding = TypeVar("Overriding", Provider, Client)
 
 
 def from_limits(name: str) -> Any:

@@ -11,13 +11,14 @@ from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import (
     HELD,
-    PROVIDER,
     Finding,
     Kind,
     Nothing,
     Violation,
+    breaks,
     from_limits,
     mutates,
+    numbered,
 )
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase
@@ -55,7 +56,6 @@ def describe(event: Event) -> str:
 
 @Kind(
     "status-order",
-    subjects=PROVIDER,
     roles=(POLL, CALLBACK),
     parameters=WithinLimits,
     exercised="several polls of an unfinished task",
@@ -71,14 +71,13 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
         return None
     if now.rank >= before.rank:
         return HELD
-    since = () if history.phase_number is None else (history.phase_number,)
+    since = numbered(history.phase_number)
     expected = f"no status before '{before.value}' in the life of the task once it is {before.value}"
     return Violation(expected, f"{describe(event)}, which is {now.value}", since)
 
 
 @Kind(
     "terminal",
-    subjects=PROVIDER,
     roles=(POLL, FETCH, CALLBACK),
     parameters=WithinLimits,
     exercised="a poll after the final answer of a task",
@@ -126,7 +125,7 @@ def _changed(history: TaskState, event: Event) -> Violation | None:
     now = final_of(event)
     if now == before:
         return None
-    since = () if history.terminal_number is None else (history.terminal_number,)
+    since = numbered(history.terminal_number)
     if type(now.status) is str and type(before.status) is str and now.status != before.status:
         return Violation(f"status {before.status} (final)", f"status {now.status}", since)
     if now.error_code is not None and before.error_code is not None and now.error_code != before.error_code:
@@ -137,7 +136,7 @@ def _changed(history: TaskState, event: Event) -> Violation | None:
 
 
 def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
-    since = () if history.terminal_number is None else (history.terminal_number,)
+    since = numbered(history.terminal_number)
     word = history.final.status if history.final is not None and type(history.final.status) is str else final.value
     seen = describe(event)
     if history.stall is not None and history.stall.is_endless:
@@ -147,7 +146,6 @@ def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
 
 @Kind(
     "error-is-final",
-    subjects=PROVIDER,
     parameters=WithinLimits,
     exercised="a poll after the error of a task",
     walks=("one-after-another",),
@@ -168,7 +166,6 @@ def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -
 
 @Kind(
     "unique-id",
-    subjects=PROVIDER,
     roles=(CREATE,),
     scope="account",
     ordered=False,
@@ -202,7 +199,6 @@ class OwnId:
 
 @Kind(
     "own-id",
-    subjects=PROVIDER,
     roles=(POLL, FETCH),
     parameters=OwnId,
     ordered=False,
@@ -216,7 +212,7 @@ def own_id(history: TaskState, event: Event, parameters: OwnId) -> Finding:
         return None
     if event.answer is STATE:
         return HELD if event.phase is not None or event.operation.role is FETCH else None
-    since = _created(history)
+    since = numbered(history.created)
     if history.stall is not None and history.stall.is_endless and history.terminal is not Phase.FAILED:
         seen = f"{describe(event)} {history.stall.times} times in a row"
         return Violation("the state of a task that was created", seen, since)
@@ -237,10 +233,6 @@ def own_id(history: TaskState, event: Event, parameters: OwnId) -> Finding:
     if parameters.codes and event.error_code not in parameters.codes and not event.response_errors:
         return Violation(f"the error {' or '.join(parameters.codes)}", describe(event), since)
     return HELD
-
-
-def _created(history: TaskState) -> tuple[int, ...]:
-    return () if history.created is None else (history.created,)
 
 
 def _age(seconds: float) -> str:
@@ -276,6 +268,8 @@ def _own_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
         yield Fault("its own ids are invalid", RefusesOwnIds)
 
 
+# An id that is given twice is given twice in batches too.
+@breaks("unique-id", "every third task has the first one's id", ("batch-entries", "result-stable"))
 class ReusesIds(Provider):
     """Gives the id of the first task to every third."""
 
@@ -283,12 +277,7 @@ class ReusesIds(Provider):
         return super().new_id(1 if number % 3 == 0 else number)
 
 
-@mutates("unique-id")
-def _unique_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    # An id that is given twice is given twice in batches too.
-    yield Fault("every third task has the first one's id", ReusesIds, companions=("batch-entries", "result-stable"))
-
-
+@breaks("status-order", "waiting again after running", ("status-path",))
 class RunsBackwards(Provider):
     """Says a waiting status again after a running one."""
 
@@ -350,11 +339,6 @@ class LostWithoutError(Provider):
         if operation.role is not POLL:
             return super().lost(operation, task)
         return self.state(operation, task, self.first_phase())
-
-
-@mutates("status-order")
-def _status_order(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("waiting again after running", RunsBackwards, companions=("status-path",))
 
 
 @mutates("terminal")

@@ -13,15 +13,16 @@ from pollproof.clauses.kinds import (
     AFTER,
     BEFORE,
     HELD,
-    PROVIDER,
     Boundary,
     Finding,
     Kind,
     Nothing,
     Side,
     Violation,
+    breaks,
     from_limits,
     mutates,
+    numbered,
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.declared import Form
@@ -89,10 +90,6 @@ def _seen(history: TaskState, event: Event) -> str:
     return f"{describe(event)} {history.stall.times} times in a row over {seconds:g} s"
 
 
-def _created(history: TaskState) -> tuple[int, ...]:
-    return () if history.created is None else (history.created,)
-
-
 def _sides_of_budget_served(contract: Contract, clause: Clause) -> Iterator[Side]:
     limit = clause.parameters.limit
     yield Side(Boundary.POLLS, f"{limit} polls", BEFORE, f"the {limit}th poll of a task")
@@ -115,7 +112,6 @@ def _sides_of_lifetime_ended(contract: Contract, clause: Clause) -> Iterator[Sid
 
 @Kind(
     "budget-served",
-    subjects=PROVIDER,
     parameters=Budget,
     sides=_sides_of_budget_served,
     walks=(
@@ -139,7 +135,7 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
         return Violation(
             f"that the task answers its first {parameters.limit} polls",
             f"{_seen(history, event)} {_after(history, event)}",
-            _created(history),
+            numbered(history.created),
             deadlines=kept_until(history, parameters.limits),
         )
     return HELD if stated else None
@@ -147,7 +143,6 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
 
 @Kind(
     "budget-ended",
-    subjects=PROVIDER,
     parameters=Budget,
     sides=_sides_of_budget_ended,
     shows_loss=True,
@@ -169,7 +164,7 @@ def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Findin
         return Violation(
             f"no result at poll {parameters.limit + 1} and later",
             f"{describe(event)} {_after(history, event)}",
-            _created(history),
+            numbered(history.created),
             deadlines=last_poll(history, parameters.limit),
         )
     return HELD if _could_show(history, event) else None
@@ -184,7 +179,6 @@ def _ends_by_polls(history: TaskState, event: Event, parameters: Budget) -> bool
 
 @Kind(
     "lifetime-served",
-    subjects=PROVIDER,
     roles=READS,
     parameters=Lifetime,
     timed=True,
@@ -212,7 +206,7 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
         return Violation(
             f"that the task lives for {parameters.seconds:g} s",
             f"{_seen(history, event)} {_after(history, event)}",
-            _created(history),
+            numbered(history.created),
             deadlines=kept_until(history, limits),
         )
     return HELD if late and event.answer is STATE else None
@@ -220,7 +214,6 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
 
 @Kind(
     "lifetime-ended",
-    subjects=PROVIDER,
     roles=READS,
     parameters=Lifetime,
     timed=True,
@@ -239,7 +232,7 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
         return Violation(
             f"no result later than {parameters.seconds:g} s after the {parameters.limits.lifetime_from}",
             f"{describe(event)} {_after(history, event)}",
-            _created(history),
+            numbered(history.created),
             deadlines=end_of_life(history, parameters.limits),
         )
     return HELD if _could_show(history, event) else None
@@ -253,7 +246,6 @@ def _loss_is_open(contract: Contract) -> str:
 
 @Kind(
     "lost-stays-lost",
-    subjects=PROVIDER,
     roles=READS,
     exercised="a poll of a task that is lost",
     shows_loss=True,
@@ -273,6 +265,7 @@ def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Fi
     return HELD if event.answer is REFUSAL and event.effect not in PUT_OFF else None
 
 
+@breaks("lost-stays-lost", "a lost task comes back")
 class ComesBack(Provider):
     """Gives the result of a lost task once it has said that it is lost."""
 
@@ -330,8 +323,3 @@ def _lifetime_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
 def _lifetime_ended(contract: Contract, clause: Clause) -> Iterator[Fault]:
     seconds = clause.parameters.seconds + contract.limits.lifetime_slack + _margin(contract)
     yield Fault(f"there for {seconds:g} s", settings=Settings(lifetime=seconds))
-
-
-@mutates("lost-stays-lost")
-def _lost_stays_lost(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a lost task comes back", ComesBack)

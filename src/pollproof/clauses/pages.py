@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.faults import Fault, Provider
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_limits, mutates
+from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, from_limits, mutates, numbered
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.conditions import is_number, same
 from pollproof.contract.declared import ONE_OR_MORE
@@ -32,7 +32,6 @@ class PageRule:
 
 @Kind(
     "pages",
-    subjects=PROVIDER,
     roles=(FETCH,),
     parameters=PageRule,
     exercised="a result that is read page by page to its end",
@@ -48,7 +47,7 @@ def pages(history: TaskState, event: Event, rule: PageRule) -> Finding:
     goes_on = bool(before) and bool(page.at) and before[-1].next == page.at
     if page.at and not goes_on:
         return None
-    since = (history.last_number,) if history.last_number is not None else ()
+    since = numbered(history.last_number)
     if page.items is None:
         limits = rule.limits.of_result()
         kept = surely_within_limits(history, event, rule.limits) and surely_inside(history, event, limits)

@@ -11,7 +11,6 @@ from pollproof.clauses.kinds import (
     AFTER,
     BEFORE,
     HELD,
-    PROVIDER,
     Boundary,
     Finding,
     Kind,
@@ -19,6 +18,7 @@ from pollproof.clauses.kinds import (
     Side,
     Unjudged,
     Violation,
+    breaks,
     from_limits,
     mutates,
 )
@@ -49,7 +49,6 @@ def _sides_of_refused(contract: Contract, clause: Clause) -> Iterator[Side]:
 
 @Kind(
     "refused",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=Probe,
     scope="account",
@@ -126,7 +125,6 @@ def _sides_of_accepted(contract: Contract, clause: Clause) -> Iterator[Side]:
 
 @Kind(
     "accepted",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=Holding,
     scope="account",
@@ -173,7 +171,6 @@ def _put_off(expected: str, event: Event, stall: Stall) -> Violation:
 
 @Kind(
     "creation-served",
-    subjects=PROVIDER,
     roles=(CREATE, Role.BATCH),
     scope="account",
     ordered=False,
@@ -201,7 +198,6 @@ class Code:
 
 @Kind(
     "refusal-code",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=Code,
     probes=True,
@@ -362,6 +358,7 @@ def _lets_pass(name: str) -> type[Provider]:
     return LetsPass
 
 
+@breaks("creation-served", "every third creation is busy without end")
 class BusyForSome(Provider):
     """Answers every third creation as busy, however often it is retried."""
 
@@ -378,8 +375,3 @@ class BusyForSome(Provider):
     def _creates(self, request: Request) -> bool:
         names = [each.element for each in self.contract.operations.values() if each.role is CREATE]
         return not any(names) or any(name.encode() in request.body for name in names)
-
-
-@mutates("creation-served")
-def _creation_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("every third creation is busy without end", BusyForSome)

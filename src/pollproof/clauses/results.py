@@ -11,13 +11,14 @@ from pollproof.clauses.deadlines import kept_until
 from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import (
     HELD,
-    PROVIDER,
     Finding,
     Kind,
     Nothing,
     Violation,
+    breaks,
     from_limits,
     mutates,
+    numbered,
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.model import Clause, Contract, Limits, Operation
@@ -46,7 +47,6 @@ class Kept:
 
 @Kind(
     "result-available",
-    subjects=PROVIDER,
     roles=(FETCH,),
     parameters=Kept,
     exercised="a fetch of the result of a task that has succeeded",
@@ -72,12 +72,13 @@ def result_available(history: TaskState, event: Event, parameters: Kept) -> Find
         return None
     response = event.exchange.response
     http = "" if response is None else f" (HTTP {response.status})"
-    since = () if history.terminal_number is None else (history.terminal_number,)
+    since = numbered(history.terminal_number)
     moments = kept_until(history, parameters.limits)
     seen = describe(event) if event.answer is REFUSAL else "no result"
     return Violation("the result of a task that has succeeded", seen + http, since, deadlines=moments)
 
 
+@breaks("result-available", "no result at the second read", ("pages",))
 class LosesResults(Provider):
     """Gives no result at the second read of it, long before its lifetime is over."""
 
@@ -90,14 +91,8 @@ class LosesResults(Provider):
         return super().fetch(operation, identifier)
 
 
-@mutates("result-available")
-def _result_available(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("no result at the second read", LosesResults, companions=("pages",))
-
-
 @Kind(
     "result-stable",
-    subjects=PROVIDER,
     roles=_READS,
     scope="account",
     ordered=False,
@@ -118,7 +113,7 @@ def result_stable(account: Account, event: Event, parameters: Nothing) -> Findin
         return HELD
     if account.owners.get(now, history.id) != history.id:
         return None  # another task's result: that is another clause's finding
-    since = () if history.result_number is None else (history.result_number,)
+    since = numbered(history.result_number)
     before, seen = _difference(history.result, now)
     return Violation(f"the result that the task had before, {before}", f"another result, {seen}", since)
 
@@ -137,7 +132,6 @@ def _part(text: str, begin: int) -> str:
 
 @Kind(
     "result-own",
-    subjects=PROVIDER,
     roles=_READS,
     scope="account",
     ordered=False,
@@ -153,7 +147,7 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     now = event.result_text or ""
     owner = account.owners.get(now, history.id)
     if history.result is not None and now != history.result and owner != history.id:
-        since = tuple(number for number in (history.result_number, account.result_number(owner)) if number)
+        since = numbered(history.result_number, account.result_number(owner))
         return Violation("the result of the requested task", f"the result of task {owner!r}", since, tasks=(owner,))
     individual = len(account.owners)
     if individual < MINIMUM_INDIVIDUAL_RESULTS:
@@ -163,14 +157,14 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
     if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:
         # Results of this provider differ from task to task, so the first one that is shared was somebody else's.
         if not account.shared:
-            since = tuple(number for number in (account.result_number(owner),) if number is not None)
+            since = numbered(account.result_number(owner))
             return Violation("a result of the task's own", f"the result of task {owner!r}", since, tasks=(owner,))
         return None
     if 0 < len(account.shared) < min(individual, MAXIMUM_SHARED) and individual >= 2 * MINIMUM_INDIVIDUAL_RESULTS:
         number, task, first = account.shared[0]
         result = account.tasks[task].result if task in account.tasks and first in account.tasks else None
         if result is not None and len(result) >= MINIMUM_TOKEN_LENGTH and result == account.tasks[first].result:
-            since = tuple(n for n in (account.result_number(first),) if n is not None)
+            since = numbered(account.result_number(first))
             return Violation(
                 "a result of the task's own",
                 f"task {task!r} has the result of task {first!r}",
@@ -190,6 +184,7 @@ def _read(account: Account, event: Event) -> TaskState | None:
     return account.tasks.get(event.task)
 
 
+@breaks("result-stable", "another result at every read", ("pages",))
 class ChangesResults(Provider):
     """Gives another result at every read."""
 
@@ -205,11 +200,6 @@ class SharesResults(Provider):
             return task.result
         newest = next((other for other in reversed(self.order) if other.kind is task.kind and other.reads), task)
         return newest.result
-
-
-@mutates("result-stable")
-def _result_stable(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("another result at every read", ChangesResults, companions=("pages",))
 
 
 @mutates("result-own")

@@ -11,12 +11,12 @@ from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import (
     EITHER,
     HELD,
-    PROVIDER,
     Finding,
     Kind,
     Nothing,
     Unjudged,
     Violation,
+    breaks,
     mutates,
 )
 from pollproof.contract.declared import NAME, Form
@@ -207,7 +207,6 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalFie
 
 @Kind(
     "unique-keys",
-    subjects=PROVIDER,
     roles=ANY,
     probes=True,
     ordered=False,
@@ -225,7 +224,6 @@ def unique_keys(history: TaskState | None, event: Event, parameters: Nothing) ->
 
 @Kind(
     "known-status",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=Nothing,
     ordered=False,
@@ -245,7 +243,6 @@ def known_status(history: TaskState | None, event: Event, parameters: Nothing) -
 
 @Kind(
     "http-status",
-    subjects=PROVIDER,
     roles=ANY,
     parameters=Nothing,
     ordered=False,
@@ -267,7 +264,6 @@ _NO_ECHO = Unjudged("no answer names its task, which is optional", "absent")
 
 @Kind(
     "echo",
-    subjects=PROVIDER,
     roles=(POLL, FETCH, Role.CANCEL),
     ordered=False,
     walks=("one-after-another",),
@@ -291,7 +287,6 @@ def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Findin
 
 @Kind(
     "inline-result",
-    subjects=PROVIDER,
     roles=(CREATE,),
     ordered=False,
     exercised="the creation of a task that is answered at once",
@@ -308,6 +303,7 @@ def inline_result(history: TaskState | None, event: Event, parameters: Nothing) 
     return Violation("the result in the answer of the creation", f"{status} and no result")
 
 
+@breaks("echo", "another task id is repeated")
 class WrongEcho(Provider):
     """Repeats another task id than that of the request."""
 
@@ -322,11 +318,7 @@ class WrongEcho(Provider):
             task.id = own
 
 
-@mutates("echo")
-def _echo(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("another task id is repeated", WrongEcho)
-
-
+@breaks("inline-result", "a synchronous task must be polled")
 class NeverInline(Provider):
     """Gives a task id where the result should be."""
 
@@ -334,16 +326,12 @@ class NeverInline(Provider):
         return False
 
 
-@mutates("inline-result")
-def _inline_result(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a synchronous task must be polled", NeverInline)
-
-
 @mutates("http-status")
 def _http_status(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("a result with HTTP 500", changes=(Break("", answer="succeeded", http=500),))
 
 
+@breaks("unique-keys", "a key is there twice")
 class RepeatsKeys(Provider):
     """Writes the first key of an answer twice."""
 
@@ -354,8 +342,3 @@ class RepeatsKeys(Provider):
             return answer
         name, value = next(iter(body.items()))
         return answer._replace(body=write_json({name: value})[:-1] + b"," + answer.body.lstrip()[1:])
-
-
-@mutates("unique-keys")
-def _unique_keys(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("a key is there twice", RepeatsKeys)

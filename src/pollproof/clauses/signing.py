@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, Provider
-from pollproof.clauses.kinds import HELD, PROVIDER, Finding, Kind, Violation, from_contract, mutates
+from pollproof.clauses.faults import Provider
+from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks, from_contract
 from pollproof.contract.declared import HIDDEN
-from pollproof.contract.model import Clause, Contract, Signature
+from pollproof.contract.model import Signature
 from pollproof.contract.signatures import signature_of
 from pollproof.contract.vocabulary import CALLBACK
 from pollproof.tasks.state import TaskState
@@ -26,7 +25,6 @@ class Signing:
 
 @Kind(
     "callback-signed",
-    subjects=PROVIDER,
     roles=(CALLBACK,),
     parameters=Signing,
     ordered=False,
@@ -50,13 +48,9 @@ def callback_signed(history: TaskState, event: Event, parameters: Signing) -> Fi
     return Violation(f"{signature.header}: {wanted}", f"{signature.header}: {shown[:100]}")
 
 
+@breaks("callback-signed", "callbacks are signed with another secret", ("answer",))
 class SignsOtherwise(Provider):
     """Signs callbacks with another secret."""
 
     def secret(self, signature: Signature) -> str:
         return "whsec_b3RoZXI="
-
-
-@mutates("callback-signed")
-def _callback_signed(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("callbacks are signed with another secret", SignsOtherwise, companions=("answer",))

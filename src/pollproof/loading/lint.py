@@ -152,10 +152,10 @@ def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
             if getattr(operation, f"{rule.part}_schema") is None:
                 remedy = f"name the {rule.part}_schema of [operations.{rule.operation}]"
                 yield "judges-nothing", ERROR, path, clause.id, f"'{rule.operation}' has no {rule.part}_schema", remedy
-        if kind.mutants is None and not clause.breaks and clause.subject is Subject.PROVIDER:
+        if not kind.is_breakable and not clause.breaks and clause.subject is Subject.PROVIDER:
             remedy = "say in `breaks` which change of an answer breaks it"
             yield "no-mutant", WARNING, path, clause.id, "no mutant shows that it can fail", remedy
-        elif kind.mutants is not None and not clause.breaks and not list(kind.mutants(contract, clause)):
+        elif kind.is_breakable and not clause.breaks and not kind.mutants(contract, clause):
             remedy = "say in `breaks` which change of an answer breaks it, or give the reference that answer"
             yield "no-mutant", WARNING, path, clause.id, "no mutant follows for it", remedy
 

@@ -50,9 +50,8 @@ class Mutant:
 def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
     """The mutants of one clause: those its contract writes down, and those that follow from its kind."""
     faults = [Fault(change.name, changes=(change,), companions=("answer",)) for change in clause.breaks]
-    maker = KINDS[clause.kind].mutants
-    if maker is not None and not clause.breaks:
-        faults += maker(contract, clause)
+    if not clause.breaks:
+        faults = KINDS[clause.kind].mutants(contract, clause)
     return [_mutant(contract, clause, fault) for fault in faults]
 
 

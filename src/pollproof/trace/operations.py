@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pollproof.contract.conditions import Condition, compile_any, compile_condition
@@ -30,7 +31,7 @@ class OperationReader:
         "check_response",
         "echo",
         "effects",
-        "error_code",
+        "error_codes",
         "inbound",
         "marks",
         "operation",
@@ -58,7 +59,7 @@ class OperationReader:
         self.echo = compile_place(operation.echo)
         self.status = compile_place(operation.status)
         self.result = compile_place(operation.result)
-        self.error_code = compile_place(operation.error_code)
+        self.error_codes = _alternatives(operation.error_code)
         self.refused = compile_any(operation.refused)
         self.effects = [(compile_condition(condition), effect) for condition, effect in operation.effects]
         self.phases = [(compile_condition(condition), phase) for condition, phase in operation.phases]
@@ -114,12 +115,27 @@ class OperationReader:
         """Whether an answer with an HTTP error status states a task all the same."""
         return type(self.status(view)) is str or any(test(view) for test, _ in self.phases)
 
+    def error_code(self, view: View, known: Container[str]) -> Any:
+        """The error code of a response: where it may stand at several places, one that is known goes before words."""
+        codes = [code for code in (read(view) for read in self.error_codes) if code is not MISSING]
+        listed = (code for code in codes if type(code) is str and code in known)
+        return next(listed, codes[0] if codes else MISSING)
+
     def phase(self, view: View) -> Phase | None:
         """The phase that the contract reads from other places than the status."""
         for test, meaning in self.phases:
             if test(view):
                 return meaning
         return None
+
+
+def _alternatives(place: Place | None) -> list[Callable[[View], Any]]:
+    """What reads each of the places where a value may stand."""
+    found = []
+    while place is not None:
+        found.append(compile_place(replace(place, otherwise=None)))
+        place = place.otherwise
+    return found
 
 
 def _reads(place: Place | None, area: str) -> bool:

@@ -157,7 +157,7 @@ class Reader:
             return answer, phase, status, reader.result(view), None, None, documented
         if answer is not REFUSAL:
             return answer, None, MISSING, MISSING, None, None, True
-        code = reader.error_code(view)
+        code = reader.error_code(view, self.contract.errors)
         if type(code) is int:  # JSON-RPC has numbers; the catalogue has them as text
             code = str(code)
         code = code if type(code) is str and code else None

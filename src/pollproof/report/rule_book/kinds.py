@@ -56,4 +56,4 @@ def _walks(kind: Kind) -> str:
 
 
 def _mutants(kind: Kind) -> str:
-    return "by kind" if kind.mutants is not None else "by contract"
+    return "by kind" if kind.is_breakable else "by contract"
