@@ -237,6 +237,14 @@ def test_a_live_run_with_a_mistyped_key_ends_with_status_4(tmp_path: Path) -> No
     assert "(1) the key: it is mistyped" in done.stdout
 
 
+def test_a_hook_need_not_show_itself_in_tasks_that_end_at_once_and_are_kept_longer_than_promised() -> None:
+    clock = ShiftedClock()
+    settings = Settings(solving=0.0, lifetime=1e9)
+    with serve(ReferenceProvider(load_contract("decodo"), clock, settings), clock) as found:
+        status, said = verify("decodo", "--base-url", found.base_url, "--advance-url", found.advance_url)
+    assert status == 0, said
+
+
 def test_an_empty_key_is_refused() -> None:
     status, said = verify("capsolver", "--base-url", "http://127.0.0.1:1", "--api-key", "")
     assert (status, "--api-key is empty" in said) == (2, True)

@@ -139,8 +139,9 @@ class Preflight:
         session, limits = self._session, self._contract.limits
         before = _state(event)
         final = event.phase is not None and event.phase.terminal
-        if final and limits.lifetime is None:
-            return  # nothing that is judged depends on the time
+        ends = any(clause.kind == "lifetime-ended" for clause in self._contract.clauses)
+        if final and (limits.lifetime is None or not ends):
+            return  # what has ended need not change any more, so it cannot show how time goes by
         steps = STEPS if not final else ()
         if limits.lifetime is not None:
             steps = (*steps, limits.lifetime + limits.lifetime_slack + 5.0)
