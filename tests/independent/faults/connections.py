@@ -186,10 +186,10 @@ def text_with_digits_is_an_id() -> Change:
     return _found(lambda task, known: _first(one for one in known if str(task).startswith(str(one)) and task != one))
 
 
-@fault("ids", ("capmonster",))
+@fault("ids", ("capmonster", "decodo"))
 def sign_of_ids_is_ignored() -> Change:
     """The negative of an id finds its task."""
-    return _found(lambda task, known: _first(one for one in known if isinstance(task, int) and one == abs(task)))
+    return _found(lambda task, known: _first(one for one in known if str(task).removeprefix("-") == str(one)))
 
 
 # ------------------------------------------------------------------------- order

@@ -61,21 +61,24 @@ def turned_away(session: Session) -> None:
 def near_misses(handle: Handle | None, pending: Handle | None, *, prefix: bool = False) -> list[Any]:
     """Ids that no creation gave, next to ids that one did.
 
-    The next number, one that is the same in 32 bits, a number as a text with a tail; a text that is cut, lengthened, in
-    another case, with blanks or a zero before it. A number in hexadecimal digits is the same in another case; with
-    `prefix` one that is cut stands for the id.
+    The next number, one that is the same in 32 bits, its negative, one with a half more, a number as a text with a
+    tail; a text that is cut, lengthened, in another case, with blanks, a zero or a sign before it. A number in
+    hexadecimal digits is the same in another case; with `prefix` one that is cut stands for the id.
     """
     if handle is None:
         return []
     if isinstance(handle.id, int):
         newest = pending.id if pending is not None and isinstance(pending.id, int) else 0
-        return [max(handle.id, newest) + 1, handle.id + 2**32, f"{handle.id}x", f"{handle.id} ", -handle.id]
+        whole = [max(handle.id, newest) + 1, handle.id + 2**32, f"{handle.id}x", f"{handle.id} ", -handle.id]
+        return [*whole, handle.id + 0.5] if abs(handle.id) < 2**52 else whole
     if not isinstance(handle.id, str):
         return []
     text = handle.id
     misses = [text + "0", text + "-x", f" {text}", f"{text} ", "0" + text]
     if not prefix:
         misses.append(text[:-1])
+    if text.isdecimal():
+        misses.append(f"-{text}")
     if not _HEXADECIMAL.fullmatch(text):
         misses.append(text.swapcase())
     return misses

@@ -1,0 +1,54 @@
+"""Ids next to those that were given: none of them finds a task."""
+
+from typing import Any
+
+import pytest
+
+from pollproof.clock import VirtualClock
+from pollproof.http.target import InProcessTarget
+from pollproof.loading import load_contract
+from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.trace.exchange import Request, Response
+from pollproof.trace.reader import reader_of
+from pollproof.verify.session import Session
+from pollproof.verify.walks.refusals import near_misses
+
+
+class CutsFractions(ReferenceProvider):
+    """Looks tasks up by the whole part of a number."""
+
+    def handle(self, request: Request) -> Response:
+        return super().handle(request._replace(body=request.body.replace(b".5}", b"}")))
+
+
+class IgnoresSigns(ReferenceProvider):
+    """Looks tasks up by their digits alone."""
+
+    def find(self, identifier: Any) -> Any:
+        return super().find(identifier.removeprefix("-") if isinstance(identifier, str) else identifier)
+
+
+def violated(name: str, provider: type[ReferenceProvider]) -> set[str]:
+    """The clauses that a provider breaks whose newest task is polled by all ids that are near its own."""
+    contract, clock = load_contract(name), VirtualClock()
+    monitor = Monitor(reader_of(contract), clauses_of(contract))
+    session = Session(InProcessTarget("the mock", provider(contract, clock).handle), clock, monitor)
+    handle = session.create(session.kinds[0])[1]
+    for identifier in near_misses(handle, None):
+        session.probe_near_miss(identifier)
+    return {entry.clause.id for entry in monitor.ledger.violated()}
+
+
+@pytest.mark.parametrize(
+    ("name", "provider", "clause"),
+    [
+        ("capmonster", CutsFractions, "capmonster.poll.unknown-task"),
+        ("decodo", IgnoresSigns, "decodo.unknown-task"),
+    ],
+)
+def test_an_id_with_a_fraction_or_a_sign_is_another_id(
+    name: str, provider: type[ReferenceProvider], clause: str
+) -> None:
+    assert violated(name, provider) == {clause}
+    assert violated(name, ReferenceProvider) == set()
