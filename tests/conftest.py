@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.commands import end_server
+
+settings.register_profile("tests", deadline=None)  # how long an example takes is the machine's business
+settings.load_profile("tests")
 
 FOREIGN = (
     "BUILD_NUMBER",
@@ -50,18 +54,43 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 FAST = (
-    "http/test_requests",
+    "check/test_first_polls",
+    "clauses/",
+    "export/",
     "http/test_listening",
+    "http/test_requests",
+    "http/test_target_routes",
+    "loading/test_documents",
+    "loading/test_extends",
     "loading/test_identifiers",
-    "trace/test_numbers",
-    "trace/test_shapes",
+    "loading/test_own_limits",
+    "monitor/test_concurrency",
+    "monitor/test_coverage",
+    "monitor/test_monitor",
+    "recordings/test_lines",
+    "report/test_connections",
+    "report/test_failures",
+    "report/test_traceability",
+    "runs/",
+    "scaffold/test_openapi_lint",
+    "trace/",
 )
 """The pure parts, which take less than half a minute together: files, or folders of them."""
 
 
+def _is_fast(path: Path) -> bool:
+    home = Path(__file__).parent
+    return path.is_relative_to(home) and str(path.relative_to(home)).startswith(FAST)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out whole files of which `pytest -m fast` would run nothing."""
+    others = config.getoption("markexpr") == "fast" and collection_path.suffix == ".py"
+    return True if others and not _is_fast(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what belongs to the fast lane: `pytest -m fast`."""
-    home = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(home) and str(item.path.relative_to(home)).startswith(FAST):
+        if _is_fast(item.path):
             item.add_marker("fast")

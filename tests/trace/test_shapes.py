@@ -41,7 +41,7 @@ BODIES = st.dictionaries(st.sampled_from(WORDS), VALUES, max_size=7) | VALUES
 
 
 @given(value=BODIES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_both_validators_agree(value: Any) -> None:
     for name, shape in shapes().items():
         worded = shape.explain(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pollproof.bundled import folder
@@ -290,7 +290,6 @@ def documents(draw: st.DrawFn) -> tuple[XsdShape, bytes]:
     return shape_of(sample), "\n".join(lines).encode()
 
 
-@settings(deadline=None)  # what else the machine is doing is no fault of theirs
 @given(documents())
 def test_both_validators_agree(found: tuple[XsdShape, bytes]) -> None:
     xsd, body = found
