@@ -19,8 +19,13 @@ async function getByFetch() {
   await (await fetch(url, { signal: AbortSignal.timeout(5000) })).text();
 }
 
+let first, last;
 for (let number = 0; number < Number(count); number++) {
   if (number > 0 && Number(seconds) > 0) await new Promise((resolve) => setTimeout(resolve, Number(seconds) * 1000));
+  last = performance.now();
+  first ??= last;
   await (library === "http" ? getByHttp() : getByFetch());
 }
 agent.destroy();
+// Seconds by its own clock from the first poll to the last.
+if (process.env.POLLS_SPAN) console.log((last - first) / 1000);

@@ -1,9 +1,13 @@
 """Polls so often, so many seconds apart: python polls.py LIBRARY URL COUNT SECONDS."""
 
 import asyncio
+import os
 import sys
 import threading
 import time
+
+moments: list[float] = []
+"""When it polled, by its own clock, as far as that is noted."""
 
 
 def poll_by_standard_library(url: str, count: int, seconds: float) -> None:
@@ -14,6 +18,7 @@ def poll_by_standard_library(url: str, count: int, seconds: float) -> None:
     for number in range(count):
         if number and seconds:
             time.sleep(seconds)
+        moments.append(time.monotonic())
         connection.request("GET", urlsplit(url).path)
         connection.getresponse().read()
 
@@ -74,6 +79,8 @@ def main() -> None:
     result = poll(url, count, seconds)
     if result is not None:
         asyncio.run(result)
+    if "POLLS_SPAN" in os.environ:
+        print(moments[-1] - moments[0])
 
 
 main()
