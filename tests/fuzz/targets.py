@@ -21,7 +21,6 @@ from pollproof.loading import load_contract
 from pollproof.loading.lint import lint
 from pollproof.monitor.monitor import Monitor
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.codecs import codec_of
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import Reader
 from pollproof.verify.request_builder import Builder
@@ -76,7 +75,7 @@ def _requests(name: str, operation: str) -> tuple[Request, ...]:
     contract = _contract(name)
     wanted = contract.operations[operation]
     words = {"task": next(iter(contract.kinds.values())).sample, "task_id": contract.task_id["unknown"][0], "number": 1}
-    builder = Builder(wanted, contract, codec_of(contract.body, contract.namespace))
+    builder = Builder(wanted, contract)
     return (builder.build(contract.credential.sample, words),)
 
 

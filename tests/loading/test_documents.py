@@ -52,7 +52,7 @@ def check(provider: str, operation: str, part: str) -> Check:
 
 @cache
 def codec(provider: str) -> Codec:
-    return codec_of(contract(provider).body, contract(provider).namespace)
+    return codec_of(contract(provider))
 
 
 def broken_clauses(provider: str, sample: Any, text: str) -> set[str]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.pages import batches, docmill, predictions, press
+from tests.pages import batches, docmill, ledgerly, predictions, press, reelcast
 from tests.servers import ROOT, pollproof
 
 
@@ -23,7 +23,9 @@ class PageServer(NamedTuple):
 SERVERS = {
     "batches": PageServer(batches.FAULTS, batches.VARIANTS, batches.KEY, batches.PREFIX),
     "docmill": PageServer(docmill.FAULTS, docmill.VARIANTS, docmill.KEY, docmill.PREFIX),
+    "ledgerly": PageServer(ledgerly.FAULTS, ledgerly.VARIANTS, ledgerly.KEY, ledgerly.PREFIX),
     "press": PageServer(press.FAULTS, press.VARIANTS, press.KEY, press.PREFIX),
+    "reelcast": PageServer(reelcast.FAULTS, reelcast.VARIANTS, reelcast.KEY, reelcast.PREFIX),
     "predictions": PageServer(predictions.FAULTS, predictions.VARIANTS, predictions.KEY, predictions.PREFIX),
 }
 

@@ -215,7 +215,7 @@ def test_whole_numbers_and_the_order_of_keys_in_tasks(capsolver: Contract) -> No
 def test_envelopes_are_the_same_whatever_their_prefixes_and_order() -> None:
     contract = load_contract("cnode")
     recording = record(contract)
-    codec = codec_of(contract.body, contract.namespace)
+    codec = codec_of(contract)
     polls = [r.exchange for r in recording if b"getTaskStatus>" in r.exchange.request.body]
     first = codec.read(polls[0].request.body)
     replay = Replay(contract, recording)

@@ -332,7 +332,7 @@ def test_what_cannot_be_read_stays_unreadable_and_says_nothing(name: str, body: 
     trace = [Exchange(Request("POST", path, {}, body), Response(200, {}, body), 0.0, 0.1)]
     (made,) = Scrubber(found).scrub(trace).exchanges
     assert made.response is not None
-    read = codec_of(found.body, found.namespace).read
+    read = codec_of(found).read
     for content in (made.request.body, made.response.body):
         assert isinstance(read(content), Unreadable) is isinstance(read(body), Unreadable)
         assert bool(content.strip()) is bool(body.strip())
@@ -345,7 +345,7 @@ def test_what_cannot_be_read_stays_unreadable_and_says_nothing(name: str, body: 
 def test_no_body_breaks_scrubbing(body: bytes) -> None:
     for name, path in (("capsolver", "/getTaskResult"), ("cnode", "")):
         found = contract(name)
-        read = codec_of(found.body, found.namespace).read
+        read = codec_of(found).read
         trace = [Exchange(Request("POST", path, {}, body), Response(200, {}, body), 0.0, 0.1)]
         for exchange in Scrubber(found, salt=SALT).scrub(trace).exchanges:
             assert exchange.response is not None

@@ -10,7 +10,6 @@ from pollproof.clock import VirtualClock
 from pollproof.contract.model import Role
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
@@ -24,7 +23,7 @@ def test_the_root_is_one_path(declared: str, sent: str) -> None:
     contract = replace(
         contract, operations={name: replace(each, path=declared) for name, each in contract.operations.items()}
     )
-    builder = Builder(contract.operation(Role.CREATE), contract, codec_of(contract.body, contract.namespace))
+    builder = Builder(contract.operation(Role.CREATE), contract)
     task = next(iter(contract.kinds.values())).sample
     request = builder.build("", {"task": task})._replace(path=sent)
     response = ReferenceProvider(contract, VirtualClock()).handle(request)

@@ -12,13 +12,24 @@ from pollproof.clauses.kinds import HELD, KINDS, Finding, Kind, Violation, from_
 from pollproof.clauses.shape import ANY
 from pollproof.contract.conditions import Condition, compile_condition
 from pollproof.contract.declared import HIDDEN, ONE_OR_MORE, PAIRS
-from pollproof.contract.model import Break, Clause, Contract, Effect, ErrorCode, Limits, Operation, Phase, Role
+from pollproof.contract.model import (
+    NEAR_MISS,
+    Break,
+    Clause,
+    Contract,
+    Effect,
+    ErrorCode,
+    Limits,
+    Operation,
+    Phase,
+    Role,
+)
 from pollproof.contract.places import MISSING, Place, View, compile_place
 from pollproof.contract.requests import query_of
 from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.account import replays
 from pollproof.tasks.ages import surely_inside, surely_outside, surely_within_limits
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import CANCEL_ACCEPTED, TaskState
 from pollproof.trace.events import REFUSAL, STATE, Event
 from pollproof.trace.shapes import Shape
 
@@ -34,6 +45,7 @@ SITUATIONS = {
     "removed": "a read of a task whose result is surely not kept any more",
     "ended": "the cancelling of a task that has ended",
     "cancelled-again": "the cancelling of a task that is cancelled",
+    "cancelling-again": "the cancelling of a task that is still being cancelled",
     "lost": "a request about a task that is surely lost",
     "busy": "a request that is refused for a while (429 or an error that means it)",
     "refused": "any request that is refused",
@@ -90,7 +102,8 @@ def situations(history: TaskState | None, event: Event, limits: Limits) -> tuple
         return ()
     refused = event.answer is REFUSAL or response.status >= 400
     if event.probe:
-        return (event.probe, "refused") if refused else (event.probe,)
+        stranger = ("unknown-task",) if event.probe == NEAR_MISS else ()  # with which code it is refused is left open
+        return (event.probe, "refused") if refused else (event.probe, *stranger)
     if event.request_errors:
         return ("refused",) if refused else ()
     known = () if history is None or history.created is None else _known(history, event, limits)
@@ -121,6 +134,10 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
             return ()
         if ended is Phase.CANCELLED:
             return ("cancelled-again",) if "cancelled-again" in event.operation.answers else ("ended",)
+        if ended is None and history.cancelled is not None:  # it may have ended by now, unless a poll just told
+            accepted = history.marks.get(CANCEL_ACCEPTED)
+            seen = accepted is not None and history.pending_sent >= max(accepted[1], history.last_sent)
+            return ("cancelling-again",) if seen and event.exchange.sent - history.pending_sent < FRESH else ()
         return ("ended",) if ended is not None else () if refused else ("cancelled",)
     if event.phase is SUCCEEDED:
         return ("succeeded",)
@@ -152,6 +169,12 @@ def view_of(history: TaskState | None, event: Event) -> View:
     )
 
 
+def _is_open(contract: Contract, clause: Clause) -> str:
+    """Why a contract leaves open whether an answer in the situation of a clause is ever given; empty: it does not."""
+    unseen = clause.parameters.to == ("cancelling-again",)
+    return "no document says that a task is ever seen while it is being cancelled, and none was" if unseen else ""
+
+
 @Kind(
     "answer",
     roles=ANY,
@@ -159,6 +182,8 @@ def view_of(history: TaskState | None, event: Event) -> View:
     probes=True,
     ordered=False,
     exercised="an answer in that situation",
+    broad=True,
+    conditional=_is_open,
     walks=("one-after-another", "side-by-side", "turned-away", "turned-away-elsewhere"),
 )
 def answer(history: TaskState | None, event: Event, rule: AnswerRule) -> Finding:
@@ -233,6 +258,7 @@ def template_of(operation: Operation, situation: str) -> str | None:
         "wrong-scheme": ("unauthorized", "refused"),
         "too-many": ("busy", "refused"),
         "replayed": ("replayed", "created"),
+        "cancelling-again": ("cancelled",),
     }.get(situation, (situation,) if situation in SITUATIONS else ("refused",))
     return next((name for name in instead if name in operation.answers), None)
 
@@ -240,7 +266,7 @@ def template_of(operation: Operation, situation: str) -> str | None:
 _ROLES = {
     POLL: ("unknown-task", "ill-formed-task", "lost", "waiting", "running", "succeeded", "failed", "cancelled"),
     FETCH: ("nothing", "removed", "succeeded"),
-    Role.CANCEL: ("ended", "cancelled-again", "cancelled"),
+    Role.CANCEL: ("ended", "cancelled-again", "cancelling-again", "cancelled"),
     CALLBACK: ("callback",),
 }
 """The operations that show a situation best; all others are shown by creations."""
@@ -283,7 +309,7 @@ def _changes(contract: Contract, operation: Operation, name: str, rule: AnswerRu
         yield f"HTTP {other}", replace(base, http=other)
     for header, pattern in rule.headers:
         yield f"no {header}", replace(base, headers=((header, ""),))
-        if pattern:
+        if pattern and not re.search(pattern, "!"):
             yield f"another {header}", replace(base, headers=((header, "!"),))
     if rule.content_type:
         yield "another content type", replace(base, headers=(("content-type", "application/x-other"),))

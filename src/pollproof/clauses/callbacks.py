@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pollproof.clauses.faults import Provider, Task
+from pollproof.clauses.faults import Fault, Provider, Task
 from pollproof.clauses.kinds import (
     HELD,
     Deadline,
@@ -14,16 +15,18 @@ from pollproof.clauses.kinds import (
     Nothing,
     Violation,
     breaks,
+    mutates,
     numbered,
 )
+from pollproof.contract.conditions import same
 from pollproof.contract.declared import ONE_OR_MORE
-from pollproof.contract.model import SILENCE, Operation, Phase
-from pollproof.contract.places import MISSING
-from pollproof.contract.vocabulary import CALLBACK, SUCCEEDED
+from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
+from pollproof.contract.places import MISSING, Place, walk
+from pollproof.contract.vocabulary import CALLBACK, POLL, SUCCEEDED
 from pollproof.tasks.account import Account
 from pollproof.tasks.state import CALLBACK_REFUSED, TaskState
 from pollproof.trace.bodies import canonical
-from pollproof.trace.events import STATE, Event
+from pollproof.trace.events import STATE, Event, mark_of
 
 LATE_CALLBACK = 2.0
 """Real seconds that a callback may take beyond the documented time, besides what its clock says."""
@@ -175,6 +178,67 @@ def callback_retried(history: TaskState, event: Event, rule: SentAgain) -> Findi
         if before != now.get(name.lower()):
             return Violation(f"{name}: {before} as before", f"{name}: {now.get(name.lower())}", (number,))
     return HELD
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Places of a callback and of a poll whose values are the same once a task has ended."""
+
+    at: Annotated[Place, "The place in the callback, as request#/data."]
+    polled: Annotated[Place, "The place in a poll of the ended task, as response#."]
+
+    @property
+    def remembered_of(self) -> dict[Role, Place]:
+        """The place whose value is remembered for each task, by the role of the operation that has it."""
+        return {CALLBACK: self.at, POLL: self.polled}
+
+
+@Kind(
+    "callback-agrees",
+    roles=(CALLBACK, POLL),
+    parameters=Agreement,
+    broad=True,
+    exercised="a callback and a poll of its task after the end",
+    walks=("called-back",),
+    hint="Make the callback and the answer to a poll from the same stored task.",
+)
+def callback_agrees(history: TaskState, event: Event, rule: Agreement) -> Finding:
+    """What a callback says of an ended task is what a poll of it says."""
+    if event.answer is not STATE or event.phase is None or not event.phase.terminal or event.request_errors:
+        return None
+    called = event.operation.role is CALLBACK
+    if called and history.terminal is None:
+        return None
+    here, there = (rule.at, rule.polled) if called else (rule.polled, rule.at)
+    other = POLL if called else CALLBACK
+    now = event.marks.get(mark_of(event.operation.role, here), MISSING)
+    before = history.marks.get(mark_of(other, there), MISSING)
+    if before is MISSING:
+        return None
+    if same(now, before):
+        return HELD
+    since = numbered(history.last_number)
+    return Violation(f"{here.text} as {there.text} was, {before!r:.200}", f"{now!r:.200}", since)
+
+
+def _disagrees(at: Place) -> type[Provider]:
+    class Disagrees(Provider):
+        """Says something else in callbacks than in polls."""
+
+        def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
+            status = self.contract.path[-1] if phase is SUCCEEDED else self.word(phase)
+            response = self.say(operation, "callback", task, status)
+            said = walk(self.read(response), at.steps)
+            pointer = at.pointer + "/another" if isinstance(said, dict) else at.pointer
+            return self.rewritten(response, pointer, f"another-{task.number}").body
+
+    return Disagrees
+
+
+@mutates("callback-agrees")
+def _callback_agrees(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    others = ("answer", "shape", "callback-signed", "callback-final", "callback-known", "callback-sent")
+    yield Fault("a callback that says something else", _disagrees(clause.parameters.at), companions=others)
 
 
 @breaks("callback-retried", "a callback that was not accepted is not sent again")

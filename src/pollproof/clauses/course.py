@@ -14,7 +14,6 @@ from pollproof.clauses.kinds import (
     Finding,
     Kind,
     Violation,
-    breaks,
     from_contract,
     from_limits,
     mutates,
@@ -34,14 +33,21 @@ from pollproof.trace.exchange import Response
 
 @dataclass(frozen=True, slots=True)
 class StatusPath:
-    """The documented path of statuses."""
+    """The documented path of statuses, or of the values at another place, such as a sub-status."""
 
     path: Annotated[Any, HIDDEN] = from_contract("path")
+    at: Annotated[Place | None, "The place of the values, in a poll; that of the status when left out."] = None
+    values: Annotated[tuple[str, ...], "The values there in their order; the statuses when left out."] = ()
 
     @property
     def remembered(self) -> tuple[Place, ...] | None:
-        """None: the status itself is remembered."""
-        return None
+        """The place whose values are remembered; None: that of the status."""
+        return None if self.at is None else (self.at,)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The values in their order."""
+        return tuple(self.path) if self.at is None else self.values
 
 
 @Kind("status-path", parameters=StatusPath, walks=("one-after-another", "side-by-side"))
@@ -49,16 +55,22 @@ def status_path(history: TaskState, event: Event, parameters: StatusPath) -> Fin
     """The statuses of a task come in the order of the documented path; some may be passed unseen, none comes back."""
     if event.answer is not STATE or event.request_errors or history.lost is not None:
         return None
-    before, now, path = history.marks.get(STATUS_MARK), event.status, parameters.path
+    path = parameters.order
+    if parameters.at is None:
+        before, now, seen = history.marks.get(STATUS_MARK), event.status, describe(event)
+    else:
+        name = "@" + parameters.at.text
+        before, now = history.marks.get(name), event.marks.get(name)
+        seen = f"{parameters.at.text} {now!r}"
     if before not in path or now not in path:
         return None
     if path.index(now) >= path.index(before):
         return HELD
     since = numbered(history.last_number)
-    return Violation(f"no status before {before!r} once the task is {before}", describe(event), since)
+    what = "status" if parameters.at is None else "value"
+    return Violation(f"no {what} before {before!r} once the task is {before}", seen, since)
 
 
-@breaks("status-path", "an earlier status again", ("status-order", "terminal"))
 class StepsBack(Provider):
     """Shows the status before the present one at every second poll."""
 
@@ -73,6 +85,31 @@ class StepsBack(Provider):
                 name = self.contract.statuses[earlier].phase.value
                 return super().say(operation, name, task, earlier, code)
         return super().say(operation, name, task, status, code)
+
+
+def _alternates(at: Place, values: tuple[str, ...]) -> type[Provider]:
+    class Alternates(Provider):
+        """Shows the last and the first of some values in turn while a task is unfinished."""
+
+        def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+            response = super().say(operation, name, task, status, code)
+            if operation.role is not POLL or task is None or name not in ("waiting", "running"):
+                return response
+            task.seen.append("values")
+            value = values[-1] if len(task.seen) % 2 else values[0]
+            return self.rewritten(response, at.pointer, value)
+
+    return Alternates
+
+
+@mutates("status-path")
+def _status_path(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    rule: StatusPath = clause.parameters
+    if rule.at is not None:
+        if rule.at.area == "body" and len(rule.values) > 1:
+            yield Fault("the values go back and forth", _alternates(rule.at, rule.values), companions=tuple(KINDS))
+        return
+    yield Fault("an earlier status again", StepsBack, companions=("status-order", "terminal"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +200,9 @@ def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:
         return None
     if same(before, now):
         return HELD
-    if now is MISSING and (event.operation.role is not POLL or event.response_errors):
-        return None  # a body that has not its documented form is another finding
+    silent = event.operation.role is not POLL or event.response_errors or event.response is MISSING
+    if now is MISSING and silent:
+        return None  # a body that has not its documented form is another finding, and there may be none
     since = numbered(history.last_number)
     seen = "nothing" if now is MISSING else repr(now)[:100]
     return Violation(f"{parameters.at.text} = {before!r} as before", seen, since)

@@ -142,6 +142,18 @@ class Provider:
         """The result that a read of a task gives."""
         raise NotImplementedError
 
+    def word(self, phase: Phase) -> str:
+        """The first documented status of a phase, empty where it has none."""
+        raise NotImplementedError
+
+    def read(self, response: Response) -> Any:
+        """The body of a response, read."""
+        raise NotImplementedError
+
+    def rewritten(self, response: Response, pointer: str, value: Any) -> Response:
+        """A response with another value at a pointer of its body."""
+        raise NotImplementedError
+
     def page(self, items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:
         """The items of a page of a result, and where the next page begins; None after the last."""
         raise NotImplementedError

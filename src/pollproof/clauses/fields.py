@@ -19,7 +19,7 @@ from pollproof.clauses.kinds import (
     mutates,
     numbered,
 )
-from pollproof.contract.conditions import same
+from pollproof.contract.conditions import moment_of, same
 from pollproof.contract.model import Break, Clause, Contract, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place, walk
 from pollproof.contract.vocabulary import CALLBACK, CREATE, POLL, SUCCEEDED
@@ -267,18 +267,28 @@ def seconds_of(value: Any) -> float | None:
     return _number(value)
 
 
+@dataclass(frozen=True, slots=True)
+class RetryAfter:
+    """How the wait is written."""
+
+    dates: Annotated[bool, "Whether it may be an HTTP date as well, as RFC 9110 has it."] = False
+
+
 @Kind(
     "retry-after",
+    parameters=RetryAfter,
     ordered=False,
     walks=("one-after-another",),
     hint="Send Retry-After with a whole number of seconds while the task is unfinished.",
 )
-def retry_after(history: TaskState, event: Event, parameters: Nothing) -> Finding:
+def retry_after(history: TaskState, event: Event, parameters: RetryAfter) -> Finding:
     """A response about an unfinished task says after how many seconds to poll again."""
     if event.answer is not STATE or event.phase is None or event.phase.terminal:
         return None
     value = event.marks.get("retry_after")
     if seconds_of(value) is not None:
+        return HELD
+    if parameters.dates and isinstance(value, str) and moment_of(value) is not None:
         return HELD
     return Violation("Retry-After with a number of seconds", "none" if value is None else f"{value!r}")
 

@@ -146,9 +146,10 @@ class Kind:
     probe says it. `sides` gives the sides of the deadlines of a clause. `shows_loss` tells that a clause of the kind
     means that tasks are lost. `walks` are the directed walks that exercise it (a client's kinds are exercised by all
     scenarios of the gate). `hint` tells the owner of an implementation what usually causes a violation, in one
-    imperative sentence. `conditional` gives the reason why a contract leaves open whether what exercises the kind ever
-    happens (empty: it does not). `faults` break any clause of the kind (see `breaks`), and `maker` makes those that
-    depend on the clause (see `mutates`).
+    imperative sentence. `conditional` gives the reason why a contract leaves open whether what exercises a clause ever
+    happens (empty: it does not). A `broad` kind looks at whatever a contract names, so its clauses may object to the
+    mutants of all others. `faults` break any clause of the kind (see `breaks`), and `maker` makes those that depend on
+    the clause (see `mutates`).
     """
 
     name: str
@@ -167,7 +168,8 @@ class Kind:
     shows_loss: bool = False
     walks: tuple[str, ...] = ()
     hint: str = ""
-    conditional: Callable[[Contract], str] | None = None
+    broad: bool = False
+    conditional: Callable[[Contract, Clause], str] | None = None
     judge: Check = _undecided
     faults: list[Fault] = field(default_factory=list)
     maker: Maker | None = None

@@ -238,7 +238,7 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
     return HELD if _could_show(history, event) else None
 
 
-def _loss_is_open(contract: Contract) -> str:
+def _loss_is_open(contract: Contract, clause: Clause) -> str:
     limits = contract.limits
     documented = limits.lifetime is not None or (limits.polls is not None and limits.beyond_polls == "lost")
     return "" if documented else "no document says when a task is lost, and none was"

@@ -87,7 +87,9 @@ def refused(account: Account, event: Event, parameters: Probe) -> Finding:
         fault = bool(event.operation.element)  # of SOAP, whose faults come with HTTP 500 (SOAP 1.1, 6.2)
         if event.probe == "malformed" and response.status >= 500 and not fault:
             return Violation(expected, f"HTTP {response.status}")
-        if event.operation.role is CREATE and event.task not in (None, "0", "0.0"):
+        place = event.operation.task_id
+        chosen = place is not None and place.part == "request"  # by the client
+        if event.operation.role is CREATE and not chosen and event.task not in (None, "0", "0.0"):
             return Violation(f"an error and no task, {why}", f"an error together with the task id {event.raw_task!r}")
         return serves
     if 400 <= response.status < 500:

@@ -41,7 +41,8 @@ ABOUT_THE_KEY = (401, 402, 403)
 class ShapeRule:
     """Which part of which operation; `rule` names an `x-rule` of its schema (empty: all that no rule claims).
 
-    `when` narrows what counts as exercised: `succeeded`, `refused` or `accepted`; empty: every body.
+    `when` narrows what counts as exercised: `succeeded`, `refused` or `accepted`; empty: every body. With `accepted`
+    errors are not judged either: their schema is another.
     """
 
     operation: Annotated[str, "The operation whose bodies are judged."]
@@ -51,7 +52,7 @@ class ShapeRule:
     rule: Annotated[str, "The x-rule of the schema that is judged.", Form(pattern=NAME)] = ""
     when: Annotated[
         str,
-        "Which bodies exercise the clause; all when left out.",
+        "Which bodies exercise the clause; all when left out. With `accepted` errors are not judged.",
         Form(choices=("succeeded", "refused", "accepted")),
     ] = ""
 
@@ -183,6 +184,8 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalFie
             errors = tuple(error for error in errors if error.pointer != at)
     else:
         if not event.formal or _open(history, event):
+            return None
+        if rule.when == "accepted" and event.answer is REFUSAL:
             return None
         errors = event.response_errors
         if errors and event.probe is not None and event.answer is STATE:

@@ -3,21 +3,25 @@
 `{ at = "response#/errorId", above = 0 }`, `{ at = "response.http", in = [404, 410] }`,
 `{ at = "response#/error", present = true }`, `{ at = "response#/status", prefix = "FINISHED_ERR" }`,
 `{ at = "response#/id", matches = "^[0-9a-f]{8}$" }`, `{ at = "response#/name", same_as = "creation#/name" }`,
-`{ at = "response#/total", counts = "response#/items" }`. What was not sent need not come back the same.
+`{ at = "response#/total", counts = "response#/items" }`, `{ at = "response#/ended", after = "response#/begun" }`,
+`{ at = "response#/expires", after = "response#/ended", by = 3600 }`. What was not sent need not come back the same.
+Where `at` has a `*` in its pointer, each of the values there meets the condition.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pollproof.contract.places import MISSING, Place, View, compile_place
 
-COMPARISONS = ("equals", "in", "above", "below", "prefix", "present", "matches", "same_as", "counts")
+COMPARISONS = ("equals", "in", "above", "below", "prefix", "present", "matches", "same_as", "counts", "after")
 
-OF_PLACES = ("same_as", "counts")
+OF_PLACES = ("same_as", "counts", "after")
 """Comparisons whose operand is another place."""
 
 
@@ -28,6 +32,8 @@ class Condition:
     at: Place
     comparison: str
     operand: Any
+    by: float | None = None
+    """Of `after`: by how many seconds, within one; None: by any, or none."""
 
     def __str__(self) -> str:
         shown = self.operand.text if isinstance(self.operand, Place) else repr(self.operand)
@@ -39,7 +45,9 @@ class Condition:
             case "in", _:
                 return f"{self.at.text} one of {', '.join(map(repr, self.operand))}"
         words = {"equals": "equal to", "prefix": "beginning with", "matches": "of the form", "same_as": "equal to"}
-        words |= {"counts": "the number of entries of"}
+        words |= {"counts": "the number of entries of", "after": "not before"}
+        if self.by is not None:
+            return f"{self.at.text} {self.by:g} s after {shown}"
         return f"{self.at.text} {words.get(self.comparison, self.comparison)} {shown}"
 
 
@@ -59,6 +67,8 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
     """A function that tells whether a view meets the condition; a missing value meets only `present = false`."""
     read = compile_place(condition.at)
     operand = condition.operand
+    if "*" in condition.at.steps and condition.comparison not in OF_PLACES:
+        return _each(read, condition)
     match condition.comparison:
         case "equals":
             return lambda view: same(read(view), operand)
@@ -112,7 +122,54 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
                 return isinstance(listed, list) and same(read(view), len(listed))
 
             return counts
+        case "after":
+            return _is_after(read, compile_place(operand), condition.by)
     raise ValueError(f"unknown comparison {condition.comparison!r}")  # the loader admits only COMPARISONS
+
+
+def _each(read: Callable[[View], Any], condition: Condition) -> Callable[[View], bool]:
+    """Whether all values at a place with a `*` meet a condition, and it is an array that has them."""
+    test = compile_condition(replace(condition, at=Place("response#", "response", "body", ())))
+
+    def each(view: View) -> bool:
+        values = read(view)
+        return isinstance(values, list) and all(test(view._replace(response=value)) for value in values)
+
+    return each
+
+
+_LONG_MILLISECONDS = 1e11
+"""From which on a number is a time in milliseconds: as seconds it would be in the year 5138."""
+
+
+def moment_of(value: Any) -> float | None:
+    """The seconds since 1970 of a time: RFC 3339, an HTTP date, seconds or milliseconds; None for anything else."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            try:
+                moment = parsedate_to_datetime(value)
+            except ValueError:
+                return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if not is_number(value):
+        return None
+    return value / 1000 if value > _LONG_MILLISECONDS else float(value)
+
+
+def _is_after(
+    read: Callable[[View], Any], other: Callable[[View], Any], seconds: float | None
+) -> Callable[[View], bool]:
+    """Whether a time is not before another one, or so many seconds after it, within one."""
+
+    def after(view: View) -> bool:
+        late, early = moment_of(read(view)), moment_of(other(view))
+        if early is None or late is None:
+            return early is None
+        return late >= early if seconds is None else abs(late - early - seconds) <= 1.0
+
+    return after
 
 
 _SCALARS = frozenset({str, int, float, bool, type(None)})

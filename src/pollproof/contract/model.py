@@ -128,7 +128,7 @@ class TaskKind:
     """A kind of task."""
 
     name: Annotated[str, KEY]
-    sample: Annotated[Mapping[str, Any], "A task to create; {number} differs every time."]
+    sample: Annotated[Mapping[str, Any], "A task to create; {number} differs every time, {unique} in every run too."]
     result: Annotated[Any, "A result; {token} is the one-time token."]
     inline: Annotated[bool, "Answered in the creation itself."] = False
     when: Annotated[tuple[Condition, ...], "Which requests create this kind."] = ()
@@ -142,6 +142,8 @@ class TaskIds(TypedDict):
         Literal["uuid", "integer", "digits", "letters", "lower", "hex"], "What ids of the reference look like."
     ]
     unknown: Annotated[tuple[str | int, ...], "Well-formed ids that no creation gives."]
+    written: NotRequired[Annotated[str, "How they are written: text with {id} in it, as tr_{id}."]]
+    length: NotRequired[Annotated[int, "How many characters {id} has; as many as its type has when left out."]]
     ill_formed: NotRequired[Annotated[tuple[str | int, ...], "Ids that none can be."]]
     prefix: NotRequired[Annotated[bool, "A unique beginning of an id stands for the id."]]
 
@@ -255,6 +257,8 @@ class Probe:
     set: Annotated[tuple[tuple[str, Any], ...], "Fields to set, by JSON Pointer.", PAIRS] = ()
     repeat: Annotated[Repeat | None, "An array to make longer."] = None
     code: Annotated[str, "The error code of the refusal; that of an invalid request when left out."] = ""
+    headers: Annotated[tuple[tuple[str, str], ...], "Headers to set; an empty text leaves one out.", PAIRS] = ()
+    query: Annotated[tuple[tuple[str, str], ...], "Parameters of the query to set.", PAIRS] = ()
 
 
 class VariantSettings(TypedDict, total=False):
@@ -365,8 +369,11 @@ class Provider:
     name: Annotated[str, "Short name.", Form(pattern="^[a-z0-9-]+$")]
     title: Annotated[str, "Name for people."]
     base_url: Annotated[str, "The documented base URL."]
-    body: Annotated[Literal["json", "soap"], "What bodies are written in."]
-    namespace: Annotated[str, "Namespace of SOAP operations."] = ""
+    body: Annotated[Literal["json", "soap", "xml", "form"], "What bodies are written in."]
+    requests: Annotated[
+        Literal["json", "xml", "form", ""], "What bodies of requests are written in, where that is another form."
+    ] = ""
+    namespace: Annotated[str, "Namespace of SOAP operations, or of the root elements of XML."] = ""
     credential: Annotated[Credential, "Where the key of the account goes."] = field(default_factory=Credential)
 
 
@@ -381,6 +388,10 @@ class LifecycleTable:
     ] = "text"
     progress: Annotated[float, "The progress of a task that has succeeded: 100 or 1."] = 100.0
     cancelling: Annotated[str, "The status of a task that is being cancelled, if that takes time."] = ""
+    words: Annotated[
+        Mapping[str, Mapping[str, Any]],
+        "Words of answers by the status: {name} is null for one that is left out; a list is gone through in its time.",
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +455,9 @@ class Contract:
     times: str = "text"
     progress: float = 100.0
     cancelling: str = ""
+    words: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rates: tuple[Rate, ...] = ()
+    requests: str = ""
 
     def operation(self, role: Role) -> Operation:
         """The operation of a role; raises LookupError where the contract has none."""

@@ -19,7 +19,9 @@ class Signature:
     header: Annotated[str, "The header that has the signature."]
     secret: Annotated[str, "A sample secret, which the target is set up with."]
     base64: Annotated[bool, "Whether the key is what the secret has in Base64 (after a prefix that ends in _)."] = False
-    written: Annotated[str, "How it is written: text with {hex} or {base64} in it."] = "{hex}"
+    written: Annotated[
+        str, "How it is written: text with {hex} or {base64} in it, and {timestamp} where it has its own time."
+    ] = "{hex}"
     over: Annotated[str, "What is signed: text with {body} and names of headers, as {x-timestamp}, in it."] = "{body}"
 
 
@@ -77,8 +79,8 @@ ANSWERS = tuple(ANSWER_TEXTS)
 ANSWER_WORDS = frozenset(
     {
         "task_id", "status", "result", "error_code", "error_number", "error_text", "http", "base_url", "timestamp",
-        "retry_after", "polls", "created_at", "updated_at", "started_at", "completed_at", "cancelled_at", "expires_at",
-        "progress", "asked", "entries", "number", "items", "next", "cursor", "total", "page_size",
+        "retry_after", "retry_date", "polls", "created_at", "updated_at", "started_at", "completed_at", "cancelled_at",
+        "expires_at", "progress", "asked", "entries", "number", "items", "next", "cursor", "total", "page_size",
     }
 )  # fmt: skip
 """The words that answers can have in them, beside places such as {creation#/name}."""

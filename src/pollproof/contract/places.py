@@ -5,7 +5,7 @@ A place is written `request#/pointer` or `response#/pointer` (a JSON Pointer, RF
 `request.path.NAME` (a variable of the path template), `request.query.NAME`, `request.header.NAME`,
 `response.header.NAME`, or `response.http` (the HTTP status code). ` ~ PATTERN` after a place cuts a part out of its
 text: what the first group of the regular expression matches, or all that it matches. ` | ` between two places means
-the second where the first has nothing.
+the second where the first has nothing. A step `*` of a pointer leads to each entry of an array.
 """
 
 from __future__ import annotations
@@ -109,12 +109,17 @@ def parse_place(text: str) -> Place:
 
 
 def walk(value: Any, steps: tuple[str, ...]) -> Any:
-    """Follow the steps of a JSON Pointer through objects and arrays; `MISSING` where it leads nowhere."""
-    for step in steps:
+    """Follow the steps of a JSON Pointer through objects and arrays; `MISSING` where it leads nowhere.
+
+    The step `*` leads to all entries of an array: the value is an array then of what the rest leads to in each.
+    """
+    for number, step in enumerate(steps):
         if isinstance(value, dict):
             value = value.get(step, MISSING)
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
             value = value[int(step)]
+        elif isinstance(value, list) and step == "*":
+            return [walk(each, steps[number + 1 :]) for each in value]
         else:
             return MISSING
     return value

@@ -20,9 +20,17 @@ def recognises(probe: Probe, operation: Operation) -> Callable[[View], bool]:
     removed = [steps_of(pointer) for pointer in probe.remove]
     placed = [(steps_of(pointer), value) for pointer, value in probe.set]
     ways = _ways(probe, operation)
+    headers = [(name.lower(), text) for name, text in probe.headers]
+    in_body = bool(removed or placed or probe.repeat)
 
     def recognise(view: View) -> bool:
         request = view.request
+        if any(view.request_headers.get(name, "") != text for name, text in headers):
+            return False
+        if any(view.path.get(f"?{name}") != text for name, text in probe.query):
+            return False
+        if not in_body:
+            return True
         if not isinstance(request, dict):
             return False
         if not any(own <= request.keys() and _is_long(request, repeated) for own, repeated in ways):

@@ -106,7 +106,7 @@ def _request(contract: Contract, example: Example, created: Example, *, task: bo
     if task and asks_for_task and place is not None and place.area == "body" and place.part == "request":
         bodies.append(_at(contract, place, str(created.task)))
     if _is_inline(contract, example):
-        body = codec_of(contract.body, contract.namespace).read(example.request.body)
+        body = codec_of(contract, "request").read(example.request.body)
         bodies.append({"equalToJson": body, "ignoreExtraElements": True})
     if headers:
         wanted["headers"] = headers

@@ -75,15 +75,15 @@ class Caller:
         assert self._operation is not None
         phase = Phase.FAILED if task.fails else Phase.SUCCEEDED
         body = self._body(self._provider.callback(self._operation, task, phase))
-        sent = self._clock.now()
+        sent, kind = self._clock.now(), {"content-type": self._provider.codec.content_type}
         status, failure = 0, None
         with suppress(TargetError):
             target = HttpTarget(address, TIMEOUT)
-            outcome = target.exchange(Request("POST", "", {"content-type": "application/json"}, body))
+            outcome = target.exchange(Request("POST", "", kind, body))
             target.close()
             status, failure = (0, outcome.failure) if outcome.response is None else (outcome.response.status, None)
         response = Response(status, {}, b"") if status else None
-        request = Request("POST", CALLBACK_PATH, {"content-type": "application/json"}, body)
+        request = Request("POST", CALLBACK_PATH, kind, body)
         self._keep(Exchange(request, response, sent, self._clock.now(), failure))
 
     def _body(self, body: bytes) -> bytes:

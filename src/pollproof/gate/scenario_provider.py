@@ -29,7 +29,7 @@ PADDING = "padding"
 
 def task_of(scenario: Scenario) -> Any:
     """The task that a client is to create."""
-    return compile_template(scenario.kind.sample)({"number": 1})
+    return compile_template(scenario.kind.sample)({"number": 1, "unique": "0-1"})
 
 
 class StagedProvider(ReferenceProvider):
@@ -39,7 +39,8 @@ class StagedProvider(ReferenceProvider):
         super().__init__(contract, clock, scenario.settings, scenario.changes)
         self.scenario = scenario
         self.tokens: list[str] = []
-        self.codec = self._codec
+        self.codec = self._request_codec
+        """How callbacks are written."""
         self.created: Callable[[Task], Callable[[], None] | None] | None = None
         self._news: list[Task] = []
         self._counts: Counter[Role] = Counter()
@@ -80,17 +81,17 @@ class StagedProvider(ReferenceProvider):
 
     def _without_nulls(self, request: Request) -> Request:
         """The request as if fields that are null were absent: no document distinguishes the two."""
-        if self.contract.body != "json" or b"null" not in request.body:
+        if self._request_codec.name != "json" or b"null" not in request.body:
             return request
-        value = self._codec.read(request.body)
+        value = self._request_codec.read(request.body)
         if not isinstance(value, dict) or None not in value.values():
             return request
         kept = {name: each for name, each in value.items() if each is not None}
-        return request._replace(body=self._codec.write(kept))
+        return request._replace(body=self._request_codec.write(kept))
 
     def _operation(self, request: Request) -> Operation | None:
         path = path_of(request.path)
-        body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
+        body = self._request_codec.read(request.body) if request.body or request.method != "GET" else MISSING
         found = self._find(request, path, View(body, MISSING, query_of(request.path), request.headers, {}, None))
         return None if isinstance(found, Response) else found[0].operation
 

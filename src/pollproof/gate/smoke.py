@@ -95,7 +95,7 @@ def _wrong_key(contract: Contract, trace: Sequence[Exchange]) -> str:
     place = credential.at
     if place is None or place.area not in ("header", "body") or not trace:
         return ""
-    shown, codec = compile_place(place), codec_of(contract.body, contract.namespace)
+    shown, codec = compile_place(place), codec_of(contract, "request")
     views = [View(codec.read(each.request.body), MISSING, {}, each.request.headers, {}, None) for each in trace]
     seen = {value for value in map(shown, views) if isinstance(value, str) and value}
     if credential.template.replace("{credential}", credential.sample) in seen:

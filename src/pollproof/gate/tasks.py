@@ -11,7 +11,6 @@ from pollproof.contract.model import Contract, Role
 from pollproof.errors import InputError
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_provider import StagedProvider, task_of
-from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
@@ -39,7 +38,7 @@ def with_task(contract: Contract, known: Sequence[Scenario], task: Mapping[str, 
 def _check(contract: Contract, smoke: Scenario) -> None:
     """Raise `TaskError` where the provider does not take the task, or leaves nothing to poll for."""
     create = contract.operation(Role.CREATE)
-    builder = Builder(create, contract, codec_of(contract.body, contract.namespace))
+    builder = Builder(create, contract)
     try:
         request = builder.build(contract.credential.sample, {"task": task_of(smoke)})
     except (TypeError, ValueError, AttributeError) as error:

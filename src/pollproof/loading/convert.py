@@ -104,7 +104,7 @@ class Converter:
 
     def condition(self, table: Mapping[str, Any], path: Path_) -> Condition:
         """A condition."""
-        comparison = next(word for word in table if word in COMPARISONS)
+        comparison = next(word for word in COMPARISONS if word in table)
         operand = table[comparison]
         if comparison in ("above", "below") and (isinstance(operand, bool) or not isinstance(operand, (int, float))):
             raise self.fault([*path, comparison], f"{operand!r} is given; expected a number")
@@ -114,7 +114,10 @@ class Converter:
             operand = self.place(operand, [*path, comparison])
         elif comparison == "matches":
             self.pattern(operand, [*path, comparison])
-        return Condition(self.place(table["at"], [*path, "at"]), comparison, null(operand))
+        by = table.get("by")
+        if by is not None and (comparison != "after" or isinstance(by, bool) or not isinstance(by, (int, float))):
+            raise self.fault([*path, "by"], f"{by!r} is given; expected a number of seconds, beside `after`")
+        return Condition(self.place(table["at"], [*path, "at"]), comparison, null(operand), by)
 
     def pattern(self, text: Any, path: Path_) -> None:
         """Raise where a text is not a regular expression."""

@@ -225,14 +225,17 @@ class _Book:
 
     def _condition(self) -> dict[str, Any]:
         words = {word: {"description": f"The comparison '{word}'."} for word in COMPARISONS}
+        by = {
+            "type": "number",
+            "description": "Of `after`: by how many seconds, within one; any or none when left out.",
+        }
         return {
             "type": "object",
             "description": "A test of the value at one place: exactly one comparison beside `at`.",
             "required": ["at"],
-            "properties": {"at": self.schema(Place, ("The place whose value is tested.",)), **words},
+            "properties": {"at": self.schema(Place, ("The place whose value is tested.",)), **words, "by": by},
             "additionalProperties": False,
-            "minProperties": 2,
-            "maxProperties": 2,
+            "oneOf": [{"required": [word]} for word in COMPARISONS],
         }
 
     def _clause(self) -> dict[str, Any]:

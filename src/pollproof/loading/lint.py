@@ -12,7 +12,7 @@ from pollproof.contract.model import Clause, Contract, Operation, Phase, Probe, 
 from pollproof.contract.places import MISSING, Place, walk
 from pollproof.contract.templates import compile_template, steps_of, with_value, without
 from pollproof.loading.locate import line_of
-from pollproof.trace.codecs import checks_of, codec_of
+from pollproof.trace.codecs import checks_of, codec_of, typing_of
 
 Path = Sequence[str | int]
 
@@ -96,7 +96,7 @@ class _Linter:
         kinds = self.contract.kinds.values()
         own = [kind for kind in kinds if kind.operation == operation.name]
         kind = next(kind for kind in (*own, *kinds) if not kind.when)
-        task = compile_template(kind.sample)({"number": 1})
+        task = compile_template(kind.sample)({"number": 1, "unique": "0-1"})
         unknown = self.contract.task_id["unknown"]
         words: dict[str, Any] = {
             "task": task,
@@ -170,6 +170,7 @@ def _answers(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         "removed": (limits.result_lifetime is not None, "[limits] has no result_lifetime"),
         "ended": (Role.CANCEL in of.roles, "there is no operation of role cancel"),
         "cancelled-again": (Role.CANCEL in of.roles, "there is no operation of role cancel"),
+        "cancelling-again": (bool(contract.cancelling), "[lifecycle] has no status `cancelling`"),
         "lost": (lost, "[limits] has neither lifetime nor polls"),
         "replayed": (keys, "no operation has an idempotency_key"),
         "reused-key": (keys, "no operation has an idempotency_key"),
@@ -232,18 +233,30 @@ def _leads(body: Any, steps: tuple[str, ...]) -> bool:
 
 def _probes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
     contract = of.contract
-    codec = codec_of(contract.body, contract.namespace)
+    codec = codec_of(contract, "request")
     checks = checks_of(contract.schemas)
     for name, operation in contract.operations.items():
         body = of.sample(operation)
         if operation.request_schema is None or body is None or operation.role is Role.CALLBACK:
             continue
         raw = codec.write(body)
-        errors = checks[operation.request_schema](codec.read(raw), raw)
+        typing = typing_of(codec, contract.schemas[operation.request_schema])
+        value = codec.read(raw)
+        errors = checks[operation.request_schema](value if typing is None else typing(value), raw)
         if errors:
             path: Path = ("operations", name, "request")
             remedy = "correct the sample under [tasks] or the schema"
             yield "invalid-sample", ERROR, path, f"operations.{name}", f"its request: {errors[0].message}", remedy
+    for name, operation in contract.operations.items():
+        place = operation.task_id
+        if operation.role is not Role.CREATE or place is None or (place.part, place.area) != ("request", "body"):
+            continue
+        kinds = [each for each in contract.kinds.values() if each.operation in ("", name)]
+        for kind in kinds:
+            if operation.request == "$task" and "{unique}" not in str(walk(kind.sample, place.steps)):
+                reason = "the client chooses the id, and the sample gives the same one in every run"
+                remedy = "write {unique} into it"
+                yield "repeated-id", WARNING, ("tasks", kind.name), f"tasks.{kind.name}", reason, remedy
     for index, probe in enumerate(contract.probes):
         path = ("probes", index)
         if probe.name not in of.named:
@@ -252,7 +265,7 @@ def _probes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         operation = contract.operations[probe.operation]
         body = of.sample(operation)
         changed = _changed(probe, body)
-        if changed == body and probe.repeat is None:
+        if changed == body and probe.repeat is None and not probe.headers and not probe.query:
             reason = "it changes nothing of a valid request"
             yield "equal-probe", ERROR, path, f"the probe '{probe.name}'", reason, "correct `set` or `remove`"
         for pointer in probe.remove:

@@ -176,6 +176,7 @@ class _Loader:
             title=file.provider.title,
             base_url=file.provider.base_url,
             body=file.provider.body,
+            requests=file.provider.requests,
             namespace=file.provider.namespace,
             credential=file.provider.credential,
             sources=sources,
@@ -200,6 +201,7 @@ class _Loader:
             times=file.lifecycle.times,
             progress=file.lifecycle.progress,
             cancelling=file.lifecycle.cancelling,
+            words=file.lifecycle.words,
             rates=file.rates,
         )
 
@@ -259,7 +261,7 @@ class _Loader:
 
     def check_answers(self, file: ContractFile, ids: set[str]) -> None:
         """Operations can be told apart, and have the answers that the reference needs, of words that it has."""
-        words = ANSWER_WORDS | ids
+        words = ANSWER_WORDS | ids | set(file.lifecycle.words)
         named = list(file.operations.items())
         for number, (name, operation) in enumerate(named):
             for earlier, other in named[:number]:

@@ -57,7 +57,8 @@ def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
 
 def _mutant(contract: Contract, clause: Clause, fault: Fault) -> Mutant:
     """One mutant: what the fault overrides, put before the reference."""
-    companions = tuple(other.id for other in contract.clauses if other.kind in fault.companions)
+    others = ((other.id, other.kind) for other in contract.clauses)
+    companions = tuple(name for name, kind in others if kind in fault.companions or KINDS[kind].broad)
     return Mutant(
         fault.name,
         clause,

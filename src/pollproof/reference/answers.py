@@ -26,7 +26,8 @@ class Template:
         own = {name.lower(): value for name, value in answer.headers}
         kind = {} if answer.body is None else {"content-type": codec.content_type}
         self._fixed: Mapping[str, str] = {**kind, **{name: text for name, text in own.items() if not words_of(text)}}
-        self._varying = {name: compile_template(text) for name, text in own.items() if words_of(text)}
+        varying = {name: text for name, text in own.items() if words_of(text)}
+        self._varying = {name: (compile_template(text), words_of(text)) for name, text in varying.items()}
         self._body = None if answer.body is None else compile_template(answer.body)
         self._words = tuple(sorted(words_of(answer.body) | words_of(list(own.values()))))
         self._filled: dict[tuple[Any, ...], Response] = {}
@@ -56,7 +57,12 @@ class Template:
         body = b"" if self._body is None else self._write(self._body(words))
         headers = self._fixed
         if self._varying:
-            headers = {**headers, **{name: str(fill(words)) for name, fill in self._varying.items()}}
+            filled = {
+                name: str(fill(words))
+                for name, (fill, needed) in self._varying.items()
+                if all(words.get(word, "") is not None for word in needed)  # null: there is no such header
+            }
+            headers = {**headers, **filled}
         return Response(self.http, headers, body)
 
 

@@ -9,6 +9,7 @@ from pollproof.clock import Clock
 from pollproof.contract.model import Break, Contract, Operation, Phase, Role, Signature
 from pollproof.contract.places import View, compile_place, parse_place
 from pollproof.contract.signatures import signature_of
+from pollproof.reference.moments import EPOCH_SECONDS
 from pollproof.reference.responses import Responder
 from pollproof.reference.task_store import KEPT
 
@@ -88,10 +89,11 @@ class Caller(Responder):
     def callback_headers(self, body: bytes) -> dict[str, str]:
         """The headers of a callback with this body, its signature among them."""
         operation = self.contract.operation(Role.CALLBACK)
-        headers = {"content-type": self._codec.content_type, **self._delivered.get(body, self._last_headers)}
+        headers = {"content-type": self._request_codec.content_type, **self._delivered.get(body, self._last_headers)}
         signature = operation.signature
         if signature is not None and signature.header.lower() not in self._changed_headers:
-            headers[signature.header.lower()] = signature_of(signature, self.secret(signature), body, headers)
+            name, now = signature.header.lower(), str(EPOCH_SECONDS + int(self.clock.now()))
+            headers[name] = signature_of(signature, self.secret(signature), body, {"timestamp": now, **headers})
         return headers
 
     def secret(self, signature: Signature) -> str:

@@ -20,8 +20,10 @@ _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @lru_cache(512)
-def write_id(form: str, number: int) -> Any:
-    """The id of the task of that number, in one of the forms of a contract."""
+def write_id(form: str, number: int, written: str = "", length: int = 0) -> Any:
+    """The id of the task of that number, in one of the forms of a contract, cut and written as documented."""
+    if written or length:
+        return (written or "{id}").replace("{id}", str(write_id(form, number))[: length or None])
     spread = number * 0x9E3779B97F4A7C15F39CC0605CEDC835  # the golden ratio: ids of neighbours look unalike
     match form:
         case "integer":

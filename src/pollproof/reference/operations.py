@@ -141,6 +141,8 @@ class Operator(Caller):
             task.ended = min(now, task.created + task.solving) if at_once else now + CANCELLING
             task.lost = "cancelled" not in self.contract.operation(Role.POLL).answers
             phase = Phase.CANCELLED
+        if task.ended is not None and now < task.ended:
+            phase = self.contract.statuses[self.contract.cancelling].phase
         return self.say(operation, "cancelled", task, self.status_of(task, phase))
 
     def hurries(self, now: float) -> bool:

@@ -44,6 +44,7 @@ class ReferenceProvider(Operator):
         operations = contract.operations
         self._last: dict[tuple[str, str, bytes], Asked] = {}
         self._keeps = all(when.at.area != "header" for operation in operations.values() for when in operation.when)
+        self._keeps = self._keeps and not any(probe.headers for probe in contract.probes)
         credential = contract.credential
         self._credential = compile_place(credential.at)
         self._expected = credential.template.replace("{credential}", credential.sample)
@@ -52,7 +53,7 @@ class ReferenceProvider(Operator):
             for other in credential.others
         ]
         checks = checks_of(contract.schemas)
-        self._routes = [Route(each, checks) for each in operations.values() if each.role is not Role.CALLBACK]
+        self._routes = [Route(each, contract, checks) for each in operations.values() if each.role is not Role.CALLBACK]
         self._asides = {
             (aside.method, aside.path): Response(
                 200, {"content-type": self._codec.content_type}, self._codec.write(aside.answer)
@@ -122,16 +123,17 @@ class ReferenceProvider(Operator):
     def _read(self, request: Request) -> Asked | Response:
         """What a request asks, or the answer where that can be told from its path alone."""
         path = path_of(request.path)
-        body = self._codec.read(request.body) if request.body or request.method != "GET" else MISSING
+        body = self._request_codec.read(request.body) if request.body or request.method != "GET" else MISSING
         query = query_of(request.path)
         found = self._find(request, path, View(body, MISSING, query, request.headers, NOTHING, None))
         if isinstance(found, Response):
             return found
         route, variables = found
+        body = route.typed(body)
         variables = {**variables, **query} if query else variables
         if not request.body and route.operation.request is None:
             body = MISSING  # an operation that is asked without a body
-        view = View(body, MISSING, variables, NOTHING, NOTHING, None)
+        view = View(body, MISSING, variables, request.headers, NOTHING, None)
         own = [(probe, wrong) for probe, wrong in self._probes if probe.operation == route.operation.name]
         return Asked(route, variables, body, tuple(probe for probe, wrong in own if wrong(view)))
 

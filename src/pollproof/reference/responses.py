@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
 from types import MappingProxyType
 from typing import Any
 
 from pollproof.clauses.faults import Settings, Task
 from pollproof.clock import Clock
-from pollproof.contract.model import Break, Contract, Operation, Pages, Phase, Role
+from pollproof.contract.model import Answer, Break, Contract, Operation, Pages, Phase, Role
 from pollproof.contract.places import MISSING, View, compile_place, parse_place
 from pollproof.contract.requests import query_of
 from pollproof.contract.templates import with_value, words_of
 from pollproof.reference.answers import Template, change
 from pollproof.reference.moments import EPOCH_SECONDS
 from pollproof.reference.task_store import TaskStore
+from pollproof.trace.bodies import load_json
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.exchange import Response
 
@@ -33,7 +36,7 @@ class Responder(TaskStore):
     ) -> None:
         super().__init__(contract, clock, settings)
         self.base_url = contract.base_url  # a server puts its own address here
-        self._codec = codec_of(contract.body, contract.namespace)
+        self._codec, self._request_codec = codec_of(contract), codec_of(contract, "request")
         operations = contract.operations
         departures = tuple(changes)
         self._changed_headers = {name.lower() for departure in departures for name, _ in departure.headers}
@@ -42,14 +45,25 @@ class Responder(TaskStore):
             for operation in operations.values()
             for name, answer in operation.answers.items()
         }
-        # Where a mutant or a variant answers with another HTTP status, the one of the error code does not count.
-        self._broken = {key for key, each in templates.items() if each.http != operations[key[0]].answers[key[1]].http}
-        self._answers = {key: Template(answer, self._codec, self.settings.writing) for key, answer in templates.items()}
+        # Where a mutant or a variant answers with another HTTP status, the one of the error code does not count; nor
+        # does it where the answer has a status and no code.
+        self._broken = {
+            key
+            for key, each in templates.items()
+            if each.http != operations[key[0]].answers[key[1]].http or _states(each)
+        }
+        callback = contract.operation_of(Role.CALLBACK)
+        own = {callback.name: self._request_codec} if callback is not None else {}
+        self._answers = {
+            key: Template(answer, own.get(key[0], self._codec), self.settings.writing)
+            for key, answer in templates.items()
+        }
         # Dates, progress and parameters cost time at every answer, so they are made only where a template asks.
         needed = set().union(*(words_of([each.body, dict(each.headers)]) for each in templates.values()))
         self._detailed = any(name.endswith("_at") or name.partition(".")[0] in ("progress", "asked") for name in needed)
-        self._requested = {name: parse_place(name) for name in needed if "#" in name or name.startswith("request.")}
-        self._tells_wait, self._wait = "retry_after" in needed, 1
+        places = [name for name in needed if "#" in name or name.startswith("request.")]
+        self._requested = {name: _with_default(name) for name in places}
+        self._tells_wait, self._wait = bool({"retry_after", "retry_date"} & needed), 1
         self._fetches = contract.operation_of(Role.FETCH) is not None
         kept = {"result-kept", "result-removed"}
         self._retentions = [each.parameters for each in contract.clauses if each.kind in kept]
@@ -84,17 +98,23 @@ class Responder(TaskStore):
         }
         if self._tells_wait:
             words["retry_after"] = self._wait
-        for name, place in self._requested.items():
-            value = compile_place(place)(self._view._replace(creation=MISSING if task is None else task.asked))
-            words[name] = None if value is MISSING else value
+            words["retry_date"] = formatdate(words["timestamp"] + self._wait, usegmt=True)
+        for name, (read, default) in self._requested.items():
+            value = read(self._view._replace(creation=MISSING if task is None else task.asked))
+            words[name] = default if value is MISSING else value
         if task is not None:
             words["task_id"] = task.id
             words["result"] = self.result(task)
             words |= task.ids
             words["polls"] = task.polls
+            for name, by_status in self.contract.words.items():
+                words[name] = self._word_of(by_status.get(status), task, status)
             if self._detailed:
                 now = self.clock.now()
-                share = min((now - task.created) / task.solving, 1.0) if task.solving else 1.0
+                if status == self.contract.path[0] and task.created + task.solving <= now:
+                    now = math.nextafter(task.created, -math.inf)  # its creation, though it is done at once
+                share = 0.0 if now < task.created else 1.0
+                share = min((now - task.created) / task.solving, 1.0) if task.solving else share
                 words["created_at"] = self.moment(task.created)
                 words["updated_at"] = self.moment(self.updated(task, now))
                 words |= self.times(task, now)
@@ -102,6 +122,15 @@ class Responder(TaskStore):
                 words["progress"] = int(scaled) if self.contract.progress >= 100 else scaled
                 words["asked"] = task.asked
         return words
+
+    def _word_of(self, value: Any, task: Task, status: str) -> Any:
+        """The word that a status gives; of a list the one that the time in that status has come to."""
+        if not isinstance(value, list) or not value:
+            return value
+        path = self.contract.path[:-1]
+        share = (self.clock.now() - task.created) / task.solving if task.solving else 1.0
+        share = share * len(path) - (path.index(status) if status in path else 0)
+        return value[min(max(int(share * len(value)), 0), len(value) - 1)]
 
     def _page_words(self, pages: Pages, result: Any) -> dict[str, Any]:
         """The words of the page that the request at hand is for."""
@@ -135,8 +164,14 @@ class Responder(TaskStore):
                 continue
             body = self._codec.read(response.body)
             if rule.read(View(body, body, NOTHING, NOTHING, NOTHING, None)) is not MISSING:
-                response = response._replace(body=self._codec.write(with_value(body, rule.at.pointer, None)))
+                response = self.rewritten(response, rule.at.pointer, None)
         return response
+
+    def read(self, response: Response) -> Any:
+        return self._codec.read(response.body)
+
+    def rewritten(self, response: Response, pointer: str, value: Any) -> Response:
+        return response._replace(body=self._codec.write(with_value(self.read(response), pointer, value)))
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
         if phase is Phase.FAILED:
@@ -175,6 +210,18 @@ class Responder(TaskStore):
 
     def rejects(self, probe: str) -> bool:
         return True
+
+
+def _with_default(name: str) -> tuple[Callable[[View], Any], Any]:
+    """What reads a word that is a place of a request, and what it is where there is nothing: PLACE ?? JSON, or null."""
+    place, mark, default = name.partition(" ?? ")
+    return compile_place(parse_place(place)), load_json(default) if mark else None
+
+
+def _states(answer: Answer) -> bool:
+    """Whether an answer says how its task stands, and nothing of an error."""
+    words = words_of(answer.body)
+    return answer.http < 400 and "status" in words and not words & {"error_code", "error_number", "error_text"}
 
 
 def plain(status: int, text: str) -> Response:

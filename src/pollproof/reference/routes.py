@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pollproof.contract.model import Operation
+from pollproof.contract.model import Contract, Operation
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.contract.requests import RequestPattern
-from pollproof.trace.codecs import Check
+from pollproof.trace.codecs import Check, codec_of, typing_of
 
 LAST = 512
 """Requests whose reading is kept: the same question comes again and again."""
@@ -19,15 +19,17 @@ SHORT = 4096
 class Route:
     """One operation as the provider meets it."""
 
-    __slots__ = ("_check", "_checked", "_required", "operation", "pattern", "task_id")
+    __slots__ = ("_check", "_checked", "_required", "operation", "pattern", "task_id", "typed")
 
-    def __init__(self, operation: Operation, checks: Mapping[str, Check]) -> None:
+    def __init__(self, operation: Operation, contract: Contract, checks: Mapping[str, Check]) -> None:
         self.operation = operation
         self.task_id = compile_place(operation.task_id)
         self._required = [compile_place(place) for place in operation.required]
         self._check = None if operation.request_schema is None else checks[operation.request_schema]
         self._checked: dict[bytes, bool] = {}
         self.pattern = RequestPattern(operation)
+        typing = typing_of(codec_of(contract, "request"), contract.schemas.get(operation.request_schema or ""))
+        self.typed = typing or (lambda body: body)
 
     def names(self, view: View) -> bool:
         """Whether a request is one of this operation, where several share a path."""

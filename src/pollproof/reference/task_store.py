@@ -153,7 +153,8 @@ class TaskStore(Provider):
         self._tidied = max(KEPT, 2 * len(kept))
 
     def new_id(self, number: int) -> Any:
-        return write_id(self.contract.task_id["type"], number)
+        ids = self.contract.task_id
+        return write_id(ids["type"], number, ids.get("written", ""), ids.get("length", 0))
 
     def token(self, number: int) -> str:
         return self.settings.token or f"token-{number:06d}-{(number * 2654435761) % 2**32:08x}"
@@ -214,6 +215,8 @@ class TaskStore(Provider):
             "cancelled_at": task.ended,
             "expires_at": None if self.lifetime is None else lives_from + self.lifetime,
         }
+        if now < end and self.contract.limits.lifetime_from == "completion":
+            known["expires_at"] = None
         return {name: None if moment is None else self.moment(moment) for name, moment in known.items()}
 
     def moment(self, seconds: float) -> Any:

@@ -97,7 +97,7 @@ def _explained(result: AnyResult, clause: Document) -> Document:
     if unjudged is not None and (idle is None or idle.cause == "unrecorded"):
         return {**clause, "reason": unjudged.reason, "cause": unjudged.cause}
     conditional = KINDS[own.kind].conditional
-    if idle is None and conditional is not None and (reason := conditional(contract)):
+    if idle is None and conditional is not None and (reason := conditional(contract, own)):
         return {**clause, "reason": reason, "cause": "open"}
     if idle is None:
         return {**clause, "reason": f"it needs {exercising(contract, own)}"}

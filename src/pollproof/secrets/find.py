@@ -57,7 +57,7 @@ def in_exchanges(contract: Contract, exchanges: Iterable[Exchange]) -> set[str]:
     place = contract.credential.at
     if place is None:
         return set()
-    read, codec = compile_place(place), codec_of(contract.body, contract.namespace)
+    read, codec = compile_place(place), codec_of(contract, "request")
     before, _, after = contract.credential.template.partition("{credential}")
     found: set[str] = set()
     for exchange in exchanges:

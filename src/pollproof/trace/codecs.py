@@ -1,12 +1,15 @@
-"""Codecs: what bodies of a contract are written in. One small object for each of JSON and SOAP."""
+"""Codecs: what bodies of a contract are written in. One small object for each of JSON, XML, SOAP and forms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from pollproof.contract.model import Contract
+from pollproof.contract.places import MISSING
 from pollproof.trace.bodies import Unreadable, read_json, write_json
 from pollproof.trace.shapes import Shape, ShapeError
 
@@ -23,12 +26,24 @@ class Codec:
     read: Callable[[bytes], Any]
     write: Callable[..., bytes]
     variant: tuple[str, ...] = ()
+    texts: bool = False
+    """Whether all values are texts, whose types a schema states."""
 
 
-def codec_of(name: str, namespace: str) -> Codec:
-    """The codec of a contract: `json`, or `soap` with the namespace of its operations."""
+def codec_of(contract: Contract, part: Literal["request", "response"] = "response") -> Codec:
+    """The codec of the requests or of the responses of a contract."""
+    name = contract.requests if part == "request" and contract.requests else contract.body
     if name == "json":
         return Codec("json", "application/json", read_json, write_json)
+    if name == "form":
+        from pollproof.trace.markup import read_form, write_form
+
+        return Codec("form", "application/x-www-form-urlencoded", read_form, write_form, texts=True)
+    namespace = contract.namespace
+    if name == "xml":
+        from pollproof.trace.markup import read_xml, write_xml
+
+        return Codec("xml", "application/xml", read_xml, partial(write_xml, namespace=namespace), texts=True)
     from pollproof.trace import soap
 
     def read(body: bytes) -> Any:
@@ -38,6 +53,15 @@ def codec_of(name: str, namespace: str) -> Codec:
         return soap.write_envelope(value, namespace, **how)
 
     return Codec("soap", "text/xml; charset=utf-8", read, write, ("prefix", "typed", "reverse", "on_body"))
+
+
+def typing_of(codec: Codec, schema: Any) -> Callable[[Any], Any] | None:
+    """What gives a value the types of its schema; None where it has them, or the schema is no JSON Schema."""
+    if not codec.texts or not isinstance(schema, Mapping):
+        return None
+    from pollproof.trace.markup import typed
+
+    return lambda value: value if type(value) is Unreadable or value is MISSING else typed(value, schema)
 
 
 class Check:

@@ -7,8 +7,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from pollproof.contract.model import Effect, Operation, Phase
-from pollproof.contract.places import MISSING
+from pollproof.contract.model import Effect, Operation, Phase, Role
+from pollproof.contract.places import MISSING, Place
 from pollproof.trace.bodies import canonical
 from pollproof.trace.client_outcome import OPERATION, read_outcome
 from pollproof.trace.exchange import Exchange
@@ -18,6 +18,12 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 CALLBACK_PATH = "/@callback"
 """The path under which a trace keeps requests that came from the provider, whatever address they were sent to."""
+
+
+def mark_of(role: Role, place: Place) -> str:
+    """The name of the mark that keeps the value at a place of operations of one role."""
+    return f"@{role.value} {place.text}"
+
 
 STATUS_MARK = "@status"
 """The mark that keeps the last status of a task, where a clause looks at it."""

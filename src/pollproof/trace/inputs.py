@@ -73,7 +73,7 @@ def _misses(root: Any, part: Mapping[str, Any], value: Any) -> bool:
     return pattern is not None and isinstance(value, str) and re.fullmatch(pattern, value) is None
 
 
-def _resolved(root: Any, part: Any) -> Mapping[str, Any]:
+def resolved_part(root: Any, part: Any) -> Mapping[str, Any]:
     """A schema with its reference followed, and what all of its parts say together."""
     for _ in range(10):
         if not isinstance(part, Mapping):
@@ -87,7 +87,7 @@ def _resolved(root: Any, part: Any) -> Mapping[str, Any]:
         part = node
     together = dict(part)
     for piece in part.get("allOf", ()):
-        inner = _resolved(root, piece)
+        inner = resolved_part(root, piece)
         together["required"] = [*together.get("required", ()), *inner.get("required", ())]
         together["properties"] = {**together.get("properties", {}), **inner.get("properties", {})}
         together |= {key: value for key, value in inner.items() if key not in together}
@@ -96,7 +96,7 @@ def _resolved(root: Any, part: Any) -> Mapping[str, Any]:
 
 def _parts(root: Any, part: Any, value: Any, pointer: str) -> Iterator[tuple[Mapping[str, Any], Any, str]]:
     """The schemas of a value and of all within it, each with its value and its pointer."""
-    part = _resolved(root, part)
+    part = resolved_part(root, part)
     yield part, value, pointer
     if isinstance(value, Mapping):
         for name, inner in part.get("properties", {}).items():
@@ -114,7 +114,7 @@ def _changes(root: Any, part: Any, body: Any, pointer: str) -> Iterator[tuple[In
             yield Input(f"{needed} is missing", f"{place}/{needed}", without(body, f"{place}/{needed}")), True
         for other, inner in schema.get("properties", {}).items():
             if isinstance(value, Mapping) and other not in value:
-                for text, wrong, certain in _wrong(root, _resolved(root, inner), None, other):
+                for text, wrong, certain in _wrong(root, resolved_part(root, inner), None, other):
                     yield Input(text, f"{place}/{other}", with_value(body, f"{place}/{other}", wrong)), certain
         if schema.get("additionalProperties") is False and isinstance(value, Mapping):
             unknown = f"{place}/unknown_field"
@@ -163,7 +163,7 @@ def _within(root: Any, part: Any, body: Any, pointer: str) -> Iterator[Input]:
         entries = [(place, schema, value)] if place else []
         if isinstance(value, Mapping):
             absent = (name for name in schema.get("properties", {}) if name not in value)
-            entries += [(f"{place}/{name}", _resolved(root, schema["properties"][name]), None) for name in absent]
+            entries += [(f"{place}/{name}", resolved_part(root, schema["properties"][name]), None) for name in absent]
         for at, inner, given in entries:
             for text, right in _right(root, inner, given, at.rpartition("/")[2]):
                 yield Input(text, at, with_value(body, at, right))
@@ -200,7 +200,7 @@ def _many(entry: Any, count: int) -> list[Any]:
 
 def some_value(root: Any, schema: Any, depth: int = 0) -> Any:
     """A small value that a schema allows, as far as its example, enumeration and type say."""
-    part = _resolved(root, schema)
+    part = resolved_part(root, schema)
     for key in ("example", "default", "const"):
         if key in part:
             return part[key]

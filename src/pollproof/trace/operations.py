@@ -13,8 +13,8 @@ from pollproof.contract.requests import RequestPattern, path_of, query_of
 from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL
 from pollproof.trace.bodies import Unreadable
 from pollproof.trace.client_outcome import OPERATION, OUTCOME_PATH
-from pollproof.trace.codecs import Check, checks_of
-from pollproof.trace.events import CALLBACK_PATH, NOTHING, REFUSAL, STATE, STATUS_MARK, Answer
+from pollproof.trace.codecs import Check, checks_of, codec_of, typing_of
+from pollproof.trace.events import CALLBACK_PATH, NOTHING, REFUSAL, STATE, STATUS_MARK, Answer, mark_of
 from pollproof.trace.exchange import Request
 from pollproof.trace.pages import PageReader, reads
 from pollproof.trace.shapes import ShapeError
@@ -46,6 +46,8 @@ class OperationReader:
         "role",
         "status",
         "task_id",
+        "type_request",
+        "type_response",
     )
 
     def __init__(
@@ -85,6 +87,11 @@ class OperationReader:
         ]
         self.check_request = None if operation.request_schema is None else check[operation.request_schema]
         self.check_response = None if operation.response_schema is None else check[operation.response_schema]
+        self.type_request = self.type_response = None
+        if contract is not None:
+            schemas = contract.schemas
+            self.type_request = typing_of(codec_of(contract, "request"), schemas.get(operation.request_schema or ""))
+            self.type_response = typing_of(codec_of(contract), schemas.get(operation.response_schema or ""))
 
     def remember(self, places: list[tuple[str, Place | None]]) -> None:
         """Keep the values at these places as marks; None: the status."""
@@ -153,6 +160,12 @@ def _remembered(contract: Contract) -> list[tuple[str, Place | None]]:
     return list(found.items())
 
 
+def _remembered_of(contract: Contract, role: Role) -> list[tuple[str, Place | None]]:
+    """The places of operations of this role alone whose values clauses want to be remembered, by their marks."""
+    places = (getattr(clause.parameters, "remembered_of", {}).get(role) for clause in contract.clauses)
+    return list({mark_of(role, place): place for place in places if place is not None}.items())
+
+
 class Routes:
     """The operations of a contract, found by their requests."""
 
@@ -171,6 +184,7 @@ class Routes:
                 self.paged[operation.name] = reader.pages
             if operation.role in (CREATE, POLL, Role.CANCEL, FETCH):
                 reader.remember(remembered)
+            reader.remember(_remembered_of(contract, operation.role))
             if operation.role is CALLBACK:
                 self._literal["POST", CALLBACK_PATH] = reader
             elif reader.pattern.varies:

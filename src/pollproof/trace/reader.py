@@ -47,8 +47,9 @@ class Reader:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self.codec = codec_of(contract.body, contract.namespace)
-        self._read_body = self.codec.read
+        self.codec = codec_of(contract, "request")
+        """How requests are written."""
+        self._read_request, self._read_response = self.codec.read, codec_of(contract).read
         self._json = contract.body == "json"
         inline = tuple(condition for kind in contract.kinds.values() if kind.inline for condition in kind.when)
         routes = Routes(contract, inline)
@@ -94,7 +95,7 @@ class Reader:
     def _read(self, exchange: Exchange, number: int) -> tuple[Event | None, bool]:
         """The event of an exchange, and whether it follows from method, path, bodies, HTTP status and probe alone."""
         request, response, probe = exchange.request, exchange.response, exchange.probe
-        sent = self._read_body(request.body) if request.body or request.method != "GET" else MISSING
+        sent = self._read_request(request.body) if request.body or request.method != "GET" else MISSING
         found = self._find(request, sent)
         if found is None:
             return None, False
@@ -103,6 +104,8 @@ class Reader:
             return outcome_event(exchange, number), False
         if reader.reads_query:
             variables = {**variables, **query_of(request.path)}
+        if reader.type_request is not None:
+            sent = reader.type_request(sent)
         request_errors = reader.request_errors(sent, request.body, probe)
         response_errors: tuple[ShapeError, ...] = ()
         received: Any = MISSING
@@ -114,7 +117,9 @@ class Reader:
                 answer = Answer.NONE
         else:
             if response.body or response.status >= 400 or not reader.reads_http:
-                received = self._read_body(response.body)
+                received = self._read_response(response.body)
+                if reader.type_response is not None:
+                    received = reader.type_response(received)
                 if reader.check_response is not None:
                     response_errors = reader.check_response(received, response.body)
             view = View(sent, received, variables, request.headers, response.headers, response.status)

@@ -103,23 +103,33 @@ def read_envelope(body: bytes, namespace: str) -> Any:
     element = elements[0]
     name = etree.QName(element)
     if name.localname == "Fault" and name.namespace == ENVELOPE:
-        return {"Fault": _value(element, 0)}
+        return {"Fault": element_value(element)["Fault"]}
     if name.namespace != namespace:
         return Unreadable(f"the Body holds {element.tag[:80]!r}; expected an element of namespace {namespace!r}")
-    return {name.localname: _value(element, 0)}
+    return element_value(element)
 
 
-def _value(element: etree._Element, depth: int) -> Any:
+def element_value(element: etree._Element, *, attributes: bool = False) -> dict[str, Any]:
+    """The value of an element under its local name; with `attributes` these are under `@name`, text beside them under
+    `#text`.
+    """
+    return {etree.QName(element).localname: _value(element, 0, attributes)}
+
+
+def _value(element: etree._Element, depth: int, attributes: bool) -> Any:
     if depth > MAXIMUM_DEPTH:
         return None
     children = list(element)
-    if not children:
-        nil = element.get(_NIL) in ("true", "1")
-        return None if nil else element.text or ""
     table: dict[str, Any] = {}
+    if attributes:
+        own = {key: text for key, text in element.attrib.items() if not str(key).startswith(f"{{{INSTANCE}}}")}
+        table = {f"@{etree.QName(key).localname}": text for key, text in own.items()}
+    if not children:
+        text = None if element.get(_NIL) in ("true", "1") else element.text or ""
+        return {**table, "#text": text} if table else text
     for child in children:
         name = etree.QName(child).localname if isinstance(child.tag, str) else "#entity"
-        value = _value(child, depth + 1)
+        value = _value(child, depth + 1, attributes)
         if name not in table:
             table[name] = value
         elif isinstance(held := table[name], list):  # of what stands in one element nothing is a list but this

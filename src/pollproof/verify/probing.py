@@ -12,6 +12,8 @@ from pollproof.contract.model import (
 )
 from pollproof.contract.places import walk
 from pollproof.contract.templates import steps_of, with_value, without
+from pollproof.trace.bodies import Unreadable
+from pollproof.trace.codecs import typing_of
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Request
 from pollproof.trace.pages import with_parameter, without_parameter
@@ -86,6 +88,12 @@ class Prober(Requester):
             body = self.codec.write(with_value(self.codec.read(body), other.at.pointer, key))
         return request._replace(headers=headers, body=body, path=path)
 
+    def body_of(self, operation: Operation, request: Request) -> Any:
+        """The body of a request, with the types that its schema states."""
+        typing = typing_of(self.codec, self.contract.schemas.get(operation.request_schema or ""))
+        body = self.codec.read(request.body)
+        return body if typing is None else typing(body)
+
     def probe_missing(
         self, operation: Operation, words: Mapping[str, Any], number: int, *, null: bool = False
     ) -> Event:
@@ -101,10 +109,12 @@ class Prober(Requester):
         body = with_value(whole, place.pointer, None) if null else without(whole, place.pointer)
         return self.send(request._replace(body=self.codec.write(body)), "missing-field")
 
-    def probe_malformed(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event:
-        """Send a body that cannot be read: cut short, or not JSON at all."""
+    def probe_malformed(self, operation: Operation, words: Mapping[str, Any], number: int) -> Event | None:
+        """Send a body that cannot be read: cut short, or not JSON at all; None where every text can be read."""
         request = self.request(operation, words)
         body = request.body[: len(request.body) // 2] if number % 2 == 0 else b"this is neither JSON nor XML"
+        if type(self.codec.read(body)) is not Unreadable:
+            return None
         return self.send(request._replace(body=body), "malformed")
 
     def probe_own(
@@ -116,6 +126,13 @@ class Prober(Requester):
         """
         operation = self.contract.operations[probe.operation]
         request = self.request(operation, words, way=way)
+        changed = {name.lower(): text for name, text in probe.headers}
+        headers = {name: text for name, text in {**request.headers, **changed}.items() if text or name not in changed}
+        request = request._replace(headers=headers)
+        for name, text in probe.query:
+            request = with_parameter(request, name, text)
+        if not probe.remove and not probe.set and probe.repeat is None:
+            return self.send(request, probe.name)
         body = self._body(operation, words, way)
         body = {**body, **more} if more else body
         for pointer in probe.remove:

@@ -61,7 +61,7 @@ def steps_of_trace(plan: Plan, trace: Sequence[Mapping[str, Any]]) -> list[Repla
         if operation is None or str(sent["body"]).endswith(" more characters)"):
             raise NotReplayable(f"request {number + 1} of the trace ({shown['operation']}) is not whole in the report")
         own = key.swapcase() if shown["probe"] == WRONG_KEY else key
-        headers = Builder(operation, contract, reader.codec).build(own, {}).headers
+        headers = Builder(operation, contract).build(own, {}).headers
         body = _bytes(sent["body"]).replace(MASK.encode(), own.encode())
         request = Request(sent["method"], sent["path"].replace(MASK, own), headers, body)
         answer = shown["response"]

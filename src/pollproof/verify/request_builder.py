@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pollproof.contract.model import Contract, Operation
 from pollproof.contract.templates import compile_template, words_of
-from pollproof.trace.codecs import Codec
+from pollproof.trace.codecs import codec_of
 from pollproof.trace.exchange import Request
 
 
@@ -17,7 +17,7 @@ class Builder:
 
     __slots__ = ("_bodies", "_codec", "_header", "_headers", "_method", "_path", "_template", "_varies", "_varying")
 
-    def __init__(self, operation: Operation, contract: Contract, codec: Codec) -> None:
+    def __init__(self, operation: Operation, contract: Contract) -> None:
         credential = contract.credential
         self._method = operation.method
         self._path = operation.path
@@ -26,11 +26,11 @@ class Builder:
         self._varies = "{" in self._path
         self._varying = {name.lower(): text for name, text in operation.headers.items() if words_of(text)}
         self._template = credential.template
-        self._codec = codec
+        self._codec = codec = codec_of(contract, "request")
         ways = [] if operation.request is None else [operation.request, *operation.alternatives]
         self._bodies = [compile_template(way) for way in ways]
         self._header = credential.at.steps[0] if credential.at is not None and credential.at.area == "header" else None
-        self._headers: dict[str, str] = {"accept": codec.content_type.partition(";")[0]}
+        self._headers: dict[str, str] = {"accept": codec_of(contract).content_type.partition(";")[0]}
         if self._bodies:
             self._headers["content-type"] = codec.content_type
         if operation.element:

@@ -64,7 +64,7 @@ class Requester(Waiter):
         self._asked: dict[tuple[str, type, Any], Request] = {}
         self._creations: dict[tuple[str, int], Request] = {}
         operations = contract.operations.values()
-        self._builders = {each.name: Builder(each, contract, self.codec) for each in operations}
+        self._builders = {each.name: Builder(each, contract) for each in operations}
         self.create_operations = tuple(each for each in operations if each.role is Role.CREATE)
         self._ids = {name for each in operations for name in each.ids}
         self._links = {name for each in operations for name in each.links}
@@ -131,11 +131,11 @@ class Requester(Waiter):
     def task(self, kind: TaskKind) -> Any:
         """A task to create, unlike the last one where the sample has a place for that."""
         self.created += 1
-        return self._samples[kind.name]({"number": self.created})
+        return self.sample(kind)
 
     def sample(self, kind: TaskKind) -> Any:
         """The sample of a kind with a number in it, for a request that should be refused."""
-        return self._samples[kind.name]({"number": self.created})
+        return self._samples[kind.name]({"number": self.created, "unique": f"{self._salt}-{self.created}"})
 
     def creation(self, kind: TaskKind) -> Request:
         """The next creation of a kind: examples that begin with a fresh target create the same tasks again."""

@@ -59,7 +59,9 @@ Write = Callable[[Any], bytes]
 
 def write_forms(contract: Contract) -> list[Write]:
     """Other ways to write a body that mean the same: order, spaces, escapes; prefixes and the place of an attribute."""
-    codec = codec_of(contract.body, contract.namespace)
+    codec = codec_of(contract, "request")
+    if codec.texts:
+        return [lambda body: codec.write(_reversed(body) if codec.name == "form" else body)]
     if codec.name != "json":
         ways: list[dict[str, Any]] = [{"prefix": "m"}, {"reverse": True}, {"on_body": False, "prefix": "cn0"}]
         return [_written(codec, way) for way in ways]
@@ -84,12 +86,12 @@ def task_variations(contract: Contract) -> list[Variation]:
     place = _place_of(operation.request, "$task")
     if check is None or place is None:
         return []
-    codec = codec_of(contract.body, contract.namespace)
+    codec = codec_of(contract, "request")
     properties = _properties(contract.schemas.get(operation.request_schema or ""), place)
     found: list[Variation] = []
     varied: set[str] = set()
     for kind in contract.kinds.values():
-        sample = compile_template(kind.sample)({"number": 1})
+        sample = compile_template(kind.sample)({"number": 1, "unique": "0-1"})
         if not isinstance(sample, dict):
             continue
         words = {"task": sample, "credential": contract.credential.sample or "key"}
@@ -114,8 +116,8 @@ def task_variations(contract: Contract) -> list[Variation]:
 def whole_task(contract: Contract, variations: Sequence[Variation], kind: TaskKind) -> dict[str, Any]:
     """A task of a kind with every documented parameter away from its default, as far as they go together."""
     operation = contract.operation(Role.CREATE)
-    check, codec = _check_of(contract, operation), codec_of(contract.body, contract.namespace)
-    task = compile_template(kind.sample)({"number": 1})
+    check, codec = _check_of(contract, operation), codec_of(contract, "request")
+    task = compile_template(kind.sample)({"number": 1, "unique": "0-1"})
     chosen: dict[str, Any] = {}
     for variation in reversed(variations):  # the last values of a parameter are the more unusual ones
         more = {name: value for name, value in variation.more.items() if name not in {*task, *chosen}}
@@ -133,7 +135,7 @@ def poll_variations(contract: Contract, operation: Operation) -> list[Callable[[
     check = _check_of(contract, operation)
     if check is None or operation.request is None:
         return []
-    codec = codec_of(contract.body, contract.namespace)
+    codec = codec_of(contract, "request")
     body = compile_template(operation.request)(
         {"task_id": contract.task_id["unknown"][0], "credential": contract.credential.sample}
     )

@@ -49,7 +49,7 @@ class Catalogue:
         first = contract.statuses[contract.path[0]]
         self.unfinished = Turn(last=1, phase=first.phase, status=first.value)
         self.life = tuple(self._life())
-        self.codec = codec_of(contract.body, contract.namespace)
+        self.codec = codec_of(contract)
         self.samples = tuple(change for each in contract.variants if each.sample for change in each.changes)
         self.patience = self.limits.lifetime or PATIENCE
 
@@ -105,7 +105,7 @@ class Catalogue:
         task: Any = None
         for operation in (self.create, *requests):
             words = {"task": task_of(scenario), "task_id": task}
-            request = Builder(operation, contract, self.codec).build(contract.credential.sample, words)
+            request = Builder(operation, contract).build(contract.credential.sample, words)
             event = reader.read(Exchange(request, provider.play(request).response, 0.0, 0.0), 0)
             if event is None or event.answer is not Answer.STATE or event.response_errors or event.phase is Phase.OPEN:
                 return False

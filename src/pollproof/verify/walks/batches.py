@@ -208,6 +208,12 @@ def cancelled(session: Session) -> None:
         session.cancel(handle)
         if not session.frugal:
             session.cancel(handle)
+    begun = None if session.frugal else session.begin()
+    if begun is not None and session.contract.cancelling:
+        session.cancel(begun)
+        session.poll(begun)  # it is still being cancelled, or is not
+        session.cancel(begun)
+        handles.append(begun)
     settle_all(session, handles)
     if session.frugal:
         return

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from pollproof.contract.model import Contract, Phase, Rate, Role
+from pollproof.contract.model import Contract, Phase, Rate, Role, TaskKind
 from pollproof.tasks.state import CALLBACK_REFUSED
 from pollproof.trace.inputs import at_limits, beyond
 from pollproof.verify.handles import CREATED, ENDED, Handle
@@ -57,9 +57,9 @@ def created_again_with_its_key(session: Session) -> None:
         session.create_with_key(kind, task, key)
         read_again(session, [handle])
     if _names_probe(session.contract, "reused-key"):
-        session.create_with_key(
-            kind, {**session.task(kind), **_different(kind.sample, session.created)}, key, "reused-key"
-        )
+        different = _different(session, kind, task)
+        if different is not None:
+            session.create_with_key(kind, different, key, "reused-key")
     session.create_with_key(kind, task, session.new_key() + "-other")
     lifetime = session.contract.limits.key_lifetime
     if lifetime is None:
@@ -72,12 +72,18 @@ def created_again_with_its_key(session: Session) -> None:
     session.create_with_key(kind, task, key)
 
 
-def _different(sample: Any, number: int) -> dict[str, Any]:
-    """A change of a task's request that keeps its form: another text, where there is one."""
-    for name, value in sample.items():
-        if isinstance(value, str) and "{number}" in value:
-            return {name: value.replace("{number}", f"{number}0")}
-    return {}
+def _different(session: Session, kind: TaskKind, task: Any) -> Any:
+    """A task that is different in what is not its key, and as right; None where none is found."""
+    operation, key = session.creates(kind), session.creates(kind).marks["idempotency_key"]
+    if key.area != "body":
+        for name, value in kind.sample.items():
+            if isinstance(value, str) and "{number}" in value:
+                return {**session.task(kind), name: value.replace("{number}", f"{session.created}0")}
+    schema = session.contract.schemas.get(operation.request_schema or "")
+    if operation.request != "$task" or not isinstance(schema, dict):
+        return session.task(kind) if key.area != "body" else None
+    others = (each for each in at_limits(schema, task) if each.body != task)
+    return next((each.body for each in others if not key.pointer.startswith(each.pointer)), None)
 
 
 @walk(_has("result-kept", "result-removed"), reaches=(ENDED,))
@@ -284,10 +290,14 @@ def beyond_the_limits_of_input(session: Session) -> None:
         make = beyond if clause.kind == "refused-input" else at_limits
         probe = "invalid-input" if clause.kind == "refused-input" else None
         request = session.sample_request(operation)
-        count = len(make(schema, session.codec.read(request.body), rule.exceptions))
+        count = len(make(schema, session.body_of(operation, request), rule.exceptions))
         for number in range(FEW_INPUTS if session.frugal else count):
             request = session.sample_request(operation)  # with a key and a number of its own
-            inputs = make(schema, session.codec.read(request.body), rule.exceptions)
-            if number < len(inputs):
-                session.reach(INPUT)
-                session.send(request._replace(body=session.codec.write(inputs[number].body)), probe)
+            inputs = make(schema, session.body_of(operation, request), rule.exceptions)
+            if number >= len(inputs):
+                continue
+            changed = request._replace(body=session.codec.write(inputs[number].body))
+            if session.codec.texts and session.body_of(operation, changed) != inputs[number].body:
+                continue  # texts alone do not tell it from one that is right, as a number where a text is due
+            session.reach(INPUT)
+            session.send(changed, probe)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pollproof.contract.model import Role
 from pollproof.verify.handles import ENDED, REFUSED, Handle
 from pollproof.verify.session import Session
+from pollproof.verify.walks.refusals import own_probes
 from pollproof.verify.walks.registry import SECOND_KEY, walk
 from pollproof.verify.walks.steps import finish, has_ended, patience, read_again
 
@@ -26,6 +27,8 @@ def turned_away_elsewhere(session: Session) -> None:
     for each in filter(None, (handle, ended)):
         for credential in session.wrong_credentials()[:3]:
             session.probe_credential(operation, {"task_id": each.id}, credential)
+        for step in own_probes(session, operation, {"task_id": each.id}):
+            step()
         read_again(session, [each])
     if ended is not None:
         session.cancel(ended)

@@ -96,6 +96,13 @@ def invalid_requests(session: Session, operation: Operation, words: Mapping[str,
             steps.append(partial(session.probe_malformed, operation, words, number))
     for credential in session.wrong_credentials()[: 1 if few or operation.role is Role.CREATE else None]:
         steps.append(partial(session.probe_credential, operation, words, credential))
+    return steps + own_probes(session, operation, words)
+
+
+def own_probes(session: Session, operation: Operation, words: Mapping[str, Any]) -> Steps:
+    """The probes of the contract that are about this operation and that a clause names."""
+    few = session.frugal
+    steps: Steps = []
     named = {getattr(clause.parameters, "probe", "") for clause in session.contract.clauses}
     for clause in session.contract.clauses:
         named |= set(getattr(clause.parameters, "to", ()))
