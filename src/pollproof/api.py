@@ -13,7 +13,7 @@ from pollproof.http.target import Target
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.report.document import document_of
+from pollproof.report.document import build_document
 from pollproof.report.phrases import summary
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, Outcome, failing, outcome_of
@@ -217,4 +217,4 @@ def _names(given: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def _report(result: AnyResult) -> Report:
-    return Report(result, document_of(result))
+    return Report(result, build_document(result))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rich.markup import escape
 
-from pollproof.cli.common import console_for, write
+from pollproof.cli.common import console_for, write_or_exit
 from pollproof.text import nearest
 from tests.benchmarks.apart import Failed, measure_apart
 from tests.benchmarks.document import Document, begun, ended, with_group
@@ -198,7 +198,7 @@ def tell(console: Console, text: str) -> None:
 def _write(file: Path | None, document: Document) -> None:
     if file is not None:
         try:
-            write(file, json.dumps(document, indent=2) + "\n")
+            write_or_exit(file, json.dumps(document, indent=2) + "\n")
         except OSError as error:
             raise _Usage(f"{file}: cannot be written ({error.strerror})") from None
 
@@ -222,7 +222,7 @@ def page(files: Sequence[Path], into: Path | None) -> int:
     if missing:
         raise _Usage(f"{into} is about all groups, and there are no figures of {', '.join(missing)}")
     try:
-        write(into, put_into(into.read_text(encoding="utf-8"), document))
+        write_or_exit(into, put_into(into.read_text(encoding="utf-8"), document))
     except (OSError, NoPlace) as error:
         raise _Usage(f"{into}: {error}") from None
     return DONE

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from pollproof.clauses.faults import Settings
 from pollproof.clock import ShiftedClock
-from pollproof.gate.clocks import RealClock
+from pollproof.gate.clocks import MachineClock
 from pollproof.gate.scenario_provider import StagedProvider
 from pollproof.gate.scenarios import scenarios
 from pollproof.gate.server import GateServer, serving
@@ -78,7 +78,7 @@ class RawClient:
 def gate_server() -> Iterator[tuple[str, GateServer]]:
     """The gate's server, with a task that is never finished in every creation."""
     contract = load_contract("capsolver")
-    clock = RealClock()
+    clock = MachineClock()
     provider = StagedProvider(contract, clock, scenarios(contract)[0])
     provider.settings = Settings(solving=1e6, lifetime=1e9, polls=10**9)
     provider.lifetime, provider.limit = 1e9, 10**9

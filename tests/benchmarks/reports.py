@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pollproof.check.judging import check
 from pollproof.loading import load_contract
-from pollproof.report.document import document_of
+from pollproof.report.document import build_document
 from pollproof.report.formats import VIEWS as ALL_VIEWS
 from pollproof.runs.outcome import Document
 from tests.benchmarks.figures import Ratio, Sample, at_most
@@ -84,7 +84,7 @@ def of_check(plan: Plan) -> Iterator[Sample]:
             started = time.process_time()
             checking = check(contract, [path], named=frozenset([path]))
             judged = time.process_time()
-            document = document_of(checking)
+            document = build_document(checking)
             written = sum(len(view([document])) for view in VIEWS.values())
             reported = time.process_time()
             yield OF_CHECK.of(

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from pollproof.bundled import bundled
 from pollproof.clauses.faults import Settings
-from pollproof.cli.drift import drift as command
+from pollproof.cli.drift import drift_command as command
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Contract, Effect, Operation, Phase, Role, Status, TaskKind
 from pollproof.drift import KINDS, Finding, Profile, Severity, compare

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pollproof.check.judging import Checking, check
 from pollproof.contract.model import Contract
-from pollproof.report.document import document_of
+from pollproof.report.document import build_document
 from pollproof.report.html import html_of
 from pollproof.report.junit import junit_of
-from pollproof.report.markdown import markdown_of
+from pollproof.report.markdown import render_markdown
 from pollproof.report.sarif import sarif_of
 from tests import tapes
 from tests.fuzzing import mutations
@@ -72,10 +72,10 @@ def judge(contract: Contract, one: Input, folder: Path, *, report: bool) -> tupl
     path.write_bytes(one.content)
     found, seconds = judged(contract, path)
     if report:
-        document = document_of(found)
+        document = build_document(found)
         try:
             json.dumps(document, ensure_ascii=False).encode("utf-8")
-            for view in (html_of, junit_of, markdown_of, sarif_of):
+            for view in (html_of, junit_of, render_markdown, sarif_of):
                 view([document]).encode("utf-8")
         except Exception as error:
             raise Broken(f"no report: {type(error).__name__}: {error!s:.200}") from error

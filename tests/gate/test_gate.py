@@ -29,7 +29,7 @@ from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.gate import bounds
 from pollproof.gate import smoke as smoke_check
-from pollproof.gate.clocks import DOUBT, MOST, RealClock, span
+from pollproof.gate.clocks import DOUBT, MOST_AWAKE, MachineClock, span
 from pollproof.gate.rehearsal import rehearse
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenario import Expects, Scenario
@@ -41,7 +41,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.processes.command import MAXIMUM_OUTPUT, Output, run
 from pollproof.processes.program import CannotStart
-from pollproof.report.document import document_of
+from pollproof.report.document import build_document
 from pollproof.report.scenarios import print_scenarios
 from pollproof.trace.client_outcome import Outcome, outcome_exchange
 from pollproof.trace.events import Answer
@@ -175,7 +175,7 @@ def test_a_report_keeps_its_schema_and_shows_no_key() -> None:
     validator = Draft202012Validator(
         json.loads((folder("schemas") / "pollproof" / "report.schema.json").read_text(encoding="utf-8"))
     )
-    document = document_of(judged(sys.executable, str(CLIENT), "wait", names=("smoke", "task-failed")))
+    document = build_document(judged(sys.executable, str(CLIENT), "wait", names=("smoke", "task-failed")))
     assert list(validator.iter_errors(json.loads(json.dumps(document)))) == []
     assert CAPSOLVER.credential.sample not in json.dumps(document)
     assert document["outcome"] == "violated"
@@ -353,9 +353,9 @@ def test_an_end_that_real_time_brought_is_not_held_against_a_client() -> None:
     )
     assert played.as_expected
     assert violated(gating) == {"poll-request"}  # what came before is judged
-    document = document_of(gating)
+    document = build_document(gating)
     assert document["causes"] == [f"ready-at-once: the end was not judged; {played.undecided}"]
-    assert document_of(judged(sys.executable, "-c", program.replace("'poll-request'", "''"),
+    assert build_document(judged(sys.executable, "-c", program.replace("'poll-request'", "''"),
                                    names=("ready-at-once",), timeout=3.0))["outcome"] == "inconclusive"  # fmt: skip
 
 
@@ -510,7 +510,7 @@ def test_the_doubt_about_a_request_is_what_the_client_had_to_do_since_its_wait()
     assert span(100.0, math.inf, -math.inf) == (100.0 - DOUBT, DOUBT)
     assert span(100.0, 0.001, -math.inf) == (100.0 - DOUBT, DOUBT)
     assert span(100.0, 0.125, 97.0) == (99.875, 0.125)
-    assert span(100.0, 9.0, 90.0) == (100.0 - MOST, MOST)
+    assert span(100.0, 9.0, 90.0) == (100.0 - MOST_AWAKE, MOST_AWAKE)
     assert span(100.0, 0.125, 99.9375) == (99.9375, 0.0625)  # it had an answer meanwhile
     assert span(100.0, 0.125, 100.5) == (99.875, 0.125)  # an answer to another request, sent side by side
 
@@ -757,7 +757,7 @@ def test_a_solution_counts_where_it_is_printed_and_not_in_a_log() -> None:
     program = f"import sys; sys.argv = ['client.py']; {{}}; exec(open({str(CLIENT)!r}).read())"
     logged = judged(sys.executable, "-c", program.format("sys.stdout = sys.stderr"), names=("smoke",))
     assert violated(logged) == {"solution"}
-    document = document_of(logged)
+    document = build_document(logged)
     told = "smoke: the solution stands in standard error alone, and is looked for in standard output"
     assert document["notes"] == [told]
     ended = document["scenarios"][0]
@@ -836,7 +836,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_the_provider_takes_what_real_clients_send(way: str) -> None:
     provider = StagedProvider(CAPSOLVER, VirtualClock(), scenarios(CAPSOLVER)[0])
-    with serving(provider.play, "", RealClock()) as server:
+    with serving(provider.play, "", MachineClock()) as server:
         with socket.create_connection(("127.0.0.1", int(server.address.rpartition(":")[2])), timeout=10) as stream:
             stream.sendall(WAYS[way])
             stream.shutdown(socket.SHUT_WR)

@@ -13,7 +13,7 @@ from pollproof.bundled import bundled, folder
 from pollproof.loading import load_contract
 from pollproof.loading.grammar import contract_schema, page
 from pollproof.proof.mutants import mutants
-from pollproof.report.document import document_of, merge
+from pollproof.report.document import build_document, join_documents
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore
 
@@ -70,6 +70,6 @@ def test_a_report_keeps_its_schema() -> None:
     for name in bundled():
         contract = load_contract(name)
         for provider in (mutants(contract)[12].provider(), *([None] if contract.name == "capsolver" else [])):
-            documents.append(document_of(explore(Plan(contract, examples=0), provider=provider)))
-    for document in [*documents, merge(documents)]:
+            documents.append(build_document(explore(Plan(contract, examples=0), provider=provider)))
+    for document in [*documents, join_documents(documents)]:
         assert list(validator.iter_errors(json.loads(json.dumps(document)))) == []

@@ -14,7 +14,7 @@ from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
 from pollproof.monitor.coverage import AFTER, BEFORE, expected
 from pollproof.report.coverage import SORTS
-from pollproof.report.document import document_of, merge, only
+from pollproof.report.document import build_document, join_documents, only
 from pollproof.report.terminal import print_document
 from pollproof.runs.outcome import Document, decided, unseen
 from pollproof.runs.spec import Policy
@@ -26,7 +26,7 @@ CONTRACTS = {name: load_contract(name) for name in bundled()}
 
 @cache
 def embedded(name: str) -> Document:
-    return document_of(explore(Plan(CONTRACTS[name], examples=0)), Policy(require_all=True))
+    return build_document(explore(Plan(CONTRACTS[name], examples=0)), Policy(require_all=True))
 
 
 def printed(document: Document) -> str:
@@ -68,7 +68,7 @@ def test_a_run_that_saw_too_little_is_inconclusive_and_names_what_is_missing(mon
     monkeypatch.setattr("pollproof.verify.run.WALKS", [])
     monkeypatch.setattr("pollproof.verify.run.scripts_for", lambda contract, seen: [])
     exploring = explore(Plan(CONTRACTS["capsolver"], examples=0))
-    document = document_of(exploring, Policy(require_all=True))
+    document = build_document(exploring, Policy(require_all=True))
     assert document["outcome"] == "inconclusive"
     assert {sort for sort, _ in unseen(document)} == set(SORTS) - {"statuses"}, "the reference client saw those"
     text = printed(document)
@@ -91,7 +91,7 @@ def test_one_thing_that_was_not_seen_suffices(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_several_documents_keep_apart_whose_coverage_it_is() -> None:
-    whole = merge([embedded("capsolver"), embedded("decodo")])
+    whole = join_documents([embedded("capsolver"), embedded("decodo")])
     assert {entry["provider"] for entry in whole["coverage"]["statuses"]} == {"capsolver", "decodo"}
 
 
@@ -104,6 +104,6 @@ def test_some_clauses_alone_are_asked_for_their_own_deadlines() -> None:
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=list(CONTRACTS))
 def test_recordings_have_their_coverage_too(contract: Contract) -> None:
     path = folder("cassettes") / contract.name / "reference.yaml"
-    coverage = document_of(check(contract, [path]))["coverage"]
+    coverage = build_document(check(contract, [path]))["coverage"]
     assert {entry["name"] for entry in coverage["statuses"] if entry["seen"]} >= {contract.path[-1]}
     assert any(entry["seen"] for entry in coverage["transitions"])

@@ -10,7 +10,7 @@ import pytest
 from pollproof.check.judging import check
 from pollproof.loading import load_contract
 from pollproof.monitor.slack import in_words, nearest
-from pollproof.report.document import document_of
+from pollproof.report.document import build_document
 from tests.servers import pollproof
 from tests.tapes import Said, cassette, created, har, lawful, polled, write
 
@@ -25,7 +25,7 @@ def near() -> list[Said]:
 
 
 def slack_of(*paths: Path) -> str:
-    document = document_of(check(CAPSOLVER, paths))
+    document = build_document(check(CAPSOLVER, paths))
     return in_words(document["slack"])
 
 
@@ -57,8 +57,8 @@ def test_without_times_the_polls_alone_are_told(tmp_path: Path) -> None:
 
 def test_shards_and_comparisons_tell_the_same(tmp_path: Path) -> None:
     one, two = (write(tmp_path / f"{n}.har", har(each)) for n, each in enumerate((near(), lawful())))
-    whole = document_of(check(CAPSOLVER, [one, two]))["slack"]
-    parts = [document_of(check(CAPSOLVER, [each]))["slack"] for each in (one, two)]
+    whole = build_document(check(CAPSOLVER, [one, two]))["slack"]
+    parts = [build_document(check(CAPSOLVER, [each]))["slack"] for each in (one, two)]
     assert nearest(parts) == whole
     done = pollproof("drift", str(one), str(two), "--json", "-")
     document = json.loads(done.stdout)

@@ -14,7 +14,7 @@ import pytest
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Subject
 from pollproof.gate import server as gate_server
-from pollproof.gate.clocks import RealClock
+from pollproof.gate.clocks import MachineClock
 from pollproof.gate.faults import Reply
 from pollproof.gate.server import GateServer
 from pollproof.gate.server import serving as gating
@@ -245,7 +245,7 @@ def test_callbacks_that_are_too_large_are_not_kept(monkeypatch: pytest.MonkeyPat
 
 @contextlib.contextmanager
 def gate() -> Iterator[GateServer]:
-    with gating(lambda request: Reply(Response(200, {}, b"{}")), "", RealClock()) as server:
+    with gating(lambda request: Reply(Response(200, {}, b"{}")), "", MachineClock()) as server:
         yield server
 
 
@@ -272,7 +272,7 @@ def test_a_client_that_opens_connections_without_end_is_served_on_those_it_has(
 
 
 def test_what_a_client_asks_for_besides_is_told_a_hundred_times_at_most() -> None:
-    with gating(lambda request: Reply(Response(200, {}, b"{}")), "/v1", RealClock()) as server:
+    with gating(lambda request: Reply(Response(200, {}, b"{}")), "/v1", MachineClock()) as server:
         with contextlib.closing(HttpTarget(server.address)) as target:
             for _ in range(gate_server.MAXIMUM_ELSEWHERE + 5):
                 target.exchange(POST)

@@ -30,7 +30,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pollproof.bundled import bundled
-from pollproof.cli.record import record as command
+from pollproof.cli.record import record_command as command
 from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract, Role
 from pollproof.loading import load_contract
@@ -524,7 +524,7 @@ def test_a_command_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------- processes that are ended
 
-PROGRAM = "from pollproof.cli.record import record; record(prog_name='pollproof record')"
+PROGRAM = "from pollproof.cli.record import record_command; record_command(prog_name='pollproof record')"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from pollproof.bundled import bundled
-from pollproof.cli.serving import serve
+from pollproof.cli.serving import serve_command
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Role
 from pollproof.http.target import InProcessTarget
@@ -484,7 +484,7 @@ def test_serve_cassette(tmp_path: Path) -> None:
 
 def refused(*words: str) -> str:
     """What the command says when it refuses to serve."""
-    done = CliRunner().invoke(serve, words)
+    done = CliRunner().invoke(serve_command, words)
     assert (done.exit_code, done.stdout) == (2, "")
     return done.stderr
 

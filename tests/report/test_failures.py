@@ -13,8 +13,8 @@ from pollproof.contract.model import Clause, Contract
 from pollproof.gate.run import Gate
 from pollproof.gate.scenarios import scenarios
 from pollproof.loading import load_contract
-from pollproof.report.document import document_of
-from pollproof.report.gists import MAXIMUM_GIST, gist
+from pollproof.report.body_phrases import BODY_ROOM, shorten_body
+from pollproof.report.document import build_document
 from pollproof.report.terminal import violation_lines
 from pollproof.report.timeline import lines
 from pollproof.runs.outcome import Document
@@ -34,7 +34,7 @@ TIMED = [
 
 def golden(contract: Contract, clause: Clause) -> Document:
     path = folder("cassettes") / contract.name / "bad" / f"{clause.id}.yaml"
-    document = document_of(check(contract, [path]))
+    document = build_document(check(contract, [path]))
     return next(entry for entry in document["clauses"] if entry["id"] == clause.id)
 
 
@@ -95,8 +95,8 @@ def test_a_deadline_that_is_not_reached_comes_last() -> None:
 
 def test_a_gist_shows_every_field_of_a_long_body() -> None:
     body = {"first": "x" * 300, "second": {"inner": "y" * 300}, "status": "ready", "last": 7}
-    shown = gist(body)
-    assert len(shown) <= MAXIMUM_GIST
+    shown = shorten_body(body)
+    assert len(shown) <= BODY_ROOM
     for word in ("first", "second", "inner", '"status": "ready"', '"last": 7'):
         assert word in shown
 
@@ -106,8 +106,8 @@ def test_a_gist_of_xml_is_its_fields_without_envelope_and_namespaces() -> None:
         '<?xml version="1.0"?><s:Envelope xmlns:s="urn:e"><s:Header/><s:Body><n:poll xmlns:n="urn:n">'
         "<task-id>7</task-id><more/></n:poll></s:Body></s:Envelope>"
     )
-    assert gist(text) == "task-id=7, more="
-    assert gist("<html>overloaded</html>") == "<html>overloaded</html>"
+    assert shorten_body(text) == "task-id=7, more="
+    assert shorten_body("<html>overloaded</html>") == "<html>overloaded</html>"
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,6 @@ def test_the_commands_of_check_and_gate_hold_every_option_that_decides_what_is_j
 
 def test_a_field_that_is_judged_is_shown_of_a_body_that_is_too_long() -> None:
     body = {f"field_number_{number}": "x" * 20 for number in range(20)} | {"progress": 30}
-    assert "progress" not in gist(body)
-    assert gist(body, judged="progress at least 40").startswith('{"progress": 30, ')
-    assert gist({"progress": 30, "a": 1}, judged="a") == '{"progress": 30, "a": 1}'
+    assert "progress" not in shorten_body(body)
+    assert shorten_body(body, judged="progress at least 40").startswith('{"progress": 30, ')
+    assert shorten_body({"progress": 30, "a": 1}, judged="a") == '{"progress": 30, "a": 1}'

@@ -19,7 +19,7 @@ from pollproof.report.github_annotations import annotations_of
 from pollproof.report.html import html_of
 from pollproof.report.html.timeline_svg import drawing_of
 from pollproof.report.junit import junit_of
-from pollproof.report.markdown import LIMIT, markdown_of
+from pollproof.report.markdown import LIMIT, render_markdown
 from pollproof.report.matrix import matrix_of
 from pollproof.report.sarif import sarif_of
 from pollproof.runs.outcome import Document, unfinished
@@ -95,8 +95,10 @@ def test_sarif_points_at_the_recording_that_shows_a_violation() -> None:
 @pytest.mark.parametrize("documents", [[violated()], [passed()]], ids=["violated", "passed"])
 def test_a_run_that_was_cut_short_is_told_by_every_view(documents: list[Document]) -> None:
     cut = [unfinished(document) for document in documents]
-    assert "Incomplete" not in html_of(documents) + markdown_of(documents) + junit_of(documents) + sarif_of(documents)
-    for view in (html_of, markdown_of, junit_of, sarif_of):
+    assert "Incomplete" not in html_of(documents) + render_markdown(documents) + junit_of(documents) + sarif_of(
+        documents
+    )
+    for view in (html_of, render_markdown, junit_of, sarif_of):
         assert "Incomplete: the run was interrupted" in view(cut)
     assert json.loads(sarif_of(cut))["runs"][0]["invocations"][0]["executionSuccessful"] is False
     assert ElementTree.fromstring(junit_of(cut)).find("testsuite").get("errors") == "1"  # type: ignore[union-attr]
@@ -120,14 +122,14 @@ def test_a_violated_should_is_a_warning_unless_the_run_is_strict() -> None:
         clause["level"] = "SHOULD"
     assert 'failures="0"' in junit_of([document])
     assert 'failures="1"' in junit_of([{**document, "strict": True}])
-    assert "1 as a warning" not in markdown_of([{**document, "strict": True}])
+    assert "1 as a warning" not in render_markdown([{**document, "strict": True}])
 
 
 # ------------------------------------------------------------------------------------------- Markdown
 
 
 def test_the_summary_is_short_and_shows_the_violated_rule_with_the_command_that_shows_it_again() -> None:
-    text = markdown_of([violated()])
+    text = render_markdown([violated()])
     assert text.startswith("### ❌ pollproof verify: capsolver against ")
     assert f"| {CLAUSE} | MUST | " in text
     assert f"pollproof verify capsolver --seed 0 -k {CLAUSE}" in text
@@ -135,7 +137,7 @@ def test_the_summary_is_short_and_shows_the_violated_rule_with_the_command_that_
 
 
 def test_a_passed_run_is_one_line_of_figures() -> None:
-    text = markdown_of([passed()])
+    text = render_markdown([passed()])
     assert text.startswith("### ✅ ")
     assert "<details>" not in text.replace("not exercised: the run", "")
 
@@ -144,11 +146,11 @@ def test_the_summary_counts_what_was_not_exercised() -> None:
     document = passed()
     for clause in document["clauses"][:3]:
         clause |= {"verdict": "unexercised", "exercised": 0}
-    assert "<summary>3 not exercised" in markdown_of([document])
+    assert "<summary>3 not exercised" in render_markdown([document])
 
 
 def test_nothing_foreign_is_read_as_markdown_html_a_mention_or_a_link() -> None:
-    text = markdown_of([hostile()])
+    text = render_markdown([hostile()])
     outside = re.sub(r"(?ms)^(`{3,})text\n.*?^\1$", "", text)
     for word in ("<script", "<img", "<b>", "](", "@everyone", "https://", "$x$", "```", "\x1b", "\u202e", "#1 "):
         assert word not in outside.replace("###", ""), word
@@ -163,7 +165,7 @@ def test_a_summary_of_a_thousand_violations_still_fits_into_a_comment() -> None:
     document = hostile()
     clause = next(clause for clause in document["clauses"] if clause["violation"])
     document["clauses"] = [{**clause, "id": f"capsolver.rule-{number}"} for number in range(1000)]
-    text = markdown_of([document])
+    text = render_markdown([document])
     assert len(text) < LIMIT < 65_536
     assert "more clauses are violated" in text
     assert "more are shown in the other reports" in text
@@ -179,7 +181,7 @@ def test_several_implementations_stand_side_by_side_rule_by_rule() -> None:
     row = next(row for row in matrix.rows if row.name == CLAUSE)
     assert [clause["verdict"] for clause in row.clauses] == ["violated", "held"]
     assert row.verdict == "violated"
-    assert f"| {CLAUSE} | MUST | ✗ violated | ✓ held |" in markdown_of([one, other])
+    assert f"| {CLAUSE} | MUST | ✗ violated | ✓ held |" in render_markdown([one, other])
 
 
 def test_the_same_rule_of_two_providers_is_one_row() -> None:
@@ -286,7 +288,7 @@ def test_no_view_says_unexercised_to_people() -> None:
     page = html_of([document])
     words = re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", " ", page, flags=re.DOTALL)
     assert "not exercised" in words
-    for text in (words, markdown_of([document])):
+    for text in (words, render_markdown([document])):
         assert "unexercised" not in text
 
 
@@ -339,7 +341,7 @@ def test_a_report_of_an_older_version_is_shown_without_what_it_lacks() -> None:
             clause.pop(name, None)
         for name in ("again", "deadlines"):
             (clause["violation"] or {}).pop(name, None)
-    for view in (html_of, markdown_of, junit_of, sarif_of):
+    for view in (html_of, render_markdown, junit_of, sarif_of):
         assert CLAUSE in view([valid(document)])
 
 

@@ -19,7 +19,7 @@ from pollproof.cli.main import cli
 from pollproof.contract.model import Citation, Contract, Passage, Source
 from pollproof.loading import ContractError, load_contract
 from pollproof.proof import missing
-from pollproof.report.rule_book.coverage import gaps, rows_of, summary
+from pollproof.report.rule_book.coverage import gaps, passage_rows, passage_summary
 from tests.servers import ROOT
 
 CONTRACTS = [load_contract(name) for name in bundled()]
@@ -232,14 +232,14 @@ def test_the_command_prints_each_passage_and_what_was_made_of_it() -> None:
     assert "capsolver.solving-time (measured)" in result.output
     assert "open: antibots" in result.output
     assert "no rule" in result.output
-    assert summary(CAPSOLVER) in result.output
+    assert passage_summary(CAPSOLVER) in result.output
 
 
 def test_the_passages_are_told_as_json_with_their_reasons() -> None:
     result = run("capsolver", "--coverage", "--json")
     document = json.loads(result.output)
     assert document["gaps"] == []
-    assert document["passages"] == rows_of(CAPSOLVER)
+    assert document["passages"] == passage_rows(CAPSOLVER)
     [antibots] = [row for row in document["passages"] if row["lines"] == "20-21"]
     assert antibots["clauses"] == []
     assert antibots["unspecified"][0]["reason"]

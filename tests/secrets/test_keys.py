@@ -25,7 +25,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Evidence, Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.writing import write_cassette
-from pollproof.report.document import document_of, with_again
+from pollproof.report.document import build_document, with_again
 from pollproof.report.formats import VIEWS
 from pollproof.report.terminal import print_document, print_summary
 from pollproof.runs.result import RunResult
@@ -175,7 +175,7 @@ LARGE = ("html", "terminal")
 
 def reports(result: Exploration, *, large: bool = True) -> dict[str, str]:
     """All forms of a report, by name."""
-    document = with_again(document_of(result), command(result.spec, "capsolver"))
+    document = with_again(build_document(result), command(result.spec, "capsolver"))
     told = {name: view([document]) for name, view in VIEWS.items() if large or name not in LARGE}
     if not large:
         return told
@@ -212,7 +212,7 @@ def test_no_key_is_in_a_report_whatever_it_is_made_of(key: str, before: str, aft
     bystander = "the wrong words of a target without a key"
     body = PLACES[place](f"{before} {FORMS[form](key)} {after}")
     for result in exploring(plan, evidences(body)):
-        report = json.dumps(document_of(result), ensure_ascii=False)
+        report = json.dumps(build_document(result), ensure_ascii=False)
         assert FORMS[form](key) not in report
         assert key not in report
     assert Redactor([key]).text(bystander) == bystander

@@ -17,7 +17,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
-from pollproof.report.document import document_of
+from pollproof.report.document import build_document
 from pollproof.trace.exchange import Request, Response
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import Exploration, explore
@@ -66,7 +66,7 @@ def run(base_url: str, advance_url: str | None = None, **options: Any) -> Explor
 
 
 def outcome_of(exploring: Exploration) -> str:
-    return str(document_of(exploring)["outcome"])
+    return str(build_document(exploring)["outcome"])
 
 
 def violated(exploring: Exploration) -> set[str]:

@@ -23,8 +23,8 @@ from pollproof.contract.model import Subject
 from pollproof.loading import load_contract
 from pollproof.proof.mutants import mutants
 from pollproof.pytest_plugin import suite as suite_plugin
-from pollproof.report.document import document_of
-from pollproof.report.merging import MergeError, as_shard, merged, whole, with_parts
+from pollproof.report.document import build_document
+from pollproof.report.merging import MergeError, as_shard, merge_parts, merge_shards, with_parts
 from pollproof.verify.options import plan_from
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore, explore_part, violated
@@ -57,7 +57,7 @@ def same(one: Any, other: Any) -> None:
 def shards_of(parts: list[str], documents: list[Any], of: int) -> list[Any]:
     """The documents of parts as the reports of that many shards."""
     named = [with_parts(document, lambda _, part=part: part) for part, document in zip(parts, documents, strict=True)]
-    return [as_shard(merged(named[k::of]), k + 1, of, parts, {"contracts": ["x"]}) for k in range(of)]
+    return [as_shard(merge_parts(named[k::of]), k + 1, of, parts, {"contracts": ["x"]}) for k in range(of)]
 
 
 def judged(provider: str, kind: str) -> tuple[Any, list[str], list[Any]]:
@@ -75,7 +75,11 @@ def judged(provider: str, kind: str) -> tuple[Any, list[str], list[Any]]:
     entire = explore(plan, provider=made())
     known = violated(explore_part(plan, WALKS_PART, provider=made())) if kind else frozenset()
     apart = [explore_part(plan, part, provider=made(), known=lambda: known) for part in reversed(plan.parts)]
-    return document_of(entire), [part.name for part in plan.parts], [document_of(each) for each in reversed(apart)]
+    return (
+        build_document(entire),
+        [part.name for part in plan.parts],
+        [build_document(each) for each in reversed(apart)],
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,10 +98,10 @@ def test_the_parts_of_a_run_in_any_order_and_any_shards_say_what_the_run_says(pr
     entire, parts, documents = judged(provider, kind)
     assert len(parts) == 3
     assert (entire["outcome"] == "violated") is bool(kind)
-    same(merged(documents) | {"outcome": entire["outcome"]}, entire)
+    same(merge_parts(documents) | {"outcome": entire["outcome"]}, entire)
     for of in (1, 2, 3):
         shards = shards_of(parts, documents, of)
-        same(whole(shards[::-1]) | {"outcome": entire["outcome"]}, entire)
+        same(merge_shards(shards[::-1]) | {"outcome": entire["outcome"]}, entire)
 
 
 def test_a_part_that_finds_something_does_not_show_again_what_the_walks_show() -> None:
@@ -120,7 +124,7 @@ def test_what_is_drawn_follows_from_the_seed_whatever_else_a_process_has_loaded(
     monkeypatch.setattr(HypothesisProvider, "_maybe_draw_constant", lambda _, sort, __, **___: {"integer": 7}.get(sort))
     after = explore_part(Plan(load_contract("capsolver"), examples=2), part)
     assert before.moves > 20
-    same(document_of(before), document_of(after))
+    same(build_document(before), build_document(after))
     assert HypothesisProvider._maybe_draw_constant(None, "integer", None) == 7  # type: ignore[arg-type]
 
 
@@ -131,18 +135,18 @@ def test_what_is_drawn_follows_from_the_seed_whatever_else_a_process_has_loaded(
 def pair() -> list[Any]:
     contract = load_contract("decodo")
     plan = Plan(contract, examples=0)
-    document = document_of(explore(plan))
+    document = build_document(explore(plan))
     return shards_of(["walks", "nothing"], [document, document], 2)
 
 
 def test_a_missing_shard_is_said_and_the_report_is_not_complete(pair: list[Any]) -> None:
-    result = whole(pair[1:])
+    result = merge_shards(pair[1:])
     assert not result["complete"]
     assert "shard 1 of 2 is missing" in result["notes"]
 
 
 def test_a_shard_that_is_given_twice_is_said_and_counts_once(pair: list[Any]) -> None:
-    result = whole([pair[0], pair[1], pair[0]])
+    result = merge_shards([pair[0], pair[1], pair[0]])
     assert not result["complete"]
     assert "shard 1 of 2 was given 2 times" in result["notes"]
     assert result["exchanges"] == pair[0]["exchanges"] + pair[1]["exchanges"]
@@ -161,12 +165,12 @@ def test_a_shard_that_is_given_twice_is_said_and_counts_once(pair: list[Any]) ->
 )
 def test_shards_of_different_runs_are_refused(pair: list[Any], change: dict[str, Any], words: str) -> None:
     with pytest.raises(MergeError, match=re.escape(words)):
-        whole([pair[0], pair[1] | change])
+        merge_shards([pair[0], pair[1] | change])
 
 
 def test_a_report_that_is_no_shard_is_refused(pair: list[Any]) -> None:
     with pytest.raises(MergeError, match="is not a shard"):
-        whole([pair[0], {key: value for key, value in pair[1].items() if key != "shard"}])
+        merge_shards([pair[0], {key: value for key, value in pair[1].items() if key != "shard"}])
 
 
 def test_every_part_is_in_exactly_one_shard() -> None:

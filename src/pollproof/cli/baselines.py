@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pollproof.cli.common import check_destination, write
+from pollproof.cli.common import check_destination, write_or_exit
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +73,7 @@ class Baselines:
         if self._file == "-":
             sys.stdout.write(text)
         else:
-            write(Path(self._file), text)
+            write_or_exit(Path(self._file), text)
 
     def stream(self, console: Console) -> Console:
         """Where people are told what happens: not where entries are written."""

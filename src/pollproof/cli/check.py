@@ -11,9 +11,9 @@ from pollproof.cli.baselines import Baselines
 from pollproof.cli.common import console_for, contract_or_exit
 from pollproof.cli.options import GroupedCommand, run_options, verbosity
 from pollproof.cli.progress import progress_line
-from pollproof.cli.reporting import Reports, told
-from pollproof.cli.sharing import asked as asked_to_share
+from pollproof.cli.reporting import Reports, notify_all
 from pollproof.cli.sharing import picked
+from pollproof.cli.sharing import shares_of as asked_to_share
 from pollproof.runs.expressions import ExpressionError, matching
 from pollproof.runs.options import CHECK
 
@@ -33,7 +33,7 @@ EPILOG = (
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|PATTERN|URL...")
 @run_options(CHECK)
-def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
+def check_command(provider: str, files: tuple[str, ...], **options: Any) -> None:
     """Judge recordings: cassettes of vcrpy (YAML, JSON) and HAR files, plain or gzip, provider and client alike.
 
     It needs no network, and nothing in a recording is executed or fetched.
@@ -41,7 +41,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     from pollproof.check.judging import CheckSpec, beginning
     from pollproof.recordings.errors import RecordingError
     from pollproof.recordings.files import find, located, shown
-    from pollproof.report.document import document_of
+    from pollproof.report.document import build_document
     from pollproof.report.merging import as_shard, with_parts
     from pollproof.report.terminal import print_baseline, print_document, print_summary
     from pollproof.runs.outcome import decided
@@ -78,7 +78,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
     )
 
     def so_far() -> Document:
-        return document_of(checking)
+        return build_document(checking)
 
     unfinished = reports.unfinished(so_far)
     with progress_line("reading", "exchanges", quiet=options["quiet"]) as progress:
@@ -87,7 +87,7 @@ def check(provider: str, files: tuple[str, ...], **options: Any) -> None:
             paths,
             options["dask"],
             named=frozenset(located(name) for name in files),
-            progress=told(progress, lambda *_: unfinished.refresh()),
+            progress=notify_all(progress, lambda *_: unfinished.refresh()),
             result=checking,
         )
     document = so_far()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pollproof.contract.model import Contract
 
-Row = dict[str, Any]
+ClauseRow = dict[str, Any]
 
 
 @click.command()
@@ -31,7 +31,7 @@ Row = dict[str, Any]
     help="Print the rule book (contracts/README.md), or with --kinds the page of kinds (docs/clause-kinds.md).",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def clauses(providers: tuple[str, ...], *, kinds: bool, coverage: bool, markdown: bool, as_json: bool) -> None:
+def clauses_command(providers: tuple[str, ...], *, kinds: bool, coverage: bool, markdown: bool, as_json: bool) -> None:
     """List the clauses of the contracts: id, level, subject and text."""
     from pollproof.bundled import bundled
 
@@ -58,13 +58,13 @@ def clauses(providers: tuple[str, ...], *, kinds: bool, coverage: bool, markdown
     _show([_row(contract, index) for contract in contracts for index in range(len(contract.clauses))], as_json=as_json)
 
 
-def _kinds() -> list[Row]:
+def _kinds() -> list[ClauseRow]:
     from pollproof.clauses import KINDS
 
     return [{"kind": kind.name, "subject": kind.subjects[0].value, "text": kind.sentence} for kind in KINDS.values()]
 
 
-def _row(contract: Contract, index: int) -> Row:
+def _row(contract: Contract, index: int) -> ClauseRow:
     clause = contract.clauses[index]
     return {
         "id": clause.id,
@@ -76,7 +76,7 @@ def _row(contract: Contract, index: int) -> Row:
     }
 
 
-def _show(rows: Sequence[Row], *, as_json: bool) -> None:
+def _show(rows: Sequence[ClauseRow], *, as_json: bool) -> None:
     """Rows as a table without their sources, or as JSON with them."""
     if as_json:
         click.echo(json_text(rows))
@@ -93,9 +93,9 @@ def _show(rows: Sequence[Row], *, as_json: bool) -> None:
 
 def _coverage(contracts: Sequence[Contract], *, as_json: bool) -> int:
     """Print the passages of the documents; the exit status: 1 where lines and clauses do not meet."""
-    from pollproof.report.rule_book.coverage import gaps, rows_of, summary
+    from pollproof.report.rule_book.coverage import gaps, passage_rows, passage_summary
 
-    rows = [row for contract in contracts for row in rows_of(contract)]
+    rows = [row for contract in contracts for row in passage_rows(contract)]
     missing = [gap for contract in contracts for gap in gaps(contract)]
     if as_json:
         click.echo(json_text({"passages": rows, "gaps": missing}))
@@ -115,13 +115,13 @@ def _coverage(contracts: Sequence[Contract], *, as_json: bool) -> int:
                     table.add_row(row["lines"], escape(row["says"]), escape(_made_of(row)))
             console.print(table)
             console.print()
-        console.print(escape(summary(contract)), soft_wrap=True)
+        console.print(escape(passage_summary(contract)), soft_wrap=True)
     for gap in missing:
         click.echo(f"gap: {gap}", err=True)
     return 1 if missing else 0
 
 
-def _made_of(row: Row) -> str:
+def _made_of(row: ClauseRow) -> str:
     if not row["rule"]:
         return "no rule"
     words = [*row["clauses"], *(f"{name} (measured)" for name in row["observations"])]
@@ -132,7 +132,7 @@ def _made_of(row: Row) -> str:
 @click.command()
 @click.argument("clause_id", metavar="CLAUSE", callback=todays)
 @click.option("--contract", metavar="CONTRACT.toml", help="A contract file, where the clause is not in a bundled one.")
-def explain(clause_id: str, contract: str | None) -> None:
+def explain_command(clause_id: str, contract: str | None) -> None:
     """Explain one clause: its rule, where it is documented, how it is judged, what breaks it, what is left open."""
     from pollproof.bundled import bundled
     from pollproof.report.explain import explanation, unknown_clause

@@ -53,7 +53,7 @@ class VisibleStream:
     def __init__(self, beneath: IO[str]) -> None:
         self.beneath = beneath
 
-    def write(self, text: str) -> int:
+    def write_or_exit(self, text: str) -> int:
         if isinstance(text, str) and HIDDEN.search(text):
             text = visible(text, None)
         return self.beneath.write(text)
@@ -118,14 +118,14 @@ def check_destination(name: str, words: str = "is a folder; expected a file") ->
         return
     except (OSError, RuntimeError, ValueError) as error:  # too long a name; a circle of links is a RuntimeError
         why = getattr(error, "strerror", None) or "not a path"
-        raise click.UsageError(f"{shorten(name, MAXIMUM_NAME)}: cannot be written ({why})") from None
+        raise click.UsageError(f"{shorten(name, SHOWN_NAME)}: cannot be written ({why})") from None
 
 
-MAXIMUM_NAME = 200
+SHOWN_NAME = 200
 """Characters of the name of a file that a message shows."""
 
 
-def write(path: Path, text: str) -> None:
+def write_or_exit(path: Path, text: str) -> None:
     """Write a file whole or not at all; ends the command with one sentence where it cannot be written."""
     try:
         write_file(path, text)

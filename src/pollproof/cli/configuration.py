@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from pollproof.cli.common import console_for
-from pollproof.cli.options import SETTINGS, GroupedCommand
+from pollproof.cli.options import SETTINGS_KEY, GroupedCommand
 from pollproof.runs.options import CHECK, EVERY, GATE, VERIFY, Option, options_of
 from pollproof.text import json_text
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--all", "every", is_flag=True, help="Show the options that nobody has set, too.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of configuration files instead.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def config(words: tuple[str, ...], *, every: bool, schema: bool, as_json: bool) -> None:
+def config_command(words: tuple[str, ...], *, every: bool, schema: bool, as_json: bool) -> None:
     """Show what holds for `pollproof verify`, `gate` or `check` with these options, and from where each value comes.
 
     The command line comes before the environment, the environment before the configuration file.
@@ -37,7 +37,7 @@ def config(words: tuple[str, ...], *, every: bool, schema: bool, as_json: bool) 
     mode, rest = (words[0], words[1:]) if words and words[0] in EVERY else (VERIFY, words)
     command = _command(mode)
     context = command.make_context(f"pollproof {mode}", list(rest), resilient_parsing=True)
-    settings: Configuration = context.meta[SETTINGS]
+    settings: Configuration = context.meta[SETTINGS_KEY]
     rows = [row for row in _rows(context, mode, settings) if every or row["from"] != "default"]
     if as_json:
         click.echo(json_text({"file": settings.file or None, "targets": list(settings.targets), "options": rows}))
@@ -58,11 +58,11 @@ def config(words: tuple[str, ...], *, every: bool, schema: bool, as_json: bool) 
 
 
 def _command(mode: str) -> click.Command:
-    from pollproof.cli.check import check
-    from pollproof.cli.gate import gate
-    from pollproof.cli.verify import verify
+    from pollproof.cli.check import check_command
+    from pollproof.cli.gate import gate_command
+    from pollproof.cli.verify import verify_command
 
-    return {VERIFY: verify, GATE: gate, CHECK: check}[mode]
+    return {VERIFY: verify_command, GATE: gate_command, CHECK: check_command}[mode]
 
 
 def _rows(context: click.Context, mode: str, settings: Configuration) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from pollproof.cli.common import console_for
-from pollproof.cli.options import SETTINGS, GroupedCommand, add_options
+from pollproof.cli.options import SETTINGS_KEY, GroupedCommand, add_options
 from pollproof.runs.options import VERIFY
 
 EPILOG = "Exit status: 0 everything that is needed works; 2 usage or bad input; 4 the target cannot be judged."
@@ -25,19 +25,19 @@ OPTIONAL = {
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
-NEEDED = ("target", "config", "base-url", "launch", "api-key", "task", "advance-url", "allow-host")
+TARGET_OPTIONS = ("target", "config", "base-url", "launch", "api-key", "task", "advance-url", "allow-host")
 """The options of verify that say which target is meant."""
 
 
 @click.command(cls=GroupedCommand, epilog=EPILOG)
 @click.argument("provider", metavar="[PROVIDER|CONTRACT.toml]", required=False)
-@add_options(VERIFY, NEEDED)
-def doctor(provider: str | None, **options: Any) -> None:
+@add_options(VERIFY, TARGET_OPTIONS)
+def doctor_command(provider: str | None, **options: Any) -> None:
     """Check what every mode needs: the target and its clock hook, the virtual clock, packages, proxies, certificates.
 
     It sends a handful of requests to the target, creates one task, polls it, and judges nothing.
     """
-    provider = provider or click.get_current_context().meta[SETTINGS].contract or None
+    provider = provider or click.get_current_context().meta[SETTINGS_KEY].contract or None
     del options["target"], options["config"]
     console = console_for(sys.stdout)
     for works, words in _machine():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pollproof.cli.common import console_for, contract_or_exit, writable, write
+from pollproof.cli.common import console_for, contract_or_exit, writable, write_or_exit
 from pollproof.text import json_text
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ EPILOG = (
 @click.option("--markdown", "markdown_file", metavar="FILE", help="Write them as Markdown for a pull request.")
 @click.option("--strict", is_flag=True, help="Warnings are drift too.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors, warnings and the summary only.")
-def drift(old: str, new: str, provider: str | None, base_url: str | None, **options: Any) -> None:
+def drift_command(old: str, new: str, provider: str | None, base_url: str | None, **options: Any) -> None:
     """Compare two recordings of one API: cassettes or HAR files, or folders of them.
 
     Only what both show is compared, and what a smaller recording explains is not a change. Values of results, ids and
@@ -103,4 +103,4 @@ def _write(name: str | None, text: str) -> None:
     if name == "-":
         sys.stdout.write(text)
     elif name:
-        write(Path(name), text)
+        write_or_exit(Path(name), text)

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import click
 
-from pollproof.cli.common import contract_or_exit, writable, write
+from pollproof.cli.common import contract_or_exit, writable, write_or_exit
 from pollproof.text import json_text
 
-FORMATS = ("openapi", "wsdl", "wiremock")
+EXPORT_FORMATS = ("openapi", "wsdl", "wiremock")
 
 
 @click.command()
-@click.argument("format_", type=click.Choice(FORMATS), metavar="openapi|wsdl|wiremock")
+@click.argument("format_", type=click.Choice(EXPORT_FORMATS), metavar="openapi|wsdl|wiremock")
 @click.argument("provider")
 @click.option("--out", metavar="FILE", default="-", help="Where to write it. [standard output]")
-def export(format_: str, provider: str, out: str) -> None:
+def export_command(format_: str, provider: str, out: str) -> None:
     """Write what PROVIDER documents in the format of another tool, for mock servers, generators and SOAP clients.
 
     What the format cannot carry (limits, lifetimes, the order of things) is written to standard error.
@@ -44,5 +44,5 @@ def export(format_: str, provider: str, out: str) -> None:
     if out == "-":
         sys.stdout.write(text)
     else:
-        write(Path(out), text)
+        write_or_exit(Path(out), text)
     click.echo(f"note: {NOT_CARRIED}", err=True)

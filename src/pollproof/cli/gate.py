@@ -12,9 +12,9 @@ from pollproof.cli.baselines import Baselines
 from pollproof.cli.common import console_for, contract_or_exit
 from pollproof.cli.options import GroupedCommand, run_options, verbosity
 from pollproof.cli.progress import adapted, progress_line
-from pollproof.cli.reporting import Reports, told
-from pollproof.cli.sharing import asked as asked_to_share
+from pollproof.cli.reporting import Reports, notify_all
 from pollproof.cli.sharing import gate_shared, picked
+from pollproof.cli.sharing import shares_of as asked_to_share
 from pollproof.runs.options import GATE
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ EPILOG = (
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("command", nargs=-1, metavar="-- COMMAND...", type=click.UNPROCESSED)
 @run_options(GATE)
-def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
+def gate_command(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Judge a client: run it against the reference provider through every scenario of the contract."""
-    from pollproof.gate.run import Gate, beginning, judge
-    from pollproof.report.document import document_of
+    from pollproof.gate.run import Gate, begin_gate, judge
+    from pollproof.report.document import build_document
     from pollproof.report.merging import as_shard, with_parts
     from pollproof.report.scenarios import print_scenarios
     from pollproof.report.terminal import print_baseline, print_document, print_summary
@@ -62,19 +62,19 @@ def gate(provider: str, command: tuple[str, ...], **options: Any) -> None:
     reports, baselines = Reports.asked(options), Baselines(options)
     console = baselines.stream(console_for(reports.stream))
     policy = Policy(options["strict"], options["require_all"] and shard is None, allowed=tuple(options["allowed"]))
-    asked = Gate(
+    shares_of = Gate(
         contract, command, tuple(own), known[0], options["clock"], timeout, budget, options["task"], len(known),
         tuple(options["cassette"]), options["profile"] != "deep" and not options["names"],
         provider=provider, policy=policy,
     )  # fmt: skip
-    gating = beginning(asked)
-    unfinished = reports.unfinished(lambda: document_of(gating))
+    gating = begin_gate(shares_of)
+    unfinished = reports.unfinished(lambda: build_document(gating))
     with progress_line("starting", "scenarios", quiet=options["quiet"]) as show:
         progress = adapted(show, lambda name, number, count: (name, number, number / count))
         if workers is None:
-            document = document_of(judge(asked, told(progress, lambda *_: unfinished.refresh()), gating))
+            document = build_document(judge(shares_of, notify_all(progress, lambda *_: unfinished.refresh()), gating))
         else:
-            document = gate_shared(asked, provider, options["task"], workers, progress)
+            document = gate_shared(shares_of, provider, options["task"], workers, progress)
     document = decided(document, policy)
     if shard is not None:
         names = [each.name for each in chosen]

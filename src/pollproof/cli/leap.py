@@ -15,7 +15,7 @@ import click
 CANNOT = 125
 """Exit status where the clock cannot be had, as of other programs that run a program."""
 
-SECOND = 1_000_000_000
+NANOSECONDS = 1_000_000_000
 """Nanoseconds of a second."""
 
 
@@ -35,7 +35,7 @@ SECOND = 1_000_000_000
     "--control", metavar="SOCKET", help="Listen on this Unix socket for commands that read and move the clock."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary at the end.")
-def leap(command: tuple[str, ...], rate: float, begin: str | None, control: str | None, quiet: bool) -> None:
+def leap_command(command: tuple[str, ...], rate: float, begin: str | None, control: str | None, quiet: bool) -> None:
     """Run COMMAND with its waits leapt over: sleeps, time-outs and timers of a day take no time (Linux).
 
     Its processes share one virtual clock, which leaps to the next deadline when all of them wait. The exit status is
@@ -45,7 +45,7 @@ def leap(command: tuple[str, ...], rate: float, begin: str | None, control: str 
 
     options = ["--rate", f"{rate:.9g}", "--orphans", "end", "--parent", "follow"]
     if begin is not None:
-        options += ["--shift", str(round((_moment(begin) - time.time()) * SECOND))]
+        options += ["--shift", str(round((_moment(begin) - time.time()) * NANOSECONDS))]
     if control is not None:
         options += ["--control", control]
     try:

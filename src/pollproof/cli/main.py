@@ -15,7 +15,7 @@ from pollproof.text import nearest
 from pollproof.version import __version__
 
 INCONCLUSIVE = 3
-ERROR = 4
+FAILED_STATUS = 4
 
 _EPILOG = (
     "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "
@@ -63,7 +63,7 @@ class Commands(click.Group):
         if name not in COMMANDS:
             return None
         module = import_module(f"pollproof.cli.{COMMANDS[name][0]}")
-        command: click.Command = getattr(module, name)
+        command: click.Command = getattr(module, f"{name}_command")
         return command
 
     def resolve_command(
@@ -78,14 +78,14 @@ class Commands(click.Group):
         try:
             return super().invoke(context)
         except BrokenPipeError:  # the reader of a pipe went away: nobody is there to be told
-            _end("", ERROR)
+            _end("", FAILED_STATUS)
         except KeyboardInterrupt:  # by click's own way it would end with the status of a violation
             _end("interrupted", INCONCLUSIVE)
         except MemoryError:
-            _end("out of memory", ERROR)
+            _end("out of memory", FAILED_STATUS)
         except OSError as error:
             name = "" if error.filename is None else f"{error.filename}: "
-            _end(f"{name}{error.strerror or error}", ERROR)
+            _end(f"{name}{error.strerror or error}", FAILED_STATUS)
 
 
 def _end(words: str, status: int) -> NoReturn:
@@ -113,11 +113,11 @@ def main() -> None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if sys.stdout is None:  # closed as well: the next file that is opened would take its place
         click.echo("error: standard output is closed; redirect it to /dev/null if it is not wanted", err=True)
-        raise SystemExit(ERROR)
+        raise SystemExit(FAILED_STATUS)
     try:
         with visible_streams():
             cli.main(prog_name="pollproof")
     except KeyboardInterrupt:
         _end("interrupted", INCONCLUSIVE)
     except OSError as error:  # the words of an error cannot be written either
-        _end(error.strerror or str(error), ERROR)
+        _end(error.strerror or str(error), FAILED_STATUS)

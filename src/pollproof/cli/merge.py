@@ -26,7 +26,7 @@ EPILOG = (
 @output_options()
 @click.option("-v", "--verbose", count=True, help="Print the table of clauses and the coverage too.")
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
-def merge(files: tuple[str, ...], **options: Any) -> None:
+def merge_command(files: tuple[str, ...], **options: Any) -> None:
     """Make one report of the JSON reports of all shards of a run: what it would have been without shards."""
     from pollproof.report.reading import ReportError, read_report
     from pollproof.report.scenarios import print_scenarios
@@ -36,7 +36,7 @@ def merge(files: tuple[str, ...], **options: Any) -> None:
     reports = Reports.asked(options)
     overwriting(reports, files)
     try:
-        document, strict = merged([read_report(file) for file in files])
+        document, strict = merge_run([read_report(file) for file in files])
     except ReportError as error:
         raise click.UsageError(str(error)) from None
     console = console_for(reports.stream)
@@ -50,15 +50,15 @@ def merge(files: tuple[str, ...], **options: Any) -> None:
     raise SystemExit(outcome_of(document).status)
 
 
-def merged(documents: Sequence[Document]) -> tuple[Document, bool]:
+def merge_run(documents: Sequence[Document]) -> tuple[Document, bool]:
     """The report of the whole run, and whether a violated SHOULD fails it; exit status 2 for no shards of one run."""
     from pollproof.check.explaining import explained
-    from pollproof.report.merging import MergeError, whole
+    from pollproof.report.merging import MergeError, merge_shards
     from pollproof.runs.outcome import decided
     from pollproof.runs.spec import Policy
 
     try:
-        document = whole(documents)
+        document = merge_shards(documents)
     except MergeError as error:
         raise click.UsageError(str(error)) from None
     wishes = documents[0]["shard"]["asked"]
@@ -85,4 +85,4 @@ def together(documents: Sequence[Document]) -> list[Document]:
         words = [document[name] for name in ("pollproof", "mode", "provider")]
         run = number if shard is None else [*words, shard["of"], shard["asked"]]
         runs.setdefault(json.dumps(run, sort_keys=True), []).append(document)
-    return [merged(own)[0] if "shard" in own[0] else own[0] for own in runs.values()]
+    return [merge_run(own)[0] if "shard" in own[0] else own[0] for own in runs.values()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pollproof.cli.common import console_for, contract_or_exit, todays, writable, write
+from pollproof.cli.common import console_for, contract_or_exit, todays, writable, write_or_exit
 from pollproof.cli.progress import adapted, progress_line
 from pollproof.text import json_text
 
@@ -31,7 +31,7 @@ EPILOG = (
 @click.option("-n", "workers", type=click.IntRange(1, 64), default=1, metavar="WORKERS", help="Worker processes. [1]")
 @click.option("--json", "json_file", metavar="FILE", help="Write the matrix as JSON (- for standard output).")
 @click.option("-q", "--quiet", is_flag=True, help="Print what is unproved and the summary only.")
-def mutants(providers: tuple[str, ...], **options: Any) -> None:
+def mutants_command(providers: tuple[str, ...], **options: Any) -> None:
     """Show that every clause can fail, and that none fails without cause: run all mutants and all legal variants.
 
     A mutant is a reference provider or client with one clause broken, which that clause must find. Its walks are run
@@ -72,5 +72,5 @@ def mutants(providers: tuple[str, ...], **options: Any) -> None:
     if json_file == "-":
         sys.stdout.write(text)
     elif json_file:
-        write(Path(json_file), text)
+        write_or_exit(Path(json_file), text)
     raise SystemExit(0 if document["outcome"] == "proved" else 1)

@@ -16,7 +16,7 @@ import click
 )
 @click.option("--poll", metavar="OPERATION", help="With --openapi: what polls a task, by operationId or 'GET /path'.")
 @click.option("--document", metavar="PAGE.md", help="Lay the lines of a page out as passages, to be accounted for.")
-def new(
+def new_command(
     name: str, folder: str, openapi: str | None, create: str | None, poll: str | None, document: str | None
 ) -> None:
     """Write a contract, its schemas and its samples to start from, for an API that is not bundled."""

@@ -41,7 +41,7 @@ class GroupedCommand(click.Command):
         """Read the words of the command line, with today's names of options."""
         end = args.index("--") if "--" in args else len(args)
         words = [*[_renamed(word) for word in args[:end]], *args[end:]]
-        context.meta[WORDS] = tuple(words)
+        context.meta[WORDS_KEY] = tuple(words)
         mode = next((each.mode for each in self.params if isinstance(each, GroupedOption) and each.mode), "")
         if mode:
             given = self.make_parser(context).parse_args(list(words))[0]
@@ -61,10 +61,10 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(rows)
 
 
-SETTINGS = "pollproof.settings"
+SETTINGS_KEY = "pollproof.settings"
 """Where the context of a command keeps what the configuration file says."""
 
-WORDS = "pollproof.words"
+WORDS_KEY = "pollproof.words"
 """Where it keeps the words that were typed after its name."""
 
 
@@ -80,7 +80,7 @@ def _configured(context: click.Context, mode: str, given: dict[str, Any]) -> lis
         settings = settings_for(mode, target or None, file or None)
     except InputError as error:
         raise click.UsageError(str(error), context) from None
-    context.meta[SETTINGS] = settings
+    context.meta[SETTINGS_KEY] = settings
     context.default_map = dict(settings.values)
     return ["--api-key", settings.values["api_key"]] if settings.key_variable and not given.get("api_key") else []
 

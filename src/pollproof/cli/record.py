@@ -26,10 +26,10 @@ EPILOG = (
     "(interrupted, the target broke off, or the command failed); 4 nothing could be recorded."
 )
 
-INCOMPLETE = 3
-ERROR = 4
+RECORD_INCOMPLETE = 3
+RECORD_FAILED = 4
 
-ENDING = 5.0
+RECORD_ENDING = 5.0
 """Seconds that a command has to end by itself once it was asked to."""
 
 
@@ -58,7 +58,7 @@ ENDING = 5.0
 )
 @click.option("--for", "duration", metavar="TIME", help="Stop listening by itself after this time, such as 10m.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
-def record(provider: str, command: tuple[str, ...], **options: Any) -> None:
+def record_command(provider: str, command: tuple[str, ...], **options: Any) -> None:
     """Record a provider as a cassette, with the time of each exchange and without any secret.
 
     A conforming client creates tasks and polls them to their ends. With --listen, or with a COMMAND after `--`,
@@ -117,10 +117,10 @@ def _record(plan: Plan, path: Path, options: dict[str, Any]) -> Written:
     problem = None if recording.problem is None else Redactor(of_plan(plan)).text(recording.problem)
     if not recording.answered:
         click.echo(f"error: nothing was recorded: {problem or 'no exchange was answered'}", err=True)
-        raise SystemExit(ERROR)
+        raise SystemExit(RECORD_FAILED)
     if problem is not None:
         click.echo(f"the recording is not complete: {problem}", err=True)
-        options["status"] = INCOMPLETE
+        options["status"] = RECORD_INCOMPLETE
     return _write(
         path, plan, options, recording.exchanges, clock=recording.clock, started=recording.started, whole=True
     )
@@ -144,7 +144,7 @@ def _write(path: Path, plan: Plan, options: Mapping[str, Any], exchanges: Any, *
         )
     except RecordingError as error:
         click.echo(f"error: {error}", err=True)
-        raise SystemExit(ERROR) from None
+        raise SystemExit(RECORD_FAILED) from None
 
 
 @contextlib.contextmanager
@@ -191,10 +191,10 @@ def _listen(plan: Plan, path: Path, command: tuple[str, ...], options: dict[str,
         raise click.UsageError(str(error)) from None
     if not exchanges:
         click.echo("error: nothing was recorded: no request came", err=True)
-        raise SystemExit(ERROR)
+        raise SystemExit(RECORD_FAILED)
     if problem is not None:
         click.echo(f"the recording is not complete: {problem}", err=True)
-        options["status"] = INCOMPLETE
+        options["status"] = RECORD_INCOMPLETE
     started = wall + timedelta(seconds=exchanges[0].sent - begun)
     return _write(path, plan, options, exchanges, clock="real", started=started, whole=False)
 
@@ -219,7 +219,7 @@ def _run(
     if cut:
         process.terminate()
         try:
-            process.wait(ENDING)
+            process.wait(RECORD_ENDING)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -227,7 +227,7 @@ def _run(
         click.echo("the recording is not complete: the command was ended", err=True)
     elif process.returncode:
         click.echo(f"the command ended with exit status {process.returncode}", err=True)
-    return INCOMPLETE if cut or process.returncode else 0
+    return RECORD_INCOMPLETE if cut or process.returncode else 0
 
 
 # ------------------------------------------------------------------------------------------- telling

@@ -22,7 +22,7 @@ EPILOG = (
     "again; 3 the replay could not have violated it; 4 the target failed."
 )
 
-NEEDED = ("target", "config", "base-url", "launch", "api-key", "advance-url", "allow-host", "max-wait")
+REPLAY_OPTIONS = ("target", "config", "base-url", "launch", "api-key", "advance-url", "allow-host", "max-wait")
 """The options of verify that say which target is meant."""
 
 KEY_WORD = "$POLLPROOF_API_KEY"
@@ -33,8 +33,8 @@ KEY_WORD = "$POLLPROOF_API_KEY"
 @click.option("--clause", metavar="CLAUSE", callback=todays, help="The violated clause; the first one without it.")
 @click.option("--contract", metavar="CONTRACT.toml", help="The contract, where the report is not of a bundled one.")
 @click.option("--dry-run", is_flag=True, help="Print the curl commands and send nothing.")
-@add_options(VERIFY, NEEDED)
-def replay(report: str, clause: str | None, contract: str | None, *, dry_run: bool, **options: Any) -> None:
+@add_options(VERIFY, REPLAY_OPTIONS)
+def replay_command(report: str, clause: str | None, contract: str | None, *, dry_run: bool, **options: Any) -> None:
     """Send the shortest trace of a violation again: to the same target, or to another.
 
     The address and the clock hook are those of the report where no option says otherwise; a command to launch is never
@@ -142,11 +142,11 @@ def curl_of(request: Request, plan: Plan) -> str:
 
 
 def _response(exchange: Exchange) -> str:
-    from pollproof.report.gists import gist
+    from pollproof.report.body_phrases import shorten_body
     from pollproof.trace.bodies import Unreadable, read_json
 
     if exchange.response is None:
         return exchange.failure or "no response"
     value = read_json(exchange.response.body)
     body = exchange.response.body.decode("utf-8", "replace") if isinstance(value, Unreadable) else value
-    return f"HTTP {exchange.response.status} {gist(body)}"
+    return f"HTTP {exchange.response.status} {shorten_body(body)}"

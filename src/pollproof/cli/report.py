@@ -22,7 +22,7 @@ EPILOG = (
 @output_options("json")
 @click.option("-v", "--verbose", count=True, help="Print the table of clauses and the coverage too.")
 @click.option("-q", "--quiet", is_flag=True, help="Print violations and the summary only.")
-def report(files: tuple[str, ...], **options: Any) -> None:
+def report_command(files: tuple[str, ...], **options: Any) -> None:
     """Show JSON reports again, and write views of them; several stand side by side in one matrix.
 
     The reports of all shards of a run are one report.

@@ -23,7 +23,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 STANDARD_OUTPUT = "-"
 
-FORMATS: Mapping[str, str] = {
+REPORT_FORMATS: Mapping[str, str] = {
     "json": "the report as JSON, of which all others are views",
     "html": "one HTML page that works offline",
     "markdown": "Markdown, short enough for a pull request",
@@ -34,7 +34,7 @@ FORMATS: Mapping[str, str] = {
 }
 """The formats of reports: the option of each, and what it writes."""
 
-EVERY = 2.0
+REFRESH_SECONDS = 2.0
 """Real seconds between two reports of an unfinished run, at least."""
 
 SHARE = 20
@@ -45,7 +45,7 @@ def output_options(*left_out: str) -> Callable[[Command], Command]:
     """Give a command one option for each format; the file is in `options["FORMAT_file"]`."""
 
     def decorate(command: Command) -> Command:
-        for name, what in reversed(list(FORMATS.items())):
+        for name, what in reversed(list(REPORT_FORMATS.items())):
             if name not in left_out:
                 text = f"Write {what}, to this file (- for standard output)."
                 command = click.option(
@@ -65,7 +65,7 @@ class Reports:
     @classmethod
     def asked(cls, options: Mapping[str, Any]) -> Reports:
         """The files that the options ask for; what cannot be written is told before the run, not after it."""
-        files = {name: options[key] for name in FORMATS if options.get(key := f"{name}_file") is not None}
+        files = {name: options[key] for name in REPORT_FORMATS if options.get(key := f"{name}_file") is not None}
         _check(files)
         return cls(files)
 
@@ -132,10 +132,10 @@ class Unfinished:
         began = time.monotonic()
         self._reports.write(unfinished(self._document()))
         now = time.monotonic()
-        self._due = now + max(EVERY, SHARE * (now - began))
+        self._due = now + max(REFRESH_SECONDS, SHARE * (now - began))
 
 
-def told(*listeners: Callable[..., None] | None) -> Callable[..., None]:
+def notify_all(*listeners: Callable[..., None] | None) -> Callable[..., None]:
     """One listener to progress that tells several, each only what it takes; `None` is nobody."""
     given = [listener for listener in listeners if listener is not None]
 

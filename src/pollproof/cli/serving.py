@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     "--cassette", "cassettes", multiple=True, metavar="FILE", help="Answer from this recording instead (repeatable)."
 )
 @click.option("--for", "duration", metavar="TIME", help="Stop by itself after this time, such as 10m.")
-def serve(provider: str, port: int, mutant: str | None, cassettes: tuple[str, ...], duration: str | None) -> None:
+def serve_command(
+    provider: str, port: int, mutant: str | None, cassettes: tuple[str, ...], duration: str | None
+) -> None:
     """Serve the reference provider, or a recording, on loopback for anyone's own tests, until interrupted.
 
     The first line printed is the base URL. POST {"seconds": N} to the hook on the second line moves its clock; a

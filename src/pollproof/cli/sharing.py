@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def asked(options: Mapping[str, Any]) -> tuple[str | None, Shard | None]:
+def shares_of(options: Mapping[str, Any]) -> tuple[str | None, Shard | None]:
     """The workers and the shard that the options ask for; one sentence and exit status 2 where there are none such."""
     from pollproof.workers.distribute import WorkersError, count_of
     from pollproof.workers.shards import Shard, ShardError
@@ -76,8 +76,8 @@ def explore_shared(
     `options` are those that the plans were made from.
     A shard explores its own parts alone, and names in its documents from which part an evidence is.
     """
-    from pollproof.report.document import document_of
-    from pollproof.report.merging import merged, with_parts
+    from pollproof.report.document import build_document
+    from pollproof.report.merging import merge_parts, with_parts
     from pollproof.verify.run import beginning
 
     # The first parts of all providers come first: they are alike, so shards are as well.
@@ -102,7 +102,7 @@ def explore_shared(
     for name, plan in plans.items():
         empty = beginning(plan)
         empty.clock = "virtual" if plan.base_url is None else ""
-        own = [document_of(empty)]
+        own = [build_document(empty)]
         for (whose, part), result in zip(chosen, spread.results, strict=True):
             if whose != name:
                 continue
@@ -111,7 +111,7 @@ def explore_shared(
                 own.append(_lost(own[0], title, "was not explored", spread.failures))
             else:
                 own.append(result if shard is None else with_parts(result, lambda _, title=title: title))  # type: ignore[misc]
-        documents[name] = merged(own)
+        documents[name] = merge_parts(own)
     return documents, [_title(plans, name, part) for name, part in parts]
 
 
@@ -134,14 +134,14 @@ def gate_shared(
     A command that does not obey the leaping clock meets them one by one: its waits share one budget.
     """
     from pollproof.gate.run import ClientRun
-    from pollproof.report.document import document_of
-    from pollproof.report.merging import merged
+    from pollproof.report.document import build_document
+    from pollproof.report.merging import merge_parts
 
     run = ClientRun(gate)
     if not run.begin() or not run.result.detail.leaps:
         if run.result.error is None and run.result.complete:
             run.meet_all(progress)
-        return document_of(run.result)
+        return build_document(run.result)
     scenarios = [each for each in gate.scenarios if each is not gate.smoke]
     if len(scenarios) < len(gate.scenarios):
         run.add(run.meet(gate.smoke))
@@ -165,11 +165,11 @@ def gate_shared(
             progress(scenarios[number].name, ended - 1, len(jobs))
 
     spread = shared(jobs, workers, done)
-    empty = document_of(ClientRun(gate).result)
+    empty = build_document(ClientRun(gate).result)
     results = [
         _lost(empty, f"scenario {scenario.name}", "was not met", spread.failures) if result is None else result
         for scenario, result in zip(scenarios, spread.results, strict=True)
     ]
-    document = merged([document_of(run.result), *results])
+    document = merge_parts([build_document(run.result), *results])
     document["error"] = next((each["error"] for each in results if each["error"]), None)
     return document

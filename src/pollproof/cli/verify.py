@@ -14,10 +14,10 @@ import click
 from pollproof.cli.baselines import Baselines
 from pollproof.cli.common import console_for
 from pollproof.cli.live import check_live, go_on
-from pollproof.cli.options import SETTINGS, WORDS, GroupedCommand, run_options, verbosity
+from pollproof.cli.options import SETTINGS_KEY, WORDS_KEY, GroupedCommand, run_options, verbosity
 from pollproof.cli.progress import adapted, progress_line
-from pollproof.cli.reporting import Reports, told
-from pollproof.cli.sharing import asked, explore_shared
+from pollproof.cli.reporting import Reports, notify_all
+from pollproof.cli.sharing import explore_shared, shares_of
 from pollproof.runs.expressions import ExpressionError, matching
 from pollproof.runs.options import VERIFY, options_of
 
@@ -46,7 +46,7 @@ IN_ONE_GO = (
 @click.command(cls=GroupedCommand, epilog=EPILOG, context_settings={"ignore_unknown_options": True})
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|CONTRACT.toml ...]")
 @run_options(VERIFY)
-def verify(providers: tuple[str, ...], **options: Any) -> None:
+def verify_command(providers: tuple[str, ...], **options: Any) -> None:
     """Judge implementations: the embedded reference providers, or the one at --base-url.
 
     PROVIDER is a bundled name or the path of a contract file; all bundled ones when left out.
@@ -55,10 +55,10 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
 
     context = click.get_current_context()
     if options["watch"]:
-        from pollproof.cli.watching import watch
+        from pollproof.cli.watching import rerun_on_change
 
-        watch(context.meta[WORDS], options["launch"])
-    contract = context.meta[SETTINGS].contract
+        rerun_on_change(context.meta[WORDS_KEY], options["launch"])
+    contract = context.meta[SETTINGS_KEY].contract
     names = _names(providers or ((contract,) if contract else ()), options)
     picked = {option.parameter: options[option.parameter] for option in options_of(VERIFY) if option.suite}
     for policy in ("strict", "require_all", "allowed"):
@@ -68,7 +68,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
         if context.get_parameter_source("api_key") is click.core.ParameterSource.ENVIRONMENT:
             picked["api_key"] = None  # the variable may be set for other commands; the reference needs no key
     plans = _plans(names, picked, options)
-    workers, shard = asked(options)
+    workers, shard = shares_of(options)
     stop = 1 if options["stop"] else options["maxfail"]
     if shard is not None and stop:
         raise click.UsageError(
@@ -99,7 +99,7 @@ def verify(providers: tuple[str, ...], **options: Any) -> None:
                 shared, parts = explore_shared(keys, picked, workers, shard, progress)
                 documents.update({name: shared[_argument(name)] for name in names})
             else:
-                _explore(plans, begun, documents, told(progress, lambda *_: unfinished.refresh()))
+                _explore(plans, begun, documents, notify_all(progress, lambda *_: unfinished.refresh()))
     except KeyboardInterrupt:
         unfinished.write()
         click.echo("interrupted: the run was cut short", err=True)
@@ -168,10 +168,12 @@ def _argument(name: str) -> str:
 
 def _so_far(plans: Mapping[str, Plan], begun: Mapping[str, Exploration], documents: Mapping[str, Document]) -> Document:
     """What is known while the run goes on: providers that are explored, the one that is being, those that will be."""
-    from pollproof.report.document import document_of, merge
+    from pollproof.report.document import build_document, join_documents
     from pollproof.verify.run import beginning
 
-    return merge([documents.get(name) or document_of(begun.get(name) or beginning(plans[name])) for name in plans])
+    return join_documents(
+        [documents.get(name) or build_document(begun.get(name) or beginning(plans[name])) for name in plans]
+    )
 
 
 def _explore(
@@ -181,13 +183,13 @@ def _explore(
     progress: Callable[..., None],
 ) -> None:
     """Explore the targets, one after another, into their documents."""
-    from pollproof.report.document import document_of
+    from pollproof.report.document import build_document
     from pollproof.verify.judge import verify_target
     from pollproof.verify.run import beginning
 
     for name, plan in plans.items():
         begun[name] = beginning(plan)
-        documents[name] = document_of(verify_target(plan, progress, begun[name]))
+        documents[name] = build_document(verify_target(plan, progress, begun[name]))
 
 
 def _concluded(
@@ -260,7 +262,7 @@ def _report(
     label: Label | None,
 ) -> int:
     """Print and write what came of the run; its exit status."""
-    from pollproof.report.document import merge
+    from pollproof.report.document import join_documents
     from pollproof.report.terminal import print_baseline, print_document, print_summary
     from pollproof.runs.outcome import decided, outcome_of
     from pollproof.runs.spec import Policy
@@ -269,7 +271,7 @@ def _report(
     ordered = baselines.marked(ordered, decided)
     for document in ordered:
         print_document(console, document, strict=options["strict"], verbosity=level)
-    whole = baselines.concluded(merge(ordered), ordered, partial=bool(options["keyword"] or options["stop"]))
+    whole = baselines.concluded(join_documents(ordered), ordered, partial=bool(options["keyword"] or options["stop"]))
     if label is not None:  # that clauses were not exercised is for the report of all shards to say
         whole = decided(label(whole), Policy(strict=options["strict"]))
     print_baseline(console, whole)

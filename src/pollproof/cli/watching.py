@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-LOOK = 0.5
+LOOK_SECONDS = 0.5
 """Seconds between two looks at the files."""
 
 SETTLED = 0.2
 """Seconds after a change in which further files are written, as editors and version control do."""
 
-MAXIMUM_FILES = 5_000
+MAXIMUM_WATCHED = 5_000
 """Files that are looked at."""
 
 SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist", "target"})
@@ -29,10 +29,10 @@ _ENDS = "c cc cjs cpp cs ex exs go h ini java js jsx kt lua mjs php pl py rb rs 
 WRITTEN = frozenset(f".{end}" for end in _ENDS.split())
 """Ends of names of files that people write; a server's logs, data and reports change while it runs."""
 
-Seen = Mapping[Path, tuple[int, int]]
+FileStates = Mapping[Path, tuple[int, int]]
 
 
-def watch(words: Sequence[str], command: str | None) -> None:
+def rerun_on_change(words: Sequence[str], command: str | None) -> None:
     """Run `pollproof verify` now, and at each change, until the user interrupts.
 
     Args:
@@ -55,7 +55,7 @@ def watch(words: Sequence[str], command: str | None) -> None:
             status = subprocess.run([sys.executable, "-m", "pollproof", "verify", *rest], check=False).returncode
             click.echo(f"watching {len(seen)} files below {', '.join(map(str, folders))}; Ctrl-C ends it", err=True)
             while _seen(folders) == seen:
-                time.sleep(LOOK)
+                time.sleep(LOOK_SECONDS)
             time.sleep(SETTLED)
     except KeyboardInterrupt:
         raise SystemExit(status) from None
@@ -72,7 +72,7 @@ def _is_program(word: str) -> bool:
     return Path(word).is_absolute() and not Path(word).resolve().is_relative_to(Path.cwd())
 
 
-def _seen(folders: Sequence[Path]) -> Seen:
+def _seen(folders: Sequence[Path]) -> FileStates:
     """Size and time of change of each file below some folders."""
     seen: dict[Path, tuple[int, int]] = {}
     for folder in folders:
@@ -82,7 +82,7 @@ def _seen(folders: Sequence[Path]) -> Seen:
             except OSError:
                 continue
             seen[path] = state.st_mtime_ns, state.st_size
-            if len(seen) >= MAXIMUM_FILES:
+            if len(seen) >= MAXIMUM_WATCHED:
                 return seen
     return seen
 

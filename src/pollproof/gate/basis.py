@@ -39,10 +39,10 @@ class Grounds:
 
 PRIMARY = Grounds()
 HAPPENS = Grounds(Basis.HAPPENS, "no document promises it, and it happens with every API")
-OPEN = Grounds(Basis.OPEN, "the documents leave it open")
+LEFT_OPEN = Grounds(Basis.OPEN, "the documents leave it open")
 
 
-def grounds_of(citations: Iterable[Citation], otherwise: Grounds = OPEN) -> Grounds:
+def grounds_of(citations: Iterable[Citation], otherwise: Grounds = LEFT_OPEN) -> Grounds:
     """The best grounds that some places of documents give; `otherwise` where there are none."""
     found = sorted(citations, key=lambda citation: citation.source.basis != "primary")
     if not found:

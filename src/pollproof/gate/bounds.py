@@ -37,17 +37,17 @@ MAXIMUM_AFTERWARDS = 1_000
 MAXIMUM_REAL = 5_000
 """Requests after which a command is ended whose time cannot be put forward."""
 
-DAY = 86_400.0
+A_DAY = 86_400.0
 """Seconds of a scenario after which the command is ended where there is no task, or nothing limits its life."""
 
-BEYOND = 1.5
+OVERTIME = 1.5
 """How much longer than a task lives, and than a scenario takes, the command may go on in virtual time."""
 
-MARGIN = 600.0
+MARGIN_SECONDS = 600.0
 """Seconds of virtual time that are added to that."""
 
 
-PAUSE = 0.002
+STOPPING = 0.002
 """Real seconds after which processes that were stopped have stopped."""
 
 
@@ -69,7 +69,7 @@ def longest(provider: StagedProvider) -> float:
     contract = provider.contract
     binding = any(clause.kind == "no-poll-after-lifetime" and clause.level is Level.MUST for clause in contract.clauses)
     lifetime = limits_of_client(contract).lifetime if provider.order and binding else None
-    return max(lifetime or DAY, provider.scenario.seconds) * BEYOND + MARGIN
+    return max(lifetime or A_DAY, provider.scenario.seconds) * OVERTIME + MARGIN_SECONDS
 
 
 class Bounds:
@@ -116,7 +116,7 @@ class Bounds:
             return
         try:
             _signal(self._process, signal.SIGSTOP)
-            time.sleep(PAUSE)
+            time.sleep(STOPPING)
             yield
         finally:
             _signal(self._process, signal.SIGCONT)

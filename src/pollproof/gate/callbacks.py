@@ -18,7 +18,7 @@ from pollproof.http.client import HttpTarget
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import Exchange, Request, Response
 
-TIMEOUT = 5.0
+RECEIVER_TIMEOUT = 5.0
 """Real seconds that the client's receiver may take."""
 
 FIELD = "callback"
@@ -63,7 +63,7 @@ class Caller:
         """Call nobody any more."""
         self._closed.set()
         for thread in self._threads:
-            thread.join(TIMEOUT)
+            thread.join(RECEIVER_TIMEOUT)
 
     def _wait(self, address: str, task: Task) -> None:
         with self._clock.held() as hold:
@@ -78,7 +78,7 @@ class Caller:
         sent, kind = self._clock.now(), {"content-type": self._provider.codec.content_type}
         status, failure = 0, None
         with suppress(TargetError):
-            target = HttpTarget(address, TIMEOUT)
+            target = HttpTarget(address, RECEIVER_TIMEOUT)
             outcome = target.exchange(Request("POST", "", kind, body))
             target.close()
             status, failure = (0, outcome.failure) if outcome.response is None else (outcome.response.status, None)

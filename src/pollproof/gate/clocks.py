@@ -12,13 +12,13 @@ from typing import Protocol
 from pollproof.clock import Clock
 from pollproof.virtualtime import LeapClock, SupervisedClock, supervision_unavailable, unavailable
 
-LOOK = 0.02
+LOOK_AGAIN = 0.02
 """Real seconds between two looks at whether a sleep is to end early."""
 
 DOUBT = 0.02
 """Seconds by which the time of a request may always be off."""
 
-MOST = 0.25
+MOST_AWAKE = 0.25
 """Seconds that a client may have been at work, on a busy machine, between the end of a wait and its next request."""
 
 
@@ -27,7 +27,7 @@ def span(sent: float, awake: float, answered: float) -> tuple[float, float]:
 
     `answered` is when the last answer was given: what was sent later was meant to leave later, too.
     """
-    doubt = 0.0 if awake == math.inf else min(awake, MOST)
+    doubt = 0.0 if awake == math.inf else min(awake, MOST_AWAKE)
     if sent >= answered:
         doubt = min(doubt, sent - answered)
     doubt = max(doubt, DOUBT)
@@ -42,7 +42,7 @@ def wall_time(clock: Clock) -> float:
     return time.time() + clock.now() - time.monotonic()
 
 
-class Hold(Protocol):
+class ClockHold(Protocol):
     """A moment in which a clock does not leap."""
 
     def sleep(self, seconds: float, port: int = 0, until: Until | None = None) -> bool:
@@ -67,7 +67,7 @@ class GateClock(Protocol):
     def advance(self, seconds: float) -> None:
         """Let that many seconds pass."""
 
-    def held(self) -> AbstractContextManager[Hold]:
+    def held(self) -> AbstractContextManager[ClockHold]:
         """Keep the clock from leaping while a request is answered."""
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
@@ -77,7 +77,7 @@ class GateClock(Protocol):
         """What is to be started for a client under this clock."""
 
 
-class RealClock:
+class MachineClock:
     """The machine's own clock, for clients whose runtime cannot be made to leap."""
 
     def now(self) -> float:
@@ -93,7 +93,7 @@ class RealClock:
         time.sleep(seconds)
 
     @contextmanager
-    def held(self) -> Iterator[Hold]:
+    def held(self) -> Iterator[ClockHold]:
         yield self
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
@@ -108,7 +108,7 @@ class RealClock:
         while (left := end - time.monotonic()) > 0:
             if until is not None and until():
                 return False
-            time.sleep(min(left, LOOK))
+            time.sleep(min(left, LOOK_AGAIN))
         return True
 
 
@@ -139,7 +139,7 @@ class ClockKind(Enum):
     def open(self) -> AbstractContextManager[GateClock]:
         """A clock of this kind, for one run of a client."""
         if self is ClockKind.REAL:
-            return nullcontext(RealClock())
+            return nullcontext(MachineClock())
         return LeapClock() if self is ClockKind.PRELOAD else SupervisedClock()
 
 

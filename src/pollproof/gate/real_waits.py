@@ -20,7 +20,7 @@ from pollproof.virtualtime import LeapClock, SupervisedClock
 RESTS = 0.2
 """Real seconds without any work of a command, and without any request, after which it waits in real time."""
 
-LEAPT = 0.5
+LEAPT_SECONDS = 0.5
 """Seconds by which the clock and real time must differ between two requests to be reported."""
 
 
@@ -62,7 +62,7 @@ class RealWaits:
             if self._is_stranger or (unseen and unseen >= self._server.count):
                 return "reads another clock than what it starts: it has not loaded the library of the virtual clock"
         for count, real, virtual in self._server.waits():
-            if count in self._rested and virtual - real > LEAPT:
+            if count in self._rested and virtual - real > LEAPT_SECONDS:
                 return (
                     f"waited {real:.1f} s by a call that the virtual clock does not see, "
                     f"and the clock went on by {virtual:.1f} s"

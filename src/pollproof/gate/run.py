@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pollproof.contract.model import Subject
 from pollproof.errors import RunError
 from pollproof.gate.basis import robustness_of
-from pollproof.gate.bounds import BEYOND
+from pollproof.gate.bounds import OVERTIME
 from pollproof.gate.clocks import CLOCKS, ClockKind
 from pollproof.gate.play import Played, judged_as, play
 from pollproof.gate.same_responses import is_same
@@ -24,14 +24,14 @@ from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_result import ScenarioResult, Scenarios
 from pollproof.gate.selection import within
 from pollproof.gate.smoke import disobedience, has_loaded, problem_of
-from pollproof.gate.spec import BUDGET, TIMEOUT, Gate
+from pollproof.gate.spec import Gate
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import clauses_of
 from pollproof.processes.program import CannotStart
 from pollproof.runs.result import Cut, Progress, RunResult
 from pollproof.virtualtime import why_not_preloaded
 
-__all__ = ["BUDGET", "TIMEOUT", "ClientRun", "Gate", "GateError", "Gating", "beginning", "judge"]
+__all__ = ["ClientRun", "Gate", "GateError", "Gating", "begin_gate", "judge"]
 
 AT_A_TIME = 2
 """Scenarios that are played at a time, where the machine has as many processors."""
@@ -45,7 +45,7 @@ Gating = RunResult[Gate, Scenarios]
 """The result of the gate."""
 
 
-def beginning(gate: Gate) -> Gating:
+def begin_gate(gate: Gate) -> Gating:
     """The result of the gate before the command was run: every client clause, none exercised."""
     clauses = clauses_of(gate.contract, Subject.CLIENT)
     return RunResult(gate, Ledger(clauses), Scenarios(gate.contract, Ledger(robustness_of(clauses)), known=gate.known))
@@ -54,7 +54,7 @@ def beginning(gate: Gate) -> Gating:
 def judge(gate: Gate, progress: Progress | None = None, result: Gating | None = None) -> Gating:
     """Let the command meet all scenarios; an interruption leaves what was judged so far.
 
-    `result` is a `beginning` that somebody watches while it grows.
+    `result` is a `begin_gate` that somebody watches while it grows.
     """
     run = ClientRun(gate, result)
     if run.begin():
@@ -70,7 +70,7 @@ class ClientRun:
 
     def __init__(self, gate: Gate, result: Gating | None = None, name: str = "the command") -> None:
         self.gate = gate
-        self.result = beginning(gate) if result is None else result
+        self.result = begin_gate(gate) if result is None else result
         self.smoke: Played | None = None
         self._name = name
         self._left = gate.budget
@@ -217,14 +217,14 @@ class ClientRun:
     def _too_long(self, scenario: Scenario) -> str:
         """Why a scenario is not played in real time."""
         seconds = f"{scenario.seconds:g} s of real waiting"
-        if scenario.seconds * BEYOND > self.gate.timeout and scenario.seconds <= self.gate.budget:
+        if scenario.seconds * OVERTIME > self.gate.timeout and scenario.seconds <= self.gate.budget:
             return f"{seconds} are too long for the time of one scenario (--timeout)"
         return f"{seconds} do not fit into the budget of {self.gate.budget:g} s (--budget)"
 
     def _fits(self, scenario: Scenario) -> bool:
         """Take the real seconds of a scenario from the budget; whether that can be."""
         with self._lock:
-            if scenario.seconds > self._left or scenario.seconds * BEYOND > self.gate.timeout:
+            if scenario.seconds > self._left or scenario.seconds * OVERTIME > self.gate.timeout:
                 return False
             self._left -= scenario.seconds
         return True

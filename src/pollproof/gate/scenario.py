@@ -19,11 +19,11 @@ POLLING = (Role.POLL, Role.FETCH)
 """The operations by which a client learns the state of its task; where there are both, either will do."""
 
 
-NEVER = 1_000_000.0
+NEVER_SOLVED = 1_000_000.0
 """A solving time that no lifetime reaches: the task is never ready."""
 
 
-FOREVER = 100_000_000.0
+ENDLESS_LIFETIME = 100_000_000.0
 """A lifetime that no client outlasts: three years."""
 
 
@@ -106,7 +106,7 @@ class Scenario:
     @property
     def is_endless(self) -> bool:
         """Whether a client meets a task that stays unfinished and is there for ever."""
-        return self.settings.lifetime == FOREVER and (self.settings.solving or 0.0) >= NEVER
+        return self.settings.lifetime == ENDLESS_LIFETIME and (self.settings.solving or 0.0) >= NEVER_SOLVED
 
     @property
     def is_lasting(self) -> bool:

@@ -18,14 +18,14 @@ from pollproof.runs.result import Idle
 from pollproof.secrets.redact import Redactor
 from pollproof.trace.client_outcome import Outcome
 
-MAXIMUM_OUTPUT = 2000
+SHOWN_OUTPUT = 2000
 """Characters of the beginning of an output in a report, and as many of its end."""
 
-ASTRAY = ": the solution stands in standard error alone, and is looked for in standard output"
+WRONG_STREAM = ": the solution stands in standard error alone, and is looked for in standard output"
 """The end of a note about the first such scenario alone."""
 
 
-NAMED = 3
+NAMED_IN_NOTE = 3
 """Scenarios that a note names."""
 
 
@@ -124,7 +124,7 @@ class Scenarios:
             }
             for played in self.played
         ]
-        astray = [f"{played.scenario.name}{ASTRAY}" for played in self.played if _is_astray(played)][:1]
+        astray = [f"{played.scenario.name}{WRONG_STREAM}" for played in self.played if _is_astray(played)][:1]
         return [*left_out(outcomes), *astray]
 
     def error(self) -> str | None:
@@ -181,12 +181,12 @@ def _is_astray(played: ScenarioResult) -> bool:
 def _output(output: Output, redactor: Redactor) -> dict[str, Any]:
     """One stream of a command, without secrets and cut to a bearable length."""
     head, tail = redactor.text(output.head), redactor.text(output.tail)
-    if not tail and len(head) > 2 * MAXIMUM_OUTPUT:
-        head, tail = head[:MAXIMUM_OUTPUT], head[-MAXIMUM_OUTPUT:]
+    if not tail and len(head) > 2 * SHOWN_OUTPUT:
+        head, tail = head[:SHOWN_OUTPUT], head[-SHOWN_OUTPUT:]
     return {
         "bytes": output.total,
-        "head": head[: 2 * MAXIMUM_OUTPUT if not tail else MAXIMUM_OUTPUT],
-        "tail": tail[-MAXIMUM_OUTPUT:],
+        "head": head[: 2 * SHOWN_OUTPUT if not tail else SHOWN_OUTPUT],
+        "tail": tail[-SHOWN_OUTPUT:],
     }
 
 
@@ -200,6 +200,6 @@ def left_out(scenarios: Sequence[Mapping[str, Any]]) -> list[str]:
     same = [f"{each['name']} like {each['same_as']}" for each in scenarios if each.get("same_as")]
     if same:
         count = "1 scenario was" if len(same) == 1 else f"{len(same)} scenarios were"
-        names = ", ".join(same[:NAMED]) + (", ..." if len(same) > NAMED else "")
+        names = ", ".join(same[:NAMED_IN_NOTE]) + (", ..." if len(same) > NAMED_IN_NOTE else "")
         notes.append(f"{count} judged without another start, for the command got the same responses before: {names}")
     return notes

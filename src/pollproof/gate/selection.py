@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pollproof.contract.model import Contract
 from pollproof.errors import InputError
-from pollproof.gate.bounds import BEYOND
+from pollproof.gate.bounds import OVERTIME
 from pollproof.gate.rehearsal import exercised
 from pollproof.gate.scenario import Scenario
 from pollproof.runs.expressions import ExpressionError, matching
@@ -61,7 +61,7 @@ def within(
     """The names of the scenarios that fit into real time: those that exercise most clauses in the least time first."""
     left = budget - smoke.seconds
     covered = set(exercised(contract, smoke))
-    possible = [each for each in scenarios if each is not smoke and each.seconds * BEYOND <= timeout]
+    possible = [each for each in scenarios if each is not smoke and each.seconds * OVERTIME <= timeout]
     gains = {each.name: exercised(contract, each) for each in possible}
     chosen = {smoke.name}
     while possible:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-from pollproof.gate.clocks import GateClock, Hold, span
+from pollproof.gate.clocks import ClockHold, GateClock, span
 from pollproof.gate.faults import Manner, Reply
 from pollproof.http.parser import Asked, Connection, Malformed, written
 from pollproof.http.server import Listener
@@ -24,16 +24,16 @@ from pollproof.trace.exchange import Exchange, Request, Response
 
 GONE = "the client did not wait for the answer"
 
-IDLE = 75.0
+IDLE_SECONDS = 75.0
 """Seconds of the clock after which a connection without requests is closed, as servers in use do."""
 
 STUCK = 600.0
 """Real seconds after which a connection is closed whose client neither sends nor reads."""
 
-SETTLING = 10.0
+SETTLING_SECONDS = 10.0
 """Real seconds in which answers under way are ended when the server is closed."""
 
-MAXIMUM_KEPT = 256 * 1024 * 1024
+MAXIMUM_BODIES = 256 * 1024 * 1024
 """Bytes of the bodies of one scenario's requests; a client that sends more gets HTTP 413, and nothing after."""
 
 MAXIMUM_CONNECTIONS = 512
@@ -141,12 +141,12 @@ class GateServer:
                 return None
             now = self._clock.now()
             for stream, since in list(self._idle.items()):
-                if now >= since + IDLE:
+                if now >= since + IDLE_SECONDS:
                     del self._idle[stream]
                     with suppress(OSError):
                         stream.shutdown(socket.SHUT_RDWR)
             # Who becomes idle later is looked at again before its time has come, and then to the moment.
-            return min([since + IDLE - now for since in self._idle.values()], default=IDLE)
+            return min([since + IDLE_SECONDS - now for since in self._idle.values()], default=IDLE_SECONDS)
 
     def put_forward(self, seconds: float) -> None:
         """Let that much time pass at once after the next answer, while the client waits for none.
@@ -172,7 +172,7 @@ class GateServer:
         self._listener.close()
         with self._lock:
             # A client may have ended at its last answer, before the thread that gave it has kept the exchange.
-            self._settled.wait_for(lambda: not self._answering, SETTLING)
+            self._settled.wait_for(lambda: not self._answering, SETTLING_SECONDS)
 
     # ----------------------------------------------------------------------------------- one connection
 
@@ -227,11 +227,11 @@ class GateServer:
         """Raises `Malformed` once the bodies are too much to be kept."""
         with self._lock:
             self._bytes += count
-            if self._bytes > MAXIMUM_KEPT:
-                self.exceeded = f"sent more than {MAXIMUM_KEPT // 1024 // 1024} MiB in one scenario"
-                raise Malformed(413, f"more than {MAXIMUM_KEPT // 1024 // 1024} MiB in all")
+            if self._bytes > MAXIMUM_BODIES:
+                self.exceeded = f"sent more than {MAXIMUM_BODIES // 1024 // 1024} MiB in one scenario"
+                raise Malformed(413, f"more than {MAXIMUM_BODIES // 1024 // 1024} MiB in all")
 
-    def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: Hold) -> bool:
+    def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: ClockHold) -> bool:
         """Answer one request; whether the connection stays open."""
         moment, awake = self._clock.sent(port)
         sent, precision = span(moment, awake, self._answered)
@@ -262,7 +262,7 @@ class GateServer:
             self._kept.append(exchange)
         return asked.keeps and failure is None and reply.manner is Manner.WHOLE
 
-    def _delay(self, stream: socket.socket, port: int, reply: Reply, hold: Hold) -> bool:
+    def _delay(self, stream: socket.socket, port: int, reply: Reply, hold: ClockHold) -> bool:
         """Do what comes before an answer; whether the client has waited for it."""
         if reply.before is not None:
             reply.before()

@@ -14,13 +14,13 @@ from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
 from pollproof.virtualtime import LeapClock
 
-AT_ONCE = 2.0
+LEAST_WAITED = 2.0
 """Seconds that a client must have waited before it shows whether its waits are leapt over."""
 
-PAUSE = 0.5
+LEAST_PAUSE = 0.5
 """Seconds from which on the time between two requests is a wait, and not the work of the client."""
 
-LEAPT = 0.1
+LEAPT_SHARE = 0.1
 """The part of a client's waits that a clock which it obeys has leapt over at least."""
 
 
@@ -40,14 +40,14 @@ def disobedience(played: Played) -> str:
     found = played.clock.leaps
     # A client that has not waited shows nothing against the clock: only waits that are not leapt over do.
     waited = _waited(played.trace)
-    waits = (waited >= AT_ONCE and found.seconds < waited * LEAPT) or (played.ended.cut and not found.count)
+    waits = (waited >= LEAST_WAITED and found.seconds < waited * LEAPT_SHARE) or (played.ended.cut and not found.count)
     return "its waits were not leapt over" if waits else ""
 
 
 def _waited(trace: Sequence[Exchange]) -> float:
     """Seconds of the clock that a client let pass between its requests, without those that it merely took."""
     gaps = (after.sent - before.received for before, after in pairwise(trace))
-    return sum(gap for gap in gaps if gap >= PAUSE)
+    return sum(gap for gap in gaps if gap >= LEAST_PAUSE)
 
 
 def problem_of(played: Played, contract: Contract) -> str:

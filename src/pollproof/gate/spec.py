@@ -12,10 +12,10 @@ from pollproof.runs.spec import RunSpec
 from pollproof.secrets.find import in_command, in_environment, of_command
 from pollproof.secrets.redact import Redactor
 
-TIMEOUT = 60.0
+SCENARIO_TIMEOUT = 60.0
 """Real seconds that the command may take for one scenario."""
 
-BUDGET = 120.0
+WAIT_BUDGET = 120.0
 """Real seconds that may be waited in all scenarios together where the command does not obey the leaping clock."""
 
 
@@ -33,8 +33,8 @@ class Gate(RunSpec):
     scenarios: tuple[Scenario, ...]
     smoke: Scenario
     clock: str = "auto"
-    timeout: float = TIMEOUT
-    budget: float = BUDGET
+    timeout: float = SCENARIO_TIMEOUT
+    budget: float = WAIT_BUDGET
     task: str | None = None
     known: int = 0
     cassettes: tuple[str, ...] = ()
@@ -54,8 +54,8 @@ class Gate(RunSpec):
     def command(self) -> str:
         words = ["pollproof", "gate", named(self.provider or self.contract.name)]
         words += [] if self.clock == "auto" else ["--clock", self.clock]
-        words += [] if self.timeout == TIMEOUT else ["--timeout", f"{self.timeout:g}s"]
-        words += [] if self.budget == BUDGET else ["--budget", f"{self.budget:g}s"]
+        words += [] if self.timeout == SCENARIO_TIMEOUT else ["--timeout", f"{self.timeout:g}s"]
+        words += [] if self.budget == WAIT_BUDGET else ["--budget", f"{self.budget:g}s"]
         words += [] if self.task is None else ["--task", self.task]
         for cassette in self.cassettes:
             words += ["--cassette", cassette]

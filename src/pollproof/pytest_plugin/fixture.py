@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pollproof.gate.run import BUDGET, TIMEOUT, Gate, judge
+from pollproof.gate.run import judge
 from pollproof.gate.scenarios import scenarios as scenarios_of
 from pollproof.gate.selection import chosen_of
+from pollproof.gate.spec import SCENARIO_TIMEOUT, WAIT_BUDGET, Gate
 from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
 from pollproof.pytest_plugin.verdicts import ClauseWarning, fail
-from pollproof.report.document import document_of
+from pollproof.report.document import build_document
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, failing
 from pollproof.runs.spec import Policy
@@ -26,8 +27,8 @@ def judge_command(
     profile: str = "ci",
     task: Mapping[str, Any] | None = None,
     clock: str = "auto",
-    timeout: float = TIMEOUT,
-    budget: float = BUDGET,
+    timeout: float = SCENARIO_TIMEOUT,
+    budget: float = WAIT_BUDGET,
     strict: bool = False,
     require_all: bool = False,
 ) -> Document:
@@ -40,7 +41,7 @@ def judge_command(
     limits = clock, timeout, budget
     merges = profile != "deep"
     gate = Gate(contract, tuple(command), chosen, known[0], *limits, merges=merges, provider=provider, policy=policy)
-    document = document_of(judge(gate))
+    document = build_document(judge(gate))
     broken = failing(document, strict=strict)
     for clause in failing(document, strict=True):
         if clause not in broken:

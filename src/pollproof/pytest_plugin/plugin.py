@@ -42,15 +42,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     if any(is_suite(base / name.partition("::")[0]) for name in names):
         from pollproof.pytest_plugin import suite
 
-        suite.add_options(parser)
+        suite.register_options(parser)
         early_config.pluginmanager.register(suite, SUITE)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pollproof_meeting" in metafunc.fixturenames:
-        from pollproof.pytest_plugin.pytest_items import spread
+        from pollproof.pytest_plugin.pytest_items import parametrize_scenarios
 
-        spread(metafunc)
+        parametrize_scenarios(metafunc)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def judge_recordings(
     from pollproof.loading import load_contract
     from pollproof.pytest_plugin.verdicts import fail
     from pollproof.recordings.files import find, located
-    from pollproof.report.document import document_of
+    from pollproof.report.document import build_document
     from pollproof.report.terminal import violation_lines
     from pollproof.runs.outcome import failing
     from pollproof.runs.spec import Policy
@@ -134,7 +134,7 @@ def judge_recordings(
     policy = Policy(strict=strict, required=tuple(require))
     spec = CheckSpec(load_contract(provider), tuple(names), provider=provider, policy=policy, **options)
     checking = check(spec.contract, find(names), named=frozenset(map(located, names)), result=beginning(spec))
-    document = document_of(checking)
+    document = build_document(checking)
     broken = failing(document, strict=strict)
     if broken:
         fail("\n\n".join("\n".join(violation_lines(clause)) for clause in broken))

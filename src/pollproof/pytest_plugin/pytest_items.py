@@ -28,20 +28,20 @@ from pollproof.processes.command import Output
 from pollproof.processes.program import CannotStart
 from pollproof.pytest_plugin.child import GAVE_UP
 from pollproof.pytest_plugin.verdicts import ClauseWarning, fail, skip
-from pollproof.report.document import document_of
+from pollproof.report.document import build_document
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, failing
 from pollproof.runs.result import RunResult
 from pollproof.text import nearest, visible
 
-SHARED = pytest.StashKey[dict[Any, "Client"]]()
-KNOWN = pytest.StashKey[dict[tuple[str, str], tuple[Contract, list[Scenario]]]]()
+SHARED = pytest.StashKey[dict[Any, "ClientUnderTest"]]()
+KNOWN_SCENARIOS = pytest.StashKey[dict[tuple[str, str], tuple[Contract, list[Scenario]]]]()
 
 
 # ---------------------------------------------------------------------------------------------- collecting
 
 
-def spread(metafunc: pytest.Metafunc) -> None:
+def parametrize_scenarios(metafunc: pytest.Metafunc) -> None:
     """Make one item for each scenario; what cannot be met fails the collection with one sentence."""
     function = metafunc.function
     declared: ClientOptions | None = getattr(function, DECLARED, None)
@@ -82,7 +82,7 @@ def _known(config: pytest.Config, declared: ClientOptions) -> tuple[Contract, li
     """The contract and its scenarios, the smoke scenario first; loaded once in a run."""
     from pollproof.gate.scenarios import scenarios
 
-    loaded = config.stash.setdefault(KNOWN, {})
+    loaded = config.stash.setdefault(KNOWN_SCENARIOS, {})
     try:
         key = declared.provider, json.dumps(declared.task)
         if key not in loaded:
@@ -98,7 +98,7 @@ def _known(config: pytest.Config, declared: ClientOptions) -> tuple[Contract, li
 # ----------------------------------------------------------------------------------------------- one function
 
 
-class Client:
+class ClientUnderTest:
     """A function under test: its run of the gate, which its items share in one process."""
 
     def __init__(self, item: pytest.Function, declared: ClientOptions, arguments: Mapping[str, Any]) -> None:
@@ -124,10 +124,10 @@ class Client:
         gate, kind = self.run.gate, self.run.result.detail.kind
         evidence = dict.fromkeys(names, played.scenario.name)
         detail = Scenarios(gate.contract, played.robustness, kind, [played], evidence)
-        return document_of(RunResult(gate, played.ledger, detail, self.clock, keys=set(played.keys)))
+        return build_document(RunResult(gate, played.ledger, detail, self.clock, keys=set(played.keys)))
 
 
-def told(played: ScenarioResult) -> str:
+def end_in_words(played: ScenarioResult) -> str:
     """How a function ended, in words."""
     assert played.ended is not None
     ends = {0: "it returned", GAVE_UP: "it gave up", UNUSABLE: "it could not be used"}
@@ -180,15 +180,15 @@ class ClientScenario:
             skip(f"{client.name} is not judged by {self._name}: {played.unused}")
         self._conclude(client, played)
 
-    def _client(self, arguments: Mapping[str, Any]) -> Client:
+    def _client(self, arguments: Mapping[str, Any]) -> ClientUnderTest:
         item = self._item
         known = item.config.stash.setdefault(SHARED, {})
         key = (item.nodeid.partition("[")[0], json.dumps(arguments, sort_keys=True, default=repr))
         if key not in known:
-            known[key] = Client(item, self._declared, arguments)
+            known[key] = ClientUnderTest(item, self._declared, arguments)
         return known[key]
 
-    def _refuse(self, client: Client, problem: str) -> None:
+    def _refuse(self, client: ClientUnderTest, problem: str) -> None:
         """Tell why the function cannot be judged, once; skip the other items."""
         smoke = client.run.gate.smoke
         if self._name != smoke.name and (client.told or self._is_selected(smoke)):
@@ -209,9 +209,9 @@ class ClientScenario:
             for item in self._item.session.items
         )
 
-    def _conclude(self, client: Client, played: ScenarioResult) -> None:
+    def _conclude(self, client: ClientUnderTest, played: ScenarioResult) -> None:
         assert played.ended is not None
-        end = f"{played.scenario.name}: {played.scenario.text}\n{client.name}: {told(played)} ({client.clock})"
+        end = f"{played.scenario.name}: {played.scenario.text}\n{client.name}: {end_in_words(played)} ({client.clock})"
         if played.ended.status == UNUSABLE:
             fail(f"{client.name} cannot be judged\n\n{end}")
         document = client.document(played)
@@ -235,12 +235,12 @@ class ClientScenario:
     def _show_output(self, played: ScenarioResult) -> None:
         assert played.ended is not None
         for title, output in (("output of", played.ended.errors), ("what was returned by", played.ended.output)):
-            text = text_of(output)
+            text = output_text(output)
             if text:
                 self._item.add_report_section("call", f"{title} {self._item.originalname}", text)
 
 
-def text_of(output: Output) -> str:
+def output_text(output: Output) -> str:
     """What was printed, as far as it was kept."""
     left_out = f"\n... {output.left_out} bytes left out ...\n" if output.left_out > 0 else ""
     return output.head + left_out + output.tail

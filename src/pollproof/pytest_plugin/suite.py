@@ -43,7 +43,7 @@ class Explored:
             fail("\n".join([summary(self.document), *why]))
 
 
-def add_options(parser: pytest.Parser) -> None:
+def register_options(parser: pytest.Parser) -> None:
     """Add the options of the suite, but for those whose names another plugin or pytest itself has: see `option`."""
     group = parser.getgroup("pollproof", "conformance of create-then-poll task APIs")
     attributes: dict[str, Any] = {"action": "append", "help": "Judge this bundled provider or contract (repeatable)."}
@@ -110,7 +110,7 @@ def providers_of(config: pytest.Config) -> list[str]:
     return option(config, "--provider") or list(bundled())
 
 
-def policy_of(config: pytest.Config) -> Policy:
+def suite_policy(config: pytest.Config) -> Policy:
     """What the outcome depends on besides what happens."""
     from pollproof.runs.spec import Policy
 
@@ -129,21 +129,21 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
     }
     given |= {"profile": given["profile"] or "ci", "seed": given["seed"] or 0, "live": bool(given["live"])}
     try:
-        return plan_from(provider, **given, policy=policy_of(config), keyword=option(config, "keyword"))
+        return plan_from(provider, **given, policy=suite_policy(config), keyword=option(config, "keyword"))
     except OptionError as error:
         raise pytest.UsageError(str(error)) from None
 
 
 def explored(config: pytest.Config, provider: str) -> Explored:
     """The explored provider: explored when first asked for, once in a run."""
-    from pollproof.report.document import document_of
+    from pollproof.report.document import build_document
     from pollproof.verify.judge import verify_target
 
     known = config.stash[EXPLORED]
     if provider not in known:
         plan = plan_of(config, provider)
         exploring = verify_target(plan)
-        known[provider] = Explored(plan, document_of(exploring), exploring)
+        known[provider] = Explored(plan, build_document(exploring), exploring)
     return known[provider]
 
 

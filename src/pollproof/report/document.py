@@ -11,9 +11,9 @@ from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Observation
 from pollproof.monitor.coverage import CREATED, ENDED
 from pollproof.monitor.ledger import Entry, Evidence, Ledger, Verdict
+from pollproof.report.body_phrases import state_in_words
 from pollproof.report.clause_locations import defined_in
 from pollproof.report.coverage import coverage_of, exercising
-from pollproof.report.gists import said
 from pollproof.runs.invocation import command_line, versions
 from pollproof.runs.outcome import COVERAGE, Document, decided, outcome_of
 from pollproof.runs.result import AnyResult
@@ -32,7 +32,7 @@ MAXIMUM_TEXT = 2000
 """Characters of one body in a report; results may be long, and their beginning tells enough."""
 
 
-def document_of(result: AnyResult, policy: Policy | None = None) -> Document:
+def build_document(result: AnyResult, policy: Policy | None = None) -> Document:
     """The report of one run of any mode, with its outcome; `policy` replaces that of the run."""
     spec, ledger, detail = result.spec, result.ledger, result.detail
     contract: Contract = spec.contract
@@ -58,7 +58,7 @@ def document_of(result: AnyResult, policy: Policy | None = None) -> Document:
         ],
         "cuts": [{"reason": redactor.text(cut.reason), "cause": cut.cause} for cut in result.cuts],
         "clauses": [
-            *(_explained(result, clause) for clause in clauses_of(contract, ledger, redactor)),
+            *(_explained(result, clause) for clause in clause_documents(contract, ledger, redactor)),
             *_findings_beside(result, redactor),
         ],
         "coverage": coverage_of(contract, ledger),
@@ -80,7 +80,7 @@ def document_of(result: AnyResult, policy: Policy | None = None) -> Document:
 def _findings_beside(result: AnyResult, redactor: Redactor) -> list[Document]:
     """The violations of a ledger beside that of the run."""
     detail, ledger = result.detail, result.detail.beside()
-    told = [] if ledger is None else clauses_of(result.spec.contract, ledger, redactor)
+    told = [] if ledger is None else clause_documents(result.spec.contract, ledger, redactor)
     return [detail.told_beside(_explained(result, clause)) for clause in told if clause["violation"] is not None]
 
 
@@ -133,7 +133,7 @@ def only(document: Document, identifiers: Set[str]) -> Document:
     return {**document, "coverage": {"statuses": [], "transitions": [], "deadlines": deadlines}}
 
 
-def merge(documents: list[Document]) -> Document:
+def join_documents(documents: list[Document]) -> Document:
     """One document of several providers: the figures added up, the worst outcome, the clauses in one list."""
     if len(documents) == 1:
         return documents[0]
@@ -167,7 +167,7 @@ def merge(documents: list[Document]) -> Document:
     }
 
 
-def clauses_of(contract: Contract, ledger: Ledger, redactor: Redactor) -> list[Document]:
+def clause_documents(contract: Contract, ledger: Ledger, redactor: Redactor) -> list[Document]:
     """What a ledger says of every clause."""
     violated = any(entry.evidence is not None for entry in ledger.entries.values())
     reader = Reader(contract) if violated else None
@@ -251,7 +251,7 @@ def shown_exchange(reader: Reader, number: int, exchange: Exchange, first: float
     answer: Document | None = None
     if response is not None:
         answer = {"status": response.status, "body": _body(response.body, redactor)}
-        told = said(event)
+        told = state_in_words(event)
         if told is not None:
             answer["said"] = redactor.beginning(told, MAXIMUM_TEXT)
     connection = {} if exchange.connection == 1 else {"connection": exchange.connection}

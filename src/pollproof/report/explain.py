@@ -11,12 +11,12 @@ from pollproof.proof.mutants import mutants_of, variants_of
 from pollproof.report.golden_exchanges import right_example, wrong_example
 from pollproof.text import nearest
 
-WIDTH = 100
+EXPLAIN_WIDTH = 100
 
 
 def _paragraph(label: str, text: str) -> str:
     indent = " " * 11
-    return textwrap.fill(text, WIDTH, initial_indent=f"{label:<10} ", subsequent_indent=indent)
+    return textwrap.fill(text, EXPLAIN_WIDTH, initial_indent=f"{label:<10} ", subsequent_indent=indent)
 
 
 def explanation(contract: Contract, clause: Clause) -> str:

@@ -8,20 +8,20 @@ from importlib import import_module
 from pollproof.runs.outcome import Document
 from pollproof.text import json_text
 
-View = Callable[[Sequence[Document]], str]
+Render = Callable[[Sequence[Document]], str]
 """From one or several documents to the text of a file."""
 
 
 def json_of(documents: Sequence[Document]) -> str:
     """The document itself with its summary; of several one that merges them."""
-    from pollproof.report.document import merge
+    from pollproof.report.document import join_documents
     from pollproof.report.phrases import summary
 
-    whole = merge(list(documents))
+    whole = join_documents(list(documents))
     return json_text({**whole, "summary": summary(whole)}) + "\n"
 
 
-def _imported(module: str, name: str) -> View:
+def _imported(module: str, name: str) -> Render:
     """A view that is imported when it is used."""
 
     def view(documents: Sequence[Document]) -> str:
@@ -31,7 +31,7 @@ def _imported(module: str, name: str) -> View:
     return view
 
 
-VIEWS: Mapping[str, View] = {
+VIEWS: Mapping[str, Render] = {
     "json": json_of,
     "html": _imported("html", "html_of"),
     "markdown": _imported("markdown", "markdown_of"),

@@ -13,7 +13,7 @@ from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.order import by_time
 from pollproof.recordings.reading import exchanges
-from pollproof.report.document import clauses_of as documented
+from pollproof.report.document import clause_documents as documented
 from pollproof.report.document import shown_exchange
 from pollproof.report.timeline import lines
 from pollproof.secrets.redact import Redactor
@@ -23,11 +23,11 @@ from pollproof.trace.reader import Reader, reader_of
 GOOD = ("reference.yaml", "independent.yaml", "walks.yaml.gz")
 """The good histories of a bundled provider, short ones first."""
 
-Example = tuple[str, str, list[str]]
+GoldenExample = tuple[str, str, list[str]]
 """What was expected, what came, and the lines of the trace."""
 
 
-def wrong_example(contract: Contract, clause: Clause) -> Example | None:
+def wrong_example(contract: Contract, clause: Clause) -> GoldenExample | None:
     """The shortest trace that is known to break a clause; None where there is neither a history nor a mutant."""
     file = folder("cassettes") / contract.name / "bad" / f"{clause.id}.yaml"
     ledger = _judged(contract, file) if file.is_file() else _mutant_ledger(contract, clause)

@@ -12,7 +12,7 @@ from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document, failing
 from pollproof.text import one_line, visible
 
-MAXIMUM_WORDS = 20_000
+MAXIMUM_REASON = 20_000
 """Characters of one failure."""
 
 
@@ -49,7 +49,7 @@ def _suite(document: Document) -> ElementTree.Element:
         elif "known" in clause:
             ElementTree.SubElement(case, "skipped", message=one_line(f"known violation: {clause['known']}"))
         elif clause["verdict"] == "violated":
-            words = visible("\n".join(violation_lines(clause)), MAXIMUM_WORDS)
+            words = visible("\n".join(violation_lines(clause)), MAXIMUM_REASON)
             if id(clause) in broken:
                 message = one_line(clause["violation"]["message"])
                 ElementTree.SubElement(case, "failure", message=message, type=clause["level"]).text = words

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pollproof.loading.lint import LintFinding
-from pollproof.report.sarif import SCHEMA
+from pollproof.report.sarif import SARIF_SCHEMA
 from pollproof.text import json_text
 from pollproof.version import __version__
 
@@ -22,7 +22,7 @@ def lint_sarif(findings: Sequence[LintFinding], file: str) -> str:
         "results": [_result(each, file) for each in findings],
         "columnKind": "unicodeCodePoints",
     }
-    return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+    return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
 def _result(finding: LintFinding, file: str) -> Any:

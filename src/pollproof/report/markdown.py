@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
+from pollproof.report.matrix import Cell, MatrixRow, RunMatrix, count_verdicts, matrix_of, short
 from pollproof.report.phrases import SIGNS, VERDICTS, causes, count, headline, incomplete, problems_of
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import tidy
@@ -17,10 +17,10 @@ LIMIT = 60_000
 ROWS = 40
 """Clauses that the table names."""
 
-NAMES = 30
+MAXIMUM_NAMES = 30
 """Clauses not exercised that are named."""
 
-COLUMNS = 8
+MAXIMUM_COLUMNS = 8
 """Runs that stand side by side."""
 
 MAXIMUM_CELL = 200
@@ -32,7 +32,7 @@ TRACE = 4_000
 _ICONS = {"passed": "✅", "violated": "❌", "inconclusive": "⚠️", "error": "💥"}
 
 
-def markdown_of(documents: Sequence[Document]) -> str:
+def render_markdown(documents: Sequence[Document]) -> str:
     """The summary of one or several reports."""
     documents = [tidy(document) for document in documents]
     matrix = matrix_of(documents)
@@ -74,7 +74,7 @@ def _figures(document: Document) -> str:
     return f"{count(document['exchanges'], 'request')}{seed}, {document['seconds']:.1f} s."
 
 
-def _table(matrix: Matrix) -> Iterator[str]:
+def _table(matrix: RunMatrix) -> Iterator[str]:
     rows = [row for row in matrix.rows if row.verdict == "violated"]
     if not rows:
         return
@@ -88,37 +88,37 @@ def _table(matrix: Matrix) -> Iterator[str]:
             words = [clause["id"], level, violation["expected"], violation["seen"]]
             yield f"| {' | '.join(map(escaped, words))} |"
     else:
-        columns = matrix.columns[:COLUMNS]
+        columns = matrix.columns[:MAXIMUM_COLUMNS]
         yield f"| violated clause | level | {' | '.join(escaped(column.name, 60) for column in columns)} |"
         yield "|---|---" + "|---" * len(columns) + "|"
         for row in rows[:ROWS]:
             signs = [_sign(row, column.name) for column in columns]
             yield f"| {escaped(row.name)} | {', '.join(row.levels)} | {' | '.join(signs)} |"
-        if len(matrix.columns) > COLUMNS:
+        if len(matrix.columns) > MAXIMUM_COLUMNS:
             yield ""
-            yield f"{len(matrix.columns) - COLUMNS} more runs are shown in the other reports."
+            yield f"{len(matrix.columns) - MAXIMUM_COLUMNS} more runs are shown in the other reports."
     if len(rows) > ROWS:
         yield ""
         yield f"{len(rows) - ROWS} more clauses are violated."
     yield ""
 
 
-def _sign(row: Row, column: str) -> str:
+def _sign(row: MatrixRow, column: str) -> str:
     if column not in row.cells:
         return " "
     verdict = row.cells[column].clause["verdict"]
     return f"{SIGNS[verdict]} {VERDICTS[verdict]}"
 
 
-def _unexercised(matrix: Matrix) -> Iterator[str]:
+def _unexercised(matrix: RunMatrix) -> Iterator[str]:
     idle = [row.name for row in matrix.rows if row.verdict == "unexercised"]
     if not idle:
         return
-    held = counted([clause for row in matrix.rows for clause in row.clauses])["held"]
+    held = count_verdicts([clause for row in matrix.rows for clause in row.clauses])["held"]
     yield f"<details><summary>{len(idle)} not exercised: the run says nothing about them</summary>"
     yield ""
     if held:
-        yield ", ".join(escaped(name) for name in idle[:NAMES]) + (", …" if len(idle) > NAMES else "")
+        yield ", ".join(escaped(name) for name in idle[:MAXIMUM_NAMES]) + (", …" if len(idle) > MAXIMUM_NAMES else "")
     else:
         yield "No clause was exercised."
     yield ""

@@ -32,7 +32,7 @@ class Cell:
 
 
 @dataclass(slots=True)
-class Row:
+class MatrixRow:
     """One rule: its clause in each column that has it. `name` is the id, without the provider where there are many."""
 
     name: str
@@ -58,11 +58,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
+class RunMatrix:
     """Rules by columns."""
 
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MatrixRow, ...]
 
     @property
     def cells(self) -> Iterator[Cell]:
@@ -75,7 +75,7 @@ def provider_of(document: Document, clause: Document) -> str:
     return str(clause.get("provider") or document["provider"])
 
 
-def matrix_of(documents: Sequence[Document]) -> Matrix:
+def matrix_of(documents: Sequence[Document]) -> RunMatrix:
     """The matrix of these reports, in the order given."""
     parts = [(document, provider) for document in documents for provider in _providers(document)]
     several = len({provider for _, provider in parts}) > 1
@@ -83,14 +83,14 @@ def matrix_of(documents: Sequence[Document]) -> Matrix:
         Column(name, provider, document["target"], document)
         for name, (document, provider) in zip(_names(parts), parts, strict=True)
     ]
-    rows: dict[str, Row] = {}
+    rows: dict[str, MatrixRow] = {}
     for column in columns:
         for clause in column.document["clauses"]:
             if provider_of(column.document, clause) != column.provider:
                 continue
             name = clause["id"].removeprefix(f"{column.provider}.") if several else clause["id"]
-            rows.setdefault(name, Row(name)).cells[column.name] = Cell(column, clause)
-    return Matrix(tuple(columns), tuple(rows.values()))
+            rows.setdefault(name, MatrixRow(name)).cells[column.name] = Cell(column, clause)
+    return RunMatrix(tuple(columns), tuple(rows.values()))
 
 
 def _providers(document: Document) -> list[str]:
@@ -119,7 +119,7 @@ def short(target: str, limit: int = 60) -> str:
     return text if len(text) <= limit else "…" + text[1 - limit :]
 
 
-def counted(clauses: Sequence[Any]) -> dict[str, int]:
+def count_verdicts(clauses: Sequence[Any]) -> dict[str, int]:
     """How many clauses have each verdict, and how many of the violated are of level SHOULD (`warnings`)."""
     counts = {verdict: sum(clause["verdict"] == verdict for clause in clauses) for verdict in SEVERITY}
     warnings = sum(clause["verdict"] == "violated" and clause["level"] == "SHOULD" for clause in clauses)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pollproof.errors import InputError
-from pollproof.gate.scenario_result import ASTRAY, left_out
+from pollproof.gate.scenario_result import WRONG_STREAM, left_out
 from pollproof.monitor.slack import nearest
 from pollproof.report.coverage import SORTS
 from pollproof.runs.outcome import Document
@@ -19,18 +19,18 @@ from pollproof.runs.outcome import Document
 Each = Mapping[str, Any]
 """A document, or an entry of one, that is only read."""
 
-VERDICTS = ("unexercised", "held", "violated")
+WORST_LAST = ("unexercised", "held", "violated")
 """Verdicts from best known to worst: the worst wins."""
 
 
-def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -> Document:
+def merge_parts(documents: Sequence[Each], places: Mapping[str, int] | None = None) -> Document:
     """One document of the parts of one run, without its outcome; the clauses are those of the first.
 
     Every part has every clause and every observation of its run. `places` are those of the parts that evidence names,
     where they decide which evidence stays.
     """
     first = documents[0]
-    whole: Document = {
+    merge_shards: Document = {
         **first,
         "outcome": "",
         "error": next((each["error"] for each in documents if each["error"]), None),
@@ -48,14 +48,14 @@ def merged(documents: Sequence[Each], places: Mapping[str, int] | None = None) -
         "complete": all(each["complete"] for each in documents),
     }
     if "coverage" in first:
-        whole["coverage"] = _coverage([each["coverage"] for each in documents if "coverage" in each])
+        merge_shards["coverage"] = _coverage([each["coverage"] for each in documents if "coverage" in each])
     if "scenarios" in first:
-        whole["scenarios"] = [scenario for each in documents for scenario in each["scenarios"]]
+        merge_shards["scenarios"] = [scenario for each in documents for scenario in each["scenarios"]]
     if "slack" in first:
-        whole["slack"] = nearest([each.get("slack", []) for each in documents])
+        merge_shards["slack"] = nearest([each.get("slack", []) for each in documents])
     if "recordings" in first:
-        whole["recordings"] = _recordings([each["recordings"] for each in documents])
-    return whole
+        merge_shards["recordings"] = _recordings([each["recordings"] for each in documents])
+    return merge_shards
 
 
 def _notes(documents: Sequence[Each]) -> list[str]:
@@ -63,7 +63,7 @@ def _notes(documents: Sequence[Each]) -> list[str]:
     told = dict.fromkeys(
         note for each in documents for note in each["notes"] if note not in left_out(each.get("scenarios", ()))
     )
-    astray = [note for note in told if note.endswith(ASTRAY)]
+    astray = [note for note in told if note.endswith(WRONG_STREAM)]
     others = [note for note in told if note not in astray]
     return [*others, *left_out([scenario for each in documents for scenario in each.get("scenarios", ())]), *astray[:1]]
 
@@ -79,7 +79,7 @@ def _clauses(documents: Sequence[Each], places: Mapping[str, int]) -> list[Docum
 def _clause(entries: Sequence[Each], places: Mapping[str, int]) -> Document:
     clause = {
         **entries[0],
-        "verdict": max((entry["verdict"] for entry in entries), key=VERDICTS.index),
+        "verdict": max((entry["verdict"] for entry in entries), key=WORST_LAST.index),
         "exercised": sum(entry["exercised"] for entry in entries),
     }
     shown = [entry["violation"] for entry in entries if entry["violation"] is not None]
@@ -87,7 +87,7 @@ def _clause(entries: Sequence[Each], places: Mapping[str, int]) -> Document:
         shortest = min(shown, key=lambda shown: (len(shown["trace"]), places.get(shown.get("part", ""), 0)))
         clause["violation"] = {**shortest, "times": sum(violation["times"] for violation in shown)}
         clause |= next(({"hint": entry["hint"]} for entry in entries if "hint" in entry), {})
-    if clause["verdict"] != VERDICTS[0]:
+    if clause["verdict"] != WORST_LAST[0]:
         for name in ("reason", "cause", "not_run"):
             clause.pop(name, None)
     return clause
@@ -116,24 +116,24 @@ def _coverage(entries: Sequence[Each]) -> Document:
 
 
 def _seen(entries: Sequence[Each]) -> Document:
-    whole = {**entries[0], "seen": sum(entry["seen"] for entry in entries)}
-    if whole["seen"]:
-        whole.pop("would", None)
-        whole.pop("excluded", None)
-    return whole
+    merge_shards = {**entries[0], "seen": sum(entry["seen"] for entry in entries)}
+    if merge_shards["seen"]:
+        merge_shards.pop("would", None)
+        merge_shards.pop("excluded", None)
+    return merge_shards
 
 
 def _recordings(entries: Sequence[Each]) -> Document:
-    whole: Document = {}
+    merge_shards: Document = {}
     for name, value in entries[0].items():
         values = [entry[name] for entry in entries]
         if isinstance(value, list):
-            whole[name] = [each for entry in values for each in entry]
+            merge_shards[name] = [each for entry in values for each in entry]
         elif isinstance(value, dict):
-            whole[name] = dict(sum((Counter(entry) for entry in values), Counter()))
+            merge_shards[name] = dict(sum((Counter(entry) for entry in values), Counter()))
         else:
-            whole[name] = sum(values)
-    return whole
+            merge_shards[name] = sum(values)
+    return merge_shards
 
 
 class MergeError(InputError):
@@ -158,7 +158,7 @@ def _from_part(clause: Each, part: str) -> Document:
     return {**clause, "violation": {**clause["violation"], "part": part}}
 
 
-def whole(documents: Sequence[Each]) -> Document:
+def merge_shards(documents: Sequence[Each]) -> Document:
     """The document, without its outcome, that the run had given had it not been run in shards.
 
     Raises `MergeError` for documents of different runs. Where a shard is missing or was given twice, a note says so,
@@ -172,7 +172,7 @@ def whole(documents: Sequence[Each]) -> Document:
     given = Counter(document["shard"]["number"] for document in documents)
     by_number = {document["shard"]["number"]: document for document in documents}
     places = {name: place for place, name in enumerate(first["parts"])}
-    result = merged([by_number[number] for number in sorted(by_number)], places)
+    result = merge_parts([by_number[number] for number in sorted(by_number)], places)
     del result["shard"]
     for clause in result["clauses"]:
         if clause["violation"] is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pollproof.report.matrix import counted
+from pollproof.report.matrix import count_verdicts
 from pollproof.runs.outcome import EXCUSED, Document, cause_of, missing
 
 SIGNS = {"held": "✓", "violated": "✗", "unexercised": "○"}
@@ -47,7 +47,7 @@ def figures(document: Document) -> str:
     musts = [each for each in clauses if each["level"] == "MUST" and each not in left_out]
     held = sum(each["verdict"] == "held" for each in musts)
     idle = sum(each["verdict"] == "unexercised" for each in clauses) - len(left_out)
-    counts = counted(clauses)
+    counts = count_verdicts(clauses)
     known = sum(each["verdict"] == "violated" and "known" in each for each in clauses)
     violations = sum(failed(document, each) for each in clauses)
     warnings = counts["violated"] - violations - known

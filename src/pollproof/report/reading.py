@@ -15,7 +15,7 @@ from pollproof.text import one_line
 from pollproof.trace.bodies import read_real, read_whole
 from pollproof.version import __version__
 
-MAXIMUM_FILE = 256 * 1024 * 1024
+MAXIMUM_REPORT = 256 * 1024 * 1024
 """Bytes of a report that is read."""
 
 
@@ -43,14 +43,14 @@ def read_report(file: str) -> Document:
 def _text(file: str, name: str) -> str:
     try:
         if file == "-":
-            data = sys.stdin.buffer.read(MAXIMUM_FILE + 1)
+            data = sys.stdin.buffer.read(MAXIMUM_REPORT + 1)
         else:
             path = Path(file)
-            if path.is_file() and path.stat().st_size > MAXIMUM_FILE:
-                raise ReportError(f"{name}: is larger than {MAXIMUM_FILE // 1024 // 1024} MiB")
+            if path.is_file() and path.stat().st_size > MAXIMUM_REPORT:
+                raise ReportError(f"{name}: is larger than {MAXIMUM_REPORT // 1024 // 1024} MiB")
             data = path.read_bytes()
-        if len(data) > MAXIMUM_FILE:
-            raise ReportError(f"{name}: is larger than {MAXIMUM_FILE // 1024 // 1024} MiB")
+        if len(data) > MAXIMUM_REPORT:
+            raise ReportError(f"{name}: is larger than {MAXIMUM_REPORT // 1024 // 1024} MiB")
         return data.decode("utf-8-sig")
     except OSError as error:
         raise ReportError(f"{name}: cannot be read ({error.strerror})") from None

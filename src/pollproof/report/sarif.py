@@ -14,19 +14,19 @@ from pollproof.runs.outcome import Document, outcome_of
 from pollproof.text import MAXIMUM_SHOWN, json_text, one_line
 from pollproof.version import __version__
 
-SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 BUNDLED = "POLLPROOF"
 """What the addresses of bundled contracts are relative to."""
 
-STEPS = 200
+MAXIMUM_STEPS = 200
 """Exchanges of one trace that a result has: the last ones of a longer trace, which break the rule."""
 
 
 def sarif_of(documents: Sequence[Document]) -> str:
     """One run for each report."""
     runs = [_run(tidy(document), number) for number, document in enumerate(documents, 1)]
-    return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}) + "\n"
+    return json_text({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": runs}) + "\n"
 
 
 def _run(document: Document, number: int) -> Any:
@@ -138,7 +138,7 @@ def _uri(place: str) -> str:
 
 def _steps(document: Document, clause: Document) -> Iterator[Any]:
     trace = clause["violation"]["trace"]
-    for number, exchange in enumerate(trace[-STEPS:], max(len(trace) - STEPS, 0)):
+    for number, exchange in enumerate(trace[-MAXIMUM_STEPS:], max(len(trace) - MAXIMUM_STEPS, 0)):
         response = exchange["response"]
         answer = exchange["failure"] or "no response"
         if response is not None:

@@ -15,10 +15,10 @@ from pollproof.contract.model import Level
 MAXIMUM_OUTPUT = 2000
 """Characters of the beginning of an output in a report, and as many of its end."""
 
-COLUMNS = 20
+SHOWN_SCENARIOS = 20
 """Scenarios with findings that a terminal shows, the worst first."""
 
-LAST = 80
+LAST_WORDS = 80
 """Characters of the last words of a command that are shown beside a scenario."""
 
 _SIGNS = {"held": "+", "violated": "X"}
@@ -38,7 +38,7 @@ def print_scenarios(console: Console, document: Mapping[str, Any], *, quiet: boo
     if not bad:
         return
     warnings = {clause["id"] for clause in document["clauses"] if clause["level"] == Level.SHOULD.value}
-    shown = sorted(bad, key=lambda each: _mildness(each, warnings))[:COLUMNS]
+    shown = sorted(bad, key=lambda each: _mildness(each, warnings))[:SHOWN_SCENARIOS]
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
     for name in ("", "scenario", "expects", "the command ended with"):
         table.add_column(name, overflow="fold")
@@ -68,7 +68,7 @@ def _last_line(scenario: Mapping[str, Any]) -> str:
         lines = ((stream["tail"] or stream["head"]) if stream else "").split("\n")
         words = next((line.strip() for line in reversed(lines) if line.strip()), "")
         if words:
-            return words if len(words) <= LAST else words[: LAST - 3] + "..."
+            return words if len(words) <= LAST_WORDS else words[: LAST_WORDS - 3] + "..."
     return ""
 
 

@@ -20,7 +20,7 @@ from pollproof.runs.outcome import unseen
 MISSING_SHOWN = 12
 """Things of one sort that were not seen, as a terminal lists them; the report has them all."""
 
-WIDTH = 120
+PROSE_WIDTH = 120
 """Characters of a line of prose on a terminal that is wider."""
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
@@ -161,7 +161,7 @@ def _wrapped(console: Console, line: str) -> str:
     """A labelled line of prose, with all lines but the first below its text; in one piece where nobody reads it."""
     if not console.is_terminal:
         return line
-    width = min(console.width, WIDTH)
+    width = min(console.width, PROSE_WIDTH)
     return textwrap.fill(line, width, subsequent_indent=" " * 12, break_on_hyphens=False, break_long_words=False)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pollproof.report.gists import gist
+from pollproof.report.body_phrases import shorten_body
 from pollproof.trace.client_outcome import OUTCOME_PATH
 
 Shown = Mapping[str, Any]
@@ -80,7 +80,9 @@ def _exchange(exchange: Shown, lanes: Sequence[int] = (), judged: str = "") -> l
         return [f"{_clock(exchange['sent'])}  the client ended: {_ending(request['body'])}{place}"]
     probe = f" [deliberately invalid: {exchange['probe']}]" if exchange["probe"] else ""
     asked = (
-        f"{request['method']} {request['path']}" if request["body"] is None else gist(request["body"], judged=judged)
+        f"{request['method']} {request['path']}"
+        if request["body"] is None
+        else shorten_body(request["body"], judged=judged)
     )
     return [
         f"{_clock(exchange['sent'])}  {_lane(exchange, lanes)}{exchange['operation']}{probe} {asked}{place}",
@@ -101,10 +103,10 @@ def _received(exchange: Shown, lanes: Sequence[int]) -> str:
 def _ending(body: Any) -> str:
     """What a client said at its end, in words."""
     if not isinstance(body, Mapping):
-        return gist(body)
+        return shorten_body(body)
     said = "success" if body.get("succeeded") else "no success"
     ended = f" ({body['ended']})" if body.get("ended") else ""
-    result = f", with {gist(body['result'])}" if body.get("result") is not None else ", without a result"
+    result = f", with {shorten_body(body['result'])}" if body.get("result") is not None else ", without a result"
     return said + ended + result
 
 
@@ -114,7 +116,7 @@ def _answer(exchange: Shown, judged: str) -> str:
         return exchange["failure"] or "no response"
     status = "" if response["status"] == 200 else f"HTTP {response['status']} "
     told = response.get("said")
-    return status + (f"{told}: " if told else "") + gist(response["body"], judged=judged)
+    return status + (f"{told}: " if told else "") + shorten_body(response["body"], judged=judged)
 
 
 def _clock(seconds: float | None) -> str:

@@ -17,11 +17,11 @@ Arguments = Mapping[str, Any]
 
 def part(arguments: Arguments) -> Document:
     """Explore one part of an embedded reference provider, or of an implementation that is launched for it."""
-    from pollproof.report.document import document_of
+    from pollproof.report.document import build_document
     from pollproof.verify.run import explore_part
 
     plan = _plan(arguments["provider"], json.dumps(arguments["options"]))
-    return document_of(explore_part(plan, plan.parts[arguments["part"]]))
+    return build_document(explore_part(plan, plan.parts[arguments["part"]]))
 
 
 @cache
@@ -38,7 +38,7 @@ def scenario(arguments: Arguments) -> Document:
     from pollproof.gate.scenarios import scenarios
     from pollproof.gate.tasks import with_task
     from pollproof.loading import load_contract
-    from pollproof.report.document import document_of
+    from pollproof.report.document import build_document
     from pollproof.verify.options import sample_of
 
     for name in set(os.environ).difference(arguments["environment"]):
@@ -61,7 +61,7 @@ def scenario(arguments: Arguments) -> Document:
     run = ClientRun(gate)
     run.result.clock, run.result.detail.kind = arguments["clock"], ClockKind(arguments["kind"])
     run.meet_all()
-    return document_of(run.result)
+    return build_document(run.result)
 
 
 JOBS: Mapping[str, Callable[[Arguments], Document]] = {"part": part, "scenario": scenario}

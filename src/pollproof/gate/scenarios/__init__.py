@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 from pollproof.contract.model import Contract
 from pollproof.gate.scenario import Scenario
-from pollproof.gate.scenarios.batches import batches
+from pollproof.gate.scenarios.batches import batch_scenarios
 from pollproof.gate.scenarios.builder import Catalogue
-from pollproof.gate.scenarios.callbacks import callbacks
+from pollproof.gate.scenarios.callbacks import callback_scenarios
 from pollproof.gate.scenarios.failures import failures
 from pollproof.gate.scenarios.forms import forms
-from pollproof.gate.scenarios.gateway_errors import pages
+from pollproof.gate.scenarios.gateway_errors import gateway_scenarios
 from pollproof.gate.scenarios.ordinary import ordinary
 from pollproof.gate.scenarios.refusals import refusals
 from pollproof.gate.scenarios.wire import wire
@@ -21,10 +21,10 @@ FAMILIES: tuple[Callable[[Catalogue], Iterator[Scenario]], ...] = (
     forms,
     failures,
     refusals,
-    pages,
+    gateway_scenarios,
     wire,
-    callbacks,
-    batches,
+    callback_scenarios,
+    batch_scenarios,
 )
 
 

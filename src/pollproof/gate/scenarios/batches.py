@@ -11,16 +11,16 @@ from typing import Any
 
 from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Role
-from pollproof.gate.basis import HAPPENS, OPEN
+from pollproof.gate.basis import HAPPENS, LEFT_OPEN
 from pollproof.gate.faults import Manner
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import Catalogue, refused_with
-from pollproof.gate.scenarios.gateway_errors import page
+from pollproof.gate.scenarios.gateway_errors import html_page
 
 BATCH_TASK = "POLLPROOF_TASK is a batch. A client without batches reports it."
 
 
-def batches(of: Catalogue) -> Iterator[Scenario]:
+def batch_scenarios(of: Catalogue) -> Iterator[Scenario]:
     """Every scenario of a batch."""
     operation = of.contract.operation_of(Role.BATCH)
     if operation is None:
@@ -42,10 +42,10 @@ def batches(of: Catalogue) -> Iterator[Scenario]:
         f"{BATCH_TASK} It is refused. There are no tasks to poll; a client reports it.",
         Expects.FAILURE,
         Turn(asked, code="", http=refused_with(operation)),
-        grounds=OPEN,
+        grounds=LEFT_OPEN,
     )
     for name, words, turn in (
-        ("batch-rate-limited", "refused with HTTP 429 and Retry-After", Turn(response=page(429, Retry_After="7"))),
+        ("batch-rate-limited", "refused with HTTP 429 and Retry-After", Turn(response=html_page(429, Retry_After="7"))),
         ("batch-reset", "cut: the connection is reset", Turn(manner=Manner.RESET)),
     ):
         yield _batch(

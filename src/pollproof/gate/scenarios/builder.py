@@ -11,8 +11,8 @@ from pollproof.clauses.faults import Settings
 from pollproof.clauses.kinds import limits_of_client
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Citation, Contract, Operation, Phase, Role, Variant
-from pollproof.gate.basis import OPEN, PRIMARY, Grounds, grounds_of
-from pollproof.gate.scenario import FOREVER, Expects, Scenario, Turn
+from pollproof.gate.basis import LEFT_OPEN, PRIMARY, Grounds, grounds_of
+from pollproof.gate.scenario import ENDLESS_LIFETIME, Expects, Scenario, Turn
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer
@@ -20,13 +20,13 @@ from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
 from pollproof.verify.request_builder import Builder
 
-SOLVING = 5.0
+USUAL_SOLVING = 5.0
 """Seconds that an ordinary task of the gate takes: within the usual time of every provider."""
 
 PATIENCE = 120.0
 """Seconds after which a conforming client may have lost its patience, where no document limits the life of a task."""
 
-UNLIMITED = 10**9
+ANY_POLLS = 10**9
 """Polls of a task that get a response where no limit is to end it."""
 
 RETRIES = "A client retries after a pause, or gives up and reports it."
@@ -64,11 +64,11 @@ class Catalogue:
 
     def scenario(self, name: str, text: str, expects: Expects, **more: Any) -> Scenario:
         """A scenario of an ordinary task unless `more` has another; its responses look as the documents show them."""
-        settings = more.pop("settings", Settings(solving=SOLVING))
+        settings = more.pop("settings", Settings(solving=USUAL_SOLVING))
         seconds = more.pop("seconds", (settings.solving or 0.0) + 2 * self.wait)
         if expects is Expects.FAILURE and settings.lifetime is None:
             # The provider must not end the client's loop: the task stays as it is beyond every documented limit.
-            settings = replace(settings, lifetime=FOREVER, polls=UNLIMITED)
+            settings = replace(settings, lifetime=ENDLESS_LIFETIME, polls=ANY_POLLS)
         changes = (*self.samples, *more.pop("changes", ()))
         return Scenario(name, text, expects, more.pop("kind", self.kind), seconds, settings, changes, **more)
 
@@ -138,16 +138,16 @@ class Catalogue:
     @property
     def of_loss(self) -> Grounds:
         """What the response to a poll of a lost task rests on."""
-        return PRIMARY if self.contract.refusals.lost_task else OPEN
+        return PRIMARY if self.contract.refusals.lost_task else LEFT_OPEN
 
     @property
     def of_patience(self) -> Grounds:
         """What it rests on that a client gives up a task that never ends: a documented bound."""
         limits = self.contract.limits
         bounded = any(clause.kind == "finishes" for clause in self.contract.clauses)
-        return PRIMARY if bounded or limits.polls is not None or limits.lifetime is not None else OPEN
+        return PRIMARY if bounded or limits.polls is not None or limits.lifetime is not None else LEFT_OPEN
 
-    def changed(self, name: str, text: str, *changes: Break, grounds: Grounds = OPEN) -> Scenario:
+    def changed(self, name: str, text: str, *changes: Break, grounds: Grounds = LEFT_OPEN) -> Scenario:
         """A scenario with changed responses: to be passed where they are still as documented."""
         known = self.is_documented(*changes)
         return self.scenario(

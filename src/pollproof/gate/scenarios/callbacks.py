@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Role
-from pollproof.gate.basis import HAPPENS, OPEN, PRIMARY
+from pollproof.gate.basis import HAPPENS, LEFT_OPEN, PRIMARY
 from pollproof.gate.scenario import Callback, Expects, Scenario
-from pollproof.gate.scenarios.builder import SOLVING, Catalogue
+from pollproof.gate.scenarios.builder import USUAL_SOLVING, Catalogue
 
 
-def callbacks(of: Catalogue) -> Iterator[Scenario]:
+def callback_scenarios(of: Catalogue) -> Iterator[Scenario]:
     """Every scenario in which the provider calls back."""
     operation = of.contract.operation_of(Role.CALLBACK)
     if operation is None:
@@ -20,13 +20,13 @@ def callbacks(of: Catalogue) -> Iterator[Scenario]:
         ("callback", Callback.ONCE, "when the task has ended", PRIMARY),
         ("callback-before-the-creation-answer", Callback.EARLY, "before the response to the creation", HAPPENS),
         ("callback-twice", Callback.TWICE, "twice", HAPPENS),
-        ("callback-misspelt", Callback.MISSPELT, "with a key misspelt as in the documented sample", OPEN),
+        ("callback-misspelt", Callback.MISSPELT, "with a key misspelt as in the documented sample", LEFT_OPEN),
     ):
         yield of.scenario(
             name,
             f"Where the task names an address, its callback comes {words}. Its results are returned, once.",
             Expects.SUCCESS,
-            settings=Settings(solving=0.0 if callback is Callback.EARLY else SOLVING),
+            settings=Settings(solving=0.0 if callback is Callback.EARLY else USUAL_SOLVING),
             callback=callback,
             grounds=grounds,
         )

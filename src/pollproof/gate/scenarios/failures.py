@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Break, Phase, Role
-from pollproof.gate.basis import HAPPENS, OPEN
-from pollproof.gate.scenario import NEVER, Expects, Scenario, Turn
+from pollproof.gate.basis import HAPPENS, LEFT_OPEN
+from pollproof.gate.scenario import NEVER_SOLVED, Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import Catalogue, kebab, sample_parts
 
-UNKNOWN = "POLLPROOF_UNKNOWN"
+UNKNOWN_STATUS = "POLLPROOF_UNKNOWN"
 """A status that nobody documented."""
 
 
@@ -53,7 +53,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
         "never-ready",
         "The task is never finished. A client gives up within the documented limits, and reports it.",
         Expects.FAILURE,
-        settings=Settings(solving=NEVER),
+        settings=Settings(solving=NEVER_SOLVED),
         seconds=of.patience,
         grounds=of.of_patience,
     )
@@ -68,7 +68,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
         "expired",
         "The task is lost after three seconds, before it was ready. A client stops polling, and reports it.",
         Expects.FAILURE,
-        settings=Settings(solving=NEVER, lifetime=3.0),
+        settings=Settings(solving=NEVER_SOLVED, lifetime=3.0),
         seconds=3.0 + 2 * of.wait,
         grounds=of.of_loss,
     )
@@ -78,7 +78,7 @@ def _ends(of: Catalogue) -> Iterator[Scenario]:
             "The task is done, and its result is lost. A client reports it.",
             Expects.FAILURE,
             Turn((Role.FETCH,), lost=True),
-            grounds=OPEN,
+            grounds=LEFT_OPEN,
         )
 
 
@@ -138,18 +138,18 @@ def _in_other_words(of: Catalogue) -> Iterator[Scenario]:
 def _unknown(of: Catalogue) -> Iterator[Scenario]:
     yield of.polled(
         "unknown-status",
-        f"The second and the third poll find the status {UNKNOWN}, which no document has; then the task is "
+        f"The second and the third poll find the status {UNKNOWN_STATUS}, which no document has; then the task is "
         "ready. A client goes on as before, or gives up and reports it.",
         Expects.EITHER,
-        Turn(first=2, last=3, phase=Phase.RUNNING, status=UNKNOWN),
+        Turn(first=2, last=3, phase=Phase.RUNNING, status=UNKNOWN_STATUS),
         grounds=HAPPENS,
         adds=frozenset({"unknown status"}),
     )
     yield of.polled(
         "unknown-status-for-ever",
-        f"From the second poll on the status is {UNKNOWN}, which no document has. A client gives up in the end.",
+        f"From the second poll on the status is {UNKNOWN_STATUS}, which no document has. A client gives up in the end.",
         Expects.FAILURE,
-        Turn(first=2, phase=Phase.RUNNING, status=UNKNOWN),
+        Turn(first=2, phase=Phase.RUNNING, status=UNKNOWN_STATUS),
         seconds=of.patience,
         grounds=HAPPENS,
         adds=frozenset({"unknown status", "unknown status for ever"}),

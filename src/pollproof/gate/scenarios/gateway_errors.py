@@ -17,13 +17,13 @@ RETRY_AFTER = 7.0
 """Seconds that Retry-After states."""
 
 
-def pages(of: Catalogue) -> Iterator[Scenario]:
+def gateway_scenarios(of: Catalogue) -> Iterator[Scenario]:
     """Every scenario of a response that is not the provider's."""
     for scenario in (*_errors(of), *_rate_limits(of)):
         yield replace(scenario, grounds=HAPPENS)
 
 
-def page(status: int, **headers: str) -> Response:
+def html_page(status: int, **headers: str) -> Response:
     """A response in HTML, as gateways send it."""
     own = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status, {"Content-Type": "text/html", **own}, HTML)
@@ -35,7 +35,7 @@ def _errors(of: Catalogue) -> Iterator[Scenario]:
             f"html-{http}-for-ever",
             f"From the second poll on there is an HTML page, HTTP {http}. {IN_THE_END}",
             Expects.FAILURE,
-            Turn(first=2, response=page(http)),
+            Turn(first=2, response=html_page(http)),
             seconds=of.patience,
             adds=frozenset({"page of an error for ever"}),
         )
@@ -43,24 +43,24 @@ def _errors(of: Catalogue) -> Iterator[Scenario]:
             f"html-{http}-once",
             f"The second poll gets an HTML page, HTTP {http}. {RETRIES}",
             Expects.EITHER,
-            Turn(first=2, last=2, response=page(http)),
+            Turn(first=2, last=2, response=html_page(http)),
             adds=frozenset({"page of an error once"}),
         )
     yield of.polled(
         "html-200-for-ever",
         f"From the second poll on there is an HTML page, HTTP 200. {IN_THE_END}",
         Expects.FAILURE,
-        Turn(first=2, response=page(200)),
+        Turn(first=2, response=html_page(200)),
         seconds=of.patience,
     )
-    yield _creation(of, "html-503-for-ever", "Every creation gets an HTML page, HTTP 503.", page(503))
-    yield _creation(of, "html-503-once", "The creation gets an HTML page, HTTP 503.", page(503), last=1)
+    yield _creation(of, "html-503-for-ever", "Every creation gets an HTML page, HTTP 503.", html_page(503))
+    yield _creation(of, "html-503-once", "The creation gets an HTML page, HTTP 503.", html_page(503), last=1)
 
 
 def _rate_limits(of: Catalogue) -> Iterator[Scenario]:
-    seconds = page(429, Retry_After=f"{RETRY_AFTER:g}")
+    seconds = html_page(429, Retry_After=f"{RETRY_AFTER:g}")
     for name, words, turn in (
-        ("rate-limited", "HTTP 429", Turn(first=2, last=2, response=page(429))),
+        ("rate-limited", "HTTP 429", Turn(first=2, last=2, response=html_page(429))),
         (
             "rate-limited-with-retry-after",
             f"HTTP 429 and Retry-After: {RETRY_AFTER:g}",
@@ -69,7 +69,7 @@ def _rate_limits(of: Catalogue) -> Iterator[Scenario]:
         (
             "rate-limited-until-a-date",
             f"HTTP 429, and Retry-After is the date {RETRY_AFTER:g} seconds from then",
-            Turn(first=2, last=2, response=page(429), retry_date=RETRY_AFTER),
+            Turn(first=2, last=2, response=html_page(429), retry_date=RETRY_AFTER),
         ),
     ):
         yield of.polled(name, f"The second poll gets {words}. {RETRIES}", Expects.EITHER, turn)
@@ -77,11 +77,11 @@ def _rate_limits(of: Catalogue) -> Iterator[Scenario]:
         "rate-limited-for-ever",
         f"From the second poll on every response is HTTP 429. {IN_THE_END}",
         Expects.FAILURE,
-        Turn(first=2, response=page(429)),
+        Turn(first=2, response=html_page(429)),
         seconds=of.patience,
     )
     yield _creation(of, "rate-limited-once", "The creation gets HTTP 429 and Retry-After.", seconds, last=1)
-    yield _creation(of, "rate-limited-for-ever", "Every creation gets HTTP 429.", page(429))
+    yield _creation(of, "rate-limited-for-ever", "Every creation gets HTTP 429.", html_page(429))
 
 
 def _creation(of: Catalogue, name: str, words: str, response: Response, last: float | None = None) -> Scenario:

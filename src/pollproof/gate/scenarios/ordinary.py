@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Break, Phase
-from pollproof.gate.basis import OPEN, PRIMARY, Basis, Grounds, grounds_of
+from pollproof.gate.basis import LEFT_OPEN, PRIMARY, Basis, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import PATIENCE, Catalogue, kebab
 
-USUAL = 30.0
+SLOW_BUT_USUAL = 30.0
 """Seconds that a slow but usual task takes, where no document says how long tasks take."""
 
 IDENTIFIERS = (("2-to-the-31", 2**31), ("2-to-the-53", 2**53 + 1), ("2-to-the-63", 2**63))
@@ -44,7 +44,7 @@ def _times(of: Catalogue) -> Iterator[Scenario]:
         Expects.SUCCESS,
     )
     times = [each for each in of.contract.observations if each.kind == "solving-time"]
-    usual = max((each.at_most for each in times), default=USUAL)
+    usual = max((each.at_most for each in times), default=SLOW_BUT_USUAL)
     yield of.scenario(
         "slow-but-usual",
         f"The task takes {usual:g} seconds, which is usual. A client waits for it.",
@@ -100,7 +100,7 @@ def _statuses(of: Catalogue) -> Iterator[Scenario]:
                 "A client may wait, and must not return it as a success at any time.",
                 Expects.FAILURE,
                 Turn(first=2, phase=each.phase, status=each.value),
-                grounds=OPEN,
+                grounds=LEFT_OPEN,
             )
     place = of.create.status
     if place is not None and place.area == "body":
@@ -109,7 +109,7 @@ def _statuses(of: Catalogue) -> Iterator[Scenario]:
             f"status-{kebab(first)}-in-the-creation",
             f"The response to the creation has the status {first}. That is not a result: the task is polled.",
             Break("", of.create.name, "created", set=((place.pointer, first),)),
-            grounds=PRIMARY if _has(of.create.answers["created"].body, place.pointer) else OPEN,
+            grounds=PRIMARY if _has(of.create.answers["created"].body, place.pointer) else LEFT_OPEN,
         )
 
 
@@ -134,7 +134,7 @@ def _identifiers(of: Catalogue) -> Iterator[Scenario]:
             + ("" if safe else " A client whose language has no such numbers may give up, and must not round."),
             Expects.SUCCESS if safe else Expects.EITHER,
             identifier=str(number) if form == "digits" else number,
-            grounds=PRIMARY if form == "digits" else OPEN,
+            grounds=PRIMARY if form == "digits" else LEFT_OPEN,
         )  # fmt: skip
 
 
@@ -152,4 +152,4 @@ def _without_echo(of: Catalogue, pointer: str) -> Grounds:
     found = [
         of.of_variant(each) for each in of.contract.variants for change in each.changes if pointer in change.remove
     ]
-    return min(found, key=lambda grounds: list(Basis).index(grounds.basis), default=OPEN)
+    return min(found, key=lambda grounds: list(Basis).index(grounds.basis), default=LEFT_OPEN)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pollproof.contract.model import Break, Effect, ErrorCode, Operation, Role
-from pollproof.gate.basis import HAPPENS, OPEN, PRIMARY, Grounds, grounds_of
+from pollproof.gate.basis import HAPPENS, LEFT_OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import IN_THE_END, PATIENCE, RETRIES, Catalogue, kebab, refused_with, sample_parts
 from pollproof.trace.exchange import Response
@@ -69,7 +69,7 @@ def _grounds(error: ErrorCode, http: int) -> Grounds:
         return (
             PRIMARY
             if http == 200
-            else Grounds(OPEN.basis, f"the documents leave open whether it comes with HTTP {http}")
+            else Grounds(LEFT_OPEN.basis, f"the documents leave open whether it comes with HTTP {http}")
         )
     return grounds_of(error.citations)
 
@@ -86,7 +86,7 @@ def _http_errors(of: Catalogue) -> Iterator[Scenario]:
                 f"The second poll is refused with HTTP {http}: {meaning}.",
                 expects,
                 Turn(first=2, last=last, code="", http=http),
-                grounds=OPEN,
+                grounds=LEFT_OPEN,
             )
 
 
@@ -129,7 +129,7 @@ def _refused_creations(of: Catalogue) -> Iterator[Scenario]:
         for http in _statuses_of_errors(of.create)
     ]
     codes = [code for code, _, _ in cases]
-    for code, http, grounds in cases or [("", http, OPEN) for http in (refused_with(of.create), 401, 403)]:
+    for code, http, grounds in cases or [("", http, LEFT_OPEN) for http in (refused_with(of.create), 401, 403)]:
         yield of.scenario(
             f"creation-refused-{kebab(code) + '-' if code else ''}{http}",
             f"The creation is refused{f' with {code}' if code else ''}, HTTP {http}. {NO_TASK}",
@@ -185,7 +185,7 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
         f"The second poll gets a SOAP Fault, HTTP 500. {RETRIES}",
         Expects.EITHER,
         Turn(first=2, last=2, response=fault),
-        grounds=OPEN,
+        grounds=LEFT_OPEN,
     )
     yield of.polled(
         "fault-500",
@@ -193,7 +193,7 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
         Expects.FAILURE,
         Turn(first=2, response=fault),
         seconds=of.patience,
-        grounds=OPEN,
+        grounds=LEFT_OPEN,
     )
     yield of.scenario(
         "creation-fault-500",
@@ -201,5 +201,5 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
         Expects.FAILURE,
         turns=(Turn((Role.CREATE,), response=fault),),
         seconds=PATIENCE,
-        grounds=OPEN,
+        grounds=LEFT_OPEN,
     )

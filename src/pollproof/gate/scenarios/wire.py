@@ -16,10 +16,10 @@ from pollproof.trace.exchange import Response
 HUGE = 4 * 1024 * 1024
 """Characters of a huge response."""
 
-SLOW = 8.0
+SLOW_SECONDS = 8.0
 """Seconds that a slow response takes: below the time limits that clients have."""
 
-SILENCE = 360.0
+LONG_SILENCE = 360.0
 """Seconds after which the connection ends of a request that never gets a response: beyond the time limits that clients
 have. A client without a time limit of its own waits for this end."""
 
@@ -104,7 +104,7 @@ def _troubles(of: Catalogue) -> Iterator[tuple[str, str, Turn]]:
         "gets half of a response, and the connection ends",
         replace(of.unfinished, manner=Manner.CUT),
     )
-    silence = min(SILENCE, (of.limits.lifetime or math.inf) / 2)
+    silence = min(LONG_SILENCE, (of.limits.lifetime or math.inf) / 2)
     yield (
         "no-answer",
         f"gets no response: the connection stays open, and ends after {silence:g} seconds",
@@ -122,19 +122,19 @@ def _answers_that_come(of: Catalogue) -> Iterator[Scenario]:
     )
     yield of.polled(
         "slow-answer",
-        f"The second poll gets its response after {SLOW:g} seconds. A client waits for it, retries, or gives up.",
+        f"The second poll gets its response after {SLOW_SECONDS:g} seconds. A client waits for it, retries, or gives up.",
         Expects.EITHER,
-        replace(of.unfinished, first=2, last=2, delay=SLOW),
-        seconds=4 * of.wait + SLOW,
+        replace(of.unfinished, first=2, last=2, delay=SLOW_SECONDS),
+        seconds=4 * of.wait + SLOW_SECONDS,
         adds=frozenset({"slow"}),
     )
     yield of.scenario(
         "slow-for-ever",
-        f"Every response takes {SLOW:g} seconds. A client that waits for them returns the solution; one that does not "
-        "reports it.",
+        f"Every response takes {SLOW_SECONDS:g} seconds. A client that waits for them returns the solution; "
+        "one that does not reports it.",
         Expects.EITHER,
-        turns=(Turn((Role.CREATE, Role.POLL, Role.FETCH), delay=SLOW),),
-        seconds=3 * (SLOW + of.wait),
+        turns=(Turn((Role.CREATE, Role.POLL, Role.FETCH), delay=SLOW_SECONDS),),
+        seconds=3 * (SLOW_SECONDS + of.wait),
         adds=frozenset({"slow", "slow for ever"}),
     )
     yield of.polled(

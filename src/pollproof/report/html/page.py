@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from pollproof.report.html.timeline_svg import drawing_of, operation_name, seconds
-from pollproof.report.matrix import Cell, Matrix, Row, counted, matrix_of, short
+from pollproof.report.matrix import Cell, MatrixRow, RunMatrix, count_verdicts, matrix_of, short
 from pollproof.report.phrases import SIGNS, VERDICTS, causes, count, failed, headline, incomplete, times
 from pollproof.report.visible import body_text, tidy
 from pollproof.runs.outcome import Document, outcome_of
@@ -57,13 +57,13 @@ def html_of(documents: Sequence[Document]) -> str:
     )
 
 
-def _anchors(matrix: Matrix) -> dict[int, str]:
+def _anchors(matrix: RunMatrix) -> dict[int, str]:
     """Where the page shows a violated clause, by the identity of its cell."""
     failed = [cell for cell in matrix.cells if cell.clause["violation"]]
     return {id(cell): f"failure-{number}" for number, cell in enumerate(failed, 1)}
 
 
-def _numbers(matrix: Matrix) -> Callable[[Row], int]:
+def _numbers(matrix: RunMatrix) -> Callable[[MatrixRow], int]:
     numbers = {row.name: number for number, row in enumerate(matrix.rows, 1)}
     return lambda row: numbers[row.name]
 
@@ -110,7 +110,7 @@ def _environment() -> Environment:
         "causes": causes,
         "incomplete": incomplete,
         "times": times,
-        "counted": counted,
+        "counted": count_verdicts,
         "count": count,
         "fails": failed,
         "scenario_matrix": _scenario_matrix,
@@ -124,14 +124,14 @@ def _shortened(trace: list[Any]) -> list[Any]:
     return trace if left_out <= 0 else [*trace[: EXCHANGES // 2], None, *trace[-EXCHANGES // 2 :]]
 
 
-def _search(row: Row) -> str:
+def _search(row: MatrixRow) -> str:
     """What the filter by text looks through."""
     first = row.clauses[0]
     words = [row.name, first["text"], first["kind"], *(clause["id"] for clause in row.clauses)]
     return one_line(" ".join([*words, first["source"]]), 1_000).lower()
 
 
-def _alike(row: Row) -> list[list[Cell]]:
+def _alike(row: MatrixRow) -> list[list[Cell]]:
     """The cells of a rule, those of one clause together: its words stand once."""
     groups: dict[str, list[Cell]] = {}
     for cell in row.cells.values():
@@ -151,8 +151,8 @@ def _breakable(name: str) -> str:
     return Markup("<wbr>.").join(escape(one_line(part)) for part in name.split("."))
 
 
-def _column_counts(name: str, matrix: Matrix) -> dict[str, int]:
-    return counted([row.cells[name].clause for row in matrix.rows if name in row.cells])
+def _column_counts(name: str, matrix: RunMatrix) -> dict[str, int]:
+    return count_verdicts([row.cells[name].clause for row in matrix.rows if name in row.cells])
 
 
 def _scenario_matrix(document: Document) -> dict[str, Any]:

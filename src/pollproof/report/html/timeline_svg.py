@@ -15,13 +15,13 @@ from typing import Any
 from pollproof.report.visible import brief
 from pollproof.text import one_line
 
-WIDTH = 30
+SVG_WIDTH = 30
 """Characters of one line of text."""
 
 LINES = 3
 """Lines of an answer that are drawn."""
 
-MAXIMUM_ROWS = 40
+MAXIMUM_SVG_ROWS = 40
 """Places that are drawn: the first and the last of a longer trace."""
 
 LINE, ROW, MARGIN, WAIT = 17, 13, 14, 9
@@ -32,7 +32,7 @@ RAIL, LANE = 98, 6
 
 
 @dataclass(slots=True)
-class Place:
+class LanePlace:
     """One row of the drawing. `kind` is request, answer, more or deadline; `broken` marks what breaks the rule."""
 
     kind: str
@@ -64,7 +64,7 @@ class Span:
 class Drawing:
     """The geometry of one timeline."""
 
-    places: list[Place]
+    places: list[LanePlace]
     spans: list[Span] = field(default_factory=list)
     height: int = 0
     rail: int = RAIL
@@ -105,7 +105,7 @@ def drawing_of(violation: Mapping[str, Any]) -> Drawing:
     places = _places(violation["trace"])
     deadlines = list(violation.get("deadlines", ()))[:8]
     for deadline in deadlines:
-        _insert(places, Place("deadline", deadline["at"], _wrapped(deadline["text"])))
+        _insert(places, LanePlace("deadline", deadline["at"], _wrapped(deadline["text"])))
     for place in places:
         place.exact = any(_near(place, other) for other in places)
     drawing = Drawing(_shortened(places))
@@ -118,9 +118,9 @@ def drawing_of(violation: Mapping[str, Any]) -> Drawing:
     return drawing
 
 
-def _places(trace: Sequence[Mapping[str, Any]]) -> list[Place]:
+def _places(trace: Sequence[Mapping[str, Any]]) -> list[LanePlace]:
     """The rows of a trace: runs of like exchanges are folded, the last exchange stands for itself."""
-    places: list[Place] = []
+    places: list[LanePlace] = []
     index = 0
     while index < len(trace):
         first, end = trace[index], index + 1
@@ -130,7 +130,7 @@ def _places(trace: Sequence[Mapping[str, Any]]) -> list[Place]:
         if end - index > 1:
             last = trace[end - 1]
             words = f"… {end - index - 1:,} more of the same, the last at {_rounded(last['sent'])}"
-            places.append(Place("more", last["sent"], _wrapped(words)))
+            places.append(LanePlace("more", last["sent"], _wrapped(words)))
         index = end
     return places
 
@@ -142,7 +142,7 @@ def _alike(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     return all(left[key] == right[key] for key in _SAME)
 
 
-def _request(exchange: Mapping[str, Any], *, broken: bool) -> Place:
+def _request(exchange: Mapping[str, Any], *, broken: bool) -> LanePlace:
     probe = f" [{exchange['probe']}]" if exchange["probe"] else ""
     response = exchange["response"]
     if response is None:
@@ -153,14 +153,16 @@ def _request(exchange: Mapping[str, Any], *, broken: bool) -> Place:
     sent, received = exchange["sent"], exchange["received"]
     late = f" (after {_rounded(received - sent)})" if None not in (sent, received) and received - sent >= 0.5 else ""
     words = [*_wrapped(operation_name(exchange["operation"]) + probe, 2), *_wrapped(f"→ {answer}{late}")]
-    return Place("request", sent, words, broken)
+    return LanePlace("request", sent, words, broken)
 
 
 def _wrapped(text: str, lines: int = LINES) -> list[str]:
-    return textwrap.wrap(one_line(text, 400), WIDTH, max_lines=lines, placeholder=" …", break_on_hyphens=False) or [""]
+    return textwrap.wrap(one_line(text, 400), SVG_WIDTH, max_lines=lines, placeholder=" …", break_on_hyphens=False) or [
+        ""
+    ]
 
 
-def _insert(places: list[Place], deadline: Place) -> None:
+def _insert(places: list[LanePlace], deadline: LanePlace) -> None:
     """Put a deadline before the first place that is later than it."""
     for number, place in enumerate(places):
         if place.kind != "deadline" and place.at is not None and deadline.at is not None and place.at >= deadline.at:
@@ -169,12 +171,12 @@ def _insert(places: list[Place], deadline: Place) -> None:
     places.append(deadline)
 
 
-def _shortened(places: list[Place]) -> list[Place]:
-    left = len(places) - MAXIMUM_ROWS
+def _shortened(places: list[LanePlace]) -> list[LanePlace]:
+    left = len(places) - MAXIMUM_SVG_ROWS
     if left <= 0:
         return places
-    half = MAXIMUM_ROWS // 2
-    return [*places[:half], Place("more", None, [f"… {left:,} steps are not drawn"]), *places[-half:]]
+    half = MAXIMUM_SVG_ROWS // 2
+    return [*places[:half], LanePlace("more", None, [f"… {left:,} steps are not drawn"]), *places[-half:]]
 
 
 def _lay_out(drawing: Drawing) -> None:
@@ -188,7 +190,7 @@ def _lay_out(drawing: Drawing) -> None:
     drawing.height = y + MARGIN - ROW
 
 
-def _near(one: Place, other: Place) -> bool:
+def _near(one: LanePlace, other: LanePlace) -> bool:
     """Whether two places, one of them a deadline, would show the same time and have not."""
     if one.at is None or other.at is None or (one.kind == "deadline") is (other.kind == "deadline"):
         return False

@@ -7,10 +7,10 @@ from typing import Any
 
 from pollproof.contract.model import Citation, Contract, Passage
 
-Row = dict[str, Any]
+PassageRow = dict[str, Any]
 
 
-def rows_of(contract: Contract) -> list[Row]:
+def passage_rows(contract: Contract) -> list[PassageRow]:
     """The passages of a contract's documents, in their order, as tables and JSON show them."""
     reasons = {entry.name: entry.reason for entry in contract.unspecified}
     return [
@@ -73,7 +73,7 @@ def _names(passage: Passage, identifier: str, citation: Citation) -> bool:
     )
 
 
-def summary(contract: Contract) -> str:
+def passage_summary(contract: Contract) -> str:
     """One line for one contract."""
     counted = [source for source in contract.sources.values() if source.lines is not None]
     if not counted:

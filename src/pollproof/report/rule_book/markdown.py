@@ -13,7 +13,7 @@ TITLES = {
     Subject.CLIENT: "What a client owes",
 }
 
-ANY = "any request"
+ANY_KIND = "any request"
 """The topic of clauses whose id names none."""
 
 
@@ -99,7 +99,7 @@ def _topics(contract: Contract, clauses: Sequence[Clause]) -> Iterator[str]:
     topics: dict[str, list[Clause]] = {}
     for clause in clauses:
         words = clause.id.split(".")
-        topic = words[1] if len(words) > 2 and clause.subject is Subject.PROVIDER else ANY
+        topic = words[1] if len(words) > 2 and clause.subject is Subject.PROVIDER else ANY_KIND
         topics.setdefault(topic, []).append(clause)
     for topic, members in topics.items():
         if len(topics) > 1:

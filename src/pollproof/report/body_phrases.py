@@ -10,13 +10,13 @@ from pollproof.contract.model import Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.trace.events import Answer, Event
 
-MAXIMUM_GIST = 120
+BODY_ROOM = 120
 """Characters of one body on a line of the timeline."""
 
-WORDS = (44, 28, 16, 12)
+TEXT_ROOMS = (44, 28, 16, 12)
 """Characters of one text in a gist: as many as leave room for all fields. An id fits, a result does not."""
 
-NAMES = 32
+NAME_ROOM = 32
 """Characters of the name of a field; names tell more than values, and real ones fit."""
 
 NESTED = 28
@@ -33,20 +33,20 @@ _OUTER = re.compile(
 _LEAF = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)(?:\s[^<>]*)?(?:/>|>([^<]*)</)")
 
 
-def gist(body: Any, limit: int = MAXIMUM_GIST, judged: str = "") -> str:
+def shorten_body(body: Any, limit: int = BODY_ROOM, judged: str = "") -> str:
     """A body in one short line; fields that `judged` names stand first where not all of them have room."""
     if body is None:
         return "(no body)"
     if isinstance(body, str):
         return _cut(_of_markup(body, limit) if body.lstrip().startswith("<") else body, limit)
     text = ""
-    for room in WORDS:
+    for room in TEXT_ROOMS:
         text = json.dumps(_short(body, room, 0), ensure_ascii=False)
         if len(text) <= limit:
             break
     if len(text) > limit and judged and isinstance(body, dict):
         named = sorted(body, key=lambda name: re.search(rf"\b{re.escape(str(name))}\b", judged) is None)
-        text = json.dumps(_short({name: body[name] for name in named}, WORDS[-1], 0), ensure_ascii=False)
+        text = json.dumps(_short({name: body[name] for name in named}, TEXT_ROOMS[-1], 0), ensure_ascii=False)
     return _cut(text, limit)
 
 
@@ -61,7 +61,7 @@ def _short(value: Any, room: int, depth: int) -> Any:
     if isinstance(value, dict):
         if depth > 1 and len(json.dumps(value)) > room:
             return "{...}"
-        fields = [(_cut(key, NAMES), _short(item, room, depth + 1)) for key, item in value.items()]
+        fields = [(_cut(key, NAME_ROOM), _short(item, room, depth + 1)) for key, item in value.items()]
         hidden = len(fields) - 1 if depth and room < NESTED else 0
         return dict([*fields[:1], ("...", f"{hidden} more")] if hidden > 0 else fields)
     if isinstance(value, list):
@@ -76,14 +76,14 @@ def _of_markup(text: str, limit: int) -> str:
     leaves = [(name, words.strip()) for name, words in _LEAF.findall(bare)]
     if bare == text.strip() or not leaves:
         return bare or text
-    for room in WORDS:
+    for room in TEXT_ROOMS:
         fields = ", ".join(f"{name}={_cut(words, room)}" for name, words in leaves)
         if len(fields) <= limit:
             return fields
     return fields
 
 
-def said(event: Event | None) -> str | None:
+def state_in_words(event: Event | None) -> str | None:
     """What an answer says of a task, as the contract reads it; None where that is nothing."""
     if event is None or event.operation.role in (Role.CALLBACK, Role.OUTCOME):
         return None
