@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 MAXIMUM_SHOWN = 4_000
-"""Characters of one text in a view; its beginning tells enough, and the rest is counted."""
+"""Characters of one text in a view; its beginning suffices, and the rest is counted."""
 
 _CLASS = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -67,7 +67,7 @@ def json_text(value: Any, indent: int | None = 2) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """The value with null in the place of infinities and of what is no number, which JSON does not have."""
+    """The value with null in the place of infinities and of what is not a number, which JSON does not have."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, dict):

@@ -233,7 +233,7 @@ def test_shards_of_recordings_merge_to_the_report_of_all_of_them(tmp_path: Path)
     ("text", "words"),
     [
         ("{", "is truncated"),
-        ("{}", "no report of pollproof"),
+        ("{}", "not a report of pollproof"),
         ("[" * 9999, "is not a report: it is nested too deeply"),
         (None, "cannot be read"),
     ],

@@ -134,7 +134,7 @@ class Recordings:
     def beside(self) -> Ledger | None:
         return None
 
-    def told_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
+    def explain_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
         return clause
 
     def error(self) -> str | None:

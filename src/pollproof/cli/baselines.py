@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pollproof.runs.baselines import Baseline
     from pollproof.runs.outcome import Document
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 
 def today() -> date:
     """The day in UTC."""
@@ -28,7 +26,7 @@ def today() -> date:
 
 
 class Baselines:
-    """What the options ask for, and what becomes of it. One sentence and exit status 2 for what cannot be used."""
+    """What the options name, and what becomes of it. One sentence and exit status 2 for what cannot be used."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self._baseline = None if options["baseline"] is None else _read(options["baseline"])
@@ -60,11 +58,11 @@ class Baselines:
             return whole
         from pollproof.runs.baselines import judged, outcome_with
 
-        told = judged(documents, self._baseline, self._today, partial=partial)
-        return {**whole, "baseline": told, "outcome": outcome_with(whole["outcome"], told)}
+        entries = judged(documents, self._baseline, self._today, partial=partial)
+        return {**whole, "baseline": entries, "outcome": outcome_with(whole["outcome"], entries)}
 
     def write(self, documents: list[Document]) -> None:
-        """Write entries for what is not known, where that is asked for."""
+        """Write entries for what is not known, where an option wants them."""
         if self._file is None:
             return
         from pollproof.runs.baselines import entries_for
@@ -76,7 +74,7 @@ class Baselines:
             write_or_exit(Path(self._file), text)
 
     def stream(self, console: Console) -> Console:
-        """Where people are told what happens: not where entries are written."""
+        """Where messages go: not where entries are written."""
         if self.to_standard_output and console.file is sys.stdout:
             from pollproof.cli.common import console_for
 

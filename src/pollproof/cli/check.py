@@ -12,8 +12,7 @@ from pollproof.cli.common import console_for, contract_or_exit
 from pollproof.cli.options import GroupedCommand, run_options, verbosity
 from pollproof.cli.progress import progress_line
 from pollproof.cli.reporting import Reports, notify_all
-from pollproof.cli.sharing import picked
-from pollproof.cli.sharing import shares_of as asked_to_share
+from pollproof.cli.sharing import picked, shares_of
 from pollproof.runs.expressions import ExpressionError, matching
 from pollproof.runs.options import CHECK
 
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
     from pollproof.recordings.files import Recording
     from pollproof.runs.outcome import Document
 
-EPILOG = (
+_EPILOG = (
     "Exit status: 0 every exercised MUST held; 1 a violation; 2 usage, or a recording that cannot be read; "
     "3 inconclusive (nothing exercised, --require or --require-all and a clause unexercised, or interrupted); "
     "4 the suite itself failed."
 )
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=_EPILOG)
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("files", nargs=-1, required=True, metavar="FILE|FOLDER|PATTERN|URL...")
 @run_options(CHECK)
@@ -51,10 +50,10 @@ def check_command(provider: str, files: tuple[str, ...], **options: Any) -> None
     _known(contract, options["required"])
     _address(options["base_url"])
     chosen = _chosen(contract, options["keyword"], options["subject"])
-    shard = asked_to_share(options)[1]
+    shard = shares_of(options)[1]
     if shard is not None and options["together"]:
         raise click.UsageError("--shard shares out files, and --together makes one trace of them")
-    reports, baselines = Reports.asked(options), Baselines(options)
+    reports, baselines = Reports.requested(options), Baselines(options)
     try:
         found = find(files)
     except RecordingError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pollproof.contract.model import Contract
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+"""A command that a decorator gives options."""
 
 
 class GroupedOption(click.Option):
@@ -47,7 +51,7 @@ def console_for(stream: IO[str]) -> Console:
 
 class VisibleStream:
     """Standard output or standard error, with hidden characters written out: nothing that a file, a target or a client
-    says commands a terminal.
+    writes commands a terminal.
     """
 
     def __init__(self, beneath: IO[str]) -> None:
@@ -106,7 +110,7 @@ def writable(*files: str | None) -> None:
 
 
 def check_destination(name: str, words: str = "is a folder; expected a file") -> None:
-    """End the command with one sentence where a file cannot be written; `words` say so of a folder."""
+    """End the command with one sentence where a file cannot be written; `words` are the reason for a folder."""
     try:
         path = Path(name).resolve()
         if not path.parent.is_dir():

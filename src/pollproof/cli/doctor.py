@@ -14,7 +14,7 @@ from pollproof.cli.common import console_for
 from pollproof.cli.options import SETTINGS_KEY, GroupedCommand, add_options
 from pollproof.runs.options import VERIFY
 
-EPILOG = "Exit status: 0 everything that is needed works; 2 usage or bad input; 4 the target cannot be judged."
+_EPILOG = "Exit status: 0 everything that is needed works; 2 usage or bad input; 4 the target cannot be judged."
 
 OPTIONAL = {
     "dask": "check --dask (pip install 'pollproof[dask]')",
@@ -26,10 +26,10 @@ OPTIONAL = {
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 TARGET_OPTIONS = ("target", "config", "base-url", "launch", "api-key", "task", "advance-url", "allow-host")
-"""The options of verify that say which target is meant."""
+"""The options of verify that choose the target."""
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=_EPILOG)
 @click.argument("provider", metavar="[PROVIDER|CONTRACT.toml]", required=False)
 @add_options(VERIFY, TARGET_OPTIONS)
 def doctor_command(provider: str | None, **options: Any) -> None:

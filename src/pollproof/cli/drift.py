@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from pollproof.drift import Profile
     from pollproof.recordings.files import Recording
 
-EPILOG = (
+_EPILOG = (
     "Exit status: 0 no drift (warnings allowed); 1 drift of severity error (with --strict: a warning too); "
     "2 usage, or a recording that cannot be read; 3 nothing could be compared."
 )
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
 @click.option(
     "--provider",
     metavar="NAME|CONTRACT.toml",
-    help="The contract of both. [what the recordings say, or whose they are]",
+    help="The contract of both. [the provider that the recordings name]",
 )
 @click.option(
     "--base-url", metavar="URL", help="Compare traffic below this URL alone. [the provider's hosts, and local ones]"

@@ -13,15 +13,14 @@ from pollproof.cli.common import console_for, contract_or_exit
 from pollproof.cli.options import GroupedCommand, run_options, verbosity
 from pollproof.cli.progress import adapted, progress_line
 from pollproof.cli.reporting import Reports, notify_all
-from pollproof.cli.sharing import gate_shared, picked
-from pollproof.cli.sharing import shares_of as asked_to_share
+from pollproof.cli.sharing import gate_shared, picked, shares_of
 from pollproof.runs.options import GATE
 
 if TYPE_CHECKING:
     from pollproof.contract.model import Contract
     from pollproof.gate.scenario import Scenario
 
-EPILOG = (
+_EPILOG = (
     "The command is started once for each scenario with POLLPROOF_BASE_URL, POLLPROOF_API_KEY, POLLPROOF_TASK (the "
     "JSON of the task to create) and POLLPROOF_SCENARIO. A client that succeeds prints the solution and exits 0; one "
     "that gives up exits otherwise. Exit status: 0 every exercised MUST held; 1 a violation; 2 usage or bad input; "
@@ -30,7 +29,7 @@ EPILOG = (
 )
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=_EPILOG)
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("command", nargs=-1, metavar="-- COMMAND...", type=click.UNPROCESSED)
 @run_options(GATE)
@@ -57,24 +56,24 @@ def gate_command(provider: str, command: tuple[str, ...], **options: Any) -> Non
         timeout, budget = seconds_of(options["timeout"]), seconds_of(options["budget"])
     except OptionError as error:
         raise click.UsageError(str(error)) from None
-    workers, shard = (None, None) if options["cassette"] else asked_to_share(options)
+    workers, shard = (None, None) if options["cassette"] else shares_of(options)
     own = chosen if shard is None else picked(shard, chosen, "scenario")
-    reports, baselines = Reports.asked(options), Baselines(options)
+    reports, baselines = Reports.requested(options), Baselines(options)
     console = baselines.stream(console_for(reports.stream))
     policy = Policy(options["strict"], options["require_all"] and shard is None, allowed=tuple(options["allowed"]))
-    shares_of = Gate(
+    spec = Gate(
         contract, command, tuple(own), known[0], options["clock"], timeout, budget, options["task"], len(known),
         tuple(options["cassette"]), options["profile"] != "deep" and not options["names"],
         provider=provider, policy=policy,
     )  # fmt: skip
-    gating = begin_gate(shares_of)
+    gating = begin_gate(spec)
     unfinished = reports.unfinished(lambda: build_document(gating))
     with progress_line("starting", "scenarios", quiet=options["quiet"]) as show:
         progress = adapted(show, lambda name, number, count: (name, number, number / count))
         if workers is None:
-            document = build_document(judge(shares_of, notify_all(progress, lambda *_: unfinished.refresh()), gating))
+            document = build_document(judge(spec, notify_all(progress, lambda *_: unfinished.refresh()), gating))
         else:
-            document = gate_shared(shares_of, provider, options["task"], workers, progress)
+            document = gate_shared(spec, provider, options["task"], workers, progress)
     document = decided(document, policy)
     if shard is not None:
         names = [each.name for each in chosen]
@@ -96,7 +95,7 @@ def gate_command(provider: str, command: tuple[str, ...], **options: Any) -> Non
 
 
 def _wishes(provider: str, target: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """What the run was asked for, which all of its shards have in common."""
+    """The options of the run, which all of its shards have in common."""
     names = ("task", "clock", "timeout", "budget", "profile", "strict", "require_all")
     wishes = {"contracts": [provider], "command": target, **{name: options[name] for name in names}}
     return {**wishes, "allowed": list(options["allowed"])}

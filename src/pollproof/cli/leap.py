@@ -72,7 +72,7 @@ def _moment(text: str) -> float:
 
 
 def _run(words: list[str]) -> int:
-    """Run to the end, passing signals on; the exit status as a shell tells it."""
+    """Run to the end, passing signals on; the exit status as a shell gives it."""
     process = subprocess.Popen(words)
 
     def pass_on(number: int, _: FrameType | None) -> None:

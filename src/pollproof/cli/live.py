@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pollproof.verify.plan import Plan
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def check_live(options: dict[str, Any]) -> None:
@@ -29,7 +26,7 @@ def check_live(options: dict[str, Any]) -> None:
 
 
 def go_on(console: Console, plan: Plan, options: dict[str, Any]) -> bool:
-    """Print the plan of a live run, and ask on a terminal; whether it is to be made."""
+    """Print the plan of a live run, and wait for a yes on a terminal; whether it is to be made."""
     from pollproof.secrets.redact import Redactor
     from pollproof.verify.live.plan_text import plan_lines
     from pollproof.verify.live.planning import planned

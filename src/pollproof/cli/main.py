@@ -77,7 +77,7 @@ class Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
-        except BrokenPipeError:  # the reader of a pipe went away: nobody is there to be told
+        except BrokenPipeError:  # the reader of a pipe went away: nobody reads on
             _end("", FAILED_STATUS)
         except KeyboardInterrupt:  # by click's own way it would end with the status of a violation
             _end("interrupted", INCONCLUSIVE)

@@ -15,13 +15,13 @@ from pollproof.cli.reporting import Reports, output_options, overwriting
 if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
 
-EPILOG = (
+_EPILOG = (
     "Exit status: that of the run, had it not been run in shards; 2 for files that are not shards of one run; "
     "3 where a shard is missing or was given twice."
 )
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="SHARD.json...")
 @output_options()
 @click.option("-v", "--verbose", count=True, help="Print the table of clauses and the coverage too.")
@@ -33,7 +33,7 @@ def merge_command(files: tuple[str, ...], **options: Any) -> None:
     from pollproof.report.terminal import print_document, print_summary
     from pollproof.runs.outcome import outcome_of
 
-    reports = Reports.asked(options)
+    reports = Reports.requested(options)
     overwriting(reports, files)
     try:
         document, strict = merge_run([read_report(file) for file in files])
@@ -63,9 +63,9 @@ def merge_run(documents: Sequence[Document]) -> tuple[Document, bool]:
         raise click.UsageError(str(error)) from None
     wishes = documents[0]["shard"]["asked"]
     if document["mode"] == "check":
-        told = document["notes"]
+        notes = document["notes"]
         document = explained(document, contract_or_exit(wishes["contracts"][0]))
-        document["notes"] = [*(note for note in told if note.startswith("shard ")), *document["notes"]]
+        document["notes"] = [*(note for note in notes if note.startswith("shard ")), *document["notes"]]
     strict = bool(wishes.get("strict"))
     required = wishes.get("required") or ()
     return (

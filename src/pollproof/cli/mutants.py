@@ -12,13 +12,13 @@ from pollproof.cli.common import console_for, contract_or_exit, todays, writable
 from pollproof.cli.progress import adapted, progress_line
 from pollproof.text import json_text
 
-EPILOG = (
+_EPILOG = (
     "Exit status: 0 every mutant is killed by its own clause and no legal variant is accused; 1 a mutant survived, a "
     "clause is unproved, or a clause complains without cause; 2 usage or bad input; 3 interrupted."
 )
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|CONTRACT.toml ...]")
 @click.option(
     "-k",

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from pollproof.cli.common import GroupedOption, todays
+from pollproof.cli.common import Command, GroupedOption, todays
 from pollproof.cli.reporting import output_options
 from pollproof.errors import InputError
 from pollproof.runs.options import GROUPS, OPTIONS, REPORTS, Option, options_of
 from pollproof.text import nearest
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 TYPES: dict[str, Any] = {"text": str, "int": int, "float": float}
 
 
 class NearChoice(click.Choice[str]):
-    """One of some words; a mistyped one is told with the nearest."""
+    """One of some words; a mistyped one is refused with the nearest."""
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> str:
         """The word, or a usage error."""
@@ -62,7 +60,7 @@ class GroupedCommand(click.Command):
 
 
 SETTINGS_KEY = "pollproof.settings"
-"""Where the context of a command keeps what the configuration file says."""
+"""Where the context of a command keeps what the configuration file states."""
 
 WORDS_KEY = "pollproof.words"
 """Where it keeps the words that were typed after its name."""

@@ -34,7 +34,7 @@ def progress_line(first: str, unit: str, *, quiet: bool) -> Iterator[ShowProgres
     """A live line on a terminal until the context ends; None elsewhere, with `quiet`, and on CI.
 
     Args:
-        first: what the line says before anything is known.
+        first: what the line shows before anything is known.
         unit: what is counted, such as `requests`.
         quiet: whether nothing is shown.
     """

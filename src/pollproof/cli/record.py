@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pollproof.recordings.writing import Written
     from pollproof.verify.plan import Plan
 
-EPILOG = (
+_EPILOG = (
     "Exit status: 0 the cassette is written and complete; 2 usage or bad input; 3 what was written is not complete "
     "(interrupted, the target broke off, or the command failed); 4 nothing could be recorded."
 )
@@ -30,10 +30,10 @@ RECORD_INCOMPLETE = 3
 RECORD_FAILED = 4
 
 RECORD_ENDING = 5.0
-"""Seconds that a command has to end by itself once it was asked to."""
+"""Seconds that a command has to end by itself once it got the signal to."""
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
 @click.option("--base-url", metavar="URL", help="The implementation to record.")

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from pollproof.trace.exchange import Exchange, Request
     from pollproof.verify.plan import Plan
 
-EPILOG = (
+_EPILOG = (
     "Exit status: 0 the replay held the clause; 1 it violates the clause; 2 usage, or a trace that cannot be sent "
     "again; 3 the replay could not have violated it; 4 the target failed."
 )
 
 REPLAY_OPTIONS = ("target", "config", "base-url", "launch", "api-key", "advance-url", "allow-host", "max-wait")
-"""The options of verify that say which target is meant."""
+"""The options of verify that choose the target."""
 
 KEY_WORD = "$POLLPROOF_API_KEY"
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG)
+@click.command(cls=GroupedCommand, epilog=_EPILOG)
 @click.argument("report", metavar="REPORT.json")
 @click.option("--clause", metavar="CLAUSE", callback=todays, help="The violated clause; the first one without it.")
 @click.option("--contract", metavar="CONTRACT.toml", help="The contract, where the report is not of a bundled one.")
@@ -37,7 +37,7 @@ KEY_WORD = "$POLLPROOF_API_KEY"
 def replay_command(report: str, clause: str | None, contract: str | None, *, dry_run: bool, **options: Any) -> None:
     """Send the shortest trace of a violation again: to the same target, or to another.
 
-    The address and the clock hook are those of the report where no option says otherwise; a command to launch is never
+    The address and the clock hook are those of the report where no option gives others; a command to launch is never
     taken from a report.
     """
     from pollproof.errors import InputError, RunError
@@ -50,12 +50,12 @@ def replay_command(report: str, clause: str | None, contract: str | None, *, dry
     del options["target"], options["config"]
     try:
         entry = _violated(read_report(report), clause)
-        told = _told(entry["violation"].get("again", ""))
+        stated = _stated(entry["violation"].get("again", ""))
         if not (options["base_url"] or options["launch"]):
-            options |= {name: options[name] or told.get(name) for name in ("base_url", "advance_url")}
+            options |= {name: options[name] or stated.get(name) for name in ("base_url", "advance_url")}
         if not (options["base_url"] or options["launch"]):
             raise click.UsageError("the report names no address; give --base-url or --launch")
-        plan = plan_from(contract or told.get("provider") or entry["provider"], **options, live=False)
+        plan = plan_from(contract or stated.get("provider") or entry["provider"], **options, live=False)
         judged = plan.contract.clause(entry["id"])
         steps = steps_of_trace(plan, entry["violation"]["trace"])
     except InputError as error:
@@ -108,8 +108,8 @@ def _violated(document: Document, clause: str | None) -> Document:
     return broken[clause]
 
 
-def _told(command: str) -> Mapping[str, Any]:
-    """What the reproduction command of a report says of its target: the contract, the address, the clock hook."""
+def _stated(command: str) -> Mapping[str, Any]:
+    """What the reproduction command of a report has of its target: the contract, the address, the clock hook."""
     words = shlex.split(command)
     if words[:2] != ["pollproof", "verify"]:
         return {}

@@ -11,13 +11,13 @@ from pollproof.cli.merge import together
 from pollproof.cli.options import verbosity
 from pollproof.cli.reporting import Reports, output_options, overwriting
 
-EPILOG = (
+_EPILOG = (
     "Exit status: that of the worst report: 0 every exercised MUST held; 1 a violation; 3 inconclusive, or a run that "
     "was cut short; 4 a run that failed itself. 2: usage, or a file that is not a report."
 )
 
 
-@click.command(epilog=EPILOG)
+@click.command(epilog=_EPILOG)
 @click.argument("files", nargs=-1, required=True, metavar="FILE.json...")
 @output_options("json")
 @click.option("-v", "--verbose", count=True, help="Print the table of clauses and the coverage too.")
@@ -32,7 +32,7 @@ def report_command(files: tuple[str, ...], **options: Any) -> None:
     from pollproof.report.terminal import print_document, print_summary
     from pollproof.runs.outcome import outcome_of
 
-    reports = Reports.asked(options)
+    reports = Reports.requested(options)
     overwriting(reports, files)
     try:
         documents = [read_report(file) for file in files]

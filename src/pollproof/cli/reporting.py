@@ -1,4 +1,4 @@
-"""The report options that verify, check and gate share, and the files that they ask for."""
+"""The report options that verify, check and gate share, and the files that they name."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from pollproof.atomic import is_replaceable, refusal, write_file
-from pollproof.cli.common import GroupedOption, check_destination
+from pollproof.cli.common import Command, GroupedOption, check_destination
 
 if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 STANDARD_OUTPUT = "-"
 
@@ -58,20 +56,20 @@ def output_options(*left_out: str) -> Callable[[Command], Command]:
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """The files that a run is asked to write: format to file, `-` for standard output."""
+    """The files that a run is to write: format to file, `-` for standard output."""
 
     files: Mapping[str, str]
 
     @classmethod
-    def asked(cls, options: Mapping[str, Any]) -> Reports:
-        """The files that the options ask for; what cannot be written is told before the run, not after it."""
+    def requested(cls, options: Mapping[str, Any]) -> Reports:
+        """The files that the options name; what cannot be written is refused before the run, not after it."""
         files = {name: options[key] for name in REPORT_FORMATS if options.get(key := f"{name}_file") is not None}
         _check(files)
         return cls(files)
 
     @property
     def stream(self) -> IO[str]:
-        """Where people are told what happens: standard output, unless a report goes there."""
+        """Where messages go: standard output, unless a report goes there."""
         return sys.stderr if STANDARD_OUTPUT in self.files.values() else sys.stdout
 
     def write(self, *documents: Document) -> None:
@@ -97,14 +95,14 @@ class Reports:
             click.echo(_rendered("github", documents), nl=False, file=self.stream)
 
     def unfinished(self, document: Callable[[], Document]) -> Unfinished:
-        """Begin a run: from now on the files say that it is incomplete, until `write` replaces them."""
+        """Begin a run: from now on the files state that it is incomplete, until `write` replaces them."""
         # What goes to a pipe, a device or standard output is written once, at the end.
         again = {name: file for name, file in self.files.items() if file != STANDARD_OUTPUT and is_replaceable(file)}
         return Unfinished(Reports(again), document)
 
 
 class Unfinished:
-    """Reports of a run that goes on: whenever it is killed, its files are there and say that it is incomplete.
+    """Reports of a run that goes on: whenever it is killed, its files are there and state that it is incomplete.
 
     `document` gives what is known so far. A report of an earlier run is replaced at once, so that it is not taken for
     this one's.
@@ -117,7 +115,7 @@ class Unfinished:
         self.write()
 
     def refresh(self) -> None:
-        """Write what is known so far, unless that was done a moment ago. A full disk is told at the end."""
+        """Write what is known so far, unless that was done a moment ago. A full disk is reported at the end."""
         if time.monotonic() >= self._due:
             with contextlib.suppress(click.UsageError):
                 self.write()
@@ -136,14 +134,14 @@ class Unfinished:
 
 
 def notify_all(*listeners: Callable[..., None] | None) -> Callable[..., None]:
-    """One listener to progress that tells several, each only what it takes; `None` is nobody."""
+    """One listener to progress that notifies several; `None` is nobody."""
     given = [listener for listener in listeners if listener is not None]
 
-    def tell(*words: Any) -> None:
+    def notify(*words: Any) -> None:
         for listener in given:
             listener(*words)
 
-    return tell
+    return notify
 
 
 def _rendered(name: str, documents: Sequence[Document]) -> str:

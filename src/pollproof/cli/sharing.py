@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from pollproof.workers.distribute import Done, Job, Spread
     from pollproof.workers.shards import Shard
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 
 def shares_of(options: Mapping[str, Any]) -> tuple[str | None, Shard | None]:
-    """The workers and the shard that the options ask for; one sentence and exit status 2 where there are none such."""
+    """The workers and the shard that the options name; one sentence and exit status 2 where there are none such."""
     from pollproof.workers.distribute import WorkersError, count_of
     from pollproof.workers.shards import Shard, ShardError
 

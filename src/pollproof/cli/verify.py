@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     Label = Callable[[Document], Document]
 
-EPILOG = (
+_EPILOG = (
     "Exit status: 0 every MUST that was to be exercised held; 1 a violation; 2 usage or bad input; 3 inconclusive (a "
     "MUST was not exercised, a limit cut the run, no task ended, or the run was interrupted); 4 the target or the "
-    "suite failed. A violation and a failure at once: 1, and the report says both."
+    "suite failed. A violation and a failure at once: 1, and the report has both."
 )
 
 IN_ONE_GO = (
@@ -43,7 +43,7 @@ IN_ONE_GO = (
 """Why some targets are not shared out."""
 
 
-@click.command(cls=GroupedCommand, epilog=EPILOG, context_settings={"ignore_unknown_options": True})
+@click.command(cls=GroupedCommand, epilog=_EPILOG, context_settings={"ignore_unknown_options": True})
 @click.argument("providers", nargs=-1, metavar="[PROVIDER|CONTRACT.toml ...]")
 @run_options(VERIFY)
 def verify_command(providers: tuple[str, ...], **options: Any) -> None:
@@ -80,7 +80,7 @@ def verify_command(providers: tuple[str, ...], **options: Any) -> None:
             raise click.UsageError(f"--shard shares out what can be started for each part; {IN_ONE_GO}")
         click.echo(f"-n {workers} has no effect: {IN_ONE_GO}", err=True)
         is_shared = False
-    reports, baselines = Reports.asked(options), Baselines(options)
+    reports, baselines = Reports.requested(options), Baselines(options)
     console = baselines.stream(console_for(reports.stream))
     for plan in plans.values():
         if plan.live is not None:
@@ -111,7 +111,7 @@ def verify_command(providers: tuple[str, ...], **options: Any) -> None:
     if shard is not None:
         settings = ("profile", "examples", "seed", "strict", "require_all", "keyword")
         wishes = {"contracts": names, **{name: options[name] for name in settings}, "allowed": list(options["allowed"])}
-        label = partial(as_shard, number=shard.number, of=shard.of, parts=parts, asked=wishes)
+        label = partial(as_shard, number=shard.number, of=shard.of, parts=parts, wishes=wishes)
     selected = _selected(plans, options["keyword"])
     ordered = _concluded([documents[name] for name in names], selected, stop, plans)
     raise SystemExit(_report(ordered, options, console, reports, baselines, label))
@@ -162,7 +162,7 @@ def _selected(plans: Mapping[str, Plan], keyword: str | None) -> frozenset[str] 
 
 
 def _argument(name: str) -> str:
-    """A provider as workers are told it: a contract file by its whole path."""
+    """A provider as workers get it: a contract file by its whole path."""
     return str(Path(name).resolve()) if name.endswith(".toml") else name
 
 
@@ -272,7 +272,7 @@ def _report(
     for document in ordered:
         print_document(console, document, strict=options["strict"], verbosity=level)
     whole = baselines.concluded(join_documents(ordered), ordered, partial=bool(options["keyword"] or options["stop"]))
-    if label is not None:  # that clauses were not exercised is for the report of all shards to say
+    if label is not None:  # that clauses were not exercised is for the report of all shards to show
         whole = decided(label(whole), Policy(strict=options["strict"]))
     print_baseline(console, whole)
     print_summary(console, whole, verbosity=level)

@@ -63,7 +63,7 @@ class End(Enum):
 def longest(provider: StagedProvider) -> float:
     """Seconds of virtual time after which a command is ended: any conforming client has long ended by itself.
 
-    No document says for how long a client may try to create a task, so before there is one it has longer; so it has
+    No document states for how long a client may try to create a task, so before there is one it has longer; so it has
     where no MUST binds it to the lifetime.
     """
     contract = provider.contract

@@ -36,7 +36,7 @@ def address_in(task: Any) -> str | None:
     return None
 
 
-class Caller:
+class CallbackCaller:
     """Calls the client back about the tasks of one scenario."""
 
     def __init__(self, provider: StagedProvider, clock: GateClock, keep: Callable[[Exchange], None]) -> None:

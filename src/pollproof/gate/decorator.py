@@ -94,8 +94,8 @@ def client(
         kept = [name for name in names if name == "self" or name not in GIVEN]
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         signature = inspect.Signature([inspect.Parameter(name, kind) for name in (*kept, FIXTURE)])
-        asked = tuple(name for name in names if name != "self")
-        declared = ClientOptions(str(provider), clock, timeout, budget, chosen, profile, task, strict, asked, test)
+        taken = tuple(name for name in names if name != "self")
+        declared = ClientOptions(str(provider), clock, timeout, budget, chosen, profile, task, strict, taken, test)
         vars(test).update({"__signature__": signature, DECLARED: declared})
         return test  # type: ignore[return-value]
 

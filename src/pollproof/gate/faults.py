@@ -10,7 +10,7 @@ from pollproof.trace.exchange import Response
 
 
 class Manner(Enum):
-    """How an answer goes over the wire; the value says in words what becomes of it otherwise."""
+    """How an answer goes over the wire; the value states what becomes of it otherwise."""
 
     WHOLE = ""
     RESET = "the connection was reset before the answer"

@@ -14,7 +14,7 @@ from pollproof.clauses import KINDS
 from pollproof.contract.model import Level, Role, Subject
 from pollproof.gate.basis import Basis, soften
 from pollproof.gate.bounds import Bounds, End
-from pollproof.gate.callbacks import Caller
+from pollproof.gate.callbacks import CallbackCaller
 from pollproof.gate.clocks import ClockKind, GateClock
 from pollproof.gate.crashes import crash_of
 from pollproof.gate.scenario import Expects, Scenario
@@ -68,7 +68,7 @@ def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.
         provider = StagedProvider(contract, clock, scenario)
         with (
             serving(provider.play, urlsplit(contract.base_url).path.rstrip("/"), clock) as server,
-            closing(Caller(provider, clock, server.keep)) as caller,
+            closing(CallbackCaller(provider, clock, server.keep)) as caller,
         ):
             provider.created, provider.base_url = caller.created, server.base_url
             bounds = Bounds(server, clock, provider, endless, leaps=kind.leaps)
@@ -140,7 +140,7 @@ def _judge_end(played: Played, monitor: Monitor) -> None:
     """Judge how a command has ended, as far as that proves anything, and to which level it counts."""
     result, ended, server, bounds = played.result, played.ended, played.server, played.bounds
     scenario = result.scenario
-    # A client that has broken another rule may have lost its task by that, which is said there.
+    # A client that has broken another rule may have lost its task by that, which is reported there.
     guilty = bool(monitor.ledger.violated(Level.MUST))
     result.outcome = Outcome(
         succeeded=ended.status == 0,

@@ -1,7 +1,7 @@
 """Waits that the virtual clock does not see: a command that rests in real time while its clock has gone on.
 
 A command that obeys the clock never rests for long: as soon as all of it waits the clock leaps to the end of a wait.
-One that waits by a call of its own (a raw system call, say) rests for as long as it wants to, and whatever the clock
+One that waits by a call of its own (such as a raw system call) rests for as long as it wants to, and whatever the clock
 has leapt over meanwhile are seconds that did not pass for it.
 """
 

@@ -17,7 +17,7 @@ from pollproof.verify.session import Session
 
 
 class StagedTarget:
-    """A scenario as a target; a response that does not arrive is no response."""
+    """A scenario as a target; a response that does not arrive counts as none."""
 
     name = "a scenario"
 

@@ -165,7 +165,7 @@ class ClientRun:
                     detail.evidence[name] = played.scenario.name
 
     def _note_left_out(self) -> None:
-        """Say that scenarios were not played: what they would have shown is not known."""
+        """Note that scenarios were not played: what they would have shown is not known."""
         missed = [played for played in self.result.detail.played if played.reason]
         if missed:
             what = f"{len(missed)} of {len(self.gate.scenarios)} scenarios were not run; {missed[0].reason}"

@@ -169,7 +169,7 @@ class StagedProvider(ReferenceProvider):
         return "" if self._turn is None else self._turn.status
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
-        """Answer a poll; a phase without an answer of its own (open, say) is answered like one that goes on."""
+        """Answer a poll; a phase without an answer of its own (such as open) is answered like one that goes on."""
         if phase.value in operation.answers:
             return super().state(operation, task, phase)
         name = next(name for name in ("running", "waiting", "failed") if name in operation.answers)

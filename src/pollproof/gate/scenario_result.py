@@ -33,9 +33,9 @@ NAMED_IN_NOTE = 3
 class ScenarioResult:
     """One scenario that the command has met; `reason` is why it has not (then the rest is empty).
 
-    `undecided` is why its end was not judged: only its requests were. `cut_short` says that the command was ended
+    `undecided` is why its end was not judged: only its requests were. `cut_short` is why the command was ended
     because an earlier scenario had proved that it does not end, `disagreement` where its waits and the clock differ.
-    `robustness` holds what violates a MUST where the scenario is not primary. `unused` says that the scenario is about
+    `robustness` holds what violates a MUST where the scenario is not primary. `unused` is that the scenario is about
     what the command does not know, so that nothing was judged. `keys` are those that it has shown.
     `crash` is by what fault of its own it has ended. `same_as` is the scenario that was played in its place: for the
     command the two are the same.
@@ -86,7 +86,7 @@ class ScenarioResult:
 class Scenarios:
     """The scenarios that a client has met. `evidence` names the one that shows the violation of a clause.
 
-    `robustness` holds what violates a MUST in scenarios that are not primary. `kind` tells how the time of the
+    `robustness` holds what violates a MUST in scenarios that are not primary. `kind` is how the time of the
     client is moved. `endless` are the situations in which a scenario has shown that it does not end. `known` is how
     many scenarios the contract has in all.
     """
@@ -133,7 +133,7 @@ class Scenarios:
     def beside(self) -> Ledger | None:
         return self.robustness
 
-    def told_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
+    def explain_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
         grounds = {played.scenario.name: played.scenario.grounds for played in self.played}
         ground = grounds[self.evidence[clause["id"]]]
         return {

@@ -82,7 +82,7 @@ class GateServer:
         self.exceeded = ""
         """Which bound of the server the client went beyond, as the rest of a sentence about it."""
         self.elsewhere: list[str] = []
-        """What came besides, in words: other paths, and what is no HTTP."""
+        """What came besides, in words: other paths, and what is not HTTP."""
 
     @property
     def base_url(self) -> str:
@@ -192,22 +192,22 @@ class GateServer:
         connection = Connection(stream)
         while True:
             try:
-                asked = connection.read()
-                if asked is not None:
-                    self._count_bytes(len(asked.request.body))
+                incoming = connection.read()
+                if incoming is not None:
+                    self._count_bytes(len(incoming.request.body))
             except Malformed as error:
                 words = str(error).encode()
                 self._tell(f"sent {error}")
                 stream.sendall(written(Response(error.status, {"Content-Type": "text/plain"}, words), keeps=False))
                 return
-            if asked is None:
+            if incoming is None:
                 return
             with self._clock.held() as hold:
                 with self._lock:
                     self._idle.pop(stream, None)
                     self._answering += 1
                 try:
-                    if not self._answer(stream, port, asked, hold):
+                    if not self._answer(stream, port, incoming, hold):
                         # Before the clock may leap: a client may wait for the end of the connection, too.
                         stream.close()
                         return
@@ -231,12 +231,12 @@ class GateServer:
                 self.exceeded = f"sent more than {MAXIMUM_BODIES // 1024 // 1024} MiB in one scenario"
                 raise Malformed(413, f"more than {MAXIMUM_BODIES // 1024 // 1024} MiB in all")
 
-    def _answer(self, stream: socket.socket, port: int, asked: Asked, hold: ClockHold) -> bool:
+    def _answer(self, stream: socket.socket, port: int, incoming: Asked, hold: ClockHold) -> bool:
         """Answer one request; whether the connection stays open."""
         moment, awake = self._clock.sent(port)
         sent, precision = span(moment, awake, self._answered)
         leapt = self._clock.leapt()
-        request = asked.request
+        request = incoming.request
         with self._lock:
             if self._last is not None:
                 real, virtual = self._last
@@ -244,14 +244,14 @@ class GateServer:
             if not request.path.startswith(self._prefix) or "/@" in request.path:
                 if len(self.elsewhere) < MAXIMUM_ELSEWHERE:
                     self.elsewhere.append(f"requested {request.method} {request.path}"[:80])
-                stream.sendall(written(_NOT_FOUND, keeps=asked.keeps))
-                return asked.keeps
+                stream.sendall(written(_NOT_FOUND, keeps=incoming.keeps))
+                return incoming.keeps
             request = request._replace(path=_SLASHES.sub("/", request.path.removeprefix(self._prefix), count=1))
             reply = self._play(request)
         waited = self._delay(stream, port, reply, hold)
         # The client may have the response, and send the next request, before this thread runs on.
         received = self._clock.now()
-        failure = self._send(stream, asked, reply) if waited else GONE
+        failure = self._send(stream, incoming, reply) if waited else GONE
         if self._forward:
             self._put_forward(received)
         response = reply.response if failure is None else None
@@ -260,7 +260,7 @@ class GateServer:
             self._answered = received
             self._last = time.monotonic(), received
             self._kept.append(exchange)
-        return asked.keeps and failure is None and reply.manner is Manner.WHOLE
+        return incoming.keeps and failure is None and reply.manner is Manner.WHOLE
 
     def _delay(self, stream: socket.socket, port: int, reply: Reply, hold: ClockHold) -> bool:
         """Do what comes before an answer; whether the client has waited for it."""
@@ -268,7 +268,7 @@ class GateServer:
             reply.before()
         return not reply.delay or hold.sleep(reply.delay, port, lambda: self._closed or is_gone(stream))
 
-    def _send(self, stream: socket.socket, asked: Asked, reply: Reply) -> str | None:
+    def _send(self, stream: socket.socket, incoming: Asked, reply: Reply) -> str | None:
         """Send the answer in its manner; why the client has none, or None."""
         if reply.manner is Manner.SILENT:
             return str(reply.manner.value)
@@ -276,8 +276,8 @@ class GateServer:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             return str(reply.manner.value)
         # A client that is to meet a stale connection must not hear that it ends.
-        keeps = asked.keeps or reply.manner is Manner.STALE
-        data = written(reply.response, keeps=keeps, head=asked.request.method == "HEAD")
+        keeps = incoming.keeps or reply.manner is Manner.STALE
+        data = written(reply.response, keeps=keeps, head=incoming.request.method == "HEAD")
         if reply.manner is Manner.CUT:
             data = data[: len(data) - (len(reply.response.body) + 1) // 2]
         try:

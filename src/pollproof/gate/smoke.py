@@ -51,7 +51,7 @@ def _waited(trace: Sequence[Exchange]) -> float:
 
 
 def problem_of(played: Played, contract: Contract) -> str:
-    """Why a command is no working client, from the smoke scenario, as the rest of a sentence; empty where it is one.
+    """Why a command is not a working client, from the smoke scenario, as the rest of a sentence; empty where it is one.
 
     One that violates a MUST there is a client, and what it returns may follow from that: it is judged.
     """

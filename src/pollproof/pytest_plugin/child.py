@@ -1,6 +1,6 @@
 """The process in which a test function is the client: python -m pollproof.pytest_plugin.child FILE FUNCTION [SETUP].
 
-It imports FILE as pytest has done, calls FUNCTION with what the environment says of the scenario, and prints what it
+It imports FILE as pytest has done, calls FUNCTION with what the environment has of the scenario, and prints what it
 returns, and nothing else: what the function prints goes to standard error. SETUP is JSON: the `module` as which pytest
 has imported the file, the `path` of modules, and `arguments` that tests are parametrized with.
 """
@@ -77,7 +77,7 @@ def _reserved_output() -> int:
 
 
 def _given() -> dict[str, Any]:
-    """What the environment says of the scenario."""
+    """What the environment has of the scenario."""
     try:
         return {
             "base_url": os.environ["POLLPROOF_BASE_URL"],

@@ -13,7 +13,7 @@ def load(file: Path, name: str) -> ModuleType:
     """The module of a file.
 
     Where the path of modules leads from the name to the file it is an ordinary import (import modes prepend and
-    append). Otherwise (import mode importlib) its packages are the folders above the file, as far as the name says.
+    append). Otherwise (import mode importlib) its packages are the folders above the file, as far as the name has them.
     """
     _load_packages(file, name)
     spec = importlib.util.find_spec(name) if "." not in name or name.rpartition(".")[0] in sys.modules else None

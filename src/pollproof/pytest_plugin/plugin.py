@@ -86,7 +86,7 @@ def pollproof_check() -> Callable[..., Document]:
 
 @pytest.fixture
 def pollproof_record() -> Callable[..., Any]:
-    """Record what a test asks of a provider: `with pollproof_record("NAME", "tape.yaml", secrets=[KEY]):`.
+    """Record what a test requests of a provider: `with pollproof_record("NAME", "tape.yaml", secrets=[KEY]):`.
 
     It writes a cassette without secrets; further options are those of `pollproof.recordings.vcr.recording`.
     """
@@ -97,7 +97,7 @@ def pollproof_record() -> Callable[..., Any]:
 
 @pytest.fixture
 def pollproof_meeting(request: pytest.FixtureRequest) -> Any:
-    """One scenario that a function with the decorator `pollproof.gate.client` meets; the decorator asks for it."""
+    """One scenario that a function with the decorator `pollproof.gate.client` meets; the decorator takes it."""
     from pollproof.pytest_plugin.pytest_items import ClientScenario
 
     return ClientScenario(request.node, request.param)

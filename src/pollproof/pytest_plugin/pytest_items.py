@@ -1,7 +1,7 @@
 """The items of a decorated test function: one for each scenario, in which the function is the client.
 
 pytest's own process serves the scenarios and judges; the function runs in a child process, under the leaping clock
-where there is one, so that all of its ways to wait and to tell the time move together.
+where there is one, so that all of its ways to wait and to read the time move together.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class ClientUnderTest:
         contract, known = _known(item.config, declared)
         self.name = _name_of(item)
         self.scenarios = {scenario.name: scenario for scenario in known}
-        self.told = False
+        self.is_refused = False
         words = _command(item, self.name, arguments)
         limits = declared.clock, declared.timeout, declared.budget
         gate = Gate(contract, words, tuple(known), known[0], *limits, merges=declared.profile != "deep")
@@ -189,11 +189,11 @@ class ClientScenario:
         return known[key]
 
     def _refuse(self, client: ClientUnderTest, problem: str) -> None:
-        """Tell why the function cannot be judged, once; skip the other items."""
+        """Fail with the reason why the function cannot be judged, once; skip the other items."""
         smoke = client.run.gate.smoke
-        if self._name != smoke.name and (client.told or self._is_selected(smoke)):
+        if self._name != smoke.name and (client.is_refused or self._is_selected(smoke)):
             skip(f"{client.name} does not pass its smoke check")
-        client.told = True
+        client.is_refused = True
         if client.run.smoke is not None:
             self._show_output(client.run.smoke.result)
         fail(problem)

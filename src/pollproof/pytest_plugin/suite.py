@@ -79,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share the compliance suite out by provider, unless another way was asked for; None for all other tests."""
+    """Share the compliance suite out by provider, unless another way was chosen; None for all other tests."""
     if option(config, "--dist") != "load" or not _is_suite_alone(config.args):
         return None
     from pollproof.workers.scheduling import ProviderScheduling
@@ -88,7 +88,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def _is_suite_alone(arguments: Sequence[str]) -> bool:
-    """Whether a run is about the compliance suite alone: how people's own tests are shared out is theirs to say."""
+    """Whether a run is about the compliance suite alone: how people's own tests are shared out is their choice."""
     return bool(arguments) and all(is_suite(Path(argument.partition("::")[0])) for argument in arguments)
 
 
@@ -135,7 +135,7 @@ def plan_of(config: pytest.Config, provider: str) -> Plan:
 
 
 def explored(config: pytest.Config, provider: str) -> Explored:
-    """The explored provider: explored when first asked for, once in a run."""
+    """The explored provider: explored when first needed, once in a run."""
     from pollproof.report.document import build_document
     from pollproof.verify.judge import verify_target
 
@@ -148,7 +148,7 @@ def explored(config: pytest.Config, provider: str) -> Explored:
 
 
 class ClauseCheck:
-    """One clause of one provider, as a test item asks for it."""
+    """One clause of one provider, as a test item takes it."""
 
     def __init__(self, config: pytest.Config, provider: str, clause: str) -> None:
         self._config = config
@@ -173,7 +173,7 @@ class ClauseCheck:
         elif entry["verdict"] == "unexercised":
             if found.document["error"]:
                 if found.has_told:
-                    skip("the run failed; the first failure says why")
+                    skip("the run failed; the first failure has the reason")
                 found.has_told = True
                 fail(f"{self.clause} could not be judged: {found.document['error']}")
             if plan.base_url is None or option(config, "--require-all"):

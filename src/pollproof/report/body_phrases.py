@@ -1,4 +1,4 @@
-"""Gists: a request or an answer in one short line, without what every body of its kind has."""
+"""Requests and responses, each in one short line, without what every body of its kind has."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ BODY_ROOM = 120
 """Characters of one body on a line of the timeline."""
 
 TEXT_ROOMS = (44, 28, 16, 12)
-"""Characters of one text in a gist: as many as leave room for all fields. An id fits, a result does not."""
+"""Characters of one text of a body: as many as leave room for all fields. An id fits, a result does not."""
 
 NAME_ROOM = 32
-"""Characters of the name of a field; names tell more than values, and real ones fit."""
+"""Characters of the name of a field; names matter more than values, and real ones fit."""
 
 NESTED = 28
 """With less room than this for a text, an object within a body shows its first field alone."""
@@ -84,7 +84,7 @@ def _of_markup(text: str, limit: int) -> str:
 
 
 def state_in_words(event: Event | None) -> str | None:
-    """What an answer says of a task, as the contract reads it; None where that is nothing."""
+    """What a response states of a task, as the contract reads it; None where that is nothing."""
     if event is None or event.operation.role in (Role.CALLBACK, Role.OUTCOME):
         return None
     if event.answer is Answer.REFUSED:

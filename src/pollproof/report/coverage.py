@@ -25,27 +25,27 @@ _ROLES = {
 
 
 def coverage_of(contract: Contract, ledger: Ledger) -> dict[str, Any]:
-    """What was seen of each status, transition and boundary; `would` says what would show one that was not."""
+    """What was seen of each status, transition and boundary; `would` is what would show one that was not."""
     seen = ledger.seen
     wanted = expected(contract, [entry.clause for entry in ledger.entries.values()])
     owner = {"provider": contract.name}
     statuses = [
-        _told(owner | {"name": name, "phase": phase}, seen.statuses[name], f"a task that is polled while it is {name}")
+        _known(owner | {"name": name, "phase": phase}, seen.statuses[name], f"a task that is polled while it is {name}")
         for name, phase in wanted.statuses
     ]
     transitions = [
-        _told(owner | {"from": before, "to": after}, seen.transitions[before, after], _change(before, after))
+        _known(owner | {"from": before, "to": after}, seen.transitions[before, after], _change(before, after))
         for before, after in wanted.transitions
     ]
     deadlines = []
     for identifier, side in wanted.sides:
         words = owner | {"clause": identifier, "limit": side.limit, "side": side.side}
-        told = _told(words, seen.sides[identifier, side.side], side.would)
-        deadlines.append(told | ({"excluded": side.excluded} if side.excluded and not told["seen"] else {}))
+        known = _known(words, seen.sides[identifier, side.side], side.would)
+        deadlines.append(known | ({"excluded": side.excluded} if side.excluded and not known["seen"] else {}))
     return {"statuses": statuses, "transitions": transitions, "deadlines": deadlines}
 
 
-def _told(words: dict[str, Any], seen: int, would: str) -> dict[str, Any]:
+def _known(words: dict[str, Any], seen: int, would: str) -> dict[str, Any]:
     return words | {"seen": seen} | ({} if seen else {"would": would})
 
 

@@ -29,7 +29,7 @@ UNMASKED = (
 )
 
 MAXIMUM_TEXT = 2000
-"""Characters of one body in a report; results may be long, and their beginning tells enough."""
+"""Characters of one body in a report; results may be long, and their beginning suffices."""
 
 
 def build_document(result: AnyResult, policy: Policy | None = None) -> Document:
@@ -80,12 +80,12 @@ def build_document(result: AnyResult, policy: Policy | None = None) -> Document:
 def _findings_beside(result: AnyResult, redactor: Redactor) -> list[Document]:
     """The violations of a ledger beside that of the run."""
     detail, ledger = result.detail, result.detail.beside()
-    told = [] if ledger is None else clause_documents(result.spec.contract, ledger, redactor)
-    return [detail.told_beside(_explained(result, clause)) for clause in told if clause["violation"] is not None]
+    found = [] if ledger is None else clause_documents(result.spec.contract, ledger, redactor)
+    return [detail.explain_beside(_explained(result, clause)) for clause in found if clause["violation"] is not None]
 
 
 def _explained(result: AnyResult, clause: Document) -> Document:
-    """A clause with what its run says beside a violation, or why nothing has exercised it."""
+    """A clause with what its run has beside a violation, or why nothing has exercised it."""
     if clause["violation"] is not None:
         return {**clause, "violation": clause["violation"] | result.detail.evidence_of(clause["id"])}
     if clause["verdict"] != Verdict.UNEXERCISED.value:
@@ -101,8 +101,8 @@ def _explained(result: AnyResult, clause: Document) -> Document:
         return {**clause, "reason": reason, "cause": "open"}
     if idle is None:
         return {**clause, "reason": f"it needs {exercising(contract, own)}"}
-    told = {**clause, "reason": idle.reason, "cause": idle.cause}
-    return told | ({"not_run": True} if idle.cause == "deselected" else {})
+    found = {**clause, "reason": idle.reason, "cause": idle.cause}
+    return found | ({"not_run": True} if idle.cause == "deselected" else {})
 
 
 def with_again(document: Document, command: str) -> Document:
@@ -123,7 +123,7 @@ def _with_again(clause: Document, command: str) -> Document:
 
 
 def only(document: Document, identifiers: Set[str]) -> Document:
-    """The document with these clauses alone, and what it says of their deadlines."""
+    """The document with these clauses alone, and what it has of their deadlines."""
     clauses = [clause for clause in document["clauses"] if clause["id"] in identifiers]
     left_out = document.get("deselected", 0) + len(document["clauses"]) - len(clauses)
     document = {**document, "partial": True, "deselected": left_out, "clauses": clauses}
@@ -168,12 +168,12 @@ def join_documents(documents: list[Document]) -> Document:
 
 
 def clause_documents(contract: Contract, ledger: Ledger, redactor: Redactor) -> list[Document]:
-    """What a ledger says of every clause."""
+    """What a ledger has of every clause."""
     violated = any(entry.evidence is not None for entry in ledger.entries.values())
     reader = Reader(contract) if violated else None
     defined = defined_in(contract)
-    told = [_entry(contract, reader, entry, redactor) for entry in ledger.entries.values()]
-    return [{**clause, "defined": defined[clause["id"]]} if clause["id"] in defined else clause for clause in told]
+    found = [_entry(contract, reader, entry, redactor) for entry in ledger.entries.values()]
+    return [{**clause, "defined": defined[clause["id"]]} if clause["id"] in defined else clause for clause in found]
 
 
 def _entry(contract: Contract, reader: Reader | None, entry: Entry, redactor: Redactor) -> Document:
@@ -251,9 +251,9 @@ def shown_exchange(reader: Reader, number: int, exchange: Exchange, first: float
     answer: Document | None = None
     if response is not None:
         answer = {"status": response.status, "body": _body(response.body, redactor)}
-        told = state_in_words(event)
-        if told is not None:
-            answer["said"] = redactor.beginning(told, MAXIMUM_TEXT)
+        found = state_in_words(event)
+        if found is not None:
+            answer["said"] = redactor.beginning(found, MAXIMUM_TEXT)
     connection = {} if exchange.connection == 1 else {"connection": exchange.connection}
     return {
         "number": number,

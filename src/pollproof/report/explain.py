@@ -61,8 +61,8 @@ def _context(contract: Contract, clause: Clause) -> Iterator[str]:
         citation = passages[number].citation
         if any(passages[one].citation.source is citation.source for one in stated):
             mark = "*" if number in stated else " "
-            says = passages[number].gist or passages[number].aside
-            yield f"{mark} {citation.source.document}:{citation.lines}  {says}"
+            content = passages[number].gist or passages[number].aside
+            yield f"{mark} {citation.source.document}:{citation.lines}  {content}"
 
 
 def unknown_clause(identifier: str, contracts: Iterable[Contract]) -> str:

@@ -66,7 +66,7 @@ def _case(suite: ElementTree.Element, of: str, name: str) -> ElementTree.Element
 
 
 def _problem(document: Document) -> str:
-    """Why the run itself says too little, empty where it does not."""
+    """Why the run itself shows too little, empty where it does not."""
     words = document["error"] or incomplete(document) or "; ".join([*causes(document), *problems_of(document)])
     if not words and document["outcome"] in ("inconclusive", "error"):
         words = headline(document)

@@ -15,7 +15,7 @@ SEVERITY = ("held", "unexercised", "violated")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One provider in one run: `name` is what tells it from the other columns."""
+    """One provider in one run: `name` is what distinguishes it from the other columns."""
 
     name: str
     provider: str
@@ -25,7 +25,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one run says of one clause."""
+    """What one run has of one clause."""
 
     column: Column
     clause: Document
@@ -71,7 +71,7 @@ class RunMatrix:
 
 
 def provider_of(document: Document, clause: Document) -> str:
-    """The provider of a clause; reports of older versions say it of the whole document alone."""
+    """The provider of a clause; reports of older versions have it for the whole document alone."""
     return str(clause.get("provider") or document["provider"])
 
 
@@ -99,7 +99,7 @@ def _providers(document: Document) -> list[str]:
 
 
 def _names(parts: Sequence[tuple[Document, str]]) -> list[str]:
-    """What tells the columns apart: the provider, the target, both, or their number besides."""
+    """What distinguishes the columns: the provider, the target, both, or their number besides."""
     providers = [provider for _, provider in parts]
     targets = [short(document["target"]) for document, _ in parts]
     for names in (providers, targets, [f"{one}: {other}" for one, other in zip(providers, targets, strict=True)]):

@@ -1,7 +1,7 @@
 """Merging: documents of parts of one run to the document that the whole run would have given. Pure: no file, no clock.
 
-Parts come in their order, which says what stays where two are equal: of equally short evidence the earlier. A shard
-is a document of every n-th part; it says which shard it is, and of every evidence from which part it is.
+Parts come in their order, which decides what stays where two are equal: of equally short evidence the earlier. A shard
+is a document of every n-th part; it names which shard it is, and of every evidence the part that it is from.
 """
 
 from __future__ import annotations
@@ -59,21 +59,21 @@ def merge_parts(documents: Sequence[Each], places: Mapping[str, int] | None = No
 
 
 def _notes(documents: Sequence[Each]) -> list[str]:
-    """All notes, each once; what is told of all scenarios together, or of the first of several, is told so again."""
-    told = dict.fromkeys(
+    """All notes, each once; what is about all scenarios together, or the first of several, is made anew."""
+    collected = dict.fromkeys(
         note for each in documents for note in each["notes"] if note not in left_out(each.get("scenarios", ()))
     )
-    astray = [note for note in told if note.endswith(WRONG_STREAM)]
-    others = [note for note in told if note not in astray]
+    astray = [note for note in collected if note.endswith(WRONG_STREAM)]
+    others = [note for note in collected if note not in astray]
     return [*others, *left_out([scenario for each in documents for scenario in each.get("scenarios", ())]), *astray[:1]]
 
 
 def _clauses(documents: Sequence[Each], places: Mapping[str, int]) -> list[Document]:
-    told: dict[str, list[Each]] = {clause["id"]: [] for clause in documents[0]["clauses"]}
+    collected: dict[str, list[Each]] = {clause["id"]: [] for clause in documents[0]["clauses"]}
     for document in documents:
         for clause in document["clauses"]:
-            told.setdefault(clause["id"], []).append(clause)
-    return [_clause(entries, places) for entries in told.values()]
+            collected.setdefault(clause["id"], []).append(clause)
+    return [_clause(entries, places) for entries in collected.values()]
 
 
 def _clause(entries: Sequence[Each], places: Mapping[str, int]) -> Document:
@@ -94,11 +94,11 @@ def _clause(entries: Sequence[Each], places: Mapping[str, int]) -> Document:
 
 
 def _observations(documents: Sequence[Each]) -> list[Document]:
-    told: dict[str, list[Each]] = {entry["id"]: [] for entry in documents[0]["observations"]}
+    collected: dict[str, list[Each]] = {entry["id"]: [] for entry in documents[0]["observations"]}
     for document in documents:
         for entry in document["observations"]:
-            told[entry["id"]].append(entry)
-    return [_observation(entries) for entries in told.values()]
+            collected[entry["id"]].append(entry)
+    return [_observation(entries) for entries in collected.values()]
 
 
 def _observation(entries: Sequence[Each]) -> Document:
@@ -140,13 +140,13 @@ class MergeError(InputError):
     """Documents that are not shards of one run; the text is one sentence."""
 
 
-def as_shard(document: Each, number: int, of: int, parts: Sequence[str], asked: Each) -> Document:
-    """A document that says which shard of its run it is; `parts` are all of the run, in their order."""
-    return {**document, "shard": {"number": number, "of": of, "parts": list(parts), "asked": dict(asked)}}
+def as_shard(document: Each, number: int, of: int, parts: Sequence[str], wishes: Each) -> Document:
+    """A document that names which shard of its run it is; `parts` are all of the run, in their order."""
+    return {**document, "shard": {"number": number, "of": of, "parts": list(parts), "asked": dict(wishes)}}
 
 
 def with_parts(document: Each, part_of: Callable[[Each], str]) -> Document:
-    """The document with the part named wherever it shows a violation; `part_of` tells it from the violation."""
+    """The document with the part named wherever it shows a violation; `part_of` gives it for a violation."""
     clauses = [
         clause if clause["violation"] is None else _from_part(clause, part_of(clause["violation"]))
         for clause in document["clauses"]
@@ -161,7 +161,7 @@ def _from_part(clause: Each, part: str) -> Document:
 def merge_shards(documents: Sequence[Each]) -> Document:
     """The document, without its outcome, that the run had given had it not been run in shards.
 
-    Raises `MergeError` for documents of different runs. Where a shard is missing or was given twice, a note says so,
+    Raises `MergeError` for documents of different runs. Where a shard is missing or was given twice, a note names it,
     and the document is not complete.
     """
     for document in documents:
@@ -199,9 +199,9 @@ def _same_run(one: Each, other: Each) -> None:
     wishes = {
         name: (first["asked"].get(name), second["asked"].get(name)) for name in {**first["asked"], **second["asked"]}
     }
-    for name, (asked, also) in {"of": (first["of"], second["of"]), **wishes}.items():
-        if asked != also:
-            raise MergeError(f"shards of different runs: '{name}' is {asked!r} in one and {also!r} in another")
+    for name, (wish, also) in {"of": (first["of"], second["of"]), **wishes}.items():
+        if wish != also:
+            raise MergeError(f"shards of different runs: '{name}' is {wish!r} in one and {also!r} in another")
     if first["parts"] != second["parts"]:
         odd = sorted(set(first["parts"]).symmetric_difference(second["parts"]))
         raise MergeError(f"shards of different runs: not all of them know of {', '.join(odd[:3]) or 'the same order'}")

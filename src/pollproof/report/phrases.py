@@ -1,4 +1,4 @@
-"""What every view says in the same words: the outcome of a run in one line, and why it is inconclusive."""
+"""What every view has in the same words: the outcome of a run in one line, and why it is inconclusive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERDICTS = {"held": "held", "violated": "violated", "unexercised": "not exercise
 
 INCOMPLETE = "Incomplete: the run was interrupted, so what it did not exercise or violate by then says nothing."
 
-OUTCOMES = {"passed": "passed", "violated": "violated", "inconclusive": "inconclusive", "error": "failed"}
+OUTCOME_WORDS = {"passed": "passed", "violated": "violated", "inconclusive": "inconclusive", "error": "failed"}
 """The words of outcomes."""
 
 
@@ -25,7 +25,7 @@ def outcome_word(document: Document) -> str:
     outcome = document["outcome"]
     if outcome == "inconclusive" and document["complete"] and _needs_clock_alone(document):
         return "partly"
-    return OUTCOMES[outcome]
+    return OUTCOME_WORDS[outcome]
 
 
 def _needs_clock_alone(document: Document) -> bool:

@@ -1,4 +1,4 @@
-"""Reading a JSON report back: what is none, or only the beginning of one, is told in one sentence."""
+"""Reading a JSON report back: what is not one, or only the beginning of one, is refused in one sentence."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def _check(name: str, value: Any) -> None:
     from jsonschema.exceptions import best_match
 
     if not isinstance(value, dict) or "pollproof" not in value or "clauses" not in value:
-        raise ReportError(f"{name}: is JSON, but no report of pollproof (`--json` of verify, check or gate writes one)")
+        raise ReportError(
+            f"{name}: is JSON, but not a report of pollproof (--json of verify, check or gate writes one)"
+        )
     try:
         error = best_match(Draft202012Validator(_schema()).iter_errors(value))
     except RecursionError:

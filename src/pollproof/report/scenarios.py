@@ -12,13 +12,10 @@ from rich.text import Text
 
 from pollproof.contract.model import Level
 
-MAXIMUM_OUTPUT = 2000
-"""Characters of the beginning of an output in a report, and as many of its end."""
-
 SHOWN_SCENARIOS = 20
 """Scenarios with findings that a terminal shows, the worst first."""
 
-LAST_WORDS = 80
+LAST_SHOWN = 80
 """Characters of the last words of a command that are shown beside a scenario."""
 
 _SIGNS = {"held": "+", "violated": "X"}
@@ -61,14 +58,14 @@ def _mildness(scenario: Mapping[str, Any], warnings: Set[str]) -> int:
 
 
 def _last_line(scenario: Mapping[str, Any]) -> str:
-    """The last words of a command that gave up: they often tell why."""
+    """The last words of a command that gave up: they often give the reason."""
     if scenario["status"] in (0, None):
         return ""
     for stream in (scenario.get("errors"), scenario["output"]):
         lines = ((stream["tail"] or stream["head"]) if stream else "").split("\n")
         words = next((line.strip() for line in reversed(lines) if line.strip()), "")
         if words:
-            return words if len(words) <= LAST_WORDS else words[: LAST_WORDS - 3] + "..."
+            return words if len(words) <= LAST_SHOWN else words[: LAST_SHOWN - 3] + "..."
     return ""
 
 

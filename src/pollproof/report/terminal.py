@@ -83,8 +83,8 @@ def _print_observations(console: Console, document: Mapping[str, Any]) -> None:
     for observation in document["observations"]:
         seen, count = observation["seen"], observation["count"]
         tasks = "1 task" if count == 1 else f"{count} tasks"
-        told = "nothing seen" if seen is None else f"seen {seen[0]:g} to {seen[1]:g} s in {tasks}"
-        console.print(f"{observation['id']}: {told}; {observation['text']} (reported, not judged)", style="dim")
+        shown = "nothing seen" if seen is None else f"seen {seen[0]:g} to {seen[1]:g} s in {tasks}"
+        console.print(f"{observation['id']}: {shown}; {observation['text']} (reported, not judged)", style="dim")
 
 
 def _print_coverage(console: Console, document: Mapping[str, Any]) -> None:
@@ -102,9 +102,9 @@ def _print_coverage(console: Console, document: Mapping[str, Any]) -> None:
     for sort, entry in unseen(document):
         missing.setdefault(sort, []).append(entry)
     for sort, entries in missing.items():
-        told = [f"{name_of(sort, entry)}: {entry['would']}" for entry in entries[:MISSING_SHOWN]]
+        shown = [f"{name_of(sort, entry)}: {entry['would']}" for entry in entries[:MISSING_SHOWN]]
         more = f"; and {len(entries) - MISSING_SHOWN} more" if len(entries) > MISSING_SHOWN else ""
-        line = f"{SORTS[sort]} not seen ({len(entries)}): {'; '.join(told)}{more}"
+        line = f"{SORTS[sort]} not seen ({len(entries)}): {'; '.join(shown)}{more}"
         console.print(line, style="yellow", highlight=False, markup=False)
 
 
@@ -113,7 +113,7 @@ def _print_unexercised(console: Console, document: Mapping[str, Any], verbosity:
     number = sum(clause["verdict"] == "unexercised" for clause in document["clauses"])
     if not number or number == len(document["clauses"]):
         if number:
-            console.print("no clause was exercised, so the run says nothing about any", style="yellow")
+            console.print("no clause was exercised, so the run shows nothing about any", style="yellow")
         return
     if verbosity == NORMAL:
         console.print(f"{document['provider']}: {number} not exercised, -v lists them", style="yellow", highlight=False)
@@ -175,8 +175,8 @@ def print_baseline(console: Console, document: Mapping[str, Any]) -> None:
     for entry in entries:
         counted[entry["state"]] = counted.get(entry["state"], 0) + 1
     console.print()
-    told = ", ".join(f"{count} {state}" for state, count in counted.items()) or "no entry"
-    console.print(f"baseline {baseline['file']}: {told}", highlight=False, markup=False)
+    shown = ", ".join(f"{count} {state}" for state, count in counted.items()) or "no entry"
+    console.print(f"baseline {baseline['file']}: {shown}", highlight=False, markup=False)
     for entry in entries:
         if "problem" in entry:
             console.print(f"  {entry['problem']}", style="bold red", highlight=False, markup=False, soft_wrap=True)
@@ -189,15 +189,15 @@ def print_baseline(console: Console, document: Mapping[str, Any]) -> None:
 
 def print_summary(console: Console, document: Mapping[str, Any], *, verbosity: int = NORMAL) -> None:
     """The end of a run: why it is inconclusive, its error, and the line that sums it up."""
-    told = dict(document)
+    shown = dict(document)
     console.print()
-    for cause in causes(told) if verbosity > QUIET else ():
+    for cause in causes(shown) if verbosity > QUIET else ():
         console.print(f"inconclusive: {cause}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if told["error"]:
-        console.print(Text(f"error: {told['error']}", style="bold red"), soft_wrap=True)
-    line = summary(told)
-    lost = lost_bodies(told["recordings"]) if "recordings" in told else ""
+    if shown["error"]:
+        console.print(Text(f"error: {shown['error']}", style="bold red"), soft_wrap=True)
+    line = summary(shown)
+    lost = lost_bodies(shown["recordings"]) if "recordings" in shown else ""
     word, colon, rest = line.partition(":")
-    style = _OUTCOME_STYLE.get(outcome_word(told), "bold yellow")
+    style = _OUTCOME_STYLE.get(outcome_word(shown), "bold yellow")
     end = f"; {lost}" if lost else ""
     console.print(Text(word, style=style) + Text(f"{colon}{rest}{end}"), soft_wrap=True)

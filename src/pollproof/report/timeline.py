@@ -25,7 +25,7 @@ def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = (), judged: str =
     Args:
         trace: exchanges as a report has them.
         deadlines: deadlines as a report has them.
-        judged: what the violation says; fields that it names are shown first in bodies that are too long.
+        judged: the words of the violation; fields that it names are shown first in bodies that are too long.
     """
     written: list[str] = []
     lanes = sorted({shown.get("connection", 1) for shown in trace})
@@ -79,13 +79,13 @@ def _exchange(exchange: Shown, lanes: Sequence[int] = (), judged: str = "") -> l
     if request["path"] == OUTCOME_PATH:
         return [f"{_clock(exchange['sent'])}  the client ended: {_ending(request['body'])}{place}"]
     probe = f" [deliberately invalid: {exchange['probe']}]" if exchange["probe"] else ""
-    asked = (
+    sent = (
         f"{request['method']} {request['path']}"
         if request["body"] is None
         else shorten_body(request["body"], judged=judged)
     )
     return [
-        f"{_clock(exchange['sent'])}  {_lane(exchange, lanes)}{exchange['operation']}{probe} {asked}{place}",
+        f"{_clock(exchange['sent'])}  {_lane(exchange, lanes)}{exchange['operation']}{probe} {sent}{place}",
         f"{_INDENT}{_received(exchange, lanes)}-> {_answer(exchange, judged)}",
     ]
 
@@ -101,13 +101,13 @@ def _received(exchange: Shown, lanes: Sequence[int]) -> str:
 
 
 def _ending(body: Any) -> str:
-    """What a client said at its end, in words."""
+    """How a client ended, in words."""
     if not isinstance(body, Mapping):
         return shorten_body(body)
-    said = "success" if body.get("succeeded") else "no success"
+    end = "success" if body.get("succeeded") else "no success"
     ended = f" ({body['ended']})" if body.get("ended") else ""
     result = f", with {shorten_body(body['result'])}" if body.get("result") is not None else ", without a result"
-    return said + ended + result
+    return end + ended + result
 
 
 def _answer(exchange: Shown, judged: str) -> str:
@@ -115,8 +115,8 @@ def _answer(exchange: Shown, judged: str) -> str:
     if response is None:
         return exchange["failure"] or "no response"
     status = "" if response["status"] == 200 else f"HTTP {response['status']} "
-    told = response.get("said")
-    return status + (f"{told}: " if told else "") + shorten_body(response["body"], judged=judged)
+    state = response.get("said")
+    return status + (f"{state}: " if state else "") + shorten_body(response["body"], judged=judged)
 
 
 def _clock(seconds: float | None) -> str:

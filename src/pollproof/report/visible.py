@@ -23,9 +23,9 @@ def brief(body: Any, limit: int = 160) -> str:
     if body is None:
         return ""
     if isinstance(body, dict):
-        told = [(one_line(str(key), 24), _value(value)) for key, value in list(body.items())[:12] if value != ""]
-        told.sort(key=lambda pair: pair[1].endswith(("…", "}", "]")))  # what tells little stands last
-        text = ", ".join(" ".join(pair) for pair in told) or "{}"
+        fields = [(one_line(str(key), 24), _value(value)) for key, value in list(body.items())[:12] if value != ""]
+        fields.sort(key=lambda pair: pair[1].endswith(("…", "}", "]")))  # what shows little stands last
+        text = ", ".join(" ".join(pair) for pair in fields) or "{}"
     else:
         text = _value(body, limit)
     return text if len(text) <= limit else text[: limit - 1] + "…"

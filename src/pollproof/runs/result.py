@@ -51,8 +51,8 @@ class Detail(Protocol):
     def beside(self) -> Ledger | None:
         """A ledger whose violations are findings beside those of the run's own; None where there is none."""
 
-    def told_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
-        """A finding of that ledger as a report tells it."""
+    def explain_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
+        """A finding of that ledger as a report has it."""
 
 
 class NoDetail:
@@ -76,7 +76,7 @@ class NoDetail:
     def beside(self) -> Ledger | None:
         return None
 
-    def told_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
+    def explain_beside(self, clause: dict[str, Any]) -> dict[str, Any]:
         return clause
 
 

@@ -28,7 +28,7 @@ def batch_scenarios(of: Catalogue) -> Iterator[Scenario]:
     for number, body in enumerate((operation.request, *operation.alternatives), 1):
         name = "batch" if number == 1 else f"batch-{number}"
         yield _batch(of, name, BATCH_TASK, Expects.EITHER, sample=body)
-    asked = (Role.BATCH,)
+    of_batch = (Role.BATCH,)
     yield _batch(
         of,
         "batch-failed",
@@ -41,7 +41,7 @@ def batch_scenarios(of: Catalogue) -> Iterator[Scenario]:
         "batch-refused",
         f"{BATCH_TASK} It is refused. There are no tasks to poll; a client reports it.",
         Expects.FAILURE,
-        Turn(asked, code="", http=refused_with(operation)),
+        Turn(of_batch, code="", http=refused_with(operation)),
         grounds=LEFT_OPEN,
     )
     for name, words, turn in (
@@ -53,7 +53,7 @@ def batch_scenarios(of: Catalogue) -> Iterator[Scenario]:
             name,
             f"{BATCH_TASK} The first one is {words}. A client retries after a pause, or gives up.",
             Expects.EITHER,
-            replace(turn, roles=asked, last=1),
+            replace(turn, roles=of_batch, last=1),
             grounds=HAPPENS,
         )
     for variant in of.contract.variants:

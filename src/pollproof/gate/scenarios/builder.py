@@ -23,7 +23,7 @@ from pollproof.verify.request_builder import Builder
 USUAL_SOLVING = 5.0
 """Seconds that an ordinary task of the gate takes: within the usual time of every provider."""
 
-PATIENCE = 120.0
+CLIENT_PATIENCE = 120.0
 """Seconds after which a conforming client may have lost its patience, where no document limits the life of a task."""
 
 ANY_POLLS = 10**9
@@ -51,7 +51,7 @@ class Catalogue:
         self.life = tuple(self._life())
         self.codec = codec_of(contract)
         self.samples = tuple(change for each in contract.variants if each.sample for change in each.changes)
-        self.patience = self.limits.lifetime or PATIENCE
+        self.patience = self.limits.lifetime or CLIENT_PATIENCE
 
     def _life(self) -> Iterator[Turn]:
         """One poll in each phase through which a task goes."""

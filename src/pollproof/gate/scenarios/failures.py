@@ -10,7 +10,7 @@ from pollproof.gate.basis import HAPPENS, LEFT_OPEN
 from pollproof.gate.scenario import NEVER_SOLVED, Expects, Scenario, Turn
 from pollproof.gate.scenarios.builder import Catalogue, kebab, sample_parts
 
-UNKNOWN_STATUS = "POLLPROOF_UNKNOWN"
+MADE_UP_STATUS = "POLLPROOF_UNKNOWN"
 """A status that nobody documented."""
 
 
@@ -116,9 +116,9 @@ def _empty_results(of: Catalogue) -> Iterator[tuple[str, str, Break]]:
 
 def _in_other_words(of: Catalogue) -> Iterator[Scenario]:
     """The end of a task in another form: the legal variants that the contract lists."""
-    asked = {operation.name for operation in (of.poll, of.fetch) if operation is not None}
+    used = {operation.name for operation in (of.poll, of.fetch) if operation is not None}
     for variant in of.contract.variants:
-        changes = tuple(each for each in variant.changes if each.operation in asked or not each.operation)
+        changes = tuple(each for each in variant.changes if each.operation in used or not each.operation)
         touched = {change.answer for change in changes}
         for answer, turn in (("lost", Turn(first=2, lost=True)), ("failed", Turn(first=2, phase=Phase.FAILED))):
             if answer not in touched:
@@ -138,18 +138,18 @@ def _in_other_words(of: Catalogue) -> Iterator[Scenario]:
 def _unknown(of: Catalogue) -> Iterator[Scenario]:
     yield of.polled(
         "unknown-status",
-        f"The second and the third poll find the status {UNKNOWN_STATUS}, which no document has; then the task is "
+        f"The second and the third poll find the status {MADE_UP_STATUS}, which no document has; then the task is "
         "ready. A client goes on as before, or gives up and reports it.",
         Expects.EITHER,
-        Turn(first=2, last=3, phase=Phase.RUNNING, status=UNKNOWN_STATUS),
+        Turn(first=2, last=3, phase=Phase.RUNNING, status=MADE_UP_STATUS),
         grounds=HAPPENS,
         adds=frozenset({"unknown status"}),
     )
     yield of.polled(
         "unknown-status-for-ever",
-        f"From the second poll on the status is {UNKNOWN_STATUS}, which no document has. A client gives up in the end.",
+        f"From the second poll on the status is {MADE_UP_STATUS}, which no document has. A client gives up in the end.",
         Expects.FAILURE,
-        Turn(first=2, phase=Phase.RUNNING, status=UNKNOWN_STATUS),
+        Turn(first=2, phase=Phase.RUNNING, status=MADE_UP_STATUS),
         seconds=of.patience,
         grounds=HAPPENS,
         adds=frozenset({"unknown status", "unknown status for ever"}),

@@ -13,10 +13,10 @@ from pollproof.gate.scenarios.builder import Catalogue
 def forms(of: Catalogue) -> Iterator[Scenario]:
     """Responses in another form: the legal variants that the contract lists, and what no document names."""
     answers = ("created", "waiting", "running", "succeeded", "nothing")
-    asked = {"", of.create.name, of.poll.name, "" if of.fetch is None else of.fetch.name}
+    used = {"", of.create.name, of.poll.name, "" if of.fetch is None else of.fetch.name}
     for variant in of.contract.variants:
         changes = tuple(
-            change for change in variant.changes if change.answer in ("", *answers) and change.operation in asked
+            change for change in variant.changes if change.answer in ("", *answers) and change.operation in used
         )
         writing = variant.settings.get("writing")
         if not changes and not writing:

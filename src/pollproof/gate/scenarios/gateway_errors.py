@@ -8,7 +8,7 @@ from dataclasses import replace
 from pollproof.contract.model import Role
 from pollproof.gate.basis import HAPPENS
 from pollproof.gate.scenario import Expects, Scenario, Turn
-from pollproof.gate.scenarios.builder import IN_THE_END, PATIENCE, RETRIES, Catalogue
+from pollproof.gate.scenarios.builder import CLIENT_PATIENCE, IN_THE_END, RETRIES, Catalogue
 from pollproof.trace.exchange import Response
 
 HTML = b"<html><head><title>Sorry</title></head><body><h1>Something went wrong</h1></body></html>"
@@ -89,7 +89,7 @@ def _creation(of: Catalogue, name: str, words: str, response: Response, last: fl
     turn = Turn((Role.CREATE,), response=response)
     if last is None:
         return of.scenario(
-            f"creation-{name}", f"{words} {IN_THE_END}", Expects.FAILURE, turns=(turn,), seconds=PATIENCE
+            f"creation-{name}", f"{words} {IN_THE_END}", Expects.FAILURE, turns=(turn,), seconds=CLIENT_PATIENCE
         )
     reaction = "A client retries after a pause, or gives up and reports it."
     turns = (Turn((Role.CREATE,), last=last, response=response),)

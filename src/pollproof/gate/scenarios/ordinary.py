@@ -8,10 +8,10 @@ from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Break, Phase
 from pollproof.gate.basis import LEFT_OPEN, PRIMARY, Basis, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
-from pollproof.gate.scenarios.builder import PATIENCE, Catalogue, kebab
+from pollproof.gate.scenarios.builder import CLIENT_PATIENCE, Catalogue, kebab
 
 SLOW_BUT_USUAL = 30.0
-"""Seconds that a slow but usual task takes, where no document says how long tasks take."""
+"""Seconds that a slow but usual task takes, where no document states how long tasks take."""
 
 IDENTIFIERS = (("2-to-the-31", 2**31), ("2-to-the-53", 2**53 + 1), ("2-to-the-63", 2**63))
 """Ids at which numbers of some languages end."""
@@ -52,7 +52,7 @@ def _times(of: Catalogue) -> Iterator[Scenario]:
         settings=Settings(solving=usual),
         grounds=grounds_of(citation for each in times for citation in each.citations),
     )
-    longest = limits.solving or PATIENCE
+    longest = limits.solving or CLIENT_PATIENCE
     if limits.lifetime is not None:
         longest = min(longest, limits.lifetime / 2)
     yield of.scenario(

@@ -18,12 +18,12 @@ from pollproof.replay.replay import Replay
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.reader import Reader
 
-MAXIMUM_RECORDED = 50
+MOST_RECORDED = 50
 """Recorded tasks of which each is a scenario."""
 
 
 def recorded_scenarios(contract: Contract, names: Sequence[str]) -> list[Scenario]:
-    """A scenario for each task created in the recordings of these files and folders, at most `MAXIMUM_RECORDED`.
+    """A scenario for each task created in the recordings of these files and folders, at most `MOST_RECORDED`.
 
     In each the client is to create that task. It is answered by a replay that reads the client's clock. Raises
     `RecordingError`, also where nothing was created.
@@ -48,7 +48,7 @@ def recorded_scenarios(contract: Contract, names: Sequence[str]) -> list[Scenari
             _seconds_of(event, events),
             answers=answers,
         )
-        for number, event in enumerate(created[:MAXIMUM_RECORDED], 1)
+        for number, event in enumerate(created[:MOST_RECORDED], 1)
     ]
 
 

@@ -8,7 +8,15 @@ from collections.abc import Iterator, Sequence
 from pollproof.contract.model import Break, Effect, ErrorCode, Operation, Role
 from pollproof.gate.basis import HAPPENS, LEFT_OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import Expects, Scenario, Turn
-from pollproof.gate.scenarios.builder import IN_THE_END, PATIENCE, RETRIES, Catalogue, kebab, refused_with, sample_parts
+from pollproof.gate.scenarios.builder import (
+    CLIENT_PATIENCE,
+    IN_THE_END,
+    RETRIES,
+    Catalogue,
+    kebab,
+    refused_with,
+    sample_parts,
+)
 from pollproof.trace.exchange import Response
 
 AFTER: dict[Effect, tuple[Expects, float, str]] = {
@@ -63,7 +71,7 @@ def _adds(error: ErrorCode, http: int, alike: Sequence[str]) -> frozenset[str]:
 def _grounds(error: ErrorCode, http: int) -> Grounds:
     """What an error in place of a state rests on.
 
-    That an error is the end is what the documents say of all errors; what else a code means, they say of the code.
+    That an error is the end is documented for all errors; what else a code means is documented for the code.
     """
     if error.effect in (Effect.FAILED, Effect.LOST, Effect.REFUSED):
         return (
@@ -75,7 +83,7 @@ def _grounds(error: ErrorCode, http: int) -> Grounds:
 
 
 def _http_errors(of: Catalogue) -> Iterator[Scenario]:
-    """Errors whose HTTP status is all that tells them apart."""
+    """Errors whose HTTP status is all that distinguishes them."""
     for condition, effect in of.poll.effects:
         if of.contract.errors or condition.at.area != "http" or condition.comparison != "in":
             continue
@@ -169,7 +177,7 @@ def _busy_creations(of: Catalogue) -> Iterator[Scenario]:
             f"Every creation gets {error.code}. {NO_TASK}",
             Expects.FAILURE,
             turns=(Turn((Role.CREATE,), code=error.code),),
-            seconds=PATIENCE,
+            seconds=CLIENT_PATIENCE,
             grounds=grounds_of(error.citations),
         )
 
@@ -200,6 +208,6 @@ def _faults(of: Catalogue) -> Iterator[Scenario]:
         f"Every creation gets a SOAP Fault, HTTP 500. {NO_TASK}",
         Expects.FAILURE,
         turns=(Turn((Role.CREATE,), response=fault),),
-        seconds=PATIENCE,
+        seconds=CLIENT_PATIENCE,
         grounds=LEFT_OPEN,
     )

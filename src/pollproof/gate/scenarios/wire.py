@@ -10,7 +10,7 @@ from pollproof.contract.model import Role
 from pollproof.gate.basis import HAPPENS
 from pollproof.gate.faults import Manner
 from pollproof.gate.scenario import Expects, Scenario, Turn
-from pollproof.gate.scenarios.builder import IN_THE_END, PATIENCE, RETRIES, Catalogue
+from pollproof.gate.scenarios.builder import CLIENT_PATIENCE, IN_THE_END, RETRIES, Catalogue
 from pollproof.trace.exchange import Response
 
 HUGE = 4 * 1024 * 1024
@@ -58,7 +58,7 @@ def _wire(of: Catalogue) -> Iterator[Scenario]:
             f"Every creation {words}. {IN_THE_END}",
             Expects.FAILURE,
             turns=(creation,),
-            seconds=PATIENCE + _TRIES * turn.delay,
+            seconds=CLIENT_PATIENCE + _TRIES * turn.delay,
             adds=frozenset({f"creation, {_ALIKE[name]} for ever"}),
         )
         yield of.scenario(
@@ -122,7 +122,7 @@ def _answers_that_come(of: Catalogue) -> Iterator[Scenario]:
     )
     yield of.polled(
         "slow-answer",
-        f"The second poll gets its response after {SLOW_SECONDS:g} seconds. A client waits for it, retries, or gives up.",
+        f"The second poll gets its response after {SLOW_SECONDS:g} seconds. A client waits, retries, or gives up.",
         Expects.EITHER,
         replace(of.unfinished, first=2, last=2, delay=SLOW_SECONDS),
         seconds=4 * of.wait + SLOW_SECONDS,

@@ -1,7 +1,7 @@
 """The timeline of a violation as a drawing: exchanges and deadlines down a line, each with its moment.
 
 The line is not to scale, so that 300 s and 300.001 s are two places; longer waits are drawn longer, and every place
-says its time. Width is counted in characters, so that the drawing is read on a phone without scrolling.
+shows its time. Width is counted in characters, so that the drawing is read on a phone without scrolling.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ class Drawing:
     @property
     def words(self) -> str:
         """The drawing in one sentence for those who do not see it."""
-        told = [f"{place.time or 'then'}: {' '.join(place.lines)}" for place in self.places]
-        return one_line("; ".join(told), 1500)
+        moments = [f"{place.time or 'then'}: {' '.join(place.lines)}" for place in self.places]
+        return one_line("; ".join(moments), 1500)
 
 
 def operation_name(name: str) -> str:

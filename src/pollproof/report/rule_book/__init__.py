@@ -1,1 +1,1 @@
-"""The rule book: what the clauses of a contract say, and which lines of the documents they come from."""
+"""The rule book: the clauses of a contract, and which lines of the documents they come from."""

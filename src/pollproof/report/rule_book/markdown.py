@@ -28,7 +28,7 @@ def rule_book(contracts: Sequence[Contract]) -> str:
         "A **MUST** that is violated fails a run; a **SHOULD** warns. The rules are stated in words of our own; beside",
         "each stands the line of the document that it comes from (documents marked *adjacent* are pages next to those",
         "at hand), the kind of check that judges it, and the mutants that show that it can fail: implementations in",
-        "which exactly this rule is broken. `pollproof explain CLAUSE` tells more, `pollproof mutants` runs the",
+        "which exactly this rule is broken. `pollproof explain CLAUSE` shows more, `pollproof mutants` runs the",
         "mutants, and `pollproof clauses --coverage` goes the other way, from each line of a document to its clauses.",
         "",
         *_overview(contracts),
