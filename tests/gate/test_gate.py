@@ -318,7 +318,7 @@ def test_bad_usage_is_one_sentence(words: tuple[str, ...], told: str) -> None:
 
 
 def test_what_does_not_fit_the_budget_in_real_time_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.gate.scenarios.builder.SOLVING", 0.2)  # which is waited for
+    monkeypatch.setattr("pollproof.gate.scenarios.builder.USUAL_SOLVING", 0.2)  # which is waited for
     program = "import sys; exec(open(sys.argv[1]).read().replace('WAIT = 1.5 if', 'WAIT = 0.01 if 1 else 1.5 if'))"
     gating = judged(
         sys.executable,
@@ -556,8 +556,8 @@ HURRIED = "import sys; exec(open(sys.argv[1]).read().replace('WAIT = 1.5 if', 'W
 @pytest.mark.parametrize("clock", ["auto", "leap"])
 def test_waits_that_are_not_leapt_over_are_found_out(clock: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pollproof.gate.clocks.supervision_unavailable", lambda: "No supervision here.")
-    monkeypatch.setattr(smoke_check, "AT_ONCE", 0.3)
-    monkeypatch.setattr(smoke_check, "PAUSE", 0.1)
+    monkeypatch.setattr(smoke_check, "LEAST_WAITED", 0.3)
+    monkeypatch.setattr(smoke_check, "LEAST_PAUSE", 0.1)
     smoke = scenarios(CAPSOLVER)[0]
     short = replace(smoke, settings=replace(smoke.settings, solving=0.5), seconds=1.0)
     command = (sys.executable, "-c", UNHEARD, HURRIED, str(CLIENT))

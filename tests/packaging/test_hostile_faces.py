@@ -250,7 +250,7 @@ def gate() -> Iterator[GateServer]:
 
 
 def test_a_client_that_sends_without_end_is_heard_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_server, "MAXIMUM_KEPT", 2 * 1024 * 1024)
+    monkeypatch.setattr(gate_server, "MAXIMUM_BODIES", 2 * 1024 * 1024)
     with gate() as server:
         statuses = [asked(server.base_url, POST._replace(body=bytes(1024 * 1024))).status for _ in range(4)]
         assert statuses == [200, 200, 413, 413]

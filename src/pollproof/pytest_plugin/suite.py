@@ -6,12 +6,14 @@ pytest gets an option, a marker or a scheduler of it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pollproof.errors import InputError
 from pollproof.pytest_plugin.presence import is_suite
 from pollproof.pytest_plugin.verdicts import ClauseWarning, fail, skip
 from pollproof.runs.options import VERIFY, Option, options_of
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from pollproof.runs.spec import Policy
     from pollproof.verify.plan import Plan
     from pollproof.verify.run import Exploration
+
+FILE_SETTINGS = pytest.StashKey[Any]()
+"""What the configuration file states for the suite."""
+
+PARAMETER_OF = {f"--{declared.name}": declared.parameter for declared in options_of(VERIFY)}
+"""The key of the value of each option."""
 
 EXPLORED = pytest.StashKey["dict[str, Explored]"]()
 
@@ -48,6 +56,10 @@ def register_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("pollproof", "conformance of create-then-poll task APIs")
     attributes: dict[str, Any] = {"action": "append", "help": "Judge this bundled provider or contract (repeatable)."}
     group.addoption("--provider", dest=_destination("--provider"), **attributes)
+    for declared in options_of(VERIFY):
+        if declared.name in ("target", "config"):
+            attributes = {"default": os.environ.get(declared.variable), "help": declared.help}
+            group.addoption(f"--pollproof-{declared.name}", dest=_destination(f"--{declared.name}"), **attributes)
     for option_ in options_of(VERIFY):
         names = [f"--{name}" for name in (option_.name, *option_.aliases)]
         if option_.suite and not any(is_taken(parser, name) for name in names):
@@ -70,7 +82,14 @@ def is_taken(parser: pytest.Parser, name: str) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Check how the options go together, and make room for what is explored."""
+    """Read the configuration file, check how the options go together, and make room for what is explored."""
+    from pollproof.runs.configuration import settings_for
+
+    target, file = (config.getoption(_destination(name)) for name in ("--target", "--config"))
+    try:
+        config.stash[FILE_SETTINGS] = settings_for(VERIFY, target or None, file or None)
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from None
     if option(config, "--live") and option(config, "--numprocesses"):
         raise pytest.UsageError("-n does not go with --live: an account has one pace")
     config.stash[EXPLORED] = {}
@@ -93,9 +112,12 @@ def _is_suite_alone(arguments: Sequence[str]) -> bool:
 
 
 def option(config: pytest.Config, name: str) -> Any:
-    """The value of an option of the suite, or of the option of the same name that another plugin or pytest has."""
+    """The value of an option of the suite, or of the option of the same name that another plugin or pytest has, or what
+    the configuration file states.
+    """
     own = config.getoption(_destination(name), default=None)
-    return own if own not in (None, False) else config.getoption(name, default=own)
+    own = own if own not in (None, False) else config.getoption(name, default=own)
+    return own if own not in (None, False) else config.stash[FILE_SETTINGS].values.get(PARAMETER_OF.get(name, ""), own)
 
 
 def _destination(name: str) -> str:
@@ -107,7 +129,8 @@ def providers_of(config: pytest.Config) -> list[str]:
     """The providers that a run is about."""
     from pollproof.bundled import bundled
 
-    return option(config, "--provider") or list(bundled())
+    contract = config.stash[FILE_SETTINGS].contract
+    return option(config, "--provider") or ([contract] if contract else list(bundled()))
 
 
 def suite_policy(config: pytest.Config) -> Policy:

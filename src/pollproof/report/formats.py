@@ -34,7 +34,7 @@ def _imported(module: str, name: str) -> Render:
 VIEWS: Mapping[str, Render] = {
     "json": json_of,
     "html": _imported("html", "html_of"),
-    "markdown": _imported("markdown", "markdown_of"),
+    "markdown": _imported("markdown", "render_markdown"),
     "junit": _imported("junit", "junit_of"),
     "sarif": _imported("sarif", "sarif_of"),
     "gitlab": _imported("code_quality", "code_quality_of"),
