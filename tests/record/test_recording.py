@@ -156,7 +156,7 @@ def test_real_time_is_recorded_with_the_moment_of_its_beginning(tmp_path: Path) 
         result = run("capsolver", "--base-url", served.base_url, "--budget", "200ms", "--out", str(path))
     assert result.exit_code == 3
     assert "not complete" in result.output
-    assert "--budget" in result.output
+    assert "--max-wait" in result.output
     own = loaded(path)["metadata"]["pollproof"]
     assert own["clock"] == "real"
     assert own["started"].endswith("Z")

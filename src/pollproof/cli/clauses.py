@@ -131,7 +131,7 @@ def _made_of(row: ClauseRow) -> str:
 
 @click.command()
 @click.argument("clause_id", metavar="CLAUSE", callback=todays)
-@click.option("--contract", metavar="CONTRACT.toml", help="A contract file, where the clause is not in a bundled one.")
+@click.option("--contract", metavar="CONTRACT.toml", help="Read the clause from this contract file.")
 def explain_command(clause_id: str, contract: str | None) -> None:
     """Explain one clause: its rule, where it is documented, how it is judged, what breaks it, what is left open."""
     from pollproof.bundled import bundled

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[verify|gate|check] [OPTIONS]")
 @click.option("--all", "every", is_flag=True, help="Show the options that nobody has set, too.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of configuration files instead.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def config_command(words: tuple[str, ...], *, every: bool, schema: bool, as_json: bool) -> None:
     """Show what holds for `pollproof verify`, `gate` or `check` with these options, and from where each value comes.
 
@@ -36,7 +36,10 @@ def config_command(words: tuple[str, ...], *, every: bool, schema: bool, as_json
         return
     mode, rest = (words[0], words[1:]) if words and words[0] in EVERY else (VERIFY, words)
     command = _command(mode)
-    context = command.make_context(f"pollproof {mode}", list(rest), resilient_parsing=True)
+    try:
+        context = command.make_context(f"pollproof {mode}", list(rest), resilient_parsing=True)
+    except click.UsageError as error:
+        raise click.UsageError(error.message) from None  # with the usage of this command
     settings: Configuration = context.meta[SETTINGS_KEY]
     rows = [row for row in _rows(context, mode, settings) if every or row["from"] != "default"]
     if as_json:

@@ -65,7 +65,7 @@ def _machine() -> Iterator[tuple[bool, str]]:
     why = unavailable()
     yield (
         why is None,
-        "virtual clock for programs (gate, --launch)" + ("" if why is None else f": {why}; real time it is"),
+        "virtual clock for programs (gate, --launch)" + ("" if why is None else f": {why}; programs wait in real time"),
     )
     for package, purpose in OPTIONAL.items():
         yield importlib.util.find_spec(package) is not None, f"{package}, for {purpose}"

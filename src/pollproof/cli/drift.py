@@ -28,14 +28,14 @@ _EPILOG = (
 @click.option(
     "--provider",
     metavar="NAME|CONTRACT.toml",
-    help="The contract of both. [the provider that the recordings name]",
+    help="Compare by this contract. [the provider that the recordings name]",
 )
 @click.option(
     "--base-url", metavar="URL", help="Compare traffic below this URL alone. [the provider's hosts, and local ones]"
 )
 @click.option("--json", "json_file", metavar="FILE", help="Write the findings as JSON (- for standard output).")
 @click.option("--markdown", "markdown_file", metavar="FILE", help="Write them as Markdown for a pull request.")
-@click.option("--strict", is_flag=True, help="Warnings are drift too.")
+@click.option("--strict", is_flag=True, help="End with status 1 on warnings too.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors, warnings and the summary only.")
 def drift_command(old: str, new: str, provider: str | None, base_url: str | None, **options: Any) -> None:
     """Compare two recordings of one API: cassettes or HAR files, or folders of them.

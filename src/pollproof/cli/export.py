@@ -16,7 +16,7 @@ EXPORT_FORMATS = ("openapi", "wsdl", "wiremock")
 @click.command()
 @click.argument("format_", type=click.Choice(EXPORT_FORMATS), metavar="openapi|wsdl|wiremock")
 @click.argument("provider")
-@click.option("--out", metavar="FILE", default="-", help="Where to write it. [standard output]")
+@click.option("--out", metavar="FILE", default="-", help="Write to this file. [standard output]")
 def export_command(format_: str, provider: str, out: str) -> None:
     """Write what PROVIDER documents in the format of another tool, for mock servers, generators and SOAP clients.
 

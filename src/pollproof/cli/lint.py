@@ -16,7 +16,7 @@ from pollproof.text import json_text
 @click.option("--sarif", "sarif_file", metavar="FILE", help="Write the findings as SARIF (- for standard output).")
 @click.option("--strict", is_flag=True, help="End with status 1 on warnings too.")
 def lint_command(contract: str, json_file: str | None, sarif_file: str | None, *, strict: bool) -> None:
-    """Find what is hollow in a contract, or what an OpenAPI document (.yaml, .json) leaves open.
+    """Find what nothing can exercise or match in a contract, or what an OpenAPI document (.yaml, .json) leaves open.
 
     In a contract: clauses that nothing can exercise or break, places that fit nothing. In a document: statuses, ids,
     waits, lifetimes and refusals of asynchronous operations that it does not describe.

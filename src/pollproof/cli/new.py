@@ -9,7 +9,7 @@ import click
 
 @click.command()
 @click.argument("name")
-@click.option("--folder", metavar="DIR", default=".", help="Where to write it. [the current folder]")
+@click.option("--folder", metavar="DIR", default=".", help="Write the files to this folder. [the current folder]")
 @click.option("--openapi", metavar="FILE", help="Begin from an OpenAPI document (3.0 or 3.1, JSON or YAML).")
 @click.option(
     "--create", metavar="OPERATION", help="With --openapi: what creates a task, by operationId or 'POST /path'."

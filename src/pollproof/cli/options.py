@@ -47,17 +47,22 @@ class GroupedCommand(click.Command):
         return super().parse_args(context, words)
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options group by group; those without a group come last."""
-        groups: dict[str, list[tuple[str, str]]] = {name: [] for name in (*GROUPS, "Other")}
+        """Write the options group by group; those of this command alone come first, and -h alone last."""
+        groups: dict[str, list[tuple[str, str]]] = {OWN_GROUP: [], **{name: [] for name in GROUPS}, "Other": []}
         for parameter in self.get_params(context):
-            record = parameter.get_help_record(context)
+            record = None if isinstance(parameter, click.Argument) else parameter.get_help_record(context)
             if record is not None:
-                groups[getattr(parameter, "group", "") or "Other"].append(record)
+                groups[getattr(parameter, "group", "") or OWN_GROUP].append(record)
+        if len(groups[OWN_GROUP]) == 1:
+            groups["Other"] = groups.pop(OWN_GROUP)
         for name, rows in groups.items():
             if rows:
                 with formatter.section(name):
                     formatter.write_dl(rows)
 
+
+OWN_GROUP = "Options"
+"""The group of the options that one command alone has."""
 
 SETTINGS_KEY = "pollproof.settings"
 """Where the context of a command keeps what the configuration file states."""

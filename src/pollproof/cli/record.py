@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pollproof.cli.options import GroupedCommand, add_options
 from pollproof.cli.progress import progress_line
+from pollproof.runs.options import RECORD, options_of
 
 if TYPE_CHECKING:
     from pollproof.recordings.writing import Written
@@ -33,21 +35,16 @@ RECORD_ENDING = 5.0
 """Seconds that a command has to end by itself once it got the signal to."""
 
 
-@click.command(epilog=_EPILOG)
+@click.command(cls=GroupedCommand, epilog=_EPILOG)
 @click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
-@click.option("--base-url", metavar="URL", help="The implementation to record.")
-@click.option("--out", metavar="FILE", help="The cassette to write: FILE.yaml or FILE.json.")
+@add_options(RECORD, [option.name for option in options_of(RECORD)])
+@click.option("--out", metavar="FILE", help="Write this cassette: FILE.yaml or FILE.json.")
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 @click.option(
-    "--api-key", metavar="KEY", envvar="POLLPROOF_API_KEY", help="A key that it accepts (or POLLPROOF_API_KEY)."
+    "--tasks", type=click.IntRange(1, 1000), default=1, show_default=True, help="Create so many tasks of each kind."
 )
-@click.option("--task", metavar="FILE", help="JSON file with the task to create.")
-@click.option("--tasks", type=click.IntRange(1, 1000), default=1, show_default=True, help="Tasks of each kind.")
-@click.option("--advance-url", metavar="URL", help='Test hook that moves its clock: POST {"seconds": N}.')
-@click.option("--callback-url", metavar="URL", help="Where the implementation reaches our receiver of callbacks.")
-@click.option("--budget", metavar="TIME", help="Real time that may be waited without a clock hook, such as 60s. [60s]")
-@click.option("--source", metavar="LABEL", help="What is recorded, in words. [live]")
+@click.option("--source", metavar="LABEL", help="Label the cassette with these words. [live]")
 @click.option(
     "--listen",
     type=click.IntRange(0, 65535),
@@ -81,7 +78,7 @@ def _plan(provider: str, options: Mapping[str, Any]) -> Plan:
 
     if not options["base_url"]:
         raise click.UsageError(
-            "--base-url is missing: the implementation to record. To record the reference provider, start "
+            "--base-url is missing: the address of the implementation. To record the reference provider, start "
             f"`pollproof serve {provider}` and give the URL that it prints"
         )
     names = ("base_url", "api_key", "advance_url", "task", "callback_url", "budget")
@@ -96,7 +93,7 @@ def _path(options: Mapping[str, Any]) -> Path:
     from pollproof.recordings.writing import check_writable
 
     if not options["out"]:
-        raise click.UsageError("--out is missing: the cassette to write, such as --out recorded.yaml")
+        raise click.UsageError("--out is missing: the file of the cassette, such as --out recorded.yaml")
     try:
         return check_writable(options["out"], overwrite=options["overwrite"])
     except RecordingError as error:

@@ -30,8 +30,8 @@ KEY_WORD = "$POLLPROOF_API_KEY"
 
 @click.command(cls=GroupedCommand, epilog=_EPILOG)
 @click.argument("report", metavar="REPORT.json")
-@click.option("--clause", metavar="CLAUSE", callback=todays, help="The violated clause; the first one without it.")
-@click.option("--contract", metavar="CONTRACT.toml", help="The contract, where the report is not of a bundled one.")
+@click.option("--clause", metavar="CLAUSE", callback=todays, help="Replay this clause. [the first violated one]")
+@click.option("--contract", metavar="CONTRACT.toml", help="Take this contract where the report's is not bundled.")
 @click.option("--dry-run", is_flag=True, help="Print the curl commands and send nothing.")
 @add_options(VERIFY, REPLAY_OPTIONS)
 def replay_command(report: str, clause: str | None, contract: str | None, *, dry_run: bool, **options: Any) -> None:

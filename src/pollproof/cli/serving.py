@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("provider")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one.")
+@click.argument("provider", metavar="PROVIDER|CONTRACT.toml")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Listen on this port of loopback; 0 takes a free one."
+)
 @click.option(
     "--mutant", metavar="NAME", callback=todays, help="Serve a mutant: a clause id, or the name that `explain` shows."
 )

@@ -78,7 +78,7 @@ def record(plan: Plan, tasks: int = 1, progress: Progress | None = None) -> Reco
     except KeyboardInterrupt:
         result.problem = "interrupted"
     except BudgetSpent:
-        result.problem = f"the tasks need more real time than the granted {plan.budget:g} s (--budget grants more)"
+        result.problem = f"the tasks need more real time than the granted {plan.budget:g} s (--max-wait grants more)"
     except (TargetUnusable, ClockError) as error:
         result.problem = str(error)
     finally:

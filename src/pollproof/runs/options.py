@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-VERIFY, GATE, CHECK = "verify", "gate", "check"
+VERIFY, GATE, CHECK, RECORD = "verify", "gate", "check", "record"
 EVERY = (VERIFY, GATE, CHECK)
+"""The modes that judge."""
 
 TARGET, CLOCK, EFFORT, SELECTION, LIVE = "Target", "Clock", "Effort", "Selection", "Live runs"
 POLICY, REPORTS, SHARING, OUTPUT = "Outcome", "Reports", "Sharing", "Output"
@@ -75,8 +76,9 @@ class Option:
 OPTIONS: tuple[Option, ...] = (
     Option(
         "target",
-        "Judge the target of this name in the configuration file.",
+        "Take the target of this name from the configuration file.",
         TARGET,
+        (VERIFY, RECORD),
         metavar="NAME",
         variable="POLLPROOF_TARGET",
         typed=True,
@@ -85,7 +87,7 @@ OPTIONS: tuple[Option, ...] = (
         "config",
         "Read this configuration file (none: no file); the nearest pollproof.toml or pyproject.toml without it.",
         OUTPUT,
-        EVERY,
+        (*EVERY, RECORD),
         metavar="FILE",
         variable="POLLPROOF_CONFIG",
         typed=True,
@@ -98,6 +100,7 @@ OPTIONS: tuple[Option, ...] = (
         metavar="URL",
         suite=True,
     ),
+    Option("base-url", "Record the implementation at this URL.", TARGET, (RECORD,), metavar="URL"),
     Option(
         "base-url",
         "Judge traffic below this URL alone (the provider's hosts and local ones without it).",
@@ -123,6 +126,7 @@ OPTIONS: tuple[Option, ...] = (
         "api-key",
         "API key for the target (or POLLPROOF_API_KEY).",
         TARGET,
+        (VERIFY, RECORD),
         metavar="KEY",
         variable="POLLPROOF_API_KEY",
         suite=True,
@@ -141,7 +145,7 @@ OPTIONS: tuple[Option, ...] = (
         "task",
         "Create the task in this JSON file where the contract's sample does not suit.",
         TARGET,
-        (VERIFY, GATE),
+        (VERIFY, GATE, RECORD),
         metavar="FILE",
         suite=True,
         is_path=True,
@@ -160,6 +164,7 @@ OPTIONS: tuple[Option, ...] = (
         "callback-url",
         "Address at which the target reaches the suite's callback receiver.",
         TARGET,
+        (VERIFY, RECORD),
         metavar="URL",
         suite=True,
     ),
@@ -191,6 +196,7 @@ OPTIONS: tuple[Option, ...] = (
         "advance-url",
         'Move the target\'s clock by this test hook: POST {"seconds": N}.',
         CLOCK,
+        (VERIFY, RECORD),
         metavar="URL",
         suite=True,
     ),
@@ -206,6 +212,7 @@ OPTIONS: tuple[Option, ...] = (
         "max-wait",
         "Maximum wall-clock wait when the target's clock cannot be moved (60s; 10m with --live).",
         CLOCK,
+        (VERIFY, RECORD),
         metavar="TIME",
         key="budget",
         aliases=("budget",),
