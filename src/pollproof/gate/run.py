@@ -107,7 +107,7 @@ class ClientRun:
         with self._noting(), ThreadPoolExecutor(min(AT_A_TIME, os.cpu_count() or 1)) as pool:
             waiting: dict[str, Future[ScenarioResult]] = {}
             # What shows that a client never ends comes first: it spares the other scenarios the same proof. Then comes
-            # what goes on for ever: for a client that gives up, what happens once is the same.
+            # what goes on without end: for a client that gives up, what happens once is the same.
             for group in (
                 [each for each in chosen if each.is_endless],
                 [each for each in chosen if each.is_lasting and not each.is_endless],

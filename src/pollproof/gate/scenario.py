@@ -105,10 +105,10 @@ class Scenario:
 
     @property
     def is_endless(self) -> bool:
-        """Whether a client meets a task that stays unfinished and is there for ever."""
+        """Whether a client meets a task that stays unfinished and is there without end."""
         return self.settings.lifetime == ENDLESS_LIFETIME and (self.settings.solving or 0.0) >= NEVER_SOLVED
 
     @property
     def is_lasting(self) -> bool:
-        """Whether what happens goes on for ever: another scenario may end earlier, and be the same until then."""
+        """Whether what happens goes on without end: another scenario may end earlier, and be the same until then."""
         return self.is_endless or any(turn.last == math.inf for turn in self.turns)

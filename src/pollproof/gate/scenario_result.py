@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +10,7 @@ from pollproof.contract.model import Clause, Contract, Role, Subject
 from pollproof.gate.basis import robustness_of
 from pollproof.gate.clocks import ClockKind
 from pollproof.gate.scenario import Expects, Scenario
+from pollproof.gate.scenario_notes import WRONG_STREAM, left_out
 from pollproof.monitor.ledger import Ledger, Verdict
 from pollproof.monitor.monitor import clauses_of
 from pollproof.processes.command import Ended, Output
@@ -20,13 +20,6 @@ from pollproof.trace.client_outcome import Outcome
 
 SHOWN_OUTPUT = 2000
 """Characters of the beginning of an output in a report, and as many of its end."""
-
-WRONG_STREAM = ": the solution stands in standard error alone, and is looked for in standard output"
-"""The end of a note about the first such scenario alone."""
-
-
-NAMED_IN_NOTE = 3
-"""Scenarios that a note names."""
 
 
 @dataclass(slots=True)
@@ -188,18 +181,3 @@ def _output(output: Output, redactor: Redactor) -> dict[str, Any]:
         "head": head[: 2 * SHOWN_OUTPUT if not tail else SHOWN_OUTPUT],
         "tail": tail[-SHOWN_OUTPUT:],
     }
-
-
-def left_out(scenarios: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What people should know of scenarios that were not run."""
-    notes = []
-    for was_run, words in ((False, "run"), (True, "judged")):
-        reasons = [each["reason"] for each in scenarios if each["reason"] and each["run"] is was_run]
-        count = "1 scenario was" if len(reasons) == 1 else f"{len(reasons)} scenarios were"
-        notes += [f"{count} not {words}; {reasons[0]}"] if reasons else []
-    same = [f"{each['name']} like {each['same_as']}" for each in scenarios if each.get("same_as")]
-    if same:
-        count = "1 scenario was" if len(same) == 1 else f"{len(same)} scenarios were"
-        names = ", ".join(same[:NAMED_IN_NOTE]) + (", ..." if len(same) > NAMED_IN_NOTE else "")
-        notes.append(f"{count} judged without another start, for the command got the same responses before: {names}")
-    return notes

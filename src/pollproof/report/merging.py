@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pollproof.errors import InputError
-from pollproof.gate.scenario_result import WRONG_STREAM, left_out
+from pollproof.gate.scenario_notes import WRONG_STREAM, left_out
 from pollproof.monitor.slack import nearest
 from pollproof.report.coverage import SORTS
 from pollproof.runs.outcome import Document

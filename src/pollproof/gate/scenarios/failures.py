@@ -152,7 +152,7 @@ def _unknown(of: Catalogue) -> Iterator[Scenario]:
         Turn(first=2, phase=Phase.RUNNING, status=MADE_UP_STATUS),
         seconds=of.patience,
         grounds=HAPPENS,
-        adds=frozenset({"unknown status", "unknown status for ever"}),
+        adds=frozenset({"unknown status", "unknown status without end"}),
     )
     for value, status in of.contract.statuses.items():
         if value.endswith("*") and status.phase in (Phase.FAILED, Phase.CANCELLED):

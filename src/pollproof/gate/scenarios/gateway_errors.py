@@ -37,7 +37,7 @@ def _errors(of: Catalogue) -> Iterator[Scenario]:
             Expects.FAILURE,
             Turn(first=2, response=html_page(http)),
             seconds=of.patience,
-            adds=frozenset({"page of an error for ever"}),
+            adds=frozenset({"page of an error without end"}),
         )
         yield of.polled(
             f"html-{http}-once",

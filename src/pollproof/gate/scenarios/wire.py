@@ -59,7 +59,7 @@ def _wire(of: Catalogue) -> Iterator[Scenario]:
             Expects.FAILURE,
             turns=(creation,),
             seconds=CLIENT_PATIENCE + _TRIES * turn.delay,
-            adds=frozenset({f"creation, {_ALIKE[name]} for ever"}),
+            adds=frozenset({f"creation, {_ALIKE[name]} without end"}),
         )
         yield of.scenario(
             f"creation-{name}",
@@ -135,7 +135,7 @@ def _answers_that_come(of: Catalogue) -> Iterator[Scenario]:
         Expects.EITHER,
         turns=(Turn((Role.CREATE, Role.POLL, Role.FETCH), delay=SLOW_SECONDS),),
         seconds=3 * (SLOW_SECONDS + of.wait),
-        adds=frozenset({"slow", "slow for ever"}),
+        adds=frozenset({"slow", "slow without end"}),
     )
     yield of.polled(
         "huge-answer",
