@@ -39,6 +39,7 @@ from pollproof.verify.probing import MAXIMUM_STRANGERS
 from pollproof.verify.session import Session
 from pollproof.verify.target_clocks import HookedClock
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
+from tests.lanes import only
 
 KEY = "YOUR_API_KEY"
 SERVICES: dict[str, Any] = {
@@ -795,7 +796,7 @@ def test_folders_are_compared_as_wholes(tmp_path: Path) -> None:
     assert "not a recording" in refused(str(tmp_path / "old" / "package.json"), str(tmp_path / "new"))
 
 
-@pytest.mark.parametrize("provider", bundled())
+@pytest.mark.parametrize("provider", only(bundled(), ["capsolver", "cnode"]))
 def test_bundled_cassettes_of_one_provider_do_not_drift(provider: str) -> None:
     folder = ROOT / "cassettes" / provider
     files = [str(folder / "reference.yaml"), str(folder / "walks.yaml.gz")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import json
 import os
 import signal
@@ -50,6 +51,7 @@ from pollproof.trace.reader import Reader
 from pollproof.verify.options import plan_from
 from tests.http.test_target_routes import certificate as trusted
 from tests.http.test_target_routes import needs_openssl, secure
+from tests.lanes import a_few
 from tests.servers import ROOT, Asked, answering, clean_environment, free_port, http, keeping_alive, serving
 
 certificate = trusted  # a fixture is found by its name
@@ -334,8 +336,7 @@ def recorded(name: str) -> tuple[str, list[Exchange]]:
     return served.base_url, found.exchanges
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize(("name", "library"), a_few(itertools.product(bundled(), LIBRARIES), 5))
 def test_vcrpy_replays_what_was_written(name: str, library: str, tmp_path: Path) -> None:
     ending = "json" if library == "httpx" else "yaml"
     path = tmp_path / f"a.{ending}"

@@ -37,6 +37,7 @@ from pollproof.verify.callbacks import EmbeddedCallbacks
 from pollproof.verify.reference_client import judge_client
 from pollproof.verify.session import Session
 from pollproof.verify.walks import WALKS
+from tests.lanes import only
 
 APIS = Path(__file__).parents[1] / "apis"
 SALT = b"the salt of the tests"
@@ -101,7 +102,7 @@ def sources() -> list[Source]:
 # ------------------------------------------------------------------------- verdicts stay the same
 
 
-@pytest.mark.parametrize("name", bundled())
+@pytest.mark.parametrize("name", only(bundled(), ["capsolver", "cnode"]))
 def test_the_reference_is_judged_alike_after_scrubbing(name: str) -> None:
     trace = reference(name)
     scrubbed = Scrubber(contract(name), salt=SALT).scrub(trace)
