@@ -9,6 +9,7 @@ from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role, Subject
 from pollproof.recordings.times import LONGEST_UNTOLD
 from pollproof.runs.outcome import are_all_lost
+from pollproof.text import plural
 
 REMEMBERED = 4_096
 """Tasks that are kept in mind at a time, in 3 KB each; a longer recording forgets those that were silent longest."""
@@ -106,6 +107,8 @@ def notes(contract: Contract, recordings: Mapping[str, Any]) -> list[str]:
         told.append(f"{lost}, and nothing is judged by them: {_counted(recordings['bodies_not_recorded'])}")
     for what, count in sorted(recordings.get("bodies_mended", {}).items()):
         told.append(f"bodies {what}: {count}")
+    if repeated := recordings.get("repeated"):
+        told.append(f"counted once: {plural(repeated, 'entry', 'entries')} recorded twice, with the same time")
     told += _about_times(recordings)
     if recordings["ignored"]:
         told.append(f"no recordings: {_several(recordings['ignored'], 'files')}")

@@ -112,6 +112,7 @@ class Recordings:
             "bodies_not_recorded": dict(tally.lost),
             "bodies_mended": dict(tally.mended),
             "unusable_times": dict(tally.untimed),
+            "repeated": tally.repeated,
             "out_of_order": tally.backward,
             "clock_differs": tally.skewed,
             "without_duration": tally.untold,

@@ -73,7 +73,7 @@ def batch_entries(account: Account, event: Event, parameters: Entries) -> Findin
     for number, member in enumerate(given):
         if member.task is None:
             return Violation(f"an id in entry {number} of the batch", f"{member.raw_task!r}")
-        if member.task in seen or member.task in account.tasks or account.has_forgotten(member.task):
+        if member.task in seen or account.has_created(member.task):
             return Violation("an id of its own for each task", f"the id {member.raw_task!r} again")
         seen.add(member.task)
     named = Counter(canonical(member.entry[name]) for member in given if _is_named(member, name))

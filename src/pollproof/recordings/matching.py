@@ -16,7 +16,8 @@ from pollproof.recordings.entry import Entry, Times
 from pollproof.recordings.hosts import Address, address_of, domain, is_local
 from pollproof.recordings.keys import Keys
 from pollproof.recordings.recorded_body import is_mark
-from pollproof.recordings.times import LONGEST_UNTOLD
+from pollproof.recordings.times import LONGEST_UNTOLD, MILLISECOND
+from pollproof.tasks.hash_set import HashSet
 from pollproof.trace.client_outcome import OUTCOME_PATH
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
@@ -34,6 +35,9 @@ MAXIMUM_CALLBACKS = 100_000
 """Callback addresses that are remembered."""
 
 _CALLBACK_URL = re.compile(rb'"callback_?[uU]rl"\s*:\s*"((?:[^"\\]|\\.)+)"')
+
+LEAST_TAKEN = 0.004
+"""Seconds that an exchange took at least of which an equal one is the same, recorded twice: a hot loop is faster."""
 
 NOTHING = float("-inf")
 """The time of the latest exchange where there was none."""
@@ -54,7 +58,8 @@ class Tally:
     `untimed` those whose times cannot be used, by where the first of them stands and what is wrong there.
     `responses` counts the responses that there were, `lost` those whose body was not recorded, by the reason,
     `mended` what was mended of bodies. `backward` counts exchanges that stand behind later ones, `skewed` those
-    whose Date header is far from their time, `untold` those of which it is not known how long they took.
+    whose Date header is far from their time, `untold` those of which it is not known how long they took, `repeated`
+    entries that stand in their file a second time.
     """
 
     entries: int = 0
@@ -73,10 +78,12 @@ class Tally:
     backward: int = 0
     skewed: int = 0
     untold: int = 0
+    repeated: int = 0
 
     def add(self, other: Tally) -> None:
         """Add the counts of another tally."""
-        for name in ("entries", "matched", "keyless", "refused_keys", "responses", "backward", "skewed", "untold"):
+        counts = ("entries", "matched", "keyless", "refused_keys", "responses")
+        for name in (*counts, "backward", "skewed", "untold", "repeated"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("bases", "elsewhere", "unknown", "unrecorded", "times", "lost", "mended"):
             getattr(self, name).update(getattr(other, name))
@@ -135,10 +142,12 @@ class Matcher:
         self._locate = lru_cache(maxsize=65536)(self._relative)
         self._latest = NOTHING
         self._rises = False  # a file may have its newest entries first
+        self._seen, self._repeats = HashSet(), False
 
     def exchanges(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Exchange]]:
         """The exchanges of one file, in its order. Whether keys were taken out is told by its first requests."""
         self._latest, self._rises = NOTHING, False
+        self._seen, self._repeats = HashSet(), False
         self._keys.kept = False
         stream = iter(entries)
         first: list[Entry] = []
@@ -187,12 +196,28 @@ class Matcher:
         if not entry.own and (lost := self._lost(entry)):
             tally.unrecorded[lost] += 1
             return None
+        if self._is_repeated(entry):
+            tally.repeated += 1
+            return None
         if base not in tally.bases and len(tally.bases) >= 1000:
             base = "further addresses"
         tally.bases[base] += 1
         if self._called_back and (entry.method, path) in self._creations:
             self._note_callback(entry.request_body)
         return self._take(entry, path)
+
+    def _is_repeated(self, entry: Entry) -> bool:
+        """Whether an entry stands in the file a second time, as in two exports that were put together."""
+        times = entry.times
+        if entry.own or times is None or times.precision > MILLISECOND or times.received != times.received:  # NaN
+            return False
+        parts = (times, entry.method, entry.url, entry.status, entry.request_body, entry.response_body)
+        key = str(hash(parts))
+        if key not in self._seen:
+            self._seen.add(key)
+            return False
+        self._repeats = self._repeats or times.received - times.sent > LEAST_TAKEN
+        return self._repeats
 
     # ---------------------------------------------------------------------------------------- where
 

@@ -172,13 +172,18 @@ class Account:
             return False
         return first.asked is not second.asked and bool(first.asked != second.asked)
 
+    def has_created(self, task: str) -> bool:
+        """Whether a creation gave this id: a poll alone may have been on its way at the same time."""
+        history = self.tasks.get(task)
+        return (history is not None and history.created is not None) or self.has_forgotten(task)
+
     def note_creation(self, event: Event) -> None:
         """Remember an id that a creation gives although an earlier task has it."""
         if event.task is not None and event.answer is STATE and not event.probe:
             before = self.tasks.get(event.task)
             if before is not None and replays(before, event):
                 return
-            if (before is not None and before.created is not None) or self.has_forgotten(event.task):
+            if self.has_created(event.task):
                 self.twice.add(event.task)
 
     def fold(self, event: Event, limits: Limits, *, overlapped: bool = False) -> Sequence[str]:
@@ -310,16 +315,16 @@ class Account:
         for place, member in enumerate(event.members):
             if member.task is None:
                 continue
-            if member.task in self.tasks or self.has_forgotten(member.task):
+            if self.has_created(member.task):
                 self.twice.add(member.task)
             else:
-                self.tasks[member.task] = TaskState(
-                    member.task,
-                    member.raw_task,
+                known = self.tasks.get(member.task) or TaskState(member.task, member.raw_task)
+                answered = event.exchange.received - event.exchange.precision
+                self.tasks[member.task] = known._replace(
                     created=event.number,
                     created_sent=event.exchange.sent,
                     created_received=received_by(event.exchange),
-                    answered=event.exchange.received - event.exchange.precision,
+                    answered=known.answered if known.answered > answered else answered,
                     asked=_asked_for(event, place),
                 )
                 self._note_id(self.tasks[member.task])
