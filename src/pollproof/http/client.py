@@ -56,6 +56,10 @@ class Wire:
         self._stirs: Callable[[], object] = bool
         self._used = False
 
+    def leads_where(self, other: Wire) -> bool:
+        """Whether another connection leads to the same host and port in the same way."""
+        return (self.is_secure, self.host, self.port) == (other.is_secure, other.host, other.port)
+
     def send(self, message: bytes, method: str, *, again: bool = True) -> RawResponse:
         """Send a request and read its response; raises `NoResponse` and OSError, after which the connection is closed.
 
@@ -154,11 +158,13 @@ class HttpTarget:
         named: str = "base URL",
         query: bool = True,
         again: bool = True,
+        wire: Wire | None = None,
     ) -> None:
         self.name = base_url
-        self._wire = wire = Wire(base_url, TIMEOUT if timeout is None else timeout, named=named, query=query)
+        own = Wire(base_url, TIMEOUT if timeout is None else timeout, named=named, query=query)
+        self._wire = own if wire is None or not own.leads_where(wire) else wire
         self._again = again
-        parts = wire.parts
+        wire, parts = own, own.parts
         absolute = wire.proxy is not None and not wire.is_secure
         origin = f"http://{parts.netloc}" if absolute else ""
         self._prefix = origin + parts.path.rstrip("/")
@@ -175,6 +181,10 @@ class HttpTarget:
             authority = host if wire.port == (443 if wire.is_secure else 80) else f"{host}:{wire.port}"
         fixed = {"Host": authority, "Accept-Encoding": "identity", "User-Agent": f"pollproof/{__version__}"}
         return fixed if wire.proxy is None or wire.is_secure else {**fixed, **wire.proxy.headers}
+
+    def beside(self, url: str) -> HttpTarget:
+        """Another URL, over the same connection where it is of the same host and port."""
+        return HttpTarget(url, wire=self._wire)
 
     # --------------------------------------------------------------------- requests
 

@@ -31,7 +31,8 @@ def outcome_word(document: Document) -> str:
 def _needs_clock_alone(document: Document) -> bool:
     lacking = [cause_of(document, clause) for clause in missing(document)]
     cuts = [cut["cause"] for cut in document.get("cuts", ())]
-    return bool(lacking) and set(lacking) | set(cuts) == {"clock"}
+    others = len(document.get("causes", ())) - len(cuts) - bool(lacking)
+    return {*lacking, *cuts} == {"clock"} and others <= 0
 
 
 def headline(document: Document) -> str:
@@ -85,11 +86,13 @@ def summary(document: Document) -> str:
 
 def needed(document: Document) -> str:
     """What would exercise the clauses that need another clock."""
-    own = [clause for clause in missing(document) if cause_of(document, clause) == "clock"]
-    if not own:
-        return ""
-    reason = str(own[0].get("reason", "")).removeprefix("it needs ")
-    return f"{len(own)} need{'s' if len(own) == 1 else ''} {reason or 'a movable clock'}"
+    idle = [clause for clause in document["clauses"] if clause["verdict"] == "unexercised"]
+    for level, clauses in ("", missing(document)), (" SHOULD", idle):
+        own = [clause for clause in clauses if cause_of(document, clause) == "clock"]
+        if own:
+            reason = str(own[0].get("reason", "")).removeprefix("it needs ")
+            return f"{len(own)}{level} need{'s' if len(own) == 1 else ''} {reason or 'a movable clock'}"
+    return ""
 
 
 def _is_deselected(document: Document, clause: Mapping[str, Any]) -> bool:

@@ -126,7 +126,11 @@ class Reader:
             answer = reader.answer(view, response.body)
         answer, phase, status, result, code, effect, documented = self._state(reader, view, answer)
         if response is not None:
-            transient = type(received) is Unreadable and response.status in TRANSIENT_HTTP
+            transient = response.status in TRANSIENT_HTTP and (
+                type(received) is Unreadable or (effect is Effect.UNCLEAR and code is None)
+            )
+            if transient and answer is REFUSAL:
+                answer, effect = Answer.UNREADABLE, None  # JSON of a gateway says no more than its HTML would
             formal = not transient and not (answer is REFUSAL and reader.effects)
             formal = formal and not _unspecified(probe, request_errors, response.status)
         marks, members = self._marks(reader, view, answer) if reader.marks else (NOTHING, ())

@@ -158,19 +158,20 @@ class Preflight:
                 time.sleep(0.25)
                 if _state(session.poll(handle)) != before:
                     took = time.monotonic() - began
-                    raise PreflightFailed(self._hook_words(moved, f"and {took:.1f} s of real time did change it"))
+                    raise PreflightFailed(self._hook_words(moved, f"; {took:.1f} s of real time did change it"))
             if limits.lifetime is None:
                 return  # the task never ends, by any clock: that is for the clauses to say
-        raise PreflightFailed(self._hook_words(moved, "neither its status nor the end of its lifetime showed it"))
+        raise PreflightFailed(self._hook_words(moved, ": neither its status nor the end of its lifetime showed it"))
 
     def _hook_words(self, moved: float, seen: str) -> str:
         url = self._plan.advance_url
         return (
             f"preflight: the clock hook {url} was called to move the clock by {moved:g} s in all and answered with "
-            f"success, but a task did not grow older: {seen}. Likely causes: (1) the hook answers without moving the "
+            f"success, but a task did not grow older{seen}. Likely causes: (1) the hook answers without moving the "
             "clock by which tasks live; (2) it moves the clock of another process (one worker of several); (3) it "
             'expects something other than {"seconds": N}; (4) tasks of this target have neither a solving time nor a '
-            "lifetime. Fix the hook, or run without --advance-url, with --launch or with --max-wait. "
+            "lifetime; (5) the clock moves only after the hook has responded. Fix the hook, or run without "
+            "--advance-url, with --launch or with --max-wait. "
             f"To check again, type: {self._doctor()}"
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from pollproof.clauses import KINDS
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.http.target import InProcessTarget
@@ -36,8 +37,8 @@ from pollproof.verify.walks import WALKS
 from pollproof.verify.walks.registry import SECOND_KEY
 from pollproof.verify.work_units import WALKS_PART, Part
 
-WALK_SECONDS = 150.0
-"""Real seconds that the walks may take: some 1,200 exchanges, so a target that answers in 100 ms still ends them."""
+WALK_SECONDS = 500.0
+"""Real seconds that the walks may take: some 2,400 exchanges, so a target that responds in 200 ms still ends them."""
 
 MACHINE_SECONDS = {"quick": 30.0, "ci": 120.0, "deep": 1800.0}
 """Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
@@ -47,6 +48,12 @@ NAMED_WALKS = 3
 
 RECENT = 10_000
 """Exchanges that are kept of a target that cannot be made anew: all of most runs, and 30 MB of one without end."""
+
+HOOKED = (
+    "times that are violated were measured by the clock hook; it must move the clock by exactly the seconds that it is "
+    "sent, before it responds"
+)
+"""A note for violations that a hook which moves another amount of time would explain as well."""
 
 EXAMPLE_SECONDS = 15.0
 """Real seconds after those of the state machine in which its last example ends, before it is cut short."""
@@ -237,6 +244,8 @@ def _explore_target(
     except (TargetUnusable, ClockError, PreflightFailed) as error:
         result.fail(f"{error}{target.last_words()}")
     result.notes += target.notes()
+    if target.hook is not None and any(KINDS[entry.clause.kind].sides is not None for entry in ledger.violated()):
+        result.notes.append(HOOKED)
     result.exchanges += session.exchanges + (0 if preflight is None else preflight.exchanges)
     result.statuses = session.statuses
     result.solving += solving_times(monitor.account)
@@ -318,7 +327,10 @@ def _walk(session: Session, result: Exploration, stage: list[str], granted: floa
             cause = "unexercised" if session.movable else "clock"
             result.cuts += [Cut(reason, cause) for reason in reasons]
         except DeadlineExceeded:
-            reason = f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time"
+            reason = (
+                f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time, and a "
+                f"response took up to {session.latency:.2g} s; let the target respond faster"
+            )
             result.cuts.append(Cut(reason, "time"))
             return
         except BudgetSpent:
@@ -391,6 +403,7 @@ def _explore(
         result.examples, result.moves = exploration.examples, exploration.moves
         if exploration.cut_short:
             cause = "clock" if isinstance(exploration.stopped, BudgetSpent) else "time"
-            result.cuts.append(Cut(f"the state machine stopped early: {exploration.cut_short}", cause))
+            hint = "" if cause == "clock" else f"; --examples {max(exploration.examples - 1, 0)} asks for no more"
+            result.cuts.append(Cut(f"the state machine stopped early: {exploration.cut_short}{hint}", cause))
         if database is not None and database.problem:
             result.notes.append(f"the example database stopped answering ({database.problem})")

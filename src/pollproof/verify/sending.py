@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from pollproof.clock import Clock
 from pollproof.contract.model import (
@@ -20,7 +21,9 @@ from pollproof.trace.client_outcome import Outcome, outcome_exchange
 from pollproof.trace.events import CALLBACK_PATH, READABLE, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.handles import REFUSED, Handle
+from pollproof.verify.rate_limiter import LONGEST, OVERLOADED, retry_after
 from pollproof.verify.sources import CallbackSource, ConnectionSource
+from pollproof.verify.target_clocks import HookedClock
 
 CUT = "the connection was cut on purpose before the response"
 """What an exchange says of a request whose answer the suite did not wait for."""
@@ -36,6 +39,9 @@ RATE_MARGIN = 0.25
 
 FOREVER = float("inf")
 """The end of a session that may last as long as it likes."""
+
+MAXIMUM_SLEEP = 1.0
+"""Real seconds that a demand to come back later is followed for, beside the time of the target."""
 
 MAXIMUM_STATUSES = 1_000
 """Different statuses that are kept; no provider has a tenth of them."""
@@ -77,7 +83,8 @@ class Sender:
         self.unpaced = False
         self._observed = observed
         self._failures = 0
-        self._transient = 0
+        self._transient = self._put_off = 0
+        self._limited_really = False
         self._answered = False
         creations = (each for each in contract.operations.values() if each.role is Role.CREATE)
         self._creates = {(each.method, each.path.partition("?")[0]) for each in creations}
@@ -114,6 +121,7 @@ class Sender:
             took = received - sent
             if took > self.latency:
                 self.latency = min(took, 1.0)
+            self._await_retry(response)
             if event.transient:
                 self._transient += 1
                 if self._transient >= MAXIMUM_TRANSIENT and not self.patient:
@@ -127,6 +135,16 @@ class Sender:
         if self.callbacks is not None:
             self.hear()
         return event
+
+    def _await_retry(self, response: Response) -> None:
+        """Send nothing for as long as an overloaded server demands, in real time too once the target's did not help."""
+        seconds = retry_after(response.headers, time.time()) if response.status in OVERLOADED else None
+        self._put_off = 0 if seconds is None else self._put_off + 1
+        if seconds is not None and not self.unpaced:
+            self.advance(min(seconds, LONGEST))
+            self._limited_really |= self._put_off > 1 and isinstance(self.clock, HookedClock)
+            if self._limited_really:
+                time.sleep(min(seconds, MAXIMUM_SLEEP))
 
     def send_together(self, requests: Sequence[Request]) -> list[Event]:
         """Send requests at the same time, each over a connection of its own, and judge their answers together.
@@ -147,6 +165,9 @@ class Sender:
             raise TargetUnusable(f"{self.target.name} does not answer: {exchanges[0].failure}")
         for exchange in exchanges:
             self.latency = min(max(self.latency, exchange.received - exchange.sent), 1.0)
+        overloaded = (each.response for each in exchanges if each.response and each.response.status in OVERLOADED)
+        for response in islice(overloaded, 1):
+            self._await_retry(response)
         if self.callbacks is not None:
             self.hear()
         return events
@@ -211,8 +232,10 @@ class Sender:
         """What the trace has said of a task so far."""
         return self.monitor.account.tasks.get(handle.key)
 
-    def advance(self, seconds: float) -> None:
-        """Let time pass."""
+    def advance(self, seconds: float, *, most: bool = False) -> None:
+        """Let time pass; where the clock moves in whole seconds, up to one more, or with `most` up to one less."""
+        if most and isinstance(self.clock, HookedClock):
+            seconds = self.clock.at_most(seconds)
         if seconds > 0:
             self.clock.advance(seconds)
             self.hear()

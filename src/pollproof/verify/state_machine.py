@@ -170,7 +170,7 @@ class Actions:
         handle = self.pick(number)
         limits = self.session.contract.limits
         if handle is not None and limits.lifetime is not None and self._may_poll(handle, 1):
-            until_age(self.session, handle, limits.lifetime + offset)
+            until_age(self.session, handle, limits.lifetime + offset, most=offset <= 0)
             self.session.read(handle)
 
     def before_end(self, number: int) -> None:

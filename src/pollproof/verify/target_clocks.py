@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import time
+from typing import TYPE_CHECKING
 
 from pollproof.clock import ShiftedClock, checked
 from pollproof.errors import PollproofError, RunError
 from pollproof.trace.exchange import Request
+
+if TYPE_CHECKING:
+    from pollproof.http.client import HttpTarget
+
+COARSE = 2.0
+"""Seconds from which on a clock hook is asked for whole ones."""
 
 
 class ClockError(RunError):
@@ -21,26 +29,39 @@ class BudgetSpent(PollproofError):
 class HookedClock(ShiftedClock):
     """Moves a target's clock by `POST {"seconds": N}` to its hook, and its own with it.
 
-    Between the two calls nothing else is asked of the target, so both clocks have moved by the same when it is.
+    Between the two calls no request goes to the target, so both clocks have moved by the same when one does. Hooks may
+    drop fractions of seconds, so N is a whole number where that is precise enough, and always once a fraction was
+    refused. A hook of the host and port of the `target` shares its connection: there may be a server for one alone.
     """
 
-    def __init__(self, advance_url: str) -> None:
+    def __init__(self, advance_url: str, target: HttpTarget | None = None) -> None:
         super().__init__()
         from pollproof.http.client import HttpTarget  # takes its time to import, and few clocks are hooked
 
-        self._hook = HttpTarget(advance_url)
+        self._hook = HttpTarget(advance_url) if target is None else target.beside(advance_url)
         self._path = "/" if advance_url.endswith("/") else ""  # a base URL loses it, and a redirect is not followed
+        self._coarse = COARSE
         self.advance_url = advance_url
 
     def advance(self, seconds: float) -> None:
-        body = json.dumps({"seconds": checked(seconds)}).encode()
+        """Let `seconds` pass, or as many whole seconds as they are part of."""
+        number = math.ceil(seconds) if checked(seconds) >= self._coarse else seconds
+        body = json.dumps({"seconds": number}).encode()
         headers = {"content-type": "application/json"}
-        outcome = self._hook.exchange(Request("POST", self._path, headers, body))
-        if outcome.response is None:
-            raise ClockError(f"the clock hook {self.advance_url} gave no answer: {outcome.failure}")
-        if not 200 <= outcome.response.status < 300:
-            raise ClockError(f"the clock hook {self.advance_url} answered HTTP {outcome.response.status}; expected 200")
-        super().advance(seconds)
+        response, failure = self._hook.exchange(Request("POST", self._path, headers, body))
+        if response is None:
+            raise ClockError(f"the clock hook {self.advance_url} did not respond: {failure}")
+        if 400 <= response.status < 500 and number % 1:
+            self._coarse = 0.0
+            self.advance(seconds)
+            return
+        if not 200 <= response.status < 300:
+            raise ClockError(f"the clock hook {self.advance_url} answered HTTP {response.status}; expected 200")
+        super().advance(number)
+
+    def at_most(self, seconds: float) -> float:
+        """The seconds that the clock can move by without going beyond these."""
+        return math.floor(seconds) if seconds >= self._coarse else seconds
 
     def close(self) -> None:
         self._hook.close()

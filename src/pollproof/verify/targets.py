@@ -76,7 +76,7 @@ def open_target(
                 words = f"real, {plan.budget:g} s granted"
                 yield OpenTarget(server, RealClock(granted), words, moved=False, connect=connect)
             else:
-                with contextlib.closing(HookedClock(plan.advance_url)) as hook:
+                with contextlib.closing(HookedClock(plan.advance_url, server)) as hook:
                     yield OpenTarget(server, hook, "moved through its hook", hook=hook, connect=connect)
 
 

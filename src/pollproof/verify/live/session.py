@@ -90,10 +90,10 @@ class LiveSession(Session):
             status = event.exchange.response.status if event.exchange.response is not None else 0
             raise ProviderRefused(f"the provider refuses to create tasks ({event.error_code or f'HTTP {status}'})")
 
-    def advance(self, seconds: float) -> None:
+    def advance(self, seconds: float, *, most: bool = False) -> None:
         if seconds >= LONG and self._told is not None:
             self._told(seconds)
-        super().advance(seconds)
+        super().advance(seconds, most=most)
         self._keep()
 
     def _keep(self) -> None:

@@ -96,28 +96,25 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
     usable = lifetime - 0.5 if paced else lifetime * 0.95
     disturb = {limit // 4, limit // 2, limit - 2}
     for number in range(limit):
+        began = session.clock.now()
         for handle in handles:
             history = session.history(handle)
             if history is not None and history.polls_most >= limit:
                 continue
-            event = session.poll(handle)
-            if event.effect in (Effect.BUSY, Effect.BLOCKED):
-                event = session.insist(event)
-            if (
-                history is not None
-                and history.polls_most >= min(limit * NEARLY, limit - 1)
-                and event.answer in READABLE
-            ):
+            event = session.insist(session.poll(handle))
+            nearly = history is not None and history.polls_most >= min(limit * NEARLY, limit - 1)
+            if nearly and event.answer in READABLE:
                 session.reach(LAST_POLL)
         if age(session, handles[0]) > lifetime:
             break
-        pace = min(session.wait, max((usable - age(session, handles[0])) / max(limit - number - 1, 1), 0.0))
+        took = session.clock.now() - began  # the next polls take as long
+        pace = min(session.wait, max((usable - age(session, handles[0])) / max(limit - number - 1, 1) - took, 0.0))
         if number in disturb:
             session.reconnect()  # a limit is the task's, whatever connection its polls come by
             if not before_end:
                 disturb_others(session, handles[0])
         if before_end or number >= limit // 2:
-            session.advance(pace)
+            session.advance(pace, most=True)
     if limits.beyond_polls == "lost":
         for handle in handles:  # polls that were answered busy may have counted, or not
             history = session.history(handle)

@@ -29,12 +29,14 @@ def created_at_once(session: Session) -> None:
     """Tasks created at the same time, then polled and read at the same time, each over a connection of its own."""
     requests = [session.creation(session.kinds[number % len(session.kinds)]) for number in range(AT_ONCE)]
     events = session.send_together(requests)
-    handles = [handle for handle in (session.begun(event, session.kinds[0])[1] for event in events) if handle]
     _note(session, events)
+    begun = (session.begun(session.insist(event), session.kinds[0])[1] for event in events)
+    handles = [handle for handle in begun if handle is not None]
     pause, waited = session.wait, 0.0
     open_ = list(handles)
     while open_ and waited <= patience(session):
         answers = session.send_together([session.about(session.poll_operation, handle) for handle in open_])
+        _note(session, answers)
         ended = {event.task for event in answers if event.phase is not None and event.phase.terminal}
         open_ = [handle for handle in open_ if handle.key not in ended]
         session.advance(pause)

@@ -66,7 +66,7 @@ def created_again_with_its_key(session: Session) -> None:
         return
     task, key = session.task(kind), session.new_key()
     session.create_with_key(kind, task, key)
-    session.advance(lifetime - edge(session) - 4 * session.latency)
+    session.advance(lifetime - edge(session) - 4 * session.latency, most=True)
     session.create_with_key(kind, task, key)
     session.advance(2 * edge(session) + 8 * session.latency)
     session.create_with_key(kind, task, key)
@@ -106,7 +106,8 @@ def to_the_removal_of_results(session: Session) -> None:
                 began = moments.get(since, history.answered)
                 read = session.fetch if since == "last-read" else session.read  # a poll is a read, too
                 safe = edge(session) + 4 * session.latency + (doubt(session, handle) if since == "completion" else 0.0)
-                session.advance(began + seconds + margin + (edge(session) if after else -safe) - session.clock.now())
+                moment = began + seconds + margin + (edge(session) if after else -safe)
+                session.advance(moment - session.clock.now(), most=not after)
                 read(handle)
 
 

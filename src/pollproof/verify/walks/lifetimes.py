@@ -39,11 +39,11 @@ def to_the_end_of_life(session: Session) -> None:
     last = handles[-1] if len(handles) > 1 and limits.lifetime_from == "creation" else None
     for handle in handles:  # the oldest task tells how late it is for all, the youngest how early
         if handle is not last:
-            until_age(session, handle, lifetime - slack - _margin(session, handle))
+            until_age(session, handle, lifetime - slack - _margin(session, handle), most=True)
             session.read(handle)
             session.reach(BEFORE_END)
     if last is not None and slack == 0:
-        until_age(session, last, lifetime)
+        until_age(session, last, lifetime, most=True)
         session.read(last)
     if not session.permitted:
         return
@@ -123,7 +123,7 @@ def to_the_end_of_life_unseen(session: Session) -> None:
     lifetime, slack = limits.lifetime or 0.0, limits.lifetime_slack
     handles = create_several(session, 3)
     for handle in handles:
-        until_age(session, handle, lifetime - slack - edge(session) - 8 * session.latency)
+        until_age(session, handle, lifetime - slack - edge(session) - 8 * session.latency, most=True)
         session.read(handle)
         session.reach(BEFORE_END)
     for handle in handles:

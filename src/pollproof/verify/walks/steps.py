@@ -130,9 +130,9 @@ def age(session: Session, handle: Handle) -> float:
     return session.clock.now() - history.created_received
 
 
-def until_age(session: Session, handle: Handle, seconds: float) -> None:
-    """Let time pass until a task has that age (nothing when it is older)."""
-    session.advance(seconds - age(session, handle))
+def until_age(session: Session, handle: Handle, seconds: float, *, most: bool = False) -> None:
+    """Let time pass until a task has that age (nothing when it is older), or with `most` surely not more."""
+    session.advance(seconds - age(session, handle), most=most)
 
 
 def edge(session: Session) -> float:

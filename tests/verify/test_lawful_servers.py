@@ -1,0 +1,184 @@
+"""Servers that keep every rule and are awkward all the same: none is accused, and none is inconclusive for it."""
+
+import contextlib
+import math
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pollproof.clock import ShiftedClock, VirtualClock
+from pollproof.contract.model import Contract
+from pollproof.http.client import HttpTarget
+from pollproof.http.server import listening
+from pollproof.http.target import InProcessTarget, Outcome
+from pollproof.loading import load_contract
+from pollproof.monitor.monitor import Monitor
+from pollproof.reference.provider import ReferenceProvider
+from pollproof.reference.server import advance
+from pollproof.report.phrases import headline
+from pollproof.runs.outcome import decided
+from pollproof.trace.events import Answer
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import reader_of
+from pollproof.verify.session import Session
+from pollproof.verify.target_clocks import ClockError, HookedClock
+from pollproof.verify.walks.budgets import LAST_POLL, exhaust
+from pollproof.verify.walks.steps import create_several
+from tests.servers import pollproof
+
+TOO_MANY = b'{"message": "Too Many Requests"}'
+
+
+class Limited(ReferenceProvider):
+    """The reference behind a gateway that lets 30 requests a second pass."""
+
+    def __init__(self, contract: Contract, clock: ShiftedClock) -> None:
+        super().__init__(contract, clock)
+        self.passed: deque[float] = deque()
+
+    def handle(self, request: Request) -> Response:
+        now = self.clock.now()
+        while self.passed and now - self.passed[0] >= 1.0:
+            self.passed.popleft()
+        if len(self.passed) >= 30:
+            return Response(429, {"content-type": "application/json", "retry-after": "1"}, TOO_MANY)
+        self.passed.append(now)
+        return super().handle(request)
+
+
+@contextlib.contextmanager
+def hooked(provider: ReferenceProvider, clock: ShiftedClock, moved: Any = advance) -> Iterator[tuple[str, str]]:
+    """A provider over HTTP with a clock hook on the same port, which `moved` answers."""
+
+    def answer(request: Request) -> Response | None:
+        if request.path == "/advance":
+            response: Response = moved(clock, request.body)
+            return response
+        return provider.handle(request)
+
+    with listening(answer, 0, clock.now) as root:
+        yield root, root + "/advance"
+
+
+def test_a_gateway_that_limits_bursts_is_waited_for_and_not_accused() -> None:
+    clock = ShiftedClock()
+    with hooked(Limited(load_contract("capmonster"), clock), clock) as (url, hook):
+        done = pollproof("verify", "capmonster", "--base-url", url, "--advance-url", hook, "--examples", "2")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1].startswith("PASSED: ")
+
+
+def floor(clock: ShiftedClock, body: bytes) -> Response:
+    """A hook that drops fractions of seconds."""
+    return advance(clock, b'{"seconds": %d}' % math.floor(float(body.partition(b": ")[2].rstrip(b"}"))))
+
+
+def whole(clock: ShiftedClock, body: bytes) -> Response:
+    """A hook that refuses fractions of seconds."""
+    return Response(422, {}, b"{}") if b"." in body else advance(clock, body)
+
+
+def test_a_hook_that_drops_fractions_does_not_make_a_target_wrong() -> None:
+    clock = ShiftedClock()
+    with hooked(ReferenceProvider(load_contract("capsolver"), clock), clock, floor) as (url, hook):
+        done = pollproof("verify", "capsolver", "--base-url", url, "--advance-url", hook, "--examples", "10")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_hook_that_refuses_fractions_is_sent_whole_seconds() -> None:
+    clock = ShiftedClock()
+    with hooked(ReferenceProvider(load_contract("capsolver"), clock), clock, whole) as (_, hook):
+        moving = HookedClock(hook)
+        with contextlib.closing(moving):
+            apart = moving.now() - clock.now()
+            for seconds in (0.25, 3.5, 0.5, 294.75):
+                moving.advance(seconds)
+            assert moving.now() - clock.now() == pytest.approx(apart, abs=0.05)
+            assert moving.at_most(294.75) == 294
+
+
+def test_a_hook_that_refuses_all_is_an_error() -> None:
+    clock = ShiftedClock()
+    refusing = lambda *_: Response(404, {}, b"")  # noqa: E731
+    with (
+        hooked(ReferenceProvider(load_contract("capsolver"), clock), clock, refusing) as (_, hook),
+        contextlib.closing(HookedClock(hook)) as moving,
+        pytest.raises(ClockError, match="HTTP 404"),
+    ):
+        moving.advance(0.5)
+
+
+def test_a_hook_of_the_same_host_shares_the_connection_of_the_target() -> None:
+    clock = ShiftedClock()
+    provider = ReferenceProvider(load_contract("capsolver"), clock)
+    with hooked(provider, clock) as (url, hook), contextlib.closing(HttpTarget(url)) as target:
+        assert HookedClock(hook, target)._hook._wire is target._wire
+        other = HookedClock(hook.replace("127.0.0.1", "localhost"), target)
+        assert other._hook._wire is not target._wire
+
+
+class Slow:
+    """A target that takes 0.2 s for each response, by its own clock."""
+
+    name = "a slow target"
+
+    def __init__(self, provider: ReferenceProvider) -> None:
+        self._target, self._clock = InProcessTarget(self.name, provider.handle), provider.clock
+
+    def exchange(self, request: Request) -> Outcome:
+        self._clock.advance(0.2)
+        return self._target.exchange(request)
+
+    def close(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("name", ["capmonster", "capsolver"])
+def test_a_slow_target_is_polled_to_the_end_of_its_budget(name: str) -> None:
+    contract, clock = load_contract(name), VirtualClock()
+    monitor = Monitor(reader_of(contract), ())
+    session = Session(Slow(ReferenceProvider(contract, clock)), clock, monitor)
+    exhaust(session, create_several(session, 3), before_end=True)
+    assert LAST_POLL in session.reached
+
+
+@pytest.mark.parametrize("body", [TOO_MANY, b"<html>busy</html>", b""])
+def test_the_body_of_an_overloaded_gateway_is_not_the_word_of_the_provider(body: bytes) -> None:
+    reader = reader_of(load_contract("capmonster"))
+    request = Request("POST", "/getTaskResult", {}, b'{"clientKey": "KEY", "taskId": 7}')
+    event = reader.read(Exchange(request, Response(429, {}, body), 0.0, 0.1), 0)
+    assert event is not None
+    assert (event.transient, event.formal, event.answer) == (True, False, Answer.UNREADABLE)
+
+
+def test_a_documented_error_code_stays_one_whatever_its_http_status() -> None:
+    reader = reader_of(load_contract("capmonster"))
+    request = Request("POST", "/getTaskResult", {}, b'{"clientKey": "KEY", "taskId": 7}')
+    told = b'{"errorId": 1, "errorCode": "ERROR_NO_SUCH_CAPCHA_ID", "errorDescription": "gone"}'
+    event = reader.read(Exchange(request, Response(503, {}, told), 0.0, 0.1), 0)
+    assert event is not None
+    assert (event.transient, event.answer) == (False, Answer.REFUSED)
+
+
+def test_a_run_in_which_clauses_of_level_should_alone_need_a_clock_is_partly_verified() -> None:
+    idle = {
+        "id": "x.b",
+        "level": "SHOULD",
+        "verdict": "unexercised",
+        "cause": "clock",
+        "reason": "it needs a clock hook",
+    }
+    document = {
+        "mode": "verify",
+        "clauses": [{"id": "x.a", "level": "MUST", "verdict": "held"}, idle],
+        "cuts": [{"reason": "2 walks did not end", "cause": "clock"}],
+        "complete": True,
+        "error": None,
+        "tasks": {"created": 1, "ended": 1},
+    }
+    said = headline(decided(document))
+    assert said.startswith("PARTLY: 1 of 1 MUST verified, 1 SHOULD needs a clock hook, 0 violations")
+    unfinished = {**document, "tasks": {"created": 1, "ended": 0}}
+    assert headline(decided(unfinished)).startswith("INCONCLUSIVE: ")
