@@ -160,4 +160,4 @@ def test_a_clause_without_mutant_or_variant_or_source_is_unproved(matrix: Matrix
     contract: Contract = matrix.contract
     unsourced = replace(matrix, clauses=tuple(replace(clause, citations=()) for clause in matrix.clauses))
     assert contract.clauses[0].citations
-    assert f"{CLAUSE}: no source says where it is documented" in unsourced.problems()
+    assert f"{CLAUSE}: no source is given" in unsourced.problems()

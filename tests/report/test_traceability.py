@@ -80,7 +80,7 @@ def test_a_clause_without_source_mutant_variant_or_history_is_noticed(tmp_path: 
         return [text for text in missing(found, home or folder("cassettes")) if text.startswith(clause.id)]
 
     assert lacking() == []
-    assert lacking(citations=()) == [f"{clause.id}: no source says where it is documented"]
+    assert lacking(citations=()) == [f"{clause.id}: no source is given"]
     assert lacking(kind="shape", breaks=()) == [f"{clause.id}: no mutant shows that it can fail"]
     assert lacking(tmp_path) == [f"{clause.id}: no golden bad history shows a violation of it"]
     variants = tuple(replace(each, clauses=()) for each in CAPSOLVER.variants)

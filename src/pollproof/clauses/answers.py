@@ -61,7 +61,7 @@ _ENDED = {Phase.FAILED: "failed", Phase.CANCELLED: "cancelled"}
 
 @dataclass(frozen=True, slots=True)
 class AnswerRule:
-    """What answers in a situation have: `to` names it, the rest says what."""
+    """What answers in a situation have: `to` names it, the rest what they have."""
 
     to: Annotated[tuple[str, ...], f"The situation: {', '.join(SITUATIONS)}, or a probe.", ONE_OR_MORE]
     limits: Limits = from_limits("*")

@@ -92,7 +92,7 @@ def _is_named(member: Member, name: str) -> bool:
     roles=(Role.BATCH,),
     parameters=Entries,
     ordered=False,
-    exercised="a batch whose tasks say what they are about",
+    exercised="a batch whose tasks name what they are about",
     walks=("batches",),
     hint="List the tasks of a batch in the order of its entries.",
 )

@@ -1,4 +1,4 @@
-"""What the provider tells the client of its own accord."""
+"""Callbacks: requests that the provider sends of its own accord."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pollproof.trace.bodies import canonical
 from pollproof.trace.events import STATE, Event, mark_of
 
 LATE_CALLBACK = 2.0
-"""Real seconds that a callback may take beyond the documented time, besides what its clock says."""
+"""Real seconds that a callback may take beyond the documented time, besides the time by its clock."""
 
 
 @Kind(
@@ -39,7 +39,7 @@ LATE_CALLBACK = 2.0
     hint="Send the callback once the task has ended, with its final status.",
 )
 def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Finding:
-    """A callback tells of the end of a task, not of anything before it."""
+    """A callback is about the end of a task, not about anything before it."""
     if event.answer is not STATE or event.phase is None:
         return None
     if not event.phase.terminal:

@@ -176,7 +176,7 @@ def _sides_of_retry_after(contract: Contract, clause: Clause) -> Iterator[Side]:
     hint="Read Retry-After of the last answer, and wait at least that long.",
 )
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
-    """A client waits as long as Retry-After of the last response says, that of the creation before the first poll."""
+    """A client waits as long as the last Retry-After demands, that of the creation before the first poll."""
     asked = seconds_of(history.marks.get("retry_after"))
     if asked is None or history.last_final:
         return None
@@ -189,7 +189,7 @@ def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> F
         between = "between the creation and the first poll"
     least, most = gap(sent, precision, event.exchange)
     if most < asked:
-        expected = f"at least {asked:g} s {between}, as Retry-After said"
+        expected = f"at least {asked:g} s {between}, as Retry-After demands"
         moments = wait_over(sent, asked, "the response with Retry-After")
         return Violation(expected, f"a poll after {in_words(least, most)}", (since,), deadlines=moments)
     return HELD if least >= asked else None

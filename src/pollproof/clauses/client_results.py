@@ -210,7 +210,7 @@ def _retries_ended(account: Account, outcome: Outcome) -> Finding:
     hint="Sleep between two polls, also where a status is unknown.",
 )
 def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
-    """A client that finds its task unfinished pauses before it polls again, whatever the documents say of waiting."""
+    """A client that finds its task unfinished pauses before it polls again, whatever is documented about waiting."""
     streak = account.streaks.get(streak_key(event))
     if streak is None or streak.failures:
         return None

@@ -317,7 +317,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a mutant is made of. `name` says in words what is broken.
+    """What a mutant is made of. `name` is what is broken, in words.
 
     `companions` are kinds whose clauses cannot be kept when this one is broken.
     """

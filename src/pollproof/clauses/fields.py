@@ -1,4 +1,4 @@
-"""What the fields of an answer say from one answer to the next: times, progress, echoed parameters, embedded JSON."""
+"""Fields of answers from one to the next: times, progress, echoed parameters, embedded JSON."""
 
 from __future__ import annotations
 
@@ -282,7 +282,7 @@ class RetryAfter:
     hint="Send Retry-After with a whole number of seconds while the task is unfinished.",
 )
 def retry_after(history: TaskState, event: Event, parameters: RetryAfter) -> Finding:
-    """A response about an unfinished task says after how many seconds to poll again."""
+    """A response about an unfinished task states after how many seconds to poll again."""
     if event.answer is not STATE or event.phase is None or event.phase.terminal:
         return None
     value = event.marks.get("retry_after")
@@ -312,7 +312,7 @@ class FallingProgress(Provider):
 
 @breaks("retry-after", "no Retry-After", ("answer",))
 class WithoutRetryAfter(Provider):
-    """Does not say when to poll again."""
+    """Does not state when to poll again."""
 
     def handle(self, request: Request) -> Response:
         answer = super().handle(request)

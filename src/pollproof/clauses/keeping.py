@@ -78,7 +78,7 @@ def _there(history: TaskState, event: Event, rule: Retention) -> bool | None:
     walks=("to-the-removal-of-results",),
 )
 def result_kept(history: TaskState, event: Event, rule: Retention) -> Finding:
-    """A result is there for as long as the documents say that it is kept."""
+    """A result is there for as long as it is documented to be kept."""
     there = _there(history, event, rule)
     if (
         there is None
@@ -103,7 +103,7 @@ def result_kept(history: TaskState, event: Event, rule: Retention) -> Finding:
     walks=("to-the-removal-of-results",),
 )
 def result_removed(history: TaskState, event: Event, rule: Retention) -> Finding:
-    """A result is removed once the time that the documents say it is kept is over."""
+    """A result is removed once the documented time for which it is kept is over."""
     there = _there(history, event, rule)
     if there is None or not surely_outside(history, event, rule.within):
         return None

@@ -46,7 +46,7 @@ class Deadline(NamedTuple):
 class Violation:
     """A broken rule: what was expected, what was seen, and the exchanges that show it.
 
-    `number` is the exchange that breaks the rule (the one just judged unless said otherwise); `since` are earlier
+    `number` is the exchange that breaks the rule (None: the one just judged); `since` are earlier
     ones that it is held against; `tasks` are the ids of other tasks that belong to the story. `deadlines` are the
     moments that were crossed, or not reached.
     """
@@ -125,7 +125,7 @@ class Nothing:
 
 
 def _undecided(subject: Any, event: Any, parameters: Any) -> Finding:
-    """Nothing can be said: the check of a kind that has none yet."""
+    """The check of a kind that has none yet."""
     return None
 
 
@@ -142,10 +142,10 @@ class Kind:
     `prepared` makes of a clause what its check is called with in place of the parameters; a clause that it makes
     something else of is not judged by `alike`.
 
-    `exercised` says in a phrase what would exercise a clause of the kind, where neither a side of a deadline nor a
-    probe says it. `sides` gives the sides of the deadlines of a clause. `shows_loss` tells that a clause of the kind
+    `exercised` is a phrase for what would exercise a clause of the kind, where neither a side of a deadline nor a
+    probe does. `sides` gives the sides of the deadlines of a clause. `shows_loss` means that a clause of the kind
     means that tasks are lost. `walks` are the directed walks that exercise it (a client's kinds are exercised by all
-    scenarios of the gate). `hint` tells the owner of an implementation what usually causes a violation, in one
+    scenarios of the gate). `hint` is for the owner of an implementation: what usually causes a violation, in one
     imperative sentence. `conditional` gives the reason why a contract leaves open whether what exercises a clause ever
     happens (empty: it does not). A `broad` kind looks at whatever a contract names, so its clauses may object to the
     mutants of all others. `faults` break any clause of the kind (see `breaks`), and `maker` makes those that depend on
@@ -182,7 +182,7 @@ class Kind:
 
     @property
     def is_breakable(self) -> bool:
-        """Whether the kind says how its clauses are broken."""
+        """Whether the kind has faults by which its clauses are broken."""
         return bool(self.faults) or self.maker is not None
 
     def mutants(self, contract: Contract, clause: Clause) -> list[Fault]:
@@ -237,14 +237,14 @@ def from_contract(table: str) -> Any:
 
 
 class ParameterError(InputError):
-    """A parameter of a clause that is missing; the message says which and where it is expected."""
+    """A parameter of a clause that is missing; the message names it and where it is expected."""
 
 
 def stated_limits(limits: Limits, tables: Iterable[Mapping[str, Any]]) -> Limits:
     """The limits of a contract together with the numbers that its clauses state themselves.
 
-    What is promised lasts as long as the clause that promises it says, and ends where the clause that ends it says:
-    what lies between is left open. Whoever waits waits for the longest. So histories, walks and references live by
+    What is promised lasts as long as in the clause that promises it, and ends as in the clause that ends it; what lies
+    between is left open. Whoever waits waits for the longest. So histories, walks and references live by
     the numbers by which the clauses judge.
     """
     own: dict[tuple[str, bool], list[float]] = {}

@@ -28,11 +28,12 @@ from pollproof.tasks.account import Account, replays
 from pollproof.tasks.ages import age_most, may_be_over, may_be_spent, says_gone, surely_within_limits
 from pollproof.tasks.fold import final_of
 from pollproof.tasks.state import TaskState
+from pollproof.trace.bodies import Unreadable, canonical, read_json
 from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Response
 
 REMEMBERED = 60.0
-"""Seconds after its creation for which a task is remembered where the documents say so without a number."""
+"""Seconds after its creation for which a task is remembered where the documents promise it without a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ _AT_WORK = (Phase.WAITING, Phase.RUNNING)
 
 
 def describe(event: Event) -> str:
-    """The gist of an answer, for messages."""
+    """An answer in a few words, for messages."""
     if event.answer is REFUSAL:
         return "an error without a code" if event.error_code is None else f"the error {event.error_code}"
     if event.answer is STATE:
@@ -130,9 +131,19 @@ def _changed(history: TaskState, event: Event) -> Violation | None:
         return Violation(f"status {before.status} (final)", f"status {now.status}", since)
     if now.error_code is not None and before.error_code is not None and now.error_code != before.error_code:
         return Violation(f"the error {before.error_code} (final)", f"the error {now.error_code}", since)
-    if now.details is not None and before.details is not None and now.details != before.details:
+    if now.details is not None and before.details is not None and not same_text(before.details, now.details):
         return Violation(f"{before.details[:60]} (final)", now.details[:60], since)
     return None
+
+
+def same_text(before: str, now: str) -> bool:
+    """Whether two results are the same: as they are written, or as JSON that stands in a text."""
+    if before == now:
+        return True
+    values = [read_json(text.encode("utf-8", "surrogatepass")) for text in (before, now)]
+    if any(type(value) is Unreadable for value in values):
+        return not before.strip() and not now.strip()
+    return canonical(values[0]) == canonical(values[1])
 
 
 def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
@@ -189,9 +200,9 @@ def unique_id(account: Account, event: Event, parameters: Nothing) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class OwnId:
-    """For how long a task is surely known, and the error codes that say that it is not there any more."""
+    """For how long a task is surely known, and the error codes of one that is not there any more."""
 
-    codes: Annotated[list[str], "The error codes that say that a task is not there any more; any when empty."]
+    codes: Annotated[list[str], "The error codes of a task that is not there any more; any when empty."]
     seconds: Annotated[float, "Seconds from its creation for which a task is surely known."] = REMEMBERED
     unfinished: Annotated[float, "Seconds for which an unfinished task is surely known."] = 10 * REMEMBERED
     limits: Limits = from_limits("*")
@@ -300,7 +311,7 @@ class ForgetsTheEnd(Provider):
 
 
 class FailsAndSucceeds(Provider):
-    """Says that a task has succeeded after it said that it had failed."""
+    """Shows a task as succeeded after it showed it as failed."""
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
         if phase is Phase.FAILED:
@@ -311,7 +322,7 @@ class FailsAndSucceeds(Provider):
 
 
 def _failures(contract: Contract) -> list[str]:
-    """The statuses, or else the error codes, that say that a task has failed."""
+    """The statuses, or else the error codes, of a task that has failed."""
     statuses = [each.value for each in contract.statuses.values() if each.phase is Phase.FAILED and each.documented]
     if statuses:
         return statuses if len(statuses) > 1 else []

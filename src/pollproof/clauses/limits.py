@@ -70,7 +70,7 @@ def _judgeable(history: TaskState, event: Event) -> bool:
 
 
 def _could_show(history: TaskState, event: Event) -> bool:
-    """Whether an answer without a result shows that none is given: a task that is unfinished has none yet."""
+    """Whether an answer without a result shows that none is given: an unfinished task has none yet."""
     if event.effect in PUT_OFF:
         return False
     return event.answer is REFUSAL or history.terminal is SUCCEEDED
@@ -241,7 +241,7 @@ def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Fi
 def _loss_is_open(contract: Contract, clause: Clause) -> str:
     limits = contract.limits
     documented = limits.lifetime is not None or (limits.polls is not None and limits.beyond_polls == "lost")
-    return "" if documented else "no document says when a task is lost, and none was"
+    return "" if documented else "no document states when a task is lost, and none was"
 
 
 @Kind(
@@ -267,7 +267,7 @@ def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Fi
 
 @breaks("lost-stays-lost", "a lost task comes back")
 class ComesBack(Provider):
-    """Gives the result of a lost task once it has said that it is lost."""
+    """Gives the result of a lost task at its second poll."""
 
     def lost(self, operation: Operation, task: Task) -> Response:
         task.seen.append("lost")

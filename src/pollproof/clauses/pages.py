@@ -77,12 +77,12 @@ def _whole(history: TaskState, reading: tuple[Page, ...], since: tuple[int, ...]
         return Violation("an end of the pages", f"{len(reading)} pages, and one more", since)
     if is_number(page.total) and len(items) > page.total:
         return Violation(
-            f"{page.total:g} items on all pages, as the pages say", f"{len(items)} on {len(reading)} of them"
+            f"{page.total:g} items on all pages, by their own total", f"{len(items)} on {len(reading)} of them"
         )
     if page.next:
         return None
     if is_number(page.total) and not same(page.total, len(items)):
-        return Violation(f"{page.total:g} items on all pages, as the pages say", f"{len(items)}", since)
+        return Violation(f"{page.total:g} items on all pages, by their own total", f"{len(items)}", since)
     whole: tuple[str, ...] | None = history.marks.get(WHOLE)
     if whole is None:
         return HELD if len(reading) > 1 else None

@@ -105,7 +105,7 @@ def refused(account: Account, event: Event, parameters: Probe) -> Finding:
 
 
 def _gist(event: Event) -> str:
-    """How a provider says that it is busy: by its error code, else by its HTTP status."""
+    """What marks an answer as busy: by its error code, else by its HTTP status."""
     response = event.exchange.response
     return event.error_code or ("no answer" if response is None else f"HTTP {response.status}")
 

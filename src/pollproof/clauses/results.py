@@ -20,7 +20,7 @@ from pollproof.clauses.kinds import (
     mutates,
     numbered,
 )
-from pollproof.clauses.lifecycle import describe
+from pollproof.clauses.lifecycle import describe, same_text
 from pollproof.contract.model import Clause, Contract, Limits, Operation
 from pollproof.contract.vocabulary import CALLBACK, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import MAXIMUM_SHARED, Account
@@ -51,7 +51,7 @@ class Kept:
     parameters=Kept,
     exercised="a fetch of the result of a task that has succeeded",
     walks=("one-after-another",),
-    hint="Store the result before the status says that the task has succeeded.",
+    hint="Store the result before the status becomes that of success.",
 )
 def result_available(history: TaskState, event: Event, parameters: Kept) -> Finding:
     """Once a task has succeeded its result is there."""
@@ -109,7 +109,7 @@ def result_stable(account: Account, event: Event, parameters: Nothing) -> Findin
     if history is None or history.result is None:
         return None
     now = event.result_text or ""
-    if now == history.result:
+    if same_text(history.result, now):
         return HELD
     if account.owners.get(now, history.id) != history.id:
         return None  # another task's result: that is another clause's finding
@@ -146,7 +146,7 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
         return None
     now = event.result_text or ""
     owner = account.owners.get(now, history.id)
-    if history.result is not None and now != history.result and owner != history.id:
+    if history.result is not None and owner != history.id and not same_text(history.result, now):
         since = numbered(history.result_number, account.result_number(owner))
         return Violation("the result of the requested task", f"the result of task {owner!r}", since, tasks=(owner,))
     individual = len(account.owners)

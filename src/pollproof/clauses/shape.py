@@ -149,7 +149,7 @@ def _looks(event: Event) -> int:
 
 
 def _redirected(event: Event) -> str:
-    """What to say before the rest where an answer leads elsewhere; empty for any other."""
+    """What stands before a message where an answer leads elsewhere; empty for any other."""
     response = event.exchange.response
     if response is None or not 300 <= response.status < 400 or "location" not in response.headers:
         return ""
@@ -196,7 +196,7 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalFie
                 seen = _redirected(event) + error.message if rule.part == "response" else error.message
                 return Violation(f"a {rule.part} of {rule.operation} as documented", seen)
         if not rule.rule:
-            return None  # other clauses have their say about this body
+            return None  # other clauses judge this body
     if rule.when and not _is_when(event, rule.when):
         return None
     if type(rule) is OptionalField and not _holds(

@@ -18,7 +18,7 @@ from pollproof.trace.events import Event
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """The operations of the contract, one of which says how callbacks are signed."""
+    """The operations of the contract, one of which states how callbacks are signed."""
 
     operations: Annotated[Any, HIDDEN] = from_contract("operations")
 

@@ -1,4 +1,4 @@
-"""Gaps: how long a client waited between two requests, as far as the times of the trace tell."""
+"""Gaps: how long a client waited between two requests, as far as the times of the trace show."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def _transitions(contract: Contract) -> list[tuple[str, str]]:
 
 
 def _stated_as(poll: Operation, phase: Phase) -> Phase:
-    """The phase as which a poll tells of a phase: another one where the documents read it from elsewhere."""
+    """The phase as which a poll shows a phase: another one where the documents read it from elsewhere."""
     answer = poll.answers.get(phase.value)
     if answer is not None:
         view = View(MISSING, MISSING if answer.body is None else answer.body, {}, {}, dict(answer.headers), answer.http)

@@ -13,7 +13,7 @@ from pollproof.trace.exchange import Slice
 
 
 class Verdict(Enum):
-    """What a run says of a clause."""
+    """What came of a clause in a run."""
 
     UNEXERCISED = "unexercised"
     HELD = "held"
@@ -32,7 +32,7 @@ class Evidence:
 class Entry:
     """What is known about one clause: how often it was exercised, how often broken, and the shortest evidence.
 
-    `first` counts the exchanges up to the first that broke it, as they were sent, that one included. `unjudged` says
+    `first` counts the exchanges up to the first that broke it, as they were sent, that one included. `unjudged` is
     why the last exchange that was meant to exercise it did not.
     """
 
@@ -50,7 +50,7 @@ class Entry:
         return Verdict.HELD if self.exercised else Verdict.UNEXERCISED
 
     def clear(self) -> None:
-        """Forget everything that was said of the clause."""
+        """Forget what was found of the clause."""
         self.exercised, self.violations, self.evidence, self.first = 0, 0, None, None
 
 
@@ -86,14 +86,14 @@ class Ledger:
             entry.evidence = evidence
 
     def clear(self) -> None:
-        """Forget everything that was said of the clauses."""
+        """Forget what was found of the clauses."""
         for entry in self.entries.values():
             entry.clear()
         self.violations = self.exchanges = self.place = 0
         self.seen.clear()
 
     def absorb(self, other: Ledger) -> None:
-        """Add what another ledger of the same clauses says; of evidence the shorter stays."""
+        """Add what another ledger of the same clauses has; of evidence the shorter stays."""
         for identifier, entry in other.entries.items():
             own = self.entries[identifier]
             own.exercised += entry.exercised

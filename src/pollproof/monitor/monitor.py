@@ -87,13 +87,13 @@ class _Checks:
 class Monitor:
     """Judges one trace, exchange by exchange. `ledger` may be shared by the monitors of several traces.
 
-    `whole` tells whether the trace holds all that was said about its tasks. With `remember` the monitor keeps no
+    `whole` means that the trace has all exchanges about its tasks. With `remember` the monitor keeps no
     exchange and knows only that many tasks at a time, so that a trace of any length takes the same memory; evidence
     then consists of numbers, for which the source of the trace can be read again. With `recent` a trace that cannot be
     read again takes bounded memory too: about that many exchanges are kept, and the tasks that were heard of in them;
     of all others that there were such ids. `watched` are the clauses of whose deadlines it is counted which sides were
     seen (those that are judged when none are given). Where only a part of the trace is observed, the
-    attribute `endless` tells the stalls without end by the number of their exchange: whether the client has left the
+    attribute `endless` has the stalls without end by the number of their exchange: whether the client has left the
     provider alone is seen in the whole.
     """
 
@@ -136,7 +136,7 @@ class Monitor:
         }
 
     def _select(self, operation: Operation, probe: str | None) -> _Checks:
-        """The clauses that an exchange of this operation, with this fault in its request, can say anything about."""
+        """The clauses that an exchange of this operation, with this fault in its request, can exercise."""
         selected = _Checks()
         for clause in self.clauses:
             kind = KINDS[clause.kind]
@@ -257,7 +257,7 @@ class Monitor:
         twice = task in account.twice
         checks = self._checks[event.operation.name, exchange.probe].of(event, twice=twice) if judged else []
         if twice or unordered:
-            # With two tasks of this id, nothing that is said of one of them can be held against it.
+            # With two tasks of this id, nothing that is seen of one of them can be held against it.
             checks = [check for check in checks if (check[3] == ACCOUNT or not twice) and not (unordered and check[4])]
         known = (history, account, now)
         for judge, parameters, entry, by, _ in checks:

@@ -21,7 +21,7 @@ def _missing(contract: Contract, histories: Path) -> Iterator[str]:
     recorded = {_stem(path) for path in histories.iterdir()} if histories.is_dir() else set[str]()
     for clause in contract.clauses:
         if not clause.citations:
-            yield f"{clause.id}: no source says where it is documented"
+            yield f"{clause.id}: no source is given"
         if not mutants_of(contract, clause):
             yield f"{clause.id}: no mutant shows that it can fail"
         if not variants_of(contract, clause):

@@ -59,7 +59,7 @@ class Matrix:
                 found.append(f"the legal variant '{trial.name}' was accused by {', '.join(trial.bystanders)}")
         for clause in self.clauses:
             if not clause.citations:
-                found.append(f"{clause.id}: no source says where it is documented")
+                found.append(f"{clause.id}: no source is given")
             if not self.of(clause.id):
                 found.append(f"{clause.id}: no mutant shows that it can fail")
             named = [trial for trial in self.variants if clause.id in trial.clauses]

@@ -24,7 +24,7 @@ class MutantError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A reference with one clause broken. `name` says how, in words.
+    """A reference with one clause broken. `name` is how, in words.
 
     `companions` are clauses that cannot be kept when this one is broken.
     """

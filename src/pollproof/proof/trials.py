@@ -30,7 +30,7 @@ class Trial:
 
     `clauses` are the clause that a mutant breaks, or those whose freedom a variant shows; `companions` may be violated
     beside it. `violated` counts, for each violated clause, the exchanges up to the first one that broke it; `held` are
-    the clauses that were exercised and not broken. `error` says why it could not be carried out.
+    the clauses that were exercised and not broken. `error` is why it could not be carried out.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Tasks: what a trace has said so far of each task, and of the account."""
+"""Tasks: what a trace has shown so far of each task, and of the account."""

@@ -20,7 +20,7 @@ from pollproof.trace.events import REFUSAL, STATE, Event, task_key
 from pollproof.trace.exchange import UNKNOWN_TIME
 
 MAXIMUM_SHARED = 1000
-"""Shared results that are remembered: the first ones tell."""
+"""Shared results that are remembered: the first ones suffice."""
 
 MAXIMUM_BATCHES = 7
 """Batches that were accepted and are kept: the last ones, by which a rate is judged."""
@@ -37,12 +37,12 @@ class Account:
 
     `owners` maps the canonical form of a result to the task that first showed it. `shared` are results that a
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
-    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unheard` tells
-    that a creation was not answered, or without an id, so that a task may be known by other ways. `unnamed` tells
-    that a task was created whose id was not said, or by a request that should have been refused. `last_batch` is the
+    are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unheard` means
+    that a creation was not answered, or without an id, so that a task may be known by other ways. `unnamed` means
+    that a task was created whose id was not given, or by a request that should have been refused. `last_batch` is the
     last batch, `batches` are the last ones that were accepted, `late_refusals` counts the last ones in a row that were
     refused as busy although they came after the pause.
-    `whole` tells whether the trace holds all that was said about its tasks, which a recording seldom does; where people
+    `whole` means that the trace has all exchanges about its tasks, which a recording seldom does; where people
     vouch for it (`decides`), ids that no creation gave are held against a provider that knows them, too.
     `streaks` are the requests that last failed, or found a task unfinished; with `watches` they are kept.
     `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
@@ -106,7 +106,7 @@ class Account:
     def rounded_like(self, raw: Any) -> TaskState | None:
         """The task whose id became this one in a language without 64-bit integers; None for an id of its own.
 
-        Ids near to each other round to the same number: only that number itself, as such a language writes it, tells
+        Ids near to each other round to the same number: only that number itself, as such a language writes it, shows
         that an id was rounded.
         """
         rounded = _rounded(task_key(raw))
@@ -353,7 +353,7 @@ def _asked_for(event: Event, place: int) -> Any:
 
 
 def _written(rounded: float) -> tuple[str, ...]:
-    """A rounded id as languages write it: with all digits, or with as few as tell it from its neighbours."""
+    """A rounded id as languages write it: with all digits, or with as few as distinguish it from its neighbours."""
     if not math.isfinite(rounded):
         return ()
     return str(int(rounded)), f"{Decimal(repr(rounded)):f}".removesuffix(".0"), repr(rounded)

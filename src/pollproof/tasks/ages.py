@@ -1,4 +1,4 @@
-"""The limits of a task: how old it may be, how often it was polled, and whether a response says that it is gone."""
+"""The limits of a task: how old it may be, how often it was polled, and whether a response shows that it is gone."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def surely_within_limits(history: TaskState, event: Event, limits: Limits) -> bo
 
 
 def may_be_spent(history: TaskState, event: Event, limits: Limits) -> bool:
-    """Whether a task may have used up a limit; without times the number of its polls alone tells."""
+    """Whether a task may have used up a limit; without times the number of its polls alone decides."""
     if history.created is None and limits.lifetime is not None:
         return True
     return (limits.polls is not None and history.polls_most >= limits.polls) or may_be_over(history, event, limits)
@@ -92,7 +92,7 @@ def surely_beyond_polls(history: TaskState, limits: Limits) -> bool:
 def says_gone(history: TaskState, event: Event) -> bool:
     """Whether a well-formed poll is turned away as if there were no such task.
 
-    A busy or blocked provider says nothing of the task, unless it is so without end; a code that no document lists may
+    A busy or blocked provider shows nothing of the task, unless it is so without end; a code that no document lists may
     be a way to fail, unless the task had succeeded; a task that has failed, or was cancelled, may be forgotten.
     """
     if history.cancelled is not None:

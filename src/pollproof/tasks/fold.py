@@ -34,9 +34,9 @@ _NAMES = (
 
 
 def asked_to_wait(event: Event) -> Any:
-    """What an answer says of the wait before the next poll; a date as seconds since the answer's own Date.
+    """The wait before the next poll that an answer demands; a date as seconds since the answer's own Date.
 
-    None where it says nothing, or names a date and has no Date.
+    None where it demands none, or names a date and has no Date.
     """
     value = event.marks.get("retry_after")
     response = event.exchange.response

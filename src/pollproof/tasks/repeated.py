@@ -73,7 +73,7 @@ class Streak(NamedTuple):
         between = exchange.sent + exchange.precision - self.received
         if between < HURRY:
             return True
-        # A clock that leaps over waits tells them from work: who was merely slow has not paused.
+        # A clock that leaps over waits distinguishes them from work: who was merely slow has not paused.
         return between < SLOW and exchange.leapt - self.leapt < HARDLY
 
 

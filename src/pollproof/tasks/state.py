@@ -1,4 +1,4 @@
-"""What a trace has said so far of one task."""
+"""What a trace has shown so far of one task."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CANCEL_ACCEPTED = "@cancel-accepted"
 
 
 class Final(NamedTuple):
-    """A final answer by value: the provider's status, its error code, and what a task that failed says besides."""
+    """A final answer by value: the provider's status, its error code, and what a task that failed has besides."""
 
     status: Any
     error_code: str | None
@@ -42,7 +42,7 @@ class TaskState(NamedTuple):
     error that no document lists. Numbers of exchanges are places in the trace. `last_number` and `last_sent` are of the
     last poll that was answered, `first_number` and `first_sent` of the first one, with `gaps` waits between the two.
 
-    `gone` says that an error has shown the loss. `final` is the first final poll by value: status, error code and, of
+    `gone` means that an error has shown the loss. `final` is the first final poll by value: status, error code and, of
     a task that has not succeeded, what stands where its result would. `cancelled` is the exchange that cancelled it.
     `stall` is what the provider has put off until now; it is set while an exchange is judged, and never kept.
 

@@ -51,7 +51,7 @@ MAXIMUM_DIGITS = 300
 
 
 class NumberTooLarge(ValueError):
-    """A number in JSON or TOML that nothing could compare or write: 1e400 would be infinity. The text says so."""
+    """A number in JSON or TOML that nothing could compare or write: 1e400 would be infinity."""
 
     def __init__(self, text: str) -> None:
         shown = text if len(text) <= MAXIMUM_EXCERPT else f"{text[:20]}... of {len(text)} characters"

@@ -1,4 +1,4 @@
-"""Outcomes: what a client said at its end, as an exchange of the trace, so that a trace alone can be judged."""
+"""Outcomes: what a client reported at its end, as an exchange of the trace, so that a trace alone can be judged."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pollproof.trace.bodies import read_json, write_json
 from pollproof.trace.exchange import Exchange, Request, Response
 
 OUTCOME_PATH = "/@outcome"
-"""The path under which a trace keeps what the client said at its end; no provider documents a path like it."""
+"""The path under which a trace keeps what the client reported at its end; no provider documents a path like it."""
 
 OUTCOME_ADDRESS = "http://outcome.invalid" + OUTCOME_PATH
-"""Where a recording says that an outcome went: nowhere."""
+"""The address of outcomes in recordings: nowhere."""
 
 OPERATION = Operation(
     name="@outcome",
@@ -37,11 +37,11 @@ OPERATION = Operation(
 
 
 class Outcome(NamedTuple):
-    """How a client ended: whether it said that it succeeded, and what it returned (None: nothing that was served).
+    """How a client ended: whether it reported success, and what it returned (None: nothing that was served).
 
-    `task` is the id that it speaks of: None where that is all of its work, empty where it got no task. `promised` tells
-    that what it was served leaves a client no lawful way to fail. `ended` says in words how it ended, `alive` that it
-    had to be ended, and `excused` that this follows from a MUST that it broke. `crashed` tells
+    `task` is the id that it speaks of: None where that is all of its work, empty where it got no task. `promised` means
+    that what it was served leaves a client no lawful way to fail. `ended` is how it ended, in words, `alive` that it
+    had to be ended, and `excused` that this follows from a MUST that it broke. `crashed` means
     that it ended by a fault of its own, and so has reported nothing.
     """
 

@@ -62,7 +62,7 @@ class Event(NamedTuple):
     `task` is the id in one comparable form (None where there is none), `raw_task` as it was written.
     `request_errors` and `response_errors` are failures of the shapes. `documented` is false for a status that is
     known from elsewhere only. `marks` are the values at the operation's further places that are there.
-    `result_text` is one text for equal results, None where the answer hands out none. `formal` tells whether the
+    `result_text` is one text for equal results, None where the answer hands out none. `formal` means that the
     shape of the answer is documented at all, `transient` whether it is a gateway's or an overloaded server's page
     rather than the provider's word. `repeated` is a key that an object of the answer has twice.
     """
@@ -111,7 +111,7 @@ def task_key(raw: Any) -> str | None:
 
 
 def outcome_event(exchange: Exchange, number: int) -> Event:
-    """The event of what a client said at its end: an `Outcome` in place of the request, and of no one task."""
+    """The event of what a client reported at its end: an `Outcome` in place of the request, and of no one task."""
     outcome = read_outcome(exchange.request.body)
     return Event(
         number=number,

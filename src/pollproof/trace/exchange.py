@@ -32,7 +32,7 @@ class Exchange(NamedTuple):
 
     `sent` and `received` are seconds on one clock of the trace (`UNKNOWN_TIME` where a recording has none). The request
     left between `sent` and `sent + precision`, the answer was there at `received` at the latest.
-    `failure` says why there is no response. `probe` names what is deliberately wrong with the request
+    `failure` is why there is no response. `probe` names what is deliberately wrong with the request
     (`unknown-task`, `wrong-credential`, `missing-field`, `malformed`); None for a request that means it.
     `leapt` is over how many seconds of waiting the clock of the client had leapt when the request came, since the trace
     began (UNKNOWN_TIME where it does not leap). `recorded` is false where there was a response that a recording does

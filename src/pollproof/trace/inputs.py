@@ -74,7 +74,7 @@ def _misses(root: Any, part: Mapping[str, Any], value: Any) -> bool:
 
 
 def resolved_part(root: Any, part: Any) -> Mapping[str, Any]:
-    """A schema with its reference followed, and what all of its parts say together."""
+    """A schema with its reference followed, and all of its parts merged."""
     for _ in range(10):
         if not isinstance(part, Mapping):
             return {}
@@ -107,7 +107,7 @@ def _parts(root: Any, part: Any, value: Any, pointer: str) -> Iterator[tuple[Map
 
 
 def _changes(root: Any, part: Any, body: Any, pointer: str) -> Iterator[tuple[Input, bool]]:
-    """Bodies with one value that is not allowed; and whether the schema itself says so (formats are distinguished)."""
+    """Bodies with one value that is not allowed, and whether the schema itself forbids it (formats are separate)."""
     for schema, value, place in _parts(root, part, body, pointer):
         name = place.rpartition("/")[2] or "the body"
         for needed in dict.fromkeys(schema.get("required", ())):
@@ -128,7 +128,7 @@ def _changes(root: Any, part: Any, body: Any, pointer: str) -> Iterator[tuple[In
 
 
 def _wrong(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Iterator[tuple[str, Any, bool]]:
-    """Values that a schema does not allow: what they are in words, and whether the schema itself says so."""
+    """Values that a schema does not allow: what they are in words, and whether the schema itself forbids them."""
     kind = schema.get("type")
     if isinstance(kind, str) and kind in _OTHER_TYPE:
         yield f"{name} of another type", _OTHER_TYPE[kind], True
@@ -199,7 +199,7 @@ def _many(entry: Any, count: int) -> list[Any]:
 
 
 def some_value(root: Any, schema: Any, depth: int = 0) -> Any:
-    """A small value that a schema allows, as far as its example, enumeration and type say."""
+    """A small value that a schema allows, by its example, enumeration and type."""
     part = resolved_part(root, schema)
     for key in ("example", "default", "const"):
         if key in part:

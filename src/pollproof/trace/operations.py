@@ -1,4 +1,4 @@
-"""Operations of a contract, compiled: which requests are theirs, and what their messages say."""
+"""Operations of a contract, compiled: which requests are theirs, and what their messages contain."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ class OperationReader:
         self.effects = [(compile_condition(condition), effect) for condition, effect in operation.effects]
         self.phases = [(compile_condition(condition), phase) for condition, phase in operation.phases]
         conditions = [*operation.refused, *(c for c, _ in operation.phases), *(c for c, _ in operation.effects)]
-        # An answer without a body says something where the contract looks elsewhere than in the body, or expects none.
+        # An answer without a body means something where the contract looks elsewhere than in the body, or expects none.
         elsewhere = any(condition.at.area == "http" for condition in conditions)
         self.reads_http = elsewhere or any(answer.body is None for answer in operation.answers.values())
         places = [operation.task_id, operation.echo, operation.status, operation.result, operation.error_code]
         places += [*operation.marks.values(), *(condition.at for condition in (*conditions, *inline))]
         places += [*operation.given.values(), *reads(operation.pages)]
-        # Without headers, and with neither message from the other side, the bodies and the status say all there is.
+        # Without headers, and with neither message from the other side, the bodies and the status are all there is.
         self.plain = not self.inbound and not any(_reads(place, "header") for place in places)
         places += [condition.at for condition in operation.when]
         self.plain = self.plain and not any(_reads(condition.at, "header") for condition in operation.when)
@@ -111,7 +111,7 @@ class OperationReader:
     def answer(self, view: View, raw: bytes) -> Answer:
         """What kind of answer a response is; `raw` is its body."""
         if type(view.response) is Unreadable:
-            # An error may say all that it has to say by its HTTP status alone, where the contract reads it there.
+            # An error may consist of its HTTP status alone, where the contract reads it there.
             by_status = self.effects or (not raw and self.reads_http)
             return REFUSAL if by_status and self.refused(view) else Answer.UNREADABLE
         if self.refused(view) or ((view.http or 0) >= 400 and not self._has_state(view)):

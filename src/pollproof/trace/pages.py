@@ -32,7 +32,7 @@ class Page(NamedTuple):
     """One page of a result.
 
     `at` is what it was requested by (empty: the first page), `next` what the next one is requested by (empty: it is
-    the last). `items` and `keys` are canonical texts, None where the answer has no items. `total` is what it says of
+    the last). `items` and `keys` are canonical texts, None where the answer has no items. `total` is what it states of
     all pages, `size` how many items were requested.
     """
 
@@ -93,7 +93,7 @@ class PageReader:
         return "" if pages.counts == "items" and is_number(total) and after >= total else str(after)
 
     def _keyless(self, path: str) -> str:
-        """A path without the key of the account in its query: pages are told apart by the rest."""
+        """A path without the key of the account in its query: the rest distinguishes pages."""
         for name in self._keys:
             path = without_parameter(path, name)
         return path

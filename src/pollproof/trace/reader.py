@@ -63,7 +63,7 @@ class Reader:
     def read(self, exchange: Exchange, number: int) -> Event | None:
         """The event of an exchange; None where it belongs to no operation of the contract. Never raises."""
         request, response = exchange.request, exchange.response
-        # Most polls are answered as the one before was, so what the same bytes say is kept for a while.
+        # Most polls are answered as the one before was, so what the same bytes mean is kept for a while.
         if response is None:
             key: tuple[Any, ...] = (request.method, request.path, request.body, exchange.probe)
         else:
@@ -162,7 +162,7 @@ class Reader:
                 if known is not None:
                     phase, documented = known.phase, known.documented
             if reader.role is FETCH and phase is not SUCCEEDED:
-                phase = None  # no result yet, or none at all: it says nothing certain about the task
+                phase = None  # no result yet, or none at all: it shows nothing certain about the task
             return answer, phase, status, reader.result(view), None, None, documented
         if answer is not REFUSAL:
             return answer, None, MISSING, MISSING, None, None, True

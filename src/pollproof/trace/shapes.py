@@ -150,7 +150,7 @@ def _json(value: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What the fast validator says of a schema, on one line and without the schema itself."""
+    """What the fast validator reports of a schema, on one line and without the schema itself."""
     place = "".join(f"/{step}" for step in getattr(error, "instance_path", ()))
     words = " ".join(str(getattr(error, "message", error)).split())
     words = words if len(words) <= 200 else words[:120] + " ... " + words[-60:]

@@ -198,7 +198,7 @@ class _Assert(NamedTuple):
 
 
 class XsdShape:
-    """The XSD of an operation's envelope: lxml says yes or no, xmlschema words a no. Raises ValueError.
+    """The XSD of an operation's envelope: lxml decides, xmlschema finds the words for a failure. Raises ValueError.
 
     Attributes with a namespace (`xsi:type`, `encodingStyle`) are left out of the judgement: the documents write them
     or not. `xsi:nil` stays.
@@ -298,7 +298,7 @@ class XsdShape:
                     yield ShapeError(rule, root.getroottree().getpath(element), f"it is not so that {message}")
 
     def _lighten(self, root: etree._Element) -> None:
-        """Drop what says nothing about the shape, and hints that a validator might follow to other schemas."""
+        """Drop what does not belong to the shape, and hints that a validator might follow to other schemas."""
         for element in root.iter():
             for name in element.attrib:
                 if name[0] == "{" and name != _NIL:

@@ -1,4 +1,4 @@
-"""Simple types of an XSD in words: what a value may be, as a message says it."""
+"""Simple types of an XSD in words: what a value may be, for messages."""
 
 from __future__ import annotations
 
