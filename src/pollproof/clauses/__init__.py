@@ -4,54 +4,12 @@ A kind holds all that belongs to it: its sentence, check, parameters, the words 
 the walks and scenarios that it needs. `docs/clause-kinds.md` is made from it.
 """
 
-from pollproof.clauses import (
-    addresses,
-    answers,
-    batch,
-    callbacks,
-    cancelling,
-    client,
-    client_results,
-    course,
-    creations,
-    fields,
-    inputs,
-    keeping,
-    lifecycle,
-    limits,
-    pages,
-    refusals,
-    results,
-    shape,
-    signing,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from pollproof.clauses.kinds import HELD, KINDS, Deadline, Finding, Kind, Unjudged, Violation
 
-__all__ = [
-    "HELD",
-    "KINDS",
-    "Deadline",
-    "Finding",
-    "Kind",
-    "Unjudged",
-    "Violation",
-    "addresses",
-    "answers",
-    "batch",
-    "callbacks",
-    "cancelling",
-    "client",
-    "client_results",
-    "course",
-    "creations",
-    "fields",
-    "inputs",
-    "keeping",
-    "lifecycle",
-    "limits",
-    "pages",
-    "refusals",
-    "results",
-    "shape",
-    "signing",
-]
+__all__ = ["HELD", "KINDS", "Deadline", "Finding", "Kind", "Unjudged", "Violation"]
+
+for _family in sorted(module.name for module in iter_modules(__path__)):
+    import_module(f"{__name__}.{_family}")

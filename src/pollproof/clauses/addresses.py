@@ -37,8 +37,6 @@ class LinkRule:
 @Kind(
     "link",
     roles=GIVERS,
-    parameters=LinkRule,
-    ordered=False,
     exercised="an answer that gives the address",
     walks=("one-after-another",),
     hint="Make the address from the route of the operation and the id of the task.",
@@ -101,9 +99,6 @@ class KeyPlaces:
 @Kind(
     "key-accepted",
     roles=ANY,
-    parameters=KeyPlaces,
-    scope="account",
-    ordered=False,
     exercised="requests with the key at each of its documented places",
     walks=("key-at-other-places",),
     hint="Look for the key at every documented place before refusing a request.",

@@ -178,9 +178,7 @@ def _is_open(contract: Contract, clause: Clause) -> str:
 @Kind(
     "answer",
     roles=ANY,
-    parameters=AnswerRule,
     probes=True,
-    ordered=False,
     exercised="an answer in that situation",
     broad=True,
     conditional=_is_open,
@@ -350,14 +348,7 @@ class ErrorStatuses:
     errors: Annotated[Any, HIDDEN] = from_contract("errors")
 
 
-@Kind(
-    "error-http",
-    roles=ANY,
-    parameters=ErrorStatuses,
-    probes=True,
-    ordered=False,
-    walks=("turned-away",),
-)
+@Kind("error-http", roles=ANY, probes=True, walks=("turned-away",))
 def error_http(history: TaskState | None, event: Event, parameters: ErrorStatuses) -> Finding:
     """An error code comes with the HTTP status that the documents give for it."""
     response = event.exchange.response

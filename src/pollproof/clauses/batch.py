@@ -16,11 +16,11 @@ from pollproof.clauses.kinds import (
     Boundary,
     Finding,
     Kind,
-    Side,
     Violation,
     breaks,
     from_limits,
     mutates,
+    side_of,
 )
 from pollproof.clauses.timing import gap, in_words
 from pollproof.contract.model import Clause, Contract, Effect, Operation, Role
@@ -54,9 +54,6 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
 @Kind(
     "batch-entries",
     roles=(Role.BATCH,),
-    parameters=Entries,
-    scope="account",
-    ordered=False,
     walks=("batches",),
     hint="Create one task for each entry of the batch, and return each with an id of its own.",
 )
@@ -90,8 +87,6 @@ def _is_named(member: Member, name: str) -> bool:
 @Kind(
     "batch-order",
     roles=(Role.BATCH,),
-    parameters=Entries,
-    ordered=False,
     exercised="a batch whose tasks name what they are about",
     walks=("batches",),
     hint="List the tasks of a batch in the order of its entries.",
@@ -121,19 +116,11 @@ class Pace:
     )
 
 
-def _sides_of_limit(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limit = f"wait of {clause.parameters.seconds:g} s"
-    yield Side(Boundary.BATCH_WAIT, limit, AFTER, "a batch after the pause between two batches")
-
-
 @Kind(
     "batch-limit",
     roles=(Role.BATCH,),
-    parameters=Pace,
-    scope="account",
-    ordered=False,
     timed=True,
-    sides=_sides_of_limit,
+    sides=side_of(Boundary.BATCH_WAIT, AFTER, "wait of {0.seconds:g} s", "a batch after the pause between two batches"),
     walks=("batches",),
     hint="Count the batches of a key, whatever their connection, target or kind; refuse those that come too soon.",
 )
@@ -167,19 +154,11 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
     return None
 
 
-def _sides_of_rate(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limit = f"wait of {clause.parameters.seconds:g} s"
-    yield Side(Boundary.BATCH_WAIT, limit, AFTER, "two batches of a client that waits")
-
-
 @Kind(
     "batch-rate",
     subjects=CLIENT,
-    sides=_sides_of_rate,
     roles=(Role.BATCH,),
-    parameters=Pace,
-    scope="account",
-    ordered=False,
+    sides=side_of(Boundary.BATCH_WAIT, AFTER, "wait of {0.seconds:g} s", "two batches of a client that waits"),
     timed=True,
     hint="Wait the documented time between two batches, whatever came of the first.",
 )

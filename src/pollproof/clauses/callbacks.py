@@ -7,17 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pollproof.clauses.faults import Fault, Provider, Task
-from pollproof.clauses.kinds import (
-    HELD,
-    Deadline,
-    Finding,
-    Kind,
-    Nothing,
-    Violation,
-    breaks,
-    mutates,
-    numbered,
-)
+from pollproof.clauses.kinds import HELD, Deadline, Finding, Kind, Nothing, Violation, breaks, mutates, numbered
 from pollproof.contract.conditions import same
 from pollproof.contract.declared import ONE_OR_MORE
 from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
@@ -35,6 +25,7 @@ LATE_CALLBACK = 2.0
 @Kind(
     "callback-final",
     roles=(CALLBACK,),
+    ordered=True,
     walks=("called-back",),
     hint="Send the callback once the task has ended, with its final status.",
 )
@@ -53,8 +44,6 @@ def callback_final(history: TaskState, event: Event, parameters: Nothing) -> Fin
 @Kind(
     "callback-known",
     roles=(CALLBACK,),
-    scope="account",
-    ordered=False,
     walks=("called-back",),
     hint="Send callbacks with the id that the creation returned.",
 )
@@ -79,7 +68,6 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
     "callback-sent",
     roles=(CALLBACK,),
     probes=True,
-    ordered=False,
     exercised="a task with an address for its callback",
     walks=("called-back",),
     hint="Send a callback also where the task fails, where nobody polls it, and where it was created in a batch.",
@@ -103,7 +91,6 @@ def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Find
 @Kind(
     "callback-once",
     roles=(CALLBACK,),
-    ordered=False,
     walks=("called-back",),
     hint="Mark a callback as sent before a retry or a second worker sends it again.",
 )
@@ -123,7 +110,6 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
 @Kind(
     "passthrough",
     roles=(CALLBACK,),
-    ordered=False,
     walks=("called-back",),
     hint="Store the value as it was received, and return it without parsing, trimming or escaping it.",
 )
@@ -153,9 +139,7 @@ class SentAgain:
 @Kind(
     "callback-retried",
     roles=(CALLBACK,),
-    parameters=SentAgain,
     probes=True,
-    ordered=False,
     exercised="a callback that was answered with HTTP 500",
     walks=("callbacks-refused",),
     hint="Keep a callback until it is answered with a status of success, and send it again after a pause.",
@@ -196,7 +180,7 @@ class Agreement:
 @Kind(
     "callback-agrees",
     roles=(CALLBACK, POLL),
-    parameters=Agreement,
+    ordered=True,
     broad=True,
     exercised="a callback and a poll of its task after the end",
     walks=("called-back",),

@@ -23,7 +23,7 @@ class CancelBound:
     never_succeeds: Annotated[bool, "Whether a task whose cancelling was accepted never succeeds."] = False
 
 
-@Kind("cancel-ends", parameters=CancelBound, timed=True, walks=("cancelled",))
+@Kind("cancel-ends", ordered=True, timed=True, walks=("cancelled",))
 def cancel_ends(history: TaskState, event: Event, rule: CancelBound) -> Finding:
     """A task whose cancelling was accepted ends within the documented time."""
     accepted = history.marks.get(CANCEL_ACCEPTED)
@@ -45,7 +45,7 @@ def cancel_ends(history: TaskState, event: Event, rule: CancelBound) -> Finding:
     return Violation(expected, seen, (number,), deadlines=(end,))
 
 
-@Kind("cancelled-on-request", parameters=Nothing, walks=("cancelled", "one-after-another"))
+@Kind("cancelled-on-request", ordered=True, walks=("cancelled", "one-after-another"))
 def cancelled_on_request(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A task is cancelled only when its cancelling was requested."""
     if history.created is None or event.answer is not STATE or event.request_errors:

@@ -27,6 +27,7 @@ from pollproof.clauses.kinds import (
     limits_of_client,
     mutates,
     numbered,
+    side_of,
 )
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.clauses.timing import COARSE, gap, in_words
@@ -67,8 +68,6 @@ class ClientLifetime:
     "same-task-id",
     subjects=CLIENT,
     roles=(POLL, FETCH),
-    scope="account",
-    ordered=False,
     hint="Keep the task id as it was received: the same JSON type, all digits, no change of case.",
 )
 def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding:
@@ -106,9 +105,6 @@ class Key:
     "key-shown",
     subjects=CLIENT,
     roles=(CREATE, POLL, FETCH, Role.BATCH, Role.CANCEL),
-    parameters=Key,
-    scope="account",
-    ordered=False,
     hint="Send the credential with every request, in the documented header and scheme.",
 )
 def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
@@ -128,18 +124,11 @@ def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
     return Violation(f"the header {parameters.header}: {parameters.scheme}, and the key", seen)
 
 
-def _sides_of_wait(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limit = f"wait of {clause.parameters.seconds:g} s"
-    yield Side(Boundary.WAIT, limit, AFTER, "a client that waits between two polls")
-
-
 @Kind(
     "minimum-wait",
     subjects=CLIENT,
-    parameters=Wait,
-    ordered=False,
     timed=True,
-    sides=_sides_of_wait,
+    sides=side_of(Boundary.WAIT, AFTER, "wait of {0.seconds:g} s", "a client that waits between two polls"),
     hint="Sleep for the documented wait after each answer that is not final, before the next poll.",
 )
 def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
@@ -164,15 +153,12 @@ def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
     return HELD if least >= parameters.seconds else None  # neither where the times are not known well enough
 
 
-def _sides_of_retry_after(contract: Contract, clause: Clause) -> Iterator[Side]:
-    yield Side(Boundary.RETRY_AFTER, "Retry-After", AFTER, "a client that receives Retry-After and keeps it")
-
-
 @Kind(
     "retry-after-kept",
     subjects=CLIENT,
+    ordered=True,
     timed=True,
-    sides=_sides_of_retry_after,
+    sides=side_of(Boundary.RETRY_AFTER, AFTER, "Retry-After", "a client that receives Retry-After and keeps it"),
     hint="Read Retry-After of the last answer, and wait at least that long.",
 )
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
@@ -205,8 +191,6 @@ def _sides_of_budget(contract: Contract, clause: Clause) -> Iterator[Side]:
 @Kind(
     "poll-budget",
     subjects=CLIENT,
-    parameters=ClientBudget,
-    ordered=False,
     sides=_sides_of_budget,
     hint="Count the polls of each task, and stop at the documented number.",
 )
@@ -236,7 +220,7 @@ class AfterFinal:
 @Kind(
     "no-poll-after-final",
     subjects=CLIENT,
-    parameters=AfterFinal,
+    ordered=True,
     exercised="a client that polls a task to its end",
     hint="Stop at the first final answer, success or failure.",
 )
@@ -268,8 +252,6 @@ def _sides_of_lifetime(contract: Contract, clause: Clause) -> Iterator[Side]:
 @Kind(
     "no-poll-after-lifetime",
     subjects=CLIENT,
-    parameters=ClientLifetime,
-    ordered=False,
     timed=True,
     sides=_sides_of_lifetime,
     hint="Stop when the documented lifetime since the creation is over.",
@@ -292,6 +274,7 @@ def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientL
     "no-poll-after-inline",
     subjects=CLIENT,
     roles=(CREATE, POLL),
+    ordered=True,
     exercised="the creation of a task that is answered at once",
     hint="Return the result of the creation where it has one.",
 )

@@ -8,16 +8,7 @@ from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import wait_over
 from pollproof.clauses.faults import Client
-from pollproof.clauses.kinds import (
-    CLIENT,
-    HELD,
-    Finding,
-    Kind,
-    Nothing,
-    Violation,
-    breaks,
-    numbered,
-)
+from pollproof.clauses.kinds import CLIENT, HELD, Finding, Kind, Nothing, Violation, breaks, numbered
 from pollproof.contract.declared import Form
 from pollproof.contract.model import Phase, Role
 from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
@@ -55,12 +46,7 @@ def _returned(outcome: Outcome, text: str | None, results: Sequence[str]) -> boo
 
 
 @Kind(
-    "solution-returned",
-    subjects=CLIENT,
-    roles=(Role.OUTCOME,),
-    scope="account",
-    ordered=False,
-    hint="Return the result of the final answer unchanged.",
+    "solution-returned", subjects=CLIENT, roles=(Role.OUTCOME,), hint="Return the result of the final answer unchanged."
 )
 def solution_returned(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that was served a solution returns it, as it was served."""
@@ -94,8 +80,6 @@ def solution_returned(account: Account, event: Event, parameters: Nothing) -> Fi
     "failure-reported",
     subjects=CLIENT,
     roles=(Role.OUTCOME,),
-    scope="account",
-    ordered=False,
     hint="Report a failure by an exception or an exit status other than 0 whenever there is no result.",
 )
 def failure_reported(account: Account, event: Event, parameters: Nothing) -> Finding:
@@ -157,9 +141,6 @@ def _why(history: TaskState | None) -> str:
     "bounded-retries",
     subjects=CLIENT,
     roles=(*REQUESTS, Role.OUTCOME),
-    parameters=Retries,
-    scope="account",
-    ordered=False,
     streaks=True,
     exercised="a request that fails, and is retried",
     hint="Bound the retries, and wait longer after each.",
@@ -203,8 +184,6 @@ def _retries_ended(account: Account, outcome: Outcome) -> Finding:
     "no-hot-loop",
     subjects=CLIENT,
     roles=(POLL, FETCH),
-    scope="account",
-    ordered=False,
     timed=True,
     streaks=True,
     hint="Sleep between two polls, also where a status is unknown.",

@@ -50,7 +50,7 @@ class StatusPath:
         return tuple(self.path) if self.at is None else self.values
 
 
-@Kind("status-path", parameters=StatusPath, walks=("one-after-another", "side-by-side"))
+@Kind("status-path", ordered=True, walks=("one-after-another", "side-by-side"))
 def status_path(history: TaskState, event: Event, parameters: StatusPath) -> Finding:
     """The statuses of a task come in the order of the documented path; some may be passed unseen, none comes back."""
     if event.answer is not STATE or event.request_errors or history.lost is not None:
@@ -122,7 +122,7 @@ class Bound:
 
 @Kind(
     "finishes",
-    parameters=Bound,
+    ordered=True,
     timed=True,
     exercised="a task that is polled to its end",
     walks=("past-the-bound-to-finish",),
@@ -188,7 +188,7 @@ class Fixed:
 @Kind(
     "set-once",
     roles=(CREATE, POLL, Role.CANCEL, FETCH),
-    parameters=Fixed,
+    ordered=True,
     exercised="two answers about a task with a value there",
     walks=("one-after-another", "side-by-side"),
 )

@@ -44,9 +44,6 @@ def _first(account: Account, event: Event) -> TaskState | None:
 @Kind(
     "idempotent-creation",
     roles=(CREATE,),
-    parameters=KeyLife,
-    scope="account",
-    ordered=False,
     exercised="a creation that is repeated with its idempotency key",
     walks=("created-again-with-its-key",),
 )
@@ -64,9 +61,6 @@ def idempotent_creation(account: Account, event: Event, rule: KeyLife) -> Findin
 @Kind(
     "key-expires",
     roles=(CREATE,),
-    parameters=KeyLife,
-    scope="account",
-    ordered=False,
     timed=True,
     exercised="a creation with a key whose lifetime is over",
     walks=("created-again-with-its-key",),

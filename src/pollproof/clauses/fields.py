@@ -36,6 +36,7 @@ STATES = (CREATE, POLL, CALLBACK, Role.BATCH)
 @Kind(
     "timestamps",
     roles=STATES,
+    ordered=True,
     walks=("one-after-another",),
     hint="Set the time of creation once; set the time of change only when the task changes.",
 )
@@ -98,7 +99,7 @@ class Scale:
 
 @Kind(
     "progress",
-    parameters=Scale,
+    ordered=True,
     walks=("one-after-another",),
     hint="Compute the progress from the task alone, and never store a smaller value over a larger one.",
 )
@@ -143,11 +144,7 @@ class At:
 
 
 @Kind(
-    "json-text",
-    parameters=At,
-    ordered=False,
-    walks=("one-after-another",),
-    hint="Serialize the value as JSON before it is put into the text field.",
+    "json-text", walks=("one-after-another",), hint="Serialize the value as JSON before it is put into the text field."
 )
 def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or JSON."""
@@ -164,7 +161,6 @@ def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
 
 @Kind(
     "present",
-    ordered=False,
     exercised="a poll of a task whose creation is known",
     walks=("one-after-another",),
     hint="Return the parameters of the task together with its status.",
@@ -188,16 +184,13 @@ class Echoed:
     """`always`: parameters that are repeated whenever they were sent; others may be left out."""
 
     always: Annotated[
-        list[str],
-        "Names of members of the request that creations and callbacks always repeat; others may be left out.",
+        list[str], "Names of members of the request that creations and callbacks always repeat; others may be left out."
     ] = field(default_factory=list)
 
 
 @Kind(
     "parameters-echoed",
     roles=(CREATE, POLL, CALLBACK, Role.BATCH),
-    parameters=Echoed,
-    ordered=False,
     walks=("one-after-another", "called-back", "batches"),
     hint="Return the stored request, not a parsed or defaulted copy of it.",
 )
@@ -276,8 +269,6 @@ class RetryAfter:
 
 @Kind(
     "retry-after",
-    parameters=RetryAfter,
-    ordered=False,
     walks=("one-after-another",),
     hint="Send Retry-After with a whole number of seconds while the task is unfinished.",
 )

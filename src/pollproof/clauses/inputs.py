@@ -37,10 +37,7 @@ class InputRule:
 @Kind(
     "refused-input",
     roles=ANY,
-    parameters=InputRule,
-    scope="account",
     probes=True,
-    ordered=False,
     exercised="a request beyond a limit of its schema",
     walks=("beyond-the-limits-of-input",),
 )
@@ -62,8 +59,6 @@ def refused_input(account: Account, event: Event, rule: InputRule) -> Finding:
 @Kind(
     "accepted-input",
     roles=ANY,
-    parameters=InputRule,
-    ordered=False,
     exercised="a request just at a limit of its schema",
     walks=("beyond-the-limits-of-input",),
 )

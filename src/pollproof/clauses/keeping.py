@@ -72,7 +72,7 @@ def _there(history: TaskState, event: Event, rule: Retention) -> bool | None:
 @Kind(
     "result-kept",
     roles=READS,
-    parameters=Retention,
+    ordered=True,
     timed=True,
     exercised="a read just before the end of the time that results are kept",
     walks=("to-the-removal-of-results",),
@@ -97,7 +97,7 @@ def result_kept(history: TaskState, event: Event, rule: Retention) -> Finding:
 @Kind(
     "result-removed",
     roles=READS,
-    parameters=Retention,
+    ordered=True,
     timed=True,
     exercised="a read just after the end of the time that results are kept",
     walks=("to-the-removal-of-results",),

@@ -108,6 +108,15 @@ class Side(NamedTuple):
     excluded: str = ""
 
 
+def side_of(boundary: Boundary, side: str, limit: str, would: str) -> Callable[[Contract, Clause], Iterator[Side]]:
+    """What gives the one side of a deadline; `limit` and `would` are templates for the parameters of the clause."""
+
+    def sides(contract: Contract, clause: Clause) -> Iterator[Side]:
+        yield Side(boundary, limit.format(clause.parameters), side, would.format(clause.parameters))
+
+    return sides
+
+
 Check = Callable[[Any, Any, Any], Finding]
 Maker = Callable[[Contract, Clause], Iterator[Fault]]
 
@@ -133,11 +142,12 @@ def _undecided(subject: Any, event: Any, parameters: Any) -> Finding:
 class Kind:
     """All that belongs to one kind of clause. It decorates its check, whose docstring is the sentence of the kind.
 
-    `scope` is `task` (judged on one task state) or `account` (judged on all of them). With `probes` the check also
-    sees deliberately invalid requests. `ordered` kinds need to know in which order the answers about a task were
-    given, `timed` ones when. Those with `streaks` need to know which requests were repeated. Where two events of an
-    operation (other than fetching a result) have no errors in their bodies, and `alike` gives the same number for both,
-    the check finds the same in both, whatever the task state, and is not called again.
+    What a check takes decides by what it judges: a task state, or the account of all tasks (`scope`); the type of its
+    third argument is that of the parameters. With `probes` it also sees deliberately invalid requests. `ordered` kinds
+    need to know in which order the answers about a task were given, `timed` ones when. Those with `streaks` need to
+    know which requests were repeated. Where two events of an operation (other than fetching a result) have no errors in
+    their bodies, and `alike` gives the same number for both, the check finds the same in both, whatever the task state,
+    and is not called again.
 
     `prepared` makes of a clause what its check is called with in place of the parameters; a clause that it makes
     something else of is not judged by `alike`.
@@ -155,10 +165,8 @@ class Kind:
     name: str
     subjects: tuple[Subject, ...] = PROVIDER
     roles: tuple[Role, ...] = (POLL,)
-    parameters: type[Any] = Nothing
-    scope: str = "task"
     probes: bool = False
-    ordered: bool = True
+    ordered: bool = False
     timed: bool = False
     streaks: bool = False
     alike: Callable[[Any], int] | None = None
@@ -171,12 +179,17 @@ class Kind:
     broad: bool = False
     conditional: Callable[[Contract, Clause], str] | None = None
     judge: Check = _undecided
+    scope: str = "task"
+    parameters: type[Any] = Nothing
     faults: list[Fault] = field(default_factory=list)
     maker: Maker | None = None
 
     def __call__(self, check: Check) -> Check:
         """Register the kind with its check."""
+        history, _, parameters = list(check.__annotations__.values())[:3]
         self.judge = check
+        self.scope = "account" if history == "Account" else "task"
+        self.parameters = check.__globals__[parameters.partition(" ")[0]]
         KINDS[self.name] = self
         return check
 
@@ -286,12 +299,7 @@ def limits_of_client(contract: Contract) -> Limits:
     return replace(contract.limits, **{source: _STRICTEST[source](values) for source, values in own.items()})
 
 
-_STRICTEST: Mapping[str, Callable[[list[float]], Any]] = {
-    "polls": min,
-    "lifetime": min,
-    "wait": max,
-    "batch_wait": max,
-}
+_STRICTEST: Mapping[str, Callable[[list[float]], Any]] = {"polls": min, "lifetime": min, "wait": max, "batch_wait": max}
 
 _STATES = {
     "lifetime": Subject.PROVIDER,

@@ -9,17 +9,7 @@ from typing import Annotated, Any
 
 from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.faults import Fault, Provider, Task
-from pollproof.clauses.kinds import (
-    HELD,
-    Finding,
-    Kind,
-    Nothing,
-    Violation,
-    breaks,
-    from_limits,
-    mutates,
-    numbered,
-)
+from pollproof.clauses.kinds import HELD, Finding, Kind, Nothing, Violation, breaks, from_limits, mutates, numbered
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase
 from pollproof.contract.places import MISSING
@@ -58,7 +48,7 @@ def describe(event: Event) -> str:
 @Kind(
     "status-order",
     roles=(POLL, CALLBACK),
-    parameters=WithinLimits,
+    ordered=True,
     exercised="several polls of an unfinished task",
     walks=("one-after-another",),
     hint="Read the status from one place; a cache or replica may be older than the last answer.",
@@ -80,12 +70,9 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
 @Kind(
     "terminal",
     roles=(POLL, FETCH, CALLBACK),
-    parameters=WithinLimits,
+    ordered=True,
     exercised="a poll after the final answer of a task",
-    walks=(
-        "one-after-another",
-        "read-many-times",
-    ),
+    walks=("one-after-another", "read-many-times"),
     hint="Store the final state with the task; do not compute it anew at each poll.",
 )
 def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
@@ -157,7 +144,7 @@ def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
 
 @Kind(
     "error-is-final",
-    parameters=WithinLimits,
+    ordered=True,
     exercised="a poll after the error of a task",
     walks=("one-after-another",),
     hint="Report work in progress as a status, not as an error.",
@@ -178,8 +165,6 @@ def error_is_final(history: TaskState, event: Event, parameters: WithinLimits) -
 @Kind(
     "unique-id",
     roles=(CREATE,),
-    scope="account",
-    ordered=False,
     exercised="a second creation",
     walks=("one-after-another",),
     hint="Draw ids from a sequence or a random source that all workers share.",
@@ -211,8 +196,6 @@ class OwnId:
 @Kind(
     "own-id",
     roles=(POLL, FETCH),
-    parameters=OwnId,
-    ordered=False,
     exercised="a poll of a task that was just created",
     walks=("one-after-another",),
     hint="Look the task up by the id that the creation returned, and store it before the creation is answered.",

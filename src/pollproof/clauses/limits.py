@@ -17,12 +17,12 @@ from pollproof.clauses.kinds import (
     Finding,
     Kind,
     Nothing,
-    Side,
     Violation,
     breaks,
     from_limits,
     mutates,
     numbered,
+    side_of,
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.declared import Form
@@ -32,6 +32,9 @@ from pollproof.tasks.ages import age_least, says_gone, surely_inside, surely_out
 from pollproof.tasks.state import TaskState
 from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Response
+
+LIFE = "lifetime of {0.seconds:g} s"
+"""The limit of a life, in words."""
 
 LATE = 0.9
 """The share of a lifetime after which a poll that is answered shows that the task was kept."""
@@ -51,6 +54,11 @@ class Budget:
         "polls"
     )
     limits: Limits = from_limits("*")
+
+    @property
+    def beyond(self) -> int:
+        """The first poll beyond the budget."""
+        return self.limit + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,34 +98,11 @@ def _seen(history: TaskState, event: Event) -> str:
     return f"{describe(event)} {history.stall.times} times in a row over {seconds:g} s"
 
 
-def _sides_of_budget_served(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limit = clause.parameters.limit
-    yield Side(Boundary.POLLS, f"{limit} polls", BEFORE, f"the {limit}th poll of a task")
-
-
-def _sides_of_budget_ended(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limit = clause.parameters.limit
-    yield Side(Boundary.POLLS, f"{limit} polls", AFTER, f"poll {limit + 1} of a task")
-
-
-def _sides_of_lifetime_served(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limit = f"lifetime of {clause.parameters.seconds:g} s"
-    yield Side(Boundary.LIFETIME, limit, BEFORE, "a poll just before the end of a lifetime")
-
-
-def _sides_of_lifetime_ended(contract: Contract, clause: Clause) -> Iterator[Side]:
-    limit = f"lifetime of {clause.parameters.seconds:g} s"
-    yield Side(Boundary.LIFETIME, limit, AFTER, "a poll just after the end of a lifetime")
-
-
 @Kind(
     "budget-served",
-    parameters=Budget,
-    sides=_sides_of_budget_served,
-    walks=(
-        "to-the-last-poll",
-        "to-the-last-poll-disturbed",
-    ),
+    ordered=True,
+    sides=side_of(Boundary.POLLS, BEFORE, "{0.limit} polls", "the {0.limit}th poll of a task"),
+    walks=("to-the-last-poll", "to-the-last-poll-disturbed"),
     hint="Count polls per task, not per key or per minute, and compare the count after answering the last one.",
 )
 def budget_served(history: TaskState, event: Event, parameters: Budget) -> Finding:
@@ -143,13 +128,10 @@ def budget_served(history: TaskState, event: Event, parameters: Budget) -> Findi
 
 @Kind(
     "budget-ended",
-    parameters=Budget,
-    sides=_sides_of_budget_ended,
+    ordered=True,
+    sides=side_of(Boundary.POLLS, AFTER, "{0.limit} polls", "poll {0.beyond} of a task"),
     shows_loss=True,
-    walks=(
-        "to-the-last-poll",
-        "to-the-last-poll-in-a-hurry",
-    ),
+    walks=("to-the-last-poll", "to-the-last-poll-in-a-hurry"),
     hint="Count every answered poll of a task, and give no result after the last one.",
 )
 def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Finding:
@@ -180,9 +162,9 @@ def _ends_by_polls(history: TaskState, event: Event, parameters: Budget) -> bool
 @Kind(
     "lifetime-served",
     roles=READS,
-    parameters=Lifetime,
+    ordered=True,
     timed=True,
-    sides=_sides_of_lifetime_served,
+    sides=side_of(Boundary.LIFETIME, BEFORE, LIFE, "a poll just before the end of a lifetime"),
     walks=("to-the-end-of-life",),
     hint="Measure the age of a task from its creation, and keep it until the documented end.",
 )
@@ -215,9 +197,9 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
 @Kind(
     "lifetime-ended",
     roles=READS,
-    parameters=Lifetime,
+    ordered=True,
     timed=True,
-    sides=_sides_of_lifetime_ended,
+    sides=side_of(Boundary.LIFETIME, AFTER, LIFE, "a poll just after the end of a lifetime"),
     shows_loss=True,
     walks=("to-the-end-of-life",),
     hint="Compare the age with the lifetime before answering, not in a background job.",
@@ -247,12 +229,10 @@ def _loss_is_open(contract: Contract, clause: Clause) -> str:
 @Kind(
     "lost-stays-lost",
     roles=READS,
+    ordered=True,
     exercised="a poll of a task that is lost",
     shows_loss=True,
-    walks=(
-        "to-the-last-poll",
-        "to-the-end-of-life",
-    ),
+    walks=("to-the-last-poll", "to-the-end-of-life"),
     hint="Delete or mark a lost task; do not fetch it again from a cache or an upstream.",
     conditional=_loss_is_open,
 )

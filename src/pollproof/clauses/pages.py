@@ -33,7 +33,7 @@ class PageRule:
 @Kind(
     "pages",
     roles=(FETCH,),
-    parameters=PageRule,
+    ordered=True,
     exercised="a result that is read page by page to its end",
     walks=("page-by-page",),
     hint="Order items by what never changes, and let a cursor name the last item that was given.",

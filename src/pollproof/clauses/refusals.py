@@ -50,15 +50,9 @@ def _sides_of_refused(contract: Contract, clause: Clause) -> Iterator[Side]:
 @Kind(
     "refused",
     roles=ANY,
-    parameters=Probe,
-    scope="account",
     probes=True,
-    ordered=False,
     sides=_sides_of_refused,
-    walks=(
-        "turned-away",
-        "to-the-last-poll-disturbed",
-    ),
+    walks=("turned-away", "to-the-last-poll-disturbed"),
     hint="Check credentials, required fields and the whole task id before any other work.",
 )
 def refused(account: Account, event: Event, parameters: Probe) -> Finding:
@@ -128,15 +122,8 @@ def _sides_of_accepted(contract: Contract, clause: Clause) -> Iterator[Side]:
 @Kind(
     "accepted",
     roles=ANY,
-    parameters=Holding,
-    scope="account",
-    ordered=False,
     sides=_sides_of_accepted,
-    walks=(
-        "one-after-another",
-        "batches",
-        "called-back",
-    ),
+    walks=("one-after-another", "batches", "called-back"),
     hint="Validate against what is documented, not against the requests that were seen so far.",
 )
 def accepted(account: Account, event: Event, parameters: Holding) -> Finding:
@@ -174,8 +161,6 @@ def _put_off(expected: str, event: Event, stall: Stall) -> Violation:
 @Kind(
     "creation-served",
     roles=(CREATE, Role.BATCH),
-    scope="account",
-    ordered=False,
     exercised="a creation",
     walks=("one-after-another",),
     hint="Queue the task or refuse it for a documented reason; do not answer busy to the same request without end.",
@@ -201,9 +186,7 @@ class Code:
 @Kind(
     "refusal-code",
     roles=ANY,
-    parameters=Code,
     probes=True,
-    ordered=False,
     walks=("turned-away",),
     hint="Return the documented code for this refusal, not a general one.",
 )

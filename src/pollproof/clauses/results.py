@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.deadlines import kept_until
 from pollproof.clauses.faults import Fault, Provider, Task
-from pollproof.clauses.kinds import (
-    HELD,
-    Finding,
-    Kind,
-    Nothing,
-    Violation,
-    breaks,
-    from_limits,
-    mutates,
-    numbered,
-)
-from pollproof.clauses.lifecycle import describe, same_text
-from pollproof.contract.model import Clause, Contract, Limits, Operation
+from pollproof.clauses.kinds import HELD, Finding, Kind, Nothing, Violation, breaks, mutates, numbered
+from pollproof.clauses.lifecycle import WithinLimits, describe, same_text
+from pollproof.contract.model import Clause, Contract, Operation
 from pollproof.contract.vocabulary import CALLBACK, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import MAXIMUM_SHARED, Account
 from pollproof.tasks.ages import says_gone, surely_inside, surely_within_limits
@@ -38,22 +27,15 @@ MINIMUM_TOKEN_LENGTH = 16
 _READS = (POLL, FETCH, CALLBACK)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The limits of the contract, within which a result is kept."""
-
-    limits: Limits = from_limits("*")
-
-
 @Kind(
     "result-available",
     roles=(FETCH,),
-    parameters=Kept,
+    ordered=True,
     exercised="a fetch of the result of a task that has succeeded",
     walks=("one-after-another",),
     hint="Store the result before the status becomes that of success.",
 )
-def result_available(history: TaskState, event: Event, parameters: Kept) -> Finding:
+def result_available(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """Once a task has succeeded its result is there."""
     if history.terminal is not SUCCEEDED or event.request_errors:
         return None
@@ -94,13 +76,8 @@ class LosesResults(Provider):
 @Kind(
     "result-stable",
     roles=_READS,
-    scope="account",
-    ordered=False,
     exercised="a second read of a result",
-    walks=(
-        "one-after-another",
-        "read-many-times",
-    ),
+    walks=("one-after-another", "read-many-times"),
     hint="Store the result once; do not produce it anew at each read.",
 )
 def result_stable(account: Account, event: Event, parameters: Nothing) -> Finding:
@@ -133,8 +110,6 @@ def _part(text: str, begin: int) -> str:
 @Kind(
     "result-own",
     roles=_READS,
-    scope="account",
-    ordered=False,
     exercised="results of several tasks that are read again",
     walks=("side-by-side",),
     hint="Key results by the task id, not by the connection, the request or the newest task.",

@@ -8,17 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 from pollproof.clauses.faults import Fault, Provider, Task
-from pollproof.clauses.kinds import (
-    EITHER,
-    HELD,
-    Finding,
-    Kind,
-    Nothing,
-    Unjudged,
-    Violation,
-    breaks,
-    mutates,
-)
+from pollproof.clauses.kinds import EITHER, HELD, Finding, Kind, Nothing, Unjudged, Violation, breaks, mutates
 from pollproof.contract.declared import NAME, Form
 from pollproof.contract.model import Break, Clause, Contract, Operation, Role, TaskKind
 from pollproof.contract.places import MISSING
@@ -160,15 +150,10 @@ def _redirected(event: Event) -> str:
     "shape",
     subjects=EITHER,
     roles=ANY,
-    parameters=ShapeRule,
     probes=True,
-    ordered=False,
     alike=_looks,
     prepared=_prepared,
-    walks=(
-        "one-after-another",
-        "side-by-side",
-    ),
+    walks=("one-after-another", "side-by-side"),
     hint="Compare the body with the schema that the message names: types, required fields, field names.",
 )
 def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalField) -> Finding:
@@ -212,7 +197,6 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalFie
     "unique-keys",
     roles=ANY,
     probes=True,
-    ordered=False,
     alike=_looks,
     exercised="an answer in JSON",
     walks=("one-after-another",),
@@ -228,8 +212,6 @@ def unique_keys(history: TaskState | None, event: Event, parameters: Nothing) ->
 @Kind(
     "known-status",
     roles=ANY,
-    parameters=Nothing,
-    ordered=False,
     walks=("one-after-another",),
     hint="Map internal states to the documented statuses before answering.",
 )
@@ -247,8 +229,6 @@ def known_status(history: TaskState | None, event: Event, parameters: Nothing) -
 @Kind(
     "http-status",
     roles=ANY,
-    parameters=Nothing,
-    ordered=False,
     walks=("one-after-another",),
     hint="Answer with HTTP 200 whenever the body holds the state of a task.",
 )
@@ -268,7 +248,6 @@ _NO_ECHO = Unjudged("no answer names its task, which is optional", "absent")
 @Kind(
     "echo",
     roles=(POLL, FETCH, Role.CANCEL),
-    ordered=False,
     walks=("one-after-another",),
     hint="Take the id in the answer from the task that was found, and look the task up by the exact id.",
 )
@@ -291,7 +270,6 @@ def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Findin
 @Kind(
     "inline-result",
     roles=(CREATE,),
-    ordered=False,
     exercised="the creation of a task that is answered at once",
     walks=("answered-at-once",),
     hint="Answer the creation of a synchronous task only when its result is there.",

@@ -23,14 +23,7 @@ class Signing:
     operations: Annotated[Any, HIDDEN] = from_contract("operations")
 
 
-@Kind(
-    "callback-signed",
-    roles=(CALLBACK,),
-    parameters=Signing,
-    ordered=False,
-    exercised="a callback",
-    walks=("called-back",),
-)
+@Kind("callback-signed", roles=(CALLBACK,), exercised="a callback", walks=("called-back",))
 def callback_signed(history: TaskState, event: Event, parameters: Signing) -> Finding:
     """A callback is signed as documented, with the secret that both sides have."""
     signature: Signature | None = event.operation.signature

@@ -99,12 +99,7 @@ def tasks_of(contract: Contract, keyword: str | None = None) -> tuple[tuple[Clau
 
 
 def prove(
-    contract: Contract,
-    keyword: str | None = None,
-    *,
-    seed: int = 0,
-    workers: int = 1,
-    progress: Progress | None = None,
+    contract: Contract, keyword: str | None = None, *, seed: int = 0, workers: int = 1, progress: Progress | None = None
 ) -> Matrix:
     """Try every mutant and every legal variant of a contract, or those that an expression means."""
     clauses, tasks = tasks_of(contract, keyword)

@@ -114,10 +114,7 @@ def checks_of(schemas: Mapping[str, Any]) -> Mapping[str, Check]:
     if known is None or known[0] is not schemas:
         while len(_CHECKS) >= _KEPT:
             _CHECKS.pop(next(iter(_CHECKS)), None)
-        known = _CHECKS[id(schemas)] = (
-            schemas,
-            {name: Check(schema) for name, schema in schemas.items()},
-        )
+        known = _CHECKS[id(schemas)] = (schemas, {name: Check(schema) for name, schema in schemas.items()})
     return known[1]
 
 
