@@ -5,6 +5,7 @@ The moment lies anywhere between the request and its response, so every history 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from heapq import heappop, heappush
 from random import Random
@@ -16,7 +17,7 @@ from pollproof.contract.model import Contract, Role, Subject
 from pollproof.http.target import InProcessTarget
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.events import Answer
+from pollproof.trace.events import CALLBACK_PATH, Answer
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import reader_of
 from pollproof.verify.handles import Handle
@@ -29,9 +30,15 @@ THOUGHTS = (0.0, 0.0, 0.01, 0.4, 3.0, 11.0)
 """Seconds between a response and the next request of a connection."""
 
 
+ADDRESS = "callback_url"
+"""The parameter of a creation that has the address for its callback."""
+
+
 class Crowd:
     """Several connections that create tasks, and poll and read them at the same time; `hot` tasks get all polls.
 
+    Some creations are sent again with their idempotency key, some tasks are cancelled, and some ask to be called back,
+    as far as the contract has that: `sorts` counts them. A callback leaves when the task has ended, and arrives later.
     `exchanges` are in the order in which they were sent. Now and then all connections rest until just before, or just
     after, the end of the lifetime of a task.
     """
@@ -59,6 +66,11 @@ class Crowd:
             InProcessTarget("reference", self.provider.handle), self.clock, Monitor(reader_of(contract), ())
         )
         self._tasks: list[tuple[Handle, float]] = []
+        self._keyed: list[Request] = []
+        self.sorts: Counter[str] = Counter()
+        create = contract.operation(Role.CREATE)
+        self._has_keys = "idempotency_key" in create.marks
+        self._is_called = contract.operation_of(Role.CALLBACK) is not None and contract.body == "json"
         self._resting = 0.0
         self._run()
 
@@ -91,11 +103,12 @@ class Crowd:
             elif what == "serve":
                 self.clock.advance(max(moment - self.clock.now(), 0.0))
                 plan(payload[2], "respond", (*payload, self.serve(payload[0])))
+                self._call_back(moment)
             else:
                 self._respond(*payload)
                 plan(moment + self.random.choice(THOUGHTS) * (0.5 + self.random.random()), "send", payload[3])
                 self._rest(moment)
-        self.exchanges.sort(key=lambda exchange: exchange.sent)
+        self.exchanges.sort(key=lambda exchange: (exchange.sent, exchange.request.path == CALLBACK_PATH))
 
     def serve(self, request: Request) -> Response:
         """The response to a request, at the moment at which it is served."""
@@ -118,13 +131,35 @@ class Crowd:
     def _request(self, moment: float) -> Request:
         session, draw = self._session, self.random.random()
         if not self._tasks or draw < self._creating:
-            return session.creation(self.random.choice(session.kinds))
+            return self._creation()
+        if session.cancel_operation is not None and draw > 0.98:
+            self.sorts["cancelled"] += 1
+            return session.about(session.cancel_operation, self.random.choice(self._tasks[-self._hot :])[0])
         if draw < self._creating + 0.02 and session.batch_operation is not None:
             return session.batch_request(self.random.randrange(session.batch_ways))
         handle = self.random.choice(self._tasks[-self._hot :] if self.random.random() < 0.9 else self._tasks)[0]
         if draw < 0.25 and session.fetch_operation is not None:
             return session.about(session.fetch_operation, handle)
         return session.about(session.poll_operation, handle)
+
+    def _creation(self) -> Request:
+        if self._keyed and self.random.random() < 0.4:
+            self.sorts["sent again"] += 1
+            return self.random.choice(self._keyed[-3:])
+        request = self._session.creation(self.random.choice(self._session.kinds))
+        if self._is_called and self.random.random() < 0.7:
+            body = {**json.loads(request.body), ADDRESS: "http://127.0.0.1:9/called-back"}
+            request = request._replace(body=json.dumps(body).encode())
+        if self._has_keys:
+            self._keyed.append(request)
+        return request
+
+    def _call_back(self, moment: float) -> None:
+        for _, body in self.provider.due_callbacks():
+            self.sorts["called back"] += 1
+            request = Request("POST", CALLBACK_PATH, {"content-type": "application/json"}, body)
+            arrives = moment + self.random.choice(LATENCIES)
+            self.exchanges.append(Exchange(request, Response(200, {}, b""), arrives, arrives))
 
     def _rest(self, moment: float) -> None:
         lifetime = self.contract.limits.lifetime

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,17 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Request, Response
 from tests.crowds import Crowd, key_of, violated
 
+APIS = Path(__file__).parents[1] / "apis"
+
+OTHER_SORTS = (
+    ("decodo", "called back"),
+    (str(APIS / "press.toml"), "sent again"),
+    (str(APIS / "press.toml"), "cancelled"),
+    (str(APIS / "docmill.toml"), "cancelled"),
+    (str(APIS / "predictions.toml"), "cancelled"),
+)
+"""Contracts with further kinds of exchanges, by what happens in their crowds."""
+
 BUNDLED = ("capsolver", "capmonster", "decodo", "cnode")
 
 
@@ -24,6 +36,15 @@ def test_every_lawful_history_of_requests_that_overlap_passes(name: str, seed: i
     for connections, hot, creating in ((3, 1, 0.004), (16, 2, 0.03)):
         crowd = Crowd(contract, seed, connections=connections, hot=hot, creating=creating)
         assert violated(contract, crowd.exchanges) == {}
+
+
+@pytest.mark.parametrize(("name", "sort"), OTHER_SORTS)
+@pytest.mark.parametrize("seed", range(3))
+def test_overlapping_cancels_repeated_creations_and_callbacks_are_lawful(name: str, sort: str, seed: int) -> None:
+    contract = load_contract(name)
+    crowds = [Crowd(contract, seed + more, count=300, connections=8, hot=3, creating=0.1) for more in (0, 100)]
+    assert [violated(contract, crowd.exchanges) for crowd in crowds] == [{}, {}]
+    assert all(crowd.sorts[sort] for crowd in crowds)
 
 
 class Miscounting(Crowd):

@@ -29,7 +29,7 @@ from pollproof.contract.requests import query_of
 from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.account import replays
 from pollproof.tasks.ages import surely_inside, surely_outside, surely_within_limits
-from pollproof.tasks.state import CANCEL_ACCEPTED, TaskState
+from pollproof.tasks.state import CANCEL_ACCEPTED, REPEATED, TaskState
 from pollproof.trace.events import REFUSAL, STATE, Event
 from pollproof.trace.shapes import Shape
 
@@ -108,8 +108,11 @@ def situations(history: TaskState | None, event: Event, limits: Limits) -> tuple
         return ("refused",) if refused else ()
     known = () if history is None or history.created is None else _known(history, event, limits)
     if role in (CREATE, Role.BATCH):
-        if not refused and history is not None and history.created is not None and replays(history, event):
-            return ("replayed",)
+        if not refused and history is not None:
+            if REPEATED in history.marks:
+                return ()  # of two creations with one key that overlap nobody knows which was served first
+            if history.created is not None and replays(history, event):
+                return ("replayed",)
         known = () if refused else ("created", "succeeded") if event.phase is SUCCEEDED else ("created",)
     return (*known, "refused") if refused else known
 

@@ -56,8 +56,8 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
         return HELD
     if (not account.whole and event.raw_task is not MISSING) or account.has_forgotten(event.task):
         return None  # it may have been created before the trace began
-    if account.unnamed:
-        return None  # a task was created whose id is not known
+    if account.unnamed or account.creates:
+        return None  # a task was created whose id is not known, or not known yet
     return Violation(
         "a callback with the id of a task that was created",
         f"a callback with {'no id' if event.raw_task is MISSING else f'the id {event.raw_task!r}'}",

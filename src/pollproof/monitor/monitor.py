@@ -18,7 +18,7 @@ from pollproof.monitor.recent_trace import RecentTrace
 from pollproof.monitor.visible import VisibleFaults
 from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import Stall
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import REPEATED, TaskState
 from pollproof.trace.client_outcome import OPERATION
 from pollproof.trace.events import STATE, Event
 from pollproof.trace.exchange import Exchange, Slice
@@ -234,6 +234,7 @@ class Monitor:
         account, task = self.account, event.task
         if event.operation.role is CREATE:
             account.note_creation(event)
+        account.creates = self._overlaps.creates
         now = history = _STRANGER
         unordered = overlapped = flying = False
         if task is not None:
@@ -243,6 +244,9 @@ class Monitor:
                 before, overlapped = self._overlaps.around(task, now, exchange.sent)
                 unordered = before is None
                 history = now if before is None else before
+                repeated = event.operation.role is CREATE and overlapped and now.created is not None
+                if repeated or (event.operation.role is CREATE and self._overlaps.repeats(event)):
+                    history = history._replace(marks={**history.marks, REPEATED: True})
             numbers = self._numbers.get(task)
             if numbers is None:
                 self._numbers[task] = [number]

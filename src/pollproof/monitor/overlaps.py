@@ -8,11 +8,12 @@ first, and by counts that hold whatever came between: the least and the most tha
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pollproof.contract.vocabulary import POLL
-from pollproof.tasks.state import TaskState
+from pollproof.contract.vocabulary import CREATE, POLL, Role
+from pollproof.tasks.state import CANCEL_SENT, TaskState
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange
 
@@ -33,22 +34,27 @@ class Waiting(NamedTuple):
 class _Flight:
     """Requests about one task that are on their way, and the states of the task since the first of them was sent."""
 
-    __slots__ = ("polls", "requests", "settled", "states")
+    __slots__ = ("cancel", "cancels", "polls", "requests", "settled", "states")
 
     def __init__(self) -> None:
-        self.requests = self.polls = 0
+        self.requests = self.polls = self.cancels = 0
+        self.cancel: int | None = None
         self.settled: list[float] = []
         self.states: list[TaskState] = []
 
 
 class Overlaps:
-    """The exchanges of a trace that overlap: put in as they were sent, taken out in the order of their responses."""
+    """The exchanges of a trace that overlap: put in as they were sent, taken out in the order of their responses.
 
-    __slots__ = ("_flights", "_heap")
+    `creations` counts those on their way, by their idempotency key (None: without one).
+    """
+
+    __slots__ = ("_flights", "_heap", "creations")
 
     def __init__(self) -> None:
         self._heap: list[Waiting] = []
         self._flights: dict[str, _Flight] = {}
+        self.creations: Counter[Any] = Counter()
 
     def put(self, waiting: Waiting) -> None:
         """Take in an exchange that was sent after all that were put in before."""
@@ -58,8 +64,9 @@ class Overlaps:
             flight = self._flights.get(event.task)
             if flight is None:
                 flight = self._flights[event.task] = _Flight()
-            flight.requests += 1
-            flight.polls += event.operation.role is POLL
+            self._count(flight, event, 1)
+        if event is not None and event.operation.role in CREATIONS:
+            self.creations[_key_of(event)] += 1
 
     def take(self, sent: float | None) -> Waiting | None:
         """The first exchange whose response was there before `sent` (None: the first of all); None where none was."""
@@ -69,10 +76,32 @@ class Overlaps:
         waiting = heappop(heap)
         event = waiting.event
         if event is not None and event.task is not None:
-            flight = self._flights[event.task]
-            flight.requests -= 1
-            flight.polls -= event.operation.role is POLL
+            self._count(self._flights[event.task], event, -1)
+        if event is not None and event.operation.role in CREATIONS:
+            key = _key_of(event)
+            self.creations[key] -= 1
+            if not self.creations[key]:
+                del self.creations[key]
         return waiting
+
+    @staticmethod
+    def _count(flight: _Flight, event: Event, step: int) -> None:
+        role = event.operation.role
+        flight.requests += step
+        if role is POLL:
+            flight.polls += step
+        elif role is Role.CANCEL:
+            flight.cancels += step
+            flight.cancel = event.number
+
+    @property
+    def creates(self) -> bool:
+        """Whether a creation is on its way, whose task may be known to others already."""
+        return bool(self.creations)
+
+    def repeats(self, event: Event) -> bool:
+        """Whether another creation with the same idempotency key is on its way: either may have been served first."""
+        return self.creations[_key_of(event)] > 0
 
     def __bool__(self) -> bool:
         """Whether any request about a task is on its way, or states are kept for one that was."""
@@ -89,14 +118,15 @@ class Overlaps:
             last = flight.settled[-1]
         polls = 0 if flight is None else flight.polls
         if not sent < last:
-            return (now._replace(polls_most=now.polls_most + polls) if polls else now), False
+            return _with_cancel(now._replace(polls_most=now.polls_most + polls) if polls else now, now, flight), False
         if flight is None:
             return None, True
         # Of responses that were on their way at the same time nobody knows which was given first.
         place = bisect_right(flight.settled, sent)
         if place == len(flight.settled) or (place == 0 and len(flight.settled) == MAXIMUM_PAST):
             return None, True
-        return flight.states[place]._replace(polls_most=now.polls_most + polls, polls_least=now.polls_least), True
+        before = flight.states[place]._replace(polls_most=now.polls_most + polls, polls_least=now.polls_least)
+        return _with_cancel(before, now, flight), True
 
     def note(self, task: str, before: TaskState, settled: float) -> None:
         """Keep the state that a task had before a response, as long as requests about it are on their way."""
@@ -116,3 +146,21 @@ class Overlaps:
         """Forget it all."""
         self._heap.clear()
         self._flights.clear()
+        self.creations.clear()
+
+
+CREATIONS = (CREATE, Role.BATCH)
+
+
+def _key_of(event: Event) -> Any:
+    return event.marks.get("idempotency_key")
+
+
+def _with_cancel(before: TaskState, now: TaskState, flight: _Flight | None) -> TaskState:
+    """A state with the cancelling that was on its way meanwhile, or still is: it may have come first."""
+    cancelled, sent = now.cancelled, now.marks.get(CANCEL_SENT)
+    if flight is not None and flight.cancels:
+        cancelled, sent = flight.cancel, flight.cancel
+    if sent is None or (before.cancelled is not None and CANCEL_SENT in before.marks):
+        return before
+    return before._replace(cancelled=cancelled, marks={**before.marks, CANCEL_SENT: sent})

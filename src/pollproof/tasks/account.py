@@ -39,9 +39,10 @@ class Account:
     second task showed as its first: number of the exchange, task and owner. Results that came with a creation
     are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unheard` means
     that a creation was not answered, or without an id, so that a task may be known by other ways. `unnamed` means
-    that a task was created whose id was not given, or by a request that should have been refused. `last_batch` is the
-    last batch, `batches` are the last ones that were accepted, `late_refusals` counts the last ones in a row that were
-    refused as busy although they came after the pause.
+    that a task was created whose id was not given, or by a request that should have been refused. `creates` means
+    that creations are on their way, whose tasks may be known to others already. `last_batch` is the last batch,
+    `batches` are the last ones that were accepted, `late_refusals` counts the last ones in a row that were refused
+    as busy although they came after the pause.
     `whole` means that the trace has all exchanges about its tasks, which a recording seldom does; where people
     vouch for it (`decides`), ids that no creation gave are held against a provider that knows them, too.
     `streaks` are the requests that last failed, or found a task unfinished; with `watches` they are kept.
@@ -54,6 +55,7 @@ class Account:
         "_spent",
         "aliases",
         "batches",
+        "creates",
         "decides",
         "last_batch",
         "last_created",
@@ -90,7 +92,7 @@ class Account:
         self.owners: dict[str, str] = {}
         self.shared: list[tuple[int, str, str]] = []
         self.twice: set[str] = set()
-        self.unnamed = False
+        self.unnamed = self.creates = False
         self.unheard = False
         self.decides = False
         self._ids: dict[float, str] = {}

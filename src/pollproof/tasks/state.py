@@ -15,6 +15,9 @@ _NO_MARKS: Mapping[str, Any] = MappingProxyType({})
 RESULT_EXPIRED = "@result-expired"
 """The mark of a task whose result was surely not kept any more when it was read, counted from the read before."""
 
+REPEATED = "@repeated"
+"""The mark of a creation while another one with its idempotency key is on its way; it is never kept."""
+
 CANCEL_SENT = "@cancel-sent"
 """The mark of a task whose cancelling was requested: the number of the exchange."""
 
