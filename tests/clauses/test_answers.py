@@ -44,7 +44,9 @@ class Transcoder:
             "operation-location": location(),
         }
         kind = "application/problem+json" if http >= 400 else "application/json"
-        response = Response(http, {**headers, "content-type": kind}, json.dumps(answer).encode())
+        response = Response(
+            http, {**headers, "content-type": kind}, b"" if answer is None else json.dumps(answer).encode()
+        )
         self.monitor.observe(Exchange(Request(method, path, {}, sent), response, at, at + 0.01))
 
     def poll(self, answer: Any, at: float) -> None:
@@ -52,6 +54,9 @@ class Transcoder:
 
     def cancel(self, answer: Any, at: float, http: int = 202) -> None:
         self.exchange("POST", f"/transcodes/{NAME}/cancel", None, answer, at, http)
+
+    def delete(self, answer: Any, at: float, http: int) -> None:
+        self.exchange("DELETE", f"/transcodes/{NAME}", None, answer, at, http)
 
     def call_back(self, data: Any, at: float) -> None:
         body = {"event": f"transcode.{data['status']}", "data": data}
@@ -119,6 +124,32 @@ def test_a_further_cancelling_is_judged_where_the_task_is_surely_being_cancelled
     trace.poll(state("cancelling"), 1.5)
     trace.cancel(problem, 1.6, 409)
     assert trace.violated == {"cancel.again"}
+
+
+NOT_FOUND = {"type": "https://x/problems/not_found", "title": "", "status": 404, "code": "not_found"}
+NOT_FINISHED = {"type": "https://x/problems/not_finished", "title": "", "status": 409, "code": "not_finished"}
+
+
+def test_a_deleted_task_is_not_there_any_more() -> None:
+    trace = Transcoder()
+    trace.poll(state("succeeded"), 10)
+    trace.delete(None, 11, 204)
+    trace.exchange("GET", f"/transcodes/{NAME}", None, NOT_FOUND, 12, 404)
+    assert trace.violated == set()
+    trace.poll(state("succeeded"), 13)
+    assert trace.violated == {"delete.gone", "delete.not-found"}
+
+
+def test_a_refused_deletion_deletes_nothing() -> None:
+    trace = Transcoder()
+    trace.poll(state("queued"), 1)
+    trace.delete(NOT_FINISHED, 1.1, 409)
+    trace.poll(state("succeeded"), 10)
+    assert trace.violated == set()
+    trace = Transcoder()
+    trace.poll(state("queued"), 1)
+    trace.delete(None, 1.1, 204)
+    assert trace.violated == {"delete.unfinished"}
 
 
 def test_a_shape_of_accepted_answers_leaves_errors_alone() -> None:

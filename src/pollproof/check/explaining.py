@@ -86,6 +86,7 @@ _NAMES = {
     Role.BATCH: "batch",
     Role.CALLBACK: "callback",
     Role.CANCEL: "cancellation",
+    Role.DELETE: "deletion",
 }
 
 

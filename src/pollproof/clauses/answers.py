@@ -29,7 +29,7 @@ from pollproof.contract.requests import query_of
 from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.account import replays
 from pollproof.tasks.ages import surely_inside, surely_outside, surely_within_limits
-from pollproof.tasks.state import CANCEL_ACCEPTED, REPEATED, TaskState
+from pollproof.tasks.state import CANCEL_ACCEPTED, DELETED, REPEATED, TaskState
 from pollproof.trace.events import REFUSAL, STATE, Event
 from pollproof.trace.shapes import Shape
 
@@ -46,6 +46,9 @@ SITUATIONS = {
     "ended": "the cancelling of a task that has ended",
     "cancelled-again": "the cancelling of a task that is cancelled",
     "cancelling-again": "the cancelling of a task that is still being cancelled",
+    "deleted": "the deletion of a task",
+    "unfinished": "the deletion of a task that has not ended",
+    "after-deletion": "a request about a task that was deleted",
     "lost": "a request about a task that is surely lost",
     "busy": "a request that is refused for a while (429 or an error that means it)",
     "refused": "any request that is refused",
@@ -122,6 +125,8 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
     role, ended = event.operation.role, history.terminal
     refused = event.answer is not STATE
     kept = surely_within_limits(history, event, limits) and history.lost is None
+    if DELETED in history.marks:
+        return ("after-deletion",)
     if refused and (history.lost is not None or surely_outside(history, event, limits)):
         return ("lost",)
     if role is POLL:
@@ -132,6 +137,11 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
                 return ("removed",)
             return ("succeeded",) if surely_inside(history, event, limits.of_result()) else ()
         return () if refused or event.phase is None else (event.phase.value,)
+    if role is Role.DELETE:
+        if ended is not None or not kept:
+            return () if refused or event.effect is not None else ("deleted",)
+        fresh = history.pending_sent >= history.last_sent and event.exchange.sent - history.pending_sent < FRESH
+        return ("unfinished",) if fresh else ()
     if role is Role.CANCEL:
         if ended is not None and not kept:
             return ()
@@ -260,13 +270,26 @@ def template_of(operation: Operation, situation: str) -> str | None:
         "too-many": ("busy", "refused"),
         "replayed": ("replayed", "created"),
         "cancelling-again": ("cancelled",),
+        "unfinished": ("unfinished", "deleted"),
+        "after-deletion": ("unknown", "lost", "refused"),
     }.get(situation, (situation,) if situation in SITUATIONS else ("refused",))
     return next((name for name in instead if name in operation.answers), None)
 
 
 _ROLES = {
-    POLL: ("unknown-task", "ill-formed-task", "lost", "waiting", "running", "succeeded", "failed", "cancelled"),
+    POLL: (
+        "unknown-task",
+        "after-deletion",
+        "ill-formed-task",
+        "lost",
+        "waiting",
+        "running",
+        "succeeded",
+        "failed",
+        "cancelled",
+    ),
     FETCH: ("nothing", "removed", "succeeded"),
+    Role.DELETE: ("deleted", "unfinished"),
     Role.CANCEL: ("ended", "cancelled-again", "cancelling-again", "cancelled"),
     CALLBACK: ("callback",),
 }

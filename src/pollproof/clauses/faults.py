@@ -150,6 +150,10 @@ class Provider:
         """The body of a response, read."""
         raise NotImplementedError
 
+    def remove(self, task: Task) -> None:
+        """Delete a task."""
+        raise NotImplementedError
+
     def rewritten(self, response: Response, pointer: str, value: Any) -> Response:
         """A response with another value at a pointer of its body."""
         raise NotImplementedError

@@ -62,6 +62,8 @@ ANSWER_TEXTS = {
     "unauthorized": "To a request with a wrong key; `refused` when left out.",
     "ended": "To the cancelling of a task that has ended.",
     "cancelled-again": "To the cancelling of a task that is cancelled; `ended` when left out.",
+    "deleted": "To the deletion of a task.",
+    "unfinished": "To the deletion of a task that has not ended; it is deleted all the same when left out.",
     "unknown": "For a task that was never created; `lost` or `refused` when left out.",
     "replayed": "To a creation that is repeated with its idempotency key; `created` when left out.",
     "removed": "To the fetch of a result that is not kept any more, or to a poll of its task.",

@@ -104,6 +104,7 @@ class Role(Enum):
     BATCH = "batch"  # asks for several tasks at once
     CALLBACK = "callback"  # the provider tells the client of the end of a task
     CANCEL = "cancel"  # asks that a task be given up
+    DELETE = "delete"  # removes a task, its result with it
     OUTCOME = "outcome"  # says how the client ended; no contract has it, every trace may
 
 
@@ -111,3 +112,6 @@ CREATE: Final = Role.CREATE
 POLL: Final = Role.POLL
 FETCH: Final = Role.FETCH
 CALLBACK: Final = Role.CALLBACK
+
+ABOUT_A_TASK: Final = (POLL, FETCH, Role.CANCEL, Role.DELETE)
+"""The roles of requests about one task that was created before."""

@@ -149,8 +149,8 @@ class Profile:
             return  # it says something of the load or the account
         if fault:
             request = fault.strip()
-        elif role in (Role.CREATE, Role.BATCH, Role.CANCEL):
-            request = "a task" if role is Role.CANCEL else self._kinds.shown(event.request)
+        elif role in (Role.CREATE, Role.BATCH, Role.CANCEL, Role.DELETE):
+            request = "a task" if role in (Role.CANCEL, Role.DELETE) else self._kinds.shown(event.request)
         else:
             return
         answer = of[1].removesuffix(fault)

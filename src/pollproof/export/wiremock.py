@@ -7,6 +7,7 @@ from typing import Any
 
 from pollproof.contract.model import Contract, Phase, Role
 from pollproof.contract.places import Place
+from pollproof.contract.vocabulary import ABOUT_A_TASK
 from pollproof.export.sample_exchanges import Example, examples_of
 from pollproof.trace.codecs import codec_of
 
@@ -88,7 +89,7 @@ def _request(contract: Contract, example: Example, created: Example, *, task: bo
     headers: dict[str, Any] = {}
     prefix = re.sub(r"^\w+://[^/]*", "", contract.base_url).rstrip("/")
     path = prefix + operation.path or "/"
-    asks_for_task = operation.role in (Role.POLL, Role.FETCH, Role.CANCEL)
+    asks_for_task = operation.role in ABOUT_A_TASK
     if "{" in path and not (task and asks_for_task):
         wanted["urlPathPattern"] = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)).replace(r"\/", "/")
     else:

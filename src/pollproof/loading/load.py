@@ -117,6 +117,7 @@ NEEDED_ANSWERS: Mapping[Role, tuple[str, ...]] = {
     Role.CREATE: ("created",),
     Role.FETCH: ("succeeded", "nothing"),
     Role.CANCEL: ("cancelled",),
+    Role.DELETE: ("deleted",),
     Role.BATCH: ("created", "entry"),
     Role.CALLBACK: ("callback",),
 }

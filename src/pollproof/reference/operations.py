@@ -145,6 +145,23 @@ class Operator(Caller):
             phase = self.contract.statuses[self.contract.cancelling].phase
         return self.say(operation, "cancelled", task, self.status_of(task, phase))
 
+    def delete(self, operation: Operation, identifier: Any) -> Response:
+        """Answer a deletion."""
+        task = self.living(operation, identifier)
+        if isinstance(task, Response):
+            return task
+        phase = self.phase(task, self.clock.now())
+        if not phase.terminal and (operation.name, "unfinished") in self._answers:
+            code = self.contract.refusals.unfinished_task or self.contract.refusals.not_ready
+            return self.say(operation, "unfinished", task, self.unfinished(task, phase), code)
+        response = self.say(operation, "deleted", task, self.status_of(task, phase))
+        self.remove(task)
+        return response
+
+    def remove(self, task: Task) -> None:
+        self.tasks.pop(str(task.id), None)
+        task.lost = True
+
     def hurries(self, now: float) -> bool:
         wait = self.contract.limits.batch_wait
         if not self._limits_batches or wait is None or self.last_batch is None:

@@ -114,6 +114,8 @@ class ReferenceProvider(Operator):
             identifier = self._aliases.get((operation.takes, str(identifier)), (operation.takes, identifier))
         if operation.role is Role.CANCEL:
             return self.cancel(operation, identifier)
+        if operation.role is Role.DELETE:
+            return self.delete(operation, identifier)
         response = (self.fetch if operation.role is Role.FETCH else self.poll)(operation, identifier)
         task = self.tasks.get(str(identifier))
         if task is not None and response.status < 400:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from pollproof.contract.model import REFUSED_KEY, Contract, Operation, Role
+from pollproof.contract.vocabulary import ABOUT_A_TASK
 from pollproof.recordings.entry import Recorded
 from pollproof.replay.replay_queue import Pool, RecordedResponse, Tape, recall
-from pollproof.replay.request_key import BY_TASK, Meaning, Meanings, comparable
+from pollproof.replay.request_key import Meaning, Meanings, comparable
 from pollproof.text import printable
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Request, Response
@@ -119,7 +120,7 @@ class Replay:
 
     def _keep(self, meaning: Meaning, answer: RecordedResponse, probe: str | None) -> None:
         name, task, said = meaning.operation.name, meaning.task, meaning.said
-        by_task = meaning.operation.role in BY_TASK
+        by_task = meaning.operation.role in ABOUT_A_TASK
         if probe in ("wrong-credential", REFUSED_KEY) and meaning.keyed:
             self._tapes["key", name, task, b"" if by_task else said].add(answer)
         elif probe is not None or not meaning.readable or (by_task and task is None):
@@ -142,7 +143,7 @@ class Replay:
             return self._tapes[wrong].take()
         if not meaning.readable:
             return None
-        if meaning.operation.role in BY_TASK:
+        if meaning.operation.role in ABOUT_A_TASK:
             if task is None:
                 return None
             return self._find_task(name, task) or self._find_tape(
@@ -211,7 +212,7 @@ class Replay:
             return f"{name} was requested, and the recording has no {name} at all"
         if not meaning.readable:
             return f"{name} was requested with a body that cannot be read, and the recording has no such request"
-        if meaning.operation.role in BY_TASK:
+        if meaning.operation.role in ABOUT_A_TASK:
             if task is None:
                 return f"{name} was requested without the id of a task, and the recording has no such request"
             if task in self._ids:

@@ -10,13 +10,11 @@ from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Contract, Operation, Role
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.contract.templates import without
+from pollproof.contract.vocabulary import ABOUT_A_TASK
 from pollproof.trace.bodies import Unreadable, canonical
 from pollproof.trace.events import task_key
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request
 from pollproof.trace.reader import Reader
-
-BY_TASK = frozenset({Role.POLL, Role.FETCH, Role.CANCEL})
-"""Roles of operations that ask about one task."""
 
 
 class Meaning(NamedTuple):
@@ -64,7 +62,7 @@ class Meanings:
             body = without(body, self._key_in_body)
         return Meaning(
             operation,
-            comparable(event.raw_task) if operation.role in BY_TASK else None,
+            comparable(event.raw_task) if operation.role in ABOUT_A_TASK else None,
             kind,
             _digest(body) if readable else b"",
             readable,

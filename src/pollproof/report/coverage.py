@@ -20,6 +20,7 @@ _ROLES = {
     Role.BATCH: "a batch",
     Role.CALLBACK: "a callback",
     Role.CANCEL: "a cancellation",
+    Role.DELETE: "a deletion",
     Role.OUTCOME: "the end of a client",
 }
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from pollproof.contract.model import Effect, Limits, Role, id_mark
-from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL, SUCCEEDED
+from pollproof.contract.vocabulary import ABOUT_A_TASK, CALLBACK, CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.ages import received_by
 from pollproof.tasks.fold import fold, keep_later
 from pollproof.tasks.hash_set import HashSet
@@ -134,7 +134,7 @@ class Account:
         """Whether a request is about a task that no creation gave, as far as the trace holds all of them."""
         if not self.decides or not self.whole or self.unnamed or self.unheard or event.task is None:
             return False
-        if event.operation.role not in (POLL, FETCH, Role.CANCEL):
+        if event.operation.role not in ABOUT_A_TASK:
             return False
         known = self.tasks.get(event.task)
         if (known is not None and known.created is not None) or self.has_forgotten(event.task):

@@ -10,7 +10,15 @@ from pollproof.contract.model import Effect, Limits, Phase, Role
 from pollproof.contract.places import MISSING
 from pollproof.contract.vocabulary import CALLBACK, CREATE, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.ages import received_by, says_gone, surely_beyond_polls, surely_outside, surely_within_limits
-from pollproof.tasks.state import CALLBACK_REFUSED, CANCEL_ACCEPTED, CANCEL_SENT, RESULT_EXPIRED, Final, TaskState
+from pollproof.tasks.state import (
+    CALLBACK_REFUSED,
+    CANCEL_ACCEPTED,
+    CANCEL_SENT,
+    DELETED,
+    RESULT_EXPIRED,
+    Final,
+    TaskState,
+)
 from pollproof.trace.bodies import canonical
 from pollproof.trace.events import READABLE, REFUSAL, STATE, Answer, Event
 from pollproof.trace.exchange import Exchange
@@ -71,6 +79,9 @@ def fold(history: TaskState, event: Event, limits: Limits) -> TaskState:
         if event.answer is STATE and history.created is None:
             _create(new, event)
     elif probe:
+        if role is Role.DELETE and event.answer is STATE and event.effect is None:
+            _delete(new, history, event)  # an invalid deletion that is accepted counts too
+            return _state(new)
         if role is not Role.CANCEL or event.answer is not STATE:
             return history
         new[_MARKS] = {CANCEL_SENT: event.number, **history.marks}  # an invalid cancelling that is accepted counts too
@@ -142,9 +153,20 @@ def _read(new: list[Any], history: TaskState, event: Event, limits: Limits) -> N
             ended = history.terminal is not None or event.phase in (SUCCEEDED, Phase.FAILED)
             marks.setdefault(CANCEL_ACCEPTED, (event.number, event.exchange.received, ended))
         new[_MARKS] = marks
+    if event.operation.role is Role.DELETE and event.answer is STATE and event.effect is None:
+        _delete(new, history, event)
     new[_GONE] = history.gone or (new[_LOST] is not None and event.answer is REFUSAL)
     new[_LAST_NUMBER] = event.number
     _settle(new, event)
+
+
+def _delete(new: list[Any], history: TaskState, event: Event) -> None:
+    """Note that a task was deleted: it is lost from then on, and none of its ends is due any more."""
+    new[_MARKS] = {DELETED: (event.number, event.exchange.received), **new[_MARKS]}
+    if history.cancelled is None:
+        new[_CANCELLED] = event.number
+    if history.lost is None:
+        new[_LOST] = event.number
 
 
 def _take_state(new: list[Any], event: Event) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pollproof.contract.model import Role
-from pollproof.contract.vocabulary import FETCH, POLL
+from pollproof.contract.vocabulary import ABOUT_A_TASK
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import UNKNOWN_TIME
 
@@ -79,6 +78,5 @@ class Streak(NamedTuple):
 
 def streak_key(event: Event) -> tuple[str, Any]:
     """What makes two requests the same: their operation, and the task or the body."""
-    role = event.operation.role
-    asks = role is POLL or role is FETCH or role is Role.CANCEL
+    asks = event.operation.role in ABOUT_A_TASK
     return event.operation.name, event.task if asks else event.exchange.request.body

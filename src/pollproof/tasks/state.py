@@ -24,6 +24,9 @@ CANCEL_SENT = "@cancel-sent"
 CALLBACK_REFUSED = "@callback-refused"
 """The mark of a task whose callback was not accepted: the exchange, when it came, and its headers."""
 
+DELETED = "@deleted"
+"""The mark of a task whose deletion was accepted: the exchange, and when it was answered."""
+
 CANCEL_ACCEPTED = "@cancel-accepted"
 """The mark of a task whose cancelling was accepted: the exchange, when it was answered, and whether it had ended."""
 

@@ -182,7 +182,7 @@ class Routes:
             reader = OperationReader(contract, operation, checks, inline)
             if reader.pages is not None:
                 self.paged[operation.name] = reader.pages
-            if operation.role in (CREATE, POLL, Role.CANCEL, FETCH):
+            if operation.role in (CREATE, POLL, Role.CANCEL, Role.DELETE, FETCH):
                 reader.remember(remembered)
             reader.remember(_remembered_of(contract, operation.role))
             if operation.role is CALLBACK:

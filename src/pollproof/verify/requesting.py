@@ -55,6 +55,7 @@ class Requester(Waiter):
         self.poll_operation = contract.operation(Role.POLL)
         self.fetch_operation = contract.operation_of(Role.FETCH)
         self.cancel_operation = contract.operation_of(Role.CANCEL)
+        self.delete_operation = contract.operation_of(Role.DELETE)
         self.batch_operation = contract.operation_of(Role.BATCH)
         polled = tuple(kind for kind in contract.kinds.values() if not kind.inline)
         self.kinds = tuple(kind for kind in polled if kind.name not in without) or polled

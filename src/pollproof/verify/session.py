@@ -180,6 +180,12 @@ class Session(Prober):
             return None
         return self.send(self.about(self.cancel_operation, handle))
 
+    def delete(self, handle: Handle) -> Event | None:
+        """Delete a task, where there is an operation for that."""
+        if self.delete_operation is None or not self.has_ids(self.delete_operation, handle):
+            return None
+        return self.send(self.about(self.delete_operation, handle))
+
     def batch(
         self,
         way: int = 0,

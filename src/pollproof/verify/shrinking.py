@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pollproof.clock import Clock
 from pollproof.contract.model import Clause, Contract, Role, Subject
+from pollproof.contract.vocabulary import ABOUT_A_TASK
 from pollproof.http.target import Target
 from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.monitor import Monitor
@@ -120,7 +121,7 @@ class Shrinker:
                 return []
             ids = ids_of(event)
             if not ids and event.task is not None and event.task not in known and exchange.probe is None:
-                if event.operation.role in (Role.POLL, Role.FETCH, Role.CANCEL):
+                if event.operation.role in ABOUT_A_TASK:
                     steps.insert(0, Step(0.0, self._creation(), None, (event.task,), event.task))
                     known.add(event.task)
             known.update(ids)

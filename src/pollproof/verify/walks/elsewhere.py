@@ -35,6 +35,36 @@ def turned_away_elsewhere(session: Session) -> None:
         read_again(session, [ended])
 
 
+@walk(
+    lambda contract: contract.operation_of(Role.DELETE) is not None,
+    reaches=(ENDED,),
+    breaks="deletes tasks, some with wrong keys and unknown ids",
+)
+def deleted(session: Session) -> None:
+    """Tasks that are deleted after their end and before it, and read again; with wrong keys they are not deleted."""
+    operation, beside = session.delete_operation, finish(session)
+    if operation is None or beside is None or not session.permitted:
+        return
+    session.reach(ENDED)
+    session.probe_unknown(session.contract.task_id["unknown"][0], operation=operation)
+    for credential in session.wrong_credentials()[:3]:
+        session.probe_credential(operation, {"task_id": beside.id}, credential)
+    for step in own_probes(session, operation, {"task_id": beside.id}):
+        step()
+    read_again(session, [beside])
+    gone = []
+    for make in (session.begin, lambda: finish(session)):
+        handle = make()
+        if handle is not None:
+            session.poll(handle)
+            session.delete(handle)
+            session.poll(handle)
+            session.fetch(handle)
+            session.delete(handle)
+            gone.append(handle)
+    read_again(session, [beside, *gone], 2)
+
+
 @walk(needs=SECOND_KEY, reaches=(ENDED,))
 def by_two_keys(session: Session) -> None:
     """Tasks of two keys of one's own side by side, each polled with its key, and with the other in between."""
