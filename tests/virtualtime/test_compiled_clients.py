@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -106,6 +108,30 @@ def test_a_fault_is_convicted_by_its_clause_alone(
     scenario, clauses = FAULTS[fault]
     for _ in range(RUNS):
         assert violated(judged(words, scenario)) == clauses
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """How the client in Java is started."""
+    java, compiler = shutil.which("java"), shutil.which("javac")
+    if java is None or compiler is None:
+        pytest.skip("Java is not installed (apt-get install default-jdk-headless)")
+    folder = tmp_path_factory.mktemp("java")
+    subprocess.run([compiler, "-d", str(folder), str(CLIENTS / "Captcha.java")], check=True, timeout=180)
+    return [java, "-cp", str(folder), "Captcha"]
+
+
+JAVA_WAYS = ["sleep", "monitor", "park", "schedule"] if RUNS > 1 else ["schedule"]
+"""A virtual machine takes its time to start."""
+
+
+@pytest.mark.parametrize("way", JAVA_WAYS)
+def test_java_is_judged_right(way: str, classes: list[str]) -> None:
+    for _ in range(RUNS):
+        conforming = judged([*classes, way], "ready-after-one-poll", "never-ready", clock="supervise")
+        assert violated(conforming) == set()
+        assert conforming.ledger["capsolver.client.wait"].exercised > 50
+        assert violated(judged([*classes, way, "half-wait"], "never-ready", clock="supervise")) == {"wait"}
 
 
 def test_a_mixture_of_languages_is_followed_as_one(
