@@ -47,7 +47,7 @@ class Ended:
 
     `status` is its exit status (minus the number of the signal that ended it), None where it had to be ended; then
     `stopped` says why. `output` is what it printed, in which the solution is looked for, `errors` what it wrote to its
-    standard error. `cut` tells that it was ended because its real time was over, which proves nothing about it.
+    standard error. `cut`: it was ended because its real time was over, which proves nothing about it.
     """
 
     status: int | None

@@ -21,7 +21,7 @@ ROUNDS, PAUSE = 40, 0.05
 """How often processes are looked for that must be ended, and the seconds between."""
 
 LOOK = 0.1
-"""Seconds between two looks at who descends from the programs: afterwards nobody can tell."""
+"""Seconds between two looks at who descends from the programs: afterwards it cannot be known."""
 
 
 def main(mark: str, parent: str, patterns: list[str]) -> None:

@@ -22,7 +22,7 @@ times a second, so that a wait of 3 seconds still takes some tenths of a real on
 What does not, and takes real time:
 
 * Go, static programs, programs of another word size, set-user-id programs, and programs that are started with an
-  emptied environment: `obeys` tells, and `Leaps.obeyed` after any run. The parent of such a program waits for it in
+  emptied environment: `obeys` finds out, and `Leaps.obeyed` after any run. The parent of such a program waits for it in
   real time, which `Leaps.hindered` counts;
 * timers of timer_create (`timeout` of coreutils), SO_RCVTIMEO, waits with a deadline for a mutex or for the end of a
   thread, and all that is done by io_uring. Alarms and timer descriptors are leapt to while a thread of their process

@@ -190,11 +190,11 @@ class LeapClock:
             self._functions.pollproof_leap_hold(file, -1)
 
     def sleep(self, seconds: float, port: int = 0, until: Callable[[], bool] | None = None) -> bool:
-        """Sleep in virtual time, among the client's own waits, and say whether the time has passed.
+        """Sleep in virtual time, among the client's own waits; whether the time has passed.
 
         `port` is the client's port (the peer's) of a connection that waits for an answer: the clock may leap although
         that request is unanswered, and the client's timeouts come first where they are shorter. Seconds may be
-        infinite. The sleep ends early when `until`, asked every few real milliseconds, says yes, and when the clock is
+        infinite. The sleep ends early when `until`, called every few real milliseconds, is true, and when the clock is
         closed. The clock leaps while a process of the client lives: without one this is real time.
 
         Not for one who holds the clock, and would let no time pass: see `Hold.sleep`.

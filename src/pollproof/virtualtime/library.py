@@ -107,8 +107,8 @@ def _refusal(path: Path) -> str | None:
         return f"The clock cannot supervise: {error}."
     if done.returncode == 0:
         return None
-    said = done.stderr.strip().removeprefix("pollproof: ") or f"the supervisor ended with status {done.returncode}"
-    return f"The clock cannot supervise: {said}."
+    reason = done.stderr.strip().removeprefix("pollproof: ") or f"the supervisor ended with status {done.returncode}"
+    return f"The clock cannot supervise: {reason}."
 
 
 def _compiled(name: str, compile_into: Callable[[Path], None]) -> Path:

@@ -60,7 +60,7 @@ static bool nothing_goes_on(struct shared *shared, struct decision *decision, in
     return false;
 }
 
-/* Either leaps to the deadline and returns 0, or says how long to really wait before asking again. */
+/* Either leaps to the deadline and returns 0, or returns how long to really wait before the next look. */
 int64_t leap_or_wait(struct shared *shared, struct waiter *own, int64_t deadline, struct decision *decision) {
     if (own == NULL || deadline == NEVER) return MILLISECOND;
     if (someone_is_due_earlier(shared, own, deadline)) {

@@ -50,9 +50,9 @@ HOOK ssize_t mq_timedreceive(mqd_t queue, char *restrict bytes, size_t length, u
 
 HOOK int timer_settime(timer_t timer, int flags, const struct itimerspec *restrict new,
                        struct itimerspec *restrict old) {
-    struct itimerspec asked = *new;
-    bool is_armed = asked.it_value.tv_sec != 0 || asked.it_value.tv_nsec != 0;
+    struct itimerspec requested = *new;
+    bool is_armed = requested.it_value.tv_sec != 0 || requested.it_value.tv_nsec != 0;
     be_ready();
-    if ((flags & TIMER_ABSTIME) && is_armed) asked.it_value = machine_time(&new->it_value);
-    return real.timer_settime(timer, flags, &asked, old);
+    if ((flags & TIMER_ABSTIME) && is_armed) requested.it_value = machine_time(&new->it_value);
+    return real.timer_settime(timer, flags, &requested, old);
 }

@@ -14,32 +14,32 @@ static int sleep_for(struct shared *shared, int64_t remaining, struct timespec *
     return EINTR;
 }
 
-HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec *asked, struct timespec *left) {
+HOOK int clock_nanosleep(clockid_t clock, int flags, const struct timespec *requested, struct timespec *left) {
     struct shared *shared = attached();
     bool is_ours = clock == CLOCK_REALTIME || clock == CLOCK_MONOTONIC || clock == CLOCK_BOOTTIME || clock == CLOCK_TAI;
-    if (shared == NULL || !is_ours || asked == NULL || !is_valid(asked))
-        return real.clock_nanosleep(clock, flags, asked, left);
-    if (!(flags & TIMER_ABSTIME)) return sleep_for(shared, as_nanoseconds(asked), left);
+    if (shared == NULL || !is_ours || requested == NULL || !is_valid(requested))
+        return real.clock_nanosleep(clock, flags, requested, left);
+    if (!(flags & TIMER_ABSTIME)) return sleep_for(shared, as_nanoseconds(requested), left);
     struct timespec now;
     clock_gettime(clock, &now);
-    int64_t remaining = as_nanoseconds(asked) - as_nanoseconds(&now);
+    int64_t remaining = as_nanoseconds(requested) - as_nanoseconds(&now);
     return remaining <= 0 ? 0 : sleep_for(shared, remaining, NULL);
 }
 
-HOOK int nanosleep(const struct timespec *asked, struct timespec *left) {
-    int error = clock_nanosleep(CLOCK_MONOTONIC, 0, asked, left);
+HOOK int nanosleep(const struct timespec *requested, struct timespec *left) {
+    int error = clock_nanosleep(CLOCK_MONOTONIC, 0, requested, left);
     if (error == 0) return 0;
     errno = error;
     return -1;
 }
 
 HOOK int usleep(useconds_t microseconds) {
-    struct timespec asked = as_timespec(microseconds * MICROSECOND);
-    return nanosleep(&asked, NULL);
+    struct timespec requested = as_timespec(microseconds * MICROSECOND);
+    return nanosleep(&requested, NULL);
 }
 
 HOOK unsigned sleep(unsigned seconds) {
-    struct timespec asked = {.tv_sec = seconds}, left = {0};
-    if (nanosleep(&asked, &left) == 0) return 0;
+    struct timespec requested = {.tv_sec = seconds}, left = {0};
+    if (nanosleep(&requested, &left) == 0) return 0;
     return (unsigned)left.tv_sec + (left.tv_nsec >= SECOND / 2);
 }

@@ -1,4 +1,4 @@
-/* Hooks of the calls that tell what is under way, and of name look-ups. They change nothing. */
+/* Hooks of the calls that show what is under way, and of name look-ups. They change nothing. */
 #include "in_flight.h"
 
 #include <errno.h>

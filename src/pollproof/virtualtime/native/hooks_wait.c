@@ -21,7 +21,7 @@ static int64_t deadline_in_timespec(struct shared *shared, const struct timespec
     return time == NULL ? NEVER : deadline_in(shared, as_nanoseconds(time));
 }
 
-/* Calls that ask only, and those that nothing but an event can end, are not waits with a deadline. */
+/* Calls that only look, and those that nothing but an event can end, are not waits with a deadline. */
 static bool is_needed(struct shared *shared, int64_t deadline, bool at_once) {
     return shared != NULL && !at_once && (deadline != NEVER || timers_are_armed());
 }
@@ -124,7 +124,7 @@ HOOK int epoll_pwait2(int epoll, struct epoll_event *events, int size, const str
     return epoll_until(shared, deadline, epoll, events, size, mask);
 }
 
-/* select: the sets are both question and answer, so every attempt asks with a copy */
+/* select: the sets are both request and result, so every attempt takes a copy */
 
 enum { READABLE, WRITABLE, EXCEPTIONAL, SETS };
 
@@ -140,17 +140,17 @@ static enum attempt try_select(void *context, int64_t nanoseconds) {
     struct selecting *selecting = context;
     struct timespec moment = as_timespec(nanoseconds);
     char copies[SETS][selecting->bytes + 1];
-    fd_set *asked[SETS];
+    fd_set *requested[SETS];
     for (int set = 0; set < SETS; set++) {
-        asked[set] = selecting->sets[set] == NULL ? NULL : (fd_set *)copies[set];
-        if (asked[set] != NULL) memcpy(copies[set], selecting->sets[set], selecting->bytes);
+        requested[set] = selecting->sets[set] == NULL ? NULL : (fd_set *)copies[set];
+        if (requested[set] != NULL) memcpy(copies[set], selecting->sets[set], selecting->bytes);
     }
-    int result = real.pselect(selecting->count, asked[READABLE], asked[WRITABLE], asked[EXCEPTIONAL], &moment,
-                              selecting->mask);
+    int result = real.pselect(selecting->count, requested[READABLE], requested[WRITABLE], requested[EXCEPTIONAL],
+                              &moment, selecting->mask);
     selecting->result = result;
     if (result == 0) return NOT_YET;
     for (int set = 0; set < SETS && result > 0; set++)
-        if (asked[set] != NULL) memcpy(selecting->sets[set], copies[set], selecting->bytes);
+        if (requested[set] != NULL) memcpy(selecting->sets[set], copies[set], selecting->bytes);
     return OVER;
 }
 
@@ -194,16 +194,16 @@ HOOK int select(int count, fd_set *restrict readable, fd_set *restrict writable,
         return -1;
     }
     /* More than a million microseconds are lawful here. */
-    struct timespec asked = {.tv_sec = time->tv_sec + time->tv_usec / 1000000,
-                             .tv_nsec = time->tv_usec % 1000000 * 1000};
+    struct timespec requested = {.tv_sec = time->tv_sec + time->tv_usec / 1000000,
+                                 .tv_nsec = time->tv_usec % 1000000 * 1000};
     struct timespec begun, ended;
     clock_gettime(CLOCK_MONOTONIC, &begun);
-    int result = pselect(count, readable, writable, exceptional, &asked, NULL);
+    int result = pselect(count, readable, writable, exceptional, &requested, NULL);
     int error = errno;
     clock_gettime(CLOCK_MONOTONIC, &ended);
-    int64_t left = as_nanoseconds(&asked) - (as_nanoseconds(&ended) - as_nanoseconds(&begun));
+    int64_t left = as_nanoseconds(&requested) - (as_nanoseconds(&ended) - as_nanoseconds(&begun));
     if (left < 0 || result == 0) left = 0;
-    /* Linux tells the time that was left. */
+    /* Linux returns the time that was left. */
     time->tv_sec = left / SECOND;
     time->tv_usec = left % SECOND / MICROSECOND;
     errno = error;
@@ -339,7 +339,7 @@ static int condition_until(struct shared *shared, struct condition_wait *waiting
 HOOK int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
                                 const struct timespec *restrict time) {
     struct shared *shared = attached();
-    /* The condition knows its clock, and does not tell. But no monotonic clock shows a year of this century. */
+    /* The condition knows its clock, and does not show it. But no monotonic clock shows a year of this century. */
     struct timespec now;
     real.clock_gettime(CLOCK_REALTIME, &now);
     clockid_t clock = time->tv_sec > now.tv_sec / 2 ? CLOCK_REALTIME : CLOCK_MONOTONIC;

@@ -84,7 +84,7 @@ static bool is_dead(char state) {
     return state == 0 || state == 'Z' || state == 'X';
 }
 
-/* The state as in ps, 0 for a thread that is no more. */
+/* The state as in ps, 0 for a thread that has gone. */
 char thread_state(pid_t pid, pid_t tid) {
     char text[TEXT];
     int before = errno;
@@ -110,7 +110,7 @@ static void add_to_fingerprint(uint64_t *fingerprint, const char *text, ssize_t 
         *fingerprint = (*fingerprint ^ (unsigned char)text[index]) * PRIME;
 }
 
-/* 0 for a name that is no number: "." and ".." */
+/* 0 for a name that is not a number: "." and ".." */
 static long number_in(const char *text) {
     long number = 0;
     while (*text >= '0' && *text <= '9') number = number * 10 + (*text++ - '0');

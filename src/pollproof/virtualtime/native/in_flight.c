@@ -62,7 +62,7 @@ static bool may_be_pending(int fd) {
     return kind == STREAM || kind == DATAGRAM;
 }
 
-/* 0 where the descriptor is no Internet socket, or has no port yet. */
+/* 0 where the descriptor is not an Internet socket, or has no port yet. */
 static uint32_t local_port(int fd) {
     union {
         struct sockaddr any;
@@ -250,7 +250,7 @@ static struct pending *lookup(struct shared *shared) {
     return pending;
 }
 
-/* libc asks name servers by calls that no hook sees. */
+/* libc queries name servers by calls that no hook sees. */
 struct pending *lookup_begins(void) {
     struct shared *shared = attached();
     return shared == NULL ? NULL : lookup(shared);

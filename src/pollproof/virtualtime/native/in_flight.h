@@ -1,4 +1,4 @@
-/* What the hooks tell of sockets. */
+/* What the hooks see of sockets. */
 #ifndef POLLPROOF_LEAP_IN_FLIGHT_H
 #define POLLPROOF_LEAP_IN_FLIGHT_H
 

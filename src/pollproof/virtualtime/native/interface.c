@@ -1,4 +1,4 @@
-/* What the judging process calls: it maps the same file, but is no part of the client. */
+/* What the judging process calls: it maps the same file, but is not a part of the client. */
 #include "real.h"
 
 #include <fcntl.h>

@@ -116,7 +116,7 @@ void wake_all(struct shared *shared);
 void sleep_until_woken(struct waiter *own, uint32_t heard, int64_t nanoseconds);
 bool port_is_kept_waiting(struct shared *shared, uint32_t port);
 
-/* idle.c: what the kernel says of the client's threads */
+/* idle.c: what the kernel shows of the client's threads */
 bool client_is_idle(struct shared *shared, uint64_t *fingerprint, bool *alone);
 char thread_state(pid_t pid, pid_t tid);
 

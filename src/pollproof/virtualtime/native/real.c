@@ -21,7 +21,7 @@ int64_t machine_now(void) {
     return now.tv_sec * SECOND + now.tv_nsec;
 }
 
-/* A system call that is no cancellation point. Returns -1 and sets errno as libc does. */
+/* A system call that is not a cancellation point. Returns -1 and sets errno as libc does. */
 long kernel_call(long number, long a, long b, long c, long d, long e, long f) {
     be_ready();
     return real.syscall(number, a, b, c, d, e, f);

@@ -128,20 +128,20 @@ static void remember(struct shared *shared, int fd, int64_t remaining, int64_t i
 HOOK int timerfd_settime(int fd, int flags, const struct itimerspec *new, struct itimerspec *old) {
     struct shared *shared = attached();
     if (shared == NULL || new == NULL) return real.timerfd_settime(fd, flags, new, old);
-    struct itimerspec asked = *new;
+    struct itimerspec requested = *new;
     int64_t value = as_nanoseconds(&new->it_value), before = remaining_of(shared, timer_of(fd));
     bool is_absolute = (flags & TFD_TIMER_ABSTIME) && value > 0;
     if (is_absolute) {
-        /* No timer can be asked for its clock; but nobody's monotonic clock shows a year of this century. */
+        /* No timer shows its clock; but nobody's monotonic clock shows a year of this century. */
         struct timespec now;
         real.clock_gettime(CLOCK_REALTIME, &now);
         bool is_date = new->it_value.tv_sec > now.tv_sec / 2;
         int64_t remaining = value - atomic_load(&shared->offset) - (is_date ? as_nanoseconds(&now) : machine_now());
         value = remaining > 0 ? remaining : 1;
-        asked.it_value = as_timespec(value);
+        requested.it_value = as_timespec(value);
         flags &= ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET);
     }
-    int result = real.timerfd_settime(fd, flags, &asked, old);
+    int result = real.timerfd_settime(fd, flags, &requested, old);
     if (result != 0) return result;
     if (old != NULL && before > 0) old->it_value = as_timespec(before);
     remember(shared, fd, value, as_nanoseconds(&new->it_interval));

@@ -43,7 +43,7 @@ static const char *control_path;
 static int control = -1;
 static bool ends_orphans; /* with the program, instead of going on with them */
 
-/* What the guard, the supervisor and the program's process before it is a program tell each other. */
+/* What the guard, the supervisor and the program's process, before it is a program, share. */
 static struct start {
     _Atomic int listener; /* 0 before there is one */
     _Atomic bool is_taken;
@@ -137,7 +137,7 @@ static void receive_call(void) {
 static int exit_status = -1;
 
 /* The guard ends as the program has, while the supervisor goes on with the orphans that it has left. */
-static void tell_end(int status) {
+static void note_end(int status) {
     exit_status = status;
     int error = atomic_load(&start->error);
     if (error != 0) fprintf(stderr, "pollproof: cannot start the program: %s\n", strerror(error));
@@ -152,7 +152,7 @@ static void handle_children(pid_t program) {
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG | __WALL)) > 0) {
         if (handle_stop(pid, status)) continue;
-        if (pid == program) tell_end(status);
+        if (pid == program) note_end(status);
         program_grows();
         note_signal();
     }

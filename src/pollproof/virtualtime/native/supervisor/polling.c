@@ -186,14 +186,14 @@ void wait_for_sets(struct call *call) {
 
 /* The sets that the program gave become the sets of what is ready. How many are. */
 static int write_sets(struct parked_wait *wait, bool nothing) {
-    uint64_t asked[SETS][SET_WORDS], ready[SETS][SET_WORDS];
+    uint64_t requested[SETS][SET_WORDS], ready[SETS][SET_WORDS];
     struct call call = {.thread = wait->thread, .arguments = (const __u64 *)wait->arguments};
     memset(ready, 0, sizeof ready);
     int count = 0;
-    if (!read_sets(&call, wait->file_count, asked)) return 0;
+    if (!read_sets(&call, wait->file_count, requested)) return 0;
     for (int fd = 0; fd < wait->file_count && !nothing; fd++) {
         for (int set = 0; set < SETS; set++) {
-            bool wanted = asked[set][fd / 64] >> (fd % 64) & 1;
+            bool wanted = requested[set][fd / 64] >> (fd % 64) & 1;
             if (!wanted || !(wait->files[fd].revents & set_results[set])) continue;
             ready[set][fd / 64] |= UINT64_C(1) << (fd % 64);
             count++;

@@ -109,7 +109,7 @@ bool handle_stop(pid_t tid, int status) {
         bool is_group_stop = signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
         if (is_group_stop) ptrace(PTRACE_LISTEN, tid, 0, 0);
         else {
-            ptrace(PTRACE_DETACH, tid, 0, 0); /* as was asked for: its exec has failed */
+            ptrace(PTRACE_DETACH, tid, 0, 0); /* as requested: its exec has failed */
             thread->is_traced = false;
         }
     } else ptrace(PTRACE_CONT, tid, 0, WSTOPSIG(status));

@@ -1,6 +1,6 @@
 /* The threads of the program, and whether any of them can run.
  *
- * Threads whose calls are parked here sleep as long as these are. The kernel tells of the others, one after the other;
+ * Threads whose calls are parked here sleep as long as these are. The kernel shows the others, one after the other;
  * meanwhile one may wake another behind the supervisor's back, which the counts of their runs give away.
  */
 #include "supervisor.h"
@@ -109,7 +109,7 @@ void program_grows(void) {
     has_grown = true;
 }
 
-/* The text of a file of the thread, kept open; -1 when the thread is no more. */
+/* The text of a file of the thread, kept open; -1 when the thread has gone. */
 static ssize_t read_file(struct thread *thread, int *file, const char *name, char *text, size_t room) {
     if (*file < 0) *file = open_file(thread->pid, thread->tid, name);
     ssize_t length = *file < 0 ? -1 : pread(*file, text, room - 1, 0);
@@ -126,7 +126,7 @@ long current_call(struct thread *thread) {
 
 enum activity { GONE, RUNS, RESTS, SLEEPS }; /* who rests waits in real time */
 
-/* As in ps, 0 when the thread is no more. The file "syscall" would be faster to read, but calls a thread asleep that has
+/* As in ps, 0 when the thread has gone. The file "syscall" would be faster to read, but calls a thread asleep that has
  * been woken and has no processor yet. */
 static char state_of(struct thread *thread) {
     char text[512];

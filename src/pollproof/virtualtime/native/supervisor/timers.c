@@ -141,7 +141,7 @@ void set_timer_descriptor(struct call *call) {
     struct itimerspec probe;
     if (timer == NULL && (copy < 0 || timerfd_gettime(copy, &probe) != 0)) {
         if (copy >= 0) close(copy);
-        proceed(call->id); /* the kernel says what is wrong with it */
+        proceed(call->id); /* the kernel finds what is wrong with it */
         return;
     }
     if (timer == NULL) {
@@ -332,7 +332,7 @@ bool fire_timers(void) {
         fire(timer);
         note_signal();
         timer->due = timer->interval > 0 ? timer->due + timer->interval : NEVER;
-        /* What could not be told apart any more is one expiry. */
+        /* Expiries between two looks count as one. */
         if (timer->due < time) timer->due = time + timer->interval;
         any = true;
     }

@@ -110,7 +110,8 @@ static void find_own(void) {
     for (int index = 0; index < head->e_phnum; index++) {
         if (parts[index].p_type == PT_LOAD && parts[index].p_vaddr == 0) own.size = parts[index].p_memsz;
         if (parts[index].p_type != PT_DYNAMIC) continue;
-        for (const Elf64_Dyn *entry = (const Elf64_Dyn *)(image + parts[index].p_vaddr); entry->d_tag != DT_NULL; entry++) {
+        const Elf64_Dyn *entry = (const Elf64_Dyn *)(image + parts[index].p_vaddr);
+        for (; entry->d_tag != DT_NULL; entry++) {
             const char *place = image + entry->d_un.d_ptr;
             if (entry->d_tag == DT_SYMTAB) symbols = (const Elf64_Sym *)place;
             if (entry->d_tag == DT_STRTAB) names = place;
@@ -153,8 +154,9 @@ static bool go_to_call(pid_t tid) {
     }
 }
 
-/* The program does a call, which none of its own code has asked for. */
-static bool let_call(pid_t tid, const struct user_regs_struct *before, uint64_t place, const uint64_t words[7], int64_t *result) {
+/* The program does a call that none of its own code makes. */
+static bool let_call(pid_t tid, const struct user_regs_struct *before, uint64_t place, const uint64_t words[7],
+                     int64_t *result) {
     struct user_regs_struct registers = *before;
     registers.rip = place;
     registers.orig_rax = (unsigned long long)-1;
