@@ -32,16 +32,31 @@ HEAVY = ("hypothesis.stateful", "jsonschema", "rich.live", "rich.table", "vcr", 
 
 
 def run_command(
-    words: Sequence[str], environment: Mapping[str, str], folder: str | os.PathLike[str], timeout: float = 90.0
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    folder: str | os.PathLike[str],
+    timeout: float = 90.0,
+    *,
+    merged: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `pollproof` with these words; `timeout` in seconds, after which it is killed and `TimeoutExpired` raised."""
+    """Run `pollproof` with these words; `timeout` in seconds, after which it is killed and `TimeoutExpired` raised.
+
+    `merged` gives what it writes to standard error with the rest, as its standard output.
+    """
     command = [sys.executable, "-m", "pollproof", *words]
     if _settings(environment) != _settings({**os.environ, **USUAL}):
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, env=environment, cwd=folder, check=False
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+            text=True,
+            timeout=timeout,
+            env=environment,
+            cwd=folder,
+            check=False,
         )
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        status = _forked(words, environment, folder, (out.fileno(), err.fileno()), timeout)
+        status = _forked(words, environment, folder, (out.fileno(), out.fileno() if merged else err.fileno()), timeout)
         texts = []
         for stream in (out, err):
             stream.seek(0)
@@ -151,7 +166,8 @@ def _import_all() -> None:
     import pkgutil
     from importlib import import_module
 
-    import pollproof
+    import pollproof.bundled
+    import pollproof.loading
 
     for module in pkgutil.walk_packages(pollproof.__path__, "pollproof."):
         if not module.name.endswith("__main__"):
@@ -159,6 +175,8 @@ def _import_all() -> None:
                 import_module(module.name)
     for name in HEAVY:
         import_module(name)
+    for name in pollproof.bundled.bundled():
+        pollproof.loading.load_contract(name)
 
 
 def _perform(letter: int, out: int, err: int, answer: int) -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tests.commands import ROOT, run_command
 
-__all__ = ["ROOT"]
+__all__ = ["ROOT", "run_command"]
 
 
 class Asked(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -21,7 +20,7 @@ from pollproof.proof.mutants import mutant_named
 from pollproof.reference.server import serve
 from pollproof.virtualtime import unavailable
 from tests.documented.workshop import LIBRARY, MY_CLIENT
-from tests.servers import ROOT, clean_environment
+from tests.servers import ROOT, clean_environment, run_command
 
 PAGE = ROOT / "docs" / "first-steps.md"
 
@@ -87,16 +86,7 @@ def printed(command: str, folder: Path, base_url: str) -> tuple[str, int]:
     """What a command prints, and its exit status."""
     words = shlex.split(command.replace(PORT, base_url))
     words = [sys.executable if word == "python" else word for word in words]
-    done = subprocess.run(
-        [sys.executable, "-m", "pollproof", *words[1:]],
-        cwd=folder,
-        env=clean_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_command(words[1:], clean_environment(), folder, 300, merged=True)
     text = done.stdout.replace(base_url, PORT).replace(shlex.quote(sys.executable), "python").replace(f"{folder}/", "")
     return "\n".join(line.rstrip() for line in text.strip("\n").splitlines()), done.returncode
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pollproof.virtualtime import unavailable
+from tests.lanes import only
 
 pytest_plugins = ["pytester"]
 
@@ -76,6 +77,7 @@ async def test_httpx(base_url, api_key, task):
     "aiohttp": """
 import aiohttp
 from pollproof.gate import client
+from tests.lanes import only
 from asking import solve
 
 @client("capsolver", scenarios=["never-ready"])
@@ -312,7 +314,7 @@ class TestClient:
 """
 
 
-@pytest.mark.parametrize("mode", ["prepend", "importlib"])
+@pytest.mark.parametrize("mode", only(["prepend", "importlib"], ["importlib"]))
 def test_classes_parameters_and_packages(pytester: pytest.Pytester, mode: str) -> None:
     folder = pytester.mkpydir("package")
     (folder / "solver.py").write_text(SOLVER)

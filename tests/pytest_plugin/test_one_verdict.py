@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from pollproof.virtualtime import unavailable
 from tests.lanes import a_few
 from tests.pytest_plugin.test_gate_fixture import CACHE, SOLVER
-from tests.servers import clean_environment
+from tests.servers import clean_environment, run_command
 
 pytest_plugins = ["pytester"]
 
@@ -73,16 +72,8 @@ def test_it(base_url, api_key, task):
 """,
     )
     chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
-    command = [sys.executable, "-m", "pollproof", "gate", "capsolver", *chosen, "--json", "gate.json"]
-    gate = subprocess.run(
-        [*command, "--", sys.executable, "command.py"],
-        cwd=pytester.path,
-        env=clean_environment(XDG_CACHE_HOME=CACHE),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    words = ["gate", "capsolver", *chosen, "--json", "gate.json", "--", sys.executable, "command.py"]
+    gate = run_command(words, clean_environment(XDG_CACHE_HOME=CACHE), pytester.path, 300)
     assert json.loads(Path(pytester.path, "gate.json").read_text(encoding="utf-8"))["mode"] == "gate"
     said = {"gate": (gate.returncode != 0, verdict_of(gate.stdout))}
     for face in ("fixture", "decorator"):

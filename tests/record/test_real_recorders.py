@@ -27,6 +27,7 @@ from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from tests.browsers import CHROMIUM, QUIET
+from tests.lanes import only
 from tests.tapes import TASK
 
 CAPSOLVER = load_contract("capsolver")
@@ -214,7 +215,7 @@ def site(target: Served) -> Iterator[str]:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="NOT TESTED: no chromium on this machine, so no HAR of a real browser")
-@pytest.mark.parametrize("mutant", ["", "capsolver.poll.terminal"])
+@pytest.mark.parametrize("mutant", only(["", "capsolver.poll.terminal"], ["capsolver.poll.terminal"]))
 def test_a_har_file_of_a_real_browser_is_judged_right(tmp_path: Path, mutant: str) -> None:
     from playwright.sync_api import sync_playwright
 
