@@ -140,6 +140,19 @@ def test_a_deleted_task_is_not_there_any_more() -> None:
     assert trace.violated == {"delete.gone", "delete.not-found"}
 
 
+def test_a_creation_is_not_refused_while_fewer_tasks_than_the_limit_are_unfinished() -> None:
+    trace = Transcoder()
+    problem = {"type": "https://x/problems/too_many_active", "title": "", "status": 409, "code": "too_many_active"}
+    for number in range(2, 21):
+        trace.exchange("POST", "/transcodes", TASK, state("queued", id=f"tr_{number:020}"), number, 202)
+    before = set(trace.violated)
+    trace.exchange("POST", "/transcodes", TASK, problem, 21, 409)
+    assert trace.violated == before
+    trace.poll(state("succeeded"), 22)
+    trace.exchange("POST", "/transcodes", TASK, problem, 23, 409)
+    assert trace.violated - before == {"create.active-served"}
+
+
 def test_a_refused_deletion_deletes_nothing() -> None:
     trace = Transcoder()
     trace.poll(state("queued"), 1)

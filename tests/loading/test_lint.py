@@ -110,3 +110,22 @@ def test_a_clause_on_a_line_of_its_own_is_found() -> None:
     text = 'clauses = [\n  { id = "a" },\n  { id = "b", kind = "echo" },\n]\n\n[provider]\nname = "x"\n'
     assert line_of(text, ["clauses", 1, "kind"]) == 3
     assert line_of(text, ["provider", "name"]) == 7
+
+
+def test_an_error_that_is_judged_by_the_schema_of_the_task_is_named(tmp_path: Path) -> None:
+    shutil.copytree(APIS / "schemas", tmp_path / "schemas")
+    file = tmp_path / "reelcast.toml"
+    text = (APIS / "reelcast.toml").read_text(encoding="utf-8")
+    for words, expected in (("", []), (', when = "accepted"', ["reelcast.create.shape", "reelcast.poll.shape"])):
+        changed = text.replace(words, "") if words else text
+        file.write_text(changed, encoding="utf-8")
+        assert [each.what for each in lint(load_contract(file), changed) if each.rule == "error-shape"] == expected
+
+
+def test_an_id_that_the_client_chooses_is_new_in_every_run(tmp_path: Path) -> None:
+    shutil.copytree(APIS / "schemas", tmp_path / "schemas")
+    file = tmp_path / "ledgerly.toml"
+    text = (APIS / "ledgerly.toml").read_text(encoding="utf-8")
+    for changed, expected in ((text, []), (text.replace("{unique}", "{number}-2026"), ["tasks.statement"])):
+        file.write_text(changed, encoding="utf-8")
+        assert [each.what for each in lint(load_contract(file), changed) if each.rule == "repeated-id"] == expected

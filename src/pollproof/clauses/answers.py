@@ -100,7 +100,8 @@ def situations(history: TaskState | None, event: Event, limits: Limits) -> tuple
     if response is None or role is Role.OUTCOME:
         return ()
     if event.effect in PUT_OFF or response.status == 429:
-        return ("busy", "refused") if event.probe != "too-many" else ("too-many", "busy", "refused")
+        sent = (event.probe,) if event.probe in ("too-many", "too-many-unfinished") else ()
+        return (*sent, "busy", "refused")
     if event.transient:
         return ()
     refused = event.answer is REFUSAL or response.status >= 400
@@ -184,6 +185,8 @@ def view_of(history: TaskState | None, event: Event) -> View:
 
 def _is_open(contract: Contract, clause: Clause) -> str:
     """Why a contract leaves open whether an answer in the situation of a clause is ever given; empty: it does not."""
+    if clause.parameters.to == ("too-many-unfinished",):
+        return "no document says how long tasks take, and never were so many unfinished at once"
     unseen = clause.parameters.to == ("cancelling-again",)
     return "no document says that a task is ever seen while it is being cancelled, and none was" if unseen else ""
 
@@ -268,6 +271,7 @@ def template_of(operation: Operation, situation: str) -> str | None:
         "wrong-credential": ("unauthorized", "refused"),
         "wrong-scheme": ("unauthorized", "refused"),
         "too-many": ("busy", "refused"),
+        "too-many-unfinished": ("busy", "refused"),
         "replayed": ("replayed", "created"),
         "cancelling-again": ("cancelled",),
         "unfinished": ("unfinished", "deleted"),

@@ -99,3 +99,49 @@ class KeepsKeys(Provider):
 
     def key_lifetime(self) -> float:
         return math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """`limit`: how many tasks may be unfinished; `code`: the error of a creation beyond it."""
+
+    code: Annotated[str, "The error code of a creation while as many tasks as are allowed are unfinished."]
+    limit: Annotated[int, "How many tasks may be unfinished."] = from_limits("unfinished")
+
+
+@Kind(
+    "unfinished-served",
+    roles=(CREATE,),
+    parameters=Unfinished,
+    scope="account",
+    exercised="a creation",
+    walks=("too-many-unfinished",),
+    hint="Count only tasks that have not ended, and of the account alone.",
+)
+def unfinished_served(account: Account, event: Event, rule: Unfinished) -> Finding:
+    """A creation is not refused as one too many while fewer tasks than the limit can be unfinished."""
+    if event.request_errors or event.exchange.response is None:
+        return None
+    if event.error_code != rule.code:
+        return HELD if event.answer is STATE else None
+    if not account.whole:
+        return None  # there may be tasks of which the trace says nothing
+    known = account.tasks.values()
+    count = sum(each.created is not None and each.terminal is None and each.lost is None for each in known)
+    if count >= rule.limit or account.unnamed:
+        return None
+    return Violation(
+        f"a creation that is accepted, with {count} of {rule.limit} tasks unfinished", f"the error {rule.code}"
+    )
+
+
+@breaks(
+    "unfinished-served",
+    "two tasks alone may be unfinished",
+    ("accepted", "creation-served", "answer", "accepted-input"),
+)
+class AllowsFewer(Provider):
+    """Allows two unfinished tasks, however many are documented."""
+
+    def most_unfinished(self) -> float:
+        return min(2, super().most_unfinished())

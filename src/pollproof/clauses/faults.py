@@ -150,6 +150,10 @@ class Provider:
         """The body of a response, read."""
         raise NotImplementedError
 
+    def most_unfinished(self) -> float:
+        """How many tasks may be unfinished."""
+        raise NotImplementedError
+
     def remove(self, task: Task) -> None:
         """Delete a task."""
         raise NotImplementedError

@@ -170,6 +170,7 @@ class Limits:
     key_lifetime: Annotated[float | None, "Seconds that an idempotency key is kept."] = None
     batch_size: Annotated[int | None, "Entries of one batch.", Form(least=1)] = None
     batch_wait: Annotated[float | None, "Seconds a client waits between batches."] = None
+    unfinished: Annotated[int | None, "Unfinished tasks that an account may have.", Form(least=1)] = None
 
     _of_result: Annotated[Any, HIDDEN] = field(init=False, repr=False, compare=False, default=None)
 
@@ -361,6 +362,7 @@ class Refusals:
     removed_result: Annotated[str, "For the fetch of a result that is not kept any more."] = ""
     reused_key: Annotated[str, "For an idempotency key that comes again with another request."] = ""
     too_many: Annotated[str, "For one request too many."] = ""
+    too_many_unfinished: Annotated[str, "For a creation while as many tasks as are allowed are unfinished."] = ""
 
 
 @dataclass(frozen=True, slots=True)

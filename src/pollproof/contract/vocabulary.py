@@ -21,6 +21,7 @@ PROBES = (
     "malformed",
     "reused-key",
     "too-many",
+    "too-many-unfinished",
     "invalid-input",
     "wrong-scheme",
 )

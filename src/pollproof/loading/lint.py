@@ -8,6 +8,7 @@ from typing import Any
 
 from pollproof.clauses import KINDS
 from pollproof.clauses.answers import AnswerRule, template_of
+from pollproof.clauses.shape import ShapeRule
 from pollproof.contract.model import Clause, Contract, Operation, Phase, Probe, Role, Subject
 from pollproof.contract.places import MISSING, Place, walk
 from pollproof.contract.templates import compile_template, steps_of, with_value, without
@@ -62,6 +63,7 @@ _LIMIT_KINDS = {
     "key_lifetime": ("idempotent-creation", "key-expires"),
     "batch_size": ("accepted", "refused", "batch-entries"),
     "batch_wait": ("batch-rate",),
+    "unfinished": ("unfinished-served", "answer"),
 }
 """The kinds that judge each limit."""
 
@@ -70,7 +72,7 @@ def lint(contract: Contract, text: str = "") -> list[LintFinding]:
     """What is hollow in a contract; `text` is its file, in which lines are looked for."""
     linter = _Linter(contract)
     found = []
-    for check in (_clauses, _answers, _places, _probes, _limits, _documents):
+    for check in (_clauses, _answers, _places, _shapes, _probes, _limits, _documents):
         for rule, level, path, what, reason, remedy in check(linter):
             line = line_of(text, path) if text else None
             found.append(LintFinding(rule, level, line, what, reason, remedy))
@@ -170,6 +172,7 @@ def _answers(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         "removed": (limits.result_lifetime is not None, "[limits] has no result_lifetime"),
         "ended": (Role.CANCEL in of.roles, "there is no operation of role cancel"),
         "cancelled-again": (Role.CANCEL in of.roles, "there is no operation of role cancel"),
+        "too-many-unfinished": (limits.unfinished is not None, "[limits] has no `unfinished`"),
         "deleted": (Role.DELETE in of.roles, "there is no operation of role delete"),
         "unfinished": (Role.DELETE in of.roles, "there is no operation of role delete"),
         "after-deletion": (Role.DELETE in of.roles, "there is no operation of role delete"),
@@ -222,6 +225,40 @@ def _places(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
                     path: Path = ("operations", name, key)
                     remedy = "put it into an answer, or correct the pointer"
                     yield "fits-nothing", WARNING, path, f"operations.{name}.{key}", reason, remedy
+                break
+
+
+_ERRORS = ("refused", "unauthorized", "lost", "unknown", "malformed", "busy", "ended", "nothing", "unfinished")
+"""The answers that are errors, where their HTTP status says so."""
+
+
+def _shapes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
+    """Errors that a `shape` of the operation judges by the schema of its other answers."""
+    contract = of.contract
+    for index, clause in enumerate(contract.clauses):
+        rule = clause.parameters
+        if not isinstance(rule, ShapeRule) or rule.part != "response" or rule.rule or rule.when == "accepted":
+            continue
+        operation = contract.operations[rule.operation]
+        schema = contract.schemas.get(operation.response_schema or "")
+        needed = set(schema.get("required", ())) if isinstance(schema, Mapping) else set()
+        for name in _ERRORS:
+            answer = operation.answers.get(name)
+            if answer is None or answer.http < 400 or not isinstance(answer.body, Mapping) or "*" in answer.body:
+                continue
+            missing = sorted(needed - set(answer.body))
+            if missing and not operation.effects:
+                reason = (
+                    f"the answer '{name}' of {operation.name} has no {missing[0]}, which its response_schema requires"
+                )
+                yield (
+                    "error-shape",
+                    WARNING,
+                    ("clauses", index),
+                    clause.id,
+                    reason,
+                    'write when = "accepted" in the clause',
+                )
                 break
 
 

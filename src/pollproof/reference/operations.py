@@ -55,12 +55,26 @@ class Operator(Caller):
             if task is not None:
                 name = "replayed" if (operation.name, "replayed") in self._answers else "created"
                 return self.say(operation, name, task, self.status_of(task, self.phase(task, now)))
+        if self.unfinished_count() >= self.most_unfinished():
+            code = self.contract.refusals.too_many_unfinished
+            return self.say(operation, self._refusal(operation, "busy"), None, "", code)
         task = self.add(view, operation)
         if key is not MISSING:
             self._keys.note(key, view.request, now, task)
         if self.inline(task.kind):
             return self.say(operation, "succeeded", task, self.contract.path[-1])
         return self.say(operation, "created", task, self.contract.path[0])
+
+    def most_unfinished(self) -> float:
+        limit = self.contract.limits.unfinished
+        return math.inf if limit is None else limit
+
+    def unfinished_count(self) -> int:
+        """How many tasks are unfinished, where that is limited."""
+        if self.contract.limits.unfinished is None:
+            return 0
+        now = self.clock.now()
+        return sum(not task.lost and not self.phase(task, now).terminal for task in self.order)
 
     def replays(self, key: Any, body: Any) -> Task | None:
         task: Task = key.task

@@ -25,6 +25,12 @@ STEPS_TO_SEND_AGAIN = 10
 
 INPUT = "a request at a limit of its schema"
 
+MAXIMUM_UNFINISHED = 200
+"""Unfinished tasks from which on a limit of them is not tried."""
+
+ROUNDS_OF_CREATIONS = 4
+"""How often tasks are created in place of those that have ended meanwhile."""
+
 MAXIMUM_BURST = 2_000
 """Requests of a burst; a rate of more than half of that is not tried."""
 
@@ -157,6 +163,29 @@ def _burst(session: Session, handle: Handle, rate: Rate) -> None:
             session.create_with_key(kind, session.task(kind), session.new_key(), probe)
         else:
             session.send(session.about(session.poll_operation, handle), probe)
+
+
+@walk(
+    lambda contract: (contract.limits.unfinished or MAXIMUM_UNFINISHED) < MAXIMUM_UNFINISHED,
+    reaches=(CREATED,),
+    breaks="creates more tasks than may be unfinished",
+)
+def too_many_unfinished(session: Session) -> None:
+    """As many unfinished tasks as are allowed, and one more."""
+    limit, handles = session.contract.limits.unfinished, list[Handle]()
+    if limit is None or not session.permitted or session.frugal:
+        return
+    session.advance(patience(session))
+    for _ in range(ROUNDS_OF_CREATIONS):
+        handles += create_several(session, limit - len(handles))
+        polled = [(handle, session.poll(handle)) for handle in handles]
+        handles = [handle for handle, event in polled if event.phase in (Phase.WAITING, Phase.RUNNING)]
+        if len(handles) == limit:  # what was found unfinished a moment ago is taken to be so still
+            kind = session.kinds[0]
+            session.create_with_key(kind, session.task(kind), session.new_key(), "too-many-unfinished")
+            break
+    for handle in handles:
+        session.settle(handle, patience(session))
 
 
 @walk(
