@@ -165,6 +165,11 @@ def broken(point: Point) -> list[str]:
         leftover = sorted(path.name for path in work.iterdir() if path != report)
         if leftover:
             problems.append(f"left in the working folder: {leftover}")
-        if point.how != "SIGKILL" and (remains := sorted(path.name for path in (folder / "tmp").iterdir())):
+        for _ in range(50):  # the watchdog removes what a killed command leaves
+            remains = sorted(path.name for path in (folder / "tmp").iterdir())
+            if not remains:
+                break
+            time.sleep(0.1)
+        else:
             problems.append(f"left in the folder for temporary files: {remains}")
     return [f"{point.command}, {point.how} at {point.call} {point.when}: {problem}" for problem in problems]

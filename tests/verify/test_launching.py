@@ -13,8 +13,9 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,29 @@ def test_the_command_to_see_a_finding_again_launches_again_and_holds_no_key() ->
 
 
 # ------------------------------------------------------------------------------------------ nothing is left
+
+
+@pytest.mark.parametrize("more", [[], ["-n", "2"]])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_temporary_folder_survives_a_run_that_is_killed(
+    number: signal.Signals, more: list[str], tmp_path: Path
+) -> None:
+    words = [sys.executable, "-m", "pollproof", "verify", "capsolver", "--profile", "deep", *more]
+    with subprocess.Popen(
+        words, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        assert until(lambda: any(tmp_path.iterdir()))
+        process.send_signal(number)
+        assert process.wait(LONGEST) == -number
+    assert until(lambda: not any(tmp_path.iterdir()))
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Wait for a condition; whether it came."""
+    end = time.monotonic() + LONGEST
+    while not (comes := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return comes
 
 
 @pytest.mark.parametrize("emptied", ["", "env -i "])

@@ -226,10 +226,10 @@ def _hypothesis_home() -> Iterator[None]:
     if name in os.environ:
         yield
         return
-    import tempfile  # takes its time to import, as some other things do here
+    from pollproof.processes.watchdog_client import temporary_folder
 
-    with tempfile.TemporaryDirectory(prefix="pollproof-") as folder:
-        os.environ[name] = folder
+    with temporary_folder() as folder:
+        os.environ[name] = str(folder)
         try:
             yield
         finally:

@@ -7,16 +7,13 @@ process ends.
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pollproof.errors import RunError
 from pollproof.processes.tree import MARK, Tree, adopting
-from pollproof.processes.watchdog_client import OWNER, notify_watchdog, owner
+from pollproof.processes.watchdog_client import OWNER, notify_watchdog, owner, temporary_folder
 
 
 class CannotStart(RunError):
@@ -35,29 +32,24 @@ class Program:
 @contextlib.contextmanager
 def started(command: Sequence[str], environment: Mapping[str, str], *, merged: bool = False) -> Iterator[Program]:
     """Run a program until the context ends; raises `CannotStart`. With `merged` its errors go where its output goes."""
-    folder = tempfile.mkdtemp(prefix=f"{owner()}-")
-    name = os.path.basename(folder)
-    try:
-        with adopting():
-            try:
-                process = subprocess.Popen(
-                    command,
-                    env={**environment, "TMPDIR": folder, MARK: name, OWNER: owner()},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-                    start_new_session=True,
-                )
-            except (OSError, ValueError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
-            mark = f"{MARK}={name}"
-            tree = Tree(process, mark)
-            notify_watchdog(f"+{process.pid}")
-            try:
-                yield Program(process, mark, tree)
-            finally:
-                tree.end()
-                notify_watchdog(f"-{process.pid}")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with temporary_folder() as folder, adopting():
+        mark = f"{MARK}={folder.name}"
+        try:
+            process = subprocess.Popen(
+                command,
+                env={**environment, "TMPDIR": str(folder), MARK: folder.name, OWNER: owner()},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise CannotStart(f"the command could not be started: {command[0]}: {reason}") from None
+        tree = Tree(process, mark)
+        notify_watchdog(f"+{process.pid}")
+        try:
+            yield Program(process, mark, tree)
+        finally:
+            tree.end()
+            notify_watchdog(f"-{process.pid}")

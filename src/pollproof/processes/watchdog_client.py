@@ -8,6 +8,7 @@ import functools
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,22 @@ def _dismiss(process: int, watching: subprocess.Popen[bytes]) -> None:
 def owner() -> str:
     """The name of this process, with which its folders begin and which its programs carry in `OWNER`."""
     return _watchdog_of(os.getpid())[0]
+
+
+@contextlib.contextmanager
+def temporary_folder(kind: str = "", place: str | None = None) -> Iterator[Path]:
+    """A new private folder, in that for temporary files or in `place`, one of the watchdog's.
+
+    It goes with the context, and with this process, however that ends. `kind` is a part of its name.
+    """
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix=f"{owner()}-{kind}", dir=place)
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def notify_watchdog(words: str) -> None:

@@ -7,16 +7,15 @@ import math
 import os
 import shutil
 import subprocess
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 from pollproof.clock import checked
-from pollproof.processes.watchdog_client import owner
+from pollproof.processes.watchdog_client import temporary_folder
 from pollproof.virtualtime.compiling import LIBRARY
 from pollproof.virtualtime.library import CannotLeap, can_be_preloaded, library, supervisor
 
@@ -91,16 +90,17 @@ class LeapClock:
         self._path, self._functions = library()
         self._shared: int | None = None
         self._folder: Path | None = None
+        self._held_folder = ExitStack()
         self._unseen = 0
 
     def __enter__(self) -> LeapClock:
         if self._shared is not None:
             raise RuntimeError("a clock is opened once")
-        self._folder = _new_folder()
+        self._folder = self._held_folder.enter_context(temporary_folder("clock-", _memory()))
         self._shared = self._functions.pollproof_leap_create(os.fsencode(self._folder / "clock"), self._limit)
         if self._shared is None:
             error = ctypes.get_errno()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._held_folder.close()
             raise OSError(error, f"the file of the clock could not be made: {os.strerror(error)}")
         # Threads of the provider may still look at it after it was closed, and while the interpreter ends: the system
         # takes back what is held then.
@@ -110,8 +110,7 @@ class LeapClock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._folder is not None
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._held_folder.close()
         self._folder = None
 
     @property
@@ -284,11 +283,10 @@ class Hold:
         return self._clock._sleep(seconds, port, until, held=1)
 
 
-def _new_folder() -> Path:
-    """A private folder for the file of a clock, in memory where the system has such a place."""
+def _memory() -> str | None:
+    """A folder that is in memory, for the file of a clock; None where the system has no such place."""
     memory = "/dev/shm"
-    is_there = os.path.isdir(memory) and os.access(memory, os.W_OK | os.X_OK)
-    return Path(tempfile.mkdtemp(prefix=f"{owner()}-clock-", dir=memory if is_there else None))
+    return memory if os.path.isdir(memory) and os.access(memory, os.W_OK | os.X_OK) else None
 
 
 def obeys(command: Sequence[str], timeout: float = 10.0, kind: type[LeapClock] = LeapClock) -> bool:

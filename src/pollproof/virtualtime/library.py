@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import shutil
 import stat
 import struct
 import subprocess
-import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
 from pollproof.errors import RunError
+from pollproof.processes.watchdog_client import temporary_folder
 from pollproof.virtualtime.compiling import (
     LIBRARY,
     SUPERVISOR,
@@ -135,13 +137,12 @@ def _private_folder() -> Path:
 
 @cache
 def _temporary_folder() -> Path:
-    holder = tempfile.TemporaryDirectory(prefix="pollproof-leap-")
-    _kept.append(holder)
-    return Path(holder.name)
+    """One that lives as long as this process."""
+    return _kept.enter_context(temporary_folder("leap-"))
 
 
-_kept: list[tempfile.TemporaryDirectory[str]] = []
-"""Temporary folders, which live as long as this process."""
+_kept = ExitStack()
+atexit.register(_kept.close)
 
 
 def can_be_preloaded(path: Path) -> bool:

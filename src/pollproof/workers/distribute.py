@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pollproof.errors import RunError
+from pollproof.processes.watchdog_client import temporary_folder
 
 if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
@@ -54,13 +54,13 @@ def spread(jobs: Sequence[Job], workers: str, done: Done | None = None) -> Sprea
 
     gatherer = Gatherer(len(jobs), done)
     with (
-        tempfile.TemporaryDirectory(prefix="pollproof-") as folder,
+        temporary_folder() as folder,
         without_foreign_plugins(),
         open(os.devnull, "w") as sink,
     ):
-        file = Path(folder, "jobs.json")
+        file = folder / "jobs.json"
         file.write_text(json.dumps(jobs), encoding="utf-8")
-        (settings := Path(folder, "pytest.ini")).write_text("[pytest]\n", encoding="utf-8")
+        (settings := folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         arguments = [items.__file__, "-c", str(settings), "--rootdir", str(Path(items.__file__).parent)]
         arguments += ["--import-mode=importlib", "-q", "--no-header", "--no-summary", "--tb=line"]
         arguments += ["-p", "no:cacheprovider", "-p", "pollproof.workers.worker_plugin", "--jobs-of", str(file)]
