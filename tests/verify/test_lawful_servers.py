@@ -5,25 +5,29 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from pollproof.clock import ShiftedClock, VirtualClock
-from pollproof.contract.model import Contract
+from pollproof.contract.model import Contract, Operation, Subject
+from pollproof.contract.places import View
 from pollproof.http.client import HttpTarget
 from pollproof.http.server import listening
 from pollproof.http.target import InProcessTarget, Outcome
 from pollproof.loading import load_contract
-from pollproof.monitor.monitor import Monitor
+from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.reference.server import advance
+from pollproof.reference.server import advance, prefix_of
 from pollproof.report.phrases import headline
 from pollproof.runs.outcome import decided
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import reader_of
+from pollproof.verify.callbacks import EmbeddedCallbacks
 from pollproof.verify.session import Session
 from pollproof.verify.target_clocks import ClockError, HookedClock
+from pollproof.verify.walks.batches import batches_called_back
 from pollproof.verify.walks.budgets import LAST_POLL, exhaust
 from pollproof.verify.walks.steps import create_several
 from tests.servers import pollproof
@@ -56,7 +60,7 @@ def hooked(provider: ReferenceProvider, clock: ShiftedClock, moved: Any = advanc
         if request.path == "/advance":
             response: Response = moved(clock, request.body)
             return response
-        return provider.handle(request)
+        return provider.handle(request._replace(path=request.path.removeprefix(prefix_of(provider.contract))))
 
     with listening(answer, 0, clock.now) as root:
         yield root, root + "/advance"
@@ -182,3 +186,40 @@ def test_a_run_in_which_clauses_of_level_should_alone_need_a_clock_is_partly_ver
     assert said.startswith("PARTLY: 1 of 1 MUST verified, 1 SHOULD needs a clock hook, 0 violations")
     unfinished = {**document, "tasks": {"created": 1, "ended": 0}}
     assert headline(decided(unfinished)).startswith("INCONCLUSIVE: ")
+
+
+def test_a_run_names_the_creating_operations_that_it_did_not_create_with() -> None:
+    clock = ShiftedClock()
+    contract = load_contract("cnode")
+    with hooked(ReferenceProvider(contract, clock), clock) as (url, hook):
+        base = url + urlsplit(contract.base_url).path.rstrip("/")
+        done = pollproof("verify", "cnode", "--base-url", base, "--advance-url", hook, "--examples", "0")
+    assert done.returncode == 0, done.stdout
+    (note,) = [line for line in done.stdout.splitlines() if "creating operations not walked: " in line]
+    assert "startRegister" in note
+    assert "startLogin" not in note
+
+
+class Eager(ReferenceProvider):
+    """Calls back for the entries of a batch that it has refused."""
+
+    def batch(self, operation: Operation, view: View) -> Response:
+        response = super().batch(operation, view)
+        if response.status >= 400:
+            (name,) = [key for key, value in view.request.items() if isinstance(value, list)]
+            for entry in view.request[name]:
+                self.add(view._replace(request={**view.request, name: entry}), operation)
+        return response
+
+
+@pytest.mark.parametrize("provider_type", [Eager, ReferenceProvider])
+def test_a_batch_refused_for_its_rate_calls_nobody_back(provider_type: type[ReferenceProvider]) -> None:
+    contract, clock = load_contract("decodo"), VirtualClock()
+    provider = provider_type(contract, clock)
+    monitor = Monitor(reader_of(contract), clauses_of(contract, Subject.PROVIDER))
+    session = Session(InProcessTarget("the reference", provider.handle), clock, monitor)
+    session.callbacks = EmbeddedCallbacks(provider, clock)
+    batches_called_back(session)
+    session.advance(60.0)
+    violated = {entry.clause.kind for entry in monitor.ledger.violated()}
+    assert violated == ({"callback-known"} if provider_type is Eager else set())

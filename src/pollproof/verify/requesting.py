@@ -67,6 +67,8 @@ class Requester(Waiter):
         operations = contract.operations.values()
         self._builders = {each.name: Builder(each, contract) for each in operations}
         self.create_operations = tuple(each for each in operations if each.role is Role.CREATE)
+        self.unwalked = {each.name for each in self.create_operations}
+        """The creating operations by which no task was created yet."""
         self._ids = {name for each in operations for name in each.ids}
         self._links = {name for each in operations for name in each.links}
         self._base = base_path(contract.base_url)

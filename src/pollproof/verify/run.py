@@ -244,6 +244,9 @@ def _explore_target(
     except (TargetUnusable, ClockError, PreflightFailed) as error:
         result.fail(f"{error}{target.last_words()}")
     result.notes += target.notes()
+    if part.walks and provider is None and session.unwalked and session.exchanges:
+        names = ", ".join(each.name for each in session.create_operations if each.name in session.unwalked)
+        result.notes.append(f"creating operations not walked: {names}")
     if target.hook is not None and any(KINDS[entry.clause.kind].sides is not None for entry in ledger.violated()):
         result.notes.append(HOOKED)
     result.exchanges += session.exchanges + (0 if preflight is None else preflight.exchanges)

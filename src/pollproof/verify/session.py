@@ -90,6 +90,7 @@ class Session(Prober):
         """The answer of a creation, and a handle of its task, None where it gave none."""
         if event.answer is Answer.STATE and event.task is not None and len(event.task) <= MAXIMUM_IDENTIFIER:
             self.reach(CREATED)
+            self.unwalked.discard(event.operation.name)
             return event, Handle(event.raw_task, event.task, kind)
         return event, None
 

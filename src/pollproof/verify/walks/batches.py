@@ -164,6 +164,8 @@ def batches_called_back(session: Session) -> None:
     for way in range(min(session.batch_ways, 2)):
         pause_between_batches(session)
         handles = send_batch(session, way, equal=way > 0, more=with_callback(session, 21 + way, f"batch {way}"))
+        if session.contract.limits.batch_wait is not None:  # one too soon after it is refused, and calls nobody back
+            session.batch(way, more=with_callback(session, 23 + way, f"too soon {way}"))
         settle_all(session, handles)
         await_callbacks(session, handles)
 
