@@ -5,13 +5,11 @@ Each walk is a function over a session, simplest first. A walk judges nothing: t
 
 # Importing registers: this is the order in which the walks are run.
 from pollproof.verify.walks import ordinary  # noqa: F401, I001
-from pollproof.verify.walks import variety  # noqa: F401
 from pollproof.verify.walks import batches  # noqa: F401
 from pollproof.verify.walks import budgets  # noqa: F401
 from pollproof.verify.walks import lifetimes  # noqa: F401
 from pollproof.verify.walks import concurrency  # noqa: F401
 from pollproof.verify.walks import refusals  # noqa: F401
-from pollproof.verify.walks import elsewhere  # noqa: F401
 from pollproof.verify.walks import documented  # noqa: F401
 from pollproof.verify.walks import final  # noqa: F401
 from pollproof.verify.walks.registry import WALKS, Walk
