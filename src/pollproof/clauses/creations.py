@@ -11,12 +11,10 @@ from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks, from
 from pollproof.contract.declared import HIDDEN
 from pollproof.contract.model import Limits
 from pollproof.contract.vocabulary import CREATE
-from pollproof.tasks.account import Account
+from pollproof.tasks.account import KEY, Account
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import canonical
 from pollproof.trace.events import STATE, Event
-
-KEY = "idempotency_key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,7 @@ def _first(account: Account, event: Event) -> TaskState | None:
     key = event.marks.get(KEY)
     if key is None or event.answer is not STATE or event.probe or event.request_errors or event.task is None:
         return None
-    found = [each for each in account.tasks.values() if each.created is not None and each.marks.get(KEY) == key]
-    latest = max(found, key=lambda each: each.created or 0, default=None)
+    latest = account.created_with(key)
     return latest if latest is not None and canonical(latest.asked) == canonical(event.request) else None
 
 
