@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from pollproof.clock import ShiftedClock, VirtualClock
-from pollproof.contract.model import Contract
+from pollproof.contract.model import Contract, Role
 from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Evidence
+from pollproof.monitor.monitor import Monitor
 from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
-from pollproof.trace.exchange import Request
+from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.reader import reader_of
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import Exploration, explore, explore_part
 from pollproof.verify.shrinking import MAXIMUM_REPLAYS, ReplayTarget, Shrinker
@@ -108,6 +110,46 @@ def test_what_no_replay_shows_keeps_the_evidence_it_had_and_replays_are_counted(
     shrinker = Shrinker(CAPSOLVER, CAPSOLVER.clause("capsolver.poll.lifetime-ended"), lawful, creation)
     assert shrinker.shrunk(found) is None
     assert 0 < len(benches) <= MAXIMUM_REPLAYS
+
+
+def over_connections(*polls: tuple[int, float, float, str]) -> Evidence:
+    """The evidence of a trace of one task that was created before polls, each with connection, times and status."""
+    codec, create, poll = reader_of(CAPSOLVER).codec, CAPSOLVER.operation(Role.CREATE), CAPSOLVER.operation(Role.POLL)
+    task = "6d4a1f0e-93a4-4dba-8f52-0a1d0f5a9b11"
+    body = codec.write({"clientKey": "YOUR_API_KEY", "task": {"type": "AnyTask"}})
+    given = Response(200, {}, codec.write({"errorId": 0, "taskId": task}))
+    trace = [Exchange(Request("POST", create.path, {}, body), given, 0.0, 0.1)]
+    for connection, sent, received, status in polls:
+        state = {"errorId": 0, "status": status, **({"solution": {"text": "x"}} if status == "ready" else {})}
+        request = Request("POST", poll.path, {}, codec.write({"clientKey": "YOUR_API_KEY", "taskId": task}))
+        trace.append(Exchange(request, Response(200, {}, codec.write(state)), sent, received, connection=connection))
+    monitor = Monitor(reader_of(CAPSOLVER), (CAPSOLVER.clause("capsolver.poll.terminal"),))
+    assert len(list(monitor.observe_all(trace))) == len(trace)
+    found = monitor.ledger["capsolver.poll.terminal"].evidence
+    assert found is not None
+    return found
+
+
+def test_what_shows_itself_over_several_connections_alone_is_shown_by_the_fewest_of_them() -> None:
+    found = over_connections(
+        (2, 3.0, 3.2, "processing"),
+        (3, 4.0, 5.9, "processing"),  # it may have come before the end
+        (1, 5.0, 5.2, "ready"),
+        (2, 5.1, 5.8, "ready"),
+        (1, 6.0, 6.2, "processing"),
+        (3, 9.5, 9.6, "ready"),
+    )
+
+    def lawful(_: str) -> ReplayTarget:
+        clock = VirtualClock()
+        return ReplayTarget(InProcessTarget("lawful", ReferenceProvider(CAPSOLVER, clock).handle), clock)
+
+    clause = CAPSOLVER.clause("capsolver.poll.terminal")
+    shorter = Shrinker(CAPSOLVER, clause, lawful, lambda: found.trace.exchanges[0].request).shrunk(found)
+    assert {exchange.connection for exchange in found.trace.exchanges} == {1, 2, 3}
+    assert shorter is not None
+    assert [(exchange.connection, exchange.sent) for exchange in shorter.trace.exchanges] == [(1, 5.0), (1, 6.0)]
+    assert shorter.violation.message == found.violation.message
 
 
 def test_a_target_behind_a_clock_hook_is_replayed_with_fresh_tasks() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from pollproof.clock import Clock
@@ -19,7 +20,7 @@ from pollproof.monitor.ledger import Entry, Evidence, Ledger
 from pollproof.monitor.monitor import Monitor
 from pollproof.trace.client_outcome import OUTCOME_PATH
 from pollproof.trace.events import CALLBACK_PATH, Event
-from pollproof.trace.exchange import Exchange, Request
+from pollproof.trace.exchange import Exchange, Request, Slice
 from pollproof.trace.reader import Reader
 
 MAXIMUM_REPLAYS = 60
@@ -106,9 +107,38 @@ class Shrinker:
             if best is not None:
                 break
         if best is None:
-            return None
+            return self._fewer_connections(evidence)
         best = self._fewer(*best)
         return self._sooner(*best)[1]
+
+    def _fewer_connections(self, evidence: Evidence) -> Evidence | None:
+        """The evidence without what is not needed to find the same in it: connections first, then single exchanges.
+
+        What shows itself only where requests overlap cannot be replayed one by one; its trace is judged anew instead.
+        """
+        shown = list(zip(evidence.trace.numbers, evidence.trace.exchanges, strict=False))
+        if len({exchange.connection for _, exchange in shown}) < 2:
+            return None
+        connections = sorted({exchange.connection for _, exchange in shown})
+        parts = [[pair for pair in shown if pair[1].connection == connection] for connection in connections]
+        for part in (*parts, *([pair] for pair in shown[:MAXIMUM_REPLAYS])):
+            kept = [pair for pair in shown if pair not in part]
+            if len(kept) < len(shown) and self._finds(evidence, [exchange for _, exchange in kept]):
+                shown = kept
+        if len(shown) == len(evidence.trace.numbers):
+            return None
+        numbers = tuple(number for number, _ in shown)
+        since = tuple(number for number in evidence.violation.since if number in numbers)
+        trace = Slice(numbers, tuple(exchange for _, exchange in shown))
+        return Evidence(replace(evidence.violation, since=since), trace)
+
+    def _finds(self, evidence: Evidence, exchanges: Sequence[Exchange]) -> bool:
+        """Whether the same is found in these exchanges alone."""
+        monitor = Monitor(self._reader, (self._clause,), Ledger((self._clause,)))
+        for _ in monitor.observe_all(exchanges):
+            pass
+        found = monitor.ledger[self._clause.id].evidence
+        return found is not None and found.violation.message == evidence.violation.message
 
     def _schedule(self, exchanges: Sequence[Exchange]) -> list[Step]:
         """The requests of an evidence; before tasks whose creation is not in it, a creation."""
