@@ -29,10 +29,11 @@ from pollproof.clauses.kinds import (
     numbered,
     side_of,
 )
+from pollproof.clauses.limits import Budget, Lifetime
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.clauses.timing import COARSE, gap, in_words
-from pollproof.contract.declared import ONE_OR_MORE, Form
-from pollproof.contract.model import Clause, Contract, Limits, Role
+from pollproof.contract.declared import ONE_OR_MORE
+from pollproof.contract.model import Clause, Contract, Role
 from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import Account
 from pollproof.tasks.ages import surely_inside, surely_outside
@@ -45,23 +46,6 @@ class Wait:
     """`seconds`: how long a client waits between two polls of a task."""
 
     seconds: Annotated[float, "Seconds between two polls; `wait` of [limits] when left out."] = from_limits("wait")
-
-
-@dataclass(frozen=True, slots=True)
-class ClientBudget:
-    """`limit`: how often a client polls a task at most."""
-
-    limit: Annotated[int, "Polls of a task; `polls` of [limits] when left out.", Form(least=1)] = from_limits("polls")
-
-
-@dataclass(frozen=True, slots=True)
-class ClientLifetime:
-    """`seconds`: how long after its creation a client polls a task."""
-
-    seconds: Annotated[float, "Seconds that a task lives; `lifetime` of [limits] when left out."] = from_limits(
-        "lifetime"
-    )
-    limits: Limits = from_limits("*")
 
 
 @Kind(
@@ -194,7 +178,7 @@ def _sides_of_budget(contract: Contract, clause: Clause) -> Iterator[Side]:
     sides=_sides_of_budget,
     hint="Count the polls of each task, and stop at the documented number.",
 )
-def poll_budget(history: TaskState, event: Event, parameters: ClientBudget) -> Finding:
+def poll_budget(history: TaskState, event: Event, parameters: Budget) -> Finding:
     """A client polls a task no more often than its budget allows."""
     if event.answer is Answer.NONE and event.exchange.recorded:
         return None  # it may not have reached the provider
@@ -256,7 +240,7 @@ def _sides_of_lifetime(contract: Contract, clause: Clause) -> Iterator[Side]:
     sides=_sides_of_lifetime,
     hint="Stop when the documented lifetime since the creation is over.",
 )
-def no_poll_after_lifetime(history: TaskState, event: Event, parameters: ClientLifetime) -> Finding:
+def no_poll_after_lifetime(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """A client does not poll a task whose lifetime is over."""
     if surely_outside(history, event, parameters.limits):
         elapsed = event.exchange.sent - history.created_received

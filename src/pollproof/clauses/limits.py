@@ -48,11 +48,9 @@ READS = (POLL, FETCH)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`limit`: how many polls a task answers."""
+    """`limit`: how many polls a task answers, and a client sends."""
 
-    limit: Annotated[int, "Polls that a task answers; `polls` of [limits] when left out.", Form(least=1)] = from_limits(
-        "polls"
-    )
+    limit: Annotated[int, "Polls of a task; `polls` of [limits] when left out.", Form(least=1)] = from_limits("polls")
     limits: Limits = from_limits("*")
 
     @property
@@ -63,7 +61,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Lifetime:
-    """`seconds`: how long a task lives, from its creation or its completion."""
+    """`seconds`: how long a task lives, and a client polls it, from its creation or its completion."""
 
     seconds: Annotated[float, "Seconds that a task lives; `lifetime` of [limits] when left out."] = from_limits(
         "lifetime"
