@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.pages import batches, docmill, ledgerly, predictions, press, reelcast
+from tests.pages import batches, broker, docmill, ledgerly, predictions, press, reelcast
 from tests.servers import ROOT, pollproof
 
 
@@ -22,6 +22,7 @@ class PageServer(NamedTuple):
 
 SERVERS = {
     "batches": PageServer(batches.FAULTS, batches.VARIANTS, batches.KEY, batches.PREFIX),
+    "broker": PageServer(broker.FAULTS, broker.VARIANTS, broker.KEY, broker.PREFIX),
     "docmill": PageServer(docmill.FAULTS, docmill.VARIANTS, docmill.KEY, docmill.PREFIX),
     "ledgerly": PageServer(ledgerly.FAULTS, ledgerly.VARIANTS, ledgerly.KEY, ledgerly.PREFIX),
     "press": PageServer(press.FAULTS, press.VARIANTS, press.KEY, press.PREFIX),

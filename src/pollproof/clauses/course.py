@@ -21,7 +21,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.conditions import same
-from pollproof.contract.declared import HIDDEN
+from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
 from pollproof.contract.model import Break, Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place
 from pollproof.contract.vocabulary import CREATE, FETCH, POLL
@@ -178,6 +178,9 @@ class Fixed:
     """`at`: a place in the answers about a task."""
 
     at: Annotated[Place, "The place of the value, in the answer."]
+    operation: Annotated[
+        tuple[str, ...], "The operations whose answers are judged; all when left out.", ONE_OR_MORE
+    ] = ()
 
     @property
     def remembered(self) -> tuple[Place, ...]:
@@ -194,6 +197,8 @@ class Fixed:
 )
 def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:
     """A field that is set once never changes again."""
+    if parameters.operation and event.operation.name not in parameters.operation:
+        return None
     name = "@" + parameters.at.text
     before, now = history.marks.get(name, MISSING), event.marks.get(name, MISSING)
     if event.answer is not STATE or event.request_errors or before is MISSING or before is None:
@@ -212,6 +217,11 @@ def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:
 def _set_once(contract: Contract, clause: Clause) -> Iterator[Fault]:
     at = clause.parameters.at
     poll = contract.operation(POLL)
+    for own in clause.parameters.operation:
+        if "replayed" in contract.operations[own].answers and at.area == "body":
+            change = Break("", own, "replayed", set=((at.pointer, "another"),))
+            yield Fault("another value in a repeated creation", changes=(change,), companions=tuple(KINDS))
+            return
     for name in ("succeeded", "running"):
         if name in poll.answers and at.area == "body":
             change = Break("", poll.name, name, set=((at.pointer, "$polls"),))

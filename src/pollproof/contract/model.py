@@ -359,6 +359,7 @@ class Refusals:
     not_ready: Annotated[str, "For the fetch of a result that is not there yet."] = ""
     ended_task: Annotated[str, "For the cancelling of a task that has ended."] = ""
     unfinished_task: Annotated[str, "For the deletion of a task that has not ended."] = ""
+    deleted_task: Annotated[str, "For a task that was deleted; `unknown_task` when left out."] = ""
     removed_result: Annotated[str, "For the fetch of a result that is not kept any more."] = ""
     reused_key: Annotated[str, "For an idempotency key that comes again with another request."] = ""
     too_many: Annotated[str, "For one request too many."] = ""

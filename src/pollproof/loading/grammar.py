@@ -175,7 +175,9 @@ class _Book:
         if origin is dict or hint is Mapping:
             return {"type": "object"}
         if PAIRS in notes:
-            return {"type": "object", "additionalProperties": self.schema(*bare(get_args(arguments[0])[1]))}
+            values = dict(self.schema(*bare(get_args(arguments[0])[1])))
+            values.pop("minLength", None)  # an empty text leaves something out
+            return {"type": "object", "additionalProperties": values}
         if origin in (tuple, list):
             items = self.schema(*bare(arguments[0]))
             if ONE_OR_MORE in notes:

@@ -12,6 +12,7 @@ from pollproof.contract.model import Break, Contract, Operation, Phase, Role
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.reference.bookkeeping import KeyBook
 from pollproof.reference.callbacks import Caller
+from pollproof.tasks.hash_set import HashSet
 from pollproof.trace.bodies import canonical
 from pollproof.trace.exchange import Response
 
@@ -33,6 +34,7 @@ class Operator(Caller):
         self.last_batch: float | None = None
         self._limits_batches = any(clause.kind == "batch-limit" for clause in contract.clauses)
         self._keys = KeyBook()
+        self._deleted = HashSet()
         self._key_of = {
             operation.name: compile_place(operation.marks.get("idempotency_key"))
             for operation in contract.operations.values()
@@ -44,6 +46,7 @@ class Operator(Caller):
         self.last_batch = None
         self.polls = 0
         self._keys.clear()
+        self._deleted.clear()
 
     def create(self, operation: Operation, view: View) -> Response:
         key, now = self._key_of[operation.name](view), self.clock.now()
@@ -91,6 +94,9 @@ class Operator(Caller):
         """The task of that id, or the answer that there is none, or none any more."""
         task = self.find(identifier)
         if task is None:
+            if str(identifier) in self._deleted and self.contract.refusals.deleted_task:
+                name = "unknown" if (operation.name, "unknown") in self._answers else "lost"
+                return self.say(operation, name, None, "", self.contract.refusals.deleted_task)
             if str(identifier) in self._gone:
                 return self.lost(operation, Task(0, identifier, self._plain_kind, self.clock.now(), 0.0, False))
             return self.unknown(operation, identifier)
@@ -174,6 +180,7 @@ class Operator(Caller):
 
     def remove(self, task: Task) -> None:
         self.tasks.pop(str(task.id), None)
+        self._deleted.add(str(task.id))
         task.lost = True
 
     def hurries(self, now: float) -> bool:

@@ -225,6 +225,18 @@ class Routes:
             return None if reader is None else (reader, NOTHING)
         return self._match(request, body, path)
 
+    def nearest(self, request: Request) -> tuple[OperationReader, Mapping[str, str]] | None:
+        """The operation of a deliberately invalid request, whose query may be another one; None where there is none."""
+        path = path_of(request.path)
+        shared = self._shared.get((request.method, path))
+        if shared is not None:
+            return shared[0], NOTHING
+        for reader in self._templates:
+            variables = reader.pattern.variables(path) if reader.pattern.method == request.method else None
+            if variables is not None:
+                return reader, variables
+        return None
+
     def _match(self, request: Request, body: Any, path: str) -> tuple[OperationReader, Mapping[str, str]] | None:
         """The operation whose path has variables, and these."""
         for reader in self._templates:

@@ -53,7 +53,7 @@ class Reader:
         self._json = contract.body == "json"
         inline = tuple(condition for kind in contract.kinds.values() if kind.inline for condition in kind.when)
         routes = Routes(contract, inline)
-        self._find, self._paged = routes.find, routes.paged
+        self._find, self._nearest, self._paged = routes.find, routes.nearest, routes.paged
         self._last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._statuses = dict(contract.statuses)
         self._prefixes = [(value[:-1], status) for value, status in contract.statuses.items() if value.endswith("*")]
@@ -97,6 +97,8 @@ class Reader:
         request, response, probe = exchange.request, exchange.response, exchange.probe
         sent = self._read_request(request.body) if request.body or request.method != "GET" else MISSING
         found = self._find(request, sent)
+        if found is None and probe:
+            found = self._nearest(request)
         if found is None:
             return None, False
         reader, variables = found

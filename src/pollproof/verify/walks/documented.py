@@ -81,15 +81,15 @@ def created_again_with_its_key(session: Session) -> None:
 def _different(session: Session, kind: TaskKind, task: Any) -> Any:
     """A task that is different in what is not its key, and as right; None where none is found."""
     operation, key = session.creates(kind), session.creates(kind).marks["idempotency_key"]
-    if key.area != "body":
+    if key.area not in ("body", "path"):
         for name, value in kind.sample.items():
             if isinstance(value, str) and "{number}" in value:
                 return {**session.task(kind), name: value.replace("{number}", f"{session.created}0")}
     schema = session.contract.schemas.get(operation.request_schema or "")
     if operation.request != "$task" or not isinstance(schema, dict):
-        return session.task(kind) if key.area != "body" else None
+        return session.task(kind) if key.area not in ("body", "path") else None
     others = (each for each in at_limits(schema, task) if each.body != task)
-    return next((each.body for each in others if not key.pointer.startswith(each.pointer)), None)
+    return next((each.body for each in others if key.area == "path" or not key.pointer.startswith(each.pointer)), None)
 
 
 @walk(_has("result-kept", "result-removed"), reaches=(ENDED,))
