@@ -2,8 +2,8 @@
 
 As `gate_clock`, with clients under supervision, Go among them: 120 polls that are 3 virtual seconds apart over 120
 polls of the same client without any wait and without the clock, start and end of the process included; the virtual
-time that is off; the side of a boundary of 24 h. *A trapped call* is one reading of the clock by a static program in
-C, in microseconds: the way to the supervisor and back.
+time that is off; the side of a boundary of 24 h. *A trapped call* is one reading of the time of day by a static
+program in C, in microseconds: the way to the supervisor and back.
 """
 
 from __future__ import annotations
