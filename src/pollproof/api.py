@@ -120,6 +120,7 @@ def run_gate(
     command: Sequence[str],
     *,
     scenarios: str | Iterable[str] | None = None,
+    profile: str = "ci",
     task: Mapping[str, Any] | None = None,
     clock: str = "auto",
     timeout: float = 60.0,
@@ -131,7 +132,8 @@ def run_gate(
     Args:
         contract: a bundled name, the path of a contract file, or a contract.
         command: the words that start the client.
-        scenarios: names of scenarios, or an expression as for `pytest -k`; all when left out.
+        scenarios: names of scenarios, or an expression as for `pytest -k`.
+        profile: ci for a sample where none are named, deep for all of them.
         task: the task to create where the contract's sample does not suit.
         clock: auto, leap or real.
         timeout: seconds of real time for one scenario.
@@ -141,17 +143,18 @@ def run_gate(
     Raises:
         InputError: for what cannot be used.
     """
-    from pollproof.gate.run import Gate, judge
-    from pollproof.gate.scenarios import scenarios as scenarios_of
-    from pollproof.gate.selection import selected
-    from pollproof.gate.tasks import with_task
+    from pollproof.gate.prepare import prepare
+    from pollproof.gate.run import judge
 
-    own = _contract(contract)
-    known = with_task(own, scenarios_of(own), task)
-    chosen = tuple(selected(known, scenarios))
-    name = contract if isinstance(contract, str) else ""
-    spec = Gate(
-        own, tuple(command), chosen, known[0], clock, timeout, max_wait, provider=name, policy=_policy(policy)[0]
+    spec = prepare(
+        _contract(contract),
+        command,
+        scenarios=scenarios,
+        profile=profile,
+        task=task,
+        limits=(clock, timeout, max_wait),
+        provider=contract if isinstance(contract, str) else "",
+        policy=_policy(policy)[0],
     )
     return _report(judge(spec))
 

@@ -6,11 +6,9 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pollproof.gate.prepare import prepare
 from pollproof.gate.run import judge
-from pollproof.gate.scenarios import scenarios as scenarios_of
-from pollproof.gate.selection import chosen_of
-from pollproof.gate.spec import SCENARIO_TIMEOUT, WAIT_BUDGET, Gate
-from pollproof.gate.tasks import with_task
+from pollproof.gate.spec import SCENARIO_TIMEOUT, WAIT_BUDGET
 from pollproof.loading import load_contract
 from pollproof.pytest_plugin.verdicts import ClauseWarning, fail
 from pollproof.report.document import build_document
@@ -34,13 +32,16 @@ def judge_command(
 ) -> Document:
     """Let a command meet the scenarios, and fail the running test where it breaks a rule or cannot be judged."""
     __tracebackhide__ = True
-    contract = load_contract(provider)
-    known = with_task(contract, scenarios_of(contract), task)
-    chosen = tuple(chosen_of(known, scenarios, deep=profile == "deep"))
-    policy = Policy(strict=strict, require_all=require_all)
-    limits = clock, timeout, budget
-    merges = profile != "deep"
-    gate = Gate(contract, tuple(command), chosen, known[0], *limits, merges=merges, provider=provider, policy=policy)
+    gate = prepare(
+        load_contract(provider),
+        command,
+        scenarios=scenarios,
+        profile=profile,
+        task=task,
+        limits=(clock, timeout, budget),
+        provider=provider,
+        policy=Policy(strict=strict, require_all=require_all),
+    )
     document = build_document(judge(gate))
     broken = failing(document, strict=strict)
     for clause in failing(document, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,30 +35,26 @@ def _plan(provider: str, options: str) -> Plan:
 def scenario(arguments: Arguments) -> Document:
     """Let a command meet one scenario of a contract under the leaping clock."""
     from pollproof.gate.clocks import ClockKind
-    from pollproof.gate.run import ClientRun, Gate
-    from pollproof.gate.scenarios import scenarios
-    from pollproof.gate.tasks import with_task
+    from pollproof.gate.prepare import prepare
+    from pollproof.gate.run import ClientRun
+    from pollproof.gate.spec import WAIT_BUDGET
     from pollproof.loading import load_contract
     from pollproof.report.document import build_document
     from pollproof.verify.options import sample_of
 
     for name in set(os.environ).difference(arguments["environment"]):
         del os.environ[name]  # the command sees what it would see without workers
-    contract = load_contract(arguments["provider"])
     task = arguments["task"]
-    known = with_task(contract, scenarios(contract), None if task is None else sample_of(task))
-    met = tuple(each for each in known if each.name == arguments["scenario"])
-    words = tuple(arguments["command"])
-    gate = Gate(
-        contract,
-        words,
-        met,
-        known[0],
-        arguments["wanted"],
-        timeout=arguments["timeout"],
-        task=task,
+    gate = prepare(
+        load_contract(arguments["provider"]),
+        arguments["command"],
+        scenarios=[arguments["scenario"]],
+        profile="deep",  # other scenarios are met by other workers
+        task=None if task is None else sample_of(task),
+        limits=(arguments["wanted"], arguments["timeout"], WAIT_BUDGET),
         provider=arguments["provider"],
     )
+    gate = replace(gate, task=task, known=0)
     run = ClientRun(gate)
     run.result.clock, run.result.detail.kind = arguments["clock"], ClockKind(arguments["kind"])
     run.meet_all()
