@@ -11,10 +11,11 @@ from pollproof.gate.rehearsal import exercised
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenarios import scenarios
 from pollproof.gate.selection import sampled
+from pollproof.gate.tasks import with_task
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.virtualtime import unavailable
-from tests.gate.test_endless import endless
+from tests.gate.test_endless import ENDLESS, endless
 
 leaping = pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
 
@@ -115,3 +116,17 @@ def test_nothing_is_the_same_for_a_client_that_retries(tmp_path: Path) -> None:
 def test_a_client_that_was_ended_shows_nothing_about_another_scenario() -> None:
     gating = endless("capsolver", 3.0, "never-ready", "unknown-status", merges=True)
     assert [each.same_as for each in gating.detail.played] == ["", ""]
+
+
+@leaping
+def test_a_client_that_is_called_back_meets_each_scenario() -> None:
+    contract = load_contract("decodo")
+    known = scenarios(contract)
+    chosen = tuple(each for each in known if each.name in ("smoke", "callback", "callback-twice"))
+    task = {"url": "https://ip.decodo.com", "callback_url": "http://127.0.0.1:9/"}
+    for own, same in ((None, ["", "smoke", "smoke"]), (task, ["", "", ""])):
+        own_chosen = with_task(contract, chosen, own)
+        command = (sys.executable, str(ENDLESS), "decodo", "2")
+        gating = judge(Gate(contract, command, tuple(own_chosen), own_chosen[0], merges=True))
+        assert gating.error is None
+        assert [each.same_as for each in gating.detail.played] == same

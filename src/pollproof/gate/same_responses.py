@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from pollproof.clock import VirtualClock
 from pollproof.gate.bounds import longest
+from pollproof.gate.callbacks import address_in
 from pollproof.gate.faults import Reply
 from pollproof.gate.play import Played
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_provider import StagedProvider
-from pollproof.trace.events import CALLBACK_PATH
 
 MAXIMUM_MET = 100
 """Requests of a scenario beyond which it is not compared: a client that sends so many is better played."""
@@ -39,7 +39,7 @@ def is_same(played: Played, scenario: Scenario) -> bool:
 def _is_comparable(played: Played) -> bool:
     """Whether a command has ended by itself, and nothing but responses has come to it."""
     ended, server = played.ended, played.server
-    called = any(exchange.request.path == CALLBACK_PATH for exchange in played.trace)
+    called = any(address_in(task.asked) is not None for task in played.provider.order)
     undisturbed = not called and server.moment is None and not server.exceeded and not played.result.undecided
     return undisturbed and ended.stopped is None and not ended.cut
 
