@@ -355,7 +355,7 @@ def test_all_clocks_move_together(pytester: pytest.Pytester) -> None:
 
 @pytest.mark.usefixtures("solver")
 def test_real_time_has_a_budget(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest("from pollproof.gate.scenarios import builder\nbuilder.SOLVING = 0.0")  # is waited for
+    pytester.makeconftest("from pollproof.gate.scenarios import builder\nbuilder.USUAL_SOLVING = 0.0")  # is waited for
     pytester.makepyfile(
         """
         from pollproof.gate import client

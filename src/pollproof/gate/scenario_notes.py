@@ -19,9 +19,19 @@ def left_out(scenarios: Sequence[Mapping[str, Any]]) -> list[str]:
         reasons = [each["reason"] for each in scenarios if each["reason"] and each["run"] is was_run]
         count = "1 scenario was" if len(reasons) == 1 else f"{len(reasons)} scenarios were"
         notes += [f"{count} not {words}; {reasons[0]}"] if reasons else []
+    crashed = [f"{each['name']} ({each['crash']})" for each in scenarios if each.get("crash")]
+    if crashed:
+        where = "1 scenario" if len(crashed) == 1 else f"{len(crashed)} scenarios"
+        what = "ended by a fault of its own, which reports no failure to whoever uses it"
+        notes.append(f"in {where} the command {what}: {_named(crashed)}")
     same = [f"{each['name']} like {each['same_as']}" for each in scenarios if each.get("same_as")]
     if same:
         count = "1 scenario was" if len(same) == 1 else f"{len(same)} scenarios were"
-        names = ", ".join(same[:NAMED_IN_NOTE]) + (", ..." if len(same) > NAMED_IN_NOTE else "")
-        notes.append(f"{count} judged without another start, for the command got the same responses before: {names}")
+        what = "judged without another start, for the command got the same responses before"
+        notes.append(f"{count} {what}: {_named(same)}")
     return notes
+
+
+def _named(names: Sequence[str]) -> str:
+    """The first of some names."""
+    return ", ".join(names[:NAMED_IN_NOTE]) + (", ..." if len(names) > NAMED_IN_NOTE else "")

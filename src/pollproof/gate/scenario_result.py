@@ -114,6 +114,7 @@ class Scenarios:
                 "reason": played.why,
                 "name": played.scenario.name,
                 "same_as": played.same_as,
+                "crash": played.crash,
             }
             for played in self.played
         ]
@@ -146,6 +147,7 @@ def _scenario(played: ScenarioResult, redactor: Redactor) -> dict[str, Any]:
         "source": scenario.grounds.source,
         "run": ended is not None,
         "same_as": played.same_as or None,
+        "crash": played.crash or None,
         "reason": redactor.text(played.why) or None,
         "ended": None if ended is None else redactor.text(ended.words + (f", {played.crash}" if played.crash else "")),
         "status": None if ended is None else ended.status,
