@@ -10,6 +10,7 @@ import pytest
 from pollproof.gate.run import Gate, Gating, judge
 from pollproof.gate.scenarios import scenarios
 from pollproof.loading import load_contract
+from pollproof.report.document import build_document
 from pollproof.virtualtime import unavailable
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "")
@@ -69,6 +70,25 @@ for number in queued:
     print(send("/task/" + number + "/results"))
 """
 
+CRASHES = """
+import http.client, json, os, sys, time
+from urllib.parse import urlsplit
+base = urlsplit(os.environ["POLLPROOF_BASE_URL"])
+def send(path, **body):
+    connection = http.client.HTTPConnection(base.netloc, timeout=60)
+    connection.request("POST", base.path + path, json.dumps({"clientKey": os.environ["POLLPROOF_API_KEY"], **body}))
+    return json.loads(connection.getresponse().read())
+task = send("/createTask", task=json.loads(os.environ["POLLPROOF_TASK"]))["taskId"]
+for _ in range(90):
+    time.sleep(3)
+    found = send("/getTaskResult", taskId=task)
+    if REPORTS and found["errorId"]:
+        sys.exit(found["errorCode"])
+    if found["status"] == "ready":
+        print(found["solution"])
+        sys.exit()
+"""
+
 
 def judged(provider: str, name: str, program: str, *words: str) -> Gating:
     contract = load_contract(provider)
@@ -97,3 +117,13 @@ def test_success_for_a_batch_needs_the_results_of_all_its_tasks(wanted: str, vio
     gating = judged("decodo", "batch", LEAVES.replace("WANTED", wanted))
     assert gating.error is None
     assert [entry.clause.id for entry in gating.ledger.violated()] == violated
+
+
+@pytest.mark.parametrize(("reports", "outcome"), [("True", "passed"), ("False", "inconclusive")])
+def test_a_client_that_crashes_at_each_failure_has_reported_none(reports: str, outcome: str) -> None:
+    document = build_document(judged("capsolver", "task-failed", CRASHES.replace("REPORTS", reports)))
+    assert document["outcome"] == outcome
+    (clause,) = (each for each in document["clauses"] if each["id"] == "capsolver.client.failure")
+    assert clause["verdict"] == ("held" if reports == "True" else "unexercised")
+    assert any("fault of its own" in note for note in document["notes"]) is (reports == "False")
+    assert any("an uncaught KeyError in task-failed" in cause for cause in document["causes"]) is (reports == "False")

@@ -102,7 +102,12 @@ class Scenarios:
         return {**sections, "scenarios_known": self.known} if self.known else sections
 
     def idle(self, clause: Clause) -> Idle | None:
-        return None
+        """Why nothing exercised a clause about the end of a client: who crashes each time has reported nothing."""
+        crashed = next((played for played in self.played if played.crash), None)
+        if crashed is None or KINDS[clause.kind].roles != (Role.OUTCOME,):
+            return None
+        where = f"such as {crashed.crash} in {crashed.scenario.name}"
+        return Idle(f"the command ended by a fault of its own wherever it could have, {where}", "unexercised")
 
     def evidence_of(self, clause: str) -> dict[str, Any]:
         return {"scenario": self.evidence[clause]} if clause in self.evidence else {}
