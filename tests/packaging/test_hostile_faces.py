@@ -128,7 +128,7 @@ def test_a_task_with_an_endless_id_is_judged_and_not_asked_for() -> None:
 
 
 def test_statuses_without_end_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.verify.session.MAXIMUM_STATUSES", 50)
+    monkeypatch.setattr("pollproof.verify.sending.MAXIMUM_STATUSES", 50)
     count = 55
     session = session_on(*(b'{"errorId": 0, "status": "%d%s"}' % (n, b"x" * 1_000) for n in range(count)))
     for _ in range(count):

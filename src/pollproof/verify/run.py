@@ -406,7 +406,7 @@ def _explore(
         result.examples, result.moves = exploration.examples, exploration.moves
         if exploration.cut_short:
             cause = "clock" if isinstance(exploration.stopped, BudgetSpent) else "time"
-            hint = "" if cause == "clock" else f"; --examples {max(exploration.examples - 1, 0)} asks for no more"
+            hint = "" if cause == "clock" else f"; --examples {max(exploration.examples - 1, 0)} needs no more"
             result.cuts.append(Cut(f"the state machine stopped early: {exploration.cut_short}{hint}", cause))
         if database is not None and database.problem:
             result.notes.append(f"the example database stopped answering ({database.problem})")
