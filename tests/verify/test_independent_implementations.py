@@ -30,9 +30,10 @@ OPEN = {
     "capsolver": {"capsolver.poll.known-status", "capsolver.poll.error-is-final"},
     "capmonster": {"capmonster.poll.echo"},
     "decodo": set[str](),
-    "cnode": set[str](),
+    "cnode": {"cnode.poll.result-own"},
 }
-"""Clauses that what the documents leave open may leave unexercised: a status never said, an id never repeated."""
+"""Clauses that what the documents leave open may leave unexercised: a status never said, an id never repeated, a result
+that is the same for all tasks."""
 
 KEY = "YOUR_API_KEY"
 

@@ -107,9 +107,16 @@ def _part(text: str, begin: int) -> str:
     return ("..." if begin else "") + text[begin:end] + ("..." if len(text) > end else "")
 
 
+def _may_be_alike(contract: Contract, clause: Clause) -> str:
+    """Why results may be the same for all tasks: further information in a text, as `json-text` judges it."""
+    texts = any(each.kind == "json-text" for each in contract.clauses)
+    return "the result is a text that no document says to differ from task to task, and it did not" if texts else ""
+
+
 @Kind(
     "result-own",
     roles=_READS,
+    conditional=_may_be_alike,
     exercised="results of several tasks that are read again",
     walks=("side-by-side",),
     hint="Key results by the task id, not by the connection, the request or the newest task.",
