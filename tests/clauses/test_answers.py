@@ -153,6 +153,32 @@ def test_a_creation_is_not_refused_while_fewer_tasks_than_the_limit_are_unfinish
     assert trace.violated - before == {"create.active-served"}
 
 
+def test_a_status_that_no_schema_and_no_contract_lists_is_found() -> None:
+    broker = load_contract(ROOT / "tests" / "apis" / "broker.toml")
+    for word, expected in (("in progress", set()), ("working", {"broker.poll.states"})):
+        monitor = Monitor(Reader(broker), clauses_of(broker))
+        body = json.dumps({"service_id": "a", "plan_id": "b"}).encode()
+        create = Request("PUT", "/v2/service_instances/one?accepts_incomplete=true", {}, body)
+        monitor.observe(Exchange(create, Response(202, {}, b'{"operation": "op"}'), 0.0, 0.1))
+        answer = Response(200, {"retry-after": "2"}, json.dumps({"state": word}).encode())
+        monitor.observe(Exchange(Request("GET", "/v2/service_instances/one/last_operation", {}, b""), answer, 1.0, 1.1))
+        assert {entry.clause.id for entry in monitor.ledger.violated()} == expected
+
+
+def test_a_repeated_creation_that_is_refused_is_found() -> None:
+    broker = load_contract(ROOT / "tests" / "apis" / "broker.toml")
+    body = json.dumps({"service_id": "a", "plan_id": "b"}).encode()
+    other = json.dumps({"service_id": "a", "plan_id": "c"}).encode()
+    for again, expected in ((body, {"broker.provision.idempotent"}), (other, set())):
+        monitor = Monitor(Reader(broker), clauses_of(broker))
+        for number, sent in enumerate((body, again)):
+            create = Request("PUT", "/v2/service_instances/one?accepts_incomplete=true", {}, sent)
+            refused = Response(409, {}, b'{"error": "Conflict", "description": "it is there"}')
+            answer = refused if number else Response(202, {}, b'{"operation": "op"}')
+            monitor.observe(Exchange(create, answer, float(number), number + 0.1))
+        assert {entry.clause.id for entry in monitor.ledger.violated()} == expected
+
+
 def test_a_refused_deletion_deletes_nothing() -> None:
     trace = Transcoder()
     trace.poll(state("queued"), 1)

@@ -10,11 +10,11 @@ from pollproof.clauses.faults import Provider
 from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks, from_limits, numbered
 from pollproof.contract.declared import HIDDEN
 from pollproof.contract.model import Limits
-from pollproof.contract.vocabulary import CREATE
+from pollproof.contract.vocabulary import CREATE, PUT_OFF
 from pollproof.tasks.account import KEY, Account
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import canonical
-from pollproof.trace.events import STATE, Event
+from pollproof.trace.events import READABLE, STATE, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KeyLife:
 def _first(account: Account, event: Event) -> TaskState | None:
     """The task that was created first with the key and the body of a creation; None where there is none."""
     key = event.marks.get(KEY)
-    if key is None or event.answer is not STATE or event.probe or event.request_errors or event.task is None:
+    if key is None or event.answer not in READABLE or event.probe or event.request_errors:
         return None
     latest = account.created_with(key)
     return latest if latest is not None and canonical(latest.asked) == canonical(event.request) else None
@@ -49,6 +49,12 @@ def idempotent_creation(account: Account, event: Event, rule: KeyLife) -> Findin
     first = _first(account, event)
     if first is None or event.exchange.received - first.created_sent > rule.seconds:
         return None
+    response = event.exchange.response
+    if event.answer is not STATE or event.task is None:
+        over = first.lost is not None or first.cancelled is not None or event.exchange.sent < first.created_received
+        if over or event.effect in PUT_OFF or event.transient or response is None or response.status < 400:
+            return None
+        return Violation(f"the task {first.raw_id!r} again", f"HTTP {response.status}", numbered(first.created))
     if first.id == event.task:
         return HELD
     expected = f"the task {first.raw_id!r} that the first creation with this key gave"
@@ -65,7 +71,9 @@ def idempotent_creation(account: Account, event: Event, rule: KeyLife) -> Findin
 def key_expires(account: Account, event: Event, rule: KeyLife) -> Finding:
     """A creation with an idempotency key whose lifetime is over gives a new task."""
     first = _first(account, event)
-    if first is None or not event.exchange.sent - first.created_received > rule.seconds:  # a time may be unknown
+    if first is None or event.answer is not STATE or event.task is None:
+        return None
+    if not event.exchange.sent - first.created_received > rule.seconds:  # a time may be unknown
         return None
     if first.id != event.task:
         return HELD

@@ -220,7 +220,9 @@ def known_status(history: TaskState | None, event: Event, parameters: Nothing) -
     if event.answer is not STATE or type(event.status) is not str:
         return None
     if event.phase is None:
-        return None  # an unknown word is the shape's affair
+        if event.response_errors or event.operation.role not in (CREATE, POLL):
+            return None  # an unknown word is the shape's affair, where that lists them
+        return Violation("a status that the documents list", f"status {event.status!r:.100}")
     if event.documented:
         return HELD
     return Violation("a status that the documents list", f"status {event.status!r}, which is undocumented")
