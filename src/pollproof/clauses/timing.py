@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from email.utils import parsedate_to_datetime
 
 from pollproof.trace.exchange import Exchange
 
@@ -36,6 +35,8 @@ def retry_seconds(value: str, date: str) -> float:
     text = value.strip()
     if text.isdecimal():
         return float(text)
+    from email.utils import parsedate_to_datetime  # it takes long to import, and few need it
+
     try:
         return max((parsedate_to_datetime(text) - parsedate_to_datetime(date)).total_seconds(), 0.0)
     except (TypeError, ValueError):

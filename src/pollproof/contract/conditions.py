@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pollproof.contract.places import MISSING, Place, View, compile_place
@@ -148,6 +147,8 @@ def moment_of(value: Any) -> float | None:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
+            from email.utils import parsedate_to_datetime  # it takes long to import, and few need it
+
             try:
                 moment = parsedate_to_datetime(value)
             except ValueError:

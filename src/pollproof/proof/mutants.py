@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pollproof.clauses import KINDS
+from pollproof.clauses import KINDS, faults_of
 from pollproof.clauses.faults import Client, Fault, Provider, Settings
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Clause, Contract, Subject, Variant
@@ -49,10 +49,7 @@ class Mutant:
 
 def mutants_of(contract: Contract, clause: Clause) -> list[Mutant]:
     """The mutants of one clause: those its contract writes down, and those that follow from its kind."""
-    faults = [Fault(change.name, changes=(change,), companions=("answer",)) for change in clause.breaks]
-    if not clause.breaks:
-        faults = KINDS[clause.kind].mutants(contract, clause)
-    return [_mutant(contract, clause, fault) for fault in faults]
+    return [_mutant(contract, clause, fault) for fault in faults_of(contract, clause)]
 
 
 def _mutant(contract: Contract, clause: Clause, fault: Fault) -> Mutant:

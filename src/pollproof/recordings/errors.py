@@ -11,3 +11,9 @@ class RecordingError(InputError):
     def __init__(self, file: str, place: str, problem: str) -> None:
         self.file, self.place, self.problem = file, place, problem
         super().__init__(f"{file}: {place}: {problem}" if place else f"{file}: {problem}")
+
+
+def words_of(error: Exception) -> str:
+    """What an error of a backend says, on one line."""
+    said = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
+    return f"{said or type(error).__name__:.200}"

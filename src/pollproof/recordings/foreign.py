@@ -10,8 +10,14 @@ _DO = "export the traffic as HAR, or record it with vcrpy"
 _MARKS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"info", "item"}), f"a Postman collection, which holds requests and no traffic; {_DO}"),
     (frozenset({"_type", "resources"}), f"an Insomnia workspace, which holds requests and no traffic; {_DO}"),
-    (frozenset({"openapi", "paths"}), "an OpenAPI document; `pollproof scaffold` makes a contract of one"),
-    (frozenset({"swagger", "paths"}), "an OpenAPI document; `pollproof scaffold` makes a contract of one"),
+    (
+        frozenset({"openapi", "paths"}),
+        "an OpenAPI document; `pollproof new NAME --openapi FILE` makes a contract of one",
+    ),
+    (
+        frozenset({"swagger", "paths"}),
+        "an OpenAPI document; `pollproof new NAME --openapi FILE` makes a contract of one",
+    ),
     (frozenset({"mappings"}), f"mappings of WireMock; {_DO}"),
     (frozenset({"nodes", "edges"}), f"a graph of requests; {_DO}"),
 )

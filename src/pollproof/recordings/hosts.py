@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 _LOCAL = (".localhost", ".local", ".test", ".example", ".invalid", ".internal", ".lan", ".home.arpa")
 """Endings of names that are nobody's on the internet (RFC 2606, 6761, 6762, 8375): mocks and test set-ups."""
@@ -55,3 +55,10 @@ def is_local(host: str) -> bool:
 def domain(host: str) -> str:
     """The last two labels of a host name: an API's other hosts share them."""
     return ".".join(host.split(".")[-2:])
+
+
+def without_keys(url: str) -> str:
+    """A URL as messages show it: without what may be a key in it."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", "")) if parts.netloc != host or parts.query else url

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
-from pollproof.recordings.errors import RecordingError
+from pollproof.recordings.errors import RecordingError, words_of
+from pollproof.recordings.hosts import without_keys
 
 PATIENCE = 15
 """Seconds that a server may take to answer, and to go on."""
@@ -44,9 +41,7 @@ class Remote:
     @property
     def name(self) -> str:
         """The URL as messages show it: without what may be a key in it."""
-        parts = urlsplit(self.url)
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit((parts.scheme, host, parts.path, "", "")) if parts.netloc != host or parts.query else self.url
+        return without_keys(self.url)
 
 
 def is_url(name: str) -> bool:
@@ -88,38 +83,12 @@ def _found(url: str, wanted: Callable[[str], bool]) -> list[str]:
 def open_remote(remote: Remote) -> IO[bytes]:
     """The content of a file, read piece by piece; raises `RecordingError`, and `OSError` for what fails later."""
     if remote.url.lower().startswith(("http://", "https://")):
-        opened = _asked(remote.name, lambda: _open_web(remote.url))
+        from pollproof.recordings.web import open_web  # few recordings are on the web
+
+        opened = _asked(remote.name, lambda: open_web(remote.url, PATIENCE))
     else:
         opened = _asked(remote.name, lambda: _fsspec().open(remote.url, "rb").open())
     return io.BufferedReader(_Pieces(opened), 1 << 18)
-
-
-class _Refusing(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: what is read is what was named."""
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> None:
-        where = Remote(newurl).name
-        fp.close()
-        raise OSError(0, f"it redirects to {where:.200}, which is read where it is named itself")
-
-
-def _open_web(url: str) -> IO[bytes]:
-    """The response of a web server, with a bound on each wait; raises `OSError`."""
-    opener = urllib.request.build_opener(_Refusing)
-    request = urllib.request.Request(url, headers={"Accept": "*/*", "User-Agent": "pollproof"})
-    try:
-        found: IO[bytes] = opener.open(request, timeout=PATIENCE)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise OSError(0, f"HTTP {error.code}") from None
-    except urllib.error.URLError as error:
-        reason = error.reason
-        if isinstance(reason, TimeoutError):
-            raise OSError(0, f"no response within {PATIENCE} s") from None
-        raise OSError(0, _words(reason if isinstance(reason, Exception) else error)) from None
-    except TimeoutError:
-        raise OSError(0, f"no response within {PATIENCE} s") from None
-    return found
 
 
 class _Pieces(io.RawIOBase):
@@ -134,14 +103,13 @@ class _Pieces(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        web = isinstance(self._file, http.client.HTTPResponse)
-        read = self._file.read1 if web else self._file.read  # what is there, rather than all that was asked for
+        read = getattr(self._file, "read1", self._file.read)  # what is there, rather than all that was asked for
         try:
             piece = read(len(buffer))
         except TimeoutError:
             raise OSError(0, f"no more data within {PATIENCE} s") from None
         except Exception as error:
-            raise OSError(0, _words(error)) from error
+            raise OSError(0, words_of(error)) from error
         self._size += len(piece)
         self._check_bounds()
         buffer[: len(piece)] = piece
@@ -174,9 +142,4 @@ def _asked(name: str, question: Callable[[], Result]) -> Result:
     try:
         return question()
     except Exception as error:
-        raise RecordingError(name, "", f"cannot be read ({_words(error)})") from None
-
-
-def _words(error: Exception) -> str:
-    said = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
-    return f"{said or type(error).__name__:.200}"
+        raise RecordingError(name, "", f"cannot be read ({words_of(error)})") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from email.utils import mktime_tz, parsedate_tz
 from functools import lru_cache
 from typing import Any
 
@@ -91,6 +90,8 @@ def date_times(header: str) -> Times | None:
         midnight = _midnight(day)
         seconds = None if midnight is None else midnight + int(hour) * 3600 + int(minute) * 60 + int(second)
     elif len(header) <= _LONGEST_DATE:
+        from email.utils import mktime_tz, parsedate_tz  # it takes long to import, and few need it
+
         try:
             parts = parsedate_tz(header)
             if parts is not None and YEARS[0] <= parts[0] <= YEARS[1] and _is_time_of_day(*parts[3:6]):

@@ -7,7 +7,7 @@ from collections.abc import Set
 from datetime import UTC, datetime
 from typing import Any
 
-from pollproof.clauses import KINDS
+from pollproof.clauses import KINDS, faults_of
 from pollproof.contract.model import Clause, Contract, Observation
 from pollproof.monitor.coverage import CREATED, ENDED
 from pollproof.monitor.ledger import Entry, Evidence, Ledger, Verdict
@@ -203,11 +203,9 @@ def _entry(contract: Contract, reader: Reader | None, entry: Entry, redactor: Re
 
 def _proof(contract: Contract, clause: Clause) -> Document:
     """The mutants that show that a clause can fail, and the lawful variants that it lets pass, by name."""
-    from pollproof.proof.mutants import mutants_of, variants_of
-
     return {
-        "mutants": [mutant.name for mutant in mutants_of(contract, clause)],
-        "variants": [variant.name for variant in variants_of(contract, clause)],
+        "mutants": [fault.name for fault in faults_of(contract, clause)],
+        "variants": [variant.name for variant in contract.variants if clause.id in variant.clauses],
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -50,6 +49,8 @@ def asked_to_wait(event: Event) -> Any:
     response = event.exchange.response
     if not isinstance(value, str) or "," not in value or response is None:
         return value
+    from email.utils import parsedate_to_datetime  # it takes long to import, and few need it
+
     try:
         until, now = (parsedate_to_datetime(text) for text in (value, response.headers.get("date", "")))
         return max((until - now).total_seconds(), 0.0)
