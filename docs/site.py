@@ -18,7 +18,7 @@ from pollproof.bundled import bundled, folder
 from pollproof.cli.main import COMMANDS, cli
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
-from pollproof.report.rule_book.coverage import rows_of
+from pollproof.report.rule_book.coverage import passage_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {"../contracts/README.md": "reference/rule-book.md"}
@@ -129,7 +129,7 @@ def _api(contract: Contract) -> Iterator[str]:
     """What a contract makes of each line of its documents."""
     yield from (f"# {contract.title}", "", f"`pollproof verify {contract.name}`", "")
     yield from ("| lines | what they say | judged by | left open |", "|---|---|---|---|")
-    for row in rows_of(contract):
+    for row in passage_rows(contract):
         if row["rule"]:
             clauses = "<br>".join(f"`{name}`" for name in (*row["clauses"], *row["observations"]))
             left = "<br>".join(_cell(entry["reason"]) for entry in row["unspecified"])
