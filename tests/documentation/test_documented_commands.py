@@ -11,6 +11,7 @@ import pytest
 from tests.documented.blocks import Block, Command, blocks_of, commands_of
 from tests.documented.knowledge import ELSEWHERE, UnknownCommand, put_in, run
 from tests.documented.workshop import Workshop, workshop
+from tests.lanes import only
 from tests.servers import ROOT, clean_environment
 
 FILES = ["README.md", "contracts/README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
@@ -18,6 +19,8 @@ BLOCKS = {name: blocks_of(ROOT / name, name) for name in FILES}
 COMMANDS = {name: [command for block in blocks for command in commands_of(block)] for name, blocks in BLOCKS.items()}
 PYTHON = [block for blocks in BLOCKS.values() for block in blocks if block.language == "python"]
 SHOWN = frozenset({"", "sh", "python", "toml", "yaml", "text", "json"})
+
+WITH_COMMANDS = [name for name in FILES if COMMANDS[name]]
 
 NAMES = """
 import my_client
@@ -30,7 +33,11 @@ API_KEY = "YOUR_API_KEY"
 """What the test files of a reader have besides what the documents show."""
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if COMMANDS[name]])
+TWICE = ("docs/in-process.md", "docs/launch.md")
+"""Pages whose commands another page has too (docs/provider.md), or whose test another test runs: in the long lane."""
+
+
+@pytest.mark.parametrize("name", only(WITH_COMMANDS, [name for name in WITH_COMMANDS if name not in TWICE]))
 def test_every_command_of_a_document_does_what_it_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

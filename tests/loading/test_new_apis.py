@@ -50,7 +50,8 @@ def test_some_clauses_of_the_long_contracts_kill_their_mutants(name: str) -> Non
 SHORT = {name: contract for name, contract in CONTRACTS.items() if name not in LONG}
 
 
-@pytest.mark.parametrize("name", only(SHORT, ["oxylabs"]))
+@long
+@pytest.mark.parametrize("name", SHORT)
 def test_every_clause_kills_its_mutants_alone_and_lets_its_legal_variants_pass(name: str) -> None:
     contract = SHORT[name]
     matrix = prove(contract)

@@ -33,7 +33,7 @@ from pollproof.virtualtime import unavailable
 from pollproof.workers.distribute import WorkersError, count_of, spread
 from pollproof.workers.scheduling import ProviderScheduling
 from pollproof.workers.shards import Shard, ShardError
-from tests.lanes import only
+from tests.lanes import long, only
 from tests.servers import pollproof
 
 CLIENT = Path(__file__).parents[1] / "gate" / "client.py"
@@ -275,6 +275,7 @@ SERVER = ["perl", "-MJSON::PP", str(Path(__file__).parents[1] / "launched" / "se
 
 
 @pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "the clock leaps here")
+@long
 def test_workers_that_each_launch_a_server_of_their_own_say_what_one_process_says(tmp_path: Path) -> None:
     if shutil.which("perl") is None or subprocess.run([*SERVER[:2], os.devnull], check=False).returncode:
         pytest.skip("PERL WITH JSON::PP IS NOT INSTALLED: no server is launched by workers")
