@@ -100,8 +100,8 @@ def _in_words(origin: str, text: str, error: ValidationError, data: Any) -> Cont
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         expected = " or ".join(_TYPES.get(str(name), str(name)) for name in types)
         return fault(origin, text, path, f"{shorten(repr(error.instance), 60)} is given; expected {expected}")
-    if error.validator in ("minProperties", "maxProperties") and "at" in schema.get("properties", {}):
-        comparisons = ", ".join(str(word) for word in schema["properties"] if word != "at")
+    if error.validator in ("oneOf", "minProperties", "maxProperties") and "at" in schema.get("properties", {}):
+        comparisons = ", ".join(str(word) for word in schema["properties"] if word not in ("at", "by"))
         return fault(origin, text, path, f"expected exactly one comparison beside 'at': one of {comparisons}")
     if error.validator == "pattern":
         return fault(
