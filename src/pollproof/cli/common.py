@@ -57,7 +57,7 @@ class VisibleStream:
     def __init__(self, beneath: IO[str]) -> None:
         self.beneath = beneath
 
-    def write_or_exit(self, text: str) -> int:
+    def write(self, text: str) -> int:
         if isinstance(text, str) and HIDDEN.search(text):
             text = visible(text, None)
         return self.beneath.write(text)
