@@ -30,7 +30,7 @@ def merge_parts(documents: Sequence[Each], places: Mapping[str, int] | None = No
     where they decide which evidence stays.
     """
     first = documents[0]
-    merge_shards: Document = {
+    joined: Document = {
         **first,
         "outcome": "",
         "error": next((each["error"] for each in documents if each["error"]), None),
@@ -48,14 +48,14 @@ def merge_parts(documents: Sequence[Each], places: Mapping[str, int] | None = No
         "complete": all(each["complete"] for each in documents),
     }
     if "coverage" in first:
-        merge_shards["coverage"] = _coverage([each["coverage"] for each in documents if "coverage" in each])
+        joined["coverage"] = _coverage([each["coverage"] for each in documents if "coverage" in each])
     if "scenarios" in first:
-        merge_shards["scenarios"] = [scenario for each in documents for scenario in each["scenarios"]]
+        joined["scenarios"] = [scenario for each in documents for scenario in each["scenarios"]]
     if "slack" in first:
-        merge_shards["slack"] = nearest([each.get("slack", []) for each in documents])
+        joined["slack"] = nearest([each.get("slack", []) for each in documents])
     if "recordings" in first:
-        merge_shards["recordings"] = _recordings([each["recordings"] for each in documents])
-    return merge_shards
+        joined["recordings"] = _recordings([each["recordings"] for each in documents])
+    return joined
 
 
 def _notes(documents: Sequence[Each]) -> list[str]:
@@ -116,24 +116,24 @@ def _coverage(entries: Sequence[Each]) -> Document:
 
 
 def _seen(entries: Sequence[Each]) -> Document:
-    merge_shards = {**entries[0], "seen": sum(entry["seen"] for entry in entries)}
-    if merge_shards["seen"]:
-        merge_shards.pop("would", None)
-        merge_shards.pop("excluded", None)
-    return merge_shards
+    joined = {**entries[0], "seen": sum(entry["seen"] for entry in entries)}
+    if joined["seen"]:
+        joined.pop("would", None)
+        joined.pop("excluded", None)
+    return joined
 
 
 def _recordings(entries: Sequence[Each]) -> Document:
-    merge_shards: Document = {}
+    joined: Document = {}
     for name, value in entries[0].items():
         values = [entry[name] for entry in entries]
         if isinstance(value, list):
-            merge_shards[name] = [each for entry in values for each in entry]
+            joined[name] = [each for entry in values for each in entry]
         elif isinstance(value, dict):
-            merge_shards[name] = dict(sum((Counter(entry) for entry in values), Counter()))
+            joined[name] = dict(sum((Counter(entry) for entry in values), Counter()))
         else:
-            merge_shards[name] = sum(values)
-    return merge_shards
+            joined[name] = sum(values)
+    return joined
 
 
 class MergeError(InputError):
