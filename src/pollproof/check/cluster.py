@@ -100,6 +100,7 @@ def connected(where: str) -> Iterator[Any]:
                 processes=True,
                 host="127.0.0.1",
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # not the one port 8787
                 silence_logs=logging.CRITICAL,
             )
         address = where if cluster is None else cluster
