@@ -77,7 +77,6 @@ async def test_httpx(base_url, api_key, task):
     "aiohttp": """
 import aiohttp
 from pollproof.gate import client
-from tests.lanes import only
 from asking import solve
 
 @client("capsolver", scenarios=["never-ready"])
