@@ -337,7 +337,9 @@ class LostWithoutError(Provider):
 
 @mutates("terminal")
 def _terminal(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("running again after the end", ForgetsTheEnd, companions=("status-path", "answer", "set-once"))
+    yield Fault(
+        "running again after the end", ForgetsTheEnd, companions=("status-path", "answer", "set-once", "timestamps")
+    )
     yield Fault("succeeded after it had failed", FailsAndSucceeds)
     if contract.limits.polls is not None and contract.limits.beyond_polls == "lost":
         yield Fault("running again once it is lost", LostWithoutError, companions=("status-path", "finishes"))
