@@ -337,11 +337,11 @@ class LostWithoutError(Provider):
 
 @mutates("terminal")
 def _terminal(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault(
-        "running again after the end", ForgetsTheEnd, companions=("status-path", "answer", "set-once", "timestamps")
-    )
+    again = ("status-path", "answer", "set-once", "timestamps", "progress")
+    yield Fault("running again after the end", ForgetsTheEnd, companions=again)
     yield Fault("succeeded after it had failed", FailsAndSucceeds)
     if contract.limits.polls is not None and contract.limits.beyond_polls == "lost":
-        yield Fault("running again once it is lost", LostWithoutError, companions=("status-path", "finishes"))
+        lost = ("status-path", "finishes", "progress", "lost-stays-lost")
+        yield Fault("running again once it is lost", LostWithoutError, companions=lost)
     if _failures(contract):
         yield Fault("another failure at every poll", ChangesFailures)
