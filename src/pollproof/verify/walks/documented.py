@@ -71,10 +71,10 @@ def created_again_with_its_key(session: Session) -> None:
     if lifetime is None:
         return
     task, key = session.task(kind), session.new_key()
-    session.create_with_key(kind, task, key)
+    over = session.create_with_key(kind, task, key).exchange.received + lifetime + edge(session) + 4 * session.latency
     session.advance(lifetime - edge(session) - 4 * session.latency, most=True)
     session.create_with_key(kind, task, key)
-    session.advance(2 * edge(session) + 8 * session.latency)
+    session.advance(over - session.clock.now())
     session.create_with_key(kind, task, key)
 
 
