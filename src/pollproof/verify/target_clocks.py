@@ -50,7 +50,7 @@ class HookedClock(ShiftedClock):
         headers = {"content-type": "application/json"}
         response, failure = self._hook.exchange(Request("POST", self._path, headers, body))
         if response is None:
-            raise ClockError(f"the clock hook {self.advance_url} did not respond: {failure}")
+            raise ClockError(f"the clock hook {self.advance_url} gave no answer: {failure}")
         if 400 <= response.status < 500 and number % 1:
             self._coarse = 0.0
             self.advance(seconds)
