@@ -22,6 +22,7 @@ from pollproof.trace.client_outcome import OUTCOME_PATH
 from pollproof.trace.events import CALLBACK_PATH, Event
 from pollproof.trace.exchange import Exchange, Request, Slice
 from pollproof.trace.reader import Reader
+from pollproof.verify.target_clocks import HookedClock
 
 MAXIMUM_REPLAYS = 60
 """Replays that go into one clause."""
@@ -171,8 +172,7 @@ class Shrinker:
         for step in steps:
             if time.monotonic() > self._end:
                 return None
-            if step.wait > 0:
-                bench.clock.advance(step.wait)
+            _let_pass(bench.clock, step.wait)
             request = renamed(step.request, names)
             sent = bench.clock.now()
             answer = bench.target.exchange(request)
@@ -224,6 +224,16 @@ class Shrinker:
                     steps, found = better
                     break
         return steps, found
+
+
+def _let_pass(clock: Clock, seconds: float) -> None:
+    """Let `seconds` pass; where a clock hook takes whole seconds, the rest of them really."""
+    end = clock.now() + seconds
+    whole = clock.at_most(seconds) if isinstance(clock, HookedClock) else seconds
+    if whole > 0:
+        clock.advance(whole)
+    if whole < seconds:
+        time.sleep(max(end - clock.now(), 0.0))
 
 
 def _waits(steps: Sequence[Step], place: int, found: Evidence, lost: float) -> Iterator[float]:
