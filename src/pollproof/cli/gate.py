@@ -34,7 +34,7 @@ _EPILOG = (
 @click.argument("command", nargs=-1, metavar="-- COMMAND...", type=click.UNPROCESSED)
 @run_options(GATE)
 def gate_command(provider: str, command: tuple[str, ...], **options: Any) -> None:
-    """Judge a client: run it against the reference provider through every scenario of the contract."""
+    """Judge a client: run it against the reference provider through the scenarios of the contract."""
     from pollproof.gate.run import Gate, begin_gate, judge
     from pollproof.report.document import build_document
     from pollproof.report.merging import as_shard, with_parts
