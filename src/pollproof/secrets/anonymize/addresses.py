@@ -52,6 +52,13 @@ class Addresses:
 
         return self._pseudonyms.unique("url", url, make)
 
+    def relative(self, reference: str) -> str:
+        """A path and a query without a host."""
+        try:
+            return self._path(urlsplit(reference))
+        except ValueError:
+            return self._pseudonyms.word(reference, DRAWN + 9)
+
     def _host(self, host: str) -> str:
         return self._pseudonyms.unique("host", host, lambda number: f"x-{drawn(number, DRAWN)}.invalid")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from pollproof.secrets.anonymize.forms import URL
 from pollproof.secrets.anonymize.texts import Texts
 from pollproof.secrets.dates import HTTP_DATE
 
@@ -18,6 +19,10 @@ _MEDIA = frozenset(_TYPES.split())
 _CHARSET = re.compile(r"(?i)charset=\"?(utf-8|utf-16|us-ascii|iso-8859-(?:1|2|15)|windows-125[0-9])\"?")
 _SECONDS = re.compile(r"\d{1,6}(?:\.\d{1,3})?")
 _SCHEMES = frozenset({"basic", "bearer", "token", "apikey", "api-key", "digest"})
+
+_TARGET = re.compile(r"<([^<>]*)>")
+_LINK = r'\s*<[^<>]*>(?:\s*;\s*rel="?(?:next|prev|previous|first|last|self)"?)?\s*'
+_LINKS = re.compile(f"{_LINK}(?:,{_LINK})*")
 
 REQUEST = frozenset({"content-type", "accept", "soapaction"})
 RESPONSE = frozenset({"content-type", "retry-after", "date", "location"})
@@ -59,7 +64,13 @@ class Headers:
             return value if _SECONDS.fullmatch(value) or HTTP_DATE.fullmatch(value) else self._texts.text(value)
         if name == self._credential or name == "authorization":
             return self.key(value)
+        if name == "link" and _LINKS.fullmatch(value):
+            return _TARGET.sub(lambda found: f"<{self._target(found[1])}>", value)
         return self._texts.text(value)
+
+    def _target(self, target: str) -> str:
+        """Where a link leads: a URL, or a path and a query."""
+        return self._texts.text(target) if URL.fullmatch(target) else self._texts.addresses.relative(target)
 
     def key(self, value: str) -> str:
         """A header with a key in it: how it is written stays."""

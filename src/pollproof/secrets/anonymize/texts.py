@@ -155,7 +155,10 @@ class Texts:
             return self.pseudonyms.numbers.digits(text)
         if URL.fullmatch(text):
             return self._first_alike(text)
-        return self.pseudonyms.shaped(text) if any(map(str.isalnum, text)) else self._first_alike(text)
+        if not any(map(str.isalnum, text)):
+            return self._first_alike(text)
+        prefix = next((known for known in self.vocabulary.beginnings if text.startswith(known) and text != known), "")
+        return prefix + self.pseudonyms.shaped(text[len(prefix) :])
 
     def _inner(self, text: str, depth: int) -> str | None:
         """JSON in a text, replaced inside; None where it is none."""

@@ -57,6 +57,8 @@ _TAG = re.compile(r"[\s<:/]([A-Za-z][\w-]*)")
 _WORD_OF = re.compile(r"\{([\w-]+)\}")
 _BEGINNING = re.compile(r"\A\^([A-Za-z]{2,})(?![?*+{|A-Za-z])")
 """The word with which a pattern begins."""
+_BEGINNING_OF_ID = re.compile(r"\A\^([A-Za-z]+(?:[_-][A-Za-z]+)*[_-])(?![?*+{])")
+"""The words, each with its underscore or hyphen, with which a pattern begins."""
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 
 
@@ -64,14 +66,16 @@ _XSD = "{http://www.w3.org/2001/XMLSchema}"
 class Vocabulary:
     """What a contract knows. `values` and `names` stay as they are, `prefixes` begin values whose rest is replaced.
 
-    `templates` are samples with a number in them; `patterns` and `lengths` are what schemas ask of strings, so a
-    pseudonym must answer them as the original does. `headers` are those that the contract mentions.
+    `beginnings` are those of ids by a schema. `templates` are samples with a number in them; `patterns` and `lengths`
+    are what schemas ask of strings, so a pseudonym must answer them as the original does. `headers` are those that the
+    contract mentions.
     """
 
     values: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     words: frozenset[str] = frozenset()
     prefixes: tuple[str, ...] = ()
+    beginnings: tuple[str, ...] = ()
     templates: tuple[re.Pattern[str], ...] = ()
     patterns: tuple[re.Pattern[str], ...] = ()
     lengths: tuple[int, ...] = ()
@@ -118,6 +122,7 @@ class _Gathering:
         self._values: set[str] = set()
         self._names: set[str] = set()
         self._prefixes: set[str] = set()
+        self._beginnings: set[str] = set()
         self._templates: set[str] = set()
         self._patterns: set[str] = set()
         self._lengths: set[int] = set()
@@ -131,6 +136,7 @@ class _Gathering:
             self._names | XML_NAMES,
             words,
             tuple(sorted(self._prefixes, key=len, reverse=True)),
+            tuple(sorted(self._beginnings, key=len, reverse=True)),
             tuple(re.compile(text) for text in sorted(self._templates)),
             tuple(_compiled(self._patterns)),
             tuple(sorted(self._lengths)),
@@ -262,6 +268,7 @@ class _Gathering:
             self.data(node.get(key))
         if isinstance(node.get("pattern"), str):
             self._patterns.add(node["pattern"])
+            self._beginnings |= set(_BEGINNING_OF_ID.findall(node["pattern"]))
         for key, more in (("minLength", 0), ("maxLength", 1)):
             if isinstance(node.get(key), int):
                 self._lengths.add(node[key] + more)
