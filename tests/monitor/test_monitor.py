@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from pollproof.clauses.results import Owned
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request
@@ -221,6 +223,32 @@ def test_one_result_for_all_tasks_proves_no_mix_up_and_a_single_shared_one_does(
             trace.poll(number + 1, ready(text), number + 0.5)
             trace.poll(number + 1, ready(text), number + 0.6)
         assert ("poll.result-own" in trace.violated) is violated
+
+
+def test_results_that_may_be_alike_accuse_nobody_and_the_result_of_another_in_place_of_the_own_does() -> None:
+    own = CAPMONSTER.clause("capmonster.poll.result-own")
+    alike = replace(own, parameters=Owned(distinct=False))
+    contract = replace(CAPMONSTER, clauses=tuple(alike if each is own else each for each in CAPMONSTER.clauses))
+    for texts, violated in (
+        (["the same token for all"] * 30, False),
+        ([f"token number {3 if n == 20 else n:09d}" for n in range(30)], False),
+        ([f"token number {n % 14:09d}" for n in range(60)], False),
+        ([f"token number {n:09d}" for n in range(30)], True),
+    ):
+        trace = HandWritten(contract)
+        for number, text in enumerate(texts):
+            trace.create(number + 1, at=number)
+            trace.poll(number + 1, ready(text), number + 0.5)
+            trace.poll(number + 1, ready(text), number + 0.6)
+        assert trace.held("poll.result-own") > 1
+        if violated:
+            trace.poll(len(texts), ready(texts[0]), len(texts))
+        assert ("poll.result-own" in trace.violated) is violated
+    alone = HandWritten(contract)
+    alone.create(1)
+    for moment in (1.0, 2.0):
+        alone.poll(1, ready("the same token for all"), moment)
+    assert alone.held("poll.result-own") == 0
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,9 @@ OPEN = {
     "capsolver": {"capsolver.poll.known-status", "capsolver.poll.error-is-final"},
     "capmonster": {"capmonster.poll.echo"},
     "decodo": set[str](),
-    "cnode": {"cnode.poll.result-own"},
+    "cnode": set[str](),
 }
-"""Clauses that what the documents leave open may leave unexercised: a status never said, an id never repeated, a result
-that is the same for all tasks."""
+"""Clauses that what the documents leave open may leave unexercised: a status never said, an id never repeated."""
 
 KEY = "YOUR_API_KEY"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.deadlines import kept_until
@@ -107,21 +108,21 @@ def _part(text: str, begin: int) -> str:
     return ("..." if begin else "") + text[begin:end] + ("..." if len(text) > end else "")
 
 
-def _may_be_alike(contract: Contract, clause: Clause) -> str:
-    """Why results may be the same for all tasks: further information in a text, as `json-text` judges it."""
-    texts = any(each.kind == "json-text" for each in contract.clauses)
-    return "the result is a text that no document says to differ from task to task, and it did not" if texts else ""
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Whether the results of several tasks differ, as a token does, or may be alike, as a confirmation may."""
+
+    distinct: Annotated[bool, "Whether results differ from task to task, so that a shared one is another's."] = True
 
 
 @Kind(
     "result-own",
     roles=_READS,
-    conditional=_may_be_alike,
     exercised="results of several tasks that are read again",
     walks=("side-by-side",),
     hint="Key results by the task id, not by the connection, the request or the newest task.",
 )
-def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
+def result_own(account: Account, event: Event, parameters: Owned) -> Finding:
     """The result is that of the requested task, never another task's."""
     history = _read(account, event)
     if history is None:
@@ -132,6 +133,8 @@ def result_own(account: Account, event: Event, parameters: Nothing) -> Finding:
         since = numbered(history.result_number, account.result_number(owner))
         return Violation("the result of the requested task", f"the result of task {owner!r}", since, tasks=(owner,))
     individual = len(account.owners)
+    if not parameters.distinct:  # equal results show nothing; what a task is held to is the result that it had before
+        return HELD if history.result is not None and (individual > 1 or owner != history.id) else None
     if individual < MINIMUM_INDIVIDUAL_RESULTS:
         return HELD if history.result is not None and individual > 1 and not account.shared else None
     if history.result is None and owner != history.id and not account.are_different(history.id, owner):
