@@ -120,17 +120,18 @@ def test_ids_in_headers_and_signed_callbacks_are_judged_alike_after_scrubbing(na
         assert judged_otherwise(found, trace, Scrubber(found, salt=SALT).scrub(trace).exchanges) == ()
 
 
-@pytest.mark.parametrize("mutant", ["HTTP 200 (create, created)", "an item between two pages is missing"])
-def test_ids_with_a_prefix_and_links_to_pages_are_judged_alike_after_scrubbing(mutant: str) -> None:
-    found = contract(str(APIS / "reelcast.toml"))
-    source = next(each for each in sources(found.origin) if each.name == mutant)
-    trace = source.trace(frozenset({"one-after-another", "page-by-page"}))
-    assert any("link" in exchange.response.headers for exchange in trace if exchange.response is not None)
-    assert judged_otherwise(found, trace, Scrubber(found, salt=SALT).scrub(trace).exchanges) == ()
-
-
 EVERY = {Path(name).stem: name for name in (*bundled(), *map(str, sorted(APIS.glob("*.toml"))))}
 """The contracts by their names, those too that only tests know."""
+
+
+@pytest.mark.parametrize("mutant", ["HTTP 200 (create, created)", "an item between two pages is missing"])
+@pytest.mark.parametrize("name", ["reelcast", "ledgerly"])
+def test_prefixes_links_relative_addresses_and_forms_are_judged_alike_after_scrubbing(name: str, mutant: str) -> None:
+    found = contract(EVERY[name])
+    source = next((each for each in sources(EVERY[name]) if each.name == mutant), sources(EVERY[name])[-1])
+    trace = source.trace(frozenset({"one-after-another", "side-by-side", "page-by-page"}))
+    assert any({"link", "location"} & set(each.response.headers) for each in trace if each.response is not None)
+    assert judged_otherwise(found, trace, Scrubber(found, salt=SALT).scrub(trace).exchanges) == ()
 
 
 @pytest.mark.parametrize("name", only(EVERY, ["capsolver", "cnode", "predictions"]))

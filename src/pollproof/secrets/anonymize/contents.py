@@ -16,12 +16,23 @@ class Contents:
     def __init__(self, contract: Contract, texts: Texts) -> None:
         self._texts = texts
         self._soap = contract.body != "json"
+        self._requests = contract.requests or contract.body
+
+    def request(self, body: bytes) -> bytes:
+        """The body of a request, which may be a form where responses are none."""
+        return self._form(body) if self._requests == "form" and body.strip() else self.body(body)
 
     def body(self, body: bytes) -> bytes:
         """A body with its structure and none of its secrets."""
         if not body.strip():
             return body[:1]
         return self._markup(body) if self._soap else self.outcome(body)
+
+    def _form(self, body: bytes) -> bytes:
+        from pollproof.trace.markup import read_form, write_form
+
+        value = read_form(body)
+        return self._unreadable(body) if isinstance(value, Unreadable) else write_form(self._texts.value(value))
 
     def outcome(self, body: bytes) -> bytes:
         """A body in JSON, which what a client said at its end is in every contract."""

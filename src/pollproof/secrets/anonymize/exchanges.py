@@ -144,7 +144,7 @@ class Scrubber:
     def _exchange(self, event: Event) -> Exchange:
         exchange = event.exchange
         request, response = exchange.request, exchange.response
-        scrub = self._contents.outcome if event.operation.role is Role.OUTCOME else self._contents.body
+        scrub = self._contents.outcome if event.operation.role is Role.OUTCOME else self._contents.request
         asked = self._signed(
             event,
             Request(

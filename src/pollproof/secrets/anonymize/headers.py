@@ -66,6 +66,8 @@ class Headers:
             return self.key(value)
         if name == "link" and _LINKS.fullmatch(value):
             return _TARGET.sub(lambda found: f"<{self._target(found[1])}>", value)
+        if name.endswith("location") and value.startswith("/"):
+            return self._target(value)
         return self._texts.text(value)
 
     def _target(self, target: str) -> str:

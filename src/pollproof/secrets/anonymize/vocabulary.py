@@ -59,6 +59,8 @@ _BEGINNING = re.compile(r"\A\^([A-Za-z]{2,})(?![?*+{|A-Za-z])")
 """The word with which a pattern begins."""
 _BEGINNING_OF_ID = re.compile(r"\A\^([A-Za-z]+(?:[_-][A-Za-z]+)*[_-])(?![?*+{])")
 """The words, each with its underscore or hyphen, with which a pattern begins."""
+_ADDRESS = re.compile(r"https?://[^/]+(?=/)")
+"""The host of a URL that has a path."""
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 
 
@@ -249,6 +251,8 @@ class _Gathering:
                 self.data(item)
         elif isinstance(value, str) and not value.startswith("$"):
             placeholders = set(_PLACEHOLDER.findall(value))
+            if placeholders and _ADDRESS.match(value):
+                self.path(_ADDRESS.sub("", value))
             if not placeholders:
                 self._values.add(value)
             elif placeholders == {"number"}:
