@@ -414,6 +414,36 @@ def test_a_receiver_of_callbacks_is_nothing_in_flight(clock: LeapClock, server: 
     assert 300 <= clock.now() - started < 310
 
 
+@pytest.mark.skipif(supervision_unavailable() is not None, reason=supervision_unavailable() or "")
+def test_bytes_that_the_kernel_holds_back_are_in_flight() -> None:
+    """A second short segment waits until the first is acknowledged, which takes the receiver 40 ms of real time."""
+    program = """
+        import socket, threading, time
+        listener = socket.create_server(("127.0.0.1", 0))
+        receiver = socket.create_connection(listener.getsockname())
+        sender, _ = listener.accept()
+        done = threading.Event()
+        def rest():
+            while not done.is_set():
+                time.sleep(0.5)
+        threading.Thread(target=rest).start()
+        for _ in range(10):
+            receiver.sendall(b"?")
+            sender.recv(1)
+            receiver.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+            sender.sendall(b"a")
+            sender.sendall(b"b")
+            received = b""
+            while len(received) < 2:
+                received += receiver.recv(2)
+        done.set()
+    """
+    with SupervisedClock() as clock:
+        started = clock.now()
+        run_python(clock, program)
+        assert clock.now() - started < 15
+
+
 def test_names_are_looked_up_in_real_time(clock: LeapClock) -> None:
     program = """
         import socket, threading, time

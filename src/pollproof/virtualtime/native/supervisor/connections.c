@@ -1,24 +1,31 @@
 /* What the program has sent and not yet been answered. A connection counts from its first byte until it has received
- * more than it had when it last sent. Connections within the program do not count: both ends are seen. */
+ * more than it had when it last sent. Of a connection within the program both ends are seen, and it counts only while the
+ * kernel has bytes that it has not sent yet: a short segment waits until the one before it is acknowledged, which may
+ * take the receiver tens of milliseconds (RFC 896, RFC 1122 4.2.3.2). */
 #include "supervisor.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A datagram, or a request to a daemon of this machine, may never be answered, and is not waited for longer. */
 #define LIFE_OF_A_DATAGRAM SECOND
 
+/* Linux acknowledges within 200 ms. Bytes that stay longer wait for a receiver that does not read. */
+#define LONGEST_ACKNOWLEDGEMENT (250 * MILLISECOND)
+
 /* After bytes have come, from another machine or a server of this one, more may be on their way. */
 #define LEAST_SILENCE (5 * MILLISECOND)
 #define LEAST_LOCAL_SILENCE MILLISECOND
 
-enum connection_kind { STREAM, DATAGRAM };
+enum connection_kind { STREAM, DATAGRAM, WITHIN };
 
 struct connection {
     enum connection_kind kind;
@@ -150,6 +157,7 @@ void begin_connection(struct call *call) {
     if (inode != 0 && is_internet && option_of(copy, SO_TYPE) == SOCK_STREAM && !is_own_listener(&address)) {
         struct connection *connection = connection_of(inode);
         if (connection == NULL) connection = add_connection(STREAM, pid, fd, inode);
+        connection->kind = STREAM;
         connection->is_local = is_loopback(&address);
         connection->is_in_flight = true; /* until it is connected */
         connection->since = 0;
@@ -158,12 +166,15 @@ void begin_connection(struct call *call) {
     proceed(call->id);
 }
 
-static void note_datagram(struct call *call, int copy, uint64_t inode) {
-    int domain = option_of(copy, SO_DOMAIN);
-    if (option_of(copy, SO_TYPE) != SOCK_DGRAM || (domain != AF_INET && domain != AF_INET6)) return;
+/* A datagram, or bytes for or from a port on which the program listens. */
+static void note_other(struct call *call, int fd, int copy, uint64_t inode) {
+    int domain = option_of(copy, SO_DOMAIN), type = option_of(copy, SO_TYPE);
+    if ((type != SOCK_DGRAM && type != SOCK_STREAM) || (domain != AF_INET && domain != AF_INET6)) return;
     struct connection *connection = connection_of(inode);
     if (connection == NULL)
-        connection = add_connection(DATAGRAM, call->thread->pid, (int)call->arguments[0], inode);
+        connection = add_connection(type == SOCK_DGRAM ? DATAGRAM : WITHIN, call->thread->pid, fd, inode);
+    connection->pid = call->thread->pid;
+    connection->fd = fd;
     connection->is_in_flight = true;
     connection->since = machine_now();
 }
@@ -172,7 +183,7 @@ static void note_datagram(struct call *call, int copy, uint64_t inode) {
 void note_sending(struct call *call) {
     bool may_be_datagram = call->number == SYS_sendto || call->number == SYS_sendmsg || call->number == SYS_sendmmsg;
     int fd = (int)call->arguments[call->number == SYS_splice ? 2 : 0];
-    if (connections == NULL && !may_be_datagram) {
+    if (connections == NULL && listener_count == 0 && !may_be_datagram) {
         proceed(call->id);
         return;
     }
@@ -189,7 +200,7 @@ void note_sending(struct call *call) {
             connection->is_in_flight = true;
             publish(connection, local_port(copy));
         }
-    } else if (inode != 0 && may_be_datagram) note_datagram(call, copy, inode);
+    } else if (inode != 0) note_other(call, fd, copy, inode);
     if (copy >= 0) close(copy);
     proceed(call->id);
 }
@@ -246,6 +257,12 @@ static bool is_answered(struct connection *connection, int copy) {
     return machine - connection->heard > silence && (int64_t)info.tcpi_last_data_recv * MILLISECOND > silence;
 }
 
+/* Those that the kernel has not sent yet. */
+static bool has_unsent_bytes(int copy) {
+    int unsent = 0;
+    return ioctl(copy, SIOCOUTQNSD, &unsent) == 0 && unsent > 0;
+}
+
 static bool provider_delays(struct connection *connection) {
     uint32_t port = connection->entry == NULL ? 0 : atomic_load(&connection->entry->port);
     uint32_t used = atomic_load(&clock_file->waiters_used);
@@ -266,7 +283,11 @@ bool something_is_in_flight(void) {
             remove_connection(each);
             continue;
         }
-        if (is_answered(each, copy)) end_pending(each);
+        if (each->kind == WITHIN) {
+            found = has_unsent_bytes(copy) || found;
+            /* A program that serves has many, one after the other. */
+            if (machine_now() - each->since > LONGEST_ACKNOWLEDGEMENT) remove_connection(each);
+        } else if (is_answered(each, copy)) end_pending(each);
         else found = true;
         if (found) note_obstacle(clock_file, REQUEST_IN_FLIGHT, local_port(copy));
         close(copy);
