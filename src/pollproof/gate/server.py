@@ -27,6 +27,9 @@ GONE = "the client did not wait for the answer"
 IDLE_SECONDS = 75.0
 """Seconds of the clock after which a connection without requests is closed, as servers in use do."""
 
+ENDING_SECONDS = 1.0
+"""Real seconds within which the thread of a connection that has ended notices it, on a machine with much to do."""
+
 STUCK = 600.0
 """Real seconds after which a connection is closed whose client neither sends nor reads."""
 
@@ -130,11 +133,30 @@ class GateServer:
             # Held but for the sleeps: whoever waits for the end of a connection must hear of it before time goes on.
             with self._clock.held() as hold:
                 while (left := self._close_idle()) is not None:
-                    if not hold.sleep(left, until=lambda: self._closed):
+                    if self._await_ends() and left == 0:
+                        continue
+                    if not hold.sleep(left or IDLE_SECONDS, until=lambda: self._closed):
                         return
 
+    def _await_ends(self) -> bool:
+        """Wait in real time until each connection is idle, has a request or is gone; whether that came about.
+
+        The thread of a connection that has ended may have to wait for a processor, and time must not go on meanwhile:
+        the client may rest in a wait of its own that no virtual clock sees.
+        """
+        ends = time.monotonic() + ENDING_SECONDS
+        while time.monotonic() < ends and not self._closed:
+            with self._lock:
+                if len(self._listener.connections) <= len(self._idle) + self._answering:
+                    return True
+            time.sleep(0.001)
+        return False
+
     def _close_idle(self) -> float | None:
-        """Close what has been idle for too long; the seconds to the next look, None while nobody is connected."""
+        """Close what has been idle for too long; the seconds to the next look, None while nobody is connected.
+
+        0 where connections are left that are neither idle nor have a request: they begin, or have just ended.
+        """
         with self._lock:
             if not self._listener.connections or self._closed:
                 self._opened.clear()
@@ -146,7 +168,8 @@ class GateServer:
                     with suppress(OSError):
                         stream.shutdown(socket.SHUT_RDWR)
             # Who becomes idle later is looked at again before its time has come, and then to the moment.
-            return min([since + IDLE_SECONDS - now for since in self._idle.values()], default=IDLE_SECONDS)
+            left = min([since + IDLE_SECONDS - now for since in self._idle.values()], default=IDLE_SECONDS)
+            return left if self._idle or self._answering else 0.0
 
     def put_forward(self, seconds: float) -> None:
         """Let that much time pass at once after the next answer, while the client waits for none.
