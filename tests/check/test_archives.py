@@ -62,7 +62,8 @@ def in_partitions(provider: str, paths: list[Path], count: int) -> tuple[Ledger,
         )
         for number in reversed(range(count))
     ]
-    return joined(contract, [account, *parts]), [account.told.roles, account.told.orphans, account.told.solving]
+    summary = account.summary
+    return joined(contract, [account, *parts]), [summary.roles, summary.orphans, summary.solving]
 
 
 @pytest.mark.parametrize("provider", only(bundled(), ["capmonster", "decodo"]))

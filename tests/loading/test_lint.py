@@ -46,14 +46,14 @@ def added(lines: str) -> str:
 HOLLOW = [
     (
         'kind = "batch-entries"\nnames = ["query"]',
-        "never-exercised: press.added: there is no operation of role batch",
+        "never-exercised: press.added: the contract has no operation of role batch",
     ),
     ('kind = "answer"\nto = "nothing"', "judges-nothing: press.added: it demands nothing"),
     ('kind = "answer"\nto = "ill-formed-task"\nhttp = 400', "press.added: [task_id] has no ill_formed ids"),
     ('kind = "shape"\noperation = "output"', "judges-nothing: press.added: 'output' has no response_schema"),
     ('kind = "json-text"\nat = "response#/note"', "no-mutant: press.added: no mutant shows that it can fail"),
     ('kind = "passthrough"', "never-exercised: press.added: no passthrough is given in [operations.webhook]"),
-    ('kind = "batch-rate"\nseconds = 5', "never-exercised: press.added: there is no operation of role batch"),
+    ('kind = "batch-rate"\nseconds = 5', "never-exercised: press.added: the contract has no operation of role batch"),
 ]
 
 

@@ -21,7 +21,7 @@ from pollproof.check.judging import (
     CheckSpec,
     How,
     Progress,
-    Told,
+    TraceSummary,
     add,
     beginning,
     check,
@@ -157,7 +157,7 @@ class _Piece:
 
     ledger: Ledger
     tally: Tally
-    told: Told
+    summary: TraceSummary
     files: list[str]
     ignored: list[str]
     unread: list[Unread]
@@ -181,7 +181,7 @@ def _files(
         result.detail.files += piece.files
         result.detail.ignored += piece.ignored
         result.detail.unread += [_readable(each) for each in piece.unread]
-        add(result, piece.ledger, piece.tally, piece.told)
+        add(result, piece.ledger, piece.tally, piece.summary)
         if progress is not None:
             progress(shown(own[-1]), result.detail.tally.matched)
 
@@ -189,9 +189,9 @@ def _files(
 def _judge_files(paths: Sequence[Recording], spec: CheckSpec, named: frozenset[Recording]) -> _Piece:
     checking = check(spec.contract, paths, named=named, result=beginning(spec))
     detail = checking.detail
-    told = Told(detail.roles, detail.orphans, checking.solving)
+    summary = TraceSummary(detail.roles, detail.orphans, checking.solving)
     unread = [_travelling(each) for each in detail.unread]
-    return _Piece(checking.ledger, detail.tally, told, detail.files, detail.ignored, unread)
+    return _Piece(checking.ledger, detail.tally, summary, detail.files, detail.ignored, unread)
 
 
 Unread = tuple[bool, str, str, str]
@@ -250,12 +250,12 @@ class _Trace:
         # where some were put off often enough can that be without end.
         many = sum(head.tasks for head in heads) > REMEMBERED
         often = sum(head.put_off for head in heads) >= ENDLESS_COUNT
-        told = self._submit(_told, account) if many or often else ((), {})
-        judged = [self._submit(_judge_tasks, self._spec, own, shipped, told) for own in parts]
+        facts = self._submit(_account_facts, account) if many or often else ((), {})
+        judged = [self._submit(_judge_tasks, self._spec, own, shipped, facts) for own in parts]
         results: list[Judged] = self._client.gather([account, *judged])
         ledger = joined(self._contract, results)
         self._show(ledger, files, numbers)
-        add(self._result, ledger, tally, results[0].told)
+        add(self._result, ledger, tally, results[0].summary)
         self._result.detail.files += [shown(path) for path in paths]
 
     def _read(self, paths: list[Recording], count: int) -> tuple[list[Any], list[_Head]]:
@@ -324,12 +324,12 @@ def _judge_account(spec: CheckSpec, parts: list[list[list[Item]]], numbers: list
         return judge_account(spec, in_order(files, numbers), complete=complete)
 
 
-def _judge_tasks(spec: CheckSpec, parts: list[list[Item]], numbers: list[array[int]], told: Any) -> Judged:
+def _judge_tasks(spec: CheckSpec, parts: list[list[Item]], numbers: list[array[int]], facts: Any) -> Judged:
     with rare_collections():
-        return judge_tasks(spec.contract, in_order(parts, numbers), *told)
+        return judge_tasks(spec.contract, in_order(parts, numbers), *facts)
 
 
-def _told(account: Judged) -> tuple[list[tuple[Moment, str]], dict[int, Stall]]:
+def _account_facts(account: Judged) -> tuple[list[tuple[Moment, str]], dict[int, Stall]]:
     return account.forgotten, account.endless
 
 

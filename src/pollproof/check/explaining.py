@@ -59,7 +59,7 @@ def clock_of(times: Mapping[str, int]) -> str:
 
 
 def reason(clause: Clause, contract: Contract, recordings: Mapping[str, Any]) -> str:
-    """Why nothing in the recordings exercised a clause, as far as it can be told."""
+    """Why nothing in the recordings exercised a clause, as far as it is known."""
     kind = KINDS[clause.kind]
     times = recordings["times"]
     probe = getattr(clause.parameters, "probe", None)
@@ -93,75 +93,75 @@ _NAMES = {
 def notes(contract: Contract, recordings: Mapping[str, Any]) -> list[str]:
     """What people should know of how the recordings were read."""
     bases, times, judged = recordings["base_urls"], recordings["times"], recordings["judged"]
-    told = []
+    lines = []
     if list(bases) != [contract.base_url.rstrip("/")] and bases:
-        told.append(f"judged as this API: {_counted(bases)}")
+        lines.append(f"judged as this API: {_counted(bases)}")
     if recordings["other_hosts"]:
-        told.append(
+        lines.append(
             f"skipped, to other hosts: {_counted(recordings['other_hosts'])}; --base-url names the one to judge"
         )
     if recordings["other_paths"]:
-        told.append(f"skipped, no operation of the contract: {_counted(recordings['other_paths'])}")
+        lines.append(f"skipped, no operation of the contract: {_counted(recordings['other_paths'])}")
     for why, count in sorted(recordings["not_recorded"].items()):
-        told.append(f"skipped, {why}: {count}")
+        lines.append(f"skipped, {why}: {count}")
     if lost := lost_bodies(recordings):
-        told.append(f"{lost}, and nothing is judged by them: {_counted(recordings['bodies_not_recorded'])}")
+        lines.append(f"{lost}, and nothing is judged by them: {_counted(recordings['bodies_not_recorded'])}")
     for what, count in sorted(recordings.get("bodies_mended", {}).items()):
-        told.append(f"bodies {what}: {count}")
+        lines.append(f"bodies {what}: {count}")
     if repeated := recordings.get("repeated"):
-        told.append(f"counted once: {plural(repeated, 'entry', 'entries')} recorded twice, with the same time")
-    told += _about_times(recordings)
+        lines.append(f"counted once: {plural(repeated, 'entry', 'entries')} recorded twice, with the same time")
+    lines += _about_times(recordings)
     if recordings["ignored"]:
-        told.append(f"no recordings: {_several(recordings['ignored'], 'files')}")
+        lines.append(f"no recordings: {_several(recordings['ignored'], 'files')}")
     timeless = times.get("none", 0)
     if timeless and judged:
         every = "no exchange" if timeless == judged else f"{timeless} exchanges"
         without = f"{every} has a time" if every == "no exchange" else f"{every} have no time"
         timed = [clause.id for clause in contract.clauses if KINDS[clause.kind].timed]
-        told.append(f"{without}, so clauses that need times are not judged by them: {', '.join(timed)}")
+        lines.append(f"{without}, so clauses that need times are not judged by them: {', '.join(timed)}")
     if times.get("date"):
-        told.append("times come from Date headers, which count in seconds: nothing closer than that is judged")
+        lines.append("times come from Date headers, which count in seconds: nothing closer than that is judged")
     if recordings["requests_without_key"]:
-        told.append(
+        lines.append(
             f"without a key, as if it was removed: {recordings['requests_without_key']} requests; whether one was sent "
             "is not judged"
         )
     if recordings["requests_refused_for_key"]:
         refused = recordings["requests_refused_for_key"]
-        told.append(f"refused for the key: {refused} requests; what else they show is not judged")
+        lines.append(f"refused for the key: {refused} requests; what else they show is not judged")
     if recordings["polls_without_creation"]:
-        told.append(
+        lines.append(
             f"of tasks whose creation was not recorded: {recordings['polls_without_creation']} polls; neither the "
             "limits of these tasks nor their ids are judged (--whole says that the recordings hold everything)"
         )
     if judged > REMEMBERED:
-        told.append(f"at most {REMEMBERED:,} tasks are kept in mind at a time")
-    return told
+        lines.append(f"at most {REMEMBERED:,} tasks are kept in mind at a time")
+    return lines
 
 
 def _about_times(recordings: Mapping[str, Any]) -> list[str]:
     """What is wrong with the times of recordings, and what follows from it."""
-    told = []
+    lines = []
     unusable = recordings.get("unusable_times", {})
     if unusable:
         count, place = sum(unusable.values()), next(iter(unusable))
         several = (
             "1 exchange has no usable time and is" if count == 1 else f"{count} exchanges have no usable time and are"
         )
-        told.append(f"{several} judged by the order alone; first at {place}")
+        lines.append(f"{several} judged by the order alone; first at {place}")
     if untold := recordings.get("without_duration"):
-        told.append(
+        lines.append(
             f"how long {untold} exchange{'' if untold == 1 else 's'} took is not recorded: the age of a task is "
             f"judged as if each may have lasted {LONGEST_UNTOLD:g} s, and nothing nearer to a limit is judged"
         )
     if recordings.get("out_of_order"):
-        told.append(f"put into order of time: {recordings['out_of_order']} exchanges stand behind later ones")
+        lines.append(f"put into order of time: {recordings['out_of_order']} exchanges stand behind later ones")
     if recordings.get("clock_differs"):
-        told.append(
+        lines.append(
             f"the Date headers of {recordings['clock_differs']} exchanges are more than five minutes away from the "
             "recorded times, so one of both clocks is wrong; the recorded times are judged"
         )
-    return told
+    return lines
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -39,7 +39,7 @@ PROGRESS_EVERY = 2_000
 """Exchanges between two reports of progress."""
 
 Progress = Callable[[str, int], None]
-"""Told the file that is being judged, and how many exchanges were judged so far."""
+"""Called with the file that is being judged, and how many exchanges were judged so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ class _Judge:
         if monitor.ledger.violations:
             self._show(paths, order)
         self._judged += tally.matched
-        add(result, monitor.ledger, tally, observer.told())
+        add(result, monitor.ledger, tally, observer.summary())
 
     def _show(self, paths: list[Recording], order: Order) -> None:
         """Read the files once more for the exchanges that show what is violated: the monitor keeps none."""
@@ -278,8 +278,8 @@ class _Judge:
 
 
 @dataclass(slots=True)
-class Told:
-    """What a trace says beside its ledger (see `Recordings`), in a form that travels between processes."""
+class TraceSummary:
+    """What a trace shows beside its ledger (see `Recordings`), in a form that travels between processes."""
 
     roles: Counter[Role] = field(default_factory=Counter)
     orphans: int = 0
@@ -297,7 +297,7 @@ class Observer:
         self._monitor = monitor
         self._whole = spec.whole
         self._probes = {None, *spec.contract.probe_names}
-        self._told = Told()
+        self._summary = TraceSummary()
         self.endless: dict[int, Stall] = {}
 
     def observe_all(self, items: Iterable[tuple[int, Recorded, bool]], *, complete: Callable[[], bool]) -> None:
@@ -312,11 +312,11 @@ class Observer:
             if event is None:
                 continue
             role = event.operation.role
-            self._told.roles[role] += 1
+            self._summary.roles[role] += 1
             if event.task is not None and (stall := account.endless(event)) is not None:
                 self.endless[event.number] = stall
             if role is Role.POLL and event.task in account.tasks and account.tasks[event.task].created is None:
-                self._told.orphans += 1
+                self._summary.orphans += 1
 
     def _exchanges(
         self, items: Iterable[tuple[int, Recorded, bool]], complete: Callable[[], bool]
@@ -331,10 +331,10 @@ class Observer:
             if not recorded.exchange.recorded or not complete():
                 account.whole = False  # a creation may be among what was not recorded
 
-    def told(self) -> Told:
+    def summary(self) -> TraceSummary:
         """What was counted."""
-        self._told.solving = solving_times(self._monitor.account)
-        return self._told
+        self._summary.solving = solving_times(self._monitor.account)
+        return self._summary
 
 
 def check_probe(recorded: Recorded, known: Collection[str | None]) -> None:
@@ -344,14 +344,14 @@ def check_probe(recorded: Recorded, known: Collection[str | None]) -> None:
         raise RecordingError(recorded.file, f"interaction {recorded.number}", problem)
 
 
-def add(result: Checking, ledger: Ledger, tally: Tally, told: Told) -> None:
+def add(result: Checking, ledger: Ledger, tally: Tally, summary: TraceSummary) -> None:
     """Add what one trace said to the result of a run."""
     result.ledger.absorb(ledger)
     result.keys |= keys_in(ledger, result.spec.contract)
     result.detail.tally.add(tally)
-    result.detail.roles.update(told.roles)
-    result.detail.orphans += told.orphans
-    result.solving += told.solving
+    result.detail.roles.update(summary.roles)
+    result.detail.orphans += summary.orphans
+    result.solving += summary.solving
 
 
 def illustrated(evidence: Evidence, numbers: tuple[int, ...], found: Mapping[int, Recorded]) -> Evidence:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pollproof.check.explaining import REMEMBERED
-from pollproof.check.judging import CheckSpec, Observer, Told, check_probe
+from pollproof.check.judging import CheckSpec, Observer, TraceSummary, check_probe
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.contract.vocabulary import PUT_OFF
@@ -32,7 +32,7 @@ from pollproof.tasks.repeated import Stall
 from pollproof.trace.reader import reader_of
 
 UNLIMITED = 1 << 62
-"""Tasks that a partition keeps in mind: it is told which are forgotten, as the whole trace would forget them."""
+"""Tasks that a partition keeps in mind: the account names those to forget, as the whole trace would."""
 
 NO_STALLS: Mapping[int, Stall] = MappingProxyType({})
 
@@ -69,7 +69,7 @@ class Judged:
     """What one partition says: per clause how often it was exercised and broken and after how many exchanges first, and
     its first pieces of evidence.
 
-    The rest is told by the partition of the account alone: `forgotten` are the tasks that were too many to keep in
+    The rest comes from the partition of the account alone: `forgotten` are the tasks that were too many to keep in
     mind, each with the number of the exchange after which; `endless` are the stalls without end of exchanges about a
     task, by number.
     """
@@ -78,7 +78,7 @@ class Judged:
     evidence: dict[str, list[Evidence]]
     seen: Seen = field(default_factory=Seen)
     exchanges: int = 0
-    told: Told = field(default_factory=Told)
+    summary: TraceSummary = field(default_factory=TraceSummary)
     forgotten: list[tuple[Moment, str]] = field(default_factory=list)
     endless: dict[int, Stall] = field(default_factory=dict)
 
@@ -195,7 +195,7 @@ def judge_account(spec: CheckSpec, items: Iterable[Numbered], *, complete: bool 
     own = (item for item in items if item[2])  # of any other there is a copy that is judged
     observer.observe_all(own, complete=lambda: complete)
     result = ledger.judged()
-    result.told, result.forgotten, result.endless = observer.told(), forgotten, observer.endless
+    result.summary, result.forgotten, result.endless = observer.summary(), forgotten, observer.endless
     result.seen, result.exchanges = ledger.seen, ledger.exchanges
     return result
 

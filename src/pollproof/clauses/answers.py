@@ -148,7 +148,7 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
             return ()
         if ended is Phase.CANCELLED:
             return ("cancelled-again",) if "cancelled-again" in event.operation.answers else ("ended",)
-        if ended is None and history.cancelled is not None:  # it may have ended by now, unless a poll just told
+        if ended is None and history.cancelled is not None:  # it may have ended, unless a poll has just shown otherwise
             accepted = history.marks.get(CANCEL_ACCEPTED)
             seen = accepted is not None and history.pending_sent >= max(accepted[1], history.last_sent)
             return ("cancelling-again",) if seen and event.exchange.sent - history.pending_sent < FRESH else ()

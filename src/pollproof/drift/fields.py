@@ -141,7 +141,7 @@ class Fields:
         if type(value) is dict and (not at.pointer or node.members or (self._elements and not at.inside)):
             self._members(value, at, context)
         elif type(value) is list and (node.items is not None or self._elements):
-            # A repeated element is written as one place in XML; a single one is no array there.
+            # A repeated element is written as one place in XML; a single one is not an array there.
             below = at.pointer if self._elements else at.pointer + "/*"
             element = self._places.setdefault(Place(below, kind=context.kind if at.inside else ""), Field())
             inner = node.items or Node()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pollproof.drift.findings import Seen
 
 MAXIMUM_TASKS = 100
-"""Tasks that are told apart behind one word: more say no more."""
+"""Tasks that are counted one by one for each word: more would add nothing."""
 
 MAXIMUM_WORDS = 200
 """Different words that are kept; a provider that says more than these says no words."""
@@ -79,7 +79,7 @@ class Words:
 
     @property
     def tasks(self) -> int:
-        """How many tasks there were in all, as far as they are told apart."""
+        """How many tasks there were in all, as far as they are counted one by one."""
         return min(MAXIMUM_TASKS, len(set[str]().union(*(found.tasks for found in self._words.values()))))
 
     def beyond(self, other: Words) -> list[str]:

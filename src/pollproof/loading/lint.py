@@ -119,7 +119,7 @@ def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         roles = set(kind.roles) - {Role.OUTCOME}
         if roles and not roles & of.roles:
             needed = " or ".join(sorted(role.value for role in roles))
-            reason = f"there is no operation of role {needed}"
+            reason = f"the contract has no operation of role {needed}"
             yield "never-exercised", ERROR, path, clause.id, reason, "add the operation, or leave the clause out"
         for mark in _MARK_NEEDS.get(clause.kind, ()):
             having = [each for each in contract.operations.values() if each.role in kind.roles]
@@ -162,26 +162,30 @@ def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
             yield "no-mutant", WARNING, path, clause.id, "no mutant follows for it", remedy
 
 
+def _has(of: _Linter, role: Role) -> tuple[bool, str]:
+    return role in of.roles, f"the contract has no operation of role {role.value}"
+
+
 def _answers(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
     contract, limits = of.contract, of.contract.limits
     lost = limits.lifetime is not None or limits.polls is not None or bool(contract.refusals.lost_task)
     cancels = Role.CANCEL in of.roles or any(each.phase is Phase.CANCELLED for each in contract.statuses.values())
     keys = any("idempotency_key" in each.marks for each in contract.operations.values())
     possible = {
-        "nothing": (of.fetch is not None, "there is no operation of role fetch"),
+        "nothing": (of.fetch is not None, "the contract has no operation of role fetch"),
         "removed": (limits.result_lifetime is not None, "[limits] has no result_lifetime"),
-        "ended": (Role.CANCEL in of.roles, "there is no operation of role cancel"),
-        "cancelled-again": (Role.CANCEL in of.roles, "there is no operation of role cancel"),
+        "ended": _has(of, Role.CANCEL),
+        "cancelled-again": _has(of, Role.CANCEL),
         "too-many-unfinished": (limits.unfinished is not None, "[limits] has no `unfinished`"),
-        "deleted": (Role.DELETE in of.roles, "there is no operation of role delete"),
-        "unfinished": (Role.DELETE in of.roles, "there is no operation of role delete"),
-        "after-deletion": (Role.DELETE in of.roles, "there is no operation of role delete"),
+        "deleted": _has(of, Role.DELETE),
+        "unfinished": _has(of, Role.DELETE),
+        "after-deletion": _has(of, Role.DELETE),
         "cancelling-again": (bool(contract.cancelling), "[lifecycle] has no status `cancelling`"),
         "lost": (lost, "[limits] has neither lifetime nor polls"),
         "replayed": (keys, "no operation has an idempotency_key"),
         "reused-key": (keys, "no operation has an idempotency_key"),
         "too-many": (bool(contract.rates), "there are no [[rates]]"),
-        "callback": (Role.CALLBACK in of.roles, "there is no operation of role callback"),
+        "callback": _has(of, Role.CALLBACK),
         "invalid-input": (bool(of.kinds & {"refused-input"}), "no clause of kind refused-input sends it"),
         "ill-formed-task": ("ill_formed" in contract.task_id, "[task_id] has no ill_formed ids"),
         "cancelled": (cancels, "no status is it, and no operation is of role cancel"),
