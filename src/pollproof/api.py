@@ -14,7 +14,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.report.document import build_document
-from pollproof.report.phrases import summary
+from pollproof.report.phrases import summarize_run
 from pollproof.report.terminal import violation_lines
 from pollproof.runs.outcome import Document, Outcome, failing, outcome_of
 from pollproof.runs.result import AnyResult
@@ -41,7 +41,7 @@ class Report:
     @property
     def summary(self) -> str:
         """The whole run in one line."""
-        return summary(self.document)
+        return summarize_run(self.document)
 
     @property
     def violations(self) -> list[str]:
@@ -182,9 +182,9 @@ def run_check(
     Raises:
         InputError: for what cannot be used. A file that cannot be read is the error of the report.
     """
-    from pollproof.check.judging import CheckSpec, beginning
+    from pollproof.check.judging import CheckSpec, begin_checking
     from pollproof.check.judging import check as judge
-    from pollproof.recordings.files import find, located
+    from pollproof.recordings.files import find_recordings, located
 
     own, names = _contract(contract), tuple(map(str, files))
     chosen = None if subject is None else frozenset(each.id for each in clauses_of(own, Subject(subject)))
@@ -193,12 +193,12 @@ def run_check(
     return _report(
         judge(
             own,
-            find(names),
+            find_recordings(names),
             base_url=base_url,
             together=together,
             whole=whole,
             named=frozenset(map(located, names)),
-            result=beginning(spec),
+            result=begin_checking(spec),
         )
     )
 

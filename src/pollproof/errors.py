@@ -15,7 +15,7 @@ class RunError(PollproofError):
     """A run cannot go on: the target, a program, a clock or the suite itself failed (exit status 4)."""
 
 
-MAXIMUM_WORDS = 200
+_MAXIMUM_CHARACTERS = 200
 """Characters of an unexpected error that are told."""
 
 
@@ -28,6 +28,6 @@ def defect_of(error: Exception) -> str:
             place = f" in {module}, line {trace.tb_lineno}"
         trace = trace.tb_next
     words = " ".join(str(error).split())
-    words = words if len(words) <= MAXIMUM_WORDS else words[:MAXIMUM_WORDS] + "..."
+    words = words if len(words) <= _MAXIMUM_CHARACTERS else words[:_MAXIMUM_CHARACTERS] + "..."
     what = f"the suite itself failed, which is a defect of it: {type(error).__name__}{place}"
     return f"{what}: {words}" if words else what

@@ -25,7 +25,7 @@ import yaml
 
 from pollproof.check.judging import Checking, check
 from pollproof.loading import load_contract
-from pollproof.recordings.files import find
+from pollproof.recordings.files import find_recordings
 from tests.benchmarks.figures import Ratio, Sample, at_least, at_most
 from tests.benchmarks.plan import Plan
 from tests.fuzzing.measured import measured
@@ -139,7 +139,7 @@ def replay(cassette: Path, requests: Sequence[tuple[str, bytes]]) -> float:
 
 def each(path: Path, count: int) -> float:
     """Processor seconds of one exchange of a recording or of an archive of so many."""
-    paths = [Path(str(found)) for found in find([str(path)])]
+    paths = [Path(str(found)) for found in find_recordings([str(path)])]
     return seconds(lambda: judged(*paths)) / count
 
 

@@ -18,11 +18,11 @@ from click.testing import CliRunner
 from pollproof.bundled import bundled, folder
 from pollproof.check import judging, partitions
 from pollproof.check.judging import Checking, CheckSpec, check
-from pollproof.check.partitions import in_order, joined, judge_account, judge_tasks, numbered, split
+from pollproof.check.partitions import in_order, joined, judge_account, judge_tasks, number_by_time, split_file
 from pollproof.cli.main import cli
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Ledger
-from pollproof.recordings.files import find
+from pollproof.recordings.files import find_recordings
 from tests.lanes import only
 
 CASSETTES = folder("cassettes")
@@ -48,9 +48,9 @@ def in_partitions(provider: str, paths: list[Path], count: int) -> tuple[Ledger,
     contract = CONTRACTS[provider]
     files, known = [], frozenset[str]()
     for path in paths:
-        files.append(split(CheckSpec(contract), path, count, known))
+        files.append(split_file(CheckSpec(contract), path, count, known))
         known |= files[-1].callbacks
-    numbers = numbered([file.times for file in files])
+    numbers = number_by_time([file.times for file in files])
     whole = [[item for own in file.partitions for item in own] for file in files]
     account = judge_account(CheckSpec(contract), in_order(whole, numbers))
     parts = [
@@ -78,12 +78,12 @@ def test_partitions_by_task_say_of_every_recording_what_one_process_says(provide
 
 
 @pytest.mark.parametrize("provider", only(bundled(), ["cnode", "capsolver"]))
-@pytest.mark.parametrize("remembered", [judging.REMEMBERED, 3])
+@pytest.mark.parametrize("remembered", [judging.REMEMBERED_TASKS, 3])
 def test_files_that_are_one_trace_say_the_same_in_partitions_even_when_tasks_are_forgotten(
     provider: str, remembered: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(judging, "REMEMBERED", remembered)
-    monkeypatch.setattr(partitions, "REMEMBERED", remembered)
+    monkeypatch.setattr(judging, "REMEMBERED_TASKS", remembered)
+    monkeypatch.setattr(partitions, "REMEMBERED_TASKS", remembered)
     paths = sorted((CASSETTES / provider).rglob("*.yaml"))
     checking = check(CONTRACTS[provider], paths, together=True)
     assert checking.detail.unread == []
@@ -217,7 +217,7 @@ def test_the_command_judges_on_the_cluster_at_an_address(cluster: Any, tmp_path:
 
 def test_a_scheduler_that_does_not_answer_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed", reason="DASK IS NOT INSTALLED: judging on a cluster is not tested")
-    monkeypatch.setattr("pollproof.check.cluster.PATIENCE", 0.2)
+    monkeypatch.setattr("pollproof.check.cluster.SCHEDULER_PATIENCE", 0.2)
     result = CliRunner().invoke(cli, ["check", "decodo", str(CASSETTES / "decodo"), "--dask", "tcp://127.0.0.1:9"])
     assert result.exit_code == 4
     assert "no Dask scheduler answers at tcp://127.0.0.1:9" in result.output
@@ -253,7 +253,7 @@ def memory() -> Iterator[Any]:
 
 @pytest.mark.parametrize("url", ["memory://archive", "memory://archive/*/*.yaml*", "memory:///archive/2026/"])
 def test_a_folder_or_a_pattern_behind_a_url_is_judged_as_one_on_disk(memory: Any, url: str) -> None:
-    paths = find([url])
+    paths = find_recordings([url])
     assert len(paths) == 3
     contract = CONTRACTS["decodo"]
     local = check(contract, sorted((CASSETTES / "decodo" / "bad").glob("*.yaml*"))[:3])
@@ -306,6 +306,6 @@ def test_a_backend_that_fails_while_it_is_read_is_told_with_its_file(
 
     for name in ("read", "read1"):
         monkeypatch.setattr(f"fsspec.implementations.memory.MemoryFile.{name}", fail, raising=False)
-    checking = check(CONTRACTS["decodo"], find(["memory://archive"]))
+    checking = check(CONTRACTS["decodo"], find_recordings(["memory://archive"]))
     assert len(checking.detail.unread) == 3
     assert "the bucket went away" in str(checking.detail.unread[0])

@@ -17,7 +17,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.recordings.encodings import decoded
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.files import find
+from pollproof.recordings.files import find_recordings
 from tests import tapes
 from tests.tapes import CREATE, ID, KEY, POLL, TASK, Said, cassette, created, har, lawful, polled, write
 
@@ -420,14 +420,14 @@ def test_folders_and_patterns_mean_the_recordings_in_them(tmp_path: Path) -> Non
     ]
     (tmp_path / "a" / "notes.txt").write_text("no recording")
     (tmp_path / "a" / "settings.json").write_text('{"theme": "dark"}')
-    found = find([str(tmp_path / "a")])
+    found = find_recordings([str(tmp_path / "a")])
     assert set(found) == {*names, tmp_path / "a" / "settings.json"}
-    assert find([str(tmp_path / "**" / "*.yaml")]) == [names[0]]
+    assert find_recordings([str(tmp_path / "**" / "*.yaml")]) == [names[0]]
     checking = judged(*found)
     assert checking.detail.ignored == [str(tmp_path / "a" / "settings.json")]
     assert checking.detail.unread == []
     with pytest.raises(RecordingError, match="no file matches"):
-        find([str(tmp_path / "*.har")])
+        find_recordings([str(tmp_path / "*.har")])
 
 
 def test_metadata_that_vcrpy_moved_behind_the_interactions_is_still_found(tmp_path: Path) -> None:

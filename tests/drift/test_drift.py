@@ -20,9 +20,9 @@ from pollproof.clauses.faults import Settings
 from pollproof.cli.drift import drift_command as command
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Contract, Effect, Operation, Phase, Role, Status, TaskKind
-from pollproof.drift import KINDS, Finding, Profile, Severity, compare
+from pollproof.drift import DIFFERENCE_KINDS, Difference, Profile, Severity, compare
 from pollproof.drift.compare import Comparison
-from pollproof.drift.document import document_of
+from pollproof.drift.document import drift_document
 from pollproof.drift.views import markdown_of
 from pollproof.http.client import HttpTarget
 from pollproof.http.target import InProcessTarget, Target
@@ -154,7 +154,7 @@ def drift(contract: Contract, old: Iterable[Recorded], new: Iterable[Recorded]) 
     return compare(profile(contract, old), profile(contract, new))
 
 
-def serious(comparison: Comparison) -> list[Finding]:
+def serious(comparison: Comparison) -> list[Difference]:
     return [finding for finding in comparison.findings if finding.severity is not Severity.INFO]
 
 
@@ -731,14 +731,14 @@ def test_standard_output_is_for_one_report(tmp_path: Path) -> None:
 
 def test_the_schema_names_every_kind_and_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA["$defs"]["finding"]["properties"]["id"]["enum"] == list(KINDS)
+    assert SCHEMA["$defs"]["finding"]["properties"]["id"]["enum"] == list(DIFFERENCE_KINDS)
 
 
 def test_names_from_recordings_are_no_markup() -> None:
     old = Made().running()
     odd = {"a|b": 1, "`c`": 1, "<script>": 1, "@someone": 1, "x_y*z": 1, "\x1b[31m": 1}
     comparison = old.against(Made().running(**odd))
-    document = document_of(comparison, "old|<b>.yaml", "`new`@x")
+    document = drift_document(comparison, "old|<b>.yaml", "`new`@x")
     text = markdown_of(document)
     table = [line for line in text.splitlines() if line.startswith("| **")]
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 7 for line in table)
@@ -756,7 +756,7 @@ def test_markdown_is_short_enough_for_a_comment() -> None:
             **{f"field_of_a_long_name_{'x' * 40}_{chr(97 + n % 26)}{'y' * (n // 26)}": 1 for n in range(500)}
         ),
     )
-    text = markdown_of(document_of(old.against(new), "old.yaml", "new.yaml"))
+    text = markdown_of(drift_document(old.against(new), "old.yaml", "new.yaml"))
     assert "... and" in text
     assert len(text) < 60_000
 
@@ -822,7 +822,7 @@ def test_scrubbed_recordings_do_not_drift(provider: str, tmp_path: Path) -> None
 
 def test_every_kind_of_finding_has_a_test() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
-    assert [kind for kind in KINDS if f'"{kind}"' not in source] == []
+    assert [kind for kind in DIFFERENCE_KINDS if f'"{kind}"' not in source] == []
 
 
 # ---------------------------------------------------------------------- classes of responses to one request

@@ -67,7 +67,7 @@ def measured(contract: str, files: Sequence[Path], timeout: float) -> dict[str, 
 def main() -> None:
     from pollproof.check.judging import check
     from pollproof.loading import load_contract
-    from pollproof.recordings.files import find
+    from pollproof.recordings.files import find_recordings
 
     contract = load_contract(sys.argv[1])
     for name in sys.argv[2:]:
@@ -75,7 +75,7 @@ def main() -> None:
         forget_peak()
         before = peak()
         started = time.process_time()
-        result = check(contract, find([name]), named=frozenset([path]))
+        result = check(contract, find_recordings([name]), named=frozenset([path]))
         seconds = time.process_time() - started
         violated = [entry.clause.id for entry in result.ledger.violated()]
         unread = [str(error) for error in result.detail.unread]

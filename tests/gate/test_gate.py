@@ -23,7 +23,7 @@ from rich.console import Console
 
 from pollproof.bundled import bundled, folder
 from pollproof.clauses.faults import Settings
-from pollproof.clauses.timing import in_words
+from pollproof.clauses.timing import describe_gap
 from pollproof.cli.main import cli
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
@@ -43,7 +43,7 @@ from pollproof.processes.command import MAXIMUM_OUTPUT, Output, run
 from pollproof.processes.program import CannotStart
 from pollproof.report.document import build_document
 from pollproof.report.scenarios import print_scenarios
-from pollproof.trace.client_outcome import Outcome, outcome_exchange
+from pollproof.trace.client_outcome import ClientOutcome, outcome_exchange
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import Reader
@@ -461,16 +461,16 @@ def test_a_client_that_waits_for_the_end_of_an_idle_connection_hears_of_it_as_fr
 
 
 def test_a_wait_that_is_known_with_a_doubt_is_told_with_it() -> None:
-    assert in_words(1.703, 1.703) == "1.703 s"
-    assert in_words(1.703, 1.723) == "at most 1.723 s"
-    assert in_words(1.0, 2.0) == "1 to 2 s"
+    assert describe_gap(1.703, 1.703) == "1.703 s"
+    assert describe_gap(1.703, 1.723) == "at most 1.723 s"
+    assert describe_gap(1.0, 2.0) == "1 to 2 s"
 
 
 def test_a_solution_that_was_not_waited_for_is_shown_with_what_promised_it() -> None:
     trace = HandWritten(CAPSOLVER)
     trace.create("a")
     trace.poll("a", running(), 3.0)
-    trace.monitor.observe(outcome_exchange(Outcome(False, promised=True, ended="exit status 1"), 4.0))
+    trace.monitor.observe(outcome_exchange(ClientOutcome(False, promised=True, ended="exit status 1"), 4.0))
     (entry,) = trace.ledger.violated()
     assert entry.clause.id == "capsolver.client.solution"
     assert entry.evidence is not None

@@ -35,7 +35,13 @@ from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import HttpCallbacks
 from pollproof.verify.plan import Plan
-from pollproof.verify.reference_client import NEVER, ChangedSession, OverloadedTarget, ReferenceClient, meet_overload
+from pollproof.verify.reference_client import (
+    NEVER_READY,
+    ChangedSession,
+    OverloadedTarget,
+    ReferenceClient,
+    meet_overload,
+)
 from pollproof.verify.run import explore
 from pollproof.verify.target_clocks import HookedClock
 from tests.independent import capmonster_service, capsolver_service, cnode_service, decodo_service, serving
@@ -254,11 +260,11 @@ def client_histories(contract: Contract, clause: Clause, mutant: Mutant) -> Iter
     def prepare(session: ChangedSession) -> None:
         session.changes = mutant.changes
 
-    for solving in (None, NEVER):
+    for solving in (None, NEVER_READY):
         provider = ReferenceProvider(contract, ShiftedClock(), Settings(solving=solving))
         with reference(provider) as served:
             # The fifth task of the reference fails, which a client that takes failures for success must meet.
-            rounds = 1 if solving is NEVER else 5 if clause.kind == "failure-reported" else 3
+            rounds = 1 if solving is NEVER_READY else 5 if clause.kind == "failure-reported" else 3
             overload = clause.kind == "bounded-retries"
             trace = client_session(
                 contract, served.base_url, served.advance_url, mutant.client_type, prepare, rounds, overload

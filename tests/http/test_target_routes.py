@@ -15,7 +15,7 @@ import pytest
 
 from pollproof.http.addresses import TargetError
 from pollproof.http.client import HttpTarget
-from pollproof.http.target import Outcome
+from pollproof.http.target import RequestOutcome
 from pollproof.trace.exchange import Request
 from pollproof.verify.options import OptionError, plan_from
 from pollproof.verify.target_clocks import ClockError, HookedClock
@@ -33,7 +33,7 @@ def _no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
 
 
-def ask(url: str, times: int = 1) -> Outcome:
+def ask(url: str, times: int = 1) -> RequestOutcome:
     target = HttpTarget(url, 5.0)
     with contextlib.closing(target):
         for _ in range(times):

@@ -11,8 +11,8 @@ import pytest
 
 from pollproof.http import parser as module
 from pollproof.http.client import HttpTarget
-from pollproof.http.target import Outcome
-from pollproof.secrets.anonymize.failures import UNKNOWN, words_of
+from pollproof.http.target import RequestOutcome
+from pollproof.secrets.anonymize.failures import UNKNOWN, known_beginning
 from pollproof.trace.exchange import Request
 from tests.servers import Line, Server, answering, free_port, http, keeping_alive, serving
 
@@ -34,7 +34,7 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAXIMUM_BODY", LIMIT)
 
 
-def ask(url: str, timeout: float = 5.0, request: Request = POLL) -> Outcome:
+def ask(url: str, timeout: float = 5.0, request: Request = POLL) -> RequestOutcome:
     target = HttpTarget(url, timeout)
     try:
         return target.exchange(request)
@@ -42,7 +42,7 @@ def ask(url: str, timeout: float = 5.0, request: Request = POLL) -> Outcome:
         target.close()
 
 
-def outcome_of(*pieces: bytes, timeout: float = 5.0) -> Outcome:
+def outcome_of(*pieces: bytes, timeout: float = 5.0) -> RequestOutcome:
     """What comes of a request that is answered with these bytes, after which the connection is closed."""
     with serving(answering(*pieces)) as server:
         return ask(server.url, timeout)
@@ -244,7 +244,7 @@ def test_an_answer_that_leaves_its_end_open_is_told_at_once_though_the_connectio
         assert outcome.response is None
         assert outcome.failure is not None
         assert outcome.failure.startswith(reason)
-        assert words_of(outcome.failure) != UNKNOWN, "a cassette keeps the reason"
+        assert known_beginning(outcome.failure) != UNKNOWN, "a cassette keeps the reason"
 
 
 def test_an_answer_that_is_encoded_twice_is_read_as_it_was() -> None:

@@ -14,7 +14,7 @@ from pollproof.contract.model import Contract, Effect, Role, Subject
 from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.monitor.recent_trace import MAXIMUM_BYTES, RecentTrace
+from pollproof.monitor.recent_trace import MAXIMUM_TRACE, RecentTrace
 from pollproof.proof.mutants import mutant_named
 from pollproof.reference import task_store
 from pollproof.reference.provider import ReferenceProvider
@@ -159,7 +159,7 @@ def test_a_task_that_the_mock_has_let_go_of_is_answered_as_lost(capsolver: Refer
     assert handle is not None
     session.advance(1_000.0)
     lost = session.poll(handle)
-    for _ in range(2 * task_store.KEPT):
+    for _ in range(2 * task_store.KEPT_TASKS):
         session.create(session.kinds[0])
     assert capsolver.find(handle.id) is None
     again = session.poll(handle)
@@ -170,7 +170,7 @@ def test_a_task_that_the_mock_has_let_go_of_is_answered_as_lost(capsolver: Refer
 
 def test_a_task_that_lives_is_never_let_go_of(capsolver: ReferenceProvider) -> None:
     session = session_of(capsolver.contract, capsolver)
-    handles = [session.create(session.kinds[0])[1] for _ in range(3 * task_store.KEPT)]
+    handles = [session.create(session.kinds[0])[1] for _ in range(3 * task_store.KEPT_TASKS)]
     session.advance(60.0)
     for handle in handles:
         assert handle is not None
@@ -216,4 +216,4 @@ def test_very_large_answers_are_let_go_of_by_their_size() -> None:
         if window.is_full:
             window.keep(window.horizon(), [range(number)])
         assert number in window
-    assert most <= MAXIMUM_BYTES / (1 << 20) + 1
+    assert most <= MAXIMUM_TRACE / (1 << 20) + 1

@@ -9,7 +9,7 @@ import pytest
 
 from pollproof.check.judging import check
 from pollproof.loading import load_contract
-from pollproof.monitor.slack import in_words, nearest
+from pollproof.monitor.slack import describe_slack, nearest_to_limits
 from pollproof.report.document import build_document
 from tests.servers import pollproof
 from tests.tapes import Said, cassette, created, har, lawful, polled, write
@@ -26,7 +26,7 @@ def near() -> list[Said]:
 
 def slack_of(*paths: Path) -> str:
     document = build_document(check(CAPSOLVER, paths))
-    return in_words(document["slack"])
+    return describe_slack(document["slack"])
 
 
 def test_the_nearest_figures_of_a_run_are_told(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_shards_and_comparisons_tell_the_same(tmp_path: Path) -> None:
     one, two = (write(tmp_path / f"{n}.har", har(each)) for n, each in enumerate((near(), lawful())))
     whole = build_document(check(CAPSOLVER, [one, two]))["slack"]
     parts = [build_document(check(CAPSOLVER, [each]))["slack"] for each in (one, two)]
-    assert nearest(parts) == whole
+    assert nearest_to_limits(parts) == whole
     done = pollproof("drift", str(one), str(two), "--json", "-")
     document = json.loads(done.stdout)
     assert [document[side]["slack"] for side in ("old", "new")] == parts

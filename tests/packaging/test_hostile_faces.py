@@ -23,8 +23,8 @@ from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.record import proxy
-from pollproof.record.proxy import listening
-from pollproof.trace.bodies import TOO_DEEP, TOO_MANY, Unreadable, read_json
+from pollproof.record.proxy import listen_and_record
+from pollproof.trace.bodies import TOO_DEEP, TOO_MANY_PARTS, Unreadable, read_json
 from pollproof.trace.exchange import Request, Response
 from pollproof.trace.reader import reader_of
 from pollproof.trace.soap import MAXIMUM_TAGS, read_envelope
@@ -71,8 +71,8 @@ def connected(base_url: str, *data: bytes) -> Iterator[socket.socket]:
         (b"[" * 250 + b"]" * 250, TOO_DEEP),
         (b'{"a":' * 500 + b"1" + b"}" * 500, TOO_DEEP),
         (b"[" * 100_000, TOO_DEEP),
-        (b"[" + b"{}," * 1_000_001 + b"{}]", TOO_MANY),
-        (b"[" + b"0," * 4_000_001 + b"0]", TOO_MANY),
+        (b"[" + b"{}," * 1_000_001 + b"{}]", TOO_MANY_PARTS),
+        (b"[" + b"0," * 4_000_001 + b"0]", TOO_MANY_PARTS),
     ],
     ids=["arrays", "objects", "open arrays", "a million objects", "four million numbers"],
 )
@@ -88,7 +88,7 @@ def test_json_that_is_merely_odd_is_read(body: bytes) -> None:
 def test_xml_with_too_many_elements_or_attributes_is_not_read() -> None:
     attributes = b" ".join(b'a%d="1"' % number for number in range(MAXIMUM_TAGS + 1))
     for body in (b"<a>" + b"<b/>" * (MAXIMUM_TAGS + 1) + b"</a>", b"<a " + attributes + b"/>"):
-        assert read_envelope(body, "ns1") == Unreadable(TOO_MANY)
+        assert read_envelope(body, "ns1") == Unreadable(TOO_MANY_PARTS)
 
 
 # --------------------------------------------------------------------------------------- exploring
@@ -231,7 +231,7 @@ def test_a_callback_that_never_comes_to_its_end_holds_up_neither_the_others_nor_
 
 def test_callbacks_that_are_too_large_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver, "MAXIMUM_BODY", 100)
-    monkeypatch.setattr(receiver, "MAXIMUM_BYTES", 250)
+    monkeypatch.setattr(receiver, "KEPT_CALLBACKS", 250)
     with receiving() as callbacks:
         sizes = [101, 100, 100, 100, 50]
         statuses = [asked(callbacks.address, POST._replace(path="", body=b"x" * size)).status for size in sizes]
@@ -291,14 +291,14 @@ def test_a_long_answer_that_ends_with_its_connection_goes_through_the_proxy(head
         line.ask()
         line.say(version + b" 200 OK\r\n" + header.encode() + b"\r\n\r\n", body)
 
-    with serving(script) as server, listening(server.url) as found:
+    with serving(script) as server, listen_and_record(server.url) as found:
         assert asked(found.base_url).body == body
 
 
 def test_the_proxy_passes_on_what_it_has_no_room_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy, "MAXIMUM_KEPT", 2 * 1024 * 1024)
+    monkeypatch.setattr(proxy, "MAXIMUM_RECORDED", 2 * 1024 * 1024)
     body = b"x" * 1024 * 1024
-    with serving(keeping_alive(lambda asked: http(body))) as server, listening(server.url) as found:
+    with serving(keeping_alive(lambda asked: http(body))) as server, listen_and_record(server.url) as found:
         assert found.problem is None
         for _ in range(3):
             assert asked(found.base_url).body == body
@@ -316,7 +316,7 @@ def test_the_proxy_passes_on_what_it_has_no_room_to_keep(monkeypatch: pytest.Mon
     ids=["two lengths", "no size", "no HTTP"],
 )
 def test_a_provider_that_lies_is_named_to_the_client_of_the_proxy(answer: bytes, told: str) -> None:
-    with serving(answering(answer)) as server, listening(server.url) as found:
+    with serving(answering(answer)) as server, listen_and_record(server.url) as found:
         response = asked(found.base_url)
         (kept,) = found.exchanges
     assert response.status == 502

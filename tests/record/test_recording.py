@@ -36,7 +36,7 @@ from pollproof.clock import ShiftedClock
 from pollproof.contract.model import Contract, Role
 from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.record.proxy import listening
+from pollproof.record.proxy import listen_and_record
 from pollproof.record.recorder import record
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.rendering import Interaction, as_json, as_yaml
@@ -405,7 +405,7 @@ def test_the_proxy_passes_on_and_keeps_everything(tmp_path: Path) -> None:
         return http(packed, "200 Fine", "Content-Encoding: gzip", "Set-Cookie: a=1", "Set-Cookie: b=2", "X-Own: 1",
                     "Connection: keep-alive, X-Own")  # fmt: skip
 
-    with serving(keeping_alive(answer)) as server, listening(server.url + "/v3") as proxy:
+    with serving(keeping_alive(answer)) as server, listen_and_record(server.url + "/v3") as proxy:
         connection = requests.Session()
         for _ in range(3):
             told = connection.post(
@@ -435,7 +435,10 @@ def test_the_proxy_passes_on_and_keeps_everything(tmp_path: Path) -> None:
 
 
 def test_the_proxy_takes_chunks_and_refuses_what_is_no_body() -> None:
-    with serving(keeping_alive(lambda asked: http(asked.body or b"none"))) as server, listening(server.url) as proxy:
+    with (
+        serving(keeping_alive(lambda asked: http(asked.body or b"none"))) as server,
+        listen_and_record(server.url) as proxy,
+    ):
         told = requests.post(proxy.base_url + "/a", data=iter([b"one ", b"two"]), timeout=5)
         assert told.content == b"one two"
         assert requests.get(proxy.base_url + "/a", timeout=5).content == b"none"
@@ -447,7 +450,7 @@ def test_the_proxy_takes_chunks_and_refuses_what_is_no_body() -> None:
 
 def test_the_proxy_leads_nowhere_else() -> None:
     with serving(answering(http())) as other, serving(keeping_alive(lambda asked: http())) as server:
-        with listening(server.url + "/v3") as proxy:
+        with listen_and_record(server.url + "/v3") as proxy:
             root = proxy.base_url.removesuffix("/v3")
             through = {"http": root}
             assert requests.get(other.url + "/v3/x", proxies=through, timeout=5).status_code == 404
@@ -460,7 +463,7 @@ def test_the_proxy_leads_nowhere_else() -> None:
 
 
 def test_the_proxy_tells_of_a_provider_that_gives_no_answer() -> None:
-    with listening(f"http://127.0.0.1:{free_port()}") as proxy:
+    with listen_and_record(f"http://127.0.0.1:{free_port()}") as proxy:
         told = requests.post(proxy.base_url + "/createTask", json={}, timeout=5)
         assert told.status_code == 502
         assert "the connection was refused" in told.text
@@ -470,7 +473,7 @@ def test_the_proxy_tells_of_a_provider_that_gives_no_answer() -> None:
 
 def test_many_clients_at_once_through_the_proxy(tmp_path: Path) -> None:
     contract = load_contract("capsolver")
-    with reference("capsolver") as served, listening(served.base_url) as proxy:
+    with reference("capsolver") as served, listen_and_record(served.base_url) as proxy:
 
         def work(number: int) -> None:
             task = {"type": "T", "websiteURL": f"https://{number}.invalid"}
@@ -750,7 +753,7 @@ def test_tls_is_recorded_and_verified(certificate: Path, tmp_path: Path, monkeyp
             post(url + "/getTaskResult", body)  # through http.client itself
             requests.post(url + "/getTaskResult", json=body, timeout=5)
             httpx.post(url + "/getTaskResult", json=body)
-        with listening(url) as proxy:
+        with listen_and_record(url) as proxy:
             assert requests.post(proxy.base_url + "/getTaskResult", json=body, timeout=5).status_code == 200
             monkeypatch.delenv("SSL_CERT_FILE")
             untrusted = requests.post(proxy.base_url + "/getTaskResult", json=body, timeout=5)

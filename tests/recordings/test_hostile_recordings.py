@@ -312,7 +312,7 @@ def test_the_id_of_a_task_that_was_forgotten_is_not_taken_for_a_foreign_one(
     )
     as_whole = verdicts(judged(path, whole=True))
     assert all(verdict != "violated" for verdict, _, _ in as_whole.values())
-    monkeypatch.setattr(judging, "REMEMBERED", 4)
+    monkeypatch.setattr(judging, "REMEMBERED_TASKS", 4)
     forgetful = verdicts(judged(path, whole=True))
     assert all(verdict != "violated" for verdict, _, _ in forgetful.values())
     assert sum(exercised for _, exercised, _ in forgetful.values()) < sum(count for _, count, _ in as_whole.values())
@@ -323,7 +323,7 @@ def test_a_violation_of_a_task_that_was_polled_for_ever_is_shown_by_its_ends(tmp
     found = judged(write(tmp_path / "t.har", har([created(identifier="B"), *polls, polled(9_000, "odd", "B")])))
     shown = found.ledger["capsolver.poll.status"].evidence
     assert shown is not None
-    assert len(shown.trace) == judging.MAXIMUM_SHOWN
+    assert len(shown.trace) == judging.MAXIMUM_EVIDENCE
     assert shown.trace.places[0].endswith("entry 1")
     assert shown.trace.places[-1].endswith("entry 2001")
 
@@ -354,7 +354,7 @@ def test_large_bodies_are_not_held_until_a_thousand_exchanges_are_there() -> Non
 
     for given, recorded in enumerate(order.nearly_sorted(stream()), 1):
         assert recorded.number == given
-        assert (read - given) * bombs.LARGE <= order.HELD
+        assert (read - given) * bombs.LARGE <= order.HELD_BYTES
     assert read == 2_000
 
 
@@ -527,7 +527,7 @@ def test_files_and_folders_that_may_not_be_read_are_told(tmp_path: Path) -> None
 
 
 def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pollproof.recordings.files import find
+    from pollproof.recordings.files import find_recordings
 
     write(tmp_path / "good.har", har(lawful()))
     (tmp_path / "closed").mkdir()
@@ -539,7 +539,7 @@ def test_a_folder_that_cannot_be_looked_into_is_told(tmp_path: Path, monkeypatch
         return look(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert find([str(tmp_path)]) == [tmp_path / "good.har", tmp_path / "closed"]
+    assert find_recordings([str(tmp_path)]) == [tmp_path / "good.har", tmp_path / "closed"]
 
 
 NAMES = [
@@ -588,7 +588,7 @@ def test_a_disk_without_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(order, "WINDOW", 1)
-    monkeypatch.setattr(order, "BATCH", 1)
+    monkeypatch.setattr(order, "CHUNK", 1)
     monkeypatch.setattr(order, "RUN", 2)
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     found = judged(write(tmp_path / "t.har", har(lawful()[::-1])))

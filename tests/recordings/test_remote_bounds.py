@@ -13,7 +13,7 @@ import pytest
 from pollproof.check.judging import check
 from pollproof.loading import load_contract
 from pollproof.recordings import remote
-from pollproof.recordings.files import find
+from pollproof.recordings.files import find_recordings
 from tests.tapes import har, lawful
 
 CAPSOLVER = load_contract("capsolver")
@@ -48,7 +48,7 @@ class Web(http.server.BaseHTTPRequestHandler):
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     import json
 
-    monkeypatch.setattr(remote, "PATIENCE", 1)
+    monkeypatch.setattr(remote, "REMOTE_PATIENCE", 1)
     monkeypatch.setattr(remote, "MAXIMUM_SIZE", 1 << 22)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web)
     server.good = json.dumps(har(lawful())).encode()  # type: ignore[attr-defined]
@@ -72,7 +72,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 )
 def test_a_server_that_does_not_give_a_file_ends_in_one_sentence(web: str, name: str, says: str) -> None:
     began = time.monotonic()
-    checking = check(CAPSOLVER, find([f"{web}/{name}"]))
+    checking = check(CAPSOLVER, find_recordings([f"{web}/{name}"]))
     (error,) = checking.detail.unread
     assert says in str(error)
     assert "\n" not in str(error)
@@ -80,6 +80,6 @@ def test_a_server_that_does_not_give_a_file_ends_in_one_sentence(web: str, name:
 
 
 def test_a_url_is_judged_as_a_file_is(web: str) -> None:
-    checking = check(CAPSOLVER, find([f"{web}/good.har"]))
+    checking = check(CAPSOLVER, find_recordings([f"{web}/good.har"]))
     assert not checking.detail.unread
     assert checking.detail.tally.matched == len(lawful())

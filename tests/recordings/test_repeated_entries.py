@@ -10,7 +10,7 @@ import pytest
 
 from pollproof.check.judging import Checking, check
 from pollproof.loading import load_contract
-from pollproof.recordings.reading import entries
+from pollproof.recordings.reading import read_entries
 from tests.tapes import Said, created, har, interaction, lawful, polled, write
 
 
@@ -66,4 +66,4 @@ def test_a_packed_body_of_a_response_without_content_is_unpacked(tmp_path: Path)
     entry["request"] |= {"method": "GET", "body": None}
     entry["response"] |= {"status": {"code": 204, "message": ""}, "body": {"string": gzip.compress(b"", mtime=0)}}
     path = write(tmp_path / "t.yaml", {"interactions": [entry], "version": 1})
-    assert [(each.status, each.response_body) for each in entries(path)] == [(204, b"")]
+    assert [(each.status, each.response_body) for each in read_entries(path)] == [(204, b"")]

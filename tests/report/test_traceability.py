@@ -18,7 +18,7 @@ from pollproof.bundled import bundled, folder
 from pollproof.cli.main import cli
 from pollproof.contract.model import Citation, Contract, Passage, Source
 from pollproof.loading import ContractError, load_contract
-from pollproof.proof import missing
+from pollproof.proof import find_missing_proof
 from pollproof.report.rule_book.coverage import gaps, passage_rows, passage_summary
 from tests.servers import ROOT
 
@@ -43,7 +43,7 @@ def run(*words: str) -> Result:
 
 @every_contract
 def test_every_clause_has_a_source_a_mutant_a_legal_variant_and_a_golden_bad_history(contract: Contract) -> None:
-    assert missing(contract, folder("cassettes")) == []
+    assert find_missing_proof(contract, folder("cassettes")) == []
 
 
 @every_contract
@@ -77,21 +77,23 @@ def test_a_clause_without_source_mutant_variant_or_history_is_noticed(tmp_path: 
 
     def lacking(home: Path | None = None, **changes: Any) -> list[str]:
         found = replace(CAPSOLVER, clauses=(*others, replace(clause, **changes)))
-        return [text for text in missing(found, home or folder("cassettes")) if text.startswith(clause.id)]
+        return [text for text in find_missing_proof(found, home or folder("cassettes")) if text.startswith(clause.id)]
 
     assert lacking() == []
     assert lacking(citations=()) == [f"{clause.id}: no source is given"]
     assert lacking(kind="shape", breaks=()) == [f"{clause.id}: no mutant shows that it can fail"]
     assert lacking(tmp_path) == [f"{clause.id}: no golden bad history shows a violation of it"]
     variants = tuple(replace(each, clauses=()) for each in CAPSOLVER.variants)
-    found = missing(replace(CAPSOLVER, variants=variants), folder("cassettes"))
+    found = find_missing_proof(replace(CAPSOLVER, variants=variants), folder("cassettes"))
     assert f"{clause.id}: no legal variant shows what it lets pass" in found
 
 
 def test_a_golden_bad_history_of_no_clause_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "capsolver" / "bad").mkdir(parents=True)
     (tmp_path / "capsolver" / "bad" / "capsolver.gone.yaml.gz").touch()
-    assert "capsolver.gone: a golden bad history of a clause that is not there" in missing(CAPSOLVER, tmp_path)
+    assert "capsolver.gone: a golden bad history of a clause that is not there" in find_missing_proof(
+        CAPSOLVER, tmp_path
+    )
 
 
 def test_a_line_that_no_passage_speaks_of_is_noticed() -> None:

@@ -14,7 +14,16 @@ from jsonschema import Draft202012Validator
 from pollproof.bundled import folder
 from pollproof.cli.main import cli
 from pollproof.report.junit import junit_of
-from pollproof.runs.baselines import Baseline, BaselineError, Known, entries_for, judged, marked, outcome_with, parse
+from pollproof.runs.baselines import (
+    Baseline,
+    BaselineEntry,
+    BaselineError,
+    entries_for,
+    judged,
+    mark_known,
+    outcome_with,
+    parse_baseline,
+)
 from pollproof.runs.outcome import decided, failing
 
 SCHEMA = json.loads((folder("schemas") / "pollproof" / "baseline.schema.json").read_text(encoding="utf-8"))
@@ -36,17 +45,17 @@ def entry(
     flaky: bool = False,
     day: date = TODAY,
     verdict: str = "violated",
-) -> Known:
-    return Known(clause, target, "it is known", "", day, flaky, verdict)
+) -> BaselineEntry:
+    return BaselineEntry(clause, target, "it is known", "", day, flaky, verdict)
 
 
-def states(*entries: Known, partial: bool = False, **verdicts: str) -> list[str]:
+def states(*entries: BaselineEntry, partial: bool = False, **verdicts: str) -> list[str]:
     told = judged([document(**verdicts)], Baseline("known.toml", entries), TODAY, partial=partial)
     return [one["state"] for one in told["entries"]]
 
 
 def test_a_known_violation_does_not_fail_a_run_and_another_one_does() -> None:
-    (found,) = marked([document(a="violated", b="violated")], Baseline("known.toml", (entry(),)), TODAY)
+    (found,) = mark_known([document(a="violated", b="violated")], Baseline("known.toml", (entry(),)), TODAY)
     assert [clause["id"] for clause in failing(found, strict=False)] == ["b"]
     assert found["clauses"][0]["known"] == "it is known"
 
@@ -71,7 +80,7 @@ def test_a_known_violation_does_not_fail_a_run_and_another_one_does() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_what_becomes_of_an_entry(given: Known, verdicts: dict[str, str], state: str, outcome: str) -> None:
+def test_what_becomes_of_an_entry(given: BaselineEntry, verdicts: dict[str, str], state: str, outcome: str) -> None:
     told = judged([document(**verdicts)], Baseline("known.toml", (given,)), TODAY)
     (found,) = told["entries"]
     assert found["state"] == state
@@ -86,9 +95,9 @@ def test_an_accepted_clause_leaves_a_run_conclusive_and_its_cuts_too() -> None:
     whole["clauses"] += [first, other]
     whole["cuts"] = [{"reason": "the wait was over", "cause": "clock"}]
     entries = [entry(name, verdict="unexercised") for name in "ab"]
-    (one,) = marked([whole], Baseline("known.toml", tuple(entries[:1])), TODAY)
+    (one,) = mark_known([whole], Baseline("known.toml", tuple(entries[:1])), TODAY)
     assert decided(one)["causes"] == ["the wait was over", "1 MUST not exercised: b"]
-    (both,) = marked([whole], Baseline("known.toml", tuple(entries)), TODAY)
+    (both,) = mark_known([whole], Baseline("known.toml", tuple(entries)), TODAY)
     assert both["clauses"][1]["accepted"] == "it is known"
     assert decided(both)["outcome"] == "passed"
 
@@ -105,7 +114,7 @@ def test_entries_of_clauses_that_were_not_asked_about_are_left_alone() -> None:
 
 def test_an_expired_entry_does_not_hide_the_violation() -> None:
     old = Baseline("known.toml", (entry(day=date(2026, 4, 30)),))
-    (found,) = marked([document(a="violated")], old, TODAY)
+    (found,) = mark_known([document(a="violated")], old, TODAY)
     assert "known" not in found["clauses"][0]
 
 
@@ -127,7 +136,7 @@ GOOD = '[[known]]\nclause = "a"\ntarget = "t"\nreason = "r"\nexpires = 2026-05-0
 )
 def test_a_bad_file_gets_one_sentence_with_its_place(text: str, problem: str) -> None:
     with pytest.raises(BaselineError) as caught:
-        parse(text, "known.toml", SCHEMA)
+        parse_baseline(text, "known.toml", SCHEMA)
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -137,8 +146,8 @@ def test_written_entries_are_a_baseline_that_knows_what_was_violated() -> None:
     broken["target"] = 'say "it" \\ \x7f \u00e4'
     text = entries_for([broken], TODAY)
     assert "expires = 2026-07-30\n" in text
-    baseline = parse(text, "known.toml", SCHEMA)
-    (found,) = marked([broken], baseline, TODAY)
+    baseline = parse_baseline(text, "known.toml", SCHEMA)
+    (found,) = mark_known([broken], baseline, TODAY)
     assert failing(found, strict=True) == []
     assert entries_for([found], TODAY).startswith("# no violation")
 

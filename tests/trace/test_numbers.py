@@ -19,7 +19,7 @@ from pollproof.recordings.yaml_entries import typed_scalar
 from pollproof.reference.server import MAXIMUM_NOW, MAXIMUM_STEP, advance
 from pollproof.report.reading import ReportError, read_report
 from pollproof.runs.baselines import BaselineError
-from pollproof.runs.baselines import parse as parse_baseline
+from pollproof.runs.baselines import parse_baseline as parse_baseline
 from pollproof.trace.bodies import Unreadable, read_json
 
 HUGE = ["1e400", "-1e400", "1.5E+309", "1" + "0" * 5000, "-" + "9" * 301, "1" + "0" * 400 + ".5"]

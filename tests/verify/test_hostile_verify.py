@@ -80,7 +80,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pollproof.http.client.TIMEOUT", 0.2)
+    monkeypatch.setattr("pollproof.http.client.RESPONSE_TIMEOUT", 0.2)
 
 
 # ------------------------------------------------------------------------ gone from the start

@@ -14,7 +14,7 @@ from pollproof.contract.model import Contract, Operation, Subject
 from pollproof.contract.places import View
 from pollproof.http.client import HttpTarget
 from pollproof.http.server import listening
-from pollproof.http.target import InProcessTarget, Outcome
+from pollproof.http.target import InProcessTarget, RequestOutcome
 from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
@@ -131,7 +131,7 @@ class Slow:
     def __init__(self, provider: ReferenceProvider) -> None:
         self._target, self._clock = InProcessTarget(self.name, provider.handle), provider.clock
 
-    def exchange(self, request: Request) -> Outcome:
+    def exchange(self, request: Request) -> RequestOutcome:
         self._clock.advance(0.2)
         return self._target.exchange(request)
 

@@ -28,7 +28,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.proof.mutants import mutants_of, variant_provider
-from pollproof.recordings.files import find
+from pollproof.recordings.files import find_recordings
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve, serve_handler
 from pollproof.trace.events import Event
@@ -43,8 +43,8 @@ from pollproof.verify.live.session import LiveSession
 from pollproof.verify.live_limits import with_skew
 from pollproof.verify.options import OptionError, plan_from
 from pollproof.verify.plan import command
-from pollproof.verify.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, retry_after
-from pollproof.verify.run import Exploration, beginning
+from pollproof.verify.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, read_retry_after
+from pollproof.verify.run import Exploration, begin_exploration
 from pollproof.verify.target_clocks import BudgetSpent
 from tests.independent import serving as independent
 from tests.servers import clean_environment, free_port, pollproof
@@ -69,7 +69,7 @@ def provider(contract: Contract, settings: Settings | None = None) -> Iterator[t
 def live(name: str, served: Served, **options: Any) -> Exploration:
     """A live run against a served provider, through its clock hook."""
     plan = plan_from(name, base_url=served.base_url, advance_url=served.advance_url, api_key=KEY, live=True, **options)
-    return explore_live(plan, None, beginning(plan))
+    return explore_live(plan, None, begin_exploration(plan))
 
 
 def violated(result: Exploration) -> set[str]:
@@ -172,7 +172,7 @@ class TestPace:
         assert result.error is None
         assert result.complete
         assert violated(result) == set()
-        judged = check(contract, find(["run.yaml"]), base_url=served.base_url).ledger
+        judged = check(contract, find_recordings(["run.yaml"]), base_url=served.base_url).ledger
         client = {entry.clause.id: entry for entry in judged.entries.values() if entry.clause.subject is Subject.CLIENT}
         broken = {entry.clause.kind for entry in client.values() if entry.violations}
         assert broken <= {"no-poll-after-final"}
@@ -185,7 +185,7 @@ class TestPace:
         with independent.serve(service.create_application(KEY)) as url:
             options = {"callback_url": f"http://127.0.0.1:{free_port()}/called", "destructive": True, **LARGE}
             plan = plan_from(name, base_url=url, advance_url=f"{url}/advance", api_key=KEY, live=True, **options)
-            result = explore_live(plan, None, beginning(plan))
+            result = explore_live(plan, None, begin_exploration(plan))
         assert result.error is None
         assert result.complete
         assert violated(result) == set()
@@ -240,7 +240,7 @@ class TestPace:
 
         with serve_handler(busy_at_first) as url:
             plan = plan_from("capsolver", base_url=url, advance_url=f"{url}/_clock/advance", live=True)
-            result = explore_live(plan, None, beginning(plan))
+            result = explore_live(plan, None, begin_exploration(plan))
         assert result.error is None
         assert violated(result) == set()
         gaps = [later - sooner for sooner, later in pairwise(times)]
@@ -260,7 +260,7 @@ class TestPace:
 
         with serve_handler(never) as url:
             plan = plan_from("capmonster", base_url=url, advance_url=f"{url}/_clock/advance", live=True)
-            result = explore_live(plan, None, beginning(plan))
+            result = explore_live(plan, None, begin_exploration(plan))
         assert len(asked) == MAXIMUM_REFUSALS
         assert not result.complete
         assert any("has turned away 5 requests in a row (HTTP 429)" in note for note in result.notes)
@@ -279,7 +279,7 @@ class TestPace:
             plan = plan_from(
                 "capsolver", base_url=served.base_url, advance_url=served.advance_url, api_key="another-key", live=True
             )
-            result = explore_live(plan, None, beginning(plan))
+            result = explore_live(plan, None, begin_exploration(plan))
         assert result.exchanges == 2
         assert any("refuses to create tasks (ERROR_KEY_DENIED_ACCESS)" in note for note in result.notes)
 
@@ -294,7 +294,7 @@ class TestPace:
         ],
     )
     def test_retry_after_is_a_number_or_a_date(self, headers: dict[str, str], seconds: float | None) -> None:
-        assert retry_after(headers, 1_500_000_000.0) == seconds
+        assert read_retry_after(headers, 1_500_000_000.0) == seconds
 
 
 class TestLimits:
@@ -378,7 +378,7 @@ class TestRecord:
         text = Path("run.yaml").read_text()
         assert KEY not in text
         assert KEY.swapcase() not in text
-        judged = check(contract, find(["run.yaml"]), base_url=served.base_url).ledger
+        judged = check(contract, find_recordings(["run.yaml"]), base_url=served.base_url).ledger
         counts = {entry.clause.id: entry.exercised for entry in result.ledger.entries.values()}
         again = {name: judged[name].exercised for name in counts}
         assert again == counts
@@ -471,7 +471,7 @@ class TestAfterAnInterruption:
         assert whole["exchanges"] == len(held.exchanges) + len(asked) - before
         lost = 1 if held.unanswered == "createTask" else 0
         assert len(reference.tasks) == 3 + lost >= created  # three tasks are the whole plan: none was created anew
-        judged = check(contract, find(["run.yaml"]), base_url=url).ledger
+        judged = check(contract, find_recordings(["run.yaml"]), base_url=url).ledger
         assert {entry.clause.id for entry in judged.violated()} <= {"capmonster.client.final"}
 
     @pytest.mark.parametrize("unanswered", [False, True])

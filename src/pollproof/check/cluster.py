@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Unpack
 
-from pollproof.check.explaining import REMEMBERED
+from pollproof.check.explaining import REMEMBERED_TASKS
 from pollproof.check.judging import (
     Checking,
     CheckSpec,
     How,
-    Progress,
     TraceSummary,
     add,
-    beginning,
+    begin_checking,
     check,
     ends,
     illustrated,
@@ -31,14 +30,14 @@ from pollproof.check.judging import (
 )
 from pollproof.check.partitions import (
     File,
-    Item,
     Judged,
+    PlacedExchange,
     in_order,
     joined,
     judge_account,
     judge_tasks,
-    numbered,
-    split,
+    number_by_time,
+    split_file,
 )
 from pollproof.contract.model import Contract
 from pollproof.errors import PollproofError, RunError
@@ -49,12 +48,13 @@ from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import NoRecording
+from pollproof.runs.result import FileProgress
 from pollproof.tasks.repeated import ENDLESS_COUNT, Stall
 
-EXTRA = "pollproof[dask]"
+_EXTRA = "pollproof[dask]"
 """The extra that brings Dask."""
 
-PATIENCE = 10
+SCHEDULER_PATIENCE = 10
 """Seconds within which a scheduler answers."""
 
 PARTITIONS_EACH = 2
@@ -88,7 +88,7 @@ def connected(where: str) -> Iterator[Any]:
     try:
         import distributed
     except ImportError:
-        raise NoDask(f"--dask needs Dask, which is not installed: pip install '{EXTRA}'") from None
+        raise NoDask(f"--dask needs Dask, which is not installed: pip install '{_EXTRA}'") from None
     import logging
 
     cluster: Any = None
@@ -104,7 +104,7 @@ def connected(where: str) -> Iterator[Any]:
                 silence_logs=logging.CRITICAL,
             )
         address = where if cluster is None else cluster
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = distributed.Client(address, timeout=SCHEDULER_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         if cluster is not None:
             cluster.close()
@@ -127,14 +127,14 @@ def check_on(
     paths: Sequence[Recording],
     *,
     named: frozenset[Recording] = frozenset(),
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
     partitions: int | None = None,
     result: Checking | None = None,
     **how: Unpack[How],
 ) -> Checking:
     """Judge recordings as `judging.check` does, on a cluster. An interruption leaves what was judged so far."""
     started = time.monotonic()
-    result = beginning(CheckSpec(contract, **how)) if result is None else result
+    result = begin_checking(CheckSpec(contract, **how)) if result is None else result
     shipped = client.scatter(result.spec, broadcast=True, hash=False)
     try:
         if result.spec.together and len(paths) > 1:
@@ -169,7 +169,7 @@ def _files(
     paths: Sequence[Recording],
     result: Checking,
     named: frozenset[Recording],
-    progress: Progress | None,
+    progress: FileProgress | None,
 ) -> None:
     threads = sum(client.nthreads().values()) or 1
     size = min(-(-len(paths) // (threads * PIECES_EACH)), MAXIMUM_FILES)
@@ -187,7 +187,7 @@ def _files(
 
 
 def _judge_files(paths: Sequence[Recording], spec: CheckSpec, named: frozenset[Recording]) -> _Piece:
-    checking = check(spec.contract, paths, named=named, result=beginning(spec))
+    checking = check(spec.contract, paths, named=named, result=begin_checking(spec))
     detail = checking.detail
     summary = TraceSummary(detail.roles, detail.orphans, checking.solving)
     unread = [_travelling(each) for each in detail.unread]
@@ -239,7 +239,7 @@ class _Trace:
         except _Unread as error:
             self._result.detail.unread.append(error.problem)
             return
-        numbers = numbered([head.times for head in heads])
+        numbers = number_by_time([head.times for head in heads])
         shipped = self._client.scatter(numbers, broadcast=True, hash=False)
         parts = [[self._submit(_partition, file, number) for file in files] for number in range(count)]
         tally = Tally()
@@ -248,7 +248,7 @@ class _Trace:
         account = self._submit(_judge_account, self._spec, parts, shipped, not tally.unrecorded)
         # Only where there are more tasks than are kept in mind does anything have to be forgotten, in time; and only
         # where some were put off often enough can that be without end.
-        many = sum(head.tasks for head in heads) > REMEMBERED
+        many = sum(head.tasks for head in heads) > REMEMBERED_TASKS
         often = sum(head.put_off for head in heads) >= ENDLESS_COUNT
         facts = self._submit(_account_facts, account) if many or often else ((), {})
         judged = [self._submit(_judge_tasks, self._spec, own, shipped, facts) for own in parts]
@@ -305,7 +305,7 @@ class _Unread(PollproofError):
 def _split(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str]) -> File | Unread:
     try:
         with rare_collections():
-            return split(spec, path, count, callbacks)
+            return split_file(spec, path, count, callbacks)
     except RecordingError as error:
         return _travelling(error)
 
@@ -314,17 +314,19 @@ def _head(file: File | Unread) -> _Head | Unread:
     return _Head(file.times, file.tally, file.tasks, file.callbacks, file.put_off) if isinstance(file, File) else file
 
 
-def _partition(file: File, number: int) -> list[Item]:
+def _partition(file: File, number: int) -> list[PlacedExchange]:
     return file.partitions[number]
 
 
-def _judge_account(spec: CheckSpec, parts: list[list[list[Item]]], numbers: list[array[int]], complete: bool) -> Judged:
+def _judge_account(
+    spec: CheckSpec, parts: list[list[list[PlacedExchange]]], numbers: list[array[int]], complete: bool
+) -> Judged:
     with rare_collections():
         files = [[item for own in file for item in own] for file in zip(*parts, strict=True)]
         return judge_account(spec, in_order(files, numbers), complete=complete)
 
 
-def _judge_tasks(spec: CheckSpec, parts: list[list[Item]], numbers: list[array[int]], facts: Any) -> Judged:
+def _judge_tasks(spec: CheckSpec, parts: list[list[PlacedExchange]], numbers: list[array[int]], facts: Any) -> Judged:
     with rare_collections():
         return judge_tasks(spec.contract, in_order(parts, numbers), *facts)
 

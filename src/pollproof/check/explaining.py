@@ -11,10 +11,10 @@ from pollproof.recordings.times import LONGEST_UNTOLD
 from pollproof.runs.outcome import are_all_lost
 from pollproof.text import plural
 
-REMEMBERED = 4_096
+REMEMBERED_TASKS = 4_096
 """Tasks that are kept in mind at a time, in 3 KB each; a longer recording forgets those that were silent longest."""
 
-SHOWN = 5
+_SHOWN_NAMES = 5
 """Names of one sort that a note lists; the rest is counted."""
 
 
@@ -26,7 +26,7 @@ def explained(document: Mapping[str, Any], contract: Contract) -> dict[str, Any]
     recordings = document["recordings"]
     return {
         **document,
-        "target": target_of(recordings["files"]),
+        "target": name_files(recordings["files"]),
         "error": "; ".join(recordings["unread"]) or None,
         "clock": clock_of(recordings["times"]),
         "notes": notes(contract, recordings),
@@ -39,7 +39,7 @@ def explained(document: Mapping[str, Any], contract: Contract) -> dict[str, Any]
     }
 
 
-def target_of(files: list[str]) -> str:
+def name_files(files: list[str]) -> str:
     """The files in few words."""
     return _several(files, "recordings") or "no recording"
 
@@ -134,8 +134,8 @@ def notes(contract: Contract, recordings: Mapping[str, Any]) -> list[str]:
             f"of tasks whose creation was not recorded: {recordings['polls_without_creation']} polls; neither the "
             "limits of these tasks nor their ids are judged (--whole says that the recordings hold everything)"
         )
-    if judged > REMEMBERED:
-        lines.append(f"at most {REMEMBERED:,} tasks are kept in mind at a time")
+    if judged > REMEMBERED_TASKS:
+        lines.append(f"at most {REMEMBERED_TASKS:,} tasks are kept in mind at a time")
     return lines
 
 
@@ -167,10 +167,10 @@ def _about_times(recordings: Mapping[str, Any]) -> list[str]:
 def _counted(counts: Mapping[str, int]) -> str:
     """The most frequent first; of equally frequent ones, in the order of the alphabet."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    shown = ", ".join(f"{name} ({count})" for name, count in ordered[:SHOWN])
-    more = len(counts) - SHOWN
+    shown = ", ".join(f"{name} ({count})" for name, count in ordered[:_SHOWN_NAMES])
+    more = len(counts) - _SHOWN_NAMES
     return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _several(names: list[str], what: str) -> str:
-    return ", ".join(names) if len(names) <= SHOWN else f"{len(names)} {what}, {names[0]} to {names[-1]}"
+    return ", ".join(names) if len(names) <= _SHOWN_NAMES else f"{len(names)} {what}, {names[0]} to {names[-1]}"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
-from pollproof.check.explaining import REMEMBERED, clock_of, notes, reason, target_of
+from pollproof.check.explaining import REMEMBERED_TASKS, clock_of, name_files, notes, reason
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.monitor.ledger import Evidence, Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
@@ -22,8 +22,8 @@ from pollproof.recordings.keys import HASHED
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.order import OutOfOrder, by_time, nearly_sorted
 from pollproof.recordings.reading import NoRecording, exchanges
-from pollproof.runs.reproduce import named
-from pollproof.runs.result import Idle, RunResult
+from pollproof.runs.reproduce import provider_argument
+from pollproof.runs.result import FileProgress, Idle, RunResult
 from pollproof.runs.spec import RunSpec
 from pollproof.secrets.find import in_exchanges
 from pollproof.secrets.redact import Redactor
@@ -32,14 +32,11 @@ from pollproof.tasks.repeated import Stall
 from pollproof.trace.exchange import Exchange, Slice
 from pollproof.trace.reader import reader_of
 
-MAXIMUM_SHOWN = 200
+MAXIMUM_EVIDENCE = 200
 """Exchanges that show one violation; of a task that was polled a million times, the first and the last are shown."""
 
 PROGRESS_EVERY = 2_000
 """Exchanges between two reports of progress."""
-
-Progress = Callable[[str, int], None]
-"""Called with the file that is being judged, and how many exchanges were judged so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class CheckSpec(RunSpec):
         return {key for key in self.keys if not key.startswith(HASHED)}  # those in the traffic are found there
 
     def command(self) -> str:
-        words = ["pollproof", "check", named(self.provider or self.contract.name), *self.files]
+        words = ["pollproof", "check", provider_argument(self.provider or self.contract.name), *self.files]
         flags = {"together": self.together, "whole": self.whole, "strict": self.policy.strict}
         words += [f"--{flag}" for flag, given in flags.items() if given]
         command = shlex.join([*words, *([] if self.base_url is None else ["--base-url", self.base_url])])
@@ -120,7 +117,7 @@ class Recordings:
 
     def sections(self, redactor: Redactor) -> dict[str, Any]:
         figures = self.figures()
-        words = {"target": target_of(self.files), "clock": clock_of(figures["times"]), "recordings": figures}
+        words = {"target": name_files(self.files), "clock": clock_of(figures["times"]), "recordings": figures}
         return {"exchanges": self.tally.matched, **{name: redactor.value(value) for name, value in words.items()}}
 
     def idle(self, clause: Clause) -> Idle | None:
@@ -146,7 +143,7 @@ Checking = RunResult[CheckSpec, Recordings]
 """The result of judging recordings."""
 
 
-def beginning(spec: CheckSpec | Contract) -> Checking:
+def begin_checking(spec: CheckSpec | Contract) -> Checking:
     """The result of judging before anything was read: every clause, none exercised."""
     spec = CheckSpec(spec) if isinstance(spec, Contract) else spec
     return RunResult(spec, Ledger(clauses_of(spec.contract)), Recordings(spec.contract))
@@ -170,20 +167,20 @@ def check(
     paths: Sequence[Recording],
     *,
     named: frozenset[Recording] = frozenset(),
-    progress: Progress | None = None,
+    progress: FileProgress | None = None,
     result: Checking | None = None,
     **how: Unpack[How],
 ) -> Checking:
     """Judge recordings: each file is a trace of its own, or with `together` all are one.
 
     `named` are the paths that people named themselves: of these, one that is not a recording is an error. An
-    interruption leaves what was judged so far. `result` is a `beginning` that somebody watches while it grows; its
+    interruption leaves what was judged so far. `result` is a `begin_checking` that somebody watches while it grows; its
     spec says how recordings are read, in the place of `how`.
     """
     started = time.monotonic()
-    result = beginning(CheckSpec(contract, **how)) if result is None else result
+    result = begin_checking(CheckSpec(contract, **how)) if result is None else result
     clauses = clauses_of(contract)
-    monitor = Monitor(reader_of(contract), clauses, remember=REMEMBERED)
+    monitor = Monitor(reader_of(contract), clauses, remember=REMEMBERED_TASKS)
     judge = _Judge(result, monitor, progress)
     try:
         with rare_collections():
@@ -224,7 +221,7 @@ Order = Callable[[Iterable[Recorded]], Iterator[Recorded]]
 class _Judge:
     """Judges one group of files after the other; what a file says counts once it was read to its end."""
 
-    def __init__(self, result: Checking, monitor: Monitor, progress: Progress | None) -> None:
+    def __init__(self, result: Checking, monitor: Monitor, progress: FileProgress | None) -> None:
         self._result = result
         self._monitor = monitor
         self._progress = progress
@@ -307,7 +304,7 @@ class Observer:
         """
         account = self._monitor.account
         for event in self._monitor.observe_numbered(self._exchanges(items, complete)):
-            if len(account.tasks) >= REMEMBERED:
+            if len(account.tasks) >= REMEMBERED_TASKS:
                 account.whole = False  # an id that nobody gave may be one that was forgotten
             if event is None:
                 continue
@@ -369,6 +366,6 @@ def keys_in(ledger: Ledger, contract: Contract) -> set[str]:
 
 def ends(numbers: tuple[int, ...]) -> tuple[int, ...]:
     """The numbers of a trace, without its middle where it is long."""
-    if len(numbers) <= MAXIMUM_SHOWN:
+    if len(numbers) <= MAXIMUM_EVIDENCE:
         return numbers
-    return numbers[: MAXIMUM_SHOWN // 2] + numbers[-MAXIMUM_SHOWN // 2 :]
+    return numbers[: MAXIMUM_EVIDENCE // 2] + numbers[-MAXIMUM_EVIDENCE // 2 :]

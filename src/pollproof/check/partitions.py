@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pollproof.check.explaining import REMEMBERED
+from pollproof.check.explaining import REMEMBERED_TASKS
 from pollproof.check.judging import CheckSpec, Observer, TraceSummary, check_probe
 from pollproof.clauses import KINDS
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.contract.vocabulary import PUT_OFF
 from pollproof.monitor.coverage import Seen
-from pollproof.monitor.ledger import Evidence, Ledger, rank
+from pollproof.monitor.ledger import Evidence, Ledger, rank_evidence
 from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, Moment, Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.files import Recording
@@ -36,11 +36,11 @@ UNLIMITED = 1 << 62
 
 NO_STALLS: Mapping[int, Stall] = MappingProxyType({})
 
-NOTHING = float("-inf")
+_BEFORE_ALL = float("-inf")
 """The time of exchanges before the first whose time is known."""
 
 
-class Item(NamedTuple):
+class PlacedExchange(NamedTuple):
     """An exchange by its place in its file; one that is not `judged` here tells of tasks and is judged elsewhere."""
 
     place: int
@@ -56,7 +56,7 @@ class File:
     `put_off` how many exchanges about a task were refused as busy.
     """
 
-    partitions: list[list[Item]]
+    partitions: list[list[PlacedExchange]]
     times: array[float]
     tally: Tally
     tasks: int
@@ -83,7 +83,7 @@ class Judged:
     endless: dict[int, Stall] = field(default_factory=dict)
 
 
-def split(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str] = frozenset()) -> File:
+def split_file(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str] = frozenset()) -> File:
     """Read one file into that many partitions. Raises `RecordingError`.
 
     `callbacks` are the addresses that earlier files of the trace have named.
@@ -93,7 +93,7 @@ def split(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str
     probes = {None, *contract.probe_names}
     tally = Tally()
     known = set(callbacks)
-    partitions: list[list[Item]] = [[] for _ in range(count)]
+    partitions: list[list[PlacedExchange]] = [[] for _ in range(count)]
     times = array("d")
     seen: set[str] = set()
     put_off = 0
@@ -104,7 +104,7 @@ def split(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str
         event = reader.read(exchange, place)
         task = None if event is None else event.task
         own = place % count if task is None else partition_of(task, count)
-        partitions[own].append(Item(place, recorded))
+        partitions[own].append(PlacedExchange(place, recorded))
         if event is not None and task is not None:
             seen.add(task)
             put_off += event.effect in PUT_OFF or event.transient
@@ -112,7 +112,7 @@ def split(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str
             seen.update(member.task for member in event.members if member.task is not None)
             for number in range(count):  # its tasks are polled in all of them
                 if number != own:
-                    partitions[number].append(Item(place, recorded, judged=False))
+                    partitions[number].append(PlacedExchange(place, recorded, judged=False))
     return File(partitions, times, tally, len(seen), frozenset(known), put_off)
 
 
@@ -121,10 +121,10 @@ def partition_of(task: str, count: int) -> int:
     return zlib.crc32(task.encode("utf-8", "surrogatepass")) % count
 
 
-def numbered(times: Sequence[array[float]]) -> list[array[int]]:
+def number_by_time(times: Sequence[array[float]]) -> list[array[int]]:
     """The numbers of the exchanges of all files in one trace: in order of time, and as read where times are equal."""
     moments: list[tuple[float, int, int]] = []
-    last = NOTHING
+    last = _BEFORE_ALL
     for file, own in enumerate(times):
         for place, sent in enumerate(own):
             if sent == sent:  # not NaN: the time is known
@@ -140,7 +140,7 @@ def numbered(times: Sequence[array[float]]) -> list[array[int]]:
 Numbered = tuple[int, Recorded, bool]
 
 
-def in_order(parts: Iterable[Sequence[Item]], numbers: Sequence[array[int]]) -> Iterator[Numbered]:
+def in_order(parts: Iterable[Sequence[PlacedExchange]], numbers: Sequence[array[int]]) -> Iterator[Numbered]:
     """The items of one partition of all files, with their numbers in the trace."""
     found = [
         (own[item.place], item.recorded, item.judged)
@@ -188,7 +188,7 @@ def judge_account(spec: CheckSpec, items: Iterable[Numbered], *, complete: bool 
     clauses = scoped(contract, "account")
     ledger = _Collecting(clauses)
     watched = clauses_of(contract)  # it alone sees every exchange, each once
-    monitor = Monitor(reader_of(contract), clauses, ledger, remember=REMEMBERED, watched=watched)
+    monitor = Monitor(reader_of(contract), clauses, ledger, remember=REMEMBERED_TASKS, watched=watched)
     forgotten: list[tuple[Moment, str]] = []
     monitor.forgets = lambda moment, task: forgotten.append((moment, task))
     observer = Observer(monitor, spec)
@@ -244,5 +244,5 @@ def joined(contract: Contract, parts: Iterable[Judged]) -> Ledger:
     for name, found in evidence.items():
         if KINDS[ledger.entries[name].clause.kind].scope == "task":  # that of the account is of one partition
             found.sort(key=lambda each: each.trace.numbers[-1])
-        ledger.entries[name].evidence = min(found[:MAXIMUM_VIOLATIONS], key=rank)
+        ledger.entries[name].evidence = min(found[:MAXIMUM_VIOLATIONS], key=rank_evidence)
     return ledger

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, Provider
+from pollproof.clauses.faults import Fault, FaultyProvider
 from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, from_contract, mutates
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY
-from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
+from pollproof.contract.declared import FILLED_BY_LOADER, ONE_OR_MORE
 from pollproof.contract.model import Break, Clause, Contract, Role, id_mark, link_mark
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.contract.requests import RequestPattern, query_of
@@ -26,9 +26,9 @@ class LinkRule:
     """The operation that an address leads to, and the operations whose answers give it."""
 
     leads_to: Annotated[str, "The operation that the address leads to; its place is among the `links` of others."]
-    operations: Annotated[Any, HIDDEN] = from_contract("operations")
+    operations: Annotated[Any, FILLED_BY_LOADER] = from_contract("operations")
     operation: Annotated[tuple[str, ...], "The operations that give the address; all when left out.", ONE_OR_MORE] = ()
-    pattern: Annotated[Any, HIDDEN] = field(init=False, repr=False, compare=False)
+    pattern: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", RequestPattern(self.operations[self.leads_to]))
@@ -88,8 +88,8 @@ ALL = ("answer", "shape", "echo", "own-id", "unique-id", "result-available", "fi
 class KeyPlaces:
     """The places where a key may stand."""
 
-    credential: Annotated[Any, HIDDEN] = from_contract("credential")
-    read: Annotated[Any, HIDDEN] = field(init=False, repr=False, compare=False)
+    credential: Annotated[Any, FILLED_BY_LOADER] = from_contract("credential")
+    read: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         places = [compile_place(place) for place in (self.credential.at, *(each.at for each in self.credential.others))]
@@ -119,7 +119,7 @@ def key_accepted(account: Account, event: Event, rule: KeyPlaces) -> Finding:
     return Violation("the key to be accepted at each of its documented places", f"HTTP {response.status}")
 
 
-class KnowsOnePlace(Provider):
+class KnowsOnePlace(FaultyProvider):
     """Looks for the key at its first place alone."""
 
     def shown_key(self, view: View) -> Any:

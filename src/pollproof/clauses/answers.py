@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, Provider
+from pollproof.clauses.faults import Fault, FaultyProvider
 from pollproof.clauses.kinds import HELD, KINDS, Finding, Kind, Violation, from_contract, from_limits, mutates
 from pollproof.clauses.shape import ANY
 from pollproof.contract.conditions import Condition, compile_condition
-from pollproof.contract.declared import HIDDEN, ONE_OR_MORE, PAIRS
+from pollproof.contract.declared import FILLED_BY_LOADER, ONE_OR_MORE, PAIRS
 from pollproof.contract.model import (
     NEAR_MISS,
     Break,
@@ -68,7 +68,7 @@ class AnswerRule:
 
     to: Annotated[tuple[str, ...], f"The situation: {', '.join(SITUATIONS)}, or a probe.", ONE_OR_MORE]
     limits: Limits = from_limits("*")
-    loaded: Annotated[Any, HIDDEN] = from_contract("schemas")
+    loaded: Annotated[Any, FILLED_BY_LOADER] = from_contract("schemas")
     operation: Annotated[tuple[str, ...], "The operations that answer; all when left out.", ONE_OR_MORE] = ()
     http: Annotated[tuple[int, ...], "The HTTP status, or several that are all right.", ONE_OR_MORE] = ()
     headers: Annotated[
@@ -82,7 +82,7 @@ class AnswerRule:
     where: Annotated[tuple[Condition, ...], "Conditions that the answer meets, all of them."] = ()
     when: Annotated[tuple[Condition, ...], "Conditions that narrow which answers are judged, all of them."] = ()
     empty: Annotated[bool, "Whether there is no body."] = False
-    tests: Annotated[Any, HIDDEN] = field(init=False, repr=False, compare=False)
+    tests: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         tests = [(str(condition), condition, compile_condition(condition)) for condition in self.where]
@@ -375,7 +375,7 @@ def _contradiction(base: Break, condition: Condition) -> Break | None:
 class ErrorStatuses:
     """The error catalogue, with the HTTP statuses that its codes come with."""
 
-    errors: Annotated[Any, HIDDEN] = from_contract("errors")
+    errors: Annotated[Any, FILLED_BY_LOADER] = from_contract("errors")
 
 
 @Kind("error-http", roles=ANY, probes=True, walks=("turned-away",))
@@ -390,7 +390,7 @@ def error_http(history: TaskState | None, event: Event, parameters: ErrorStatuse
     return Violation(f"HTTP {entry.http} with the error {entry.code}", f"HTTP {response.status}")
 
 
-class OtherStatus(Provider):
+class OtherStatus(FaultyProvider):
     """Gives every error with another HTTP status of the same class."""
 
     def say(self, operation: Operation, name: str, task: Any, status: str, code: str = "") -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import wait_over
-from pollproof.clauses.faults import Client, Fault, Provider, Task
+from pollproof.clauses.faults import Fault, FaultyClient, FaultyProvider, Task
 from pollproof.clauses.kinds import (
     AFTER,
     CLIENT,
@@ -22,7 +22,7 @@ from pollproof.clauses.kinds import (
     mutates,
     side_of,
 )
-from pollproof.clauses.timing import gap, in_words
+from pollproof.clauses.timing import describe_gap, gap
 from pollproof.contract.model import Clause, Contract, Effect, Operation, Role
 from pollproof.contract.places import View
 from pollproof.tasks.account import Account
@@ -31,7 +31,7 @@ from pollproof.trace.bodies import canonical
 from pollproof.trace.events import STATE, Event, Member
 from pollproof.trace.exchange import Response
 
-TOO_MANY = 429
+_TOO_FAST = 429
 """The HTTP status of requests that come too fast (RFC 6585, 4)."""
 
 
@@ -130,7 +130,7 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
     if last is None or response is None or event.request_errors or event.probe:
         return None
     seconds = parameters.seconds
-    if event.effect is Effect.BUSY and response.status == TOO_MANY:
+    if event.effect is Effect.BUSY and response.status == _TOO_FAST:
         if account.comes_late(event, seconds):
             if not account.late_refusals:
                 return None  # once, anybody may be busy
@@ -148,7 +148,7 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
         if count > 2 and exchange.received - began < (count - 2) * seconds:
             within = f"{(count - 2) * seconds:g} s"
             expected = f"one of {count} batches within {within} to be refused"
-            seen = f"{count} batches accepted within {in_words(0.0, exchange.received - began)}"
+            seen = f"{count} batches accepted within {describe_gap(0.0, exchange.received - began)}"
             moments = wait_over(began, (count - 2) * seconds, f"the first of the {count}")
             return Violation(expected, seen, tuple(sorted(since)), deadlines=moments)
     return None
@@ -171,12 +171,12 @@ def batch_rate(account: Account, event: Event, parameters: Pace) -> Finding:
     if most < parameters.seconds:
         expected = f"at least {parameters.seconds:g} s between two batches"
         moments = wait_over(last.exchange.sent, parameters.seconds, "the last batch")
-        return Violation(expected, f"a batch after {in_words(least, most)}", (last.number,), deadlines=moments)
+        return Violation(expected, f"a batch after {describe_gap(least, most)}", (last.number,), deadlines=moments)
     return HELD if least >= parameters.seconds else None
 
 
 @breaks("batch-order", "the tasks of a batch in the wrong order")
-class ReversesBatches(Provider):
+class ReversesBatches(FaultyProvider):
     """Lists the tasks of a batch in the wrong order."""
 
     def members(self, tasks: list[Task]) -> list[Task]:
@@ -185,7 +185,7 @@ class ReversesBatches(Provider):
 
 # In a batch with equal entries that is another order.
 @breaks("batch-entries", "one task of a batch is missing")
-class ShortensBatches(Provider):
+class ShortensBatches(FaultyProvider):
     """Leaves the last task of a batch out."""
 
     def members(self, tasks: list[Task]) -> list[Task]:
@@ -194,7 +194,7 @@ class ShortensBatches(Provider):
 
 # In a batch with equal entries that is another order.
 @breaks("batch-entries", "one task of a batch is there twice", ("batch-order",))
-class RepeatsEntries(Provider):
+class RepeatsEntries(FaultyProvider):
     """Gives two tasks of a batch for its first entry, and none for its last."""
 
     def batch(self, operation: Operation, view: View) -> Response:
@@ -204,14 +204,14 @@ class RepeatsEntries(Provider):
         return super().batch(operation, view._replace(request=changed))
 
 
-class TakesEveryBatch(Provider):
+class TakesEveryBatch(FaultyProvider):
     """Accepts batches however fast they come."""
 
     def hurries(self, now: float) -> bool:
         return False
 
 
-class LimitsEachKind(Provider):
+class LimitsEachKind(FaultyProvider):
     """Counts the batches of each kind of entries by themselves."""
 
     def batch(self, operation: Operation, view: View) -> Response:
@@ -226,7 +226,7 @@ class LimitsEachKind(Provider):
             kinds[name] = self.last_batch
 
 
-class RefusesLateBatches(Provider):
+class RefusesLateBatches(FaultyProvider):
     """Refuses batches that come up to half as long again after the last one as they should."""
 
     def hurries(self, now: float) -> bool:
@@ -243,7 +243,7 @@ def _batch_limit(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 
 @breaks("batch-rate", "two batches in half the time")
-class HastyBatches(Client):
+class HastyBatches(FaultyClient):
     """Sends batches one right after the other."""
 
     def batch_wait(self) -> float:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.faults import Fault, FaultyProvider, Task
 from pollproof.clauses.kinds import HELD, Deadline, Finding, Kind, Nothing, Violation, breaks, mutates, numbered
 from pollproof.contract.conditions import same
 from pollproof.contract.declared import ONE_OR_MORE
 from pollproof.contract.model import SILENCE, Clause, Contract, Operation, Phase, Role
-from pollproof.contract.places import MISSING, Place, walk
+from pollproof.contract.places import MISSING, Place, follow_steps
 from pollproof.contract.vocabulary import CALLBACK, POLL, SUCCEEDED
 from pollproof.tasks.account import Account
 from pollproof.tasks.state import CALLBACK_REFUSED, TaskState
@@ -205,14 +205,14 @@ def callback_agrees(history: TaskState, event: Event, rule: Agreement) -> Findin
     return Violation(f"{here.text} as {there.text} was, {before!r:.200}", f"{now!r:.200}", since)
 
 
-def _disagrees(at: Place) -> type[Provider]:
-    class Disagrees(Provider):
+def _disagrees(at: Place) -> type[FaultyProvider]:
+    class Disagrees(FaultyProvider):
         """Says something else in callbacks than in polls."""
 
         def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
             status = self.contract.path[-1] if phase is SUCCEEDED else self.word(phase)
             response = self.say(operation, "callback", task, status)
-            said = walk(self.read(response), at.steps)
+            said = follow_steps(self.read(response), at.steps)
             pointer = at.pointer + "/another" if isinstance(said, dict) else at.pointer
             return self.rewritten(response, pointer, f"another-{task.number}").body
 
@@ -226,7 +226,7 @@ def _callback_agrees(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 
 @breaks("callback-retried", "a callback that was not accepted is not sent again")
-class NeverSendsAgain(Provider):
+class NeverSendsAgain(FaultyProvider):
     """Sends a callback once, whatever comes of it."""
 
     def send_again(self, address: str, body: bytes) -> None:
@@ -234,7 +234,7 @@ class NeverSendsAgain(Provider):
 
 
 @breaks("callback-sent", "no callback")
-class NeverCallsBack(Provider):
+class NeverCallsBack(FaultyProvider):
     """Sends no callback."""
 
     def calls_back(self, task: Task, now: float) -> int:
@@ -242,7 +242,7 @@ class NeverCallsBack(Provider):
 
 
 @breaks("callback-once", "two callbacks")
-class CallsBackTwice(Provider):
+class CallsBackTwice(FaultyProvider):
     """Sends every callback twice."""
 
     def calls_back(self, task: Task, now: float) -> int:
@@ -250,7 +250,7 @@ class CallsBackTwice(Provider):
 
 
 @breaks("callback-final", "a callback before the end", ("answer", "terminal"))
-class CallsBackEarly(Provider):
+class CallsBackEarly(FaultyProvider):
     """Calls back when a task has only begun."""
 
     def calls_back(self, task: Task, now: float) -> int:
@@ -261,7 +261,7 @@ class CallsBackEarly(Provider):
 
 
 @breaks("callback-known", "a callback about a stranger")
-class CallsBackForStrangers(Provider):
+class CallsBackForStrangers(FaultyProvider):
     """Adds a callback about a task that was never created."""
 
     def due_callbacks(self) -> list[tuple[str, bytes]]:
@@ -274,7 +274,7 @@ class CallsBackForStrangers(Provider):
 
 
 @breaks("passthrough", "another passthrough")
-class AltersPassthrough(Provider):
+class AltersPassthrough(FaultyProvider):
     """Hands something else through than it was given."""
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
@@ -286,7 +286,7 @@ class AltersPassthrough(Provider):
             task.asked = own
 
 
-class TrimsPassthrough(Provider):
+class TrimsPassthrough(FaultyProvider):
     """Hands a passthrough through as the number that it looks like."""
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:

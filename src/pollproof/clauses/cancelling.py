@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pollproof.clauses.faults import Provider, Task
+from pollproof.clauses.faults import FaultyProvider, Task
 from pollproof.clauses.kinds import HELD, Deadline, Finding, Kind, Nothing, Violation, breaks
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.model import Operation, Phase
@@ -62,7 +62,7 @@ def cancelled_on_request(history: TaskState, event: Event, parameters: Nothing) 
     "a cancelled task goes on",
     companions=("terminal", "answer", "status-order", "echo", "cancelled-on-request", "callback-final", "set-once"),
 )
-class GoesOn(Provider):
+class GoesOn(FaultyProvider):
     """Accepts a cancelling and goes on."""
 
     def cancel(self, operation: Operation, identifier: object) -> Response:
@@ -75,7 +75,7 @@ class GoesOn(Provider):
 
 
 @breaks("cancelled-on-request", "some tasks cancel themselves", ("terminal", "answer", "accepted"))
-class CancelsByItself(Provider):
+class CancelsByItself(FaultyProvider):
     """Cancels every fourth task by itself."""
 
     def phase(self, task: Task, now: float) -> Phase:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import end_of_life, last_poll, wait_over
-from pollproof.clauses.faults import Client, CreatedTask, Fault
-from pollproof.clauses.fields import seconds_of
+from pollproof.clauses.faults import CreatedTask, Fault, FaultyClient
+from pollproof.clauses.fields import retry_after_seconds
 from pollproof.clauses.kinds import (
     AFTER,
     BEFORE,
@@ -31,7 +31,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.clauses.limits import Budget, Lifetime
 from pollproof.clauses.shape import ABOUT_THE_KEY
-from pollproof.clauses.timing import COARSE, gap, in_words
+from pollproof.clauses.timing import COARSE, describe_gap, gap
 from pollproof.contract.declared import ONE_OR_MORE
 from pollproof.contract.model import Clause, Contract, Role
 from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
@@ -78,7 +78,7 @@ def same_task_id(account: Account, event: Event, parameters: Nothing) -> Finding
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeyHeader:
     """`header`: where a client shows its key; `scheme`: the word before it."""
 
     header: Annotated[str, "The header in which a client shows its key."]
@@ -91,7 +91,7 @@ class Key:
     roles=(CREATE, POLL, FETCH, Role.BATCH, Role.CANCEL),
     hint="Send the credential with every request, in the documented header and scheme.",
 )
-def key_shown(account: Account, event: Event, parameters: Key) -> Finding:
+def key_shown(account: Account, event: Event, parameters: KeyHeader) -> Finding:
     """A client shows its key in the documented header, after the documented word."""
     wanted = parameters.header.lower()
     headers = event.exchange.request.headers
@@ -123,7 +123,9 @@ def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
     if most < parameters.seconds:
         expected = f"at least {parameters.seconds:g} s between two polls"
         moments = wait_over(history.last_sent, parameters.seconds, "the last poll")
-        return Violation(expected, f"a poll after {in_words(least, most)}", (history.last_number,), deadlines=moments)
+        return Violation(
+            expected, f"a poll after {describe_gap(least, most)}", (history.last_number,), deadlines=moments
+        )
     waits = history.gaps + 1
     if event.exchange.precision >= COARSE and waits > 1 and history.first_number is not None:
         # Times that leave each wait in doubt may still leave none about several of them.
@@ -132,7 +134,7 @@ def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
             expected = f"at least {waits * parameters.seconds:g} s for {waits} waits of {parameters.seconds:g} s"
             since = (history.first_number, history.last_number)
             moments = wait_over(history.first_sent, waits * parameters.seconds, "the first poll")
-            return Violation(expected, in_words(least, most), since, deadlines=moments)
+            return Violation(expected, describe_gap(least, most), since, deadlines=moments)
         return None
     return HELD if least >= parameters.seconds else None  # neither where the times are not known well enough
 
@@ -147,7 +149,7 @@ def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
 )
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client waits as long as the last Retry-After demands, that of the creation before the first poll."""
-    asked = seconds_of(history.marks.get("retry_after"))
+    asked = retry_after_seconds(history.marks.get("retry_after"))
     if asked is None or history.last_final:
         return None
     since, sent, precision = history.last_number, history.last_sent, history.last_precision
@@ -161,7 +163,7 @@ def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> F
     if most < asked:
         expected = f"at least {asked:g} s {between}, as Retry-After demands"
         moments = wait_over(sent, asked, "the response with Retry-After")
-        return Violation(expected, f"a poll after {in_words(least, most)}", (since,), deadlines=moments)
+        return Violation(expected, f"a poll after {describe_gap(least, most)}", (since,), deadlines=moments)
     return HELD if least >= asked else None
 
 
@@ -272,7 +274,7 @@ def no_poll_after_inline(history: TaskState | None, event: Event, parameters: No
 
 
 @breaks("key-shown", "the key is not shown")
-class Anonymous(Client):
+class Anonymous(FaultyClient):
     """Does not show its key."""
 
     def shown_key(self, key: str) -> str | None:
@@ -280,7 +282,7 @@ class Anonymous(Client):
 
 
 @breaks("key-shown", "the key after another word")
-class Bearer(Client):
+class Bearer(FaultyClient):
     """Shows its key after another word."""
 
     def shown_key(self, key: str) -> str | None:
@@ -288,21 +290,21 @@ class Bearer(Client):
 
 
 @breaks("minimum-wait", "half the wait")
-class Hasty(Client):
+class Hasty(FaultyClient):
     """Waits half as long as it should."""
 
     def wait(self) -> float:
         return super().wait() / 2
 
 
-class Eager(Client):
+class Eager(FaultyClient):
     """Looks at Retry-After of polls alone."""
 
     def wait(self) -> float:
         return super().wait() / (2 if self.last is None else 1)
 
 
-class Tireless(Client):
+class Tireless(FaultyClient):
     """Polls on past the budget, quickly enough to stay within the lifetime."""
 
     def wait(self) -> float:
@@ -316,7 +318,7 @@ class Tireless(Client):
 
 
 @breaks("no-poll-after-final", "one more poll after the final response")
-class Doubtful(Client):
+class Doubtful(FaultyClient):
     """Polls again after the final response."""
 
     asked = False
@@ -330,7 +332,7 @@ class Doubtful(Client):
 
 
 @breaks("no-poll-after-lifetime", "a poll past the lifetime")
-class Late(Client):
+class Late(FaultyClient):
     """Polls a task for the first time when its lifetime is over."""
 
     def wait(self) -> float:
@@ -342,7 +344,7 @@ class Late(Client):
 
 
 @breaks("same-task-id", "the task id retyped")
-class Retyping(Client):
+class Retyping(FaultyClient):
     """Sends the task id as another JSON type, or with another digit."""
 
     def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
@@ -352,7 +354,7 @@ class Retyping(Client):
 
 
 @breaks("no-poll-after-inline", "a result that is there is polled for")
-class PollsInline(Client):
+class PollsInline(FaultyClient):
     """Polls for a result that it has."""
 
     def keeps_inline(self, event: Event) -> bool:

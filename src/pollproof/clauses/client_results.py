@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.deadlines import wait_over
-from pollproof.clauses.faults import Client
+from pollproof.clauses.faults import FaultyClient
 from pollproof.clauses.kinds import CLIENT, HELD, Finding, Kind, Nothing, Violation, breaks, numbered
 from pollproof.contract.declared import Form
 from pollproof.contract.model import Phase, Role
@@ -15,7 +15,7 @@ from pollproof.contract.vocabulary import CREATE, FETCH, POLL, SUCCEEDED
 from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import AT_ONCE, HURRY, Streak, streak_key
 from pollproof.tasks.state import TaskState
-from pollproof.trace.client_outcome import Outcome
+from pollproof.trace.client_outcome import ClientOutcome
 from pollproof.trace.events import Event, task_key
 
 EMPTY = frozenset({"{}", "[]", ""})
@@ -31,7 +31,7 @@ class Retries:
     limit: Annotated[int, "Retries of one request; 300 when left out.", Form(least=1)] = 300
 
 
-def _meant(account: Account, outcome: Outcome) -> Sequence[TaskState]:
+def _meant(account: Account, outcome: ClientOutcome) -> Sequence[TaskState]:
     """The tasks that an outcome speaks of: the one that it names, else all."""
     if outcome.task is None:
         return tuple(account.tasks.values())
@@ -39,7 +39,7 @@ def _meant(account: Account, outcome: Outcome) -> Sequence[TaskState]:
     return () if history is None else (history,)
 
 
-def _returned(outcome: Outcome, text: str | None, results: Sequence[str]) -> bool:
+def _returned(outcome: ClientOutcome, text: str | None, results: Sequence[str]) -> bool:
     """Whether what a client returned is one of these results, or a part of one."""
     part = outcome.result if isinstance(outcome.result, str) else ""
     return text is not None and any(text == result or (part and part in result) for result in results)
@@ -51,7 +51,7 @@ def _returned(outcome: Outcome, text: str | None, results: Sequence[str]) -> boo
 def solution_returned(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that was served a solution returns it, as it was served."""
     outcome = event.request
-    if type(outcome) is not Outcome:
+    if type(outcome) is not ClientOutcome:
         return None
     served = [history for history in _meant(account, outcome) if history.result is not None]
     if any(history.result in EMPTY for history in served):
@@ -85,7 +85,7 @@ def solution_returned(account: Account, event: Event, parameters: Nothing) -> Fi
 def failure_reported(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that was served no solution (refused, failed, lost, never ready) ends, and reports a failure."""
     outcome = event.request
-    if type(outcome) is not Outcome:
+    if type(outcome) is not ClientOutcome:
         return None
     meant = _meant(account, outcome)
     if any(history.result is not None for history in meant):
@@ -107,7 +107,7 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
     )
 
 
-def _left_of_batch(account: Account, outcome: Outcome) -> Finding:
+def _left_of_batch(account: Account, outcome: ClientOutcome) -> Finding:
     """Whether a client reports success for a batch and has left tasks of it without waiting for their ends."""
     if not outcome.succeeded or outcome.task is not None:
         return None
@@ -147,7 +147,7 @@ def _why(history: TaskState | None) -> str:
 )
 def bounded_retries(account: Account, event: Event, parameters: Retries) -> Finding:
     """A client retries unanswered or failed requests a bounded number of times, and not in a hot loop."""
-    if type(event.request) is Outcome:
+    if type(event.request) is ClientOutcome:
         return _retries_ended(account, event.request)
     streak = account.streaks.get(streak_key(event))
     if streak is None or not streak.failures:
@@ -168,7 +168,7 @@ def _failing(account: Account) -> list[Streak]:
     return [streak for streak in account.streaks.values() if streak.failures]
 
 
-def _retries_ended(account: Account, outcome: Outcome) -> Finding:
+def _retries_ended(account: Account, outcome: ClientOutcome) -> Finding:
     failing = _failing(account)
     if not failing:
         return None
@@ -207,47 +207,47 @@ def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
 
 
 @breaks("solution-returned", "success without the solution")
-class Forgetful(Client):
+class Forgetful(FaultyClient):
     """Says that it has succeeded, and returns nothing."""
 
-    def outcome(self, result: Any, task: Any) -> Outcome:
+    def outcome(self, result: Any, task: Any) -> ClientOutcome:
         return super().outcome(result, task)._replace(result=None)
 
 
 @breaks("solution-returned", "another solution")
-class Mistaken(Client):
+class Mistaken(FaultyClient):
     """Returns something else than it was served."""
 
-    def outcome(self, result: Any, task: Any) -> Outcome:
+    def outcome(self, result: Any, task: Any) -> ClientOutcome:
         outcome = super().outcome(result, task)
         return outcome._replace(result="something else") if outcome.succeeded else outcome
 
 
 @breaks("solution-returned", "a solution taken for a failure")
-class Pessimist(Client):
+class Pessimist(FaultyClient):
     """Says that it has failed although it was served a solution."""
 
-    def outcome(self, result: Any, task: Any) -> Outcome:
-        return Outcome(False, None, task)
+    def outcome(self, result: Any, task: Any) -> ClientOutcome:
+        return ClientOutcome(False, None, task)
 
 
 @breaks("failure-reported", "a failure taken for success")
-class Optimist(Client):
+class Optimist(FaultyClient):
     """Says that it has succeeded, whatever it was served."""
 
-    def outcome(self, result: Any, task: Any) -> Outcome:
+    def outcome(self, result: Any, task: Any) -> ClientOutcome:
         return super().outcome(result, task)._replace(succeeded=True)
 
 
 @breaks("bounded-retries", "hundreds of retries")
-class Stubborn(Client):
+class Stubborn(FaultyClient):
     """Tries again and again where the provider cannot be reached."""
 
     retries = 310
 
 
 @breaks("bounded-retries", "retries without a pause")
-class Impatient(Client):
+class Impatient(FaultyClient):
     """Tries again at once where the provider cannot be reached."""
 
     retries = 20
@@ -257,7 +257,7 @@ class Impatient(Client):
 
 
 @breaks("no-hot-loop", "polls without a pause", ("minimum-wait",))
-class Restless(Client):
+class Restless(FaultyClient):
     """Polls again at once while its task is unfinished."""
 
     def wait(self) -> float:

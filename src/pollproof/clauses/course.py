@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.faults import Fault, FaultyProvider, Task
 from pollproof.clauses.kinds import (
     HELD,
     KINDS,
@@ -21,7 +21,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.conditions import same
-from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
+from pollproof.contract.declared import FILLED_BY_LOADER, ONE_OR_MORE
 from pollproof.contract.model import Break, Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place
 from pollproof.contract.vocabulary import CREATE, FETCH, POLL
@@ -35,7 +35,7 @@ from pollproof.trace.exchange import Response
 class StatusPath:
     """The documented path of statuses, or of the values at another place, such as a sub-status."""
 
-    path: Annotated[Any, HIDDEN] = from_contract("path")
+    path: Annotated[Any, FILLED_BY_LOADER] = from_contract("path")
     at: Annotated[Place | None, "The place of the values, in a poll; that of the status when left out."] = None
     values: Annotated[tuple[str, ...], "The values there in their order; the statuses when left out."] = ()
 
@@ -71,7 +71,7 @@ def status_path(history: TaskState, event: Event, parameters: StatusPath) -> Fin
     return Violation(f"no {what} before {before!r} once the task is {before}", seen, since)
 
 
-class StepsBack(Provider):
+class StepsBack(FaultyProvider):
     """Shows the status before the present one at every second poll."""
 
     def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
@@ -87,8 +87,8 @@ class StepsBack(Provider):
         return super().say(operation, name, task, status, code)
 
 
-def _alternates(at: Place, values: tuple[str, ...]) -> type[Provider]:
-    class Alternates(Provider):
+def _alternates(at: Place, values: tuple[str, ...]) -> type[FaultyProvider]:
+    class Alternates(FaultyProvider):
         """Shows the last and the first of some values in turn while a task is unfinished."""
 
         def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
@@ -146,8 +146,8 @@ def finishes(history: TaskState, event: Event, parameters: Bound) -> Finding:
     return Violation(f"that the task ends within {parameters.seconds:g} s", seen, (history.created,), deadlines=(end,))
 
 
-def _lasts(seconds: float) -> type[Provider]:
-    class Lasts(Provider):
+def _lasts(seconds: float) -> type[FaultyProvider]:
+    class Lasts(FaultyProvider):
         """Never finishes every third task in time."""
 
         def phase(self, task: Task, now: float) -> Phase:

@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Provider
+from pollproof.clauses.faults import FaultyProvider
 from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks, from_limits, numbered
-from pollproof.contract.declared import HIDDEN
+from pollproof.contract.declared import FILLED_BY_LOADER
 from pollproof.contract.model import Limits
 from pollproof.contract.vocabulary import CREATE, PUT_OFF
-from pollproof.tasks.account import KEY, Account
+from pollproof.tasks.account import IDEMPOTENCY_MARK, Account
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import canonical
 from pollproof.trace.events import READABLE, STATE, Event
@@ -21,7 +21,7 @@ from pollproof.trace.events import READABLE, STATE, Event
 class KeyLife:
     """The limits of the contract, among them for how long a key is kept."""
 
-    limits: Annotated[Limits, HIDDEN] = from_limits("*")
+    limits: Annotated[Limits, FILLED_BY_LOADER] = from_limits("*")
 
     @property
     def seconds(self) -> float:
@@ -31,7 +31,7 @@ class KeyLife:
 
 def _first(account: Account, event: Event) -> TaskState | None:
     """The task that was created first with the key and the body of a creation; None where there is none."""
-    key = event.marks.get(KEY)
+    key = event.marks.get(IDEMPOTENCY_MARK)
     if key is None or event.answer not in READABLE or event.probe or event.request_errors:
         return None
     latest = account.created_with(key)
@@ -84,14 +84,14 @@ def key_expires(account: Account, event: Event, rule: KeyLife) -> Finding:
 @breaks(
     "idempotent-creation", "a new task whatever the key", companions=("answer", "refused", "refusal-code", "error-http")
 )
-class ForgetsKeys(Provider):
+class ForgetsKeys(FaultyProvider):
     """Creates a new task whatever the key."""
 
     def replays(self, key: Any, body: Any) -> Any:
         return None
 
 
-class TakesReusedKeys(Provider):
+class TakesReusedKeys(FaultyProvider):
     """Gives the task of the first creation with a key, whatever the request."""
 
     def conflicts(self, known: Any, body: Any) -> bool:
@@ -99,7 +99,7 @@ class TakesReusedKeys(Provider):
 
 
 @breaks("key-expires", "keys are kept without end", ("answer",))
-class KeepsKeys(Provider):
+class KeepsKeys(FaultyProvider):
     """Keeps keys without end."""
 
     def key_lifetime(self) -> float:
@@ -145,7 +145,7 @@ def unfinished_served(account: Account, event: Event, rule: Unfinished) -> Findi
     "two tasks alone may be unfinished",
     ("accepted", "creation-served", "answer", "accepted-input"),
 )
-class AllowsFewer(Provider):
+class AllowsFewer(FaultyProvider):
     """Allows two unfinished tasks, however many are documented."""
 
     def most_unfinished(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pollproof.clauses.faults import Provider, Task
+from pollproof.clauses.faults import FaultyProvider, Task
 from pollproof.clauses.kinds import HELD, Finding, Kind, Nothing, Violation, breaks
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.vocabulary import FETCH, POLL
@@ -28,7 +28,7 @@ def deleted_stays_deleted(history: TaskState, event: Event, parameters: Nothing)
 
 
 @breaks("deleted-stays-deleted", "a deleted task is there all the same", ("lost-stays-lost", "answer"))
-class KeepsDeleted(Provider):
+class KeepsDeleted(FaultyProvider):
     """Accepts a deletion, and keeps the task."""
 
     def remove(self, task: Task) -> None:

@@ -1,7 +1,7 @@
 """Faults: how the mutants of a kind differ from the reference provider and the reference client.
 
-A mutant overrides one method of `Provider` or `Client`, which declare what a reference lets be overridden. The
-references themselves are in rooms above this one: `pollproof.proof` puts the two together.
+A mutant overrides one method of `FaultyProvider` or `FaultyClient`, which declare what a reference lets be overridden.
+The references themselves are in rooms above this one: `pollproof.proof` puts the two together.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from pollproof.clock import Clock
 from pollproof.contract.model import Break, Contract, Operation, Phase, Signature, TaskKind
 from pollproof.contract.places import View
-from pollproof.trace.client_outcome import Outcome
+from pollproof.trace.client_outcome import ClientOutcome
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Request, Response
 
@@ -85,7 +85,7 @@ class CreatedTask(Protocol):
         """The id that the creation gave."""
 
 
-class Provider:
+class FaultyProvider:
     """What a mutant may override of the reference provider."""
 
     contract: Contract
@@ -279,7 +279,7 @@ class Provider:
         raise NotImplementedError
 
 
-class Client:
+class FaultyClient:
     """What a mutant may override of the reference client."""
 
     contract: Contract
@@ -318,7 +318,7 @@ class Client:
         """Whether a result in the creation's answer is taken as it is."""
         raise NotImplementedError
 
-    def outcome(self, result: Any, task: Any) -> Outcome:
+    def outcome(self, result: Any, task: Any) -> ClientOutcome:
         """What the client reports at its end."""
         raise NotImplementedError
 
@@ -331,8 +331,8 @@ class Fault:
     """
 
     name: str
-    provider: type[Provider] | None = None
-    client: type[Client] | None = None
+    provider: type[FaultyProvider] | None = None
+    client: type[FaultyClient] | None = None
     settings: Settings = field(default_factory=Settings)
     changes: tuple[Break, ...] = ()
     companions: Sequence[str] = ()

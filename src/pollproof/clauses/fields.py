@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.faults import Fault, FaultyProvider, Task
 from pollproof.clauses.kinds import (
     HELD,
     Finding,
@@ -21,7 +21,7 @@ from pollproof.clauses.kinds import (
 )
 from pollproof.contract.conditions import moment_of, same
 from pollproof.contract.model import Break, Clause, Contract, Limits, Operation, Phase, Role
-from pollproof.contract.places import MISSING, Place, walk
+from pollproof.contract.places import MISSING, Place, follow_steps
 from pollproof.contract.vocabulary import CALLBACK, CREATE, POLL, SUCCEEDED
 from pollproof.tasks.ages import may_be_over
 from pollproof.tasks.state import TaskState
@@ -146,11 +146,11 @@ class At:
 @Kind(
     "json-text", walks=("one-after-another",), hint="Serialize the value as JSON before it is put into the text field."
 )
-def json_text(history: TaskState, event: Event, parameters: At) -> Finding:
+def holds_json(history: TaskState, event: Event, parameters: At) -> Finding:
     """A text field that holds JSON is empty or JSON."""
     if event.answer is not STATE:
         return None
-    text, name = walk(event.response, parameters.at.steps), parameters.at.text.rpartition("/")[2]
+    text, name = follow_steps(event.response, parameters.at.steps), parameters.at.text.rpartition("/")[2]
     if not isinstance(text, str) or not text.strip():
         return Unjudged(f"every {name} was empty or absent, which is allowed", "absent")
     value = read_json(text.encode())
@@ -255,7 +255,7 @@ def _alike(sent: Any, back: Any) -> bool:
     return same(sent, back)
 
 
-def seconds_of(value: Any) -> float | None:
+def retry_after_seconds(value: Any) -> float | None:
     """The seconds of a Retry-After header, None for a date or anything else (RFC 9110, 10.2.3)."""
     return _number(value)
 
@@ -272,12 +272,12 @@ class RetryAfter:
     walks=("one-after-another",),
     hint="Send Retry-After with a whole number of seconds while the task is unfinished.",
 )
-def retry_after(history: TaskState, event: Event, parameters: RetryAfter) -> Finding:
+def states_retry_after(history: TaskState, event: Event, parameters: RetryAfter) -> Finding:
     """A response about an unfinished task states after how many seconds to poll again."""
     if event.answer is not STATE or event.phase is None or event.phase.terminal:
         return None
     value = event.marks.get("retry_after")
-    if seconds_of(value) is not None:
+    if retry_after_seconds(value) is not None:
         return HELD
     if parameters.dates and isinstance(value, str) and moment_of(value) is not None:
         return HELD
@@ -285,7 +285,7 @@ def retry_after(history: TaskState, event: Event, parameters: RetryAfter) -> Fin
 
 
 @breaks("timestamps", "the time of change falls")
-class FallingTimes(Provider):
+class FallingTimes(FaultyProvider):
     """Shows a time of change that falls back to the creation once the task has ended and was read."""
 
     def updated(self, task: Task, now: float) -> float:
@@ -294,7 +294,7 @@ class FallingTimes(Provider):
 
 
 @breaks("progress", "the progress falls")
-class FallingProgress(Provider):
+class FallingProgress(FaultyProvider):
     """Counts its progress down."""
 
     def progress(self, task: Task, share: float) -> int:
@@ -302,7 +302,7 @@ class FallingProgress(Provider):
 
 
 @breaks("retry-after", "no Retry-After", ("answer",))
-class WithoutRetryAfter(Provider):
+class WithoutRetryAfter(FaultyProvider):
     """Does not state when to poll again."""
 
     def handle(self, request: Request) -> Response:
@@ -311,7 +311,7 @@ class WithoutRetryAfter(Provider):
         return answer._replace(headers=headers)
 
 
-class NullsParameters(Provider):
+class NullsParameters(FaultyProvider):
     """Shows null for a parameter that was sent, in polls and callbacks."""
 
     def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
@@ -325,7 +325,7 @@ class NullsParameters(Provider):
             task.asked = own
 
 
-class ForgetsParametersInCallbacks(Provider):
+class ForgetsParametersInCallbacks(FaultyProvider):
     """Sends callbacks without the parameters of the task."""
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
@@ -349,7 +349,7 @@ def _parameters_echoed(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 
 @breaks("present", "states without anything of the request")
-class HidesTheRequest(Provider):
+class HidesTheRequest(FaultyProvider):
     """Answers polls with the state of the task alone."""
 
     def poll(self, operation: Operation, identifier: Any) -> Response:

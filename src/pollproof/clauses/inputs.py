@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from pollproof.clauses.faults import Fault, Provider, RequestRoute
+from pollproof.clauses.faults import Fault, FaultyProvider, RequestRoute
 from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, mutates
-from pollproof.clauses.refusals import Probe, refused
+from pollproof.clauses.refusals import ProbeName, refused
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY
 from pollproof.contract.declared import ONE_OR_MORE, Form
 from pollproof.contract.model import Clause, Contract, Effect
@@ -19,7 +19,7 @@ from pollproof.trace.events import REFUSAL, STATE, Event
 
 INVALID_INPUT = "invalid-input"
 
-_INVALID = Probe(INVALID_INPUT)
+_INVALID = ProbeName(INVALID_INPUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ def accepted_input(history: TaskState | None, event: Event, rule: InputRule) -> 
     return Violation("the request to be accepted, since it keeps its schema", f"a refusal (HTTP {response.status})")
 
 
-def _takes(operation: str) -> type[Provider]:
-    class Takes(Provider):
+def _takes(operation: str) -> type[FaultyProvider]:
+    class Takes(FaultyProvider):
         """Does not look at the schema of requests."""
 
         def admits(self, view: View, route: RequestRoute, body: bytes) -> bool:
@@ -88,8 +88,8 @@ def _takes(operation: str) -> type[Provider]:
     return Takes
 
 
-def _refuses_long(operation: str) -> type[Provider]:
-    class RefusesLong(Provider):
+def _refuses_long(operation: str) -> type[FaultyProvider]:
+    class RefusesLong(FaultyProvider):
         """Refuses every second request of a form that it must accept."""
 
         def admits(self, view: View, route: RequestRoute, body: bytes) -> bool:

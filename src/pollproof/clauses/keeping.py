@@ -7,18 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pollproof.clauses.answers import view_of
-from pollproof.clauses.faults import Fault, Provider
+from pollproof.clauses.faults import Fault, FaultyProvider
 from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, from_limits, mutates, numbered
 from pollproof.clauses.limits import LATE
-from pollproof.contract.declared import HIDDEN, ONE_OR_MORE
+from pollproof.clauses.shape import READS
+from pollproof.contract.declared import FILLED_BY_LOADER, ONE_OR_MORE
 from pollproof.contract.model import Clause, Contract, Limits
 from pollproof.contract.places import MISSING, Place, compile_place
 from pollproof.contract.vocabulary import FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.ages import age_least, surely_inside, surely_outside
 from pollproof.tasks.state import CANCEL_SENT, RESULT_EXPIRED, TaskState
 from pollproof.trace.events import STATE, Answer, Event
-
-READS = (POLL, FETCH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,8 @@ class Retention:
     operation: Annotated[
         tuple[str, ...], "The operations that are judged; the poll where there is a place, else the fetch.", ONE_OR_MORE
     ] = ()
-    within: Annotated[Any, HIDDEN] = field(init=False, repr=False, compare=False)
-    read: Annotated[Any, HIDDEN] = field(init=False, repr=False, compare=False)
+    within: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False)
+    read: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         limits = self.limits.of_result()
@@ -114,8 +113,8 @@ def result_removed(history: TaskState, event: Event, rule: Retention) -> Finding
     return Violation(expected, "the result", since)
 
 
-def _kept_for(seconds: float) -> type[Provider]:
-    class KeptFor(Provider):
+def _kept_for(seconds: float) -> type[FaultyProvider]:
+    class KeptFor(FaultyProvider):
         """Keeps results for another time than is documented."""
 
         def kept_for(self, documented: float) -> float:

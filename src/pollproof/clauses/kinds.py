@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pollproof.clauses.faults import Client, Fault, Provider
+from pollproof.clauses.faults import Fault, FaultyClient, FaultyProvider
 from pollproof.contract.model import Clause, Contract, Limits, Role, Subject
 from pollproof.contract.vocabulary import POLL
 from pollproof.errors import InputError
@@ -117,7 +117,7 @@ def side_of(boundary: Boundary, side: str, limit: str, would: str) -> Callable[[
     return sides
 
 
-Check = Callable[[Any, Any, Any], Finding]
+CheckFunction = Callable[[Any, Any, Any], Finding]
 Maker = Callable[[Contract, Clause], Iterator[Fault]]
 
 PROVIDER = (Subject.PROVIDER,)
@@ -178,13 +178,13 @@ class Kind:
     hint: str = ""
     broad: bool = False
     conditional: Callable[[Contract, Clause], str] | None = None
-    judge: Check = _undecided
+    judge: CheckFunction = _undecided
     scope: str = "task"
     parameters: type[Any] = Nothing
     faults: list[Fault] = field(default_factory=list)
     maker: Maker | None = None
 
-    def __call__(self, check: Check) -> Check:
+    def __call__(self, check: CheckFunction) -> CheckFunction:
         """Register the kind with its check."""
         history, _, parameters = list(check.__annotations__.values())[:3]
         self.judge = check
@@ -226,7 +226,7 @@ def breaks(kind: str, name: str, companions: Sequence[str] = ()) -> Callable[[ty
     """Register a provider or client that breaks every clause of a kind; `name` and `companions` as in `Fault`."""
 
     def register(override: type[Overriding]) -> type[Overriding]:
-        if issubclass(override, Provider):
+        if issubclass(override, FaultyProvider):
             fault = Fault(name, override, companions=companions)
         else:
             fault = Fault(name, client=override, companions=companions)
@@ -236,7 +236,7 @@ def breaks(kind: str, name: str, companions: Sequence[str] = ()) -> Callable[[ty
     return register
 
 
-Overriding = TypeVar("Overriding", Provider, Client)
+Overriding = TypeVar("Overriding", FaultyProvider, FaultyClient)
 
 
 def from_limits(name: str) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pollproof.clauses.attribution import Attribution, attribute
-from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.faults import Fault, FaultyProvider, Task
 from pollproof.clauses.kinds import HELD, Finding, Kind, Nothing, Violation, breaks, from_limits, mutates, numbered
 from pollproof.clauses.shape import ABOUT_THE_KEY
 from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase
@@ -22,7 +22,7 @@ from pollproof.trace.bodies import Unreadable, canonical, read_json
 from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Response
 
-REMEMBERED = 60.0
+_REMEMBERED_SECONDS = 60.0
 """Seconds after its creation for which a task is remembered where the documents promise it without a number."""
 
 
@@ -188,8 +188,8 @@ class OwnId:
     """For how long a task is surely known, and the error codes of one that is not there any more."""
 
     codes: Annotated[list[str], "The error codes of a task that is not there any more; any when empty."]
-    seconds: Annotated[float, "Seconds from its creation for which a task is surely known."] = REMEMBERED
-    unfinished: Annotated[float, "Seconds for which an unfinished task is surely known."] = 10 * REMEMBERED
+    seconds: Annotated[float, "Seconds from its creation for which a task is surely known."] = _REMEMBERED_SECONDS
+    unfinished: Annotated[float, "Seconds for which an unfinished task is surely known."] = 10 * _REMEMBERED_SECONDS
     limits: Limits = from_limits("*")
 
 
@@ -233,7 +233,7 @@ def _age(seconds: float) -> str:
     return "at its first poll" if math.isnan(seconds) else f"{seconds:.3f} s after its creation"
 
 
-class ForgetsYoungTasks(Provider):
+class ForgetsYoungTasks(FaultyProvider):
     """Does not know every third task at its first poll."""
 
     def poll(self, operation: Operation, identifier: Any) -> Response:
@@ -244,7 +244,7 @@ class ForgetsYoungTasks(Provider):
         return super().poll(operation, identifier)
 
 
-class RefusesOwnIds(Provider):
+class RefusesOwnIds(FaultyProvider):
     """Takes the id of every third task for an invalid one."""
 
     def poll(self, operation: Operation, identifier: Any) -> Response:
@@ -264,7 +264,7 @@ def _own_id(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 # An id that is given twice is given twice in batches too.
 @breaks("unique-id", "every third task has the first one's id", ("batch-entries", "result-stable"))
-class ReusesIds(Provider):
+class ReusesIds(FaultyProvider):
     """Gives the id of the first task to every third."""
 
     def new_id(self, number: int) -> Any:
@@ -272,7 +272,7 @@ class ReusesIds(Provider):
 
 
 @breaks("status-order", "waiting again after running", ("status-path",))
-class RunsBackwards(Provider):
+class RunsBackwards(FaultyProvider):
     """Says a waiting status again after a running one."""
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
@@ -283,7 +283,7 @@ class RunsBackwards(Provider):
         return super().state(operation, task, phase)
 
 
-class ForgetsTheEnd(Provider):
+class ForgetsTheEnd(FaultyProvider):
     """Says running again at the third read of a result."""
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
@@ -293,7 +293,7 @@ class ForgetsTheEnd(Provider):
         return super().state(operation, task, phase)
 
 
-class FailsAndSucceeds(Provider):
+class FailsAndSucceeds(FaultyProvider):
     """Shows a task as succeeded after it showed it as failed."""
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
@@ -313,7 +313,7 @@ def _failures(contract: Contract) -> list[str]:
     return codes if len(codes) > 1 else []
 
 
-class ChangesFailures(Provider):
+class ChangesFailures(FaultyProvider):
     """Says of a failed task at every other poll that it has failed in another way."""
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
@@ -326,7 +326,7 @@ class ChangesFailures(Provider):
         return self.say(operation, "failed", task, "", word)
 
 
-class LostWithoutError(Provider):
+class LostWithoutError(FaultyProvider):
     """Says that a lost task is running."""
 
     def lost(self, operation: Operation, task: Task) -> Response:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.deadlines import end_of_life, kept_until, last_poll
-from pollproof.clauses.faults import Fault, Provider, Settings, Task
+from pollproof.clauses.faults import Fault, FaultyProvider, Settings, Task
 from pollproof.clauses.kinds import (
     AFTER,
     BEFORE,
@@ -25,6 +25,7 @@ from pollproof.clauses.kinds import (
     side_of,
 )
 from pollproof.clauses.lifecycle import describe
+from pollproof.clauses.shape import READS
 from pollproof.contract.declared import Form
 from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase
 from pollproof.contract.vocabulary import FETCH, POLL, PUT_OFF, SUCCEEDED
@@ -41,9 +42,6 @@ LATE = 0.9
 
 
 _AT_WORK = (Phase.WAITING, Phase.RUNNING)
-
-READS = (POLL, FETCH)
-"""The operations that read a task or its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +242,7 @@ def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Fi
 
 
 @breaks("lost-stays-lost", "a lost task comes back")
-class ComesBack(Provider):
+class ComesBack(FaultyProvider):
     """Gives the result of a lost task at its second poll."""
 
     def lost(self, operation: Operation, task: Task) -> Response:
@@ -254,7 +252,7 @@ class ComesBack(Provider):
         return super().lost(operation, task)
 
 
-class ShortLivedResults(Provider):
+class ShortLivedResults(FaultyProvider):
     """Forgets results, though not their tasks, before their time is over."""
 
     def fetch(self, operation: Operation, identifier: Any) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, Provider
+from pollproof.clauses.faults import Fault, FaultyProvider
 from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, from_limits, mutates, numbered
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.conditions import is_number, same
@@ -94,14 +94,14 @@ def _whole(history: TaskState, reading: tuple[Page, ...], since: tuple[int, ...]
     return Violation(f"{whole[place]:.60} as item {place + 1}, as before", f"{items[place]:.60}", since)
 
 
-class Overlaps(Provider):
+class OverlappingPages(FaultyProvider):
     """Begins each page but the first with the last item of the one before."""
 
     def page(self, items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:
         return super().page(items, max(start - 1, 0), size)[0], super().page(items, start, size)[1]
 
 
-class LeavesGaps(Provider):
+class LeavesGaps(FaultyProvider):
     """Leaves an item out between two pages."""
 
     def page(self, items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:
@@ -109,7 +109,7 @@ class LeavesGaps(Provider):
         return part, None if after is None or after + 1 >= len(items) else after + 1
 
 
-class NeverEnds(Provider):
+class NeverEnds(FaultyProvider):
     """Leads from the last page to the first."""
 
     def page(self, items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:
@@ -125,7 +125,7 @@ def _pages(contract: Contract, clause: Clause) -> Iterator[Fault]:
         return
     together = ("result-stable", "answer")
     if pages.total is not None or pages.size or pages.key:
-        yield Fault("pages overlap", Overlaps, companions=together)
+        yield Fault("pages overlap", OverlappingPages, companions=together)
     if (pages.total is not None or pages.size) and not pages.counts:
         yield Fault("an item between two pages is missing", LeavesGaps, companions=together)
     if not pages.counts:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, Provider, RequestRoute, Task
+from pollproof.clauses.faults import Fault, FaultyProvider, RequestRoute, Task
 from pollproof.clauses.kinds import (
     AFTER,
     BEFORE,
@@ -34,7 +34,7 @@ from pollproof.trace.exchange import Request, Response
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeName:
     """What is wrong with the requests that must be refused."""
 
     probe: Annotated[str, "What is wrong with the request: a probe."]
@@ -55,7 +55,7 @@ def _sides_of_refused(contract: Contract, clause: Clause) -> Iterator[Side]:
     walks=("turned-away", "to-the-last-poll-disturbed"),
     hint="Check credentials, required fields and the whole task id before any other work.",
 )
-def refused(account: Account, event: Event, parameters: Probe) -> Finding:
+def refused(account: Account, event: Event, parameters: ProbeName) -> Finding:
     """A wrong request is refused with an error, never answered with a task."""
     if not speaks_of(parameters.probe, event.probe):
         return None
@@ -206,7 +206,7 @@ def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> F
     return Violation(f"the error {' or '.join(parameters.codes)}", f"the error {code}")
 
 
-class KnowsEveryTask(Provider):
+class KnowsEveryTask(FaultyProvider):
     """Says of tasks that it never created that they are running."""
 
     def unknown(self, operation: Operation, identifier: Any) -> Response:
@@ -228,7 +228,7 @@ class KnowsIllFormedTasks(KnowsEveryTask):
         return not super().takes(identifier)
 
 
-class SwapsCodes(Provider):
+class SwapsCodes(FaultyProvider):
     """Says of unknown tasks that their id is ill-formed."""
 
     def unknown(self, operation: Operation, identifier: Any) -> Response:
@@ -238,21 +238,21 @@ class SwapsCodes(Provider):
         return self.refuse(operation, refusals.ill_formed_task)
 
 
-class SwapsIllFormedCodes(Provider):
+class SwapsIllFormedCodes(FaultyProvider):
     """Says of ill-formed ids that there is no such task."""
 
     def unknown(self, operation: Operation, identifier: Any) -> Response:
         return self.say(operation, "lost", None, "", self.contract.refusals.unknown_task)
 
 
-class TakesEveryKey(Provider):
+class TakesEveryKey(FaultyProvider):
     """Accepts any key that is there."""
 
     def knows(self, credential: Any) -> bool:
         return isinstance(credential, str) and len(credential) > 0
 
 
-class TakesEveryScheme(Provider):
+class TakesEveryScheme(FaultyProvider):
     """Accepts the right key after any word."""
 
     def knows(self, credential: Any) -> bool:
@@ -261,7 +261,7 @@ class TakesEveryScheme(Provider):
         return super().knows(f"{wanted} {words[-1]}" if len(words) == 2 else credential)
 
 
-class TakesMissingFields(Provider):
+class TakesMissingFields(FaultyProvider):
     """Creates tasks from requests that lack what they must have."""
 
     def knows(self, credential: Any) -> bool:
@@ -276,15 +276,15 @@ class TakesMissingFields(Provider):
         return super().poll(operation, identifier)
 
 
-class CrashesOnGarbage(Provider):
+class CrashesOnGarbage(FaultyProvider):
     """Answers a malformed body with HTTP 500."""
 
     def malformed(self, operation: Operation) -> Response:
         return Response(500, {"content-type": "text/plain"}, b"Internal Server Error")
 
 
-def _refuses(operation: str, holding: list[str]) -> type[Provider]:
-    class Refuses(Provider):
+def _refuses(operation: str, holding: list[str]) -> type[FaultyProvider]:
+    class Refuses(FaultyProvider):
         """Refuses requests that it must accept."""
 
         def admits(self, view: View, route: RequestRoute, body: bytes) -> bool:
@@ -308,7 +308,7 @@ def _accepted(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @mutates("refused")
 def _refused(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    wrong: dict[str, tuple[str, type[Provider]]] = {
+    wrong: dict[str, tuple[str, type[FaultyProvider]]] = {
         "unknown-task": ("every task is known", KnowsEveryTask),
         "ill-formed-task": ("an ill-formed id is known", KnowsIllFormedTasks),
         "wrong-credential": ("every key is right", TakesEveryKey),
@@ -330,8 +330,8 @@ def _refusal_code(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("the code of another refusal", SwapsIllFormedCodes if ill_formed else SwapsCodes)
 
 
-def _lets_pass(name: str) -> type[Provider]:
-    class LetsPass(Provider):
+def _lets_pass(name: str) -> type[FaultyProvider]:
+    class LetsPass(FaultyProvider):
         """Accepts the requests of one probe of the contract."""
 
         def rejects(self, probe: str) -> bool:
@@ -344,7 +344,7 @@ def _lets_pass(name: str) -> type[Provider]:
 
 
 @breaks("creation-served", "every third creation is busy without end")
-class BusyForSome(Provider):
+class BusyForSome(FaultyProvider):
     """Answers every third creation as busy, however often it is retried."""
 
     bodies: dict[bytes, int]

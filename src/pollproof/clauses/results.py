@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.deadlines import kept_until
-from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.faults import Fault, FaultyProvider, Task
 from pollproof.clauses.kinds import HELD, Finding, Kind, Nothing, Violation, breaks, mutates, numbered
 from pollproof.clauses.lifecycle import WithinLimits, describe, same_text
 from pollproof.contract.model import Clause, Contract, Operation
@@ -62,7 +62,7 @@ def result_available(history: TaskState, event: Event, parameters: WithinLimits)
 
 
 @breaks("result-available", "no result at the second read", ("pages",))
-class LosesResults(Provider):
+class LosesResults(FaultyProvider):
     """Gives no result at the second read of it, long before its lifetime is over."""
 
     def fetch(self, operation: Operation, identifier: Any) -> Response:
@@ -170,14 +170,14 @@ def _read(account: Account, event: Event) -> TaskState | None:
 
 
 @breaks("result-stable", "another result at every read", ("pages",))
-class ChangesResults(Provider):
+class ChangesResults(FaultyProvider):
     """Gives another result at every read."""
 
     def result(self, task: Task) -> Any:
         return self.make_result(task, self.token(task.number * 1000 + task.reads))
 
 
-class SharesResults(Provider):
+class SharesResults(FaultyProvider):
     """Gives the result of the newest task to every later read of any."""
 
     def result(self, task: Task) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
-from pollproof.clauses.faults import Fault, Provider, Task
+from pollproof.clauses.faults import Fault, FaultyProvider, Task
 from pollproof.clauses.kinds import EITHER, HELD, Finding, Kind, Nothing, Unjudged, Violation, breaks, mutates
 from pollproof.contract.declared import NAME, Form
 from pollproof.contract.model import Break, Clause, Contract, Operation, Role, TaskKind
@@ -22,6 +22,9 @@ CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 """What error codes look like, as opposed to words for people."""
 
 ANY = tuple(Role)
+
+READS = (POLL, FETCH)
+"""The operations that read a task or its result."""
 
 ABOUT_THE_KEY = (401, 402, 403)
 """HTTP statuses that are about the key and its account, not about the request itself (RFC 9110, 15.5.2 to 15.5.4)."""
@@ -287,7 +290,7 @@ def inline_result(history: TaskState | None, event: Event, parameters: Nothing) 
 
 
 @breaks("echo", "another task id is repeated")
-class WrongEcho(Provider):
+class WrongEcho(FaultyProvider):
     """Repeats another task id than that of the request."""
 
     def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
@@ -302,7 +305,7 @@ class WrongEcho(Provider):
 
 
 @breaks("inline-result", "a synchronous task must be polled")
-class NeverInline(Provider):
+class NeverInline(FaultyProvider):
     """Gives a task id where the result should be."""
 
     def inline(self, kind: TaskKind) -> bool:
@@ -315,7 +318,7 @@ def _http_status(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 
 @breaks("unique-keys", "a key is there twice")
-class RepeatsKeys(Provider):
+class RepeatsKeys(FaultyProvider):
     """Writes the first key of an answer twice."""
 
     def poll(self, operation: Operation, identifier: Any) -> Response:

@@ -6,9 +6,9 @@ import hmac
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Provider
+from pollproof.clauses.faults import FaultyProvider
 from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks, from_contract
-from pollproof.contract.declared import HIDDEN
+from pollproof.contract.declared import FILLED_BY_LOADER
 from pollproof.contract.model import Signature
 from pollproof.contract.signatures import signature_of
 from pollproof.contract.vocabulary import CALLBACK
@@ -20,7 +20,7 @@ from pollproof.trace.events import Event
 class Signing:
     """The operations of the contract, one of which states how callbacks are signed."""
 
-    operations: Annotated[Any, HIDDEN] = from_contract("operations")
+    operations: Annotated[Any, FILLED_BY_LOADER] = from_contract("operations")
 
 
 @Kind("callback-signed", roles=(CALLBACK,), exercised="a callback", walks=("called-back",))
@@ -42,7 +42,7 @@ def callback_signed(history: TaskState, event: Event, parameters: Signing) -> Fi
 
 
 @breaks("callback-signed", "callbacks are signed with another secret", ("answer",))
-class SignsOtherwise(Provider):
+class SignsOtherwise(FaultyProvider):
     """Signs callbacks with another secret."""
 
     def secret(self, signature: Signature) -> str:

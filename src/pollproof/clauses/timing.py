@@ -20,7 +20,7 @@ def gap(last_sent: float, last_precision: float, exchange: Exchange) -> tuple[fl
     return least, between + exchange.precision
 
 
-def in_words(least: float, most: float) -> str:
+def describe_gap(least: float, most: float) -> str:
     """A gap between two requests as people read it."""
     if most - least >= COARSE:
         return f"{max(least, 0):g} to {most:g} s"

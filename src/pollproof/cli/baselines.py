@@ -48,9 +48,9 @@ class Baselines:
         """The documents with what is known in them; `decide` gives one its outcome anew."""
         if self._baseline is None:
             return documents
-        from pollproof.runs.baselines import marked
+        from pollproof.runs.baselines import mark_known
 
-        return [decide(document) for document in marked(documents, self._baseline, self._today)]
+        return [decide(document) for document in mark_known(documents, self._baseline, self._today)]
 
     def concluded(self, whole: Document, documents: list[Document], *, partial: bool) -> Document:
         """The document of the whole run with what became of each entry, and the outcome that this means."""
@@ -84,7 +84,7 @@ class Baselines:
 
 def _read(file: str) -> Baseline:
     from pollproof.bundled import folder
-    from pollproof.runs.baselines import BaselineError, parse
+    from pollproof.runs.baselines import BaselineError, parse_baseline
 
     schema = json.loads((folder("schemas") / "pollproof" / "baseline.schema.json").read_text(encoding="utf-8"))
     try:
@@ -94,6 +94,6 @@ def _read(file: str) -> Baseline:
     except ValueError as error:
         raise click.UsageError(f"{file!r}: cannot be read ({error})") from None
     try:
-        return parse(text, file, schema)
+        return parse_baseline(text, file, schema)
     except BaselineError as error:
         raise click.UsageError(str(error)) from None

@@ -37,9 +37,9 @@ def check_command(provider: str, files: tuple[str, ...], **options: Any) -> None
 
     It needs no network, and nothing in a recording is executed or fetched.
     """
-    from pollproof.check.judging import CheckSpec, beginning
+    from pollproof.check.judging import CheckSpec, begin_checking
     from pollproof.recordings.errors import RecordingError
-    from pollproof.recordings.files import find, located, shown
+    from pollproof.recordings.files import find_recordings, located, shown
     from pollproof.report.document import build_document
     from pollproof.report.merging import as_shard, with_parts
     from pollproof.report.terminal import print_baseline, print_document, print_summary
@@ -55,14 +55,14 @@ def check_command(provider: str, files: tuple[str, ...], **options: Any) -> None
         raise click.UsageError("--shard shares out files, and --together makes one trace of them")
     reports, baselines = Reports.requested(options), Baselines(options)
     try:
-        found = find(files)
+        found = find_recordings(files)
     except RecordingError as error:
         click.echo(f"error: {error}", err=True)
         raise SystemExit(2) from None
     paths = found if shard is None else picked(shard, found, "file")
     console = baselines.stream(console_for(reports.stream))
     policy = Policy(options["strict"], options["require_all"], tuple(options["required"]), tuple(options["allowed"]))
-    checking = beginning(
+    checking = begin_checking(
         CheckSpec(
             contract,
             tuple(shown(located(name)) for name in files),
@@ -141,11 +141,11 @@ def _known(contract: Contract, required: Sequence[str]) -> None:
 
 
 def _address(url: str | None) -> None:
-    from pollproof.http.addresses import TargetError, split
+    from pollproof.http.addresses import TargetError, split_url
 
     try:
         if url is not None:
-            split(url, "base URL", query=False)
+            split_url(url, "base URL", query=False)
     except TargetError as error:
         raise click.UsageError(str(error)) from None
 

@@ -44,14 +44,14 @@ def drift_command(old: str, new: str, provider: str | None, base_url: str | None
     keys are never shown.
     """
     from pollproof.drift import compare
-    from pollproof.drift.document import STATUS, document_of
+    from pollproof.drift.document import EXIT_STATUS, drift_document
     from pollproof.drift.views import markdown_of, print_comparison
     from pollproof.recordings.errors import RecordingError
-    from pollproof.recordings.files import find
+    from pollproof.recordings.files import find_recordings
 
     writable(options["json_file"], options["markdown_file"])
     try:
-        files = find([old]), find([new])
+        files = find_recordings([old]), find_recordings([new])
         contract = _contract(provider, *files, base_url)
         profiles = [
             _profile(side, name, paths, contract, base_url)
@@ -59,12 +59,12 @@ def drift_command(old: str, new: str, provider: str | None, base_url: str | None
         ]
     except RecordingError as error:
         raise click.UsageError(str(error)) from None
-    document = document_of(compare(*profiles), old, new, strict=options["strict"])
+    document = drift_document(compare(*profiles), old, new, strict=options["strict"])
     stream = sys.stderr if "-" in (options["json_file"], options["markdown_file"]) else sys.stdout
     print_comparison(console_for(stream), document, quiet=options["quiet"])
     _write(options["json_file"], json_text(document) + "\n")
     _write(options["markdown_file"], markdown_of(document))
-    raise SystemExit(STATUS[document["outcome"]])
+    raise SystemExit(EXIT_STATUS[document["outcome"]])
 
 
 def _contract(provider: str | None, old: list[Recording], new: list[Recording], base_url: str | None) -> Contract:

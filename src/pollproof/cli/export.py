@@ -28,21 +28,21 @@ def export_command(format_: str, provider: str, out: str) -> None:
     writable(out)
     try:
         if format_ == "openapi":
-            from pollproof.export.openapi import NOT_CARRIED, openapi_of
+            from pollproof.export.openapi import NOT_IN_OPENAPI, openapi_of
 
-            text = json_text(openapi_of(contract)) + "\n"
+            text, missing = json_text(openapi_of(contract)) + "\n", NOT_IN_OPENAPI
         elif format_ == "wsdl":
-            from pollproof.export.wsdl import NOT_CARRIED, wsdl_of
+            from pollproof.export.wsdl import NOT_IN_WSDL, wsdl_of
 
-            text = wsdl_of(contract).decode("utf-8")
+            text, missing = wsdl_of(contract).decode("utf-8"), NOT_IN_WSDL
         else:
-            from pollproof.export.wiremock import NOT_CARRIED, wiremock_of
+            from pollproof.export.wiremock import NOT_IN_WIREMOCK, wiremock_of
 
-            text = json_text(wiremock_of(contract)) + "\n"
+            text, missing = json_text(wiremock_of(contract)) + "\n", NOT_IN_WIREMOCK
     except CannotCarry as error:
         raise click.UsageError(str(error)) from None
     if out == "-":
         sys.stdout.write(text)
     else:
         write_or_exit(Path(out), text)
-    click.echo(f"note: {NOT_CARRIED}", err=True)
+    click.echo(f"note: {missing}", err=True)

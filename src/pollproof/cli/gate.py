@@ -42,7 +42,7 @@ def gate_command(provider: str, command: tuple[str, ...], **options: Any) -> Non
     from pollproof.report.terminal import print_baseline, print_document, print_summary
     from pollproof.runs.outcome import decided, outcome_of
     from pollproof.runs.spec import Policy
-    from pollproof.verify.options import OptionError, seconds_of
+    from pollproof.verify.options import OptionError, parse_duration
 
     contract = contract_or_exit(provider)
     known = _recorded(contract, options) if options["cassette"] else _known(contract, options["task"])
@@ -53,7 +53,7 @@ def gate_command(provider: str, command: tuple[str, ...], **options: Any) -> Non
     if not command:
         raise click.UsageError("Missing argument '-- COMMAND...': the client to judge (--list needs none)")
     try:
-        timeout, budget = seconds_of(options["timeout"]), seconds_of(options["budget"])
+        timeout, budget = parse_duration(options["timeout"]), parse_duration(options["budget"])
     except OptionError as error:
         raise click.UsageError(str(error)) from None
     workers, shard = (None, None) if options["cassette"] else shares_of(options)

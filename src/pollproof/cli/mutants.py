@@ -41,7 +41,7 @@ def mutants_command(providers: tuple[str, ...], **options: Any) -> None:
     """
     from pollproof.bundled import bundled
     from pollproof.proof import prove
-    from pollproof.proof.document import document_of
+    from pollproof.proof.document import matrix_document
     from pollproof.proof.matrix import tasks_of
     from pollproof.proof.terminal import print_matrix
     from pollproof.runs.expressions import ExpressionError
@@ -67,7 +67,7 @@ def mutants_command(providers: tuple[str, ...], **options: Any) -> None:
     except KeyboardInterrupt:
         click.echo("interrupted: the matrix is not complete, and is not written", err=True)
         raise SystemExit(3) from None
-    document = document_of(matrices, seed=options["seed"])
+    document = matrix_document(matrices, seed=options["seed"])
     text = json_text(document) + "\n"
     if json_file == "-":
         sys.stdout.write(text)

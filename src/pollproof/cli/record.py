@@ -163,8 +163,8 @@ def _interruptible() -> Iterator[None]:
 
 def _listen(plan: Plan, path: Path, command: tuple[str, ...], options: dict[str, Any]) -> Written:
     from pollproof.http.addresses import TargetError
-    from pollproof.record.proxy import listening
-    from pollproof.verify.options import OptionError, seconds_of
+    from pollproof.record.proxy import listen_and_record
+    from pollproof.verify.options import OptionError, parse_duration
 
     assert plan.base_url is not None
     ended = threading.Event()
@@ -172,8 +172,8 @@ def _listen(plan: Plan, path: Path, command: tuple[str, ...], options: dict[str,
         signal.signal(number, lambda *_: ended.set())
     begun, wall = time.monotonic(), datetime.now(UTC)
     try:
-        seconds = None if options["duration"] is None else seconds_of(options["duration"])
-        with listening(plan.base_url, options["listen"] or 0) as proxy:
+        seconds = None if options["duration"] is None else parse_duration(options["duration"])
+        with listen_and_record(plan.base_url, options["listen"] or 0) as proxy:
             click.echo(proxy.base_url)
             sys.stdout.flush()
             if command:

@@ -94,14 +94,14 @@ class Reports:
         if os.environ.get("GITHUB_ACTIONS") == "true" and "github" not in self.files:
             click.echo(_rendered("github", documents), nl=False, file=self.stream)
 
-    def unfinished(self, document: Callable[[], Document]) -> Unfinished:
+    def unfinished(self, document: Callable[[], Document]) -> UnfinishedReports:
         """Begin a run: from now on the files state that it is incomplete, until `write` replaces them."""
         # What goes to a pipe, a device or standard output is written once, at the end.
         again = {name: file for name, file in self.files.items() if file != STANDARD_OUTPUT and is_replaceable(file)}
-        return Unfinished(Reports(again), document)
+        return UnfinishedReports(Reports(again), document)
 
 
-class Unfinished:
+class UnfinishedReports:
     """Reports of a run that goes on: whenever it is killed, its files are there and state that it is incomplete.
 
     `document` gives what is known so far. A report of an earlier run is replaced at once, so that it is not taken for

@@ -39,14 +39,14 @@ def serve_command(
     from pollproof.proof.mutants import MutantError, mutant_named
     from pollproof.reference.provider import ReferenceProvider
     from pollproof.reference.server import serve as serving
-    from pollproof.verify.options import OptionError, seconds_of
+    from pollproof.verify.options import OptionError, parse_duration
 
     contract = contract_or_exit(provider)
     if cassettes and mutant is not None:
         raise click.UsageError("--mutant and --cassette exclude each other")
     clock = ShiftedClock()
     try:
-        seconds = None if duration is None else seconds_of(duration)
+        seconds = None if duration is None else parse_duration(duration)
         if cassettes:
             _serve_recording(contract, cassettes, port, seconds)
             return

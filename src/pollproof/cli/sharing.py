@@ -76,7 +76,7 @@ def explore_shared(
     """
     from pollproof.report.document import build_document
     from pollproof.report.merging import merge_parts, with_parts
-    from pollproof.verify.run import beginning
+    from pollproof.verify.run import begin_exploration
 
     # The first parts of all providers come first: they are alike, so shards are as well.
     most = max(len(plan.parts) for plan in plans.values())
@@ -98,7 +98,7 @@ def explore_shared(
     spread = shared(jobs, workers, done)
     documents: dict[str, Document] = {}
     for name, plan in plans.items():
-        empty = beginning(plan)
+        empty = begin_exploration(plan)
         empty.clock = "virtual" if plan.base_url is None else ""
         own = [build_document(empty)]
         for (whose, part), result in zip(chosen, spread.results, strict=True):

@@ -169,10 +169,10 @@ def _argument(name: str) -> str:
 def _so_far(plans: Mapping[str, Plan], begun: Mapping[str, Exploration], documents: Mapping[str, Document]) -> Document:
     """What is known while the run goes on: providers that are explored, the one that is being, those that will be."""
     from pollproof.report.document import build_document, join_documents
-    from pollproof.verify.run import beginning
+    from pollproof.verify.run import begin_exploration
 
     return join_documents(
-        [documents.get(name) or build_document(begun.get(name) or beginning(plans[name])) for name in plans]
+        [documents.get(name) or build_document(begun.get(name) or begin_exploration(plans[name])) for name in plans]
     )
 
 
@@ -185,10 +185,10 @@ def _explore(
     """Explore the targets, one after another, into their documents."""
     from pollproof.report.document import build_document
     from pollproof.verify.judge import verify_target
-    from pollproof.verify.run import beginning
+    from pollproof.verify.run import begin_exploration
 
     for name, plan in plans.items():
-        begun[name] = beginning(plan)
+        begun[name] = begin_exploration(plan)
         documents[name] = build_document(verify_target(plan, progress, begun[name]))
 
 

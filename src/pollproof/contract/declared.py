@@ -15,16 +15,16 @@ NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 IDENTIFIER = r"^[a-z0-9]+([.-][a-z0-9]+)*$"
 """The form of the id of a clause or an observation."""
 
-KEY = "the key of its table"
+TABLE_KEY = "the key of its table"
 """Marks the field that holds the key under which a table stands, and no key of its own."""
 
-SHORT = "short for the table"
+SHORT_FORM = "short for the table"
 """Marks the field that a value stands for which is given in place of the table."""
 
 NEEDED = "needed in the file"
 """Marks a field whose key must be there although the field has a default."""
 
-HIDDEN = "not in the file"
+FILLED_BY_LOADER = "not in the file"
 """Marks a field that the loader fills."""
 
 
@@ -69,4 +69,4 @@ def text_of(annotations: Iterable[Any]) -> str:
     return next((each for each in annotations if isinstance(each, str) and each not in MARKERS), "")
 
 
-MARKERS = frozenset({KEY, SHORT, NEEDED, HIDDEN, PAIRS, ONE_OR_MORE})
+MARKERS = frozenset({TABLE_KEY, SHORT_FORM, NEEDED, FILLED_BY_LOADER, PAIRS, ONE_OR_MORE})

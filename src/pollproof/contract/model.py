@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from pollproof.contract.conditions import Condition
-from pollproof.contract.declared import HIDDEN, IDENTIFIER, KEY, NAME, NEEDED, PAIRS, SHORT, Form
+from pollproof.contract.declared import FILLED_BY_LOADER, IDENTIFIER, NAME, NEEDED, PAIRS, SHORT_FORM, TABLE_KEY, Form
 from pollproof.contract.operations import ANSWER_TEXTS as ANSWER_TEXTS
 from pollproof.contract.operations import ANSWER_WORDS as ANSWER_WORDS
 from pollproof.contract.operations import ANSWERS as ANSWERS
 from pollproof.contract.operations import MARKS as MARKS
-from pollproof.contract.operations import Answer as Answer
 from pollproof.contract.operations import EffectRule as EffectRule
 from pollproof.contract.operations import Operation as Operation
 from pollproof.contract.operations import Pages as Pages
 from pollproof.contract.operations import PhaseRule as PhaseRule
+from pollproof.contract.operations import ReferenceResponse as ReferenceResponse
 from pollproof.contract.operations import Signature as Signature
 from pollproof.contract.operations import id_mark as id_mark
 from pollproof.contract.operations import link_mark as link_mark
@@ -41,7 +41,7 @@ class Source:
     Where its passages are listed, `lines` counts its lines and `digest` is the SHA-256 of the file they were read from.
     """
 
-    key: Annotated[str, KEY]
+    key: Annotated[str, TABLE_KEY]
     title: Annotated[str, "The page in words."]
     document: Annotated[str, "The file or path of the document."]
     basis: Annotated[Literal["primary", "adjacent"], "A document at hand, or a page next to it."]
@@ -105,8 +105,8 @@ class Credential:
 class Status:
     """A status value: its phase, or a table that says more."""
 
-    value: Annotated[str, KEY]
-    phase: Annotated[Phase, "The phase of the status.", SHORT]
+    value: Annotated[str, TABLE_KEY]
+    phase: Annotated[Phase, "The phase of the status.", SHORT_FORM]
     documented: Annotated[bool, "False: known from elsewhere."] = True
 
 
@@ -114,7 +114,7 @@ class Status:
 class ErrorCode:
     """An entry of the error catalogue."""
 
-    code: Annotated[str, KEY]
+    code: Annotated[str, TABLE_KEY]
     effect: Annotated[Effect, "What the code says about the task.", Form(without=("unclear",))]
     text: Annotated[str, "The code in words."]
     operations: Annotated[tuple[str, ...], "The operations that answer it; all when left out."] = ()
@@ -127,7 +127,7 @@ class ErrorCode:
 class TaskKind:
     """A kind of task."""
 
-    name: Annotated[str, KEY]
+    name: Annotated[str, TABLE_KEY]
     sample: Annotated[Mapping[str, Any], "A task to create; {number} differs every time, {unique} in every run too."]
     result: Annotated[Any, "A result; {token} is the one-time token."]
     inline: Annotated[bool, "Answered in the creation itself."] = False
@@ -156,7 +156,7 @@ class Limits:
     beyond_polls: Annotated[Literal["lost", "open"], "What the documents say of polls beyond that."] = "open"
     lifetime: Annotated[float | None, "Seconds that a task lives."] = None
     lifetime_slack: Annotated[float, "Seconds before and after the end of the lifetime that stay open."] = 0.0
-    clock_skew: Annotated[float, HIDDEN] = 0.0
+    clock_skew: Annotated[float, FILLED_BY_LOADER] = 0.0
     """How much of the slack is not the documents' but that of clocks which differ, by a user's word."""
     lifetime_from: Annotated[
         Literal["creation", "completion", "last-read"],
@@ -172,7 +172,7 @@ class Limits:
     batch_wait: Annotated[float | None, "Seconds a client waits between batches."] = None
     unfinished: Annotated[int | None, "Unfinished tasks that an account may have.", Form(least=1)] = None
 
-    _of_result: Annotated[Any, HIDDEN] = field(init=False, repr=False, compare=False, default=None)
+    _of_result: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         if self.result_lifetime is not None:
@@ -234,7 +234,7 @@ class Clause:
     kind: Annotated[str, "What the clause means; see `pollproof clauses --kinds`."]
     citations: Citations
     text: Annotated[str, "The rule in plain words of our own."]
-    parameters: Annotated[Any, HIDDEN]
+    parameters: Annotated[Any, FILLED_BY_LOADER]
     subject: Annotated[Subject, "Who must keep it; whom its kind is about when left out."] = Subject.PROVIDER
     level: Annotated[Level, "MUST fails a run, SHOULD warns; MUST when left out."] = Level.MUST
     breaks: Annotated[tuple[Break, ...], "How mutants break the clause, where its kind does not say it."] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pollproof.contract.conditions import Condition
-from pollproof.contract.declared import KEY, PAIRS, Flattened, Form
+from pollproof.contract.declared import PAIRS, TABLE_KEY, Flattened, Form
 from pollproof.contract.places import Place
 from pollproof.contract.vocabulary import Effect, Phase, Role
 
@@ -26,7 +26,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ReferenceResponse:
     """An answer of the reference provider; `body` is None where the answer has none."""
 
     http: Annotated[int, "HTTP status; 200 when left out.", Form(least=100, most=599)] = 200
@@ -130,7 +130,7 @@ class Operation:
     `marks` are further places that clauses look at, by name.
     """
 
-    name: Annotated[str, KEY]
+    name: Annotated[str, TABLE_KEY]
     role: Annotated[Role, "What the operation does to a task.", Form(without=("outcome",))]
     method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"], "The HTTP method."]
     path: Annotated[
@@ -140,7 +140,7 @@ class Operation:
     ]
     task_id: Annotated[Place | None, "Where the task id stands: the one given, or the one requested."]
     answers: Annotated[
-        Mapping[str, Answer],
+        Mapping[str, ReferenceResponse],
         "What the reference provider answers.",
         Form(choices=ANSWERS, texts=tuple(ANSWER_TEXTS.values())),
     ]

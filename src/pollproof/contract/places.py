@@ -108,7 +108,7 @@ def parse_place(text: str) -> Place:
     )
 
 
-def walk(value: Any, steps: tuple[str, ...]) -> Any:
+def follow_steps(value: Any, steps: tuple[str, ...]) -> Any:
     """Follow the steps of a JSON Pointer through objects and arrays; `MISSING` where it leads nowhere.
 
     The step `*` leads to all entries of an array: the value is an array then of what the rest leads to in each.
@@ -119,7 +119,7 @@ def walk(value: Any, steps: tuple[str, ...]) -> Any:
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
             value = value[int(step)]
         elif isinstance(value, list) and step == "*":
-            return [walk(each, steps[number + 1 :]) for each in value]
+            return [follow_steps(each, steps[number + 1 :]) for each in value]
         else:
             return MISSING
     return value
@@ -164,7 +164,7 @@ def compile_place(place: Place | None) -> Callable[[View], Any]:
             return lambda view: view.request.get(name, MISSING) if type(view.request) is dict else MISSING
         return lambda view: view.response.get(name, MISSING) if type(view.response) is dict else MISSING
     if place.part == "request":
-        return lambda view: walk(view.request, steps)
+        return lambda view: follow_steps(view.request, steps)
     if place.part == "creation":
-        return lambda view: walk(view.creation, steps)
-    return lambda view: walk(view.response, steps)
+        return lambda view: follow_steps(view.creation, steps)
+    return lambda view: follow_steps(view.response, steps)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pollproof.contract.conditions import same
 from pollproof.contract.model import Operation, Probe, Role
-from pollproof.contract.places import View, walk
+from pollproof.contract.places import View, follow_steps
 from pollproof.contract.templates import steps_of
 
 
@@ -36,10 +36,10 @@ def recognises(probe: Probe, operation: Operation) -> Callable[[View], bool]:
         if not any(own <= request.keys() and _is_long(request, repeated) for own, repeated in ways):
             return False
         for steps in removed:
-            table = walk(request, tuple(steps[:-1]))
+            table = follow_steps(request, tuple(steps[:-1]))
             if not isinstance(table, dict) or steps[-1] in table:
                 return False
-        return all(_like(walk(request, tuple(steps)), value) for steps, value in placed)
+        return all(_like(follow_steps(request, tuple(steps)), value) for steps, value in placed)
 
     return recognise
 
@@ -67,7 +67,7 @@ def _ways(probe: Probe, operation: Operation) -> list[tuple[set[str], _Repeated]
 def _is_long(request: Any, repeated: _Repeated) -> bool:
     if repeated is None:
         return True
-    entries = walk(request, repeated[0])
+    entries = follow_steps(request, repeated[0])
     return isinstance(entries, list) and len(entries) >= repeated[1]
 
 

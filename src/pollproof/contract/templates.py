@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-Words = Mapping[str, Any]
+WordValues = Mapping[str, Any]
 
 
-Fill = Callable[[Words], Any]
+Fill = Callable[[WordValues], Any]
 
 _NAME = re.compile(r"\{([^{}]*)\}")
 
@@ -34,13 +34,13 @@ def compile_template(template: Any) -> Fill:
     return lambda words: template
 
 
-def words_of(template: Any) -> set[str]:
+def names_in_template(template: Any) -> set[str]:
     """The names of all words that a template may ask for."""
     if isinstance(template, str):
         return {template[1:]} if template.startswith("$") else set(_NAME.findall(template))
     if isinstance(template, dict):
         template = list(template.values())
-    return set().union(*map(words_of, template)) if isinstance(template, list) else set()
+    return set().union(*map(names_in_template, template)) if isinstance(template, list) else set()
 
 
 def _text(template: str) -> Fill:
@@ -51,7 +51,7 @@ def _text(template: str) -> Fill:
         before, name, after = pieces
         return lambda words: f"{before}{words[name]}{after}" if name in words else template
 
-    def fill_text(words: Words) -> str:
+    def fill_text(words: WordValues) -> str:
         filled = pieces.copy()
         for place in range(1, len(pieces), 2):
             name = pieces[place]
@@ -70,7 +70,7 @@ def _table(template: dict[str, Any]) -> Fill:
     if "*" in template:
         varying = [(key, compile_template(value)) for key, value in template.items() if _varies(value)]
 
-        def fill_merged(words: Words) -> dict[str, Any]:
+        def fill_merged(words: WordValues) -> dict[str, Any]:
             filled = base.copy()
             for key, fill in varying:
                 filled[key] = fill(words)
@@ -81,7 +81,7 @@ def _table(template: dict[str, Any]) -> Fill:
 
         return fill_merged
 
-    def fill_table(words: Words) -> dict[str, Any]:
+    def fill_table(words: WordValues) -> dict[str, Any]:
         filled = base.copy()
         for key, name in named:
             if name in words:

@@ -14,7 +14,7 @@ from pollproof.loading import load_contract
 from pollproof.recordings.files import Recording
 from pollproof.recordings.hosts import is_local
 from pollproof.recordings.matching import Matcher, Tally
-from pollproof.recordings.reading import NoRecording, contract_named, entries
+from pollproof.recordings.reading import NoRecording, contract_named, read_entries
 from pollproof.text import printable
 
 LOOKED_INTO = 500
@@ -53,7 +53,7 @@ def candidates_of(files: list[Recording], base_url: str | None = None) -> Candid
     for path in files:
         matchers = [Matcher(load_contract(name), tally, base_url) for name, tally in tallies.items()]
         try:
-            for entry in islice(entries(path), LOOKED_INTO):
+            for entry in islice(read_entries(path), LOOKED_INTO):
                 for matcher in matchers:
                     matcher.exchange(entry)
         except NoRecording:

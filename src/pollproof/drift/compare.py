@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pollproof.contract.model import Contract, Phase, Role
 from pollproof.drift.compare_fields import compare_fields
-from pollproof.drift.findings import FEW, Finding, Severity, rank, strong
+from pollproof.drift.findings import FEW, Difference, Severity, rank_difference, strong
 from pollproof.drift.limits import compare_limits
 from pollproof.drift.profile import NO_TYPE, QUEUED, Aspect, Class, Profile
 from pollproof.drift.response_class import UNREADABLE
@@ -23,7 +23,7 @@ class Comparison:
 
     old: Profile
     new: Profile
-    findings: tuple[Finding, ...]
+    findings: tuple[Difference, ...]
     shared: tuple[tuple[Class, int, int], ...]
     unshared: tuple[tuple[Class, int, int], ...]
 
@@ -36,11 +36,11 @@ def compare(old: Profile, new: Profile) -> Comparison:
     """Everything that differs between two profiles of one contract and that a smaller recording does not explain."""
     rows = [(of, old.classes[of], new.classes[of]) for of in sorted(old.classes.keys() | new.classes.keys())]
     shared = tuple(row for row in rows if row[1] and row[2])
-    findings = sorted(_merged(_findings(old, new)), key=rank)
+    findings = sorted(_merged(_findings(old, new)), key=rank_difference)
     return Comparison(old, new, tuple(findings), shared, tuple(row for row in rows if row not in shared))
 
 
-def _findings(old: Profile, new: Profile) -> Iterator[Finding]:
+def _findings(old: Profile, new: Profile) -> Iterator[Difference]:
     yield from _bodies(old, new)
     yield from _changes(Aspect.HTTP, "http-status-changed", Severity.ERROR, "HTTP status", old, new)
     if all(any({*words} - {NO_TYPE} for words in side.words[Aspect.CONTENT].values()) for side in (old, new)):
@@ -57,9 +57,9 @@ def _findings(old: Profile, new: Profile) -> Iterator[Finding]:
     yield from compare_limits(old.limits, new.limits)
 
 
-def _merged(findings: Iterator[Finding]) -> list[Finding]:
+def _merged(findings: Iterator[Difference]) -> list[Difference]:
     """One finding for each change, although several classes of responses show it."""
-    merged: dict[tuple[object, ...], list[Finding]] = {}
+    merged: dict[tuple[object, ...], list[Difference]] = {}
     for finding in findings:
         key = (finding.kind, finding.severity, finding.operation, finding.place, finding.old, finding.new)
         merged.setdefault(key, []).append(finding)
@@ -75,17 +75,17 @@ def _both(aspect: Aspect, old: Profile, new: Profile) -> Iterator[tuple[Class, W
     return ((of, before[of], after[of]) for of in sorted(before.keys() & after.keys()))
 
 
-def _bodies(old: Profile, new: Profile) -> Iterator[Finding]:
+def _bodies(old: Profile, new: Profile) -> Iterator[Difference]:
     """Responses that cannot be read any more: the type of the whole body has changed."""
     for (name, named), seen in new.first.items():
         was = [of for of in old.classes if of[0] == name and "[" not in of[1]]
         if named == UNREADABLE and was and (name, UNREADABLE) not in old.classes:
-            yield Finding("type-changed", Severity.ERROR, name, named, "", "readable", UNREADABLE, "new", seen)
+            yield Difference("type-changed", Severity.ERROR, name, named, "", "readable", UNREADABLE, "new", seen)
 
 
 def _changes(
     aspect: Aspect, kind: str, severity: Severity, place: str, old: Profile, new: Profile
-) -> Iterator[Finding]:
+) -> Iterator[Difference]:
     """Words of which the new recording shares none with the old, or of which one is surely new.
 
     Of the responses to one request those that vanish matter as well as those that appear.
@@ -99,11 +99,11 @@ def _changes(
                 surely = more.apart_from(less) or strong(more.share(added), less.total)
                 weight = severity if surely else Severity.INFO
                 named = "sync-turned-async" if turned else kind
-                yield Finding(named, weight, *of, place, str(before), str(after), side, more.first(added))
+                yield Difference(named, weight, *of, place, str(before), str(after), side, more.first(added))
                 break
 
 
-def _replaced(aspect: Aspect, old: Profile, new: Profile) -> Iterator[tuple[Finding, set[tuple[str, str]]]]:
+def _replaced(aspect: Aspect, old: Profile, new: Profile) -> Iterator[tuple[Difference, set[tuple[str, str]]]]:
     """Words in the place of others, with the words that are new by it."""
     for of, before, after in _both(aspect, old, new):
         few = 1 if aspect is Aspect.REFUSAL and before.one_reason and after.one_reason else FEW
@@ -112,11 +112,11 @@ def _replaced(aspect: Aspect, old: Profile, new: Profile) -> Iterator[tuple[Find
         if not failed and after.apart_from(before) and min(before.tasks, after.tasks) >= few:
             kind, place = ("status-replaced", "status") if aspect is Aspect.MEANING else ("error-code-changed", "code")
             at, first = _place(new.contract, of[0], place), after.first()
-            found = Finding(kind, Severity.ERROR, *of, at, str(before), str(after), "new", first)
+            found = Difference(kind, Severity.ERROR, *of, at, str(before), str(after), "new", first)
             yield found, {(of[0], text) for text in after} if aspect is Aspect.REFUSAL else set()
 
 
-def _first_seen(aspect: Aspect, old: Profile, new: Profile, but: set[tuple[str, str]]) -> Iterator[Finding]:
+def _first_seen(aspect: Aspect, old: Profile, new: Profile, but: set[tuple[str, str]]) -> Iterator[Difference]:
     """Statuses and codes that the old recording does not show; an error where the documents do not know them."""
     contract, is_status = new.contract, aspect is Aspect.STATUS
     known = {name for name, status in contract.statuses.items() if status.documented} if is_status else contract.errors
@@ -129,7 +129,7 @@ def _first_seen(aspect: Aspect, old: Profile, new: Profile, but: set[tuple[str, 
                 kind = f"{'status' if is_status else 'error-code'}-{'first-seen' if documented else 'new'}"
                 place = _place(contract, of[0], "status" if is_status else "code")
                 severity = Severity.INFO if documented else Severity.ERROR
-                yield Finding(kind, severity, *of, place, str(before), text, "new", after.first([text]))
+                yield Difference(kind, severity, *of, place, str(before), text, "new", after.first([text]))
 
 
 def _place(contract: Contract, name: str, what: str) -> str:
@@ -143,7 +143,7 @@ def _place(contract: Contract, name: str, what: str) -> str:
     return place.pointer if operation.role is not Role.CALLBACK or place.area == "body" else place.text
 
 
-def _waits(old: Profile, new: Profile) -> Iterator[Finding]:
+def _waits(old: Profile, new: Profile) -> Iterator[Difference]:
     for of in sorted(old.classes.keys() & new.classes.keys()):
         before, after = (side.words[Aspect.WAIT].get(of, Words()) for side in (old, new))
         first, severity = new.first[of], None
@@ -157,4 +157,4 @@ def _waits(old: Profile, new: Profile) -> Iterator[Finding]:
         elif len(after):
             first, severity = after.first(), Severity.INFO
         if severity is not None:
-            yield Finding("retry-after-changed", severity, *of, "retry-after", str(before), str(after), "new", first)
+            yield Difference("retry-after-changed", severity, *of, "retry-after", str(before), str(after), "new", first)

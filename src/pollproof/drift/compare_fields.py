@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pollproof.drift.fields import Field, Fields, Place
-from pollproof.drift.findings import FEW, Finding, Seen, Severity, strong
+from pollproof.drift.fields import Field, FieldPlace, FieldProfile
+from pollproof.drift.findings import FEW, Difference, EntryReference, Severity, strong
 from pollproof.drift.profile import UNKNOWN_KIND, Class
 
 NULLS = frozenset({"null", "nil"})
@@ -16,7 +16,7 @@ NULLS = frozenset({"null", "nil"})
 class _Pair(NamedTuple):
     """One place in both recordings: what was seen of it, and in how many records it was missing there."""
 
-    place: Place
+    place: FieldPlace
     old: Field | None
     new: Field | None
     old_missing: int
@@ -30,12 +30,12 @@ class _Difference(NamedTuple):
     severity: Severity
     old: str
     new: str
-    first: Seen | None
+    first: EntryReference | None
     required: bool
     side: str = "new"
 
 
-def compare_fields(of: Class, old: Fields, new: Fields) -> Iterator[Finding]:
+def compare_fields(of: Class, old: FieldProfile, new: FieldProfile) -> Iterator[Difference]:
     """All findings about the fields of one class of responses."""
     gone: list[str] = []
     for place in sorted(old.places() | new.places(), key=lambda place: (place.pointer, str(place[1:]))):
@@ -49,7 +49,7 @@ def compare_fields(of: Class, old: Fields, new: Fields) -> Iterator[Finding]:
             unsure = place.kind == UNKNOWN_KIND or (place.asked is None and not found.required)
             severity = Severity.INFO if unsure else found.severity
             assert found.first is not None, "what was seen was seen somewhere"
-            yield Finding(found.kind, severity, *of, place.pointer, found.old, found.new, found.side, found.first)
+            yield Difference(found.kind, severity, *of, place.pointer, found.old, found.new, found.side, found.first)
 
 
 def _differences(pair: _Pair) -> Iterator[_Difference]:
@@ -80,7 +80,7 @@ def _often(found: Field, missing: int) -> str:
     return f"in {found.present} of {whole}" if missing else f"in all of {whole}"
 
 
-def _types(place: Place, before: Field, after: Field) -> Iterator[_Difference]:
+def _types(place: FieldPlace, before: Field, after: Field) -> Iterator[_Difference]:
     if before.anything or after.anything:
         return  # the documents let any type pass
     old, new = set(before.types), set(after.types)
@@ -105,7 +105,7 @@ def _types(place: Place, before: Field, after: Field) -> Iterator[_Difference]:
         yield _Difference("null-new", severity, *words, after.types.first(NULLS), after.required)
 
 
-def _surely_text(place: Place, before: Field, after: Field) -> bool:
+def _surely_text(place: FieldPlace, before: Field, after: Field) -> bool:
     """Whether text in XML surely was a number once and is none now: a single text may look like one by chance."""
     only = set(before.types) == {"number"} and set(after.types) <= {"text"}
     return only and not place.kind and min(before.present, after.present) >= FEW

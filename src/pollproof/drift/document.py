@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pollproof.drift.compare import Comparison
-from pollproof.drift.findings import KINDS, Finding, Severity
+from pollproof.drift.findings import DIFFERENCE_KINDS, Difference, Severity
 from pollproof.drift.profile import Class, Profile
+from pollproof.runs.outcome import Document
 from pollproof.version import __version__
 
-Document = dict[str, Any]
-
-STATUS = {"unchanged": 0, "warned": 0, "drifted": 1, "nothing-compared": 3}
+EXIT_STATUS = {"unchanged": 0, "warned": 0, "drifted": 1, "nothing-compared": 3}
 """The exit status of each outcome."""
 
 
-def document_of(comparison: Comparison, old: str, new: str, *, strict: bool = False) -> Document:
+def drift_document(comparison: Comparison, old: str, new: str, *, strict: bool = False) -> Document:
     """The document of a comparison of the recordings with these names. With `strict` a warning is drift too."""
     counts = {severity.value: comparison.count(severity) for severity in Severity}
     return {
@@ -48,11 +45,11 @@ def _recording(profile: Profile, name: str) -> Document:
     return {"name": name, "files": profile.files, "exchanges": profile.exchanges, "slack": slack}
 
 
-def _finding(finding: Finding) -> Document:
+def _finding(finding: Difference) -> Document:
     return {
         "id": finding.kind,
         "severity": finding.severity.value,
-        "text": KINDS[finding.kind],
+        "text": DIFFERENCE_KINDS[finding.kind],
         "operation": finding.operation,
         "answer": finding.answer,
         "place": finding.place,

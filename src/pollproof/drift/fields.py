@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pollproof.drift.findings import Seen
+from pollproof.drift.findings import EntryReference
 from pollproof.drift.shape import Node, type_of
 from pollproof.drift.words import Words
 
-MAXIMUM_FIELDS = 2000
+_MAXIMUM_PLACES = 2000
 """Places of one class of responses that are kept; a response with more is not a record."""
 
 AS_ASKED = "as asked"
@@ -23,7 +23,7 @@ _DRAWN = re.compile(r"(?:scrubbed-|x-)[a-z2-7]+\.*|(?=.{16,})(?:.*\d){4}.*")
 _WHOLE = re.compile(r"-?\d{1,18}")
 
 
-class Place(NamedTuple):
+class FieldPlace(NamedTuple):
     """Where a value stands: a pointer with * for the elements of arrays.
 
     `asked` tells, where responses repeat parameters, whether the client gave this one (None: not known). `kind` is the
@@ -43,8 +43,8 @@ class Field:
     """
 
     required: bool = False
-    first: Seen | None = None
-    first_missing: Seen | None = None
+    first: EntryReference | None = None
+    first_missing: EntryReference | None = None
     present: int = 0
     held: int = 0
     types: Words = field(default_factory=Words)
@@ -56,11 +56,11 @@ class Field:
 class _Record:
     """An object that was seen: how often where parameters are known and where not, and how often with each of them."""
 
-    first: Seen
+    first: EntryReference
     known: int = 0
     unknown: int = 0
     asked: Counter[str] = field(default_factory=Counter)
-    fields: dict[Place, Field] = field(default_factory=dict)
+    fields: dict[FieldPlace, Field] = field(default_factory=dict)
 
     def visits(self, name: str, asked: bool | None) -> int:
         """How many of the objects could have had a member that the client asked for, did not, or may have."""
@@ -76,7 +76,7 @@ class Context(NamedTuple):
     `wrong` are the pointers at which the shape of the response is violated.
     """
 
-    seen: Seen
+    seen: EntryReference
     task: str
     kind: str
     asked: Mapping[str, frozenset[str]] | None
@@ -92,25 +92,25 @@ class _At(NamedTuple):
     node: Node
 
 
-class Fields:
+class FieldProfile:
     """The fields of one class of responses. `elements` tells that bodies are XML, whose values are all text."""
 
     def __init__(self, shape: Node, *, elements: bool) -> None:
-        self._places: dict[Place, Field] = {}
+        self._places: dict[FieldPlace, Field] = {}
         self._shape = shape
         self._elements = elements
         self._records: dict[tuple[str, str], _Record] = {}
 
-    def places(self) -> set[Place]:
+    def places(self) -> set[FieldPlace]:
         """The places at which a value was seen."""
         return {place for place, found in self._places.items() if found.present}
 
-    def get(self, place: Place) -> Field | None:
+    def get(self, place: FieldPlace) -> Field | None:
         """What was seen of a place; None where no value was."""
         found = self._places.get(place)
         return found if found is not None and found.present else None
 
-    def missing(self, place: Place) -> int:
+    def missing(self, place: FieldPlace) -> int:
         """In how many records a place had no value, although it could have."""
         above, _, name = place.pointer.rpartition("/")
         record = self._records.get((above, place.kind))
@@ -121,7 +121,7 @@ class Fields:
 
     def add(self, body: Any, context: Context) -> None:
         """Take in one response."""
-        root = self._places.setdefault(Place(""), Field())
+        root = self._places.setdefault(FieldPlace(""), Field())
         self._value(root, body, _At("", "", self._shape.result, self._shape), context)
 
     def _value(self, found: Field, value: Any, at: _At, context: Context) -> None:
@@ -143,7 +143,7 @@ class Fields:
         elif type(value) is list and (node.items is not None or self._elements):
             # A repeated element is written as one place in XML; a single one is not an array there.
             below = at.pointer if self._elements else at.pointer + "/*"
-            element = self._places.setdefault(Place(below, kind=context.kind if at.inside else ""), Field())
+            element = self._places.setdefault(FieldPlace(below, kind=context.kind if at.inside else ""), Field())
             inner = node.items or Node()
             for number, item in enumerate(value):
                 inside = at.inside or inner.result
@@ -164,10 +164,10 @@ class Fields:
             if not _is_name(name, context) or (at.inside and not node.listed and name not in node.members):
                 continue
             below = f"{at.pointer}/{name}" if at.pointer or not self._elements else name
-            place = Place(below, None if asked is None else name in asked, kind)
+            place = FieldPlace(below, None if asked is None else name in asked, kind)
             found = self._places.get(place)
             if found is None:
-                if len(self._places) >= MAXIMUM_FIELDS:
+                if len(self._places) >= _MAXIMUM_PLACES:
                     continue
                 found = self._places[place] = record.fields[place] = Field(name in node.required)
                 if record.visits(name, place.asked):  # all objects up to now were without it

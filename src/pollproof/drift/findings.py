@@ -14,7 +14,7 @@ class Severity(Enum):
     INFO = "info"
 
 
-KINDS = {
+DIFFERENCE_KINDS = {
     "sync-turned-async": "A request whose result came at once is queued now, or the other way round.",
     "response-class-changed": "The same request gets a class of response that it did not get, or gets one no more.",
     "field-new": "A field that the old recording never has.",
@@ -39,14 +39,14 @@ KINDS = {
 """Every kind of finding with its sentence. Names are permanent."""
 
 
-class Seen(NamedTuple):
+class EntryReference(NamedTuple):
     """An entry of a recording: its file, and its number there, from 1."""
 
     file: str
     number: int
 
 
-class Finding(NamedTuple):
+class Difference(NamedTuple):
     """One difference: the class of responses that differs (`answer`), where in it (`place`), and both sides in words.
 
     `first` is the first entry that shows it, in the recording that `side` names (`old` or `new`).
@@ -60,10 +60,10 @@ class Finding(NamedTuple):
     old: str
     new: str
     side: str
-    first: Seen
+    first: EntryReference
 
 
-def rank(finding: Finding) -> tuple[int, str, str, str]:
+def rank_difference(finding: Difference) -> tuple[int, str, str, str]:
     """Sort the worst first, then by operation."""
     return list(Severity).index(finding.severity), finding.operation, finding.kind, finding.place
 

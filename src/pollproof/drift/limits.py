@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pollproof.contract.model import Contract, Effect, Limits, Phase, Role
-from pollproof.drift.findings import Finding, Seen, Severity
+from pollproof.drift.findings import Difference, EntryReference, Severity
 from pollproof.tasks.account import Account
 from pollproof.tasks.ages import age_least, age_most
 from pollproof.tasks.state import TaskState
@@ -28,7 +28,7 @@ class Point(NamedTuple):
     polls: int
     age: float
     read: bool
-    seen: Seen
+    seen: EntryReference
 
 
 class Gap(NamedTuple):
@@ -36,7 +36,7 @@ class Gap(NamedTuple):
 
     least: float
     most: float
-    seen: Seen
+    seen: EntryReference
 
 
 class LimitsSeen:
@@ -63,7 +63,7 @@ class LimitsSeen:
         self._lost: set[str] = set()
         self._last: dict[tuple[str, str], Event] = {}
 
-    def add(self, event: Event, account: Account, seen: Seen) -> None:
+    def add(self, event: Event, account: Account, seen: EntryReference) -> None:
         """Take in one event. `account` knows of what came before it."""
         self._pace(event, seen)
         role, task = event.operation.role, event.task
@@ -99,7 +99,7 @@ class LimitsSeen:
         if not math.isnan(most):
             self.solving.append((least, most))
 
-    def _pace(self, event: Event, seen: Seen) -> None:
+    def _pace(self, event: Event, seen: EntryReference) -> None:
         """Note how long after the last request for the same task, or for any where tasks are created, this one came."""
         operation = event.operation
         if operation.role is Role.CALLBACK or event.probe:
@@ -126,10 +126,10 @@ class LimitsSeen:
         return max(points, key=lambda point: point.age, default=None)
 
 
-_NEVER = Point(-1, -math.inf, False, Seen("", 0))
+_NEVER = Point(-1, -math.inf, False, EntryReference("", 0))
 
 
-def compare_limits(old: LimitsSeen, new: LimitsSeen) -> Iterator[Finding]:
+def compare_limits(old: LimitsSeen, new: LimitsSeen) -> Iterator[Difference]:
     """All findings about lifetimes, poll budgets and pace. Only sure contradictions between recordings count."""
     for losing, serving, newly in ((new, old, True), (old, new, False)):
         for name, ended in losing.gone:
@@ -138,7 +138,7 @@ def compare_limits(old: LimitsSeen, new: LimitsSeen) -> Iterator[Finding]:
             yield from _paces(name, losing, serving, newly)
 
 
-def _losses(name: str, ended: bool, losing: LimitsSeen, serving: LimitsSeen, newly: bool) -> Iterator[Finding]:
+def _losses(name: str, ended: bool, losing: LimitsSeen, serving: LimitsSeen, newly: bool) -> Iterator[Difference]:
     """The first contradiction of each kind between losses in one recording and responses in the other.
 
     A loss has two possible reasons, the age of a task and the number of its polls. One is excluded where another task
@@ -187,7 +187,7 @@ def _is_open(gone: Point, limits: Limits) -> bool:
     return limits.polls is not None and limits.beyond_polls == "open" and gone.polls > limits.polls
 
 
-def _paces(name: str, refusing: LimitsSeen, answering: LimitsSeen, newly: bool) -> Iterator[Finding]:
+def _paces(name: str, refusing: LimitsSeen, answering: LimitsSeen, newly: bool) -> Iterator[Difference]:
     """Requests that were refused as too fast, at a pace at which the other recording's were answered.
 
     A refusal counts only where its own recording answered none that came as fast, so that it was not for another load.
@@ -205,7 +205,7 @@ def _paces(name: str, refusing: LimitsSeen, answering: LimitsSeen, newly: bool) 
 def _finding(
     kind: str, severity: Severity, of: tuple[str, str], losing: str, serving: str,
     lost: Point | Gap, served: Point | Gap, newly: bool,
-) -> Finding:  # fmt: skip
+) -> Difference:  # fmt: skip
     if newly:
-        return Finding(kind, severity, *of, "", serving, losing, "new", lost.seen)
-    return Finding(kind, severity, *of, "", losing, serving, "new", served.seen)
+        return Difference(kind, severity, *of, "", serving, losing, "new", lost.seen)
+    return Difference(kind, severity, *of, "", losing, serving, "new", served.seen)

@@ -6,16 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
-from pollproof.clauses.fields import seconds_of
+from pollproof.clauses.fields import retry_after_seconds
 from pollproof.contract.model import Contract, Effect, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.drift.fields import Context, Fields, asked_types
-from pollproof.drift.findings import Seen
+from pollproof.drift.fields import Context, FieldProfile, asked_types
+from pollproof.drift.findings import EntryReference
 from pollproof.drift.limits import LimitsSeen
 from pollproof.drift.response_class import ACCEPTED, UNKNOWN_STATUS, UNREADABLE, ResponseClasses, one_reason
 from pollproof.drift.shape import shape_of
 from pollproof.drift.task_kinds import TaskKinds
-from pollproof.drift.words import TEXT, Words, word
+from pollproof.drift.words import TEXT, Words, shown_word
 from pollproof.monitor.slack import Slack
 from pollproof.recordings.entry import Recorded
 from pollproof.tasks.account import Account
@@ -34,7 +34,7 @@ _QUEUED = frozenset({ACCEPTED, UNKNOWN_STATUS, Phase.WAITING.value, Phase.RUNNIN
 UNKNOWN_KIND = "?"
 """The kind of a task whose creation is not in the recording."""
 
-Asked = tuple[str, Mapping[str, frozenset[str]] | None]
+_Remembered = tuple[str, Mapping[str, frozenset[str]] | None]
 """What is remembered of a task: its kind, and the types of its parameters (None: not known)."""
 
 Class = tuple[str, str]
@@ -62,8 +62,8 @@ class Profile:
         self.exchanges = 0
         self.files = 0
         self.classes: Counter[Class] = Counter()
-        self.first: dict[Class, Seen] = {}
-        self.fields: dict[Class, Fields] = {}
+        self.first: dict[Class, EntryReference] = {}
+        self.fields: dict[Class, FieldProfile] = {}
         self.words: dict[Aspect, defaultdict[Class, Words]] = {aspect: defaultdict(Words) for aspect in Aspect}
         self.slack = Slack()
         self.limits = LimitsSeen(contract)
@@ -75,7 +75,7 @@ class Profile:
         # Responses that repeat parameters have fields that depend on the task.
         self._echoes = {o.name for o in operations if any("$asked" in repr(a.body) for a in o.answers.values())}
         self._account = Account()
-        self._asked: dict[str, Asked] = {}
+        self._asked: dict[str, _Remembered] = {}
 
     def add(self, recording: Iterable[Recorded]) -> None:
         """Take in one file."""
@@ -86,10 +86,10 @@ class Profile:
             event = self._reader.read(recorded.exchange, number)
             if event is not None and event.operation.role is not Role.OUTCOME:
                 self.exchanges += 1
-                self._add(event, Seen(recorded.file, recorded.number))
+                self._add(event, EntryReference(recorded.file, recorded.number))
         self.files += 1
 
-    def _add(self, event: Event, seen: Seen) -> None:
+    def _add(self, event: Event, seen: EntryReference) -> None:
         account, role = self._account, event.operation.role
         if role is Role.CREATE:
             account.note_creation(event)
@@ -117,11 +117,11 @@ class Profile:
         yield from self._answered(event, of)
         status = str(event.status).lower() if type(event.status) is bool else event.status
         if event.answer is Answer.STATE and not event.probe and type(status) is str and status:
-            status = word(status, self.contract.statuses)
+            status = shown_word(status, self.contract.statuses)
             yield Aspect.STATUS, (name, ""), status
             if event.phase is not None and event.phase.terminal:
                 yield Aspect.MEANING, (name, event.phase.value), status
-        code = None if event.error_code is None else word(event.error_code, self.contract.errors)
+        code = None if event.error_code is None else shown_word(event.error_code, self.contract.errors)
         if code is not None and code != TEXT:  # the text of a fault is not a code
             yield Aspect.CODE, (name, ""), code
             if event.answer is Answer.REFUSED and (where := self._refusal(event, of)) is not None:
@@ -136,10 +136,10 @@ class Profile:
             yield Aspect.HTTP, (name, f"refused: {event.error_code}"), str(response.status)
         media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if response.body:
-            yield Aspect.CONTENT, of, word(media) if media else NO_TYPE
+            yield Aspect.CONTENT, of, shown_word(media) if media else NO_TYPE
         wait = event.marks.get("retry_after", response.headers.get("retry-after", MISSING))
         if wait is not MISSING:
-            seconds = seconds_of(wait)
+            seconds = retry_after_seconds(wait)
             yield Aspect.WAIT, of, "a date" if seconds is None else f"{seconds:g} s"
 
     def _answered(self, event: Event, of: Class) -> Iterable[tuple[Aspect, Class, str]]:
@@ -174,11 +174,11 @@ class Profile:
                 asked = self._request(event)
                 self._asked.update((member.task, asked) for member in event.members if member.task is not None)
 
-    def _request(self, event: Event) -> Asked:
+    def _request(self, event: Event) -> _Remembered:
         types = asked_types(event.request) if self._echoes else {}
         return self._kinds.exact(event.operation, event.request), types
 
-    def _fields(self, event: Event, of: Class, seen: Seen) -> None:
+    def _fields(self, event: Event, of: Class, seen: EntryReference) -> None:
         operation = event.operation
         called = operation.role is Role.CALLBACK
         body, errors = (event.request, event.request_errors) if called else (event.response, event.response_errors)
@@ -193,6 +193,6 @@ class Profile:
         fields = self.fields.get(of)
         if fields is None:
             elements = self.contract.body != "json"
-            fields = self.fields[of] = Fields(self._shapes[operation.name], elements=elements)
+            fields = self.fields[of] = FieldProfile(self._shapes[operation.name], elements=elements)
         wrong = frozenset(error.pointer for error in errors)
         fields.add(body, Context(seen, event.task or f"#{event.number}", kind, asked, wrong))

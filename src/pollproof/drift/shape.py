@@ -12,7 +12,7 @@ from typing import Any
 
 from pollproof.contract.model import Contract, Operation, Role
 
-MAXIMUM_DEPTH = 12
+_MAXIMUM_DEPTH = 12
 """Levels of a schema that are looked into; one that refers to itself has no end."""
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", type(None): "null"}
@@ -75,7 +75,7 @@ def shape_of(contract: Contract, operation: Operation) -> Node:
 
 def _add_schema(node: Node, schema: Any, whole: Mapping[str, Any], depth: int) -> None:
     """Take in a subschema, wherever it is applied: conditions tell when, and that does not matter here."""
-    if not isinstance(schema, Mapping) or depth > MAXIMUM_DEPTH:
+    if not isinstance(schema, Mapping) or depth > _MAXIMUM_DEPTH:
         return
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference.startswith("#/"):

@@ -7,8 +7,8 @@ from typing import Any
 
 from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Contract, Operation, Role
-from pollproof.contract.places import MISSING, View, walk
-from pollproof.drift.words import word
+from pollproof.contract.places import MISSING, View, follow_steps
+from pollproof.drift.words import shown_word
 
 BY_VALUE = ("in", "equals", "prefix")
 """Comparisons with which a contract tells kinds apart by a value, rather than by whether there is one."""
@@ -42,12 +42,14 @@ class TaskKinds:
 
     def shown(self, request: Any) -> str:
         """The kind of task that a request creates: only the words by which the contract tells kinds apart are in it."""
-        values = [walk(request, steps) for steps in self._by_value]
-        return " ".join([self._kind(request) or "a task", *(word(value) for value in values if type(value) is str)])
+        values = [follow_steps(request, steps) for steps in self._by_value]
+        return " ".join(
+            [self._kind(request) or "a task", *(shown_word(value) for value in values if type(value) is str)]
+        )
 
     def exact(self, operation: Operation, request: Any) -> str:
         """The kind of a task with all words of its request that its result may depend on; not to be shown."""
-        words = [str(walk(request, steps)) for steps in self._places.get(operation.name, ())]
+        words = [str(follow_steps(request, steps)) for steps in self._places.get(operation.name, ())]
         return " ".join([operation.name, self._kind(request), *words])
 
 

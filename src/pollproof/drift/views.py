@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pollproof.monitor.slack import in_words
+from pollproof.monitor.slack import describe_slack
 from pollproof.text import escape_markdown, plural, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-MAXIMUM_NAME = 120
+_MAXIMUM_NAME = 120
 """Characters of a foreign name that are shown."""
 
 MAXIMUM_PRINTED = 200
 """Findings that are printed; the document has them all."""
 
-MAXIMUM_LISTED = 50
+_MAXIMUM_LISTED = 50
 """Findings in the table of Markdown; the worst come first, the others are counted."""
 
 MAXIMUM_TABLE = 40_000
@@ -38,24 +38,24 @@ _STYLE = {"error": "bold red", "warning": "bold yellow", "info": "cyan"}
 _OUTCOME = {"unchanged": "bold green", "drifted": "bold red"}
 
 
-def plain(text: str) -> str:
+def _plain(text: str) -> str:
     """A text from a foreign file in printable form, not too long."""
-    return printable(text, MAXIMUM_NAME)
+    return printable(text, _MAXIMUM_NAME)
 
 
 def _cells(finding: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     """The kind of a finding, where it is, both sides, and the entry that first shows it."""
     answer = f", {finding['answer']}" if finding["answer"] else ""
-    place = f" at {plain(finding['place'])}" if finding["place"] else ""
-    where, seen = f"{finding['operation']}{plain(answer)}{place}", finding["first"]
-    first = f"{seen['recording']}: {plain(seen['file'])}, entry {seen['entry']}"
-    return finding["id"], where, plain(finding["old"]), plain(finding["new"]), first
+    place = f" at {_plain(finding['place'])}" if finding["place"] else ""
+    where, seen = f"{finding['operation']}{_plain(answer)}{place}", finding["first"]
+    first = f"{seen['recording']}: {_plain(seen['file'])}, entry {seen['entry']}"
+    return finding["id"], where, _plain(finding["old"]), _plain(finding["new"]), first
 
 
 def _sides(document: Mapping[str, Any], escape: Any = str) -> str:
     """Both recordings with their numbers of exchanges."""
     sides = (document["old"], document["new"])
-    return " against ".join(f"{escape(plain(each['name']))} ({each['exchanges']} exchanges)" for each in sides)
+    return " against ".join(f"{escape(_plain(each['name']))} ({each['exchanges']} exchanges)" for each in sides)
 
 
 def _counted(document: Mapping[str, Any]) -> str:
@@ -68,12 +68,12 @@ def _counted(document: Mapping[str, Any]) -> str:
 def _not_compared(document: Mapping[str, Any]) -> list[str]:
     """The classes of responses that only one recording has."""
     rows = document["not_compared"]
-    return [f"{row['operation']}, {plain(row['answer'])}: {row['old']} in old, {row['new']} in new" for row in rows]
+    return [f"{row['operation']}, {_plain(row['answer'])}: {row['old']} in old, {row['new']} in new" for row in rows]
 
 
 def _observations(document: Mapping[str, Any]) -> list[str]:
     """What was observed and is not judged."""
-    slack = {side: in_words(document[side]["slack"]) for side in ("old", "new")}
+    slack = {side: describe_slack(document[side]["slack"]) for side in ("old", "new")}
     lines = [f"slack, {side}: {words}" for side, words in slack.items()] if all(slack.values()) else []
     for each in document["observations"]:
         seen = [
@@ -135,7 +135,7 @@ def _table(findings: Sequence[Mapping[str, Any]]) -> list[str]:
     """The rows of the findings, as many as one comment can hold."""
     rows: list[str] = []
     room = MAXIMUM_TABLE
-    for finding in findings[:MAXIMUM_LISTED]:
+    for finding in findings[:_MAXIMUM_LISTED]:
         row = f"| **{finding['severity']}** | " + " | ".join(map(escape_markdown, _cells(finding))) + " |"
         room -= len(row)
         if room < 0:

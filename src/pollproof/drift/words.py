@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from pollproof.drift.findings import Seen
+from pollproof.drift.findings import EntryReference
 
-MAXIMUM_TASKS = 100
+_COUNTED_TASKS = 100
 """Tasks that are counted one by one for each word: more would add nothing."""
 
-MAXIMUM_WORDS = 200
+_MAXIMUM_WORDS = 200
 """Different words that are kept; a provider that says more than these says no words."""
 
 SCRUBBED = "(scrubbed)"
@@ -24,7 +24,7 @@ _PSEUDONYM = re.compile(r"(?:scrubbed-|x-)[a-z2-7]+\.*|(?:[A-Z]+_)*X_[A-Z]+")
 _WORD = re.compile(r"[\w.:/+*-]{1,60}")
 
 
-def word(text: str, known: Collection[str] = ()) -> str:
+def shown_word(text: str, known: Collection[str] = ()) -> str:
     """A status, code or type as it may be shown: a `known` one, or what is neither a sentence nor maybe a secret."""
     if text in known:
         return text
@@ -35,7 +35,7 @@ def word(text: str, known: Collection[str] = ()) -> str:
 class Count:
     """How often one word was seen, where first, and for which tasks."""
 
-    first: Seen
+    first: EntryReference
     count: int = 0
     tasks: set[str] = field(default_factory=set)
 
@@ -61,15 +61,15 @@ class Words:
     def __str__(self) -> str:
         return ", ".join(sorted(self._words)) or "none"
 
-    def add(self, text: str, seen: Seen, task: str) -> None:
+    def add(self, text: str, seen: EntryReference, task: str) -> None:
         """Count one occurrence of a word."""
         found = self._words.get(text)
         if found is None:
-            if len(self._words) >= MAXIMUM_WORDS:
+            if len(self._words) >= _MAXIMUM_WORDS:
                 return
             found = self._words[text] = Count(seen)
         found.count += 1
-        if len(found.tasks) < MAXIMUM_TASKS:
+        if len(found.tasks) < _COUNTED_TASKS:
             found.tasks.add(task)
 
     @property
@@ -80,7 +80,7 @@ class Words:
     @property
     def tasks(self) -> int:
         """How many tasks there were in all, as far as they are counted one by one."""
-        return min(MAXIMUM_TASKS, len(set[str]().union(*(found.tasks for found in self._words.values()))))
+        return min(_COUNTED_TASKS, len(set[str]().union(*(found.tasks for found in self._words.values()))))
 
     def beyond(self, other: Words) -> list[str]:
         """The words that another recording does not have."""
@@ -94,7 +94,7 @@ class Words:
         """The share of these words in all."""
         return sum(self._words[text].count for text in words) / self.total
 
-    def first(self, words: Collection[str] | None = None) -> Seen:
+    def first(self, words: Collection[str] | None = None) -> EntryReference:
         """Where the first of these words (of all, by default) stands."""
         chosen = self._words.keys() if words is None else self._words.keys() & words
         return min((self._words[text].first for text in chosen), key=lambda seen: seen.number)

@@ -16,7 +16,7 @@ from pollproof.version import __version__
 
 JSON = "application/json"
 
-NOT_CARRIED = (
+NOT_IN_OPENAPI = (
     "OpenAPI describes single messages: poll limits, lifetimes, the order of statuses and what stays the same from "
     "poll to poll stand in x-pollproof, which no other tool checks."
 )
@@ -33,7 +33,7 @@ def openapi_of(contract: Contract) -> dict[str, Any]:
         "info": {
             "title": contract.title,
             "version": __version__,
-            "description": f"What {contract.title} documents of its tasks, exported by pollproof. {NOT_CARRIED}",
+            "description": f"What {contract.title} documents of its tasks, exported by pollproof. {NOT_IN_OPENAPI}",
         },
         "servers": [{"url": contract.base_url.rstrip("/")}],
         "paths": {},

@@ -16,7 +16,7 @@ from pollproof.trace.exchange import Request, Response
 from pollproof.trace.reader import Reader
 from pollproof.verify.session import Session
 
-SOLVING = 10.0
+_SOLVING = 10.0
 """Seconds that the task of the examples takes."""
 
 LOOKS = 20
@@ -38,7 +38,7 @@ class Example:
 def examples_of(contract: Contract) -> list[Example]:
     """Exchanges of all operations of a client: creations, each status on the way to a result, and refusals."""
     clock = VirtualClock()
-    provider = ReferenceProvider(contract, clock, Settings(solving=SOLVING))
+    provider = ReferenceProvider(contract, clock, Settings(solving=_SOLVING))
     clauses = clauses_of(contract, Subject.PROVIDER)
     monitor = Monitor(Reader(contract), clauses, Ledger(clauses))
     session = Session(InProcessTarget("the reference", provider.handle), clock, monitor)
@@ -68,7 +68,7 @@ def examples_of(contract: Contract) -> list[Example]:
             keep(event, named(event))
             event_of_result = session.fetch(handle)
             keep(event_of_result, named(event_of_result))
-            session.advance(SOLVING / LOOKS)
+            session.advance(_SOLVING / LOOKS)
         for wrong in session.wrong_credentials()[:1]:
             words = {"task": session.kinds[0].sample, "task_id": handle.id, "number": 1}
             for operation in contract.operations.values():

@@ -11,7 +11,7 @@ from pollproof.contract.vocabulary import ABOUT_A_TASK
 from pollproof.export.sample_exchanges import Example, examples_of
 from pollproof.trace.codecs import codec_of
 
-NOT_CARRIED = (
+NOT_IN_WIREMOCK = (
     "WireMock has no clock in its scenarios, and one task in each: poll limits, lifetimes and ids of their own are not "
     "carried, and each poll goes one status further."
 )
@@ -78,7 +78,9 @@ def _mapping(contract: Contract, example: Example, created: Example) -> dict[str
         "priority": priority,
         "request": request,
         "response": answer,
-        "metadata": {"pollproof": {"contract": contract.name, "operation": operation.name, "not carried": NOT_CARRIED}},
+        "metadata": {
+            "pollproof": {"contract": contract.name, "operation": operation.name, "not carried": NOT_IN_WIREMOCK}
+        },
     }
 
 

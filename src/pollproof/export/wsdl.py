@@ -8,13 +8,13 @@ from lxml import etree
 
 from pollproof.contract.model import Contract
 from pollproof.export import CannotCarry
+from pollproof.trace.xsd_words import XSD
 
 WSDL = "http://schemas.xmlsoap.org/wsdl/"
 SOAP = "http://schemas.xmlsoap.org/wsdl/soap/"
-XSD = "http://www.w3.org/2001/XMLSchema"
 HTTP = "http://schemas.xmlsoap.org/soap/http"
 
-NOT_CARRIED = "WSDL describes single messages: lifetimes, the order of statuses and error codes are not in it."
+NOT_IN_WSDL = "WSDL describes single messages: lifetimes, the order of statuses and error codes are not in it."
 """What the WSDL of a contract does not say."""
 
 
@@ -31,7 +31,7 @@ def wsdl_of(contract: Contract) -> bytes:
         nsmap=prefixes,  # type: ignore[arg-type]
     )
     _add(root, "documentation").text = (
-        f"What {contract.title} documents of its tasks, exported by pollproof. {NOT_CARRIED} "
+        f"What {contract.title} documents of its tasks, exported by pollproof. {NOT_IN_WSDL} "
         "The address is a placeholder where clients get their endpoint."
     )
     _add(root, "types").append(types)

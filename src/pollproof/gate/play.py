@@ -25,7 +25,7 @@ from pollproof.gate.spec import Gate
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.processes.command import Ended, run
 from pollproof.secrets.find import in_exchanges
-from pollproof.trace.client_outcome import Outcome, outcome_exchange
+from pollproof.trace.client_outcome import ClientOutcome, outcome_exchange
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
@@ -142,7 +142,7 @@ def _judge_end(played: Played, monitor: Monitor) -> None:
     scenario = result.scenario
     # A client that has broken another rule may have lost its task by that, which is reported there.
     guilty = bool(monitor.ledger.violated(Level.MUST))
-    result.outcome = Outcome(
+    result.outcome = ClientOutcome(
         succeeded=ended.status == 0,
         result=_returned(ended, played.provider, monitor),
         promised=scenario.expects is Expects.SUCCESS and server.moment is None and not guilty,

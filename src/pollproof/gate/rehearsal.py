@@ -8,7 +8,7 @@ from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_provider import StagedProvider
-from pollproof.http.target import Outcome
+from pollproof.http.target import RequestOutcome
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.trace.exchange import Request
 from pollproof.trace.reader import Reader
@@ -24,10 +24,10 @@ class StagedTarget:
     def __init__(self, provider: StagedProvider) -> None:
         self._provider = provider
 
-    def exchange(self, request: Request) -> Outcome:
+    def exchange(self, request: Request) -> RequestOutcome:
         reply = self._provider.play(request)
         self._provider.clock.advance(reply.delay)
-        return Outcome(reply.response, None) if reply.arrives else Outcome(None, reply.manner.value)
+        return RequestOutcome(reply.response, None) if reply.arrives else RequestOutcome(None, reply.manner.value)
 
     def close(self) -> None:
         return None

@@ -16,7 +16,7 @@ from pollproof.monitor.monitor import clauses_of
 from pollproof.processes.command import Ended, Output
 from pollproof.runs.result import Idle
 from pollproof.secrets.redact import Redactor
-from pollproof.trace.client_outcome import Outcome
+from pollproof.trace.client_outcome import ClientOutcome
 
 SHOWN_OUTPUT = 2000
 """Characters of the beginning of an output in a report, and as many of its end."""
@@ -38,7 +38,7 @@ class ScenarioResult:
     ledger: Ledger
     robustness: Ledger
     ended: Ended | None = None
-    outcome: Outcome | None = None
+    outcome: ClientOutcome | None = None
     exchanges: int = 0
     virtual: float = 0.0
     reason: str = ""

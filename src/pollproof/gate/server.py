@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 
 from pollproof.gate.clocks import ClockHold, GateClock, span
 from pollproof.gate.faults import Manner, Reply
-from pollproof.http.parser import Asked, Connection, Malformed, written
+from pollproof.http.parser import Connection, Malformed, ReceivedRequest, written
 from pollproof.http.server import Listener
 from pollproof.trace.exchange import Exchange, Request, Response
 
@@ -254,7 +254,7 @@ class GateServer:
                 self.exceeded = f"sent more than {MAXIMUM_BODIES // 1024 // 1024} MiB in one scenario"
                 raise Malformed(413, f"more than {MAXIMUM_BODIES // 1024 // 1024} MiB in all")
 
-    def _answer(self, stream: socket.socket, port: int, incoming: Asked, hold: ClockHold) -> bool:
+    def _answer(self, stream: socket.socket, port: int, incoming: ReceivedRequest, hold: ClockHold) -> bool:
         """Answer one request; whether the connection stays open."""
         moment, awake = self._clock.sent(port)
         sent, precision = span(moment, awake, self._answered)
@@ -291,7 +291,7 @@ class GateServer:
             reply.before()
         return not reply.delay or hold.sleep(reply.delay, port, lambda: self._closed or is_gone(stream))
 
-    def _send(self, stream: socket.socket, incoming: Asked, reply: Reply) -> str | None:
+    def _send(self, stream: socket.socket, incoming: ReceivedRequest, reply: Reply) -> str | None:
         """Send the answer in its manner; why the client has none, or None."""
         if reply.manner is Manner.SILENT:
             return str(reply.manner.value)

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from pollproof.gate.scenario import Scenario
-from pollproof.runs.reproduce import named
+from pollproof.runs.reproduce import provider_argument
 from pollproof.runs.spec import RunSpec
 from pollproof.secrets.find import in_command, in_environment, of_command
 from pollproof.secrets.redact import Redactor
@@ -52,7 +52,7 @@ class Gate(RunSpec):
         return of_command(self.contract, self.words)
 
     def command(self) -> str:
-        words = ["pollproof", "gate", named(self.provider or self.contract.name)]
+        words = ["pollproof", "gate", provider_argument(self.provider or self.contract.name)]
         words += [] if self.clock == "auto" else ["--clock", self.clock]
         words += [] if self.timeout == SCENARIO_TIMEOUT else ["--timeout", f"{self.timeout:g}s"]
         words += [] if self.budget == WAIT_BUDGET else ["--budget", f"{self.budget:g}s"]

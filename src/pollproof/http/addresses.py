@@ -16,7 +16,7 @@ class TargetError(InputError):
     """A target that cannot be addressed; its text is one sentence for people."""
 
 
-def split(url: str, named: str, query: bool) -> SplitResult:
+def split_url(url: str, named: str, query: bool) -> SplitResult:
     """The parts of a URL; raises `TargetError`. What may be a password is never shown."""
     expected = "expected http://HOST[:PORT][/PATH] or https://..."
     shown = _CREDENTIALS.sub(r"\1***@", url)  # it would stand in every report

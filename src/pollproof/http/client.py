@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from pollproof.http.addresses import proxy_for, split
+from pollproof.http.addresses import proxy_for, split_url
 from pollproof.http.bounds import PIECE
 from pollproof.http.parser import NoResponse, RawResponse, decode_body, read_response
-from pollproof.http.target import Outcome
+from pollproof.http.target import RequestOutcome
 from pollproof.trace.exchange import Request, Response
 from pollproof.version import __version__
 
-TIMEOUT = 10.0
+RESPONSE_TIMEOUT = 10.0
 """Seconds that an answer may take: ten times what a loaded provider needs for a poll."""
 
 ABANDONED = 0.02
@@ -27,7 +27,7 @@ MAXIMUM_HEADS = 64
 """Heads of requests that are kept written: operations have one each, unless a header differs every time."""
 
 
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """Names of headers (RFC 9110, 5.6.2)."""
 
 VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -45,7 +45,7 @@ class Wire:
     """
 
     def __init__(self, base_url: str, seconds: float, *, named: str = "base URL", query: bool = True) -> None:
-        self.parts = split(base_url, named, query)
+        self.parts = split_url(base_url, named, query)
         self.is_secure = self.parts.scheme == "https"
         self.host = self.parts.hostname or ""
         self.port = self.parts.port or (443 if self.is_secure else 80)
@@ -161,7 +161,7 @@ class HttpTarget:
         wire: Wire | None = None,
     ) -> None:
         self.name = base_url
-        own = Wire(base_url, TIMEOUT if timeout is None else timeout, named=named, query=query)
+        own = Wire(base_url, RESPONSE_TIMEOUT if timeout is None else timeout, named=named, query=query)
         self._wire = own if wire is None or not own.leads_where(wire) else wire
         self._again = again
         wire, parts = own, own.parts
@@ -188,14 +188,14 @@ class HttpTarget:
 
     # --------------------------------------------------------------------- requests
 
-    def exchange(self, request: Request) -> Outcome:
+    def exchange(self, request: Request) -> RequestOutcome:
         try:
             raw = self._wire.send(self._message(request), request.method, again=self._again)
             headers = raw.fields
             body = decode_body(raw.body, headers["content-encoding"]) if "content-encoding" in headers else raw.body
         except (OSError, NoResponse, ValueError) as error:
-            return Outcome(None, words_of(error))
-        return Outcome(Response(raw.status, headers, body), None)
+            return RequestOutcome(None, describe_failure(error))
+        return RequestOutcome(Response(raw.status, headers, body), None)
 
     def abandon(self, request: Request) -> str | None:
         """Send a request over a connection of its own and close that without reading an answer.
@@ -207,7 +207,7 @@ class HttpTarget:
             self._wire.connect().sendall(self._message(request))
             time.sleep(ABANDONED)
         except (OSError, NoResponse, ValueError) as error:
-            return words_of(error)
+            return describe_failure(error)
         finally:
             self.close()
         return None
@@ -235,7 +235,7 @@ class HttpTarget:
         fixed = {name: value for name, value in self._fixed.items() if name.lower() not in given}
         text = ""
         for name, value in {**fixed, **given}.items():
-            if not TOKEN.fullmatch(name) or not VALUE.fullmatch(value):
+            if not _HEADER_NAME.fullmatch(name) or not VALUE.fullmatch(value):
                 raise ValueError(f"the request was not sent: its header {name!r} cannot be written")
             text += f"{name}: {value}\r\n"
         return f"{text}\r\n".encode("latin-1"), "content-length" in given or "transfer-encoding" in given
@@ -244,7 +244,7 @@ class HttpTarget:
         self._wire.close()
 
 
-def words_of(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """Why there was no answer, in words without addresses of objects."""
     if isinstance(error, NoResponse):
         return str(error)

@@ -9,7 +9,7 @@ from typing import Any
 MAXIMUM_MEMBERS = 16
 """Members of one gzip body that are unpacked: servers send one, and each costs a copy of what follows it."""
 
-STEP = 1 << 20
+_STEP = 1 << 20
 """Bytes that are unpacked at a time."""
 
 GZIP, DEFLATE = ("gzip", "x-gzip"), "deflate"
@@ -72,8 +72,8 @@ def _brotli(body: bytes, most: int) -> bytes:
 
     machine, plain = brotli.Decompressor(), bytearray()
     try:
-        plain += machine.process(body, output_buffer_limit=STEP)
-        while not machine.is_finished() and (piece := machine.process(b"", output_buffer_limit=STEP)):
+        plain += machine.process(body, output_buffer_limit=_STEP)
+        while not machine.is_finished() and (piece := machine.process(b"", output_buffer_limit=_STEP)):
             plain += piece
             if len(plain) > most:
                 raise TooMuch

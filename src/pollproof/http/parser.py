@@ -246,7 +246,7 @@ class Malformed(Exception):
         self.status = status
 
 
-class Asked(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """A request as it came; `keeps`: whether the connection stays open after its response.
 
     `target` and `lines`, the headers in their order, are as the client wrote them.
@@ -264,7 +264,7 @@ class _Asking:
     __slots__ = ("body", "fields", "headers", "is_headed", "must_continue", "parser", "ready", "size", "url")
 
     def __init__(self) -> None:
-        self.ready: deque[Asked] = deque()
+        self.ready: deque[ReceivedRequest] = deque()
         self.begin()
 
     def begin(self) -> None:
@@ -301,7 +301,7 @@ class _Asking:
         method = self.parser.get_method().decode("ascii")
         target = self.url.decode("latin-1")
         request = Request(method, _path(target), self.fields, b"".join(self.body))
-        self.ready.append(Asked(request, self.parser.should_keep_alive(), target, self.headers))
+        self.ready.append(ReceivedRequest(request, self.parser.should_keep_alive(), target, self.headers))
         self.is_headed = self.must_continue = False
         self.size = 0
 
@@ -315,7 +315,7 @@ class Connection:
         self._fresh = True
         self._head = 0
 
-    def read(self) -> Asked | None:
+    def read(self) -> ReceivedRequest | None:
         """The next request; None where the client has ended. Raises `Malformed` and OSError."""
         state = self._state
         while not state.ready:
@@ -362,7 +362,7 @@ class Connection:
             raise _refused(str(error)) from None
 
 
-def _without_upgrade(asked: Asked) -> bytes:
+def _without_upgrade(asked: ReceivedRequest) -> bytes:
     """The head of a request that does not ask for another protocol."""
     close = "" if asked.keeps else "Connection: close\r\n"
     lines = [f"{name}: {value}\r\n" for name, value in asked.lines if name.lower() not in ("upgrade", "connection")]

@@ -14,10 +14,10 @@ from pollproof.http.bounds import PIECE
 from pollproof.http.parser import Connection, Malformed, written
 from pollproof.trace.exchange import Request, Response
 
-IDLE = 60.0
+_IDLE = 60.0
 """Real seconds after which a connection is closed on which nothing is asked, or nothing is read."""
 
-FAREWELL = 1.0
+_LINGER = 1.0
 """Real seconds that a client may take to go on after it learned that what it sends is not a request."""
 
 PIECES = 256
@@ -25,14 +25,14 @@ PIECES = 256
 
 LOOPBACK = "127.0.0.1"
 
-ANY = ("0.0.0.0", "::", "")
+_ANY_ADDRESS = ("0.0.0.0", "::", "")
 """Addresses that stand for all of this machine's."""
 
 MISDIRECTED = Response(
     421, {"content-type": "text/plain"}, b"this server answers to the names of this machine's loopback address alone\n"
 )
 
-Answer = Callable[[Request], Response | None]
+Handler = Callable[[Request], Response | None]
 """Answers one request, also of two threads at once; None closes the connection without an answer."""
 
 Today = Callable[[], float]
@@ -100,14 +100,14 @@ class Listener:
         try:
             with stream, suppress(OSError):  # a client that goes away in the middle is no error of the server
                 stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                stream.settimeout(IDLE)
+                stream.settimeout(_IDLE)
                 self._talk(stream, port)
         finally:
             self.connections.discard(stream)
 
 
 @contextmanager
-def listening(answer: Answer, port: int, today: Today, host: str = LOOPBACK) -> Iterator[str]:
+def listening(answer: Handler, port: int, today: Today, host: str = LOOPBACK) -> Iterator[str]:
     """Serve until the context ends (port 0: a free one); the URL on this machine. Raises OSError for a port in use.
 
     On loopback, requests that name another host are refused: a page that a browser shows may have its own name lead
@@ -117,12 +117,12 @@ def listening(answer: Answer, port: int, today: Today, host: str = LOOPBACK) -> 
     listener = Listener(lambda stream, _: _answer_all(stream, answer, today, is_ours), host, port)
     listener.start()
     try:
-        yield f"http://{LOOPBACK if host in ANY else host}:{listener.port}"
+        yield f"http://{LOOPBACK if host in _ANY_ADDRESS else host}:{listener.port}"
     finally:
         listener.close()
 
 
-def _answer_all(stream: socket.socket, answer: Answer, today: Today, is_ours: Callable[[str], bool]) -> None:
+def _answer_all(stream: socket.socket, answer: Handler, today: Today, is_ours: Callable[[str], bool]) -> None:
     connection = Connection(stream)
     while True:
         try:
@@ -147,7 +147,7 @@ def _answer_all(stream: socket.socket, answer: Answer, today: Today, is_ours: Ca
 def farewell(stream: socket.socket) -> None:
     """Read on for a moment: a connection that is closed with unread bytes is reset, and its last answer lost."""
     stream.shutdown(socket.SHUT_WR)
-    stream.settimeout(FAREWELL)
+    stream.settimeout(_LINGER)
     for _ in range(PIECES):
         if not stream.recv(PIECE):
             return

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from pollproof.trace.exchange import Request, Response
 
 
-class Outcome(NamedTuple):
+class RequestOutcome(NamedTuple):
     """What came of a request: a response, or why there is none."""
 
     response: Response | None
@@ -20,7 +20,7 @@ class Target(Protocol):
 
     name: str
 
-    def exchange(self, request: Request) -> Outcome:
+    def exchange(self, request: Request) -> RequestOutcome:
         """Send a request and wait for its answer. Never raises for what the other side does."""
 
     def close(self) -> None:
@@ -34,8 +34,8 @@ class InProcessTarget:
         self.name = name
         self._handle = handle
 
-    def exchange(self, request: Request) -> Outcome:
-        return Outcome(self._handle(request), None)
+    def exchange(self, request: Request) -> RequestOutcome:
+        return RequestOutcome(self._handle(request), None)
 
     def close(self) -> None:
         return None

@@ -10,14 +10,16 @@ from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_origin
 
 from pollproof.contract.conditions import COMPARISONS, OF_PLACES, Condition
-from pollproof.contract.declared import HIDDEN, KEY, ONE_OR_MORE, PAIRS, SHORT, Flattened
+from pollproof.contract.declared import FILLED_BY_LOADER, ONE_OR_MORE, PAIRS, SHORT_FORM, TABLE_KEY, Flattened
 from pollproof.contract.model import Citation, Source
 from pollproof.contract.places import Place, PlaceError, parse_place
 from pollproof.loading.errors import ContractError
-from pollproof.loading.grammar import bare, entries, is_table
+from pollproof.loading.grammar import bare, is_table, table_fields
 from pollproof.text import nearest
 
-Path_ = Sequence[str | int]
+KeyPath = Sequence[str | int]
+"""Where something stands in a contract file: keys of tables and places in arrays."""
+
 Table = TypeVar("Table")
 
 _CITATION = re.compile(r"^(?P<key>\w+)(?::(?P<lines>\d+(?:-\d+)?))?(?:,\s*(?P<place>.+))?$")
@@ -37,18 +39,20 @@ def null(value: Any) -> Any:
 class Converter:
     """Makes values of the model from what keeps the grammar. `fault` makes the error for a path of keys."""
 
-    def __init__(self, fault: Callable[[Path_, str], ContractError]) -> None:
+    def __init__(self, fault: Callable[[KeyPath, str], ContractError]) -> None:
         self.fault = fault
         self.sources: Mapping[str, Source] = {}
 
-    def table(self, table: type[Table], values: Mapping[str, Any], path: Path_, key: str = "", **filled: Any) -> Table:
+    def table(
+        self, table: type[Table], values: Mapping[str, Any], path: KeyPath, key: str = "", **filled: Any
+    ) -> Table:
         """A table of known keys. `key` is the one under which it stands, `filled` are fields that the loader has."""
         found: dict[str, Any] = dict(filled)
-        for entry in entries(table):
+        for entry in table_fields(table):
             spread = next((note for note in entry.notes if isinstance(note, Flattened)), None)
-            if entry.field in found or HIDDEN in entry.notes:
+            if entry.field in found or FILLED_BY_LOADER in entry.notes:
                 continue
-            if KEY in entry.notes:
+            if TABLE_KEY in entry.notes:
                 found[entry.field] = key
             elif spread is not None:
                 inner = bare(get_args(entry.hint)[1])[0]
@@ -58,7 +62,7 @@ class Converter:
                 found[entry.field] = self.value(entry.hint, entry.notes, values[entry.key], [*path, entry.key])
         return table(**found)
 
-    def value(self, hint: Any, notes: tuple[Any, ...], value: Any, path: Path_, key: str = "") -> Any:
+    def value(self, hint: Any, notes: tuple[Any, ...], value: Any, path: KeyPath, key: str = "") -> Any:
         """A value of one type; `key` is the one under which it stands in a mapping."""
         if ONE_OR_MORE in notes and not isinstance(value, list):
             value = [value]
@@ -74,7 +78,7 @@ class Converter:
             return hint(value)
         if is_table(hint):
             if not isinstance(value, dict):  # what is short for the table
-                value = {next(entry.key for entry in entries(hint) if SHORT in entry.notes): value}
+                value = {next(entry.key for entry in table_fields(hint) if SHORT_FORM in entry.notes): value}
             return self.table(hint, value, path, key)
         arguments = get_args(hint)
         if PAIRS in notes:
@@ -93,7 +97,7 @@ class Converter:
             )
         return value
 
-    def place(self, text: str, path: Path_) -> Place:
+    def place(self, text: str, path: KeyPath) -> Place:
         """A place."""
         if not isinstance(text, str):
             raise self.fault(path, f"{text!r} is given; expected a place")
@@ -102,7 +106,7 @@ class Converter:
         except PlaceError as error:
             raise self.fault(path, str(error)) from None
 
-    def condition(self, table: Mapping[str, Any], path: Path_) -> Condition:
+    def condition(self, table: Mapping[str, Any], path: KeyPath) -> Condition:
         """A condition."""
         comparison = next(word for word in COMPARISONS if word in table)
         operand = table[comparison]
@@ -119,14 +123,14 @@ class Converter:
             raise self.fault([*path, "by"], f"{by!r} is given; expected a number of seconds, beside `after`")
         return Condition(self.place(table["at"], [*path, "at"]), comparison, null(operand), by)
 
-    def pattern(self, text: Any, path: Path_) -> None:
+    def pattern(self, text: Any, path: KeyPath) -> None:
         """Raise where a text is not a regular expression."""
         try:
             re.compile(text)
         except (re.error, TypeError) as error:
             raise self.fault(path, f"{text!r} is not a regular expression: {error}") from None
 
-    def citation(self, text: str, path: Path_) -> Citation:
+    def citation(self, text: str, path: KeyPath) -> Citation:
         """A citation of one of the sources."""
         match = _CITATION.match(text)
         if match is None:
@@ -138,10 +142,10 @@ class Converter:
         return Citation(self.sources[key], match["lines"] or "", match["place"] or "")
 
 
-def parameters(kind: type[Any], converter: Converter, values: Mapping[str, Any], path: Path_) -> dict[str, Any]:
+def parameters(kind: type[Any], converter: Converter, values: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
     """The parameters of a kind that a clause sets itself."""
     return {
         entry.field: converter.value(entry.hint, entry.notes, values[entry.key], [*path, entry.key])
-        for entry in entries(kind)
+        for entry in table_fields(kind)
         if entry.key in values and dataclasses.is_dataclass(kind)
     }

@@ -22,7 +22,7 @@ _TYPES = {
 }
 
 
-MAXIMUM_LISTED = 30
+_MAXIMUM_LISTED = 30
 """Words that a message lists; of more it names the nearest alone."""
 
 
@@ -93,7 +93,7 @@ def _in_words(origin: str, text: str, error: ValidationError, data: Any) -> Cont
         return fault(origin, text, path, problem)
     if error.validator == "enum":
         words = [str(choice) for choice in schema["enum"]]
-        listed = ", ".join(words) if len(words) <= MAXIMUM_LISTED else f"the {len(words)} that the documentation lists"
+        listed = ", ".join(words) if len(words) <= _MAXIMUM_LISTED else f"the {len(words)} that the documentation lists"
         problem = f"{shorten(repr(error.instance), 60)} is not known; expected one of {listed}"
         return fault(origin, text, path, problem + nearest(error.instance, words))
     if error.validator == "type":

@@ -7,10 +7,10 @@ import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
-NAMED = {"clauses": "id", "probes": "name", "variants": "name", "unspecified": "name", "observations": "id"}
+NAMED_TABLES = {"clauses": "id", "probes": "name", "variants": "name", "unspecified": "name", "observations": "id"}
 """The arrays of tables in which an entry stands for that of the same name, and the key of the name."""
 
-OWN = ("passages", "slips")
+_OWN_TABLES = ("passages", "slips")
 """What is said of the pages of one API alone, which nothing takes over."""
 
 
@@ -22,8 +22,8 @@ def extend(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """
     before, after = str(base["provider"]["name"]), str(own.get("provider", {}).get("name", base["provider"]["name"]))
     omits = [str(name) for name in own.get("omits", ())]
-    taken = {key: copy.deepcopy(value) for key, value in base.items() if key not in OWN}
-    for table, key in NAMED.items():
+    taken = {key: copy.deepcopy(value) for key, value in base.items() if key not in _OWN_TABLES}
+    for table, key in NAMED_TABLES.items():
         kept = []
         for entry in taken.get(table, ()):
             if str(entry.get(key, "")).startswith(f"{before}."):
@@ -32,9 +32,9 @@ def extend(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
                 kept.append(entry)
         taken[table] = kept
     found: dict[str, Any] = _merged(
-        taken, {key: value for key, value in own.items() if key not in (*NAMED, "omits", "extends")}
+        taken, {key: value for key, value in own.items() if key not in (*NAMED_TABLES, "omits", "extends")}
     )
-    for table, key in NAMED.items():
+    for table, key in NAMED_TABLES.items():
         entries = {entry.get(key) or f"# {number}": entry for number, entry in enumerate(taken.get(table, ()))}
         for number, entry in enumerate(own.get(table, ())):
             name = entry.get(key) or f"## {number}"

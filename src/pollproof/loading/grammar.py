@@ -18,12 +18,12 @@ from pollproof.clauses import KINDS
 from pollproof.clauses.kinds import Kind, parameter_names
 from pollproof.contract.conditions import COMPARISONS, Condition
 from pollproof.contract.declared import (
-    HIDDEN,
-    KEY,
+    FILLED_BY_LOADER,
     NEEDED,
     ONE_OR_MORE,
     PAIRS,
-    SHORT,
+    SHORT_FORM,
+    TABLE_KEY,
     Flattened,
     Form,
     form_of,
@@ -72,7 +72,7 @@ def bare(hint: Any) -> tuple[Any, tuple[Any, ...]]:
             return hint, notes
 
 
-def entries(table: type[Any]) -> tuple[TableField, ...]:
+def table_fields(table: type[Any]) -> tuple[TableField, ...]:
     """The fields of a dataclass, a named tuple or a typed dictionary, in their order."""
     if table in _ENTRIES:
         return _ENTRIES[table]
@@ -204,8 +204,8 @@ class _Book:
         properties: dict[str, Any] = {}
         needed: list[str] = []
         short: dict[str, Any] | None = None
-        for entry in entries(table):
-            if HIDDEN in entry.notes or KEY in entry.notes:
+        for entry in table_fields(table):
+            if FILLED_BY_LOADER in entry.notes or TABLE_KEY in entry.notes:
                 continue
             spread = next((note for note in entry.notes if isinstance(note, Flattened)), None)
             if spread is not None:
@@ -214,7 +214,7 @@ class _Book:
                 continue
             properties[entry.key] = self.schema(entry.hint, entry.notes)
             needed += [entry.key] if entry.needed else []
-            if SHORT in entry.notes:
+            if SHORT_FORM in entry.notes:
                 short = properties[entry.key]
         whole: dict[str, Any] = {
             "type": "object",
@@ -263,8 +263,8 @@ class _Book:
         return clause
 
     def _parameters(self, kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:
-        for entry in entries(kind.parameters):
-            if entry.field in parameter_names(kind) and HIDDEN not in entry.notes:
+        for entry in table_fields(kind.parameters):
+            if entry.field in parameter_names(kind) and FILLED_BY_LOADER not in entry.notes:
                 yield entry.key, self.schema(entry.hint, entry.notes)
 
 

@@ -10,7 +10,7 @@ from pollproof.clauses import KINDS
 from pollproof.clauses.answers import AnswerRule, template_of
 from pollproof.clauses.shape import ShapeRule
 from pollproof.contract.model import Clause, Contract, Operation, Phase, Probe, Role, Subject
-from pollproof.contract.places import MISSING, Place, walk
+from pollproof.contract.places import MISSING, Place, follow_steps
 from pollproof.contract.templates import compile_template, steps_of, with_value, without
 from pollproof.loading.locate import line_of
 from pollproof.trace.codecs import checks_of, codec_of, typing_of
@@ -35,7 +35,7 @@ class LintFinding:
         return f"{self.level}: {self.what}: {self.reason}; {self.remedy} [{self.rule}]"
 
 
-Check = Callable[["_Linter"], Iterator[tuple[str, str, Path, str, str, str]]]
+_Rule = Callable[["_Linter"], Iterator[tuple[str, str, Path, str, str, str]]]
 
 _MARK_NEEDS = {
     "progress": ("progress",),
@@ -271,7 +271,7 @@ def _leads(body: Any, steps: tuple[str, ...]) -> bool:
     return any(
         isinstance(value, str) and value.startswith("$") if count < len(steps) else value is not MISSING
         for count in range(len(steps) + 1)
-        for value in (walk(body, steps[:count]),)
+        for value in (follow_steps(body, steps[:count]),)
     )
 
 
@@ -297,7 +297,7 @@ def _probes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
             continue
         kinds = [each for each in contract.kinds.values() if each.operation in ("", name)]
         for kind in kinds:
-            if operation.request == "$task" and "{unique}" not in str(walk(kind.sample, place.steps)):
+            if operation.request == "$task" and "{unique}" not in str(follow_steps(kind.sample, place.steps)):
                 reason = "the client chooses the id, and the sample gives the same one in every run"
                 remedy = "write {unique} into it"
                 yield "repeated-id", WARNING, ("tasks", kind.name), f"tasks.{kind.name}", reason, remedy
@@ -313,7 +313,7 @@ def _probes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
             reason = "it changes nothing of a valid request"
             yield "equal-probe", ERROR, path, f"the probe '{probe.name}'", reason, "correct `set` or `remove`"
         for pointer in probe.remove:
-            if walk(body, tuple(steps_of(pointer))) is MISSING:
+            if follow_steps(body, tuple(steps_of(pointer))) is MISSING:
                 reason = f"{pointer} is not in the sample"
                 yield "fits-nothing", WARNING, path, f"the probe '{probe.name}'", reason, "correct the pointer"
 

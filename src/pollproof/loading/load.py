@@ -33,18 +33,18 @@ from pollproof.contract.model import (
     Variant,
 )
 from pollproof.contract.requests import ambiguous
-from pollproof.contract.templates import with_value, words_of
-from pollproof.loading.convert import Converter, Path_, parameters
+from pollproof.contract.templates import names_in_template, with_value
+from pollproof.loading.convert import Converter, KeyPath, parameters
 from pollproof.loading.errors import ContractError, fault, schema_fault
-from pollproof.loading.extend import NAMED, extend
+from pollproof.loading.extend import NAMED_TABLES, extend
 from pollproof.loading.files import read
-from pollproof.loading.grammar import contract_schema, entries
+from pollproof.loading.grammar import contract_schema, table_fields
 from pollproof.loading.schemas import SchemaFolder
 from pollproof.text import nearest, shorten
 from pollproof.trace.bodies import read_real
 from pollproof.trace.shapes import Shape
 
-MAXIMUM_NAME = 80
+_MAXIMUM_NAME = 80
 """Characters of an unknown provider's name that a message shows."""
 
 
@@ -60,7 +60,7 @@ def load_contract(name: str | Path) -> Contract:
     if path.suffix == ".toml" or os.path.exists(text):  # Path.exists raises for a name too long
         return _load_file(path)
     hint = nearest(text, bundled())
-    shown = shorten(text, MAXIMUM_NAME)
+    shown = shorten(text, _MAXIMUM_NAME)
     expected = f"expected one of {', '.join(bundled())} or the path of a .toml file"
     raise ContractError(f"unknown provider '{shown}'; {expected}{hint}")
 
@@ -133,9 +133,9 @@ class _Loader:
         self.schemas = SchemaFolder(path, self.fault, extended)
         self.converter = Converter(self.fault)
 
-    def fault(self, path: Path_, problem: str) -> ContractError:
+    def fault(self, path: KeyPath, problem: str) -> ContractError:
         table = str(path[0]) if path else ""
-        key = NAMED.get(table) if len(path) > 1 and isinstance(path[1], int) else None
+        key = NAMED_TABLES.get(table) if len(path) > 1 and isinstance(path[1], int) else None
         if self.own is not None and key is not None:  # in the other contract it stands at another place
             name = self.data[table][path[1]].get(key)
             names = [entry.get(key) for entry in self.own.get(table, ())]
@@ -143,7 +143,7 @@ class _Loader:
             problem = f"{key} '{name}': {problem}"
         return fault(str(self.path), self.text, path, problem)
 
-    def known(self, name: str, names: Iterable[str], path: Path_, problem: str) -> None:
+    def known(self, name: str, names: Iterable[str], path: KeyPath, problem: str) -> None:
         """Raise where a name is not among those that there are; `problem` has {name} and {names} in it."""
         names = list(names)
         if name not in names:
@@ -280,7 +280,7 @@ class _Loader:
                     problem = f"the answer '{answer}' is missing; the reference provider needs it"
                     raise self.fault(["operations", name, "answers"], problem)
             for key, each in operation.answers.items():
-                for word in sorted(words_of(dict(each.headers)) - words):
+                for word in sorted(names_in_template(dict(each.headers)) - words):
                     if "#" not in word and not word.startswith("request."):
                         known = f"expected one of {', '.join(sorted(words))}{nearest(word, words)}"
                         place = ["operations", name, "answers", key, "headers"]
@@ -295,18 +295,18 @@ class _Loader:
             if file.statuses[value].phase is Phase.OPEN:
                 problem = f"'{value}' is open: whether it is final is not documented, so no path leads through it"
                 raise self.fault(["lifecycle", "path", index], problem)
-        for entry in entries(type(file.refusals)):
+        for entry in table_fields(type(file.refusals)):
             code = getattr(file.refusals, entry.field)
             if file.errors and code:
                 self.known(code, file.errors, ["refusals", entry.key], "'{name}' is not in [errors]")
         self.unique("variants", "name", [variant.name for variant in file.variants])
         self.unique("unspecified", "name", [entry.name for entry in file.unspecified])
 
-    def operation_name(self, name: str, path: Path_, file: ContractFile) -> None:
+    def operation_name(self, name: str, path: KeyPath, file: ContractFile) -> None:
         problem = "unknown operation '{name}'; expected one of {names}"
         self.known(name, file.operations, [*path, "operation"], problem)
 
-    def check_changes(self, changes: Iterable[Break], path: Path_, file: ContractFile) -> None:
+    def check_changes(self, changes: Iterable[Break], path: KeyPath, file: ContractFile) -> None:
         for number, change in enumerate(changes):
             if change.operation:
                 self.operation_name(change.operation, [*path, number], file)
@@ -359,7 +359,7 @@ class _Loader:
         self.check_changes(breaks, [*path, "breaks"], file)
         return replace(clause, breaks=breaks)
 
-    def check_answer(self, values: Mapping[str, Any], path: Path_, file: ContractFile) -> None:
+    def check_answer(self, values: Mapping[str, Any], path: KeyPath, file: ContractFile) -> None:
         """What a clause of kind `answer` names is there: situations, headers' patterns, codes, the schema."""
         names = [*SITUATIONS, *PROBES, *(probe.name for probe in file.probes)]
         for name in values.get("to", ()):
@@ -373,7 +373,7 @@ class _Loader:
         if "schema" in values:
             self.schemas.load(values["schema"], [*path, "schema"])
 
-    def bound(self, kind: str, values: dict[str, Any], file: ContractFile, path: Path_) -> Any:
+    def bound(self, kind: str, values: dict[str, Any], file: ContractFile, path: KeyPath) -> Any:
         """The parameters of a kind from the clause's own values and the limits."""
         limits: Limits = file.limits
         tables: dict[str, Any] = {"schemas": self.schemas.found, "errors": file.errors, "operations": file.operations}

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pollproof.bundled import folder
-from pollproof.contract.places import walk
+from pollproof.contract.places import follow_steps
 from pollproof.contract.templates import steps_of
+from pollproof.loading.convert import KeyPath
 from pollproof.loading.errors import ContractError
 from pollproof.loading.files import read
 from pollproof.trace.bodies import load_json
 from pollproof.trace.codecs import rules_of
-
-Path_ = Sequence[str | int]
 
 
 class SchemaFolder:
@@ -26,7 +25,7 @@ class SchemaFolder:
     """
 
     def __init__(
-        self, contract: Path, fault: Callable[[Path_, str], ContractError], extended: Sequence[Path] = ()
+        self, contract: Path, fault: Callable[[KeyPath, str], ContractError], extended: Sequence[Path] = ()
     ) -> None:
         self.found: dict[str, Any] = {}
         self.rules: dict[str, frozenset[str]] = {}
@@ -35,7 +34,7 @@ class SchemaFolder:
         parents = [parent for file in (contract, *extended) for parent in file.resolve().parents[:2]]
         self._folders = [*dict.fromkeys(parent / "schemas" for parent in parents), folder("schemas")]
 
-    def load(self, name: str, path: Path_) -> None:
+    def load(self, name: str, path: KeyPath) -> None:
         """Read and compile the schema of that name; `path` is where the contract names it."""
         if name in self.found:
             return
@@ -65,7 +64,7 @@ class SchemaFolder:
             raise self._fault(path, f"{candidate}: {' '.join(str(error).split())}") from None
         self.found[name] = schema
 
-    def _json(self, file: Path, path: Path_) -> dict[str, Any]:
+    def _json(self, file: Path, path: KeyPath) -> dict[str, Any]:
         try:
             schema = load_json(read(file))
             if not isinstance(schema, dict):
@@ -109,13 +108,13 @@ def resolved(document: Any, node: Any) -> Mapping[str, Any]:
         reference = node.get("$ref") if isinstance(node, Mapping) else None
         if not isinstance(reference, str) or not reference.startswith("#/"):
             break
-        node = walk(document, tuple(steps_of(reference[1:])))
+        node = follow_steps(document, tuple(steps_of(reference[1:])))
     return node if isinstance(node, Mapping) else {}
 
 
 def schema_at(document: Any, pointer: str) -> dict[str, Any]:
     """The JSON Schema at a pointer of an OpenAPI document, with the components that it refers to; empty for none."""
-    node = resolved(document, walk(document, tuple(steps_of(pointer))))
+    node = resolved(document, follow_steps(document, tuple(steps_of(pointer))))
     if not node:
         return {}
     schema = {**node, "components": {"schemas": document.get("components", {}).get("schemas", {})}}

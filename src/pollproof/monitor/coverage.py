@@ -26,7 +26,7 @@ CREATED = "created"
 ENDED = "ended"
 LOST = "lost"
 
-NEVER = 2**62
+_NO_COUNT = 2**62
 """A number of polls that no task gets."""
 
 
@@ -145,7 +145,7 @@ class Watch:
         self._near = 0.0 if lifetime is None else min(max(NEAR_END, lifetime / 100), lifetime / 10)
         earliest = float("inf") if lifetime is None else lifetime - self._limits.lifetime_slack - 2 * self._near
         self._old = earliest if Boundary.LIFETIME in boundaries else float("inf")
-        self._polls = self._limits.polls or NEVER
+        self._polls = self._limits.polls or _NO_COUNT
         self._waits = bool(boundaries & {Boundary.WAIT, Boundary.RETRY_AFTER})
 
     def note(self, history: TaskState, event: Event, account: Account) -> None:

@@ -29,7 +29,7 @@ class Evidence:
 
 
 @dataclass(slots=True)
-class Entry:
+class LedgerEntry:
     """What is known about one clause: how often it was exercised, how often broken, and the shortest evidence.
 
     `first` counts the exchanges up to the first that broke it, as they were sent, that one included. `unjudged` is
@@ -61,12 +61,12 @@ class Ledger:
     """
 
     def __init__(self, clauses: Iterable[Clause]) -> None:
-        self.entries = {clause.id: Entry(clause) for clause in clauses}
+        self.entries = {clause.id: LedgerEntry(clause) for clause in clauses}
         self.violations = 0
         self.exchanges = self.place = 0
         self.seen = Seen()
 
-    def __getitem__(self, identifier: str) -> Entry:
+    def __getitem__(self, identifier: str) -> LedgerEntry:
         return self.entries[identifier]
 
     def count(self, number: int) -> None:
@@ -82,7 +82,7 @@ class Ledger:
         self.violations += 1
         if entry.first is None or self.place < entry.first:
             entry.first = self.place
-        if entry.evidence is None or rank(evidence) < rank(entry.evidence):
+        if entry.evidence is None or rank_evidence(evidence) < rank_evidence(entry.evidence):
             entry.evidence = evidence
 
     def clear(self) -> None:
@@ -109,7 +109,7 @@ class Ledger:
         self.exchanges += other.exchanges
         self.seen.add(other.seen)
 
-    def violated(self, *levels: Level) -> list[Entry]:
+    def violated(self, *levels: Level) -> list[LedgerEntry]:
         """The violated entries of these levels (all levels when none is given)."""
         wanted = levels or tuple(Level)
         return [
@@ -118,12 +118,12 @@ class Ledger:
             if entry.verdict is Verdict.VIOLATED and entry.clause.level in wanted
         ]
 
-    def unexercised(self) -> list[Entry]:
+    def unexercised(self) -> list[LedgerEntry]:
         """The entries that nothing has exercised."""
         return [entry for entry in self.entries.values() if entry.verdict is Verdict.UNEXERCISED]
 
 
-def rank(evidence: Evidence) -> tuple[int, int]:
+def rank_evidence(evidence: Evidence) -> tuple[int, int]:
     """The shorter evidence comes first; of two alike the earlier, in whichever order they were found."""
     numbers = evidence.trace.numbers
     return len(numbers), numbers[-1] if numbers else -1

@@ -12,7 +12,7 @@ from pollproof.clauses.timing import retry_seconds
 from pollproof.contract.model import Clause, Contract, Operation, Subject, speaks_of
 from pollproof.contract.vocabulary import CREATE, FETCH, PUT_OFF
 from pollproof.monitor.coverage import Watch
-from pollproof.monitor.ledger import Entry, Evidence, Ledger
+from pollproof.monitor.ledger import Evidence, Ledger, LedgerEntry
 from pollproof.monitor.overlaps import Overlaps, Waiting
 from pollproof.monitor.recent_trace import RecentTrace
 from pollproof.monitor.visible import VisibleFaults
@@ -40,7 +40,7 @@ MAXIMUM_OWN = 4_096
 Moment = tuple[float, int]
 """When an exchange is judged: the time of the latest response by then, and its number; in the order of judging."""
 
-Check = tuple[Callable[[Any, Any, Any], Finding], Any, Entry, int, bool]
+_ReadyCheck = tuple[Callable[[Any, Any, Any], Finding], Any, LedgerEntry, int, bool]
 """A clause ready to judge: its function, parameters and entry, what it judges by, and whether it is `ordered`."""
 
 BEFORE, ACCOUNT, LATEST = range(3)
@@ -62,13 +62,13 @@ class _Checks:
     __slots__ = ("_held", "alike", "every", "others", "plain")
 
     def __init__(self) -> None:
-        self.every: list[Check] = []
-        self.others: list[Check] = []
-        self.plain: list[Check] = []
+        self.every: list[_ReadyCheck] = []
+        self.others: list[_ReadyCheck] = []
+        self.plain: list[_ReadyCheck] = []
         self.alike: Callable[[Event], int] | None = None
-        self._held: dict[int, list[Entry]] = {}
+        self._held: dict[int, list[LedgerEntry]] = {}
 
-    def of(self, event: Event, *, twice: bool) -> list[Check]:
+    def of(self, event: Event, *, twice: bool) -> list[_ReadyCheck]:
         """The clauses that judge an event; what they found in an earlier one alike is counted."""
         if self.alike is None or twice or event.request_errors or event.response_errors:
             return self.every
@@ -331,7 +331,7 @@ class Monitor:
         self.account.forget(task)
         self._numbers.pop(task, None)
 
-    def _violate(self, entry: Entry, event: Event, violation: Violation) -> None:
+    def _violate(self, entry: LedgerEntry, event: Event, violation: Violation) -> None:
         if entry.violations >= MAXIMUM_VIOLATIONS:
             entry.exercised += 1
             entry.violations += 1

@@ -13,7 +13,7 @@ from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from pollproof.contract.vocabulary import CREATE, POLL, Role
-from pollproof.tasks.account import KEY
+from pollproof.tasks.account import IDEMPOTENCY_MARK
 from pollproof.tasks.state import CANCEL_SENT, TaskState
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange
@@ -154,7 +154,7 @@ CREATIONS = (CREATE, Role.BATCH)
 
 
 def _key_of(event: Event) -> Any:
-    return event.marks.get(KEY)
+    return event.marks.get(IDEMPOTENCY_MARK)
 
 
 def _with_cancel(before: TaskState, now: TaskState, flight: _Flight | None) -> TaskState:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pollproof.trace.exchange import Exchange
 
-MAXIMUM_BYTES = 128 * 1024 * 1024
+MAXIMUM_TRACE = 128 * 1024 * 1024
 """Bytes of bodies that are kept of one trace, besides its newest exchange."""
 
 OVERHEAD = 512
@@ -23,7 +23,7 @@ class RecentTrace:
         self._size = size
         self._exchanges: dict[int, Exchange] = {}
         self._bytes = 0
-        self._most = MAXIMUM_BYTES
+        self._most = MAXIMUM_TRACE
 
     def __len__(self) -> int:
         return len(self._exchanges)

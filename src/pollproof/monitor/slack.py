@@ -57,7 +57,7 @@ class Slack:
         return found
 
 
-def in_words(figures: list[dict[str, float]]) -> str:
+def describe_slack(figures: list[dict[str, float]]) -> str:
     """The figures as people read them: "118 of 120 polls; shortest wait 3.004 of 3 s; oldest poll 287 of 300 s"."""
     words = []
     for each in figures:
@@ -70,7 +70,7 @@ def in_words(figures: list[dict[str, float]]) -> str:
     return "; ".join(words)
 
 
-def nearest(parts: list[list[dict[str, float]]]) -> list[dict[str, float]]:
+def nearest_to_limits(parts: list[list[dict[str, float]]]) -> list[dict[str, float]]:
     """The figures of several parts of one run as one: of each the one nearest to its limit."""
     whole: dict[str, dict[str, float]] = {}
     for each in (figure for part in parts for figure in part):

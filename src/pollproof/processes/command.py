@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import IO
 
 from pollproof.processes import program
-from pollproof.processes.watchdog import marked
+from pollproof.processes.watchdog import find_marked
 
-KEPT = 16 * 1024
+_KEPT_BYTES = 16 * 1024
 """Bytes that are kept of the beginning of each output, and as many of its end."""
 
-LAST = 300
+_SHOWN_CHARACTERS = 300
 """Characters of the output that a message shows."""
 
 MAXIMUM_OUTPUT = 32 * 1024 * 1024
@@ -29,7 +29,7 @@ MAXIMUM_OUTPUT = 32 * 1024 * 1024
 MAXIMUM_PROCESSES = 256
 """Processes of one command at a time after which it is ended."""
 
-LOOK = 0.05
+_LOOK_SECONDS = 0.05
 """Real seconds between two looks at a running command."""
 
 COUNT_EVERY = 10
@@ -38,7 +38,7 @@ COUNT_EVERY = 10
 GRACE = 0.2
 """Real seconds for the rest of the output when the command has ended and a child of its still holds the pipe."""
 
-TOKEN = re.compile(rb"token-[0-9a-f]{20}")
+_TOKEN = re.compile(rb"token-[0-9a-f]{20}")
 
 
 @dataclass(slots=True)
@@ -86,11 +86,11 @@ class Output:
     def add(self, data: bytes) -> None:
         """Take in more output."""
         self.total += len(data)
-        room = KEPT - len(self._head)
+        room = _KEPT_BYTES - len(self._head)
         self._head += data[:room]
-        self._tail = (self._tail + data[max(room, 0) :])[-KEPT:]
+        self._tail = (self._tail + data[max(room, 0) :])[-_KEPT_BYTES:]
         seen = self._rest + data
-        for match in TOKEN.finditer(seen):
+        for match in _TOKEN.finditer(seen):
             self._found.setdefault(match[0].decode())
         self._rest = seen[-32:]
 
@@ -116,7 +116,7 @@ class Output:
     def end(self) -> str:
         """The last of it on one line, for messages."""
         lines = [line.strip() for line in (self.head + self.tail).splitlines() if line.strip()]
-        return " / ".join(lines)[-LAST:]
+        return " / ".join(lines)[-_SHOWN_CHARACTERS:]
 
 
 def run(
@@ -181,7 +181,7 @@ def _watch(
     """Wait for the end of the command; why it must be ended, or None when it has."""
     looks = 0
     while True:
-        if _has_ended(running.process, LOOK):
+        if _has_ended(running.process, _LOOK_SECONDS):
             return None
         looks += 1
         running.tree.look()
@@ -189,7 +189,7 @@ def _watch(
             return _over(timeout)
         if sum(output.total for output in outputs) > MAXIMUM_OUTPUT:
             return f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
-        if looks % COUNT_EVERY == 0 and len(marked(running.mark)) > MAXIMUM_PROCESSES:
+        if looks % COUNT_EVERY == 0 and len(find_marked(running.mark)) > MAXIMUM_PROCESSES:
             return f"started more than {MAXIMUM_PROCESSES} processes"
         reason = stop()
         if reason is not None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pollproof.processes.watchdog import born, children, descendants, end, end_group, marked
+from pollproof.processes.watchdog import born, children, descendants, end, end_group, find_marked
 
 MARK = "POLLPROOF_RUN"
 """The variable by which the processes of one program are known, whatever group they are in."""
@@ -63,7 +63,7 @@ class Tree:
             time.sleep(PAUSE)
 
     def _left(self) -> set[int]:
-        left = marked(self._mark) | {number for number, since in self._seen if since and born(number) == since}
+        left = find_marked(self._mark) | {number for number, since in self._seen if since and born(number) == since}
         with _LOCK:  # one that is just being started is a child of this process, too
             return left | (_orphans() if _ADOPTION.programs == 1 else set())
 

@@ -20,7 +20,7 @@ import time
 ROUNDS, PAUSE = 40, 0.05
 """How often processes are looked for that must be ended, and the seconds between."""
 
-LOOK = 0.1
+_LOOK_SECONDS = 0.1
 """Seconds between two looks at who descends from the programs: afterwards it cannot be known."""
 
 
@@ -35,7 +35,7 @@ def main(mark: str, parent: str, patterns: list[str]) -> None:
             end_group(group)
         known = {number for number, since in seen.items() if born(number) == since}
         known |= {each for number in known for each in descendants(number)}
-        left = (known | marked(mark)) - {os.getpid()}
+        left = (known | find_marked(mark)) - {os.getpid()}
         end(left)
         if not left:
             break
@@ -50,7 +50,7 @@ def until_the_end(seen: dict[int, str], parent: int | None) -> set[int] | None:
     roots: set[int] = set()
     rest = b""
     while True:
-        ready = select.select([0], [], [], LOOK if roots else None)[0]
+        ready = select.select([0], [], [], _LOOK_SECONDS if roots else None)[0]
         data = os.read(0, 4096) if ready else None
         *lines, rest = (rest + (data or b"")).split(b"\n")
         for line in lines:
@@ -97,7 +97,7 @@ def born(process: int) -> str:
     return ""
 
 
-def marked(mark: str) -> set[int]:
+def find_marked(mark: str) -> set[int]:
     """The processes that carry a mark, `NAME=VALUE`, in their environment (none where no system lists them)."""
     found = set()
     with contextlib.suppress(OSError):

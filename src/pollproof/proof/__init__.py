@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pollproof.proof.complete import missing
-    from pollproof.proof.matrix import Matrix, Task, prove, tasks_of
+    from pollproof.proof.complete import find_missing_proof
+    from pollproof.proof.matrix import Matrix, ScheduledTrial, prove, tasks_of
     from pollproof.proof.trials import Trial, try_mutant, try_variant
 
-__all__ = ["Matrix", "Task", "Trial", "missing", "prove", "tasks_of", "try_mutant", "try_variant"]
+__all__ = ["Matrix", "ScheduledTrial", "Trial", "find_missing_proof", "prove", "tasks_of", "try_mutant", "try_variant"]
 
-_MODULES = {"missing": "complete", "Trial": "trials", "try_mutant": "trials", "try_variant": "trials"}
+_MODULES = {"find_missing_proof": "complete", "Trial": "trials", "try_mutant": "trials", "try_variant": "trials"}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ SUFFIXES = (".yaml.gz", ".yaml")
 """What the names of cassettes end in, the longest first."""
 
 
-def missing(contract: Contract, cassettes: Path) -> list[str]:
+def find_missing_proof(contract: Contract, cassettes: Path) -> list[str]:
     """What is not there, in sentences; empty where every clause has all. `cassettes` holds a folder for each API."""
     return list(_missing(contract, cassettes / contract.name / "bad"))
 

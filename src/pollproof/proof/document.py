@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pollproof.proof.matrix import Matrix
 from pollproof.proof.trials import Trial
+from pollproof.runs.outcome import Document
 from pollproof.version import __version__
 
-Document = dict[str, Any]
 
-
-def document_of(matrices: list[Matrix], *, seed: int) -> Document:
+def matrix_document(matrices: list[Matrix], *, seed: int) -> Document:
     """The document of several contracts."""
     return {
         "pollproof": __version__,

@@ -6,7 +6,7 @@ and held by one that does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -16,9 +16,10 @@ from pollproof.loading import load_contract
 from pollproof.proof.mutants import mutants
 from pollproof.proof.trials import Trial, try_mutant, try_variant
 from pollproof.runs.expressions import matching
+from pollproof.runs.result import Progress
 
 
-class Task(NamedTuple):
+class ScheduledTrial(NamedTuple):
     """One trial to be carried out: the mutant, or the legal variant, of that number in its contract."""
 
     is_mutant: bool
@@ -71,11 +72,7 @@ class Matrix:
         return found
 
 
-Progress = Callable[[str, int, int], None]
-"""Called with the provider's name, the trials that are done, and all that there are."""
-
-
-def tasks_of(contract: Contract, keyword: str | None = None) -> tuple[tuple[Clause, ...], list[Task]]:
+def tasks_of(contract: Contract, keyword: str | None = None) -> tuple[tuple[Clause, ...], list[ScheduledTrial]]:
     """The clauses that an expression means, as in `pytest -k`, and the trials that prove them.
 
     The expression is matched with clause ids and with the names of mutants. Raises `ExpressionError`.
@@ -95,7 +92,10 @@ def tasks_of(contract: Contract, keyword: str | None = None) -> tuple[tuple[Clau
     variants = [number for number, each in enumerate(contract.variants) if wanted.intersection(each.clauses)]
     if keyword is None:
         variants = list(range(len(contract.variants)))
-    return clauses, [*(Task(True, number) for number in chosen), *(Task(False, number) for number in variants)]
+    return clauses, [
+        *(ScheduledTrial(True, number) for number in chosen),
+        *(ScheduledTrial(False, number) for number in variants),
+    ]
 
 
 def prove(
@@ -112,19 +112,19 @@ def prove(
     return Matrix(contract, clauses, tuple(trials))
 
 
-def carry_out(contract: Contract, task: Task, seed: int = 0) -> Trial:
+def carry_out(contract: Contract, task: ScheduledTrial, seed: int = 0) -> Trial:
     """One trial."""
     if task.is_mutant:
         return try_mutant(mutants(contract)[task.number], seed)
     return try_variant(contract, contract.variants[task.number], seed)
 
 
-def _one_by_one(contract: Contract, tasks: Sequence[Task], seed: int) -> Iterator[Trial]:
+def _one_by_one(contract: Contract, tasks: Sequence[ScheduledTrial], seed: int) -> Iterator[Trial]:
     for task in tasks:
         yield carry_out(contract, task, seed)
 
 
-def _shared_out(contract: Contract, tasks: Sequence[Task], seed: int, workers: int) -> Iterator[Trial]:
+def _shared_out(contract: Contract, tasks: Sequence[ScheduledTrial], seed: int, workers: int) -> Iterator[Trial]:
     """The trials in their order, carried out by several processes."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -138,7 +138,7 @@ def _shared_out(contract: Contract, tasks: Sequence[Task], seed: int, workers: i
             yield future.result()
 
 
-def _remote(origin: str, task: Task, seed: int) -> Trial:
+def _remote(origin: str, task: ScheduledTrial, seed: int) -> Trial:
     return carry_out(_loaded(origin), task, seed)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pollproof.clauses import KINDS, faults_of
-from pollproof.clauses.faults import Client, Fault, Provider, Settings
+from pollproof.clauses.faults import Fault, FaultyClient, FaultyProvider, Settings
 from pollproof.clock import Clock, VirtualClock
 from pollproof.contract.model import Break, Clause, Contract, Subject, Variant
 from pollproof.errors import InputError
@@ -68,11 +68,11 @@ def _mutant(contract: Contract, clause: Clause, fault: Fault) -> Mutant:
     )
 
 
-def _provider_type(fault: type[Provider]) -> type[ReferenceProvider]:
+def _provider_type(fault: type[FaultyProvider]) -> type[ReferenceProvider]:
     return type(fault.__name__, (fault, ReferenceProvider), {})
 
 
-def _client_type(fault: type[Client]) -> type[ReferenceClient]:
+def _client_type(fault: type[FaultyClient]) -> type[ReferenceClient]:
     return type(fault.__name__, (fault, ReferenceClient), {})
 
 

@@ -25,10 +25,10 @@ def print_matrix(console: Console, matrix: Matrix, *, quiet: bool = False) -> No
         console.print()
     for problem in matrix.problems():
         console.print(f"[red]unproved[/]  {escape(problem)}", soft_wrap=True)
-    console.print(escape(summary(matrix)), soft_wrap=True)
+    console.print(escape(_summary(matrix)), soft_wrap=True)
 
 
-def summary(matrix: Matrix) -> str:
+def _summary(matrix: Matrix) -> str:
     """One line for one contract."""
     killed = sum(trial.killed for trial in matrix.mutants)
     accused = sum(bool(trial.violated) for trial in matrix.variants)

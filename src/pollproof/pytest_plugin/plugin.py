@@ -120,10 +120,10 @@ def judge_recordings(
     provider: str, *files: str | Path, strict: bool = False, require: Sequence[str] = (), **options: Any
 ) -> Document:
     """Judge recordings and fail the running test where they break a rule, cannot be read, or show nothing."""
-    from pollproof.check.judging import CheckSpec, beginning, check
+    from pollproof.check.judging import CheckSpec, begin_checking, check
     from pollproof.loading import load_contract
     from pollproof.pytest_plugin.verdicts import fail
-    from pollproof.recordings.files import find, located
+    from pollproof.recordings.files import find_recordings, located
     from pollproof.report.document import build_document
     from pollproof.report.terminal import violation_lines
     from pollproof.runs.outcome import failing
@@ -133,7 +133,9 @@ def judge_recordings(
     names = [str(file) for file in files]
     policy = Policy(strict=strict, required=tuple(require))
     spec = CheckSpec(load_contract(provider), tuple(names), provider=provider, policy=policy, **options)
-    checking = check(spec.contract, find(names), named=frozenset(map(located, names)), result=beginning(spec))
+    checking = check(
+        spec.contract, find_recordings(names), named=frozenset(map(located, names)), result=begin_checking(spec)
+    )
     document = build_document(checking)
     broken = failing(document, strict=strict)
     if broken:

@@ -44,11 +44,11 @@ class Explored:
 
     def judge(self) -> None:
         """Fail where the run itself failed, or is inconclusive."""
-        from pollproof.report.phrases import causes, summary
+        from pollproof.report.phrases import causes, summarize_run
 
         if self.document["outcome"] in ("error", "inconclusive"):
             why = [self.document["error"]] if self.document["error"] else causes(self.document)
-            fail("\n".join([summary(self.document), *why]))
+            fail("\n".join([summarize_run(self.document), *why]))
 
 
 def register_options(parser: pytest.Parser) -> None:

@@ -12,19 +12,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from pollproof.http.client import Wire, words_of
-from pollproof.http.parser import Asked, Connection, Malformed, NoResponse, RawResponse
+from pollproof.http.client import Wire, describe_failure
+from pollproof.http.parser import Connection, Malformed, NoResponse, RawResponse, ReceivedRequest
 from pollproof.http.server import LOOPBACK, Listener, farewell
 from pollproof.recordings.encodings import decoded
 from pollproof.trace.exchange import Exchange, Request, Response
 
-IDLE = 120.0
+_IDLE = 120.0
 """Seconds after which a connection of a client is closed on which nothing comes."""
 
-TIMEOUT = 30.0
+_TIMEOUT = 30.0
 """Seconds that the provider may take for an answer."""
 
-MAXIMUM_KEPT = 512 * 1024 * 1024
+MAXIMUM_RECORDED = 512 * 1024 * 1024
 """Bytes of bodies that are kept for one recording; what comes later is passed on all the same."""
 
 HOP_BY_HOP = frozenset(
@@ -42,7 +42,7 @@ HOP_BY_HOP = frozenset(
 )
 """Headers that are about one connection and not passed on (RFC 9110, 7.6.1)."""
 
-Headers = Sequence[tuple[str, str]]
+_HeaderPairs = Sequence[tuple[str, str]]
 
 
 class Listening:
@@ -57,7 +57,7 @@ class Listening:
         """Why what was kept is not all that came, in one sentence; None where it is."""
         if not self._server.left_out:
             return None
-        most = MAXIMUM_KEPT // 1024 // 1024
+        most = MAXIMUM_RECORDED // 1024 // 1024
         return f"{self._server.left_out} exchanges were passed on and not kept, for there were {most} MiB already"
 
     @property
@@ -72,7 +72,7 @@ class _Server:
 
     def __init__(self, base_url: str, now: Callable[[], float]) -> None:
         self._base_url = base_url
-        self.prefix = Wire(base_url, TIMEOUT, query=False).parts.path.rstrip("/")
+        self.prefix = Wire(base_url, _TIMEOUT, query=False).parts.path.rstrip("/")
         self._now = now
         self.kept: list[Exchange] = []
         self.left_out = 0
@@ -81,8 +81,8 @@ class _Server:
 
     def talk(self, stream: socket.socket, _: int) -> None:
         """Answer the requests of one connection."""
-        stream.settimeout(IDLE)
-        connection, wire = Connection(stream), Wire(self._base_url, TIMEOUT, query=False)
+        stream.settimeout(_IDLE)
+        connection, wire = Connection(stream), Wire(self._base_url, _TIMEOUT, query=False)
         try:
             while True:
                 try:
@@ -102,7 +102,7 @@ class _Server:
         finally:
             wire.close()
 
-    def _relay(self, wire: Wire, asked: Asked) -> RawResponse:
+    def _relay(self, wire: Wire, asked: ReceivedRequest) -> RawResponse:
         """Pass a request on, and keep it with what came of it."""
         target, prefix = asked.target, self.prefix
         if not target.startswith("/") or not (target == prefix or target.startswith((f"{prefix}/", f"{prefix}?"))):
@@ -116,22 +116,22 @@ class _Server:
         try:
             raw = wire.send(_message(wire, method, target, lines, body), method)
         except (OSError, NoResponse, ValueError) as error:
-            self._keep(Exchange(request, None, sent, self._now(), words_of(error)))
-            return _refusal(502, f"the provider gave no answer: {words_of(error)}")
+            self._keep(Exchange(request, None, sent, self._now(), describe_failure(error)))
+            return _refusal(502, f"the provider gave no answer: {describe_failure(error)}")
         self._keep(Exchange(request, Response(raw.status, _joined(raw.headers), _plain(raw)), sent, self._now()))
         return raw
 
     def _keep(self, exchange: Exchange) -> None:
         size = len(exchange.request.body) + (0 if exchange.response is None else len(exchange.response.body))
         with self.lock:
-            if self._bytes + size > MAXIMUM_KEPT:
+            if self._bytes + size > MAXIMUM_RECORDED:
                 self.left_out += 1
             else:
                 self.kept.append(exchange)
                 self._bytes += size
 
 
-def _message(wire: Wire, method: str, target: str, lines: Headers, body: bytes) -> bytes:
+def _message(wire: Wire, method: str, target: str, lines: _HeaderPairs, body: bytes) -> bytes:
     """A request to the provider as bytes."""
     proxy = None if wire.is_secure else wire.proxy
     own = [("Host", wire.parts.netloc)]
@@ -166,13 +166,13 @@ def _refusal(status: int, words: str) -> RawResponse:
     return RawResponse(status, HTTPStatus(status).phrase, lines, {}, f"pollproof: {words}\n".encode(), True)
 
 
-def _tokens(headers: Headers) -> frozenset[str]:
+def _tokens(headers: _HeaderPairs) -> frozenset[str]:
     """The headers that a Connection header names as its own."""
     values = [value for name, value in headers if name.lower() == "connection"]
     return frozenset(token.strip().lower() for value in values for token in value.split(","))
 
 
-def _joined(headers: Headers) -> Mapping[str, str]:
+def _joined(headers: _HeaderPairs) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for name, value in headers:
         key = name.lower()
@@ -190,7 +190,7 @@ def _plain(raw: RawResponse) -> bytes:
 
 
 @contextmanager
-def listening(base_url: str, port: int = 0, now: Callable[[], float] = time.monotonic) -> Iterator[Listening]:
+def listen_and_record(base_url: str, port: int = 0, now: Callable[[], float] = time.monotonic) -> Iterator[Listening]:
     """Listen on loopback (port 0: a free one) until the context ends.
 
     Raises OSError for a port in use and `TargetError` for a URL that is none.

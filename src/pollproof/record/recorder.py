@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,8 @@ from pollproof.contract.model import Phase, Role, TaskKind
 from pollproof.http.addresses import is_loopback
 from pollproof.http.client import HttpTarget
 from pollproof.monitor.monitor import Monitor
-from pollproof.trace.client_outcome import Outcome
+from pollproof.runs.result import FileProgress
+from pollproof.trace.client_outcome import ClientOutcome
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange, Request
 from pollproof.trace.reader import Reader
@@ -24,18 +25,15 @@ from pollproof.verify.sending import TargetUnusable
 from pollproof.verify.session import Session
 from pollproof.verify.target_clocks import BudgetSpent, ClockError, HookedClock, RealClock
 
-PATIENCE = 600.0
+_PATIENCE = 600.0
 """Seconds that a task of a batch may take where no lifetime is documented."""
 
-MAXIMUM_KEPT = 512 * 1024 * 1024
+_MAXIMUM_KEPT = 512 * 1024 * 1024
 """Bytes of answers after which a recording ends: no reader would take a larger one."""
-
-Progress = Callable[[str, int], None]
-"""Told what is being done, and how many exchanges were recorded so far."""
 
 
 @dataclass(slots=True)
-class Recording:
+class RecordedTraffic:
     """What was recorded: the exchanges in order, on a `real` or a `virtual` clock.
 
     `started` is the time of the first exchange on a real clock. `problem` says in one sentence why the recording is
@@ -53,10 +51,10 @@ class Recording:
         return sum(1 for exchange in self.exchanges if exchange.response is not None)
 
 
-def record(plan: Plan, tasks: int = 1, progress: Progress | None = None) -> Recording:
+def record(plan: Plan, tasks: int = 1, progress: FileProgress | None = None) -> RecordedTraffic:
     """Record tasks of each kind on the target of a plan. An interruption (Ctrl-C) ends it early and is told."""
     assert plan.base_url is not None, "only a target over HTTP is recorded"
-    result = Recording(clock="real" if plan.advance_url is None else "virtual")
+    result = RecordedTraffic(clock="real" if plan.advance_url is None else "virtual")
     clock = RealClock(plan.budget) if plan.advance_url is None else HookedClock(plan.advance_url)
     target = HttpTarget(plan.base_url)
     monitor = Monitor(Reader(plan.contract), ())
@@ -106,11 +104,11 @@ class CallbackSession(Session):
         event = super().send(request, probe)
         response = event.exchange.response
         self.kept += 0 if response is None else len(response.body)
-        if self.kept > MAXIMUM_KEPT:
-            raise TargetUnusable(f"the answers of {self.target.name} came to {MAXIMUM_KEPT // 1024 // 1024} MiB")
+        if self.kept > _MAXIMUM_KEPT:
+            raise TargetUnusable(f"the answers of {self.target.name} came to {_MAXIMUM_KEPT // 1024 // 1024} MiB")
         return event
 
-    def say(self, outcome: Outcome) -> None:
+    def say(self, outcome: ClientOutcome) -> None:
         """Keep nothing of how the client ended: it is the provider that is recorded."""
 
 
@@ -125,7 +123,7 @@ def _steps(plan: Plan, session: Session, tasks: int) -> Iterator[str]:
         session.advance(plan.contract.limits.batch_wait or 0.0)
         _, handles = session.batch()
         for handle in handles:
-            if session.settle(handle, plan.contract.limits.lifetime or PATIENCE) is Phase.SUCCEEDED:
+            if session.settle(handle, plan.contract.limits.lifetime or _PATIENCE) is Phase.SUCCEEDED:
                 session.fetch(handle)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pollproof.recordings.encodings import BodyTooLarge, NotRecorded
 from pollproof.recordings.entry import NOT_RECORDED, Entry
 from pollproof.recordings.errors import RecordingError
-from pollproof.trace.bodies import TOO_MANY, has_too_many_parts
+from pollproof.trace.bodies import TOO_MANY_PARTS, has_too_many_parts
 
 REQUEST_LOST = "the body of the request was not recorded"
 """Why a request with which nothing can be judged is left out."""
@@ -94,14 +94,14 @@ class EntryReader:
         try:
             sent = request(mended)
             if has_too_many_parts(sent):
-                return entry._replace(skipped=TOO_MANY)
+                return entry._replace(skipped=TOO_MANY_PARTS)
             if status is not None and failure is None:
                 place = "response.body"
                 if status == 304:
                     raise NotRecorded(NOT_MODIFIED)
                 body = response(mended)
                 if has_too_many_parts(body):
-                    raise NotRecorded(TOO_MANY)
+                    raise NotRecorded(TOO_MANY_PARTS)
         except NotRecorded as error:
             lost = str(error)
             if place == "request.body":

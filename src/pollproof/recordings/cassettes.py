@@ -7,7 +7,7 @@ from typing import Any
 
 from pollproof.recordings.assembly import NO_BODY, EntryReader
 from pollproof.recordings.encodings import NotRecorded, decoded, from_base64
-from pollproof.recordings.entry import OWN, Entry, Times
+from pollproof.recordings.entry import METADATA_KEY, Entry, Times
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.recorded_body import MISLABELLED, NO_TEXT, length_of, read_bytes, text_bytes
 from pollproof.recordings.times import NoTime, date_times, own_times
@@ -16,7 +16,7 @@ from pollproof.trace.bodies import write_json
 
 def own_of(metadata: Any) -> Mapping[str, Any]:
     """What pollproof noted of a recording of its own; nothing where another tool wrote the cassette."""
-    own = metadata.get(OWN) if isinstance(metadata, dict) else None
+    own = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
     return own if isinstance(own, dict) else {}
 
 
@@ -27,7 +27,9 @@ def rows_of(metadata: Any, name: str) -> list[Mapping[str, Any]] | None:
         return None
     rows = own.get("exchanges")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise RecordingError(name, f"metadata.{OWN}.exchanges", "must be a list of one table for each interaction")
+        raise RecordingError(
+            name, f"metadata.{METADATA_KEY}.exchanges", "must be a list of one table for each interaction"
+        )
     return rows
 
 
@@ -106,7 +108,7 @@ class CassetteReader(EntryReader):
 
     def _own(self, row: Mapping[str, Any], number: int) -> tuple[Times | None, str | None, str | None]:
         """The times, the probe and the failure that pollproof noted of an interaction."""
-        place = f"metadata.{OWN}.exchanges, row {number}"
+        place = f"metadata.{METADATA_KEY}.exchanges, row {number}"
         try:
             times = own_times(row)
         except NoTime as error:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pollproof.recordings.errors import RecordingError
 from pollproof.trace.exchange import Exchange
 
-OWN = "pollproof"
+METADATA_KEY = "pollproof"
 """The key of a cassette's metadata under which pollproof keeps what it knows of a recording."""
 
 

@@ -13,7 +13,7 @@ class RecordingError(InputError):
         super().__init__(f"{file}: {place}: {problem}" if place else f"{file}: {problem}")
 
 
-def words_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What an error of a backend says, on one line."""
     said = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
     return f"{said or type(error).__name__:.200}"

@@ -19,7 +19,7 @@ from pollproof.recordings.remote import Remote, find_remote, is_url, open_remote
 Recording = Path | Remote
 """Where a recording is: a file of this machine, or one that is read through a URL."""
 
-ENDINGS = (".yaml", ".yml", ".json", ".har", ".jsonl", ".ndjson")
+_ENDINGS = (".yaml", ".yml", ".json", ".har", ".jsonl", ".ndjson")
 """What the names of recordings end in, before `.gz`; in folders, other files are left alone."""
 
 GZIP = b"\x1f\x8b"
@@ -30,7 +30,7 @@ def located(name: str) -> Recording:
     return Remote(name) if is_url(name) and not os.path.exists(name) else Path(name)
 
 
-def find(names: Iterable[str]) -> list[Recording]:
+def find_recordings(names: Iterable[str]) -> list[Recording]:
     """The files that names of files and folders and patterns, and URLs of such, mean, sorted within each name.
 
     Raises `RecordingError` for one that means none. Links to folders are not followed, so that no loop is.
@@ -50,7 +50,7 @@ def find(names: Iterable[str]) -> list[Recording]:
             if os.path.isdir(match):
                 inside = list(_inside(match))
                 if not inside and len(matches) == 1:
-                    raise RecordingError(shown(match), "", f"the folder holds no {', '.join(ENDINGS)} file")
+                    raise RecordingError(shown(match), "", f"the folder holds no {', '.join(_ENDINGS)} file")
                 found.update(dict.fromkeys(inside))
             else:
                 found[match] = None
@@ -70,7 +70,7 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def _is_named_so(name: str) -> bool:
-    return name.removesuffix(".gz").endswith(ENDINGS)
+    return name.removesuffix(".gz").endswith(_ENDINGS)
 
 
 def _may_be_file(path: Path) -> bool:

@@ -12,7 +12,7 @@ from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.recorded_body import NO_TEXT, read_bytes
 from pollproof.recordings.times import MILLISECOND
 
-EXTRA = "pollproof[mitmproxy]"
+_EXTRA = "pollproof[mitmproxy]"
 """The extra that brings mitmproxy."""
 
 
@@ -22,7 +22,7 @@ def read_flows(stream: IO[bytes], name: str) -> Iterator[Entry]:
         from mitmproxy.exceptions import FlowReadException  # type: ignore[import-not-found, unused-ignore]
         from mitmproxy.io import FlowReader  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
-        problem = f"flows of mitmproxy, which its library reads: pip install '{EXTRA}', or export them as HAR"
+        problem = f"flows of mitmproxy, which its library reads: pip install '{_EXTRA}', or export them as HAR"
         raise RecordingError(name, "", problem) from None
     number, reader = 0, EntryReader(name, lambda number: f"flow {number}, ")
     try:

@@ -21,7 +21,7 @@ from pollproof.recordings.recorded_body import (
     read_text,
     size_of,
 )
-from pollproof.recordings.times import NoTime, date_times, duration, har_times, is_far, iso_seconds
+from pollproof.recordings.times import NoTime, date_times, har_seconds, har_times, is_far, iso_seconds
 
 _FAILED = frozenset({"_error", "_errorText", "_failureText", "_aborted", "_canceled", "error", "errorText"})
 """Members in which recorders say that a request failed, whatever its status says."""
@@ -102,7 +102,7 @@ class HarReader(EntryReader):
         try:
             sent = iso_seconds(started)
             place = "time"
-            return har_times(sent, duration(node.get("time"))), None
+            return har_times(sent, har_seconds(node.get("time"))), None
         except NoTime as error:
             return None, str(self.refuse(number, place, str(error)))
 

@@ -25,7 +25,7 @@ LARGE = 1 << 22
 """Characters beyond which an entry is looked at before it is built: lists take twenty times the room of their text."""
 
 MAXIMUM_COLLECTIONS = 2_000_000
-MAXIMUM_VALUES = 8_000_000
+_MAXIMUM_VALUES = 8_000_000
 """Lists and objects, and values between commas, in the text that a large entry is cut from."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -36,7 +36,7 @@ _LISTS = {("log", "entries"): "har", ("entries",): "har", ("interactions",): "ca
 MAXIMUM_KEYS = 100
 """Keys of a document that are looked at to tell what it is."""
 
-MAXIMUM_DIGITS = 4000
+_MAXIMUM_DIGITS = 4000
 """Digits of a number that Python turns into one."""
 
 
@@ -58,7 +58,7 @@ _decoder = json.JSONDecoder()
 
 def read_number(digits: str) -> float:
     """A whole number of JSON; NaN for one of more digits than Python reads."""
-    return int(digits) if len(digits) < MAXIMUM_DIGITS else float("nan")
+    return int(digits) if len(digits) < _MAXIMUM_DIGITS else float("nan")
 
 
 _patient = json.JSONDecoder(parse_int=read_number)
@@ -178,7 +178,7 @@ class JsonEntries:
     def _weigh(self) -> None:
         """Refuse a large value of which too much would have to be made."""
         bare = _STRING.sub("", self._text[self._at :])
-        if bare.count("[") + bare.count("{") > MAXIMUM_COLLECTIONS or bare.count(",") > MAXIMUM_VALUES:
+        if bare.count("[") + bare.count("{") > MAXIMUM_COLLECTIONS or bare.count(",") > _MAXIMUM_VALUES:
             raise self._refuse("one entry with millions of lists, objects or values")
 
     # ---------------------------------------------------------------------------------- the document

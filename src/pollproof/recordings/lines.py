@@ -19,10 +19,10 @@ from pollproof.recordings.entry import Entry, Times
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.json_entries import MAXIMUM_ENTRY, read_number
 from pollproof.recordings.recorded_body import NO_TEXT, Sizes, length_of, read_text
-from pollproof.recordings.times import LONGEST, NoTime, any_time
+from pollproof.recordings.times import LONGEST_EXCHANGE, NoTime, any_time
 from pollproof.trace.bodies import write_json
 
-ENDINGS = (".jsonl", ".ndjson")
+LINE_ENDINGS = (".jsonl", ".ndjson")
 """What the names of JSON Lines end in, before `.gz`."""
 
 USUAL: Mapping[str, tuple[str, ...]] = {
@@ -54,7 +54,7 @@ _MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class FieldNames:
     """Where the lines of a log have the fields of an exchange.
 
     `names` are candidates for each field, the first that is there counts. `unit` is that of `took`; None: told by the
@@ -66,7 +66,7 @@ class Fields:
     lines: str = ""
 
 
-def read_fields(path: Path) -> Fields:
+def read_fields(path: Path) -> FieldNames:
     """A mapping of fields in TOML. Raises `RecordingError`."""
     name = str(path)
     try:
@@ -91,10 +91,10 @@ def read_fields(path: Path) -> Fields:
         raise RecordingError(name, "took_unit", f"expected one of {', '.join(UNITS)}")
     if not isinstance(lines, str):
         raise RecordingError(name, "lines", "expected the name of the file of lines")
-    return Fields(names, unit, lines)
+    return FieldNames(names, unit, lines)
 
 
-def read_lines(stream: IO[bytes], name: str, fields: Fields) -> Iterator[Entry]:
+def read_lines(stream: IO[bytes], name: str, fields: FieldNames) -> Iterator[Entry]:
     """The entries of JSON Lines; those that are not exchanges are left out. Raises `RecordingError`."""
     number = 0
     found = False
@@ -156,7 +156,7 @@ def _plain(value: Any) -> Any:
 class _Line(EntryReader):
     """One line of a log."""
 
-    def __init__(self, name: str, line: int, record: Mapping[str, Any], fields: Fields) -> None:
+    def __init__(self, name: str, line: int, record: Mapping[str, Any], fields: FieldNames) -> None:
         super().__init__(name, lambda _: f"line {line}, ")
         self._record, self._fields = record, fields
 
@@ -191,7 +191,7 @@ class _Line(EntryReader):
 
     def _value(self, key: str) -> Any:
         for name in self._fields.names[key]:
-            found = find(self._record, name)
+            found = _find_value(self._record, name)
             if key in ("method", "url", "status") and isinstance(found, dict | list):
                 continue  # an object of that name has the field in it
             if found is not _MISSING and found is not None:
@@ -239,17 +239,23 @@ class _Line(EntryReader):
 
     def _took(self) -> float:
         """How many seconds the exchange took, NaN where it is not told."""
-        name = next((name for name in self._fields.names["took"] if find(self._record, name) is not _MISSING), None)
+        name = next(
+            (name for name in self._fields.names["took"] if _find_value(self._record, name) is not _MISSING), None
+        )
         if name is None:
             return math.nan
-        found = find(self._record, name)
+        found = _find_value(self._record, name)
         unit = self._fields.unit or next((unit for unit in ("ms", "us", "ns") if name.endswith("_" + unit)), "ms")
-        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found * UNITS[unit] <= LONGEST:
+        if (
+            isinstance(found, bool)
+            or not isinstance(found, int | float)
+            or not 0 <= found * UNITS[unit] <= LONGEST_EXCHANGE
+        ):
             raise NoTime(f"expected a number of {unit}")
         return found * UNITS[unit]
 
 
-def find(record: Mapping[str, Any], name: str) -> Any:
+def _find_value(record: Mapping[str, Any], name: str) -> Any:
     """The value of a field: of that very name, or of the path that its dots lead along."""
     if name in record:
         return record[name]

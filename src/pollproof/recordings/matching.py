@@ -39,13 +39,13 @@ _CALLBACK_URL = re.compile(rb'"callback_?[uU]rl"\s*:\s*"((?:[^"\\]|\\.)+)"')
 LEAST_TAKEN = 0.004
 """Seconds that an exchange took at least of which an equal one is the same, recorded twice: a hot loop is faster."""
 
-NOTHING = float("-inf")
+_BEFORE_ALL = float("-inf")
 """The time of the latest exchange where there was none."""
 
 NO_TIMES = Times(UNKNOWN_TIME, UNKNOWN_TIME)
 """The times of an entry that has none."""
 
-ABOUT_THE_KEY = (401, 403, 407)
+_KEY_REFUSALS = (401, 403, 407)
 """HTTP statuses with which a request is refused for its key (RFC 9110, 15.5)."""
 
 
@@ -140,13 +140,13 @@ class Matcher:
         self._keys = Keys(contract, keys)
         self._marked = _marked_ids(contract)
         self._locate = lru_cache(maxsize=65536)(self._relative)
-        self._latest = NOTHING
+        self._latest = _BEFORE_ALL
         self._rises = False  # a file may have its newest entries first
         self._seen, self._repeats = HashSet(), False
 
     def exchanges(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Exchange]]:
         """The exchanges of one file, in its order. Whether keys were taken out is told by its first requests."""
-        self._latest, self._rises = NOTHING, False
+        self._latest, self._rises = _BEFORE_ALL, False
         self._seen, self._repeats = HashSet(), False
         self._keys.kept = False
         stream = iter(entries)
@@ -327,7 +327,7 @@ class Matcher:
                 if self._rises and 0 < self._latest - times.sent <= longest:
                     # Lines that are written at the end of an exchange show so that it was open when others were sent.
                     times = times._replace(received=times.sent + times.precision + longest)
-            self._rises = self._rises or times.sent > self._latest > NOTHING
+            self._rises = self._rises or times.sent > self._latest > _BEFORE_ALL
             self._latest = max(self._latest, times.sent)
         return Exchange(
             Request(entry.method, path, headers, body),
@@ -342,7 +342,7 @@ class Matcher:
         )
 
     def _refuses_key(self, response: Response) -> bool:
-        return response.status in ABOUT_THE_KEY or any(code in response.body for code in self._codes)
+        return response.status in _KEY_REFUSALS or any(code in response.body for code in self._codes)
 
 
 def _marked_ids(contract: Contract) -> re.Pattern[bytes] | None:

@@ -16,13 +16,13 @@ from pollproof.recordings.errors import RecordingError
 WINDOW = 1_000
 """Exchanges that are held back while a stream is read, so that small disorder is mended on the way."""
 
-BATCH = 500
+CHUNK = 500
 """Exchanges that are handed on together: to read many and then to judge many is a fifth faster than to take turns."""
 
 RUN = 10_000
 """Exchanges that are sorted in memory; of more, only their times stay there."""
 
-HELD = 1 << 26
+HELD_BYTES = 1 << 26
 """Bytes of bodies that are held in memory: a few answers of 20 MB, or ten thousand ordinary exchanges."""
 
 Keyed = tuple[float, int, Recorded]
@@ -60,8 +60,8 @@ def nearly_sorted(stream: Iterable[Recorded]) -> Iterator[Recorded]:
             place -= 1
         held.insert(place, item)
         size += _size(item[2])
-        if len(held) >= WINDOW + BATCH or size > HELD:
-            while len(held) > WINDOW or (size > HELD and len(held) > 1):
+        if len(held) >= WINDOW + CHUNK or size > HELD_BYTES:
+            while len(held) > WINDOW or (size > HELD_BYTES and len(held) > 1):
                 done, _, recorded = held.popleft()
                 size -= _size(recorded)
                 yield recorded
@@ -80,7 +80,7 @@ def by_time(stream: Iterable[Recorded]) -> Iterator[Recorded]:
         for item in _keyed(stream):
             run.append(item)
             size += _size(item[2])
-            if len(run) >= RUN or size > HELD:
+            if len(run) >= RUN or size > HELD_BYTES:
                 store.add(run)
                 run, size = [], 0
         if store.times:

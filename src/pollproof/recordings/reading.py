@@ -10,14 +10,14 @@ from typing import IO, Any, NamedTuple
 
 from pollproof.contract.model import Contract
 from pollproof.recordings.cassettes import CassetteReader, own_of, own_row, rows_of
-from pollproof.recordings.entry import OWN, Entry, Recorded
+from pollproof.recordings.entry import METADATA_KEY, Entry, Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, is_json, opened, shown
 from pollproof.recordings.foreign import about
 from pollproof.recordings.har import HarReader
 from pollproof.recordings.json_entries import JsonEntries
-from pollproof.recordings.lines import ENDINGS as LINES
-from pollproof.recordings.lines import Fields, read_fields, read_lines
+from pollproof.recordings.lines import LINE_ENDINGS as LINES
+from pollproof.recordings.lines import FieldNames, read_fields, read_lines
 from pollproof.recordings.matching import Matcher, Tally
 from pollproof.recordings.order import by_time, nearly_sorted
 from pollproof.recordings.remote import Remote
@@ -28,7 +28,7 @@ class NoRecording(RecordingError):
     """A file that is well-formed and no recording: in a folder there may be such files."""
 
 
-def entries(path: Recording) -> Iterator[Entry]:
+def read_entries(path: Recording) -> Iterator[Entry]:
     """All entries of a recording in the order of the file. Raises `RecordingError`."""
     name = shown(path)
     for reader in READERS:
@@ -37,7 +37,7 @@ def entries(path: Recording) -> Iterator[Entry]:
             return
 
 
-class Reader(NamedTuple):
+class _Format(NamedTuple):
     """A format: whether it reads a file, by its name and its first bytes, and the entries of one that it reads."""
 
     format: str
@@ -52,7 +52,7 @@ def _is_named(path: Recording, endings: tuple[str, ...]) -> bool:
 def _lines(path: Recording, name: str) -> Iterator[Entry]:
     """JSON Lines; a mapping of its fields may stand beside it, under its name and `.toml`."""
     beside = None if isinstance(path, Remote) else path.with_name(path.name.removesuffix(".gz") + ".toml")
-    fields = read_fields(beside) if beside is not None and beside.is_file() else Fields()
+    fields = read_fields(beside) if beside is not None and beside.is_file() else FieldNames()
     with opened(path) as stream:
         yield from read_lines(stream, name, fields)
 
@@ -117,14 +117,14 @@ def _spans(path: Recording, name: str) -> Iterator[Entry]:
     """An export of OpenTelemetry that is one document."""
     with opened(path) as stream:
         line = json.dumps(json.loads(stream.read().decode("utf-8-sig"))).encode()
-    yield from read_lines(io.BytesIO(line), name, Fields())
+    yield from read_lines(io.BytesIO(line), name, FieldNames())
 
 
 READERS = (
-    Reader("JSON Lines", lambda path: _is_named(path, LINES), _lines),
-    Reader("a mapping of JSON Lines", lambda path: _is_named(path, (".toml",)), _mapped_lines),
-    Reader("mitmproxy flows", _is_flows, _flows),
-    Reader("cassette or HAR", lambda path: True, _document),
+    _Format("JSON Lines", lambda path: _is_named(path, LINES), _lines),
+    _Format("a mapping of JSON Lines", lambda path: _is_named(path, (".toml",)), _mapped_lines),
+    _Format("mitmproxy flows", _is_flows, _flows),
+    _Format("cassette or HAR", lambda path: True, _document),
 )
 """The formats in the order in which they are tried; a further one is one line here."""
 
@@ -146,7 +146,7 @@ def _cassette_entries(nodes: Iterable[Any], name: str, metadata: Any) -> Iterato
 
 def _late_metadata(path: Recording, name: str) -> Any:
     """The metadata of a cassette that has it after its interactions, as vcrpy itself writes it: read once more."""
-    word, kept, mentioned = OWN.encode(), b"", False
+    word, kept, mentioned = METADATA_KEY.encode(), b"", False
     with opened(path) as stream:
         while not mentioned and (chunk := stream.read(1 << 20)):
             mentioned = word in kept + chunk
@@ -218,5 +218,5 @@ def exchanges(
     matcher = Matcher(contract, tally, base_url, callbacks, keys)
     for path in paths:
         name = shown(path)
-        for entry, exchange in matcher.exchanges(entries(path)):
+        for entry, exchange in matcher.exchanges(read_entries(path)):
             yield Recorded(name, entry.number, exchange, entry.whole)

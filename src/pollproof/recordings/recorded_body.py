@@ -26,8 +26,8 @@ REWRITTEN = "stored in another form than they were sent in (digits, literals, ch
 DROPPED = "dropped by the recorder, which kept its size"
 LEFT_OUT = "left out by the recorder"
 NO_TEXT = "no text was stored"
-CUT = "cut short: the text does not have the recorded size"
-LOST = "its bytes were stored as text, which loses them"
+_CUT_SHORT = "cut short: the text does not have the recorded size"
+_BYTES_LOST = "its bytes were stored as text, which loses them"
 MARKED = "a mark stands in its place"
 """Why a body was not recorded."""
 
@@ -129,7 +129,7 @@ def _doubted(
     short = max(sizes.plain, -1 if encoded else sizes.wire) > max(lengths)
     begun = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[", b"<")
     if short or (begun and _SHORTENED.search(text[-80:])):
-        raise NotRecorded(CUT)
+        raise NotRecorded(_CUT_SHORT)
     return body, mended
 
 
@@ -181,9 +181,9 @@ def is_well_formed(body: bytes) -> bool:
     """Whether a body is a whole JSON object, array or XML document."""
     start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"<":
-        from pollproof.trace.soap import parse
+        from pollproof.trace.soap import parse_xml
 
-        return type(parse(body)) is not Unreadable
+        return type(parse_xml(body)) is not Unreadable
     return start in (b"{", b"[") and type(read_json(body)) is not Unreadable
 
 
@@ -203,9 +203,9 @@ def _bytes(text: str, encoding: str) -> tuple[bytes, str | None]:
                     continue
                 return raw, AS_CHARACTERS
         if text[:2] == "\x1f\ufffd" or text[:2] == "\x1f\x8b" or text[:3] == "(\ufffd/":
-            raise NotRecorded(LOST)
+            raise NotRecorded(_BYTES_LOST)
         if "\ufffd" in text[:64] and any(each < " " and each not in "\t\r\n" for each in text[:64]):
-            raise NotRecorded(LOST)
+            raise NotRecorded(_BYTES_LOST)
     body = text.encode("utf-8", "surrogatepass")
     if head == "<" and body[:6].lstrip()[:2] == b"<?":  # it was decoded: what XML declares of its bytes is over
         body = _DECLARED.sub(rb"\1", body[:_DECLARATION]) + body[_DECLARATION:]

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 
-from pollproof.recordings.errors import RecordingError, words_of
+from pollproof.recordings.errors import RecordingError, describe_error
 from pollproof.recordings.hosts import without_keys
 
-PATIENCE = 15
+REMOTE_PATIENCE = 15
 """Seconds that a server may take to answer, and to go on."""
 
-MAXIMUM_SECONDS = 600
+_MAXIMUM_SECONDS = 600
 """Seconds that reading one URL may take."""
 
 SLOWEST = 4096
-"""Bytes a second at least, once `PATIENCE` is over."""
+"""Bytes a second at least, once `REMOTE_PATIENCE` is over."""
 
 MAXIMUM_SIZE = 1 << 30
 """Bytes that are read of one URL."""
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*(://|::)", re.IGNORECASE)
 
-EXTRA = "pollproof[fsspec]"
+_EXTRA = "pollproof[fsspec]"
 """The extra that brings fsspec; what it needs for a protocol is for its users to install."""
 
 
@@ -70,7 +70,7 @@ def _found(url: str, wanted: Callable[[str], bool]) -> list[str]:
     if web:
         import aiohttp
 
-        more["client_kwargs"] = {"timeout": aiohttp.ClientTimeout(total=PATIENCE)}
+        more["client_kwargs"] = {"timeout": aiohttp.ClientTimeout(total=REMOTE_PATIENCE)}
     system, root = fsspec.core.url_to_fs(url, **more)
     if "*" in url or ("?" in url and not url.startswith("http")):
         return [system.unstrip_protocol(path) for path in sorted(system.glob(root)) if system.isfile(path)]
@@ -85,7 +85,7 @@ def open_remote(remote: Remote) -> IO[bytes]:
     if remote.url.lower().startswith(("http://", "https://")):
         from pollproof.recordings.web import open_web  # few recordings are on the web
 
-        opened = _asked(remote.name, lambda: open_web(remote.url, PATIENCE))
+        opened = _asked(remote.name, lambda: open_web(remote.url, REMOTE_PATIENCE))
     else:
         opened = _asked(remote.name, lambda: _fsspec().open(remote.url, "rb").open())
     return io.BufferedReader(_Pieces(opened), 1 << 18)
@@ -107,9 +107,9 @@ class _Pieces(io.RawIOBase):
         try:
             piece = read(len(buffer))
         except TimeoutError:
-            raise OSError(0, f"no more data within {PATIENCE} s") from None
+            raise OSError(0, f"no more data within {REMOTE_PATIENCE} s") from None
         except Exception as error:
-            raise OSError(0, words_of(error)) from error
+            raise OSError(0, describe_error(error)) from error
         self._size += len(piece)
         self._check_bounds()
         buffer[: len(piece)] = piece
@@ -120,7 +120,7 @@ class _Pieces(io.RawIOBase):
         seconds = time.monotonic() - self._began
         if self._size > MAXIMUM_SIZE:
             raise OSError(0, f"larger than {MAXIMUM_SIZE >> 20} MiB; copy it to this machine")
-        if seconds > MAXIMUM_SECONDS or (seconds > PATIENCE and self._size < seconds * SLOWEST):
+        if seconds > _MAXIMUM_SECONDS or (seconds > REMOTE_PATIENCE and self._size < seconds * SLOWEST):
             raise OSError(0, f"{self._size:,} bytes in {seconds:.0f} s; copy it to this machine")
 
     def close(self) -> None:
@@ -133,7 +133,7 @@ def _fsspec() -> Any:
     try:
         import fsspec  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
-        raise ImportError(f"URLs are read with fsspec, which is not installed: pip install '{EXTRA}'") from None
+        raise ImportError(f"URLs are read with fsspec, which is not installed: pip install '{_EXTRA}'") from None
     return fsspec
 
 
@@ -142,4 +142,4 @@ def _asked(name: str, question: Callable[[], Result]) -> Result:
     try:
         return question()
     except Exception as error:
-        raise RecordingError(name, "", f"cannot be read ({words_of(error)})") from None
+        raise RecordingError(name, "", f"cannot be read ({describe_error(error)})") from None

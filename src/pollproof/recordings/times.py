@@ -14,7 +14,7 @@ from pollproof.recordings.entry import Times
 YEARS = (1970, 2200)
 """Years between which a recording can have been made."""
 
-LONGEST = 7 * 86_400.0
+LONGEST_EXCHANGE = 7 * 86_400.0
 """Seconds that one exchange can take at most."""
 
 DATE_PRECISION = 1.0
@@ -54,11 +54,11 @@ def iso_seconds(value: Any) -> float:
         raise NoTime("expected a date and time such as 2026-01-31T12:00:00.000Z") from None
 
 
-def duration(took: Any) -> float:
+def har_seconds(took: Any) -> float:
     """The seconds that a HAR entry took, of its `time` in milliseconds (-1 or null: NaN). Raises `NoTime`."""
     if took is None or took == -1:
         return math.nan
-    if isinstance(took, bool) or not isinstance(took, (int, float)) or not 0 <= took <= LONGEST * 1000:
+    if isinstance(took, bool) or not isinstance(took, (int, float)) or not 0 <= took <= LONGEST_EXCHANGE * 1000:
         raise NoTime("expected a number of milliseconds")
     return took / 1000
 

@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from typing import IO, Any
 
-from pollproof.recordings.errors import words_of
+from pollproof.recordings.errors import describe_error
 from pollproof.recordings.hosts import without_keys
 
 
@@ -32,7 +32,7 @@ def open_web(url: str, patience: float) -> IO[bytes]:
         reason = error.reason
         if isinstance(reason, TimeoutError):
             raise OSError(0, f"no response within {patience} s") from None
-        raise OSError(0, words_of(reason if isinstance(reason, Exception) else error)) from None
+        raise OSError(0, describe_error(reason if isinstance(reason, Exception) else error)) from None
     except TimeoutError:
         raise OSError(0, f"no response within {patience} s") from None
     return found

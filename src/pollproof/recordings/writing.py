@@ -22,7 +22,7 @@ from pollproof.version import __version__
 FORMAT = 1
 """The version of pollproof's own part of a cassette."""
 
-ENDINGS = (".yaml", ".yml", ".json")
+_ENDINGS = (".yaml", ".yml", ".json")
 
 
 class Written(NamedTuple):
@@ -43,8 +43,8 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
     """The path of a cassette that may be written; raises `RecordingError`. To be asked before anything is recorded."""
     path = Path(path)
     name = str(path)
-    if not name.lower().endswith(ENDINGS):
-        raise RecordingError(name, "", f"a cassette ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    if not name.lower().endswith(_ENDINGS):
+        raise RecordingError(name, "", f"a cassette ends in {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
     if not path.parent.is_dir():
         raise RecordingError(name, "", f"the folder {path.parent} does not exist")
     if path.is_dir():

@@ -16,15 +16,15 @@ from typing import IO, Any
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.foreign import OLD_VCRPY
 from pollproof.recordings.json_entries import MAXIMUM_KEYS
-from pollproof.recordings.yaml_guards import Anchors, GuardedStream, TooMuch
+from pollproof.recordings.yaml_guards import Anchors, GuardedStream, OversizedCassette
 
-MAXIMUM_DEPTH = 100
+_MAXIMUM_DEPTH = 100
 """How deep a cassette may nest; vcrpy's own reach eight."""
 
 MAXIMUM_NODES = 1_000_000
 """Nodes of one entry; an ordinary one has a hundred."""
 
-MAXIMUM_DIGITS = 300
+_MAXIMUM_DIGITS = 300
 """Digits of a number that Python turns into one."""
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -76,7 +76,7 @@ class YamlEntries:
             yield from self._document(loader.get_event)
         except (yaml.YAMLError, UnicodeError) as error:
             raise RecordingError(self._name, self._place(error), f"no YAML ({_words(error)})") from None
-        except TooMuch as error:
+        except OversizedCassette as error:
             raise RecordingError(self._name, self._place(None), str(error)) from None
         except RecursionError:
             raise RecordingError(self._name, self._place(None), "nested too deeply") from None
@@ -171,8 +171,8 @@ class YamlEntries:
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 if awaiting and type(current) is dict:
                     raise self._refuse(event, "a key must be text")
-                if len(stack) >= MAXIMUM_DEPTH:
-                    raise self._refuse(event, f"nested more than {MAXIMUM_DEPTH} deep")
+                if len(stack) >= _MAXIMUM_DEPTH:
+                    raise self._refuse(event, f"nested more than {_MAXIMUM_DEPTH} deep")
                 stack.append((current, key, anchor, tag))
                 if not typed and key == "body" and len(stack) > 1 and stack[-2][1] in _PARTS:
                     typed = len(stack)
@@ -261,7 +261,7 @@ def typed_scalar(text: str) -> Any:
     """A plain scalar as the number or truth value that it is: vcrpy keeps the JSON that aiohttp is given as YAML."""
     if text in _WORDS:
         return _WORDS[text]
-    if len(text) < MAXIMUM_DIGITS:
+    if len(text) < _MAXIMUM_DIGITS:
         if _INTEGER.fullmatch(text):
             return int(text)
         if _NUMBER.fullmatch(text) and math.isfinite(number := float(text)):

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from pollproof.errors import InputError
 
-MAXIMUM_ENTRY = 1 << 26
+_MAXIMUM_INTERACTION = 1 << 26
 """Bytes of one interaction: an answer of 20 MB in base64 has less than half of them."""
 
 MAXIMUM_DIRECTIVES = 100
@@ -19,7 +19,7 @@ MAXIMUM_UNFOLDED = 1 << 26
 """Characters that aliases may stand for, beside ten times what was read of the file."""
 
 
-class TooMuch(InputError):
+class OversizedCassette(InputError):
     """More than a cassette needs; the text says of what."""
 
 
@@ -40,16 +40,16 @@ class GuardedStream:
         self._since = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        """Bytes for libyaml; raises `TooMuch`."""
+        """Bytes for libyaml; raises `OversizedCassette`."""
         chunk = self._stream.read(size)
         self._since += len(chunk)
-        if self._since > MAXIMUM_ENTRY:
-            raise TooMuch(f"one interaction of more than {MAXIMUM_ENTRY >> 20} MiB")
+        if self._since > _MAXIMUM_INTERACTION:
+            raise OversizedCassette(f"one interaction of more than {_MAXIMUM_INTERACTION >> 20} MiB")
         if not self._begun:
             self._directives += (self._before + chunk).count(b"\n%")
             self._before = chunk[-1:]
             if self._directives > MAXIMUM_DIRECTIVES:
-                raise TooMuch(f"more than {MAXIMUM_DIRECTIVES} directives")
+                raise OversizedCassette(f"more than {MAXIMUM_DIRECTIVES} directives")
         return chunk
 
 
@@ -67,19 +67,19 @@ class Anchors:
         self._values.pop(anchor, None)
 
     def note(self, anchor: str, value: Any) -> None:
-        """Remember a value; raises `TooMuch`."""
+        """Remember a value; raises `OversizedCassette`."""
         self._count += 1
         if self._count > MAXIMUM_ANCHORS:
-            raise TooMuch(f"more than {MAXIMUM_ANCHORS:,} anchors")
+            raise OversizedCassette(f"more than {MAXIMUM_ANCHORS:,} anchors")
         self._values[anchor] = value
         self._weights[id(value)] = value, self._weight(value)
 
     def value(self, anchor: str, read: int) -> Any:
-        """What an alias stands for, after so many characters of the file; raises `KeyError` and `TooMuch`."""
+        """What an alias stands for, after so many characters of the file; raises `KeyError` and `OversizedCassette`."""
         value = self._values[anchor]
         self._unfolded += self._weight(value)
         if self._unfolded > MAXIMUM_UNFOLDED + 10 * read:
-            raise TooMuch("aliases that stand for far more than the file holds")
+            raise OversizedCassette("aliases that stand for far more than the file holds")
         return value
 
     def _weight(self, value: Any) -> int:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pollproof.contract.model import Answer, Break
-from pollproof.contract.templates import compile_template, with_value, without, words_of
+from pollproof.contract.model import Break, ReferenceResponse
+from pollproof.contract.templates import compile_template, names_in_template, with_value, without
 from pollproof.trace.codecs import Codec
 from pollproof.trace.exchange import Response
 
-KEPT = 256
+_KEPT_TEXTS = 256
 """Answers of a template that are kept written."""
 
 
@@ -21,15 +21,18 @@ class Template:
 
     __slots__ = ("_body", "_filled", "_fixed", "_varying", "_words", "_write", "http")
 
-    def __init__(self, answer: Answer, codec: Codec, writing: Mapping[str, Any]) -> None:
+    def __init__(self, answer: ReferenceResponse, codec: Codec, writing: Mapping[str, Any]) -> None:
         self.http = answer.http
         own = {name.lower(): value for name, value in answer.headers}
         kind = {} if answer.body is None else {"content-type": codec.content_type}
-        self._fixed: Mapping[str, str] = {**kind, **{name: text for name, text in own.items() if not words_of(text)}}
-        varying = {name: text for name, text in own.items() if words_of(text)}
-        self._varying = {name: (compile_template(text), words_of(text)) for name, text in varying.items()}
+        self._fixed: Mapping[str, str] = {
+            **kind,
+            **{name: text for name, text in own.items() if not names_in_template(text)},
+        }
+        varying = {name: text for name, text in own.items() if names_in_template(text)}
+        self._varying = {name: (compile_template(text), names_in_template(text)) for name, text in varying.items()}
         self._body = None if answer.body is None else compile_template(answer.body)
-        self._words = tuple(sorted(words_of(answer.body) | words_of(list(own.values()))))
+        self._words = tuple(sorted(names_in_template(answer.body) | names_in_template(list(own.values()))))
         self._filled: dict[tuple[Any, ...], Response] = {}
         self._write = partial(codec.write, **writing) if writing else codec.write
 
@@ -48,7 +51,7 @@ class Template:
         known = tuple(key)
         answer = self._filled.get(known)
         if answer is None:
-            if len(self._filled) >= KEPT:
+            if len(self._filled) >= _KEPT_TEXTS:
                 self._filled.clear()
             answer = self._filled[known] = self._fill(words)
         return answer
@@ -66,7 +69,7 @@ class Template:
         return Response(self.http, headers, body)
 
 
-def change(answer: Answer, operation: str, name: str, changes: Iterable[Break]) -> Answer:
+def change(answer: ReferenceResponse, operation: str, name: str, changes: Iterable[Break]) -> ReferenceResponse:
     """The answer template `name` of an operation after the changes that select it."""
     for departure in changes:
         if departure.operation not in ("", operation) or departure.answer not in ("", name):

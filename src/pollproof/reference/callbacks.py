@@ -11,7 +11,7 @@ from pollproof.contract.places import View, compile_place, parse_place
 from pollproof.contract.signatures import signature_of
 from pollproof.reference.moments import EPOCH_SECONDS
 from pollproof.reference.responses import Responder
-from pollproof.reference.task_store import KEPT
+from pollproof.reference.task_store import KEPT_TASKS
 
 SENT_AGAIN = 5.0
 """Seconds after which a callback that was not accepted is sent again."""
@@ -75,7 +75,7 @@ class Caller(Responder):
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
         status = self.contract.path[-1] if phase is Phase.SUCCEEDED else self.word(phase)
         response = self.say(operation, "callback", task, status)
-        if len(self._delivered) >= KEPT:
+        if len(self._delivered) >= KEPT_TASKS:
             self._delivered.clear()
         self._delivered[response.body] = self._last_headers = response.headers
         return response.body

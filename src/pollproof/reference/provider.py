@@ -17,15 +17,16 @@ from pollproof.contract.probes import recognises
 from pollproof.contract.requests import path_of, query_of
 from pollproof.reference.bookkeeping import RequestCounter, whole_seconds
 from pollproof.reference.operations import Operator
-from pollproof.reference.responses import NOTHING, plain
-from pollproof.reference.routes import LAST, SHORT, Route
+from pollproof.reference.responses import plain_response
+from pollproof.reference.routes import KEPT_BODY, KEPT_REQUESTS, Route
 from pollproof.trace.bodies import Unreadable
 from pollproof.trace.codecs import checks_of
+from pollproof.trace.events import NOTHING
 from pollproof.trace.exchange import Request, Response
 from pollproof.trace.inputs import breaks_format
 
 
-class Asked(NamedTuple):
+class RoutedRequest(NamedTuple):
     """What a request asks: its operation and variables, its body, and the contract's probes that it is wrong in."""
 
     route: Route
@@ -42,7 +43,7 @@ class ReferenceProvider(Operator):
     ) -> None:
         super().__init__(contract, clock, settings, changes)
         operations = contract.operations
-        self._last: dict[tuple[str, str, bytes], Asked] = {}
+        self._last: dict[tuple[str, str, bytes], RoutedRequest] = {}
         self._keeps = all(when.at.area != "header" for operation in operations.values() for when in operation.when)
         self._keeps = self._keeps and not any(probe.headers for probe in contract.probes)
         credential = contract.credential
@@ -77,8 +78,8 @@ class ReferenceProvider(Operator):
             if isinstance(found, Response):
                 return found
             asked = found
-            if self._keeps and len(request.body) <= SHORT:
-                if len(self._last) >= LAST:
+            if self._keeps and len(request.body) <= KEPT_BODY:
+                if len(self._last) >= KEPT_REQUESTS:
                     self._last.clear()
                 self._last[key] = asked
         route, variables, body, wrong = asked
@@ -122,7 +123,7 @@ class ReferenceProvider(Operator):
             task.touched = self.clock.now()
         return response
 
-    def _read(self, request: Request) -> Asked | Response:
+    def _read(self, request: Request) -> RoutedRequest | Response:
         """What a request asks, or the answer where that can be told from its path alone."""
         path = path_of(request.path)
         body = self._request_codec.read(request.body) if request.body or request.method != "GET" else MISSING
@@ -137,7 +138,7 @@ class ReferenceProvider(Operator):
             body = MISSING  # an operation that is asked without a body
         view = View(body, MISSING, variables, request.headers, NOTHING, None)
         own = [(probe, wrong) for probe, wrong in self._probes if probe.operation == route.operation.name]
-        return Asked(route, variables, body, tuple(probe for probe, wrong in own if wrong(view)))
+        return RoutedRequest(route, variables, body, tuple(probe for probe, wrong in own if wrong(view)))
 
     def _find(self, request: Request, path: str, view: View) -> tuple[Route, Mapping[str, str]] | Response:
         known, method, body = False, request.method, view.request
@@ -159,7 +160,7 @@ class ReferenceProvider(Operator):
         aside = self._asides.get((method, path))
         if aside is not None:
             return aside
-        return plain(405 if known else 404, "method not allowed" if known else "no such path")
+        return plain_response(405 if known else 404, "method not allowed" if known else "no such path")
 
     def shown_key(self, view: View) -> Any:
         shown = self._credential(view)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
-from types import MappingProxyType
 from typing import Any
 
 from pollproof.clauses.faults import Settings, Task
 from pollproof.clock import Clock
-from pollproof.contract.model import Answer, Break, Contract, Operation, Pages, Phase, Role
+from pollproof.contract.model import Break, Contract, Operation, Pages, Phase, ReferenceResponse, Role
 from pollproof.contract.places import MISSING, View, compile_place, parse_place
 from pollproof.contract.requests import query_of
-from pollproof.contract.templates import with_value, words_of
+from pollproof.contract.templates import names_in_template, with_value
 from pollproof.reference.answers import Template, change
 from pollproof.reference.moments import EPOCH_SECONDS
 from pollproof.reference.task_store import TaskStore
 from pollproof.trace.bodies import load_json
 from pollproof.trace.codecs import codec_of
+from pollproof.trace.events import NOTHING
 from pollproof.trace.exchange import Response
 
 _WHOLE = re.compile(r"-?[1-9][0-9]{0,17}|0")
-NOTHING: Mapping[str, str] = MappingProxyType({})
-
 _EMPTY = View(MISSING, MISSING, NOTHING, NOTHING, NOTHING, None)
 
 
@@ -59,7 +57,7 @@ class Responder(TaskStore):
             for key, answer in templates.items()
         }
         # Dates, progress and parameters cost time at every answer, so they are made only where a template asks.
-        needed = set().union(*(words_of([each.body, dict(each.headers)]) for each in templates.values()))
+        needed = set().union(*(names_in_template([each.body, dict(each.headers)]) for each in templates.values()))
         self._detailed = any(name.endswith("_at") or name.partition(".")[0] in ("progress", "asked") for name in needed)
         places = [name for name in needed if "#" in name or name.startswith("request.")]
         self._requested = {name: _with_default(name) for name in places}
@@ -73,7 +71,7 @@ class Responder(TaskStore):
         if (operation.name, name) not in self._answers:
             name = "refused"
             if (operation.name, name) not in self._answers:
-                return plain(400, "refused")
+                return plain_response(400, "refused")
         words = self.words(task, status, code)
         if task is not None and name == "succeeded" and operation.pages is not None:
             words |= self._page_words(operation.pages, words["result"])
@@ -218,12 +216,12 @@ def _with_default(name: str) -> tuple[Callable[[View], Any], Any]:
     return compile_place(parse_place(place)), load_json(default) if mark else None
 
 
-def _states(answer: Answer) -> bool:
+def _states(answer: ReferenceResponse) -> bool:
     """Whether an answer says how its task stands, and nothing of an error."""
-    words = words_of(answer.body)
+    words = names_in_template(answer.body)
     return answer.http < 400 and "status" in words and not words & {"error_code", "error_number", "error_text"}
 
 
-def plain(status: int, text: str) -> Response:
+def plain_response(status: int, text: str) -> Response:
     """A response that no template has: a line of text."""
     return Response(status, {"content-type": "text/plain; charset=utf-8"}, text.encode())

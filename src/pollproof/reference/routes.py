@@ -9,10 +9,10 @@ from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.contract.requests import RequestPattern
 from pollproof.trace.codecs import Check, codec_of, typing_of
 
-LAST = 512
+KEPT_REQUESTS = 512
 """Requests whose reading is kept: the same question comes again and again."""
 
-SHORT = 4096
+KEPT_BODY = 4096
 """Bytes of the body of a request whose reading is kept."""
 
 
@@ -53,8 +53,8 @@ class Route:
         found = self._checked.get(body)
         if found is None:
             found = self._check.passes(view.request, body)
-            if len(body) <= SHORT:
-                if len(self._checked) >= LAST:
+            if len(body) <= KEPT_BODY:
+                if len(self._checked) >= KEPT_REQUESTS:
                     self._checked.clear()
                 self._checked[body] = found
         return found

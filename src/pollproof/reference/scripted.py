@@ -13,7 +13,7 @@ from pollproof.trace.exchange import Response
 _TEMPLATES = {Phase.OPEN: "running", Phase.CANCELLED: "failed"}
 """The answer template of a phase that has none of its own."""
 
-INSTANT = 1e-6
+_ENDED_BEFORE = 1e-6
 """Seconds by which a task has ended before the poll that says so."""
 
 Script = Sequence[Status]
@@ -37,7 +37,7 @@ class ScriptedProvider(ReferenceProvider):
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
         status, code = self._status(task), ""
         if phase.terminal:  # its times say that it has ended, too
-            task.solving = max(min(task.solving, self.clock.now() - task.created - INSTANT), 0.0)
+            task.solving = max(min(task.solving, self.clock.now() - task.created - _ENDED_BEFORE), 0.0)
         name = status.phase.value
         if (operation.name, name) not in self._answers:
             name = _TEMPLATES[status.phase]

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pollproof.clock import Clock
 from pollproof.contract.model import Contract, Role
-from pollproof.http.server import listening
+from pollproof.http.server import Handler, listening
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.bodies import read_json, write_json
 from pollproof.trace.exchange import Request, Response
@@ -32,9 +32,6 @@ MAXIMUM_STEP = 1e9
 
 MAXIMUM_NOW = 1e12
 """Seconds that the clock goes to: beyond them it would no longer keep milliseconds apart."""
-
-Handle = Callable[[Request], Response | None]
-"""Answers one request; None closes the connection without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ def serve(provider: ReferenceProvider, clock: Clock, port: int = 0) -> Iterator[
 
 
 @contextmanager
-def serve_handler(handle: Handle, prefix: str = "", port: int = 0) -> Iterator[str]:
+def serve_handler(handle: Handler, prefix: str = "", port: int = 0) -> Iterator[str]:
     """Serve a function under the path `prefix` until the context ends; its base URL. Raises OSError as `serve` does.
 
     The function is never called by two threads at once, and there is no clock to move.

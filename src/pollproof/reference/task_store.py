@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pollproof.clauses import KINDS
-from pollproof.clauses.faults import Provider, Settings, Task
+from pollproof.clauses.faults import FaultyProvider, Settings, Task
 from pollproof.clock import Clock
 from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Contract, Operation, Phase, Role, TaskKind
@@ -17,7 +17,7 @@ from pollproof.tasks.hash_set import HashSet
 SOLVING_SECONDS = (5.0, 2.0, 9.0, 0.0, 14.0, 3.5, 27.0)
 """Solving times that the tasks of the reference take in turn: within the documented 1 to 30 s, and one at once."""
 
-KEPT = 1_024
+KEPT_TASKS = 1_024
 """Tasks from which on those that are lost are let go of, all but their ids: a mock may be served for weeks."""
 
 SEARCHED = 2_000
@@ -26,14 +26,14 @@ SEARCHED = 2_000
 FURTHER = 500_000
 """How far the numbers of the further ids of a task are from its own."""
 
-FAILING = 5
+_EVERY_NTH_FAILS = 5
 """Every task of this number (and its multiples) fails, so that failures are seen too."""
 
 FORGETTING = 50_000.0
 """Seconds after which the reference forgets a task where clauses judge lost tasks and no limit says when."""
 
 
-class TaskStore(Provider):
+class TaskStore(FaultyProvider):
     """Keeps tasks, and derives from the contract and the clock what a task has come to."""
 
     def __init__(self, contract: Contract, clock: Clock, settings: Settings | None) -> None:
@@ -44,7 +44,7 @@ class TaskStore(Provider):
         self.order: list[Task] = []
         self._first = 1
         self._added = 0
-        self._tidied = KEPT
+        self._tidied = KEPT_TASKS
         self._gone = HashSet()
         limits = contract.limits
         self.lifetime = self.settings.lifetime if self.settings.lifetime is not None else limits.lifetime
@@ -83,7 +83,7 @@ class TaskStore(Provider):
         self.tasks.clear()
         self.order.clear()
         self._added = 0
-        self._tidied = KEPT
+        self._tidied = KEPT_TASKS
         self._gone.clear()
         self._aliases.clear()
 
@@ -125,7 +125,7 @@ class TaskStore(Provider):
             kind=kind,
             created=now,
             solving=solving,
-            fails=self.settings.failing and self._fails and number % FAILING == 0 and not kind.inline,
+            fails=self.settings.failing and self._fails and number % _EVERY_NTH_FAILS == 0 and not kind.inline,
             asked=view.request,
         )
         for index, name in enumerate(self._id_names, 1):
@@ -150,7 +150,7 @@ class TaskStore(Provider):
             else:
                 kept.append(task)
         self.order = kept
-        self._tidied = max(KEPT, 2 * len(kept))
+        self._tidied = max(KEPT_TASKS, 2 * len(kept))
 
     def new_id(self, number: int) -> Any:
         ids = self.contract.task_id

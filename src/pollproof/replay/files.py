@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pollproof.contract.model import Contract
 from pollproof.recordings.entry import Recorded
-from pollproof.recordings.files import find
+from pollproof.recordings.files import find_recordings
 from pollproof.recordings.reading import NoRecording, recorded
 from pollproof.replay.replay import Replay
 
@@ -18,7 +18,7 @@ def replay_of(contract: Contract, names: Iterable[str], missed: Callable[[str], 
 
 def recordings_of(contract: Contract, names: Sequence[str]) -> Iterator[Recorded]:
     """The recorded exchanges of the files and folders with these names. Raises `RecordingError`."""
-    for path in find(names):
+    for path in find_recordings(names):
         try:
             yield from recorded(path, contract)
         except NoRecording:

@@ -20,7 +20,7 @@ from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Request, Response
 from pollproof.trace.reader import Reader
 
-MAXIMUM_WORDS = 60
+_MAXIMUM_CHARACTERS = 60
 """Characters of a foreign path or id that a message shows."""
 
 MAXIMUM_MISSES = 1000
@@ -186,16 +186,18 @@ class Replay:
             "pollproof": "no recorded answer",
             "error": problem,
             "asked": {
-                "method": printable(request.method, MAXIMUM_WORDS),
-                "path": printable(request.path.partition("?")[0], MAXIMUM_WORDS),
+                "method": printable(request.method, _MAXIMUM_CHARACTERS),
+                "path": printable(request.path.partition("?")[0], _MAXIMUM_CHARACTERS),
                 "operation": None if meaning is None else meaning.operation.name,
-                "task": None if meaning is None or meaning.task is None else printable(meaning.task, MAXIMUM_WORDS),
+                "task": None
+                if meaning is None or meaning.task is None
+                else printable(meaning.task, _MAXIMUM_CHARACTERS),
             },
             "recording": {
                 "provider": self.contract.name,
                 "exchanges": dict(self._counts),
                 "tasks": self.tasks,
-                "some_tasks": [printable(task, MAXIMUM_WORDS) for task in list(self._ids)[:MAXIMUM_IDS]],
+                "some_tasks": [printable(task, _MAXIMUM_CHARACTERS) for task in list(self._ids)[:MAXIMUM_IDS]],
             },
         }
         return Response(404, {"content-type": "application/json"}, json.dumps(document).encode())
@@ -204,8 +206,8 @@ class Replay:
         """What was asked, and what the recording has in its place; one sentence."""
         if meaning is None:
             known = ", ".join(self._counts) or "nothing"
-            path = printable(request.path.partition("?")[0], MAXIMUM_WORDS)
-            method = printable(request.method, MAXIMUM_WORDS)
+            path = printable(request.path.partition("?")[0], _MAXIMUM_CHARACTERS)
+            method = printable(request.method, _MAXIMUM_CHARACTERS)
             return f"{method} {path} is not an operation of {self.contract.name}; recorded: {known}"
         name, task = meaning.operation.name, meaning.task
         if name not in self._counts:
@@ -215,15 +217,11 @@ class Replay:
         if meaning.operation.role in ABOUT_A_TASK:
             if task is None:
                 return f"{name} was requested without the id of a task, and the recording has no such request"
+            requested = f"{name} was requested for the task '{printable(task, _MAXIMUM_CHARACTERS)}'"
             if task in self._ids:
-                shown = printable(task, MAXIMUM_WORDS)
-                return (
-                    f"{name} was requested for the task '{shown}', and the recording ends before that task has an end"
-                )
+                return f"{requested}, and the recording ends before that task has an end"
             of = "one task was" if self.tasks == 1 else f"{self.tasks} tasks were"
-            return (
-                f"{name} was requested for the task '{printable(task, MAXIMUM_WORDS)}', and {of} recorded, that one not"
-            )
+            return f"{requested}, and {of} recorded, that one not"
         return self._problem_of_creation(meaning.operation, meaning.kind)
 
     def _problem_of_creation(self, operation: Operation, kind: str) -> str:

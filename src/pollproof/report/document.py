@@ -10,7 +10,7 @@ from typing import Any
 from pollproof.clauses import KINDS, faults_of
 from pollproof.contract.model import Clause, Contract, Observation
 from pollproof.monitor.coverage import CREATED, ENDED
-from pollproof.monitor.ledger import Entry, Evidence, Ledger, Verdict
+from pollproof.monitor.ledger import Evidence, Ledger, LedgerEntry, Verdict
 from pollproof.report.body_phrases import state_in_words
 from pollproof.report.clause_locations import defined_in
 from pollproof.report.coverage import coverage_of, exercising
@@ -176,7 +176,7 @@ def clause_documents(contract: Contract, ledger: Ledger, redactor: Redactor) -> 
     return [{**clause, "defined": defined[clause["id"]]} if clause["id"] in defined else clause for clause in found]
 
 
-def _entry(contract: Contract, reader: Reader | None, entry: Entry, redactor: Redactor) -> Document:
+def _entry(contract: Contract, reader: Reader | None, entry: LedgerEntry, redactor: Redactor) -> Document:
     clause = entry.clause
     document: Document = {
         "id": clause.id,

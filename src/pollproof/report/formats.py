@@ -15,10 +15,10 @@ Render = Callable[[Sequence[Document]], str]
 def json_of(documents: Sequence[Document]) -> str:
     """The document itself with its summary; of several one that merges them."""
     from pollproof.report.document import join_documents
-    from pollproof.report.phrases import summary
+    from pollproof.report.phrases import summarize_run
 
     whole = join_documents(list(documents))
-    return json_text({**whole, "summary": summary(whole)}) + "\n"
+    return json_text({**whole, "summary": summarize_run(whole)}) + "\n"
 
 
 def _imported(module: str, name: str) -> Render:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pollproof.errors import InputError
 from pollproof.gate.scenario_notes import WRONG_STREAM, left_out
-from pollproof.monitor.slack import nearest
+from pollproof.monitor.slack import nearest_to_limits
 from pollproof.report.coverage import SORTS
 from pollproof.runs.outcome import Document
 
@@ -52,7 +52,7 @@ def merge_parts(documents: Sequence[Each], places: Mapping[str, int] | None = No
     if "scenarios" in first:
         joined["scenarios"] = [scenario for each in documents for scenario in each["scenarios"]]
     if "slack" in first:
-        joined["slack"] = nearest([each.get("slack", []) for each in documents])
+        joined["slack"] = nearest_to_limits([each.get("slack", []) for each in documents])
     if "recordings" in first:
         joined["recordings"] = _recordings([each["recordings"] for each in documents])
     return joined

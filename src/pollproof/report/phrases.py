@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pollproof.report.matrix import count_verdicts
-from pollproof.runs.outcome import EXCUSED, Document, cause_of, missing
+from pollproof.runs.outcome import EXCUSED, Document, cause_of, find_unexercised
 
 SIGNS = {"held": "✓", "violated": "✗", "unexercised": "○"}
 """A sign for each verdict; views always add the word."""
@@ -29,7 +29,7 @@ def outcome_word(document: Document) -> str:
 
 
 def _needs_clock_alone(document: Document) -> bool:
-    lacking = [cause_of(document, clause) for clause in missing(document)]
+    lacking = [cause_of(document, clause) for clause in find_unexercised(document)]
     cuts = [cut["cause"] for cut in document.get("cuts", ())]
     others = len(document.get("causes", ())) - len(cuts) - bool(lacking)
     return {*lacking, *cuts} == {"clock"} and others <= 0
@@ -67,7 +67,7 @@ def figures(document: Document) -> str:
     return ", ".join(words)
 
 
-def summary(document: Document) -> str:
+def summarize_run(document: Document) -> str:
     """The whole run in one line: outcome, figures, what was judged, clock, requests, time."""
     words = [headline(document), f"{document['provider']} against {document['target']}"]
     if document["clock"]:
@@ -87,7 +87,7 @@ def summary(document: Document) -> str:
 def needed(document: Document) -> str:
     """What would exercise the clauses that need another clock."""
     idle = [clause for clause in document["clauses"] if clause["verdict"] == "unexercised"]
-    for level, clauses in ("", missing(document)), (" SHOULD", idle):
+    for level, clauses in ("", find_unexercised(document)), (" SHOULD", idle):
         own = [clause for clause in clauses if cause_of(document, clause) == "clock"]
         if own:
             reason = str(own[0].get("reason", "")).removeprefix("it needs ")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pollproof.report.matrix import provider_of
-from pollproof.report.phrases import causes, failed, failure_text, incomplete, summary
+from pollproof.report.phrases import causes, failed, failure_text, incomplete, summarize_run
 from pollproof.report.visible import brief, tidy
 from pollproof.runs.outcome import Document, outcome_of
 from pollproof.text import MAXIMUM_SHOWN, json_text, one_line
@@ -71,7 +71,7 @@ def _invocation(document: Document) -> Any:
     notices = [("error", document["error"])] if document["error"] else []
     notices += [("error", incomplete(document))] if incomplete(document) else []
     notices += [("warning", cause) for cause in causes(document)]
-    notices += [("note", summary(document))]
+    notices += [("note", summarize_run(document))]
     notices += [("note", note) for note in document["notes"]]
     return {
         "executionSuccessful": document["complete"] and not document["error"],

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pollproof.check.explaining import lost_bodies
-from pollproof.monitor.slack import in_words
+from pollproof.monitor.slack import describe_slack
 from pollproof.report.coverage import SORTS, name_of
-from pollproof.report.phrases import VERDICTS, causes, not_exercised, outcome_word, summary, times
+from pollproof.report.phrases import VERDICTS, causes, not_exercised, outcome_word, summarize_run, times
 from pollproof.report.timeline import lines
 from pollproof.runs.outcome import unseen
 
@@ -48,7 +48,7 @@ def print_document(console: Console, document: Mapping[str, Any], *, strict: boo
     for note in document["notes"]:
         console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
     if document.get("slack"):
-        console.print(f"slack: {in_words(document['slack'])}", highlight=False, markup=False)
+        console.print(f"slack: {describe_slack(document['slack'])}", highlight=False, markup=False)
     if (verbosity > NORMAL or document.get("require_all")) and not idle:
         _print_coverage(console, document)
     _print_unexercised(console, document, verbosity)
@@ -195,7 +195,7 @@ def print_summary(console: Console, document: Mapping[str, Any], *, verbosity: i
         console.print(f"inconclusive: {cause}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if shown["error"]:
         console.print(Text(f"error: {shown['error']}", style="bold red"), soft_wrap=True)
-    line = summary(shown)
+    line = summarize_run(shown)
     lost = lost_bodies(shown["recordings"]) if "recordings" in shown else ""
     word, colon, rest = line.partition(":")
     style = _OUTCOME_STYLE.get(outcome_word(shown), "bold yellow")

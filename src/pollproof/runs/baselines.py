@@ -18,14 +18,13 @@ from typing import Any
 from pollproof.errors import InputError
 from pollproof.loading.errors import ContractError, fault, schema_fault
 from pollproof.loading.identifiers import current
+from pollproof.runs.outcome import Document
 from pollproof.text import nearest
-
-Document = dict[str, Any]
 
 DAYS = 90
 """Days after which an entry that is written anew expires."""
 
-FAILING = ("stale", "unmatched", "expired")
+_FAILING_STATES = ("stale", "unmatched", "expired")
 """States of an entry that fail a run."""
 
 
@@ -34,7 +33,7 @@ class BaselineError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class BaselineEntry:
     """What is known of a clause and a target (`*` stands for anything in it), until the end of a day (UTC).
 
     `verdict` is the one that is known: violated, or unexercised.
@@ -58,10 +57,10 @@ class Baseline:
     """The entries of a file, in their order."""
 
     file: str
-    entries: tuple[Known, ...]
+    entries: tuple[BaselineEntry, ...]
 
 
-def parse(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
+def parse_baseline(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
     """The baseline that a text is. Raises `BaselineError`."""
     from jsonschema import Draft202012Validator
 
@@ -71,7 +70,7 @@ def parse(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
         raise BaselineError(f"{file}: no TOML ({error})") from None
     except RecursionError:
         raise BaselineError(f"{file}: nested too deeply") from None
-    entries: list[Known] = []
+    entries: list[BaselineEntry] = []
     seen: dict[tuple[str, str], int] = {}
     try:
         errors = list(Draft202012Validator(schema).iter_errors(data))
@@ -91,7 +90,7 @@ def parse(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
             seen[key] = number
             link, flaky = entry.get("link", ""), entry.get("flaky", False)
             verdict = entry.get("verdict", "violated")
-            entries.append(Known(*key, entry["reason"].strip(), link, expires, flaky, verdict))
+            entries.append(BaselineEntry(*key, entry["reason"].strip(), link, expires, flaky, verdict))
     except ContractError as error:
         raise BaselineError(str(error)) from None
     return Baseline(file, tuple(entries))
@@ -108,7 +107,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def marked(documents: Sequence[Document], baseline: Baseline, today: date) -> list[Document]:
+def mark_known(documents: Sequence[Document], baseline: Baseline, today: date) -> list[Document]:
     """The documents with the reason beside each clause of which the baseline knows that verdict."""
     return [
         {**document, "clauses": [_marked(document, clause, baseline, today) for clause in document["clauses"]]}
@@ -149,7 +148,7 @@ def judged(documents: Sequence[Document], baseline: Baseline, today: date, *, pa
     return {"file": baseline.file, "entries": entries}
 
 
-def _state(documents: Sequence[Document], entry: Known, today: date, partial: bool) -> tuple[str, str]:
+def _state(documents: Sequence[Document], entry: BaselineEntry, today: date, partial: bool) -> tuple[str, str]:
     """What became of one entry, and the sentence for it where that fails the run."""
     every = [(document, clause) for document in documents for clause in document["clauses"]]
     named = [(document, clause) for document, clause in every if clause["id"] == entry.clause]
@@ -180,7 +179,7 @@ def _words(verdict: str) -> str:
 def outcome_with(outcome: str, told: Mapping[str, Any]) -> str:
     """The outcome of a run with what became of its baseline."""
     states = {entry["state"] for entry in told["entries"]}
-    if states.intersection(FAILING):
+    if states.intersection(_FAILING_STATES):
         return "violated"
     return "inconclusive" if outcome == "passed" and "unexercised" in states else outcome
 

@@ -34,7 +34,7 @@ CAUSES: Mapping[str, str] = {
 }
 """Why a clause was not exercised, or a part of a run was left out: the word of reports and options, and its meaning."""
 
-NAMED = 5
+_NAMED_CLAUSES = 5
 """Clauses of one reason that a cause names."""
 
 EXCUSED = ("deselected", "unused", "unrecorded", "absent", "open")
@@ -109,7 +109,7 @@ def failing(document: Mapping[str, Any], *, strict: bool) -> list[Document]:
     ]
 
 
-def missing(document: Mapping[str, Any]) -> list[Document]:
+def find_unexercised(document: Mapping[str, Any]) -> list[Document]:
     """The clauses of level MUST that a run was meant to exercise, and did not, and that nobody allowed it to leave."""
     allowed = frozenset(document.get("allowed", ()))
     return [
@@ -151,7 +151,7 @@ def causes_of(document: Mapping[str, Any]) -> list[str]:
         causes += _lacking(document, tasks)
     if are_all_lost(document.get("recordings", {})):
         causes.append("no response body was recorded")
-    absent = missing(document)
+    absent = find_unexercised(document)
     if absent:
         causes.append(f"{len(absent)} MUST not exercised: {_named(absent)}")
     named = [clause["id"] for clause in idle if clause["id"] in policy.required]
@@ -168,8 +168,8 @@ def _named(clauses: list[Document]) -> str:
     for clause in clauses:
         by_reason.setdefault(clause.get("reason", ""), []).append(clause["id"])
     return "; ".join(
-        ", ".join(ids[:NAMED])
-        + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
+        ", ".join(ids[:_NAMED_CLAUSES])
+        + (f" and {len(ids) - _NAMED_CLAUSES} more" if len(ids) > _NAMED_CLAUSES else "")
         + (f" ({reason})" if reason else "")
         for reason, ids in by_reason.items()
     )
@@ -179,7 +179,7 @@ def _accepted_causes(document: Mapping[str, Any]) -> set[str]:
     """Causes for which the baseline accepts every MUST that stayed unexercised: their cuts are accepted with them."""
     idle = [clause for clause in document["clauses"] if clause["verdict"] == Verdict.UNEXERCISED.value]
     accepted = {cause_of(document, clause) for clause in idle if "accepted" in clause}
-    return accepted - {cause_of(document, clause) for clause in missing({**document, "clauses": idle})}
+    return accepted - {cause_of(document, clause) for clause in find_unexercised({**document, "clauses": idle})}
 
 
 def _lacking(document: Mapping[str, Any], tasks: Mapping[str, int]) -> list[str]:

@@ -12,6 +12,9 @@ from pollproof.monitor.ledger import Ledger
 from pollproof.runs.spec import RunSpec
 from pollproof.secrets.redact import Redactor
 
+FileProgress = Callable[[str, int], None]
+"""Called with what is being read or recorded, and how many exchanges were so far."""
+
 Progress = Callable[[str, int, int], None]
 """Called with the stage in words, and two figures: exchanges and exercised clauses, or a number and how many."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pollproof.bundled import bundled
 from pollproof.scaffold.errors import ScaffoldError as ScaffoldError
 
-MAXIMUM_NAME = 40
+_MAXIMUM_NAME = 40
 """Characters of a name: it stands before every clause id."""
 
 SCHEMAS = ("create.request.schema.json", "create.response.schema.json", "poll.response.schema.json", "samples.json")
@@ -19,9 +19,9 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 def check_name(name: str) -> None:
     """Raise `ScaffoldError` for what can be no name of a contract."""
-    if not _NAME.fullmatch(name) or len(name) > MAXIMUM_NAME:
+    if not _NAME.fullmatch(name) or len(name) > _MAXIMUM_NAME:
         raise ScaffoldError(
-            f"{name!r} is not a name for a contract; expected at most {MAXIMUM_NAME} lower-case letters and digits, "
+            f"{name!r} is not a name for a contract; expected at most {_MAXIMUM_NAME} lower-case letters and digits, "
             "with single hyphens between them, such as my-api"
         )
     if name in bundled():

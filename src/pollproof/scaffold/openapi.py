@@ -21,7 +21,7 @@ from pollproof.trace.inputs import some_value
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
-WORDS = {
+_STATUS_WORDS = {
     "waiting": (
         "queued",
         "pending",
@@ -211,7 +211,7 @@ def _statuses(draft: Draft, schema: Mapping[str, Any], status: str) -> dict[str,
 def phase_of(word: str) -> str | None:
     """The phase that pages mean by a status; None where that is not certain."""
     plain = re.sub(r"[^a-z]", "", word.lower())
-    return next((phase for phase, words in WORDS.items() if plain in words), None)
+    return next((phase for phase, words in _STATUS_WORDS.items() if plain in words), None)
 
 
 def _path(statuses: Mapping[str, str]) -> list[str]:

@@ -17,7 +17,7 @@ from pollproof.loading.schemas import load_document, resolved
 from pollproof.scaffold.errors import ScaffoldError
 from pollproof.scaffold.openapi import RESULTS, FoundOperation, operations_of, phase_of
 
-STATUS = ("status", "state", "phase")
+_STATUS_NAMES = ("status", "state", "phase")
 ADDRESSES = ("location", "operation-location", "content-location")
 
 
@@ -131,7 +131,7 @@ def _headers(document: Mapping[str, Any], operation: FoundOperation) -> set[str]
 
 def _status_of(document: Mapping[str, Any], operation: FoundOperation) -> Mapping[str, Any] | None:
     known = _properties(document, operation)
-    return next((known[name] for name in STATUS if name in known), known.get("done"))
+    return next((known[name] for name in _STATUS_NAMES if name in known), known.get("done"))
 
 
 def _of_pair(document: Mapping[str, Any], pair: Pair, text: str) -> Iterator[LintFinding]:

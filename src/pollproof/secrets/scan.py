@@ -17,7 +17,7 @@ MINIMUM_TOKEN = 20
 ENTROPY = 3.3
 """Bits per character from which on a token looks random; words and names of fields lie below or have no digits."""
 
-KINDS = {
+_SECRET_PATTERNS = {
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY",
     "a JSON Web Token": r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
     "an AWS key": r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ANVA)[A-Z0-9]{16}\b",
@@ -36,8 +36,8 @@ KINDS = {
 }
 """What credentials of well-known kinds look like."""
 
-_KINDS = {kind: re.compile(pattern) for kind, pattern in KINDS.items()}
-_ANY_KIND = re.compile("|".join(f"(?:{pattern})" for pattern in KINDS.values()))
+_KINDS = {kind: re.compile(pattern) for kind, pattern in _SECRET_PATTERNS.items()}
+_ANY_KIND = re.compile("|".join(f"(?:{pattern})" for pattern in _SECRET_PATTERNS.values()))
 _SCHEME = re.compile(r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{6,})")
 _NAMED = re.compile(
     r"(?i)(?:password|passwd|passphrase|pwd|secret|api[_-]?key|access[_-]?key|client[_-]?key|private[_-]?key|token)"
@@ -49,7 +49,7 @@ _PART = re.compile("[/=]")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
-class Finding(NamedTuple):
+class Leak(NamedTuple):
     """Where something was found, and what it looks like; never the thing itself."""
 
     place: str
@@ -67,7 +67,7 @@ class Scanner:
         self._allowed = allowed
         self._tokens: set[str] | None = None
 
-    def search(self, texts: Iterable[tuple[str, str]]) -> Finding | None:
+    def search(self, texts: Iterable[tuple[str, str]]) -> Leak | None:
         """The first finding in texts, each given with its place."""
         seen: set[str] = set()
         for place, text in texts:
@@ -75,10 +75,10 @@ class Scanner:
                 continue
             seen.add(text)
             if self._holds_secret(text):
-                return Finding(place, "holds one of the secrets that were given")
+                return Leak(place, "holds one of the secrets that were given")
             kind = self._looks_like(text)
             if kind is not None:
-                return Finding(place, f"looks like {kind}")
+                return Leak(place, f"looks like {kind}")
         return None
 
     def _holds_secret(self, text: str) -> bool:

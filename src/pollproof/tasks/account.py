@@ -26,14 +26,14 @@ MAXIMUM_BATCHES = 7
 """Batches that were accepted and are kept: the last ones, by which a rate is judged."""
 
 
-KEY = "idempotency_key"
+IDEMPOTENCY_MARK = "idempotency_key"
 """The mark of a creation that has its idempotency key."""
 
 
 def replays(history: TaskState, event: Event) -> bool:
     """Whether a creation repeats the one of a task, with its idempotency key."""
-    key = event.marks.get(KEY)
-    return key is not None and history.marks.get(KEY) == key
+    key = event.marks.get(IDEMPOTENCY_MARK)
+    return key is not None and history.marks.get(IDEMPOTENCY_MARK) == key
 
 
 class Account:
@@ -271,13 +271,13 @@ class Account:
         rounded = _rounded(history.id)
         if rounded is not None:
             self._ids[rounded] = history.id
-        if KEY in history.marks:
-            self._keys[str(history.marks[KEY])] = history.id
+        if IDEMPOTENCY_MARK in history.marks:
+            self._keys[str(history.marks[IDEMPOTENCY_MARK])] = history.id
 
     def created_with(self, key: Any) -> TaskState | None:
         """The last task that was created with an idempotency key; None where none was."""
         history = self.tasks.get(self._keys.get(str(key), ""))
-        return history if history is not None and history.marks.get(KEY) == key else None
+        return history if history is not None and history.marks.get(IDEMPOTENCY_MARK) == key else None
 
     def _forget(self) -> Sequence[str]:
         if self.remember is None or len(self.tasks) <= self.remember:
@@ -295,8 +295,8 @@ class Account:
         if history is None:
             return
         self.twice.discard(task)
-        if self._keys.get(str(history.marks.get(KEY))) == task:
-            del self._keys[str(history.marks[KEY])]
+        if self._keys.get(str(history.marks.get(IDEMPOTENCY_MARK))) == task:
+            del self._keys[str(history.marks[IDEMPOTENCY_MARK])]
         for mark, value in history.marks.items():
             if mark.startswith("@id "):
                 self.aliases.pop((mark.removeprefix("@id "), str(value)), None)

@@ -15,13 +15,13 @@ MAXIMUM_EXCERPT = 60
 
 
 MAXIMUM_PARTS = 1_000_000
-MAXIMUM_VALUES = 4_000_000
+_MAXIMUM_VALUES = 4_000_000
 """Lists, objects and elements of a body, and values between commas, that are judged: they take more room than text."""
 
-MAXIMUM_DEPTH = 200
+_MAXIMUM_DEPTH = 200
 """Levels of nesting that are judged; no answer of an API has a tenth of them."""
 
-TOO_MANY = "the body has too many parts to be judged"
+TOO_MANY_PARTS = "the body has too many parts to be judged"
 
 TOO_DEEP = "the body is nested too deeply to be read"
 
@@ -32,7 +32,7 @@ def has_too_many_parts(body: bytes) -> bool:
         return False
     if body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
         return body.count(b"<") > MAXIMUM_PARTS
-    return body.count(b"[") + body.count(b"{") > MAXIMUM_PARTS or body.count(b",") > MAXIMUM_VALUES
+    return body.count(b"[") + body.count(b"{") > MAXIMUM_PARTS or body.count(b",") > _MAXIMUM_VALUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def excerpt(body: bytes) -> str:
 def read_json(body: bytes) -> Any:
     """Parse a JSON body strictly: UTF-8 (a byte order mark is tolerated), no NaN; integers keep every digit."""
     if has_too_many_parts(body):
-        return Unreadable(TOO_MANY)
+        return Unreadable(TOO_MANY_PARTS)
     try:
         text = str(body, "utf-8")
         try:
@@ -132,7 +132,7 @@ def read_json(body: bytes) -> Any:
             if not text:
                 return Unreadable("the body is empty")
             value = _long_decoder.decode(text)
-        if len(text) > 2 * MAXIMUM_DEPTH and text.count("[") + text.count("{") > MAXIMUM_DEPTH and _is_deep(value):
+        if len(text) > 2 * _MAXIMUM_DEPTH and text.count("[") + text.count("{") > _MAXIMUM_DEPTH and _is_deep(value):
             return Unreadable(TOO_DEEP)
         if "\\u" in text and _HALF.search(text):
             _write_sorted(value).encode("utf-8")
@@ -150,7 +150,7 @@ def read_json(body: bytes) -> Any:
 def _is_deep(value: Any) -> bool:
     """Whether a value has more levels than are judged: whatever walks through it later may call itself for each."""
     level = [value]
-    for _ in range(MAXIMUM_DEPTH):
+    for _ in range(_MAXIMUM_DEPTH):
         inner: list[Any] = []
         for each in level:
             if type(each) is dict:

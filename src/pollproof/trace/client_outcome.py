@@ -36,7 +36,7 @@ OPERATION = Operation(
 """The operation that an outcome is, in every contract."""
 
 
-class Outcome(NamedTuple):
+class ClientOutcome(NamedTuple):
     """How a client ended: whether it reported success, and what it returned (None: nothing that was served).
 
     `task` is the id that it speaks of: None where that is all of its work, empty where it got no task. `promised` means
@@ -55,21 +55,21 @@ class Outcome(NamedTuple):
     crashed: bool = False
 
 
-def outcome_exchange(outcome: Outcome, moment: float) -> Exchange:
+def outcome_exchange(outcome: ClientOutcome, moment: float) -> Exchange:
     """The exchange by which a trace keeps an outcome."""
     said = outcome._asdict()
-    unsaid = {**Outcome._field_defaults, "result": ...}
+    unsaid = {**ClientOutcome._field_defaults, "result": ...}
     words = {name: value for name, value in said.items() if name not in unsaid or value != unsaid[name]}
     request = Request("POST", OUTCOME_PATH, {"content-type": "application/json"}, write_json(words))
     return Exchange(request, Response(200, {}, b""), moment, moment)
 
 
-def read_outcome(body: bytes) -> Outcome | None:
+def read_outcome(body: bytes) -> ClientOutcome | None:
     """The outcome that a body holds, None where it holds none."""
     words = read_json(body)
     if type(words) is not dict or type(words.get("succeeded")) is not bool:
         return None
-    return Outcome(
+    return ClientOutcome(
         words["succeeded"],
         words.get("result"),
         words.get("task"),

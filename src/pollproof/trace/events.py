@@ -111,7 +111,7 @@ def task_key(raw: Any) -> str | None:
 
 
 def outcome_event(exchange: Exchange, number: int) -> Event:
-    """The event of what a client reported at its end: an `Outcome` in place of the request, and of no one task."""
+    """The event of what a client reported at its end: a `ClientOutcome` in place of the request, of no one task."""
     outcome = read_outcome(exchange.request.body)
     return Event(
         number=number,

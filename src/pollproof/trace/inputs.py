@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pollproof.contract.templates import steps_of, with_value, without
 from pollproof.trace.shapes import Shape
 
-MAXIMUM_LENGTH = 100_000
+_MAXIMUM_LENGTH = 100_000
 """Characters or entries of a value that is made on purpose; larger limits are not tried."""
 
 _FORMATS = {
@@ -135,9 +135,9 @@ def _wrong(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Itera
     if "enum" in schema:
         yield f"{name} that is not listed", "not-listed", True
     text = value if isinstance(value, str) and value else "a"
-    if 0 < schema.get("minLength", 0) <= MAXIMUM_LENGTH:
+    if 0 < schema.get("minLength", 0) <= _MAXIMUM_LENGTH:
         yield f"{name} too short", text[:1] * (schema["minLength"] - 1), True
-    if schema.get("maxLength", MAXIMUM_LENGTH) < MAXIMUM_LENGTH:
+    if schema.get("maxLength", _MAXIMUM_LENGTH) < _MAXIMUM_LENGTH:
         yield f"{name} too long", _lengthened(text, schema["maxLength"] + 1), True
     step = 1 if kind == "integer" else 0.5
     for key, sign in (("minimum", -1), ("maximum", 1)):
@@ -151,9 +151,9 @@ def _wrong(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Itera
     if schema.get("format") in _FORMATS:
         yield f"{name} that is not {schema['format']}", "not in this format", False
     entry = value[0] if isinstance(value, list) and value else some_value(root, schema.get("items"))
-    if 0 < schema.get("minItems", 0) <= MAXIMUM_LENGTH:
+    if 0 < schema.get("minItems", 0) <= _MAXIMUM_LENGTH:
         yield f"{name} with too few entries", [entry] * (schema["minItems"] - 1), True
-    if schema.get("maxItems", MAXIMUM_LENGTH) < MAXIMUM_LENGTH:
+    if schema.get("maxItems", _MAXIMUM_LENGTH) < _MAXIMUM_LENGTH:
         yield f"{name} with too many entries", _many(entry, schema["maxItems"] + 1), True
 
 
@@ -173,17 +173,17 @@ def _right(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Itera
     for choice in schema.get("enum", ()):
         yield f"{name} {choice!r}", choice
     text = value if isinstance(value, str) and value else "a"
-    if 0 < schema.get("minLength", 0) <= MAXIMUM_LENGTH:
+    if 0 < schema.get("minLength", 0) <= _MAXIMUM_LENGTH:
         yield f"{name} as short as it may be", text[:1] * schema["minLength"]
-    if schema.get("maxLength", MAXIMUM_LENGTH) < MAXIMUM_LENGTH:
+    if schema.get("maxLength", _MAXIMUM_LENGTH) < _MAXIMUM_LENGTH:
         yield f"{name} as long as it may be", _lengthened(text, schema["maxLength"])
     for key in ("minimum", "maximum"):
         if isinstance(schema.get(key), (int, float)):
             yield f"{name} at its {key}", schema[key]
     entry = value[0] if isinstance(value, list) and value else some_value(root, schema.get("items"))
-    if 0 < schema.get("minItems", 0) <= MAXIMUM_LENGTH:
+    if 0 < schema.get("minItems", 0) <= _MAXIMUM_LENGTH:
         yield f"{name} with as few entries as may be", _many(entry, schema["minItems"])
-    if schema.get("maxItems", MAXIMUM_LENGTH) < MAXIMUM_LENGTH:
+    if schema.get("maxItems", _MAXIMUM_LENGTH) < _MAXIMUM_LENGTH:
         yield f"{name} with as many entries as may be", _many(entry, schema["maxItems"])
 
 

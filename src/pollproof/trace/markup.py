@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from xml.sax.saxutils import escape, quoteattr
 
-from pollproof.trace.bodies import MAXIMUM_PARTS, TOO_MANY, Unreadable, excerpt
+from pollproof.trace.bodies import MAXIMUM_PARTS, TOO_MANY_PARTS, Unreadable, excerpt
 from pollproof.trace.inputs import resolved_part
 
-MAXIMUM_FIELDS = 10_000
+_MAXIMUM_FIELDS = 10_000
 """Fields of a form that is read."""
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -27,7 +27,7 @@ def read_xml(body: bytes) -> Any:
     """The value of an XML document, `{ROOT: ...}`, or an `Unreadable`."""
     from pollproof.trace import soap
 
-    root = soap.parse(body)
+    root = soap.parse_xml(body)
     return root if isinstance(root, Unreadable) else soap.element_value(root, attributes=True)
 
 
@@ -72,10 +72,10 @@ def _text(value: Any) -> str:
 def read_form(body: bytes) -> Any:
     """The fields of a form, or an `Unreadable`."""
     if len(body) > MAXIMUM_PARTS:
-        return Unreadable(TOO_MANY)
+        return Unreadable(TOO_MANY_PARTS)
     try:
         text = body.decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=MAXIMUM_FIELDS)
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=_MAXIMUM_FIELDS)
     except ValueError:
         return Unreadable(f"the body is not a form: {excerpt(body)!r}")
     table: dict[str, Any] = {}

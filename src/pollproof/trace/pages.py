@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from pollproof.contract.conditions import is_number
 from pollproof.contract.model import Contract, Operation, Pages
-from pollproof.contract.places import MISSING, Place, View, compile_place, walk
+from pollproof.contract.places import MISSING, Place, View, compile_place, follow_steps
 from pollproof.contract.requests import RequestPattern, base_path
 from pollproof.contract.templates import steps_of
 from pollproof.trace.bodies import canonical
@@ -70,7 +70,9 @@ class PageReader:
             at = ""
         found = self._items(view)
         items = None if type(found) is not list else tuple(canonical(item) for item in found)
-        keys = () if not pages.key or items is None else tuple(canonical(walk(item, self._key)) for item in found)
+        keys = (
+            () if not pages.key or items is None else tuple(canonical(follow_steps(item, self._key)) for item in found)
+        )
         total = self._total(view)
         follows = "" if items is None else self._follows(view, at, len(items), total, requested)
         return Page(at, follows, items, keys, total, int(size) if size.isdigit() else None)

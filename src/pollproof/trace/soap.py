@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lxml import etree
 
-from pollproof.trace.bodies import TOO_MANY, Unreadable
+from pollproof.trace.bodies import TOO_MANY_PARTS, Unreadable
 from pollproof.trace.shapes import MAXIMUM_ERRORS, ShapeError
-from pollproof.trace.xsd_words import XSD, in_words
+from pollproof.trace.xsd_words import XSD, describe_type
 
 if TYPE_CHECKING:
     import xmlschema
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
-MAXIMUM_DEPTH = 40
+_MAXIMUM_DEPTH = 40
 """Levels of elements in a body that are read; a documented one has six."""
 
 RULES = "https://pollproof.dev/rules"
@@ -52,7 +52,7 @@ LONGEST_TEXT = 10_000_000
 _DECLARED = "the body has a document type declaration, which is refused without being read"
 
 
-def parse(body: bytes) -> etree._Element | Unreadable:
+def parse_xml(body: bytes) -> etree._Element | Unreadable:
     """The root element of an XML body, without comments and processing instructions; or why it cannot be read."""
     if not body.strip():
         return Unreadable("the body is empty")
@@ -61,7 +61,7 @@ def parse(body: bytes) -> etree._Element | Unreadable:
     if _declares(body):
         return Unreadable(_DECLARED)
     if len(body) > MAXIMUM_TAGS and (body.count(b"<") > MAXIMUM_TAGS or body.count(b"=") > MAXIMUM_TAGS):
-        return Unreadable(TOO_MANY)
+        return Unreadable(TOO_MANY_PARTS)
     parser = etree.XMLParser(
         resolve_entities=False,
         load_dtd=False,
@@ -89,7 +89,7 @@ def _declares(body: bytes) -> bool:
 
 def read_envelope(body: bytes, namespace: str) -> Any:
     """The value of a SOAP body, or an `Unreadable`. A Fault is read as `{"Fault": {...}}`."""
-    root = parse(body)
+    root = parse_xml(body)
     if isinstance(root, Unreadable):
         return root
     if root.tag != f"{{{ENVELOPE}}}Envelope":
@@ -117,7 +117,7 @@ def element_value(element: etree._Element, *, attributes: bool = False) -> dict[
 
 
 def _value(element: etree._Element, depth: int, attributes: bool) -> Any:
-    if depth > MAXIMUM_DEPTH:
+    if depth > _MAXIMUM_DEPTH:
         return None
     children = list(element)
     table: dict[str, Any] = {}
@@ -231,7 +231,7 @@ class XsdShape:
 
     def check_body(self, body: bytes) -> tuple[ShapeError, ...]:
         """The failures of a body on the wire, empty when it has the shape."""
-        root = parse(body)
+        root = parse_xml(body)
         if isinstance(root, Unreadable):
             return (ShapeError("", "", root.problem),)
         self._lighten(root)
@@ -242,7 +242,7 @@ class XsdShape:
 
     def is_valid(self, body: bytes) -> bool:
         """Whether a body on the wire has the shape."""
-        root = parse(body)
+        root = parse_xml(body)
         if isinstance(root, Unreadable):
             return False
         self._lighten(root)
@@ -250,7 +250,7 @@ class XsdShape:
 
     def explain(self, body: bytes) -> tuple[ShapeError, ...]:
         """The failures of a body, decided without the fast validator."""
-        root = parse(body)
+        root = parse_xml(body)
         if isinstance(root, Unreadable):
             return (ShapeError("", "", root.problem),)
         self._lighten(root)
@@ -286,7 +286,7 @@ class XsdShape:
         found: dict[str, str] = {}
         for element in (each for root in parts for each in root.iter(f"{{{XSD}}}element")):
             kind = element.find(f"{{{XSD}}}simpleType")
-            words = in_words(known, element.get("type", "")) if kind is None else in_words(known, kind)
+            words = describe_type(known, element.get("type", "")) if kind is None else describe_type(known, kind)
             if words:
                 found.setdefault(element.get("name", ""), words)
         return found

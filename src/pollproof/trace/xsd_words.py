@@ -14,22 +14,22 @@ _BASES = {
     "decimal": "a number", "double": "a number", "float": "a number", "boolean": "true or false",
     "dateTime": "a date and time", "date": "a date",
 }  # fmt: skip
-MAXIMUM_LISTED = 12
+_MAXIMUM_LISTED = 12
 """Values of an enumeration that a message lists."""
 
 
-def in_words(known: Mapping[str, etree._Element], kind: str | etree._Element) -> str:
+def describe_type(known: Mapping[str, etree._Element], kind: str | etree._Element) -> str:
     """What a simple type (its name, or its declaration) lets through, in words; empty where there are none for it."""
     if isinstance(kind, str):
         name = kind.rpartition(":")[2]
         if name in known:
-            return in_words(known, known[name])
+            return describe_type(known, known[name])
         return _number_in_words(name, {}) or _BASES.get(name, "")
     union, restriction = kind.find(f"{{{XSD}}}union"), kind.find(f"{{{XSD}}}restriction")
     if union is not None:
         members: list[str | etree._Element] = [*union.get("memberTypes", "").split()]
         members += union.findall(f"{{{XSD}}}simpleType")
-        return " or ".join(dict.fromkeys(filter(None, (in_words(known, member) for member in members))))
+        return " or ".join(dict.fromkeys(filter(None, (describe_type(known, member) for member in members))))
     if restriction is None:
         return ""
     facets: dict[str, list[str]] = {}
@@ -38,8 +38,8 @@ def in_words(known: Mapping[str, etree._Element], kind: str | etree._Element) ->
             facets.setdefault(etree.QName(facet).localname, []).append(facet.get("value", ""))
     values = facets.get("enumeration", [])
     if values:
-        more = f" and {len(values) - MAXIMUM_LISTED} more" if len(values) > MAXIMUM_LISTED else ""
-        listed = ", ".join(map(repr, values[:MAXIMUM_LISTED]))
+        more = f" and {len(values) - _MAXIMUM_LISTED} more" if len(values) > _MAXIMUM_LISTED else ""
+        listed = ", ".join(map(repr, values[:_MAXIMUM_LISTED]))
         return f"one of {listed}{more}" if len(values) > 1 else listed
     base = restriction.get("base", "").rpartition(":")[2]
     number = _number_in_words(base, facets)
@@ -47,7 +47,7 @@ def in_words(known: Mapping[str, etree._Element], kind: str | etree._Element) ->
         return number
     if "pattern" in facets:
         return f"text of the form {' or '.join(facets['pattern'])}"
-    return in_words(known, base)
+    return describe_type(known, base)
 
 
 def _number_in_words(base: str, facets: Mapping[str, list[str]]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pollproof.clock import ShiftedClock, checked
-from pollproof.http.target import Outcome, Target
+from pollproof.http.target import RequestOutcome, Target
 from pollproof.trace.exchange import Request, Response
 
 
@@ -26,7 +26,7 @@ class WsgiTarget:
         self._application = application
         self._root = root
 
-    def exchange(self, request: Request) -> Outcome:
+    def exchange(self, request: Request) -> RequestOutcome:
         """Call the application once. An exception that it raises is HTTP 500, as behind a server."""
         from werkzeug.test import EnvironBuilder, run_wsgi_app
 
@@ -46,7 +46,7 @@ class WsgiTarget:
         finally:
             builder.close()
         shown = {name.lower(): value for name, value in headers.items()}
-        return Outcome(Response(int(status.partition(" ")[0]), shown, body), None)
+        return RequestOutcome(Response(int(status.partition(" ")[0]), shown, body), None)
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -80,7 +80,7 @@ class AsgiTarget:
                 self._client = httpx.AsyncClient(transport=transport, base_url="http://application.invalid")
             return self._loop
 
-    def exchange(self, request: Request) -> Outcome:
+    def exchange(self, request: Request) -> RequestOutcome:
         """Call the application once. An exception that it raises is HTTP 500, as behind a server."""
         loop = self._start()
         sent = self._client.build_request(
@@ -90,7 +90,7 @@ class AsgiTarget:
             answer = asyncio.run_coroutine_threadsafe(self._client.send(sent), loop).result()
         except Exception as error:  # whatever the application raises is its own doing
             return _raised(error)
-        return Outcome(Response(answer.status_code, dict(answer.headers), answer.content), None)
+        return RequestOutcome(Response(answer.status_code, dict(answer.headers), answer.content), None)
 
     def close(self) -> None:
         """End the event loop that the application ran in; the next exchange starts another."""
@@ -139,6 +139,6 @@ def _name_of(application: Callable[..., Any]) -> str:
     return str(getattr(application, "__name__", type(application).__name__))
 
 
-def _raised(error: Exception) -> Outcome:
+def _raised(error: Exception) -> RequestOutcome:
     text = f"the application raised {type(error).__name__}"
-    return Outcome(Response(500, {"content-type": "text/plain"}, text.encode()), None)
+    return RequestOutcome(Response(500, {"content-type": "text/plain"}, text.encode()), None)

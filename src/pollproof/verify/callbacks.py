@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pollproof.clock import Clock
+from pollproof.http.bounds import MAXIMUM_BODY
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Request
 
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
 MAXIMUM_WAITING = 10_000
 """Callbacks that are kept until they are judged; a target that sends more than that floods us."""
 
-MAXIMUM_BODY = 8 * 1024 * 1024
-"""Bytes of one callback that are read."""
-
-MAXIMUM_BYTES = 64 * 1024 * 1024
+KEPT_CALLBACKS = 64 * 1024 * 1024
 """Bytes of callbacks that are kept until they are judged."""
 
 
@@ -116,7 +114,7 @@ class HttpCallbacks:
             size = len(found.body)
             status = 500 if self.refusing > 0 else 200
             self.refusing -= status == 500
-            if len(self._arrived) < MAXIMUM_WAITING and self._bytes + size <= MAXIMUM_BYTES:
+            if len(self._arrived) < MAXIMUM_WAITING and self._bytes + size <= KEPT_CALLBACKS:
                 self._arrived.append((found, self._clock.now(), status))
                 self._bytes += size
             self._changed.notify_all()

@@ -10,7 +10,7 @@ from functools import cached_property
 from pollproof.clock import Clock
 from pollproof.http.client import HttpTarget
 from pollproof.trace.exchange import Exchange, Request
-from pollproof.verify.sending import CUT
+from pollproof.verify.sending import CONNECTION_CUT
 
 MAXIMUM = 6
 """Requests that are sent at the same time: as many as a browser sends to one host."""
@@ -70,7 +70,7 @@ class Connections:
     def abandon(self, request: Request) -> Exchange:
         """Send a request and cut its connection before an answer; it may have been served, or not."""
         sent = self._clock.now()
-        failure = self._target(0).abandon(request) or CUT
+        failure = self._target(0).abandon(request) or CONNECTION_CUT
         return Exchange(request, None, sent, self._clock.now(), failure, connection=2)
 
     def close(self) -> None:

@@ -14,10 +14,10 @@ from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 
 from pollproof.errors import RunError
 
-EXTRA = "pollproof[redis]"
+_EXTRA = "pollproof[redis]"
 """The extra that brings the client of Redis."""
 
-PATIENCE = 5.0
+_PATIENCE = 5.0
 """Seconds within which a Redis server answers."""
 
 REDIS = ("redis", "rediss", "unix")
@@ -28,7 +28,7 @@ class NoDatabase(RunError):
     """An example database cannot be used; the text is one sentence, without what may be a password."""
 
 
-def named(url: str) -> str:
+def without_password(url: str) -> str:
     """A URL as messages show it: without user and password, which may stand in its query too."""
     parts = urlsplit(url)
     kept = [each for each in parts.query.split("&") if not each.lower().startswith(("username=", "password="))]
@@ -45,7 +45,7 @@ def database_at(url: str) -> ExampleDatabase:
     if scheme in REDIS:
         return _redis(url)
     if scheme:
-        raise NoDatabase(f"--example-db {named(url)}: expected a folder, or a URL that begins with redis://")
+        raise NoDatabase(f"--example-db {without_password(url)}: expected a folder, or a URL that begins with redis://")
     folder = Path(url)
     if not url or (folder.exists() and not folder.is_dir()) or not folder.absolute().parent.is_dir():
         raise NoDatabase(f"--example-db {url!r}: expected a folder, or one that can be made")
@@ -57,11 +57,13 @@ def _redis(url: str) -> ExampleDatabase:
         from hypothesis.extra.redis import RedisExampleDatabase
         from redis import Redis
     except ImportError:
-        raise NoDatabase(f"--example-db {named(url)}: the client of Redis is missing: pip install '{EXTRA}'") from None
+        raise NoDatabase(
+            f"--example-db {without_password(url)}: the client of Redis is missing: pip install '{_EXTRA}'"
+        ) from None
     try:
-        return RedisExampleDatabase(Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE))
+        return RedisExampleDatabase(Redis.from_url(url, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE))
     except ValueError:
-        raise NoDatabase(f"--example-db {named(url)}: no URL of a Redis server") from None
+        raise NoDatabase(f"--example-db {without_password(url)}: no URL of a Redis server") from None
 
 
 def shared_at(url: str, contract: str, keeps: Callable[[], bool]) -> Shared:
@@ -69,7 +71,7 @@ def shared_at(url: str, contract: str, keeps: Callable[[], bool]) -> Shared:
     shared = Shared(database_at(url), contract, keeps)
     list(shared.fetch(b"pollproof"))
     if shared.problem:
-        raise NoDatabase(f"the example database at {named(url)} does not answer ({shared.problem})")
+        raise NoDatabase(f"the example database at {without_password(url)} does not answer ({shared.problem})")
     return shared
 
 

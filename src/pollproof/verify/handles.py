@@ -10,8 +10,8 @@ from pollproof.contract.model import (
 )
 
 SUCCESS = "a task that succeeded"
-ENDED = "the end of a task"
-CREATED = "a task that was created"
+TASK_ENDED = "the end of a task"
+TASK_CREATED = "a task that was created"
 REFUSED = "a response to a deliberately invalid request"
 """What walks must reach: nearly every walk one of these."""
 

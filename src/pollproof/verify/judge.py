@@ -6,16 +6,16 @@ from pollproof.errors import PollproofError, defect_of
 from pollproof.runs.result import Progress
 from pollproof.verify.live.run import explore_live
 from pollproof.verify.plan import Plan
-from pollproof.verify.run import Exploration, beginning, explore
+from pollproof.verify.run import Exploration, begin_exploration, explore
 
 
 def verify_target(plan: Plan, progress: Progress | None = None, result: Exploration | None = None) -> Exploration:
     """Verify the target of a plan; a defect of the suite is told in the result, without what was judged by then.
 
-    `result` is a `beginning` that somebody watches while it grows. Raises `InputError` for a target that cannot be
-    addressed.
+    `result` is a `begin_exploration` that somebody watches while it grows. Raises `InputError` for a target that cannot
+    be addressed.
     """
-    result = beginning(plan) if result is None else result
+    result = begin_exploration(plan) if result is None else result
     try:
         if plan.live is None:
             return explore(plan, progress, result=result)
@@ -23,6 +23,6 @@ def verify_target(plan: Plan, progress: Progress | None = None, result: Explorat
     except PollproofError:
         raise
     except Exception as error:  # a defect of the suite: told once, in a report, and not by each clause
-        failed = beginning(plan)
+        failed = begin_exploration(plan)
         failed.fail(defect_of(error))
         return failed

@@ -34,7 +34,7 @@ class OptionError(InputError):
     """An option that cannot be used; its text is one sentence for people."""
 
 
-def seconds_of(text: str) -> float:
+def parse_duration(text: str) -> float:
     """A duration such as 90, 60s, 5m or 250ms in seconds; raises `OptionError`."""
     match = _DURATION.match(text.strip())
     if match is None:
@@ -161,7 +161,7 @@ def plan_from(provider: str, **given: Any) -> Plan:
         profile=options.profile,
         examples=options.examples,
         seed=options.seed,
-        budget=BUDGET if budget is None else seconds_of(budget),
+        budget=BUDGET if budget is None else parse_duration(budget),
         launch=started,
         example_db=None if options.example_db is None else _database(options.example_db),
         live=wished,
@@ -179,7 +179,7 @@ def _live(
     live, own = bool(options.live), tuple(options.allow_host or ())
     others = {"--launch": started, "--examples": options.examples, "--example-db": options.example_db}
     skew, keyword = limits.get("clock_skew"), limits.pop("keyword", None)
-    seconds = {} if skew is None else {"clock_skew": seconds_of(skew)}
+    seconds = {} if skew is None else {"clock_skew": parse_duration(skew)}
     try:
         check_target(None if started is not None else base_url, live=live, own=own)
         return live_of(contract, base_url, live=live, seconds=seconds, others=others, given=limits, keyword=keyword)

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pollproof.runs.reproduce import named
+from pollproof.runs.reproduce import provider_argument
 from pollproof.runs.spec import RunSpec
 from pollproof.secrets.find import in_command, in_environment, in_url
 from pollproof.secrets.redact import Redactor
 from pollproof.verify.live_limits import LIVE_BUDGET, MAXIMUM_REQUESTS, MAXIMUM_TASKS, Live
-from pollproof.verify.work_units import Part, parts, whole
+from pollproof.verify.work_units import Part, divide, whole
 
 if TYPE_CHECKING:
     from pollproof.clock import Clock
@@ -93,7 +93,7 @@ class Plan(RunSpec):
         """
         if not self.is_repeatable:
             return whole(self.count)
-        return parts(self.count, launched=self.launch is not None)
+        return divide(self.count, launched=self.launch is not None)
 
     @property
     def is_repeatable(self) -> bool:
@@ -122,7 +122,7 @@ def of_plan(plan: Plan) -> set[str]:
 
 def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
     """The command that explores a plan again; the key is a variable of the environment."""
-    words = ["pollproof", "verify", named(provider)]
+    words = ["pollproof", "verify", provider_argument(provider)]
     if plan.launch is not None:
         words += ["--launch", plan.launch.without_key()]
     if plan.base_url is not None and not (plan.launch and plan.launch.is_usual):
@@ -142,7 +142,7 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
     if plan.examples is not None:
         words += ["--examples", str(plan.examples)]
     if plan.example_db is not None:
-        from pollproof.verify.example_db import named as named_database
+        from pollproof.verify.example_db import without_password as named_database
 
         words += ["--example-db", named_database(plan.example_db)]
     for host in plan.own_hosts:

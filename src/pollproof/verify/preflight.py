@@ -36,10 +36,10 @@ BUSY = 20.0
 MAXIMUM_WAIT = 5.0
 """Real seconds in which a task may show by itself what a clock hook did not show."""
 
-SHOWN = 160
+_SHOWN_BODY = 160
 """Characters of the body of a response that are shown."""
 
-STEPS = (1.0, 4.0, 15.0, 60.0, 300.0)
+_CLOCK_STEPS = (1.0, 4.0, 15.0, 60.0, 300.0)
 """Seconds by which a clock hook is asked to move the clock, one after another, until a task shows it."""
 
 
@@ -142,7 +142,7 @@ class Preflight:
         ends = any(clause.kind == "lifetime-ended" for clause in self._contract.clauses)
         if final and (limits.lifetime is None or not ends):
             return  # what has ended need not change any more, so it cannot show how time goes by
-        steps = STEPS if not final else ()
+        steps = _CLOCK_STEPS if not final else ()
         if limits.lifetime is not None:
             steps = (*steps, limits.lifetime + limits.lifetime_slack + 5.0)
         moved = 0.0
@@ -258,8 +258,8 @@ def _state(event: Event) -> tuple[object, ...]:
 
 def _response(response: Response) -> str:
     """A response in few words: its status, and the start of its body."""
-    text = " ".join(response.body[: 4 * SHOWN].decode("utf-8", "replace").split())
+    text = " ".join(response.body[: 4 * _SHOWN_BODY].decode("utf-8", "replace").split())
     text = "".join(character if character.isprintable() else " " for character in text)
     if not text:
         return f"HTTP {response.status} with an empty body"
-    return f"HTTP {response.status} with the body {text[:SHOWN]!r}" + ("..." if len(text) > SHOWN else "")
+    return f"HTTP {response.status} with the body {text[:_SHOWN_BODY]!r}" + ("..." if len(text) > _SHOWN_BODY else "")

@@ -10,7 +10,7 @@ from pollproof.contract.model import (
     Operation,
     Probe,
 )
-from pollproof.contract.places import walk
+from pollproof.contract.places import follow_steps
 from pollproof.contract.templates import steps_of, with_value, without
 from pollproof.trace.bodies import Unreadable
 from pollproof.trace.codecs import typing_of
@@ -141,7 +141,7 @@ class Prober(Requester):
             body = with_value(body, pointer, value)
         if probe.repeat is not None:
             pointer, times = probe.repeat
-            first = walk(body, tuple(steps_of(pointer)))
+            first = follow_steps(body, tuple(steps_of(pointer)))
             if not isinstance(first, list):  # another way of the batch has its entries elsewhere
                 name = next(name for name, value in body.items() if isinstance(value, list))
                 pointer, first = f"/{name}", body[name]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from pollproof.clauses.fields import seconds_of
+from pollproof.clauses.fields import retry_after_seconds
 from pollproof.contract.model import Contract, Effect, Role
 from pollproof.errors import RunError
 from pollproof.trace.events import Answer, Event
@@ -15,7 +15,7 @@ from pollproof.trace.events import Answer, Event
 GAP = 1.0
 """Seconds between any two requests where no document states more."""
 
-LONGEST = 60.0
+LONGEST_PAUSE = 60.0
 """Seconds to which the pause after refusals grows, unless the provider states more."""
 
 MAXIMUM_REFUSALS = 5
@@ -63,7 +63,7 @@ class RateLimiter:
         self._any = now + GAP
         if event.operation.role is Role.BATCH:
             self._batch = now + self._batch_wait
-        asked_for = retry_after(response.headers if response is not None else {}, time.time())
+        asked_for = read_retry_after(response.headers if response is not None else {}, time.time())
         entry = contract.errors.get(event.error_code or "")
         documented = entry.seconds if entry is not None else None
         if event.effect is Effect.BLOCKED:
@@ -80,7 +80,7 @@ class RateLimiter:
             if self._refusals >= MAXIMUM_REFUSALS:
                 why = event.exchange.failure or event.error_code or (response and f"HTTP {response.status}")
                 raise ProviderRefused(f"the provider has turned away {self._refusals} requests in a row ({why})")
-            pause = min(self.wait * 2**self._refusals, LONGEST)
+            pause = min(self.wait * 2**self._refusals, LONGEST_PAUSE)
             self._shut = now + max(pause, documented or 0.0, asked_for or 0.0) + _MARGIN
         elif event.answer is not Answer.UNREADABLE:
             self._refusals = 0
@@ -94,7 +94,7 @@ class RateLimiter:
             self._shut = max(self._shut, now + self.wait)
 
 
-def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
+def read_retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     """The seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3); None without one.
 
     A date is counted from the answer's own Date, from `wall` (seconds of the epoch) where it has none.
@@ -102,7 +102,7 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     told = headers.get("retry-after")
     if told is None:
         return None
-    seconds = seconds_of(told)
+    seconds = retry_after_seconds(told)
     if seconds is not None:
         return max(seconds, 0.0)
     try:

@@ -10,39 +10,39 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from pollproof.clauses.faults import Client, CreatedTask, Settings
-from pollproof.clauses.fields import seconds_of
+from pollproof.clauses.faults import CreatedTask, FaultyClient, Settings
+from pollproof.clauses.fields import retry_after_seconds
 from pollproof.clauses.kinds import limits_of_client
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Break, Contract, Effect, Phase, Subject, TaskKind, Variant
 from pollproof.contract.places import MISSING
 from pollproof.contract.templates import with_value, without
 from pollproof.http.target import InProcessTarget, Target
-from pollproof.http.target import Outcome as Answered
+from pollproof.http.target import RequestOutcome as Answered
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.client_outcome import Outcome
+from pollproof.trace.client_outcome import ClientOutcome
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request, Response
 from pollproof.trace.reader import Reader
 from pollproof.verify.handles import Handle
 from pollproof.verify.session import Session
 
-NEVER = 1_000_000.0
+NEVER_READY = 1_000_000.0
 """A solving time that no lifetime reaches: the task is never ready."""
 
 STAGE = 100_000.0
 """Seconds between the beginnings of two sessions in one trace."""
 
-OVERLOADED = 2
+_OVERLOADED_SESSION = 2
 """The session in which the provider is overloaded."""
 
-PATIENCE = 300
+_PATIENCE = 300
 """Polls of one task after which a client gives up where no budget is documented."""
 
 
-class ReferenceClient(Client):
+class ReferenceClient(FaultyClient):
     """A conforming client. Its mutants override one method."""
 
     retries = 3
@@ -66,7 +66,7 @@ class ReferenceClient(Client):
     def wait(self) -> float:
         """Seconds before the next poll: what the documents state, or the last answer if that is more."""
         answer = self.created if self.last is None else self.last
-        asked = None if answer is None else seconds_of(answer.marks.get("retry_after"))
+        asked = None if answer is None else retry_after_seconds(answer.marks.get("retry_after"))
         return max(self.session.wait, self.limits.wait or 0.0, asked or 0.0)
 
     def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
@@ -92,7 +92,7 @@ class ReferenceClient(Client):
     def gives_up(self, polls: int, elapsed: float) -> bool:
         """Whether to stop before the next poll: the budget or the lifetime would be exceeded."""
         limits = self.limits
-        if polls >= (limits.polls or PATIENCE):
+        if polls >= (limits.polls or _PATIENCE):
             return True
         return limits.lifetime is not None and elapsed + self.wait() > limits.lifetime
 
@@ -111,9 +111,9 @@ class ReferenceClient(Client):
                 self.session.advance(self.batch_wait())
                 self.session.batch()
 
-    def outcome(self, result: Any, task: Any) -> Outcome:
+    def outcome(self, result: Any, task: Any) -> ClientOutcome:
         """What it says at its end: the result, or that there is none."""
-        return Outcome(result is not None, result, task)
+        return ClientOutcome(result is not None, result, task)
 
     def run(self, kind: TaskKind) -> Any:
         """Create a task, poll it to its end, and say how it ended; the result, or None."""
@@ -176,7 +176,7 @@ def judge_client(
     clauses = clauses_of(contract, Subject.CLIENT)
     monitor = Monitor(Reader(contract), clauses, Ledger(clauses) if ledger is None else ledger)
     base = Settings() if variant is None else Settings(**variant.settings)
-    for number, solving in enumerate((base.solving, NEVER, base.solving)):
+    for number, solving in enumerate((base.solving, NEVER_READY, base.solving)):
         clock = VirtualClock()
         clock.advance(number * STAGE)  # the trace goes on: a session begins later than the last one ended
         settings = replace(base, solving=solving)
@@ -185,11 +185,11 @@ def judge_client(
         target = OverloadedTarget(InProcessTarget("the reference provider", provider.handle))
         session = ChangedSession(target, clock, monitor)
         session.changes = changes
-        if number == OVERLOADED:
+        if number == _OVERLOADED_SESSION:
             meet_overload(client(contract, session), target)
             break
         for kind in contract.kinds.values():
-            for _ in range(1 if solving is NEVER else 5):
+            for _ in range(1 if solving is NEVER_READY else 5):
                 client(contract, session).run(kind)
         client(contract, session).run_batches()
     return monitor

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pollproof.contract.model import Clause
 from pollproof.errors import InputError
-from pollproof.monitor.ledger import Entry, Ledger
+from pollproof.monitor.ledger import Ledger, LedgerEntry
 from pollproof.monitor.monitor import Monitor
 from pollproof.secrets.redact import MASK
 from pollproof.trace.bodies import write_json
@@ -17,7 +17,7 @@ from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import Reader
 from pollproof.verify.plan import Plan
 from pollproof.verify.request_builder import Builder
-from pollproof.verify.shrinking import Step, ids_of, renamed
+from pollproof.verify.shrinking import ScheduledRequest, ids_of, renamed
 from pollproof.verify.targets import OpenTarget
 
 WRONG_KEY = "wrong-credential"
@@ -31,7 +31,7 @@ MAXIMUM_POLLS = 100
 class Replayed(NamedTuple):
     """One request of a replay; `final` where the report's response said that the task has ended."""
 
-    step: Step
+    step: ScheduledRequest
     final: bool
 
 
@@ -69,7 +69,9 @@ def steps_of_trace(plan: Plan, trace: Sequence[Mapping[str, Any]]) -> list[Repla
         event = reader.read(Exchange(request, response, 0.0, 0.0), number)
         at = shown["sent"] if shown["sent"] is not None else before
         ids = () if event is None else ids_of(event)
-        step = Step(max(at - before, 0.0), request, shown["probe"], ids, None if event is None else event.task)
+        step = ScheduledRequest(
+            max(at - before, 0.0), request, shown["probe"], ids, None if event is None else event.task
+        )
         steps.append(Replayed(step, _is_final(event)))
         before = at
     return steps
@@ -77,7 +79,7 @@ def steps_of_trace(plan: Plan, trace: Sequence[Mapping[str, Any]]) -> list[Repla
 
 def replay_steps(
     found: OpenTarget, plan: Plan, clause: Clause, steps: Sequence[Replayed], heard: Callable[[float, Exchange], None]
-) -> Entry:
+) -> LedgerEntry:
     """Send requests again, and judge them by one clause.
 
     Tasks may take longer than in the report: a poll that found its task ended there is sent until it does here.

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pollproof.contract.model import Contract, Operation
-from pollproof.contract.templates import compile_template, words_of
+from pollproof.contract.templates import compile_template, names_in_template
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.exchange import Request
 
@@ -24,7 +24,7 @@ class Builder:
         if credential.at is not None and credential.at.area == "query":
             self._path += ("&" if "?" in self._path else "?") + credential.at.steps[0] + "={credential}"
         self._varies = "{" in self._path
-        self._varying = {name.lower(): text for name, text in operation.headers.items() if words_of(text)}
+        self._varying = {name.lower(): text for name, text in operation.headers.items() if names_in_template(text)}
         self._template = credential.template
         self._codec = codec = codec_of(contract, "request")
         ways = [] if operation.request is None else [operation.request, *operation.alternatives]
@@ -35,7 +35,7 @@ class Builder:
             self._headers["content-type"] = codec.content_type
         if operation.element:
             self._headers["soapaction"] = f'"{operation.action}"'
-        self._headers |= {name.lower(): text for name, text in operation.headers.items() if not words_of(text)}
+        self._headers |= {name.lower(): text for name, text in operation.headers.items() if not names_in_template(text)}
 
     def body(self, credential: str, words: Mapping[str, Any], way: int = 0) -> Any:
         """The body before it is written out, in one of the documented ways; None where there is none."""

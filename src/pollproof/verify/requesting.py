@@ -29,7 +29,7 @@ from pollproof.verify.variety import Variation, poll_variations, task_variations
 MAXIMUM_ASKED = 512
 """Requests that are kept written, of creations and about tasks."""
 
-Key = TypeVar("Key")
+_Key = TypeVar("_Key")
 
 
 class Requester(Waiter):
@@ -222,7 +222,7 @@ class Requester(Waiter):
         return write_forms(self.contract)
 
 
-def _keep(kept: dict[Key, Request], key: Key, request: Request) -> Request:
+def _keep(kept: dict[_Key, Request], key: _Key, request: Request) -> Request:
     if len(kept) >= MAXIMUM_ASKED:
         kept.clear()
     kept[key] = request

@@ -73,7 +73,7 @@ Exploration = RunResult[Plan, LiveDetail]
 """The result of verifying one target."""
 
 
-Known = Callable[[], frozenset[str]]
+KnownClauses = Callable[[], frozenset[str]]
 """Gives the clauses that are known to be violated."""
 
 
@@ -87,8 +87,8 @@ def explore(
     """Explore the target of a plan. Raises TargetError for a URL that is none; all else stands in the result.
 
     `provider` replaces the embedded reference (a mutant or a legal variant of it): then it alone is judged, and no
-    reference client. With `until` it goes on only until those clauses are violated. `result` is a `beginning` that
-    somebody watches while it grows, part by part.
+    reference client. With `until` it goes on only until those clauses are violated. `result` is a `begin_exploration`
+    that somebody watches while it grows, part by part.
     """
     result = _empty(plan, client=provider is None) if result is None else result
     ledger = result.ledger
@@ -118,7 +118,7 @@ def explore(
     return result
 
 
-def beginning(plan: Plan) -> Exploration:
+def begin_exploration(plan: Plan) -> Exploration:
     """The result of exploring before anything has happened: every clause that will be judged, none exercised."""
     return _empty(plan)
 
@@ -163,7 +163,7 @@ def explore_part(
     part: Part,
     progress: Progress | None = None,
     provider: ReferenceProvider | None = None,
-    known: Known | None = None,
+    known: KnownClauses | None = None,
     until: frozenset[str] = frozenset(),
 ) -> Exploration:
     """Explore one part of a plan, as `explore` does all of them.
@@ -190,7 +190,7 @@ def _explore_target(
     result: Exploration,
     part: Part,
     progress: Progress | None,
-    known: Known | None,
+    known: KnownClauses | None,
     until: frozenset[str],
     *,
     judges_client: bool,
@@ -361,11 +361,11 @@ def _explore(
     part: Part,
     provider: ReferenceProvider | None,
     clock: Clock,
-    known: Known | None,
+    known: KnownClauses | None,
     until: frozenset[str],
 ) -> None:
     from pollproof.verify.example_db import NoDatabase, Shared, shared_at  # Hypothesis takes its time to import
-    from pollproof.verify.state_machine import Exploration
+    from pollproof.verify.state_machine import MachineExploration
 
     stage[0] = "state machine"
     plan = result.spec
@@ -389,7 +389,7 @@ def _explore(
         except NoDatabase as error:
             result.error, result.complete = str(error), False
             return
-    exploration = Exploration(
+    exploration = MachineExploration(
         fresh,
         result.ledger,
         examples=part.examples,

@@ -17,15 +17,15 @@ from pollproof.errors import PollproofError, RunError
 from pollproof.http.target import Target
 from pollproof.monitor.monitor import Monitor
 from pollproof.tasks.state import TaskState
-from pollproof.trace.client_outcome import Outcome, outcome_exchange
+from pollproof.trace.client_outcome import ClientOutcome, outcome_exchange
 from pollproof.trace.events import CALLBACK_PATH, READABLE, Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.handles import REFUSED, Handle
-from pollproof.verify.rate_limiter import LONGEST, OVERLOADED, retry_after
+from pollproof.verify.rate_limiter import LONGEST_PAUSE, OVERLOADED, read_retry_after
 from pollproof.verify.sources import CallbackSource, ConnectionSource
 from pollproof.verify.target_clocks import HookedClock
 
-CUT = "the connection was cut on purpose before the response"
+CONNECTION_CUT = "the connection was cut on purpose before the response"
 """What an exchange says of a request whose answer the suite did not wait for."""
 
 MAXIMUM_FAILURES = 5
@@ -37,7 +37,7 @@ MAXIMUM_TRANSIENT = 40
 RATE_MARGIN = 0.25
 """Seconds beyond the window of a rate after which the next request surely is in another one."""
 
-FOREVER = float("inf")
+_NO_END = float("inf")
 """The end of a session that may last as long as it likes."""
 
 MAXIMUM_SLEEP = 1.0
@@ -72,7 +72,7 @@ class Sender:
         self.codec = monitor.reader.codec
         self.exchanges = 0
         self.latency = 0.0
-        self.end = FOREVER
+        self.end = _NO_END
         self.patient = False
         self.statuses: set[str] = set()
         self.reached: set[str] = set()
@@ -95,7 +95,7 @@ class Sender:
 
         Raises `TargetUnusable` when the target is gone, `DeadlineExceeded` when the session has lasted too long.
         """
-        if self.end < FOREVER and time.monotonic() > self.end:
+        if self.end < _NO_END and time.monotonic() > self.end:
             raise DeadlineExceeded
         if self._paced and not self.unpaced:
             self._keep_rates(request)
@@ -138,10 +138,10 @@ class Sender:
 
     def _await_retry(self, response: Response) -> None:
         """Send nothing for as long as an overloaded server demands, in real time too once the target's did not help."""
-        seconds = retry_after(response.headers, time.time()) if response.status in OVERLOADED else None
+        seconds = read_retry_after(response.headers, time.time()) if response.status in OVERLOADED else None
         self._put_off = 0 if seconds is None else self._put_off + 1
         if seconds is not None and not self.unpaced:
-            self.advance(min(seconds, LONGEST))
+            self.advance(min(seconds, LONGEST_PAUSE))
             self._limited_really |= self._put_off > 1 and isinstance(self.clock, HookedClock)
             if self._limited_really:
                 time.sleep(min(seconds, MAXIMUM_SLEEP))
@@ -155,7 +155,7 @@ class Sender:
             return [self.send(request) for request in requests]
         if not self.connections.keep:
             self.target.close()
-        if self.end < FOREVER and time.monotonic() > self.end:
+        if self.end < _NO_END and time.monotonic() > self.end:
             raise DeadlineExceeded
         exchanges = self.connections.exchange(requests)
         self.exchanges += len(exchanges)
@@ -181,7 +181,7 @@ class Sender:
         else:
             sent = self.clock.now()
             self.target.exchange(request)
-            exchange = Exchange(request, None, sent, self.clock.now(), CUT)
+            exchange = Exchange(request, None, sent, self.clock.now(), CONNECTION_CUT)
         self.exchanges += 1
         event = self.monitor.observe(exchange)
         assert event is not None, "a session sends only requests of its contract"
@@ -205,7 +205,7 @@ class Sender:
                 self.clock.advance(sent[0] + rate.seconds - now + RATE_MARGIN)
             sent.append(self.clock.now())
 
-    def say(self, outcome: Outcome) -> None:
+    def say(self, outcome: ClientOutcome) -> None:
         """Let the monitor know how a client has ended."""
         self.monitor.observe(outcome_exchange(outcome, self.clock.now()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pollproof.clauses.fields import seconds_of
+from pollproof.clauses.fields import retry_after_seconds
 from pollproof.contract.model import (
     OTHER_KEY,
     Effect,
@@ -15,7 +15,7 @@ from pollproof.contract.model import (
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request
 from pollproof.trace.pages import PAGE, with_parameter
-from pollproof.verify.handles import CREATED, ENDED, SUCCESS, Handle
+from pollproof.verify.handles import SUCCESS, TASK_CREATED, TASK_ENDED, Handle
 from pollproof.verify.probing import Prober
 from pollproof.verify.target_clocks import BudgetSpent
 from pollproof.verify.variety import Variation
@@ -89,7 +89,7 @@ class Session(Prober):
     def begun(self, event: Event, kind: TaskKind) -> tuple[Event, Handle | None]:
         """The answer of a creation, and a handle of its task, None where it gave none."""
         if event.answer is Answer.STATE and event.task is not None and len(event.task) <= MAXIMUM_IDENTIFIER:
-            self.reach(CREATED)
+            self.reach(TASK_CREATED)
             self.unwalked.discard(event.operation.name)
             return event, Handle(event.raw_task, event.task, kind)
         return event, None
@@ -156,18 +156,18 @@ class Session(Prober):
         while True:
             event = self.poll(handle)
             if event.phase is not None and event.phase.terminal:
-                self.reach(ENDED)
+                self.reach(TASK_ENDED)
                 if event.phase is Phase.SUCCEEDED:
                     self.reach(SUCCESS)
                 return event.phase
             if event.effect is Effect.FAILED:
-                self.reach(ENDED)
+                self.reach(TASK_ENDED)
                 return Phase.FAILED
             if event.answer is Answer.REFUSED and event.effect in (Effect.LOST, Effect.REFUSED, Effect.UNCLEAR):
                 return None
             if waited >= patience:
                 return None
-            pause = max(pause, seconds_of(event.marks.get("retry_after")) or 0.0)
+            pause = max(pause, retry_after_seconds(event.marks.get("retry_after")) or 0.0)
             try:
                 self.advance(pause)
             except BudgetSpent:

@@ -16,7 +16,7 @@ from pollproof.clock import Clock
 from pollproof.contract.model import Clause, Contract, Role, Subject
 from pollproof.contract.vocabulary import ABOUT_A_TASK
 from pollproof.http.target import Target
-from pollproof.monitor.ledger import Entry, Evidence, Ledger
+from pollproof.monitor.ledger import Evidence, Ledger, LedgerEntry
 from pollproof.monitor.monitor import Monitor
 from pollproof.trace.client_outcome import OUTCOME_PATH
 from pollproof.trace.events import CALLBACK_PATH, Event
@@ -30,7 +30,7 @@ MAXIMUM_REPLAYS = 60
 MAXIMUM_EXCHANGES = 6_000
 """Exchanges that go into one clause, of all its replays."""
 
-MAXIMUM_SECONDS = 5.0
+_MAXIMUM_SECONDS = 5.0
 """Real seconds that go into one clause: only slow targets take so long."""
 
 ALL_SECONDS = 20.0
@@ -39,17 +39,17 @@ ALL_SECONDS = 20.0
 MAXIMUM_CLAUSES = 12
 """Clauses of one run whose violations are made shorter."""
 
-STEP = 0.001
+_BESIDE_LIMIT = 0.001
 """Seconds beside a limit at which a violation is looked for."""
 
 ROUND = (0.0, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 """Waits that are tried in place of odd ones, in seconds."""
 
-LONG = 12
+_LONG_SCHEDULE = 12
 """Exchanges up to which each is left out by itself; of longer schedules, parts are."""
 
 
-class Step(NamedTuple):
+class ScheduledRequest(NamedTuple):
     """One request of a schedule, and the seconds before it. `ids` are the task ids that its answer gave.
 
     `task` is the task that it is about.
@@ -93,7 +93,7 @@ class Shrinker:
         self._left = MAXIMUM_REPLAYS
         self._exchanges = 0
         self._first = ""
-        self._end = min(time.monotonic() + MAXIMUM_SECONDS, end)
+        self._end = min(time.monotonic() + _MAXIMUM_SECONDS, end)
 
     def shrunk(self, evidence: Evidence) -> Evidence | None:
         """Shorter evidence of the same clause, None where there is none."""
@@ -141,9 +141,9 @@ class Shrinker:
         found = monitor.ledger[self._clause.id].evidence
         return found is not None and found.violation.message == evidence.violation.message
 
-    def _schedule(self, exchanges: Sequence[Exchange]) -> list[Step]:
+    def _schedule(self, exchanges: Sequence[Exchange]) -> list[ScheduledRequest]:
         """The requests of an evidence; before tasks whose creation is not in it, a creation."""
-        steps: list[Step] = []
+        steps: list[ScheduledRequest] = []
         known: set[str] = set()
         before = exchanges[0].sent
         for number, exchange in enumerate(exchanges):
@@ -153,14 +153,16 @@ class Shrinker:
             ids = ids_of(event)
             if not ids and event.task is not None and event.task not in known and exchange.probe is None:
                 if event.operation.role in ABOUT_A_TASK:
-                    steps.insert(0, Step(0.0, self._creation(), None, (event.task,), event.task))
+                    steps.insert(0, ScheduledRequest(0.0, self._creation(), None, (event.task,), event.task))
                     known.add(event.task)
             known.update(ids)
-            steps.append(Step(max(exchange.sent - before, 0.0), exchange.request, exchange.probe, ids, event.task))
+            steps.append(
+                ScheduledRequest(max(exchange.sent - before, 0.0), exchange.request, exchange.probe, ids, event.task)
+            )
             before = exchange.sent
         return steps
 
-    def _try(self, steps: list[Step]) -> tuple[list[Step], Evidence] | None:
+    def _try(self, steps: list[ScheduledRequest]) -> tuple[list[ScheduledRequest], Evidence] | None:
         """Replay a schedule: what of it shows the violation, and the evidence; None where it does not."""
         if self._left <= 0 or self._exchanges > MAXIMUM_EXCHANGES or time.monotonic() > self._end:
             return None
@@ -186,10 +188,10 @@ class Shrinker:
             return None
         return _chosen(steps, found.trace.numbers), found
 
-    def _fewer(self, steps: list[Step], found: Evidence) -> tuple[list[Step], Evidence]:
+    def _fewer(self, steps: list[ScheduledRequest], found: Evidence) -> tuple[list[ScheduledRequest], Evidence]:
         """Leave exchanges out: large parts first, then one by one."""
         size = max(len(steps) // 2, 1)
-        while size >= 1 and (len(steps) <= LONG or size > len(steps) // 8):
+        while size >= 1 and (len(steps) <= _LONG_SCHEDULE or size > len(steps) // 8):
             begin = 0
             while begin < len(steps) - 1:
                 end = min(begin + size, len(steps) - 1)
@@ -202,7 +204,7 @@ class Shrinker:
             size //= 2
         return steps, found
 
-    def _sooner(self, steps: list[Step], found: Evidence) -> tuple[list[Step], Evidence]:
+    def _sooner(self, steps: list[ScheduledRequest], found: Evidence) -> tuple[list[ScheduledRequest], Evidence]:
         """Shorten the waits: to a round number where any will do, else to the very side of a limit."""
         longest = max(range(len(steps)), key=lambda number: steps[number].wait)
         total = sum(step.wait for step in steps)
@@ -236,7 +238,7 @@ def _let_pass(clock: Clock, seconds: float) -> None:
         time.sleep(max(end - clock.now(), 0.0))
 
 
-def _waits(steps: Sequence[Step], place: int, found: Evidence, lost: float) -> Iterator[float]:
+def _waits(steps: Sequence[ScheduledRequest], place: int, found: Evidence, lost: float) -> Iterator[float]:
     """The waits that are tried at a place, the best first; after `lost` seconds a task is surely lost."""
     now = steps[place].wait
     yield from (wait for wait in ROUND[:2] if wait < now)
@@ -244,18 +246,18 @@ def _waits(steps: Sequence[Step], place: int, found: Evidence, lost: float) -> I
     others = sum(step.wait for step in steps[1:]) - now
     seen = {now}
     for deadline in sorted(found.violation.deadlines, key=lambda deadline: -deadline.at):
-        for beside in (0.0, STEP, -STEP):
+        for beside in (0.0, _BESIDE_LIMIT, -_BESIDE_LIMIT):
             wait = round(deadline.at - began - others + beside, 6)
             if wait > 0 and wait not in seen and abs(wait - now) < max(now, 60.0):
                 seen.add(wait)
                 yield wait
-    yield from (wait for wait in (*ROUND[2:], lost + STEP, float(int(now)), float(int(now) + 1)) if wait < now)
+    yield from (wait for wait in (*ROUND[2:], lost + _BESIDE_LIMIT, float(int(now)), float(int(now) + 1)) if wait < now)
 
 
-def _chosen(steps: Sequence[Step], numbers: Iterable[int]) -> list[Step]:
+def _chosen(steps: Sequence[ScheduledRequest], numbers: Iterable[int]) -> list[ScheduledRequest]:
     """Some steps of a schedule; what is left out passes its wait on."""
     wanted, wait = set(numbers), 0.0
-    kept: list[Step] = []
+    kept: list[ScheduledRequest] = []
     for number, step in enumerate(steps):
         wait += step.wait
         if number in wanted:
@@ -303,7 +305,7 @@ def shrink(
             entry.evidence = better
 
 
-def _worth(entry: Entry) -> bool:
+def _worth(entry: LedgerEntry) -> bool:
     """Whether there is anything to leave out of an evidence."""
     return entry.evidence is not None and len(entry.evidence.trace.exchanges) > 1
 

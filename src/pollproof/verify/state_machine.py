@@ -213,7 +213,7 @@ class Actions:
         self.poll_all(0)
 
 
-class Exploration:
+class MachineExploration:
     """One exploration of a target by the machine: `examples` examples within `seconds` of real time.
 
     `fresh` prepares the session of each example, `known` gives the clauses whose violation was shown
@@ -352,7 +352,7 @@ class Exploration:
 class Lifecycle(RuleBasedStateMachine):
     """Several tasks at once, created, polled and left alone in any order."""
 
-    def __init__(self, exploration: Exploration) -> None:
+    def __init__(self, exploration: MachineExploration) -> None:
         super().__init__()
         self._exploration = exploration
         self._mover = Actions(exploration.begin())

@@ -14,7 +14,7 @@ from pollproof.trace.exchange import Request
 if TYPE_CHECKING:
     from pollproof.http.client import HttpTarget
 
-COARSE = 2.0
+_WHOLE_SECONDS_FROM = 2.0
 """Seconds from which on a clock hook is asked for whole ones."""
 
 
@@ -40,7 +40,7 @@ class HookedClock(ShiftedClock):
 
         self._hook = HttpTarget(advance_url) if target is None else target.beside(advance_url)
         self._path = "/" if advance_url.endswith("/") else ""  # a base URL loses it, and a redirect is not followed
-        self._coarse = COARSE
+        self._coarse = _WHOLE_SECONDS_FROM
         self.advance_url = advance_url
 
     def advance(self, seconds: float) -> None:

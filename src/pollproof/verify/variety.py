@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pollproof.contract.model import Contract, Operation, Role, TaskKind
-from pollproof.contract.templates import compile_template, with_value, without, words_of
+from pollproof.contract.templates import compile_template, names_in_template, with_value, without
 from pollproof.trace.codecs import Check, Codec, checks_of, codec_of
 
-LONG = 320
+_LONG_TEXT = 320
 """Characters of a long text: more than the 255 that fit in many a column."""
 
 TEXTS = (
@@ -28,7 +28,7 @@ TEXTS = (
     "\u4efb\u52a1 \U0001f600 \u00df \u0130",
     "MiXeD CaSe",
     "quotes \" and ' \\ </b> &amp; ]]>",
-    "x" * LONG,
+    "x" * _LONG_TEXT,
     "007",
     "1e3",
     "true",
@@ -37,10 +37,18 @@ TEXTS = (
 )
 """Texts that something between a client and a database changes, by and by."""
 
-PATHS = ("?q=a+b&c=%20d%2Fe&f=1;2", "/MiXeD/CaSe/", "/" + "x" * LONG, "/%C3%A4%20b?x=%2B#part")
+PATHS = ("?q=a+b&c=%20d%2Fe&f=1;2", "/MiXeD/CaSe/", "/" + "x" * _LONG_TEXT, "/%C3%A4%20b?x=%2B#part")
 """Ends of a URL: what is percent-encoded, long or in upper case stays as it was sent."""
 
-ANYTHING = ("007", "true", "", 'note: \u00e4 e\u0301 \u4efb "quoted" & <kept> +%20', " ends ", "x" * LONG, "two\nlines")
+ANYTHING = (
+    "007",
+    "true",
+    "",
+    'note: \u00e4 e\u0301 \u4efb "quoted" & <kept> +%20',
+    " ends ",
+    "x" * _LONG_TEXT,
+    "two\nlines",
+)
 """Values of a field that may hold anything."""
 
 
@@ -104,7 +112,7 @@ def task_variations(contract: Contract) -> list[Variation]:
         varied.update(properties)
         for name in dict.fromkeys(names):
             known = properties.get(name, {})
-            for value in _values(sample.get(name), known, words_of(kind.sample.get(name))):
+            for value in _values(sample.get(name), known, names_in_template(kind.sample.get(name))):
                 if passes({**sample, name: value}):
                     found.append(Variation(f"{name} = {_shown(value)}", kind, {name: value}))
             if name in sample and (properties or codec.name != "json") and (known or codec.name != "json"):
@@ -142,7 +150,7 @@ def poll_variations(contract: Contract, operation: Operation) -> list[Callable[[
     changes: list[Callable[[Any], Any]] = []
     optional = []
     for pointer, value in _leaves(body, ""):
-        if words_of(_at(operation.request, pointer)):
+        if names_in_template(_at(operation.request, pointer)):
             continue
         if check.passes(without(body, pointer), codec.write(without(body, pointer))):
             optional.append(pointer)

@@ -41,7 +41,7 @@ def whole(examples: int) -> tuple[Part, ...]:
     return (Part("everything", walks=True, examples=examples),)
 
 
-def parts(examples: int, *, launched: bool) -> tuple[Part, ...]:
+def divide(examples: int, *, launched: bool) -> tuple[Part, ...]:
     """The parts of exploring a target that can be made anew, in their order; the same for any number of workers."""
     block = LAUNCHED_BLOCK if launched else BLOCK
     blocks = [

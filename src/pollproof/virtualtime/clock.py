@@ -25,10 +25,10 @@ SECOND = 1_000_000_000
 FOREVER = 2**63 - 1
 """A time of the clock that never comes."""
 
-LONGEST = 2**60
+_LONGEST_SPAN = 2**60
 """Nanoseconds of the longest span that a clock takes: 36 years."""
 
-LOOK = 20_000_000
+_LOOK_NANOSECONDS = 20_000_000
 """Nanoseconds of real waiting between two looks at whether a sleep is to end early."""
 
 
@@ -47,8 +47,8 @@ OBSTACLES = (
 
 
 def nanoseconds(seconds: float) -> int:
-    """A span of seconds in whole nanoseconds, at most LONGEST."""
-    return LONGEST if seconds >= LONGEST / SECOND else round(seconds * SECOND)
+    """A span of seconds in whole nanoseconds, at most `_LONGEST_SPAN`."""
+    return _LONGEST_SPAN if seconds >= _LONGEST_SPAN / SECOND else round(seconds * SECOND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class LeapClock:
             raise OSError("too many threads wait on this clock")
         functions.pollproof_leap_hold(file, -held)
         try:
-            while not functions.pollproof_leap_await(file, appointment, LOOK):
+            while not functions.pollproof_leap_await(file, appointment, _LOOK_NANOSECONDS):
                 if self._folder is None or (until is not None and until()):
                     return False
         finally:

@@ -25,7 +25,7 @@ SUPERVISOR = "pollproof-supervisor"
 SOURCES = Path(__file__).resolve().parent / "native"
 """The folder of the C sources."""
 
-OPTIONS = (
+_COMPILER_OPTIONS = (
     "-shared",
     "-fPIC",
     "-O2",
@@ -77,7 +77,7 @@ def foreign_system() -> str | None:
 
 def digest_of_sources() -> str:
     """A short text that changes whenever the library or the supervisor would."""
-    digest = hashlib.sha256(" ".join((*OPTIONS, *SUPERVISOR_OPTIONS, os.uname().machine)).encode())
+    digest = hashlib.sha256(" ".join((*_COMPILER_OPTIONS, *SUPERVISOR_OPTIONS, os.uname().machine)).encode())
     for path in sorted(SOURCES.rglob("*.[ch]")):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -85,7 +85,7 @@ def digest_of_sources() -> str:
 
 def compile_library(target: Path) -> None:
     """Compile the preload library into `target`, which appears whole or not at all; raises CannotCompile."""
-    _compile(target, OPTIONS, SOURCES, ("-ldl", "-pthread"))
+    _compile(target, _COMPILER_OPTIONS, SOURCES, ("-ldl", "-pthread"))
 
 
 def compile_supervisor(target: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pollproof.errors import InputError
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 _TEXT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})")
 
@@ -33,7 +33,7 @@ class Shard:
             raise ShardError(f"--shard {text}: expected K/N, the K-th of N shards, such as 2/8")
         return cls(int(match[1]), int(match[2]))
 
-    def pick(self, parts: Sequence[Item], what: str) -> list[Item]:
+    def pick(self, parts: Sequence[_Item], what: str) -> list[_Item]:
         """The parts of this shard; raises `ShardError` where a shard would have none, and so would test nothing."""
         if self.of > len(parts):
             many = f"there is one {what}" if len(parts) == 1 else f"there are {len(parts)} {what}s"

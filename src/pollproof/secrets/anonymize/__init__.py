@@ -6,6 +6,6 @@ nobody can try out secrets against a file. What was written is searched for secr
 """
 
 from pollproof.secrets.anonymize.exchanges import Scrubbed, Scrubber, judged_otherwise
-from pollproof.secrets.scan import Finding, Scanner
+from pollproof.secrets.scan import Leak, Scanner
 
-__all__ = ["Finding", "Scanner", "Scrubbed", "Scrubber", "judged_otherwise"]
+__all__ = ["Leak", "Scanner", "Scrubbed", "Scrubber", "judged_otherwise"]

@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 from pollproof.secrets.anonymize.pseudonyms import DRAWN, Pseudonyms, drawn
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 """Hosts that are nobody's in particular."""
 
 EXAMPLES = frozenset({"example.com", "example.org", "example.net", "callback.invalid"})
@@ -33,7 +33,7 @@ class Addresses:
             host, port = parts.hostname or "", parts.port
         except ValueError:
             return self._pseudonyms.word(url, DRAWN + 9)
-        if host in LOOPBACK or host in EXAMPLES or host in self.hosts:
+        if host in _LOCAL_HOSTS or host in EXAMPLES or host in self.hosts:
             name = f"[{host}]" if ":" in host else host
             authority = name if port is None else f"{name}:{port}"
         else:

@@ -48,7 +48,7 @@ class Contents:
         from pollproof.secrets.anonymize.markup import Markup
         from pollproof.trace import soap
 
-        root = soap.parse(body)
+        root = soap.parse_xml(body)
         if isinstance(root, Unreadable):
             return self._unreadable(body)
         try:

@@ -14,9 +14,9 @@ from pollproof.contract.places import View, compile_place
 from pollproof.contract.signatures import signature_of
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.secrets.anonymize.contents import Contents
-from pollproof.secrets.anonymize.failures import words_of
-from pollproof.secrets.anonymize.forms import EPOCH, is_short_number
-from pollproof.secrets.anonymize.headers import Headers
+from pollproof.secrets.anonymize.failures import known_beginning
+from pollproof.secrets.anonymize.forms import UNIX_TIME, is_short_number
+from pollproof.secrets.anonymize.headers import HeaderScrubber
 from pollproof.secrets.anonymize.texts import Texts
 from pollproof.secrets.anonymize.vocabulary import vocabulary_of
 from pollproof.secrets.redact import MINIMUM_SECRET
@@ -61,7 +61,7 @@ class Scrubber:
         at = contract.credential.at
         self._credential = compile_place(at)
         header = at.steps[0] if at is not None and at.area == "header" else ""
-        self._headers = Headers(self._texts, self._vocabulary.headers, header)
+        self._headers = HeaderScrubber(self._texts, self._vocabulary.headers, header)
         self._contents = Contents(contract, self._texts)
         for url in (base_url, contract.base_url):
             self._texts.addresses.hosts.add(urlsplit(url).hostname or "")
@@ -100,12 +100,12 @@ class Scrubber:
             marks = event.marks
             for name in ("created_at", "updated_at"):
                 moment = marks.get(name)
-                if isinstance(moment, str) and EPOCH.fullmatch(moment):
+                if isinstance(moment, str) and UNIX_TIME.fullmatch(moment):
                     self._texts.plain.add(moment)
             signature = event.operation.signature
             signed = "" if signature is None else signature.over.lower()
             for name, moment in event.exchange.request.headers.items() if signed else ():
-                if f"{{{name.lower()}}}" in signed and EPOCH.fullmatch(moment):
+                if f"{{{name.lower()}}}" in signed and UNIX_TIME.fullmatch(moment):
                     self._texts.plain.add(moment)
             for name in ("progress", "retry_after"):
                 number = marks.get(name)
@@ -159,7 +159,7 @@ class Scrubber:
             body = self._contents.body(response.body)
             told = Response(response.status, self._headers.response(response.headers), body)
         probe = exchange.probe if exchange.probe in self._contract.probe_names else None
-        failure = None if response is not None else words_of(exchange.failure)
+        failure = None if response is not None else known_beginning(exchange.failure)
         return exchange._replace(request=asked, response=told, failure=failure, probe=probe)
 
     def _signed(self, event: Event, made: Request) -> Request:

@@ -26,7 +26,7 @@ _KNOWN = re.compile(
 )
 
 
-def words_of(failure: str | None) -> str:
+def known_beginning(failure: str | None) -> str:
     """The beginning of a failure that is known, `no answer` for any other."""
     found = _KNOWN.match(failure or "")
     return found[0] if found else UNKNOWN

@@ -8,13 +8,13 @@ from pollproof.clauses.results import MINIMUM_TOKEN_LENGTH
 from pollproof.clauses.shape import CODE
 from pollproof.secrets.anonymize.vocabulary import Vocabulary
 
-MAXIMUM_LENGTH = 64
+_MAXIMUM_LENGTH = 64
 """Characters of a text that is replaced; longer texts get shorter."""
 
-MAXIMUM_KEPT = 4096
+_LONGEST_TEXT = 4096
 """Characters that are kept where a schema asks for as many."""
 
-EPOCH = re.compile(r"1\d{9}(?:\d{3})?(?:\.\d{1,6})?")
+UNIX_TIME = re.compile(r"1\d{9}(?:\d{3})?(?:\.\d{1,6})?")
 """Seconds or milliseconds since 1970, in this century."""
 
 URL = re.compile(r"(?i)(https?|wss?|ftps?|socks[45]h?)://\S+")
@@ -31,8 +31,8 @@ class Forms:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._patterns = vocabulary.patterns
         self._lengths = (MINIMUM_TOKEN_LENGTH, *vocabulary.lengths)
-        most = max((length for length in self._lengths if length <= MAXIMUM_KEPT), default=0)
-        self.longest = max(MAXIMUM_LENGTH, most)
+        most = max((length for length in self._lengths if length <= _LONGEST_TEXT), default=0)
+        self.longest = max(_MAXIMUM_LENGTH, most)
 
     def length(self, text: str) -> int:
         """How long the pseudonym of a text is."""

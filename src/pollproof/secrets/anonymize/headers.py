@@ -28,7 +28,7 @@ REQUEST = frozenset({"content-type", "accept", "soapaction"})
 RESPONSE = frozenset({"content-type", "retry-after", "date", "location"})
 
 
-class Headers:
+class HeaderScrubber:
     """Scrubs headers. `read` are the names of those that the contract mentions, `credential` of the key's."""
 
     def __init__(self, texts: Texts, read: frozenset[str], credential: str) -> None:

@@ -49,7 +49,7 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _PREFIXES = frozenset({"soap", "soapenv", "env", "enc", "ns", "xs", "xsd", "xsi", "tns", "wsdl", "wsse", "wsa", "wsu"})
 
 
-def parts(name: str) -> list[str]:
+def split_name(name: str) -> list[str]:
     """The words of a name in camelCase, snake_case or kebab-case, in lower case."""
     return [part.lower() for part in _PART.findall(name)]
 
@@ -62,5 +62,5 @@ def is_ordinary(name: str, words: frozenset[str]) -> bool:
         return False
     return all(
         part in ORDINARY or part in words or part in _PREFIXES or (part.isdigit() and len(part) <= 2)
-        for part in parts(name)
+        for part in split_name(name)
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 EXACT = 2**53
 """Integers from here on are not all doubles."""
 
-MAXIMUM_DIGITS = 40
+_MAXIMUM_DIGITS = 40
 """Digits beyond which nobody rounds ids."""
 
 MAXIMUM_TRIED = 10_000
@@ -30,7 +30,7 @@ class Numbers:
         self._taken: dict[int, int] = {}
         self._centres: dict[int, int] = {}
         for text in reserved:
-            if text.isascii() and text.isdecimal() and text[0] != "0" and len(text) <= MAXIMUM_DIGITS:
+            if text.isascii() and text.isdecimal() and text[0] != "0" and len(text) <= _MAXIMUM_DIGITS:
                 number = int(text)
                 self._known[number] = self._taken[number] = number
                 if number >= EXACT:  # what it is rounded to stays beside it
@@ -57,7 +57,7 @@ class Numbers:
 
     def _new(self, number: int) -> int:
         length = len(str(number))
-        if number >= EXACT and length <= MAXIMUM_DIGITS:
+        if number >= EXACT and length <= _MAXIMUM_DIGITS:
             return self._rounding(number)
         low, high = int(10 ** (length - 1)), int(10**length)
         if low < EXACT < high:  # sixteen digits, on this side of the border

@@ -70,7 +70,7 @@ class Pseudonyms:
         """A pseudonym of so many characters, or of a few more where there are too few that short."""
         while True:
             try:
-                return self.unique("word", text, lambda number, size=length: word(number, size))  # type: ignore[misc]
+                return self.unique("word", text, lambda number, size=length: _word(number, size))  # type: ignore[misc]
             except Exhausted:
                 length += 1
 
@@ -102,7 +102,7 @@ def drawn(number: int, length: int) -> str:
     return b32encode(number.to_bytes(32, "big"))[:length].decode().lower()
 
 
-def word(number: int, length: int) -> str:
+def _word(number: int, length: int) -> str:
     """A pseudonym of a text of this length."""
     if length < 2:
         return _LOWER[number % 26]

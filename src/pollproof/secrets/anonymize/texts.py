@@ -20,7 +20,7 @@ from pollproof.trace.events import task_key
 SMALL = 1_000_000
 """Numbers below stay as they are: counts, prices, percentages, codes."""
 
-MAXIMUM_DEPTH = 64
+_MAXIMUM_DEPTH = 64
 """Levels of nesting that are kept; a deeper value becomes one text."""
 
 MAXIMUM_SPACE = 16
@@ -67,8 +67,8 @@ class Texts:
         if kind is str:
             return self.text(value, depth)
         if kind is dict or kind is list:
-            if depth >= MAXIMUM_DEPTH:
-                text = self.pseudonyms.word(canonical(value), MAXIMUM_DEPTH)
+            if depth >= _MAXIMUM_DEPTH:
+                text = self.pseudonyms.word(canonical(value), _MAXIMUM_DEPTH)
                 return {"value": text} if kind is dict else [text]
             if kind is dict:
                 return {self.name(name): self.value(item, depth + 1) for name, item in value.items()}
@@ -144,7 +144,7 @@ class Texts:
         for opening in self.openings:
             if text.startswith(opening):
                 return opening + self.text(text[len(opening) :], depth)
-        if text[0] in "{[" and depth < MAXIMUM_DEPTH:
+        if text[0] in "{[" and depth < _MAXIMUM_DEPTH:
             inner = self._inner(text, depth)
             if inner is not None:
                 return inner

@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl
 from pollproof.bundled import folder
 from pollproof.contract.conditions import Condition
 from pollproof.contract.model import Break, Contract
-from pollproof.secrets.anonymize.names import is_ordinary, parts
-from pollproof.trace.client_outcome import Outcome
+from pollproof.secrets.anonymize.names import is_ordinary, split_name
+from pollproof.trace.client_outcome import ClientOutcome
 
 _WORDS = """
     null none nil undefined nan true false yes no on off n/a unknown
@@ -24,7 +24,7 @@ _WORDS = """
     starting success successful succeeded timeout waiting working
     """
 
-WORDS = frozenset(_WORDS.split())
+_KEPT_WORDS = frozenset(_WORDS.split())
 """Words for nothing, for yes and no, and for how a task stands, whatever an API calls it; in any case of letters."""
 
 NAMESPACES = frozenset(
@@ -85,7 +85,7 @@ class Vocabulary:
 
     def knows(self, text: str) -> bool:
         """Whether a string may stay as it is."""
-        if text in self.values or text.lower() in WORDS:
+        if text in self.values or text.lower() in _KEPT_WORDS:
             return True
         return len(text) < 200 and any(template.fullmatch(text) for template in self.templates)
 
@@ -132,7 +132,7 @@ class _Gathering:
 
     def vocabulary(self) -> Vocabulary:
         self._values |= self._prefixes
-        words = frozenset(part for name in self._names for part in parts(name))
+        words = frozenset(part for name in self._names for part in split_name(name))
         return Vocabulary(
             self._values | NAMESPACES,
             self._names | XML_NAMES,
@@ -155,7 +155,7 @@ class _Gathering:
                 self._values.add(value)
         for code, error in contract.errors.items():
             self._values |= {code, error.text}
-        self._names |= set(Outcome._fields)
+        self._names |= set(ClientOutcome._fields)
         credential = contract.credential
         for key in (credential.sample, credential.wrong):
             self._values |= {key, credential.template.replace("{credential}", key)}

@@ -7,13 +7,13 @@ import time
 from pollproof.clock import checked
 from pollproof.virtualtime import Hold, LeapClock
 
-STEPS = 4_000
+_WAITS_IN_ONE_MOVE = 4_000
 """Waits of the server that are ended one by one in one move of the clock: less than a real second's worth."""
 
 FIRST_STEPS = 150
 """Waits after which it is known how often the server wakes, and so whether the whole move is one of so many steps."""
 
-PATIENCE = 1.0
+_PATIENCE = 1.0
 """Real seconds without any step after which a server counts as one that never rests, at its first time."""
 
 LEAST_PATIENCE = 0.04
@@ -37,7 +37,7 @@ class FollowedClock:
     def __init__(self, leap: LeapClock, hold: Hold) -> None:
         self._leap = leap
         self._hold = hold
-        self._patience = PATIENCE
+        self._patience = _PATIENCE
         self._longest = 0.0
 
     def now(self) -> float:
@@ -68,7 +68,7 @@ class FollowedClock:
                 self._patience = max(LEAST_PATIENCE, self._patience / 4)
                 return True
             covered = self.now() - begin
-            return count - begun > FIRST_STEPS and (count - begun) * (end - begin) > STEPS * covered
+            return count - begun > FIRST_STEPS and (count - begun) * (end - begin) > _WAITS_IN_ONE_MOVE * covered
 
         return self._hold.sleep(max(end - begin, 0.0), until=is_too_long)
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pollproof.verify.launch.clock import FollowedClock
 from pollproof.verify.launch.probe import hindrance
-from pollproof.verify.launch.server import LaunchError, Server, address_of, free_port, launched
+from pollproof.verify.launch.server import LaunchError, Server, free_port, host_and_port, launched
 from pollproof.virtualtime import LeapClock, SupervisedClock, supervision_unavailable, unavailable
 
 HOST = "127.0.0.1"
@@ -44,7 +44,7 @@ class Launch:
     def at(self, port: int) -> tuple[list[str], str]:
         """The command and the URL with a port in them."""
         base_url = self.base_url.replace(PORT, str(port))
-        host = address_of(base_url)[0]
+        host = host_and_port(base_url)[0]
         words = {PORT: str(port), "{host}": host, "{key}": self.key}
         command = []
         for word in self.command:
@@ -89,7 +89,7 @@ def launch_of(command: str, base_url: str | None, prefix: str, key: str) -> Laun
 @contextlib.contextmanager
 def launch(what: Launch) -> Iterator[Running]:
     """Run a command, under a clock that the explorer moves if it can be had; raises `LaunchError`."""
-    port = free_port(HOST) if PORT in what.base_url else address_of(what.base_url)[1]
+    port = free_port(HOST) if PORT in what.base_url else host_and_port(what.base_url)[1]
     command, base_url = what.at(port)
     reasons: list[str] = []
     for kind, unavailable_because in ((LeapClock, unavailable), (SupervisedClock, supervision_unavailable)):

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from pollproof.errors import RunError
 from pollproof.processes.command import Output, start_reading
 from pollproof.processes.program import CannotStart, Program, started
-from pollproof.processes.watchdog import marked
+from pollproof.processes.watchdog import find_marked
 
 READY = 30.0
 """Real seconds that a command may take until it listens."""
 
-LOOK = 0.01
+_LOOK_SECONDS = 0.01
 """Real seconds between two looks at whether it does."""
 
 ENDING = 2.0
@@ -28,7 +28,7 @@ ENDING = 2.0
 LAST_WORDS = 5.0
 """Real seconds in which what an ended command has printed is read, at the latest."""
 
-FAREWELL = 1.0
+_GRACE = 1.0
 """Real seconds that a command may take to end itself when it is told to (SIGTERM)."""
 
 
@@ -48,12 +48,12 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int]:
-        return address_of(self.base_url)
+        return host_and_port(self.base_url)
 
     @property
     def processes(self) -> set[int]:
         """The living processes of the command."""
-        return marked(self._program.mark)
+        return find_marked(self._program.mark)
 
     @property
     def has_ended(self) -> bool:
@@ -84,7 +84,7 @@ class Server:
                 raise LaunchError(f"nothing listened on {host}:{port}: {self.words()}")
             if time.monotonic() > latest:
                 raise LaunchError(f"nothing listened on {host}:{port} within {seconds:g} s: {self.words(0)}")
-            time.sleep(LOOK)
+            time.sleep(_LOOK_SECONDS)
 
     def join(self) -> None:
         """Wait until all that the command has printed is read."""
@@ -95,10 +95,10 @@ class Server:
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(FAREWELL)
+            self._process.wait(_GRACE)
 
 
-def address_of(url: str) -> tuple[str, int]:
+def host_and_port(url: str) -> tuple[str, int]:
     """Host and port of a URL."""
     parts = urlsplit(url)
     return parts.hostname or "127.0.0.1", parts.port or 80
@@ -129,7 +129,7 @@ def launched(
 
     However this process ends, even killed, no process of the command stays behind, nor its temporary files.
     """
-    host, port = address_of(base_url)
+    host, port = host_and_port(base_url)
     if accepts(host, port):
         raise LaunchError(f"another program listens on {host}:{port} already")
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pollproof.contract.model import Subject
 from pollproof.monitor.monitor import clauses_of
 from pollproof.text import plural
-from pollproof.verify.live.planning import SOLVING, LivePlan, Step
+from pollproof.verify.live.planning import SOLVING, LivePlan, PlannedWalk
 from pollproof.verify.live.record import walks_made
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def plan_lines(plan: Plan, intended: LivePlan) -> list[str]:
     return lines
 
 
-def _line(step: Step, width: int) -> str:
+def _line(step: PlannedWalk, width: int) -> str:
     requests, tasks = plural(step.requests, "request"), plural(step.tasks, "task")
     figures = f"{requests:>14}  {tasks:>10}  {duration(step.seconds):>10}"
     return f"  {step.walk.name:<{width}}  {figures}  {step.walk.purpose}"

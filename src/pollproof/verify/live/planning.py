@@ -29,7 +29,7 @@ SOLVING = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlannedWalk:
     """A walk of a live run: requests, tasks and seconds that it takes about, and the clauses that it exercises.
 
     `permitted` tells whether the part that breaks the provider's rules belongs to it. `skipped` says why it is not
@@ -49,8 +49,8 @@ class Step:
 class LivePlan:
     """What a live run does, in order, and what it leaves out."""
 
-    steps: tuple[Step, ...]
-    left_out: tuple[Step, ...]
+    steps: tuple[PlannedWalk, ...]
+    left_out: tuple[PlannedWalk, ...]
 
     @property
     def requests(self) -> int:
@@ -78,11 +78,11 @@ class LivePlan:
         for clause in clauses_of(contract, Subject.PROVIDER):
             if clause.id not in self.clauses:
                 found = next((step.skipped for step in self.left_out if clause.id in step.clauses), None)
-                reasons[clause.id] = found or NEVER
+                reasons[clause.id] = found or _NOT_LIVE
         return reasons
 
 
-NEVER = Idle(
+_NOT_LIVE = Idle(
     "not part of a live run: it takes more requests than one makes, or a response that cannot be requested",
     "deselected",
 )
@@ -93,11 +93,11 @@ def planned(plan: Plan) -> LivePlan:
     live = plan.live
     assert live is not None
     steps = list(rehearsed(ReferenceProvider(plan.contract, VirtualClock(), Settings(solving=SOLVING, failing=False))))
-    idle: tuple[Step, ...] = ()
+    idle: tuple[PlannedWalk, ...] = ()
     if live.only:
         steps, idle = _only(steps, live)
-    chosen: list[Step] = []
-    left: list[Step] = []
+    chosen: list[PlannedWalk] = []
+    left: list[PlannedWalk] = []
     # The part of a walk that breaks no rule comes after the whole of it: it is made where that is not.
     for step in sorted(steps, key=lambda step: live.destructive and bool(step.walk.breaks) and not step.permitted):
         if any(step.walk is other.walk for other in chosen):
@@ -113,7 +113,7 @@ def planned(plan: Plan) -> LivePlan:
     return LivePlan(tuple(chosen), (*left, *idle))
 
 
-def _only(steps: list[Step], live: Live) -> tuple[list[Step], tuple[Step, ...]]:
+def _only(steps: list[PlannedWalk], live: Live) -> tuple[list[PlannedWalk], tuple[PlannedWalk, ...]]:
     """Of these steps the one that exercises the clause asked about for the least money and time; and the others."""
     fit = [step for step in steps if live.only in step.clauses]
     lawful = [step for step in fit if not step.permitted]
@@ -124,7 +124,7 @@ def _only(steps: list[Step], live: Live) -> tuple[list[Step], tuple[Step, ...]]:
     )
 
 
-def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> Idle | None:
+def _why_not(step: PlannedWalk, plan: Plan, live: Live, chosen: list[PlannedWalk]) -> Idle | None:
     """Why a walk is not made; None where it is."""
     name = f"'{step.walk.name}'"
     if step.walk.needs == "callbacks" and plan.callback_url is None:
@@ -141,7 +141,7 @@ def _why_not(step: Step, plan: Plan, live: Live, chosen: list[Step]) -> Idle | N
     return None
 
 
-def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iterator[Step]:
+def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iterator[PlannedWalk]:
     """Make all live walks on an embedded provider, one after another in one trace in virtual time, into a ledger.
 
     First come those that break no rule, then the others in full.
@@ -168,4 +168,4 @@ def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iter
         )
         requests, tasks = allowance.requests - before[0], allowance.tasks - before[1]
         if requests:  # some walks do nothing that is not to be permitted
-            yield Step(walk, permitted, requests, tasks, clock.now() - before[2], exercised)
+            yield PlannedWalk(walk, permitted, requests, tasks, clock.now() - before[2], exercised)

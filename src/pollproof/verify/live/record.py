@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pollproof.contract.model import Contract, Role
 from pollproof.errors import RunError
-from pollproof.recordings.entry import OWN
+from pollproof.recordings.entry import METADATA_KEY
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.reading import label_of, recorded
 from pollproof.recordings.rendering import Interaction, as_line, flow
@@ -70,7 +70,7 @@ class Record:
             "started": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "exchanges": [],
         }
-        self._write(f"version: 1\nmetadata: {flow({OWN: own})}\ninteractions:\n")
+        self._write(f"version: 1\nmetadata: {flow({METADATA_KEY: own})}\ninteractions:\n")
 
     def _write(self, text: str) -> None:
         data = text.encode("utf-8")
@@ -125,7 +125,7 @@ def check_resumable(path: str, contract: Contract, base_url: str) -> None:
     for name, value in {"source": SOURCE, "contract": contract.name, "base_url": base_url}.items():
         if own.get(name) != value:
             problem = f"is {own.get(name)!r} and not {value!r}: this is not a record of such a live run"
-            raise RecordingError(path, f"metadata.{OWN}.{name}", problem)
+            raise RecordingError(path, f"metadata.{METADATA_KEY}.{name}", problem)
 
 
 def earlier(path: str, contract: Contract, base_url: str) -> Earlier:

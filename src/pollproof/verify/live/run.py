@@ -32,7 +32,7 @@ from pollproof.verify.targets import open_target
 CALLBACK_PATIENCE = 60.0
 """Seconds that a real provider's callback may take once its task has ended: it comes over the internet."""
 
-SHOWN = 5
+_SHOWN_TASKS = 5
 """Unfinished tasks that are named at the end of a run."""
 
 
@@ -220,7 +220,9 @@ def _closing(session: LiveSession, record: str, *, complete: bool) -> list[str]:
     asked = f"{plural(allowance.requests, 'request')} made, {plural(allowance.tasks, 'task')} created"
     notes = [f"{asked}; all is kept in {record}"]
     if alive:
-        names = ", ".join(str(handle.id) for handle in alive[:SHOWN]) + (", ..." if len(alive) > SHOWN else "")
+        names = ", ".join(str(handle.id) for handle in alive[:_SHOWN_TASKS]) + (
+            ", ..." if len(alive) > _SHOWN_TASKS else ""
+        )
         notes.append(f"{plural(len(alive), 'task')} had no end when the run ended: {names}")
     if not complete:
         notes.append(

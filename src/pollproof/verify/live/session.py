@@ -18,7 +18,7 @@ from pollproof.verify.live.quota import Quota
 from pollproof.verify.rate_limiter import ProviderRefused, RateLimiter
 from pollproof.verify.session import Session
 
-LONG = 10.0
+_LONG_WAIT = 10.0
 """Seconds of waiting that are shown to people."""
 
 MAXIMUM_REFUSED = 2
@@ -91,7 +91,7 @@ class LiveSession(Session):
             raise ProviderRefused(f"the provider refuses to create tasks ({event.error_code or f'HTTP {status}'})")
 
     def advance(self, seconds: float, *, most: bool = False) -> None:
-        if seconds >= LONG and self._told is not None:
+        if seconds >= _LONG_WAIT and self._told is not None:
             self._told(seconds)
         super().advance(seconds, most=most)
         self._keep()

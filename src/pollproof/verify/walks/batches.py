@@ -8,7 +8,7 @@ from typing import Any
 from pollproof.contract.model import Contract, Role
 from pollproof.contract.templates import with_value
 from pollproof.trace.events import READABLE
-from pollproof.verify.handles import CREATED, Handle
+from pollproof.verify.handles import TASK_CREATED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
@@ -24,7 +24,7 @@ from pollproof.verify.walks.steps import (
 EARLY_SECONDS = 0.1
 """Real seconds in which a callback that comes too early shows itself."""
 
-BATCH = "a batch that was accepted"
+ACCEPTED_BATCH = "a batch that was accepted"
 CANCELLED = "a response to a request to cancel a task"
 CALLED = "the end of a task with a callback address"
 
@@ -37,7 +37,7 @@ def _calls_back(contract: Contract) -> bool:
     return contract.operation_of(Role.CALLBACK) is not None
 
 
-@walk(_has_batches, live=True, reaches=(BATCH,))
+@walk(_has_batches, live=True, reaches=(ACCEPTED_BATCH,))
 def batches(session: Session) -> None:
     """Batches in all documented ways, with equal entries, up to the limit; their tasks polled and read again."""
     kept: list[Handle] = []
@@ -67,11 +67,11 @@ def send_batch(session: Session, way: int, **more: Any) -> list[Handle]:
     event, handles = session.batch(way, **more)
     handles = handles or session.members(session.insist(event))
     if handles:
-        session.reach(BATCH)
+        session.reach(ACCEPTED_BATCH)
     return handles
 
 
-@walk(lambda contract: _has_batches(contract) and contract.limits.batch_wait is not None, reaches=(BATCH,))
+@walk(lambda contract: _has_batches(contract) and contract.limits.batch_wait is not None, reaches=(ACCEPTED_BATCH,))
 def batches_in_a_row(session: Session) -> None:
     """Three batches without a pause, tasks between them, and one right after the documented pause."""
     wait = session.contract.limits.batch_wait or 0.0
@@ -127,7 +127,7 @@ def called_back(session: Session) -> None:
     read_again(session, handles)
 
 
-@walk(_calls_back, needs="callbacks", reaches=(CREATED,))
+@walk(_calls_back, needs="callbacks", reaches=(TASK_CREATED,))
 def called_back_unpolled(session: Session) -> None:
     """Callbacks that are awaited without a poll, and refused requests with a callback address, of which none comes."""
     source = session.callbacks
@@ -156,7 +156,7 @@ def called_back_unpolled(session: Session) -> None:
     session.hear()
 
 
-@walk(lambda contract: _has_batches(contract) and _calls_back(contract), needs="callbacks", reaches=(BATCH,))
+@walk(lambda contract: _has_batches(contract) and _calls_back(contract), needs="callbacks", reaches=(ACCEPTED_BATCH,))
 def batches_called_back(session: Session) -> None:
     """Batches with a callback address and a note: each of their tasks is called back."""
     if session.callbacks is None:

@@ -6,7 +6,7 @@ import math
 
 from pollproof.contract.model import Contract, Effect
 from pollproof.trace.events import READABLE
-from pollproof.verify.handles import CREATED, Handle
+from pollproof.verify.handles import TASK_CREATED, Handle
 from pollproof.verify.rate_limiter import RateLimiter
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
@@ -49,7 +49,7 @@ def to_the_last_poll(session: Session) -> None:
         exhaust(session, create_several(session, 3), before_end=True)
 
 
-@walk(_limited, reaches=(CREATED,))
+@walk(_limited, reaches=(TASK_CREATED,))
 def to_the_last_poll_in_a_hurry(session: Session) -> None:
     """A task polled to the limit at once, before it is finished; then it is finished and polled again."""
     limit = session.contract.limits.polls or 0
@@ -71,7 +71,7 @@ def to_the_last_poll_in_a_hurry(session: Session) -> None:
             session.poll(handle)
 
 
-@walk(_limited, reaches=(CREATED,))
+@walk(_limited, reaches=(TASK_CREATED,))
 def to_the_last_poll_disturbed(session: Session) -> None:
     """Tasks polled to the limit, half before and half after their end, with wrong requests in between."""
     handles = create_several(session, 3)

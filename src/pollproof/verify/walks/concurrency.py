@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pollproof.contract.model import Role
 from pollproof.trace.events import READABLE, Event
-from pollproof.verify.handles import CREATED, ENDED, Handle
+from pollproof.verify.handles import TASK_CREATED, TASK_ENDED, Handle
 from pollproof.verify.session import Session
-from pollproof.verify.walks.batches import BATCH, send_batch
+from pollproof.verify.walks.batches import ACCEPTED_BATCH, send_batch
 from pollproof.verify.walks.ordinary import ENDS
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
@@ -18,7 +18,7 @@ from pollproof.verify.walks.steps import (
     settle_all,
 )
 
-AT_ONCE = 6
+_CONCURRENT = 6
 """Requests that are sent at the same time."""
 
 OVERLAPPED = "answers to requests that overlapped"
@@ -27,7 +27,7 @@ OVERLAPPED = "answers to requests that overlapped"
 @walk(reaches=(OVERLAPPED,))
 def created_at_once(session: Session) -> None:
     """Tasks created at the same time, then polled and read at the same time, each over a connection of its own."""
-    requests = [session.creation(session.kinds[number % len(session.kinds)]) for number in range(AT_ONCE)]
+    requests = [session.creation(session.kinds[number % len(session.kinds)]) for number in range(_CONCURRENT)]
     events = session.send_together(requests)
     _note(session, events)
     begun = (session.begun(session.insist(event), session.kinds[0])[1] for event in events)
@@ -44,7 +44,7 @@ def created_at_once(session: Session) -> None:
         pause = min(pause * 1.4, 30.0)
     for operation in filter(None, (session.poll_operation, session.fetch_operation)):
         session.send_together([session.about(operation, handle) for handle in handles])
-        session.send_together([session.about(operation, handle) for handle in handles[:2] * (AT_ONCE // 2)])
+        session.send_together([session.about(operation, handle) for handle in handles[:2] * (_CONCURRENT // 2)])
     read_again(session, handles)
 
 
@@ -55,7 +55,7 @@ def polled_at_once(session: Session) -> None:
         poll = session.about(session.poll_operation, handle)
         pause, waited = session.wait, 0.0
         while waited <= patience(session):
-            events = session.send_together([poll] * (AT_ONCE // 2))
+            events = session.send_together([poll] * (_CONCURRENT // 2))
             _note(session, events)
             history = session.history(handle)
             if history is None or history.terminal is not None or history.lost is not None:
@@ -65,11 +65,11 @@ def polled_at_once(session: Session) -> None:
             waited += pause
             pause = min(pause * 1.5, 30.0)
         if session.fetch_operation is not None:
-            session.send_together([session.about(session.fetch_operation, handle)] * (AT_ONCE // 2))
+            session.send_together([session.about(session.fetch_operation, handle)] * (_CONCURRENT // 2))
         read_again(session, [handle])
 
 
-@walk(lambda contract: contract.limits.polls is not None, reaches=(CREATED,))
+@walk(lambda contract: contract.limits.polls is not None, reaches=(TASK_CREATED,))
 def to_the_last_poll_at_once(session: Session) -> None:
     """Tasks polled to their limit by polls that overlap: each counts once, and not more than once."""
     limits = session.contract.limits
@@ -77,11 +77,11 @@ def to_the_last_poll_at_once(session: Session) -> None:
     lifetime = (limits.lifetime or 10_000.0) - limits.lifetime_slack
     handles = create_several(session, 2)
     polls = [session.about(session.poll_operation, handle) for handle in handles]
-    rounds = (limit - 1) // AT_ONCE
+    rounds = (limit - 1) // _CONCURRENT
     pace = min(session.wait, lifetime * 0.8 / max(rounds, 1))
     for _ in range(rounds):
         for poll in polls:
-            session.send_together([poll] * AT_ONCE)
+            session.send_together([poll] * _CONCURRENT)
         session.advance(pace)
     for handle in handles:
         history = session.history(handle)
@@ -93,7 +93,7 @@ def to_the_last_poll_at_once(session: Session) -> None:
             session.send_together([poll] * 2)
 
 
-@walk(lambda contract: contract.operation_of(Role.BATCH) is not None, reaches=(BATCH,))
+@walk(lambda contract: contract.operation_of(Role.BATCH) is not None, reaches=(ACCEPTED_BATCH,))
 def batches_at_once(session: Session) -> None:
     """Batches at the same time; the tasks of those that are accepted have ids of their own, and reach their ends."""
     pause_between_batches(session)
@@ -126,7 +126,7 @@ def connections_cut(session: Session) -> None:
     read_again(session, handles)
 
 
-@walk(reaches=(ENDED,))
+@walk(reaches=(TASK_ENDED,))
 def over_fresh_connections(session: Session) -> None:
     """A task created, polled and read over a fresh connection each time, in turn with one that is kept."""
     handles: list[Handle] = []

@@ -10,7 +10,7 @@ from typing import Any
 from pollproof.contract.model import Contract, Phase, Rate, Role, TaskKind
 from pollproof.tasks.state import CALLBACK_REFUSED
 from pollproof.trace.inputs import at_limits, beyond
-from pollproof.verify.handles import CREATED, ENDED, Handle
+from pollproof.verify.handles import TASK_CREATED, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
@@ -48,7 +48,7 @@ def _has_keys(contract: Contract) -> bool:
     return "idempotency_key" in contract.operation(Role.CREATE).marks
 
 
-@walk(_has_keys, reaches=(CREATED,))
+@walk(_has_keys, reaches=(TASK_CREATED,))
 def created_again_with_its_key(session: Session) -> None:
     """Creations repeated with their idempotency key, with another request, and when the key is not kept any more."""
     kind = session.kinds[0]
@@ -57,7 +57,7 @@ def created_again_with_its_key(session: Session) -> None:
     event = session.create_with_key(kind, task, key)
     session.create_with_key(kind, task, key)
     if event.task is not None:
-        session.reach(CREATED)
+        session.reach(TASK_CREATED)
         handle = Handle(event.raw_task, event.task, kind)
         session.settle(handle, patience(session))
         session.create_with_key(kind, task, key)
@@ -92,7 +92,7 @@ def _different(session: Session, kind: TaskKind, task: Any) -> Any:
     return next((each.body for each in others if key.area == "path" or not key.pointer.startswith(each.pointer)), None)
 
 
-@walk(_has("result-kept", "result-removed"), reaches=(ENDED,))
+@walk(_has("result-kept", "result-removed"), reaches=(TASK_ENDED,))
 def to_the_removal_of_results(session: Session) -> None:
     """Tasks whose result is read just before and just after the end of the time that it is kept."""
     rules = [each.parameters for each in session.contract.clauses if each.kind in ("result-kept", "result-removed")]
@@ -117,7 +117,7 @@ def to_the_removal_of_results(session: Session) -> None:
                 read(handle)
 
 
-@walk(_has("finishes"), reaches=(CREATED,))
+@walk(_has("finishes"), reaches=(TASK_CREATED,))
 def past_the_bound_to_finish(session: Session) -> None:
     """Tasks polled just after the time by which they have ended."""
     bounds = [each.parameters.seconds for each in session.contract.clauses if each.kind == "finishes"]
@@ -132,7 +132,7 @@ def _can_burst(contract: Contract) -> bool:
     return any(rate.requests * 2 <= MAXIMUM_BURST for rate in contract.rates) and _names_probe(contract, "too-many")
 
 
-@walk(_can_burst, reaches=(CREATED,), breaks="sends too many requests")
+@walk(_can_burst, reaches=(TASK_CREATED,), breaks="sends too many requests")
 def too_many_at_once(session: Session) -> None:
     """More requests than the documented rates let pass, all at once."""
     if not session.permitted:
@@ -167,7 +167,7 @@ def _burst(session: Session, handle: Handle, rate: Rate) -> None:
 
 @walk(
     lambda contract: (contract.limits.unfinished or MAXIMUM_UNFINISHED) < MAXIMUM_UNFINISHED,
-    reaches=(CREATED,),
+    reaches=(TASK_CREATED,),
     breaks="creates more tasks than may be unfinished",
 )
 def too_many_unfinished(session: Session) -> None:
@@ -190,7 +190,7 @@ def too_many_unfinished(session: Session) -> None:
 
 @walk(
     lambda contract: _names_probe(contract, "wrong-scheme"),
-    reaches=(CREATED,),
+    reaches=(TASK_CREATED,),
     breaks="sends the key after another word",
 )
 def key_after_another_word(session: Session) -> None:
@@ -258,7 +258,7 @@ def in_other_words(session: Session) -> None:
             session.send(session.about(operation, handle, way))
 
 
-@walk(_has("callback-retried"), needs="callbacks", reaches=(CREATED,), breaks="answers a callback with HTTP 500")
+@walk(_has("callback-retried"), needs="callbacks", reaches=(TASK_CREATED,), breaks="answers a callback with HTTP 500")
 def callbacks_refused(session: Session) -> None:
     """A callback that is answered with HTTP 500, and comes again within the documented time."""
     source = session.callbacks

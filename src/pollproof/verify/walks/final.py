@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pollproof.verify.handles import ENDED, SUCCESS
+from pollproof.verify.handles import SUCCESS, TASK_ENDED
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, finish, read_again, settle_all
 
 
-@walk(reaches=(ENDED,))
+@walk(reaches=(TASK_ENDED,))
 def still_the_same(session: Session) -> None:
     """After all that: a few more tasks one after another, and a look at what was refused before."""
     handles = create_several(session, 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pollproof.contract.model import Contract, Effect
-from pollproof.verify.handles import ENDED, Handle
+from pollproof.verify.handles import TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, edge, finish, patience, read_again, until_age
@@ -101,7 +101,7 @@ def settle_closely(session: Session, handle: Handle) -> bool:
     for _ in range(min(CLOSE_POLLS, (session.contract.limits.polls or CLOSE_POLLS) // 2)):
         event = session.poll(handle)
         if event.effect is Effect.FAILED or (event.phase is not None and event.phase.terminal):
-            session.reach(ENDED)
+            session.reach(TASK_ENDED)
             return True
         session.advance(session.wait)
     return session.settle(handle, patience(session)) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pollproof.contract.model import Phase
 from pollproof.trace.events import Answer
-from pollproof.verify.handles import ENDED, SUCCESS, Handle
+from pollproof.verify.handles import SUCCESS, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, follow_to_their_ends, patience, read_again, settle_all
@@ -12,13 +12,13 @@ from pollproof.verify.walks.steps import create_several, follow_to_their_ends, p
 MINUTE = 60.0
 """Seconds after which a task is first polled where no document says how long it lives."""
 
-AT_ONCE = "a task that is answered in its creation"
+_ANSWERED_AT_ONCE = "a task that is answered in its creation"
 
 UNPOLLED = "the end of a task that nobody polled"
 
 ENDS = "the end of every task that it created"
 
-READS = 110
+_READS_WITHOUT_LIMIT = 110
 """Reads of one task where no limit is documented: enough to see what changes at the hundredth."""
 
 
@@ -32,18 +32,18 @@ def one_after_another(session: Session) -> None:
             read_again(session, [handle], 2 if session.frugal else 3)
 
 
-@walk(lambda contract: any(kind.inline for kind in contract.kinds.values()), live=True, reaches=(AT_ONCE,))
+@walk(lambda contract: any(kind.inline for kind in contract.kinds.values()), live=True, reaches=(_ANSWERED_AT_ONCE,))
 def answered_at_once(session: Session) -> None:
     """Tasks of the synchronous kinds: their answer is in the creation."""
     for kind in session.inline_kinds:
         for _ in range(1 if session.frugal else 3):
             event, _ = session.create(kind)
             if event.answer is Answer.STATE:
-                session.reach(AT_ONCE)
+                session.reach(_ANSWERED_AT_ONCE)
             session.pause_if_told(event)
 
 
-@walk(live=True, reaches=(ENDED,))
+@walk(live=True, reaches=(TASK_ENDED,))
 def side_by_side(session: Session) -> None:
     """Several tasks at once, polled in turn, read again in another order and after one more was created."""
     handles = create_several(session, 2 if session.frugal else 5)
@@ -92,14 +92,14 @@ def to_the_very_end(session: Session) -> None:
         session.reach(ENDS)
 
 
-@walk(lambda contract: contract.limits.polls is None, reaches=(ENDED,))
+@walk(lambda contract: contract.limits.polls is None, reaches=(TASK_ENDED,))
 def read_many_times(session: Session) -> None:
     """Tasks read a hundred times and more, while others are created and time passes by steps up to a day."""
     handles = create_several(session, 3)
     settle_all(session, handles)
     limits = session.contract.limits
     span = (limits.lifetime - limits.lifetime_slack) * 0.8 if limits.lifetime else 3600.0
-    for number in range(READS):
+    for number in range(_READS_WITHOUT_LIMIT):
         for handle in handles:
             session.read(handle)
         if number % 20 == 10:
@@ -114,7 +114,7 @@ def read_many_times(session: Session) -> None:
                 session.begin()
 
 
-@walk(reaches=(ENDED,))
+@walk(reaches=(TASK_ENDED,))
 def varied_requests(session: Session) -> None:
     """Tasks with every documented parameter away from its default, and polls with optional fields left out and sent."""
     tasks: list[Handle] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from pollproof.contract.model import Operation, Probe, Role
 from pollproof.trace.events import Event
-from pollproof.verify.handles import ENDED, REFUSED, Handle
+from pollproof.verify.handles import REFUSED, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import SECOND_KEY, walk
 from pollproof.verify.walks.steps import finish, has_ended, patience, pause_between_batches, read_again
@@ -165,7 +165,7 @@ def turned_away_elsewhere(session: Session) -> None:
 
 @walk(
     lambda contract: contract.operation_of(Role.DELETE) is not None,
-    reaches=(ENDED,),
+    reaches=(TASK_ENDED,),
     breaks="deletes tasks, some with wrong keys and unknown ids",
 )
 def deleted(session: Session) -> None:
@@ -173,7 +173,7 @@ def deleted(session: Session) -> None:
     operation, beside = session.delete_operation, finish(session)
     if operation is None or beside is None or not session.permitted:
         return
-    session.reach(ENDED)
+    session.reach(TASK_ENDED)
     session.probe_unknown(session.contract.task_id["unknown"][0], operation=operation)
     for credential in session.wrong_credentials()[:3]:
         session.probe_credential(operation, {"task_id": beside.id}, credential)
@@ -193,7 +193,7 @@ def deleted(session: Session) -> None:
     read_again(session, [beside, *gone], 2)
 
 
-@walk(needs=SECOND_KEY, reaches=(ENDED,))
+@walk(needs=SECOND_KEY, reaches=(TASK_ENDED,))
 def by_two_keys(session: Session) -> None:
     """Tasks of two keys of one's own side by side, each polled with its key, and with the other in between."""
     second = session.second_credential
@@ -211,7 +211,7 @@ def by_two_keys(session: Session) -> None:
             session.poll_by(handle, second if key is None else None, own=False)
             session.poll_by(handle, key, own=True)
         if all(has_ended(session, handle) for handle, _ in tasks):
-            session.reach(ENDED)
+            session.reach(TASK_ENDED)
             rounds -= 1  # once more after the end: what the other key has read is still there
         session.advance(pause)
         waited += pause

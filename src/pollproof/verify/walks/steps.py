@@ -6,7 +6,7 @@ import math
 
 from pollproof.contract.model import Effect, Phase
 from pollproof.trace.events import Answer
-from pollproof.verify.handles import ENDED, SUCCESS, Handle
+from pollproof.verify.handles import SUCCESS, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 
 EDGE = 0.25
@@ -21,7 +21,7 @@ DAY = 86_400.0
 FEW_ATTEMPTS = 2
 """The same for a real provider."""
 
-PATIENCE = 300.0
+_PATIENCE = 300.0
 """Seconds after which a task of a real provider that has no end is left alone."""
 
 BATCH_PAUSE = 0.5
@@ -33,7 +33,7 @@ def patience(session: Session) -> float:
     limits, clauses = session.contract.limits, session.contract.clauses
     bound = max((each.parameters.seconds for each in clauses if each.kind == "finishes"), default=None)
     seconds = limits.solving or bound or (limits.lifetime or 400.0) * 0.4
-    return min(seconds, PATIENCE) if session.frugal else seconds
+    return min(seconds, _PATIENCE) if session.frugal else seconds
 
 
 def create_several(session: Session, count: int) -> list[Handle]:
@@ -70,7 +70,7 @@ def settle_all(session: Session, handles: list[Handle]) -> None:
             ) or event.effect in (Effect.BUSY, Effect.BLOCKED):
                 still.append(handle)
             elif event.phase is not None and event.phase.terminal:
-                session.reach(ENDED)
+                session.reach(TASK_ENDED)
                 if event.phase is Phase.SUCCEEDED:
                     session.reach(SUCCESS)
         waiting = still
@@ -93,7 +93,7 @@ def follow_to_their_ends(session: Session, handles: list[Handle]) -> bool:
             session.poll(handle)
         still = [handle for handle in waiting if not has_ended(session, handle)]
         if len(still) < len(waiting):
-            session.reach(ENDED)
+            session.reach(TASK_ENDED)
         waiting = still
         if not waiting or waited >= horizon:
             break
