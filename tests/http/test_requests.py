@@ -28,6 +28,9 @@ class Pieces:
     def sendall(self, data: bytes) -> None:
         self.sent += data
 
+    def setsockopt(self, *_: int) -> None:
+        raise OSError("these pieces do not come by TCP")
+
 
 def requests_of(*pieces: bytes) -> list[tuple[str, str, bytes, bool]]:
     stream: Any = Pieces(*pieces)

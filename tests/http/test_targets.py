@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import time
 import zlib
 from typing import Any
 
 import pytest
 
-from pollproof.http import parser as module
+from pollproof.http import parser
 from pollproof.http.client import HttpTarget
 from pollproof.http.target import RequestOutcome
 from pollproof.secrets.anonymize.failures import UNKNOWN, known_beginning
@@ -31,7 +32,7 @@ def _no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAXIMUM_BODY", LIMIT)
+    monkeypatch.setattr(parser, "MAXIMUM_BODY", LIMIT)
 
 
 def ask(url: str, timeout: float = 5.0, request: Request = POLL) -> RequestOutcome:
@@ -517,3 +518,35 @@ def test_headers_that_are_given_take_the_place_of_those_that_are_always_sent() -
         ask(server.url, request=POLL._replace(headers={"host": "api.example", "accept-encoding": "br"}))
         (asked,) = server.asked
     assert (asked.headers["host"], asked.headers["accept-encoding"]) == ("api.example", "br")
+
+
+# ------------------------------------------------------------------------------- a body held back by Nagle's algorithm
+
+
+class Watched(socket.socket):
+    """A connection that notes what is done to it."""
+
+    done: list[str]
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        self.done.append("receive")
+        return super().recv(size, flags)
+
+    def setsockopt(self, *option: Any) -> None:
+        self.done.append("acknowledge" if option[1] == parser.QUICK_ACKNOWLEDGEMENT else "other")
+        super().setsockopt(*option)
+
+
+@pytest.mark.skipif(parser.QUICK_ACKNOWLEDGEMENT is None, reason="this system cannot acknowledge at once")
+def test_the_head_of_a_response_is_acknowledged_before_its_body_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        own = Watched()
+        own.done = []
+        own.connect(listening.getsockname())
+        served, _ = listening.accept()
+        with own, served:
+            served.sendall(b"{}")
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+            response = parser.read_response(own, "POST", head, time.monotonic() + 5, 5.0)
+    assert response.body == b"{}"
+    assert own.done == ["acknowledge", "receive"]

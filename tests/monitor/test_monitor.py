@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from pollproof.clauses.kinds import Violation
 from pollproof.clauses.results import Owned
 from pollproof.loading import load_contract
-from pollproof.monitor.ledger import Verdict
-from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request
+from pollproof.monitor.ledger import Evidence, Ledger, Verdict
+from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Slice
 from tests.traces import HandWritten, error, ready, running
 
 CAPSOLVER = load_contract("capsolver")
@@ -315,3 +316,25 @@ def test_a_poll_to_which_no_response_came_is_not_held_against_the_budget_of_a_cl
             else:
                 trace.poll("a", running(), at)
         assert ("client.budget" in trace.violated) is violated
+
+
+def test_what_one_connection_shows_is_kept_before_what_overlaps() -> None:
+    contract = load_contract("capsolver")
+    clause = next(clause for clause in contract.clauses if clause.kind == "budget-ended")
+
+    def evidence(*connections: int) -> Evidence:
+        shown = tuple(
+            Exchange(Request("POST", "/getTaskResult", {}, b""), None, 0.0, 0.0, connection=connection)
+            for connection in connections
+        )
+        return Evidence(Violation("none", "one", ()), Slice(tuple(range(len(shown))), shown))
+
+    ledger, other = Ledger((clause,)), Ledger((clause,))
+    long = evidence(*[1] * 121)
+    ledger.add(clause.id, evidence(1, 2))
+    ledger.add(clause.id, long)
+    ledger.add(clause.id, evidence(1, 2))
+    assert ledger[clause.id].evidence is long
+    other.add(clause.id, evidence(1, 2))
+    ledger.absorb(other)
+    assert ledger[clause.id].evidence is long

@@ -87,6 +87,17 @@ def test_exchanges_that_are_left_out_between_two_like_ones_are_counted() -> None
     assert "1 more of the same, with the same response, 8 exchanges between them are not shown" in lines(trace)[2]
 
 
+def test_many_like_exchanges_over_several_connections_are_one_line() -> None:
+    shown = lines([exchange(float(second), connection=1 + second % 3) for second in range(60)])
+    assert len(shown) == 5
+    assert shown[2] == "   58.000 s  ... 58 more of the same over 3 connections, with the same response"
+
+
+def test_a_few_like_exchanges_that_overlap_are_shown_one_by_one() -> None:
+    shown = lines([exchange(1.0, connection=1), exchange(1.0, connection=2), exchange(1.0, connection=3)])
+    assert [line[13:18] for line in shown if "poll" in line] == [" 1 . ", " . 2 ", " . . "]
+
+
 def test_a_deadline_that_is_not_reached_comes_last() -> None:
     assert (
         lines([exchange(1.0)], [{"at": 3.0, "text": "wait ends", "start": 0.0}])[-1] == "    3.000 s  -- wait ends --"

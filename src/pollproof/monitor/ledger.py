@@ -75,7 +75,7 @@ class Ledger:
         self.place = number + 1
 
     def add(self, identifier: str, evidence: Evidence) -> None:
-        """Record a violation; the shortest evidence is kept."""
+        """Record a violation; the evidence of the fewest connections is kept, of these the shortest."""
         entry = self.entries[identifier]
         entry.exercised += 1
         entry.violations += 1
@@ -99,9 +99,7 @@ class Ledger:
             own.exercised += entry.exercised
             own.violations += entry.violations
             own.unjudged = own.unjudged or entry.unjudged
-            if entry.evidence is not None and (
-                own.evidence is None or len(entry.evidence.trace) < len(own.evidence.trace)
-            ):
+            if entry.evidence is not None and (own.evidence is None or _size(entry.evidence) < _size(own.evidence)):
                 own.evidence = entry.evidence
             if own.first is None and entry.first is not None:
                 own.first = self.exchanges + entry.first
@@ -123,7 +121,13 @@ class Ledger:
         return [entry for entry in self.entries.values() if entry.verdict is Verdict.UNEXERCISED]
 
 
-def rank_evidence(evidence: Evidence) -> tuple[int, int]:
-    """The shorter evidence comes first; of two alike the earlier, in whichever order they were found."""
+def rank_evidence(evidence: Evidence) -> tuple[int, int, int]:
+    """The simpler evidence comes first; of two alike the earlier, in whichever order they were found."""
     numbers = evidence.trace.numbers
-    return len(numbers), numbers[-1] if numbers else -1
+    return *_size(evidence), numbers[-1] if numbers else -1
+
+
+def _size(evidence: Evidence) -> tuple[int, int]:
+    """Connections and exchanges: what one request after the other shows is read more easily than what overlaps."""
+    trace = evidence.trace
+    return len({exchange.connection for exchange in trace.exchanges}), len(trace.numbers)

@@ -18,6 +18,9 @@ Shown = Mapping[str, Any]
 MINIMUM_RUN = 2
 """Exchanges that may be the two ends of a run whose middle was left out of the evidence."""
 
+MAXIMUM_OVERLAPPING = 4
+"""Like exchanges over several connections that are shown one by one."""
+
 
 def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = (), judged: str = "") -> list[str]:
     """The lines of a trace; runs of the same request with the same answer become one line with their number.
@@ -35,9 +38,7 @@ def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = (), judged: str =
         first = trace[index]
         while ahead and _crossed(ahead[0], first):
             written.append(_moment(ahead.pop(0)))
-        end = index + 1
-        while end < len(trace) and _same(first, trace[end]) and not (ahead and _crossed(ahead[0], trace[end])):
-            end += 1
+        end = _end_of_run(trace, index, ahead)
         # The last exchange is what breaks the rule: it never disappears in a run of others.
         if end == len(trace) and end - index > 1:
             end -= 1
@@ -48,11 +49,31 @@ def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = (), judged: str =
             place = f"  (until {last['place']})" if "place" in last else ""
             between = last["number"] - first["number"] - count + 1
             among = f", {between} exchanges between them are not shown" if between and count == MINIMUM_RUN else ""
+            used = len({shown.get("connection", 1) for shown in trace[index:end]})
+            over = f" over {used} connections" if used > 1 else ""
             written.append(
-                f"{_clock(last['sent'])}  ... {count - 1} more of the same, with the same response{among}{place}"
+                f"{_clock(last['sent'])}  ... {count - 1} more of the same{over}, with the same response{among}{place}"
             )
         index = end
     return written + [_moment(deadline) for deadline in ahead]
+
+
+def _end_of_run(trace: Sequence[Shown], index: int, ahead: Sequence[Shown]) -> int:
+    """Where a run of the same request with the same response ends, which no deadline divides.
+
+    A few over several connections are shown one by one, since what matters may be that they overlap.
+    """
+
+    def end(*keys: str) -> int:
+        found = index + 1
+        while found < len(trace) and _same(trace[index], trace[found], *keys):
+            if ahead and _crossed(ahead[0], trace[found]):
+                break
+            found += 1
+        return found
+
+    long = end()
+    return long if long - index > MAXIMUM_OVERLAPPING else end("connection")
 
 
 def _crossed(deadline: Shown, exchange: Shown) -> bool:
@@ -123,6 +144,6 @@ def _clock(seconds: float | None) -> str:
     return "    ?     " if seconds is None else f"{seconds:9.3f} s"
 
 
-def _same(left: Shown, right: Shown) -> bool:
-    same = ("operation", "probe", "request", "response", "failure")
-    return all(left[key] == right[key] for key in same) and left.get("connection") == right.get("connection")
+def _same(left: Shown, right: Shown, *further: str) -> bool:
+    same = ("operation", "probe", "request", "response", "failure", *further)
+    return all(left.get(key) == right.get(key) for key in same)
