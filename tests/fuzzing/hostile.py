@@ -134,7 +134,7 @@ def _yaml() -> Iterator[Hostile]:
     yield Hostile("merge.yaml", f"{FIRST}{{<<: {{status: {{code: 200}}}}}}\n".encode(), "merge keys")
     yield Hostile("two documents.yaml", YAML + b"---\n" + YAML, "a second document")
     yield Hostile("twice.yaml", YAML + YAML, "'interactions' is there twice")
-    yield Hostile("a list.yaml", b"- request: {}\n  response: {}\n", "a cassette of vcrpy before 1.0")
+    yield Hostile("a list.yaml", b"- request: {}\n  response: {}\n", "interaction 1, request.method: must be text")
     yield Hostile("tab.yaml", b"interactions:\n\t- x\n", "line 2: no YAML")
     yield Hostile("brackets.yaml", FIRST.encode() + b"[" * 50_000, "nested more than|no YAML")
     yield Hostile("braces.yaml", FIRST.encode() + b"{a: " * 50_000, "nested more than|no YAML")

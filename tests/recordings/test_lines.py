@@ -280,3 +280,10 @@ def test_flows_of_mitmproxy_are_read_by_its_library_or_named(tmp_path: Path) -> 
     path.write_bytes(b"20:4:type;4:http;0:a;0:b;}")
     (error,) = judged(path).detail.unread
     assert "flows of mitmproxy" in str(error) or "cannot be read" in str(error)
+
+
+def test_logs_are_lines_by_their_name_and_named_elsewhere(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "t.log", [plain(said) for said in FAULTY])
+    assert violated(judged(path)) == FOUND
+    (error,) = judged(path.rename(tmp_path / "t.json")).detail.unread
+    assert "as in JSON Lines (.jsonl, .ndjson, .log)" in str(error)

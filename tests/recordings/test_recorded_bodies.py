@@ -11,15 +11,17 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import brotli
 import pytest
+import yaml
 
 from pollproof.check.judging import Checking, check
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from tests.servers import pollproof
-from tests.tapes import Said, cassette, created, har, lawful, polled, write
+from tests.tapes import Said, cassette, created, har, interaction, lawful, polled, write
 
 CAPSOLVER = load_contract("capsolver")
 
@@ -529,7 +531,6 @@ def test_order_and_clocks_that_are_wrong_are_told(tmp_path: Path) -> None:
     [
         ("t.json", b'{"http_interactions": [], "recorded_with": "betamax/0.8.1"}', "a cassette of Betamax 0.8.1"),
         ("t.yml", b"---\nhttp_interactions: []\nrecorded_with: VCR 6.0.0\n", "a cassette of Ruby VCR 6.0.0"),
-        ("t.json", b'[{"request": {"host": "x"}, "response": {}}]', "a cassette of vcrpy before 1.0"),
         ("t.json", b'[{"scheme": "https", "host": "x", "request": {}}]', "a session of Charles"),
         ("t.json", b'{"info": {"name": "x"}, "item": []}', "a Postman collection"),
         ("t.json", b'{"_type": "export", "resources": []}', "an Insomnia workspace"),
@@ -542,3 +543,35 @@ def test_recordings_of_other_tools_are_named(tmp_path: Path, name: str, content:
     assert done.returncode == 2
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def old_interaction(said: Said, *, set_of_headers: bool) -> dict[str, Any]:
+    """An interaction as vcrpy before 1.0 wrote it."""
+    node = interaction(said)
+    address = urlsplit(node["request"].pop("uri"))
+    parts = {"protocol": address.scheme, "host": address.hostname, "port": 443, "path": address.path}
+    headers: Any = {"Content-Type": "application/json"}
+    node["request"] |= {**parts, "headers": [[list(each) for each in headers.items()]] if set_of_headers else headers}
+    told = node["response"]["headers"].items()
+    node["response"]["headers"] = [f"{name}: {value}\r\n" for name, values in told for value in values]
+    return node
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_the_bare_list_of_the_oldest_vcrpy_is_a_cassette(tmp_path: Path, suffix: str) -> None:
+    for said, expected in (
+        (lawful(), set()),
+        ([*lawful(), polled(30, "processing")], {"poll.terminal", "client.final"}),
+    ):
+        nodes = [old_interaction(each, set_of_headers=suffix == "yaml") for each in said]
+        text = json.dumps(nodes) if suffix == "json" else yaml.safe_dump(nodes)
+        if suffix == "yaml":
+            text = text.replace("- request:\n", "- request: !!python/object:vcr.request.Request\n")
+            tag = "!!python/object/apply:__builtin__.frozenset"
+            text = text.replace("    headers:\n    - - -", f"    headers: {tag}\n    - - -")
+            assert "!!python/object:vcr" in text
+            assert "frozenset" in text
+        (path := tmp_path / f"t.{suffix}").write_text(text)
+        checking = judged(path)
+        assert violated(checking) == expected
+        assert checking.detail.figures()["times"] == {"date": len(said)}

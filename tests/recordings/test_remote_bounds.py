@@ -80,6 +80,8 @@ def test_a_server_that_does_not_give_a_file_ends_in_one_sentence(web: str, name:
 
 
 def test_a_url_is_judged_as_a_file_is(web: str) -> None:
-    checking = check(CAPSOLVER, find_recordings([f"{web}/good.har"]))
+    seen: list[str] = []
+    checking = check(CAPSOLVER, find_recordings([f"{web}/good.har"]), progress=lambda words, _: seen.append(words))
+    assert any("good.har (" in words and words.endswith(" bytes)") for words in seen)
     assert not checking.detail.unread
     assert checking.detail.tally.matched == len(lawful())

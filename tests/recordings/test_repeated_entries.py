@@ -67,3 +67,20 @@ def test_a_packed_body_of_a_response_without_content_is_unpacked(tmp_path: Path)
     entry["response"] |= {"status": {"code": 204, "message": ""}, "body": {"string": gzip.compress(b"", mtime=0)}}
     path = write(tmp_path / "t.yaml", {"interactions": [entry], "version": 1})
     assert [(each.status, each.response_body) for each in read_entries(path)] == [(204, b"")]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_exports_that_overlap_are_judged_once_together(tmp_path: Path, workers: int) -> None:
+    contract, said = load_contract("capsolver"), lawful()
+    paths = [write(tmp_path / "a.har", har(said[:4])), write(tmp_path / "b.har", har(said[2:]))]
+    if workers:
+        from pollproof.check.cluster import check_on, connected
+
+        with connected(str(workers)) as client:
+            found = check_on(client, contract, paths, together=True)
+    else:
+        found = check(contract, paths, together=True)
+    assert violated(found) == set()
+    assert (found.detail.figures()["judged"], found.detail.figures()["repeated"]) == (5, 2)
+    late = write(tmp_path / "c.har", har([said[0], polled(3.1, "processing"), polled(3.3, "processing")]))
+    assert "client.wait" in violated(check(contract, [paths[0], late], together=True)), "what differs counts"

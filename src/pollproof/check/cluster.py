@@ -218,6 +218,7 @@ class _Head:
     tasks: int
     callbacks: frozenset[str]
     put_off: int
+    digests: array[int]
 
 
 class _Trace:
@@ -259,14 +260,19 @@ class _Trace:
         self._result.detail.files += [shown(path) for path in paths]
 
     def _read(self, paths: list[Recording], count: int) -> tuple[list[Any], list[_Head]]:
-        files = [self._submit(_split, self._spec, path, count, frozenset()) for path in paths]
+        files = [self._submit(_split, self._spec, path, count, frozenset(), frozenset()) for path in paths]
         heads = self._heads(files)
         known: frozenset[str] = frozenset()
+        seen: set[int] = set()
         for number, path in enumerate(paths):
-            if known:  # a callback is recognised by its address, which a file before this one may have named
-                files[number] = self._submit(_split, self._spec, path, count, known)
+            repeated = frozenset(seen.intersection(heads[number].digests))
+            # A callback is recognised by its address, which a file before this one may have named; and entries that
+            # stand in one before it are counted once.
+            if known or repeated:
+                files[number] = self._submit(_split, self._spec, path, count, known, repeated)
                 (heads[number],) = self._heads(files[number : number + 1])
             known |= heads[number].callbacks
+            seen.update(heads[number].digests)
         return files, heads
 
     def _heads(self, files: list[Any]) -> list[_Head]:
@@ -302,16 +308,20 @@ class _Unread(PollproofError):
         self.problem = problem
 
 
-def _split(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str]) -> File | Unread:
+def _split(
+    spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str], repeated: frozenset[int]
+) -> File | Unread:
     try:
         with rare_collections():
-            return split_file(spec, path, count, callbacks)
+            return split_file(spec, path, count, callbacks, repeated)
     except RecordingError as error:
         return _travelling(error)
 
 
 def _head(file: File | Unread) -> _Head | Unread:
-    return _Head(file.times, file.tally, file.tasks, file.callbacks, file.put_off) if isinstance(file, File) else file
+    if not isinstance(file, File):
+        return file
+    return _Head(file.times, file.tally, file.tasks, file.callbacks, file.put_off, file.digests)
 
 
 def _partition(file: File, number: int) -> list[PlacedExchange]:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict, Unpack
 
 from pollproof.check.explaining import REMEMBERED_TASKS, clock_of, name_files, notes, reason
@@ -22,6 +22,7 @@ from pollproof.recordings.keys import HASHED
 from pollproof.recordings.matching import Tally
 from pollproof.recordings.order import OutOfOrder, by_time, nearly_sorted
 from pollproof.recordings.reading import NoRecording, exchanges
+from pollproof.recordings.remote import Remote
 from pollproof.runs.reproduce import provider_argument
 from pollproof.runs.result import FileProgress, Idle, RunResult
 from pollproof.runs.spec import RunSpec
@@ -229,10 +230,18 @@ class _Judge:
 
     def judge(self, paths: list[Recording]) -> None:
         """Judge files as one trace. Raises `RecordingError`, and then nothing of them counts."""
+        paths = [self._watched(path) for path in paths]
         try:
             self._run(paths, nearly_sorted)
         except OutOfOrder:  # or one that was in order when it was read first, and is not any more
             self._run(paths, by_time)
+
+    def _watched(self, path: Recording) -> Recording:
+        """The same, with progress while bytes come: a server may send few, and no exchange for long."""
+        progress = self._progress
+        if progress is None or not isinstance(path, Remote):
+            return path
+        return replace(path, watch=lambda size: progress(f"{shown(path)} ({size:,} bytes)", self._judged))
 
     def _stream(self, paths: list[Recording], order: Order, tally: Tally) -> Iterator[Recorded]:
         spec = self._result.spec

@@ -26,7 +26,7 @@ from pollproof.monitor.ledger import Evidence, Ledger, rank_evidence
 from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, Moment, Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.files import Recording
-from pollproof.recordings.matching import Tally
+from pollproof.recordings.matching import SeenEntries, Tally
 from pollproof.recordings.reading import exchanges
 from pollproof.tasks.repeated import Stall
 from pollproof.trace.reader import reader_of
@@ -53,7 +53,7 @@ class File:
     """What was read of one file of a trace: its exchanges by partition, the time of each, and what was counted.
 
     `tasks` is how many ids were seen at most, `callbacks` the addresses for callbacks that its creations named,
-    `put_off` how many exchanges about a task were refused as busy.
+    `put_off` how many exchanges about a task were refused as busy, `digests` tell entries that other files have too.
     """
 
     partitions: list[list[PlacedExchange]]
@@ -62,6 +62,7 @@ class File:
     tasks: int
     callbacks: frozenset[str]
     put_off: int
+    digests: array[int]
 
 
 @dataclass(slots=True)
@@ -83,10 +84,17 @@ class Judged:
     endless: dict[int, Stall] = field(default_factory=dict)
 
 
-def split_file(spec: CheckSpec, path: Recording, count: int, callbacks: frozenset[str] = frozenset()) -> File:
+def split_file(
+    spec: CheckSpec,
+    path: Recording,
+    count: int,
+    callbacks: frozenset[str] = frozenset(),
+    repeated: frozenset[int] = frozenset(),
+) -> File:
     """Read one file into that many partitions. Raises `RecordingError`.
 
-    `callbacks` are the addresses that earlier files of the trace have named.
+    `callbacks` are the addresses that earlier files of the trace have named, `repeated` digests of entries that stand
+    in them too.
     """
     contract = spec.contract
     reader = reader_of(contract)
@@ -97,7 +105,9 @@ def split_file(spec: CheckSpec, path: Recording, count: int, callbacks: frozense
     times = array("d")
     seen: set[str] = set()
     put_off = 0
-    for place, recorded in enumerate(exchanges([path], contract, tally, spec.base_url, known, spec.keys)):
+    digests = array("Q")
+    entries = SeenEntries(repeated, digests)
+    for place, recorded in enumerate(exchanges([path], contract, tally, spec.base_url, known, spec.keys, entries)):
         exchange = recorded.exchange
         check_probe(recorded, probes)
         times.append(exchange.sent)
@@ -113,7 +123,7 @@ def split_file(spec: CheckSpec, path: Recording, count: int, callbacks: frozense
             for number in range(count):  # its tasks are polled in all of them
                 if number != own:
                     partitions[number].append(PlacedExchange(place, recorded, judged=False))
-    return File(partitions, times, tally, len(seen), frozenset(known), put_off)
+    return File(partitions, times, tally, len(seen), frozenset(known), put_off, digests)
 
 
 def partition_of(task: str, count: int) -> int:

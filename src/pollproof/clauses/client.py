@@ -100,8 +100,9 @@ def key_shown(account: Account, event: Event, parameters: KeyHeader) -> Finding:
     if scheme.lower() == parameters.scheme.lower() and key.strip():
         return HELD
     response = event.exchange.response
-    if event.answer is not REFUSAL or response is None or response.status not in ABOUT_THE_KEY:
-        return None  # it was taken all the same, or what came of it is not known
+    served = event.answer is STATE and not shown  # whoever takes keys out of recordings takes out all
+    if not served and (event.answer is not REFUSAL or response is None or response.status not in ABOUT_THE_KEY):
+        return None  # in another way it was taken all the same, or what came of it is not known
     seen = f"no {parameters.header}"
     if shown:
         seen = f"{parameters.header} with {scheme!r}" if key else f"{parameters.header} of one word"

@@ -106,10 +106,12 @@ class ClientRun:
         chosen = self.gate.scenarios
         with self._noting(), ThreadPoolExecutor(min(AT_A_TIME, os.cpu_count() or 1)) as pool:
             waiting: dict[str, Future[ScenarioResult]] = {}
-            # What shows that a client never ends comes first: it spares the other scenarios the same proof. Then comes
-            # what goes on without end: for a client that gives up, what happens once is the same.
+            # What shows that a client never ends comes first, one of it alone: it spares others that proof. Then
+            # comes what goes on without end: for a client that gives up, what happens once is the same.
+            endless = [each for each in chosen if each.is_endless]
             for group in (
-                [each for each in chosen if each.is_endless],
+                endless[:1],
+                endless[1:],
                 [each for each in chosen if each.is_lasting and not each.is_endless],
                 [each for each in chosen if not each.is_lasting],
             ):

@@ -62,11 +62,15 @@ class EntryReader:
         if not isinstance(given, dict | list):
             raise self.refuse(number, place, "must be a table or a list of names and values")
         repeated: dict[str, list[str]] = {}
+        if isinstance(given, list) and len(given) == 1 and isinstance(given[0], list) and _are_pairs(given[0]):
+            given = given[0]  # a set, as Python writes it in YAML
         for each in given.items() if isinstance(given, dict) else given:
             if type(each) is dict:
                 name, value = each.get("name"), each.get("value")
             elif isinstance(each, list | tuple) and len(each) == 2:
                 name, value = each
+            elif isinstance(each, str):  # as they stood on the wire
+                name, _, value = (part.strip() for part in each.partition(":"))
             else:
                 continue
             if type(value) is list and len(value) == 1:
@@ -119,6 +123,10 @@ class EntryReader:
             lost=lost,
             mended=tuple(mended),
         )
+
+
+def _are_pairs(values: list[Any]) -> bool:
+    return bool(values) and all(isinstance(each, list | tuple) and len(each) == 2 for each in values)
 
 
 def _text(value: Any) -> str:

@@ -53,7 +53,7 @@ class CassetteReader(EntryReader):
         """One interaction; raises `RecordingError` for one whose address cannot be told."""
         request = self._table(node, "request", number)
         response = self._table(node, "response", number)  # missing where a file in YAML was cut, whatever its address
-        entry = self.begun(number, request.get("method"), request.get("uri", request.get("url")))
+        entry = self.begun(number, request.get("method"), request.get("uri", request.get("url", _joined(request))))
         if row is not None:
             entry = entry._replace(own=True, whole=self._whole, inbound=row.get("inbound") in (True, "true"))
         try:
@@ -155,6 +155,15 @@ class CassetteReader(EntryReader):
             mended.append(MISLABELLED)
             return text.encode("utf-8", "surrogatepass")
         return found
+
+
+def _joined(request: Mapping[str, Any]) -> str | None:
+    """The address of a request by its parts, as vcrpy before 1.0 kept it; None where it has none."""
+    scheme, host, port, path = (request.get(name) for name in ("protocol", "host", "port", "path"))
+    if not (isinstance(scheme, str) and isinstance(host, str) and isinstance(path, str)):
+        return None
+    usual = str(port or "") in ("", {"http": "80", "https": "443"}.get(scheme, ""))
+    return f"{scheme}://{host}{'' if usual else f':{port}'}{path}"
 
 
 def _decoded(body: bytes, headers: Mapping[str, str], mended: list[str], *, own: bool) -> bytes:

@@ -50,13 +50,11 @@ def _version(recorded_with: str, mark: str) -> str:
 
 def about_list(first: Any) -> str:
     """What a document that is a list is, by its first element."""
-    if isinstance(first, dict):
-        if isinstance(first.get("host"), str) and "scheme" in first:
-            return "a session of Charles in its own JSON; export it as HAR"
-        if "request" in first and "response" in first:
-            return OLD_VCRPY
+    if isinstance(first, dict) and isinstance(first.get("host"), str) and "scheme" in first:
+        return "a session of Charles in its own JSON; export it as HAR"
     return "not a recording: a list; expected an object with 'log' (HAR) or 'interactions' (a cassette)"
 
 
-OLD_VCRPY = "a list; a cassette of vcrpy before 1.0 cannot be read, record it anew"
-"""What vcrpy's own oldest format is told, in YAML and in JSON."""
+def is_old_cassette(first: Any) -> bool:
+    """Whether a list that begins with this is a cassette of vcrpy before 1.0, which has no keys around it."""
+    return isinstance(first, dict) and isinstance(first.get("request"), dict) and "response" in first

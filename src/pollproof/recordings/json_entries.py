@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.foreign import about_list
+from pollproof.recordings.foreign import about_list, is_old_cassette
 
 CHUNK = 1 << 18
 """Bytes read at a time."""
@@ -92,11 +92,12 @@ class JsonEntries:
         if self._peek() == "":
             raise RecordingError(self._name, "", "the file is empty")
         if self._peek() == "[":
-            self._at += 1
-            raise self._refuse(about_list(None if self._peek() in ("]", "") else self._value()))
-        yield from self._table(())
+            yield from self._bare_list()
+        else:
+            yield from self._table(())
         if self._peek() != "":
-            raise self._refuse("something follows the end of the JSON document")
+            more = "another one follows on a line of its own, as in JSON Lines (.jsonl, .ndjson, .log)"
+            raise self._refuse(more if self._peek() == "{" else "something follows the end of the JSON document")
 
     # ------------------------------------------------------------------------------------ the window
 
@@ -212,6 +213,16 @@ class JsonEntries:
                     self.keys[key] = value if isinstance(value, str) else ""
             if self._take(",}") == "}":
                 return
+
+    def _bare_list(self) -> Iterator[Any]:
+        """The interactions of vcrpy's oldest format; any other list is refused."""
+        for value in self._list():
+            if self._count == 1 and not is_old_cassette(value):
+                raise self._refuse(about_list(value))
+            self.format, self.found = "cassette", True
+            yield value
+        if not self.found:
+            raise self._refuse(about_list(None))
 
     def _list(self) -> Iterator[Any]:
         if self._peek() not in ("[", ""):

@@ -22,7 +22,7 @@ from pollproof.recordings.recorded_body import NO_TEXT, Sizes, length_of, read_t
 from pollproof.recordings.times import LONGEST_EXCHANGE, NoTime, any_time
 from pollproof.trace.bodies import write_json
 
-LINE_ENDINGS = (".jsonl", ".ndjson")
+LINE_ENDINGS = (".jsonl", ".ndjson", ".log")
 """What the names of JSON Lines end in, before `.gz`."""
 
 USUAL: Mapping[str, tuple[str, ...]] = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import chain
 from urllib.parse import unquote, urlsplit
 
@@ -59,7 +61,7 @@ class Tally:
     `responses` counts the responses that there were, `lost` those whose body was not recorded, by the reason,
     `mended` what was mended of bodies. `backward` counts exchanges that stand behind later ones, `skewed` those
     whose Date header is far from their time, `untold` those of which it is not known how long they took, `repeated`
-    entries that stand in their file a second time.
+    entries that stand in their trace a second time.
     """
 
     entries: int = 0
@@ -95,10 +97,37 @@ class Tally:
         self.untimed[next(iter(self.untimed), place)] += count
 
 
-class Matcher:
-    """Finds the exchanges of one contract among the entries of one recording.
+class SeenEntries:
+    """Entries that were seen, by a digest that is the same in every process. `known` are digests of others.
 
-    `callbacks` are the addresses for callbacks that are known, `keys` those of the account, or their hashes.
+    `digests` lists those of the own ones where they are kept, for another process.
+    """
+
+    def __init__(self, known: Iterable[int] = (), digests: array[int] | None = None) -> None:
+        self._known = frozenset(known)
+        self._seen = HashSet()
+        self.digests = digests
+
+    def is_new(self, entry: Entry) -> bool:
+        """Whether an entry is seen for the first time, which is noted."""
+        where = repr((entry.method, entry.url, entry.times)).encode("utf-8", "surrogatepass")
+        found = blake2b(where, digest_size=8)
+        found.update(entry.request_body)
+        found.update(b"%d " % (entry.status or 0) + entry.response_body)
+        key = found.hexdigest()
+        if self.digests is not None:
+            self.digests.append(int(key, 16))
+        if key in self._seen or (self._known and int(key, 16) in self._known):
+            return False
+        self._seen.add(key)
+        return True
+
+
+class Matcher:
+    """Finds the exchanges of one contract among the entries of one trace, in one file or several.
+
+    `callbacks` are the addresses for callbacks that are known, `keys` those of the account, or their hashes, `seen`
+    the entries of the trace that were read elsewhere.
     `base_url` narrows to one implementation. Without it,
     traffic with the provider's own domain is taken, and traffic with test set-ups (loopback, private addresses, names
     reserved for tests), by the paths of the operations.
@@ -111,6 +140,7 @@ class Matcher:
         base_url: str | None = None,
         callbacks: set[str] | None = None,
         keys: Iterable[str] = (),
+        seen: SeenEntries | None = None,
     ) -> None:
         self.contract = contract
         self.tally = tally
@@ -142,12 +172,11 @@ class Matcher:
         self._locate = lru_cache(maxsize=65536)(self._relative)
         self._latest = _BEFORE_ALL
         self._rises = False  # a file may have its newest entries first
-        self._seen, self._repeats = HashSet(), False
+        self._seen, self._repeats = SeenEntries() if seen is None else seen, False
 
     def exchanges(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Exchange]]:
         """The exchanges of one file, in its order. Whether keys were taken out is told by its first requests."""
         self._latest, self._rises = _BEFORE_ALL, False
-        self._seen, self._repeats = HashSet(), False
         self._keys.kept = False
         stream = iter(entries)
         first: list[Entry] = []
@@ -207,14 +236,11 @@ class Matcher:
         return self._take(entry, path)
 
     def _is_repeated(self, entry: Entry) -> bool:
-        """Whether an entry stands in the file a second time, as in two exports that were put together."""
+        """Whether an entry stands in the trace a second time, as in exports that overlap or were put together."""
         times = entry.times
         if entry.own or times is None or times.precision > MILLISECOND or times.received != times.received:  # NaN
             return False
-        parts = (times, entry.method, entry.url, entry.status, entry.request_body, entry.response_body)
-        key = str(hash(parts))
-        if key not in self._seen:
-            self._seen.add(key)
+        if self._seen.is_new(entry):
             return False
         self._repeats = self._repeats or times.received - times.sent > LEAST_TAKEN
         return self._repeats

@@ -18,7 +18,7 @@ from pollproof.recordings.har import HarReader
 from pollproof.recordings.json_entries import JsonEntries
 from pollproof.recordings.lines import LINE_ENDINGS as LINES
 from pollproof.recordings.lines import FieldNames, read_fields, read_lines
-from pollproof.recordings.matching import Matcher, Tally
+from pollproof.recordings.matching import Matcher, SeenEntries, Tally
 from pollproof.recordings.order import by_time, nearly_sorted
 from pollproof.recordings.remote import Remote
 from pollproof.recordings.yaml_entries import YamlEntries
@@ -209,13 +209,14 @@ def exchanges(
     base_url: str | None,
     callbacks: set[str] | None = None,
     keys: Iterable[str] = (),
+    seen: SeenEntries | None = None,
 ) -> Iterator[Recorded]:
     """The exchanges of files that belong to the contract, in the order of the files.
 
     `callbacks` are addresses for callbacks that are known already, to which those in the files are added. `keys` are
-    those of the account, or their hashes.
+    those of the account, or their hashes, `seen` the entries of other files of the same trace.
     """
-    matcher = Matcher(contract, tally, base_url, callbacks, keys)
+    matcher = Matcher(contract, tally, base_url, callbacks, keys, seen)
     for path in paths:
         name = shown(path)
         for entry, exchange in matcher.exchanges(read_entries(path)):

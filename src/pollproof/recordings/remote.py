@@ -6,7 +6,7 @@ import io
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any, TypeVar
 
 from pollproof.recordings.errors import RecordingError, describe_error
@@ -34,9 +34,10 @@ _EXTRA = "pollproof[fsspec]"
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file that fsspec reads."""
+    """A file that fsspec reads. `watch` is called with the bytes that were read so far, each time there are more."""
 
     url: str
+    watch: Callable[[int], None] | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -88,14 +89,15 @@ def open_remote(remote: Remote) -> IO[bytes]:
         opened = _asked(remote.name, lambda: open_web(remote.url, REMOTE_PATIENCE))
     else:
         opened = _asked(remote.name, lambda: _fsspec().open(remote.url, "rb").open())
-    return io.BufferedReader(_Pieces(opened), 1 << 18)
+    return io.BufferedReader(_Pieces(opened, remote.watch), 1 << 18)
 
 
 class _Pieces(io.RawIOBase):
     """A remote file, bounded in size and time, whose failures, named otherwise by every backend, are all `OSError`."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: Any, watch: Callable[[int], None] | None) -> None:
         self._file = file
+        self._watch = watch
         self._began = time.monotonic()
         self._size = 0
 
@@ -112,6 +114,8 @@ class _Pieces(io.RawIOBase):
             raise OSError(0, describe_error(error)) from error
         self._size += len(piece)
         self._check_bounds()
+        if self._watch is not None:
+            self._watch(self._size)
         buffer[: len(piece)] = piece
         return len(piece)
 

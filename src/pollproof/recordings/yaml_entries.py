@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.foreign import OLD_VCRPY
+from pollproof.recordings.foreign import about_list, is_old_cassette
 from pollproof.recordings.json_entries import MAXIMUM_KEYS
 from pollproof.recordings.yaml_guards import Anchors, GuardedStream, OversizedCassette
 
@@ -35,6 +35,8 @@ _HARMLESS = frozenset(
     for name in (
         "str", "binary", "int", "float", "bool", "null", "map", "seq", "timestamp",
         "python/str", "python/unicode", "python/bytes", "python/tuple",
+        "python/object:vcr.request.Request", "python/object/apply:__builtin__.frozenset",
+        "python/object/apply:builtins.frozenset",
     )
 )  # fmt: skip
 """Tags that only say what a value is. Others would make an object, which no reader of recordings does."""
@@ -97,7 +99,6 @@ class YamlEntries:
             MappingEndEvent,
             MappingStartEvent,
             ScalarEvent,
-            SequenceEndEvent,
             SequenceStartEvent,
             StreamEndEvent,
         )
@@ -109,11 +110,12 @@ class YamlEntries:
         assert isinstance(first, DocumentStartEvent)
         self._stream.begun()
         root = get()
-        if isinstance(root, SequenceStartEvent):
-            raise self._refuse(root, OLD_VCRPY)
-        if not isinstance(root, MappingStartEvent):
+        bare = isinstance(root, SequenceStartEvent)  # vcrpy's oldest format: the interactions alone
+        if bare:
+            yield from self._interactions(get, root, bare=True)
+        elif not isinstance(root, MappingStartEvent):
             raise self._refuse(root, "no cassette: expected a mapping with 'interactions'")
-        while not isinstance(event := get(), MappingEndEvent):
+        while not bare and not isinstance(event := get(), MappingEndEvent):
             if not isinstance(event, ScalarEvent):
                 raise self._refuse(event, "no cassette: expected a key such as 'interactions'")
             key, event = event.value, get()
@@ -129,14 +131,24 @@ class YamlEntries:
             self.found = True
             if not isinstance(event, SequenceStartEvent):
                 raise self._refuse(event, "'interactions' must be a list")
-            while not isinstance(event := get(), SequenceEndEvent):
-                node = self._node(get, event)
-                self._count += 1
-                self._stream.settle()
-                yield node
+            yield from self._interactions(get, event)
         get()  # the end of the document
         if not isinstance(event := get(), StreamEndEvent):
             raise self._refuse(event, "a second document; a cassette is one")
+
+    def _interactions(self, get: Callable[[], Any], start: Any, *, bare: bool = False) -> Iterator[Any]:
+        from yaml.events import SequenceEndEvent
+
+        while not isinstance(event := get(), SequenceEndEvent):
+            node = self._node(get, event)
+            if bare and not self._count and not is_old_cassette(node):
+                raise self._refuse(start, about_list(node))
+            self.found = True
+            self._count += 1
+            self._stream.settle()
+            yield node
+        if not self.found:
+            raise self._refuse(start, about_list(None))
 
     def _node(self, get: Callable[[], Any], event: Any) -> Any:
         """One value with all that is in it, without recursion."""
