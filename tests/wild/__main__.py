@@ -1,8 +1,8 @@
 """Judge the projects, and compare what is found with what is known: `python -m tests.wild [NAME ...]`.
 
-Each project is installed into an environment of its own below `build/wild`. A server is started under the virtual clock
-and judged by its contract in `examples/contracts`; a client library is gated by one. Ends with 1 where a finding is new
-or gone, or a run did not end.
+Each project is installed into an environment of its own below `build/wild`, or below the folder that WILD_HOME names.
+A server is started under the virtual clock and judged by its contract in `examples/contracts`; a client library is
+gated by one. Ends with 1 where a finding is new or gone, or a run did not end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.wild.projects import CLIENTS, SERVERS, Client, Finding, Server
 
 ROOT = Path(__file__).resolve().parents[2]
-HOME = ROOT / "build" / "wild"
+HOME = Path(os.environ.get("WILD_HOME", ROOT / "build" / "wild"))
 HERE = Path(__file__).resolve().parent
 
 
@@ -73,7 +73,7 @@ def judge(server: Server) -> list[str]:
     missing = [program for program in server.needs if shutil.which(program) is None]
     if missing:
         return [f"{server.name}: not judged, {', '.join(missing)} is not installed"]
-    programs = install(server.folder, server.requirements)
+    programs = install(server.folder, server.requirements, node=server.node)
     launcher = f"{shlex.quote(str(HERE / server.folder / 'serve.sh'))} {shlex.quote(str(programs))} {{port}}"
     words = ["verify", "--launch", launcher, "--base-url", f"http://127.0.0.1:{{port}}{server.prefix}"]
     words += ["--examples", "3", str(ROOT / "examples" / "contracts" / f"{server.contract}.toml")]

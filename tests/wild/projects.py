@@ -19,7 +19,7 @@ class Server:
     """A server: `requirements` are installed from the registry, `folder` has its `serve.sh BIN PORT`.
 
     `prefix` is the path below which it serves the API. `needs` are programs that must be there. `seconds` is how long
-    a run may take.
+    a run may take. `node` says that the requirements are packages of npm; BIN is then the folder that has them.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Server:
     prefix: str = ""
     needs: tuple[str, ...] = ()
     seconds: float = 300.0
+    node: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ SERVERS = (
                 "geopython/pygeoapi#1279",
             ),
             Finding("ogc-processes.results.unknown", "the exception type is NoSuchJob instead of the standard's URI"),
+            Finding("ogc-processes.results.not-ready", "the exception type is ResultNotReady instead of the URI"),
+            Finding("ogc-processes.execute.malformed", "a body that is the array [] is answered with HTTP 500"),
         ),
     ),
     Server(
@@ -81,6 +84,17 @@ SERVERS = (
             Finding("flower.result.unknown", "an id that nobody was given is answered PENDING", "celery/celery#4450"),
         ),
     ),
+    Server(
+        name="pywps 4.8.1",
+        requirements=("pywps==4.8.1", "flask==3.1.3"),
+        folder="pywps",
+        contract="wps",
+        findings=(
+            Finding("wps.status.document", "ProcessAccepted has percentCompleted; the schema has a text without it"),
+            Finding("wps.execute.instance", "& is escaped twice in serviceInstance"),
+        ),
+    ),
+    Server(name="scrapyd 1.6.0", requirements=("scrapyd==1.6.0",), folder="scrapyd", contract="scrapyd"),
     Server(
         name="moto 5.2.5, Athena",
         requirements=("moto[server]==5.2.5",),

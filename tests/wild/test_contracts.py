@@ -32,6 +32,46 @@ def test_a_number_is_read_and_written_as_an_error_code() -> None:
     assert json.loads(answer.body)["error"]["code"] == -32001
 
 
+WPS = "http://www.opengis.net/wps/1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ("<w:ProcessAccepted>accepted</w:ProcessAccepted>", "held"),
+        ('<w:ProcessAccepted percentCompleted="0">accepted</w:ProcessAccepted>', "violated"),
+        ('<w:ProcessStarted percentCompleted="100">started</w:ProcessStarted>', "violated"),
+        ("<w:ProcessFailed><ExceptionReport xmlns='http://www.opengis.net/ows/1.1'/></w:ProcessFailed>", "held"),
+        ("<w:ProcessFailed><w:ExceptionReport/></w:ProcessFailed>", "violated"),
+    ],
+)
+def test_an_answer_is_held_to_an_xsd(status: str, verdict: str) -> None:
+    address = "http://127.0.0.1:5000/outputs/00000000-0000-4000-8000-00000000000a.xml"
+    beginning = (
+        f'<w:ExecuteResponse xmlns:w="{WPS}" service="WPS" version="1.0.0" serviceInstance="http://127.0.0.1:5000"'
+    )
+    time = "2026-01-01T00:00:00Z"
+
+    def document(status: str) -> bytes:
+        process = f'<w:Process/><w:Status creationTime="{time}">{status}</w:Status>'
+        return f'{beginning} statusLocation="{address}">{process}</w:ExecuteResponse>'.encode()
+
+    task = f'<Execute xmlns="{WPS}"><Identifier>greet</Identifier><DataInputs/></Execute>'.encode()
+    accepted = Response(200, {}, document("<w:ProcessAccepted>accepted</w:ProcessAccepted>"))
+    trace = [
+        Exchange(Request("POST", "/wps", {}, task), accepted, 0.0, 0.1),
+        Exchange(Request("GET", address[21:], {}, b""), Response(200, {}, document(status)), 1.0, 1.1),
+    ]
+    ledger = judge_trace(str(CONTRACTS[0].with_name("wps.toml")), trace)
+    assert ledger["wps.status.document"].verdict.value == verdict
+
+
+def test_statuses_are_not_expected_where_no_word_states_them() -> None:
+    report = run_verify(str(CONTRACTS[0].with_name("wps.toml")), examples=1)
+    assert report.document["coverage"]["statuses"] == []
+    assert all(entry["seen"] for entry in report.document["coverage"]["transitions"])
+
+
 def handle_of(identifier: str) -> Handle:
     kind = next(iter(load_contract(CONTRACTS[0]).kinds.values()))
     return Handle(identifier, identifier, kind)

@@ -30,8 +30,8 @@ from pollproof.contract.vocabulary import CALLBACK, CREATE, FETCH, POLL, PUT_OFF
 from pollproof.tasks.account import replays
 from pollproof.tasks.ages import surely_inside, surely_outside, surely_within_limits
 from pollproof.tasks.state import CANCEL_ACCEPTED, DELETED, REPEATED, TaskState
+from pollproof.trace.codecs import Check
 from pollproof.trace.events import REFUSAL, STATE, Event
-from pollproof.trace.shapes import Shape
 
 SITUATIONS = {
     "created": "a creation that is accepted",
@@ -78,7 +78,7 @@ class AnswerRule:
     ] = ()
     content_type: Annotated[str, "The content type, without its parameters."] = ""
     codes: Annotated[tuple[str, ...], "Error codes of which the answer has one.", ONE_OR_MORE] = ()
-    schema: Annotated[str, "A JSON Schema of the body, relative to schemas/, for an answer of whatever kind."] = ""
+    schema: Annotated[str, "A JSON Schema or XSD of the body, relative to schemas/, for any kind of answer."] = ""
     where: Annotated[tuple[Condition, ...], "Conditions that the answer meets, all of them."] = ()
     when: Annotated[tuple[Condition, ...], "Conditions that narrow which answers are judged, all of them."] = ()
     empty: Annotated[bool, "Whether there is no body."] = False
@@ -87,7 +87,7 @@ class AnswerRule:
     def __post_init__(self) -> None:
         tests = [(str(condition), condition, compile_condition(condition)) for condition in self.where]
         patterns = [(name.lower(), name, re.compile(pattern).search) for name, pattern in self.headers]
-        shape = Shape(self.loaded[self.schema]) if self.schema else None
+        shape = Check(self.loaded[self.schema]) if self.schema else None
         narrowing = [compile_condition(condition) for condition in self.when]
         object.__setattr__(self, "tests", (tests, patterns, shape, narrowing))
 
@@ -217,7 +217,9 @@ def answer(history: TaskState | None, event: Event, rule: AnswerRule) -> Finding
     if problem is None:
         problem = next(((text, _seen(condition, view)) for text, condition, test in tests if not test(view)), None)
     if problem is None and shape is not None:
-        errors = shape.check(event.request if event.operation.role is CALLBACK else event.response)
+        called, exchange = event.operation.role is CALLBACK, event.exchange
+        body = exchange.request.body if called or exchange.response is None else exchange.response.body
+        errors = shape(event.request if called else event.response, body)
         problem = ("a body as documented", errors[0].message) if errors else None
     return HELD if problem is None else Violation(problem[0] + to, problem[1])
 

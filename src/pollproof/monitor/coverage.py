@@ -70,7 +70,9 @@ class Expected(NamedTuple):
 
 def expected(contract: Contract, clauses: Iterable[Clause]) -> Expected:
     """What can be shown of a contract to someone who judges these clauses."""
-    listed = [status for status in contract.statuses.values() if status.documented and not status.value.endswith("*")]
+    worded = any(operation.status is not None for operation in contract.operations.values())  # else: phases alone
+    statuses = contract.statuses.values() if worded else ()
+    listed = [status for status in statuses if status.documented and not status.value.endswith("*")]
     sides = [(clause.id, side) for clause in clauses for side in _sides(contract, clause)]
     return Expected([(status.value, status.phase.value) for status in listed], _transitions(contract), sides)
 

@@ -117,7 +117,7 @@ class Responder(TaskStore):
                 words["updated_at"] = self.moment(self.updated(task, now))
                 words |= self.times(task, now)
                 scaled = self.progress(task, share) * self.contract.progress / 100
-                words["progress"] = int(scaled) if self.contract.progress >= 100 else scaled
+                words["progress"] = int(scaled) if self.contract.progress > 1 else scaled
                 words["asked"] = task.asked
         return words
 
