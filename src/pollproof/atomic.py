@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+PREFIX, SUFFIX = ".pollproof-", ".part"
+"""How the name of a file begins and ends that is being written."""
+
+STALE = 300.0
+"""Seconds without a change after which such a file belongs to a writer that was killed."""
 
 _DESCRIPTORS = ("/proc/self/fd", "/dev/fd")
 """Folders whose files are the open files of this process."""
@@ -99,7 +107,8 @@ def _write_all(descriptor: int, content: bytes) -> None:
 def _replace(path: str, content: bytes, there: os.stat_result | None, *, overwrite: bool) -> None:
     folder, name = os.path.split(path)
     with _opened(folder) as home:
-        part = f".pollproof-{os.urandom(8).hex()}.part"
+        _sweep(home)
+        part = f"{PREFIX}{os.urandom(8).hex()}{SUFFIX}"
         descriptor, is_named = _create(folder, part)
         try:
             _write_all(descriptor, content)
@@ -109,14 +118,10 @@ def _replace(path: str, content: bytes, there: os.stat_result | None, *, overwri
                 os.fchmod(descriptor, stat.S_IMODE(there.st_mode))
             os.fsync(descriptor)
             if not is_named:
-                # A file without a name vanishes with its process; so one is left behind only by being killed between
-                # these two calls.
-                wanted = part if overwrite else name
-                os.link(f"/proc/self/fd/{descriptor}", wanted, dst_dir_fd=home, follow_symlinks=True)
-                is_named = overwrite
-            if overwrite:
+                _link(descriptor, part, path, content, home, overwrite=overwrite)
+            elif overwrite:
                 _rename(part, path, content, home)
-            elif is_named:
+            else:
                 os.link(part, name, src_dir_fd=home, dst_dir_fd=home)
         finally:
             os.close(descriptor)
@@ -125,6 +130,49 @@ def _replace(path: str, content: bytes, there: os.stat_result | None, *, overwri
                     os.unlink(part, dir_fd=home)
         with suppress(OSError):
             os.fsync(home)
+
+
+def _link(descriptor: int, part: str, path: str, content: bytes, home: int, *, overwrite: bool) -> None:
+    """Give a file without a name the name of another one; at once where none has it, else by a name of its own.
+
+    A file without a name vanishes with its process. So one is left behind only by SIGKILL between the two calls of the
+    second way, and only until the next file is written there.
+    """
+    source = f"/proc/self/fd/{descriptor}"
+    try:
+        os.link(source, os.path.basename(path), dst_dir_fd=home, follow_symlinks=True)
+    except FileExistsError:
+        if not overwrite:
+            raise
+        with _undisturbed():
+            os.link(source, part, dst_dir_fd=home, follow_symlinks=True)
+            try:
+                _rename(part, path, content, home)
+            finally:
+                with suppress(OSError):
+                    os.unlink(part, dir_fd=home)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let the signals that end a program wait until the context ends."""
+    mask = getattr(signal, "pthread_sigmask", None)
+    before = mask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}) if mask else None
+    try:
+        yield
+    finally:
+        if mask:
+            mask(signal.SIG_SETMASK, before)
+
+
+def _sweep(home: int) -> None:
+    """Remove what writers left in a folder that were killed."""
+    with suppress(OSError):
+        for name in os.listdir(home):
+            if name.startswith(PREFIX) and name.endswith(SUFFIX):
+                with suppress(OSError):
+                    if time.time() - os.stat(name, dir_fd=home, follow_symlinks=False).st_mtime > STALE:
+                        os.unlink(name, dir_fd=home)
 
 
 def _create(folder: str, part: str) -> tuple[int, bool]:

@@ -8,9 +8,11 @@ atheris the inputs are mutated without guidance. Ends with 1 where something was
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -70,7 +72,9 @@ def main() -> int:
         end = time.monotonic() + 60 * options.minutes / len(TARGETS)
         while (left := end - time.monotonic()) > 1:
             command = [sys.executable, "-m", "tests.fuzz", "--target", name, "--minutes", str(left / 60)]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            with tempfile.TemporaryDirectory() as scratch:  # atheris ends its process without a word to Python
+                known = {**os.environ, "TMPDIR": scratch}
+                done = subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, check=False)
             if done.returncode:
                 failed = True
                 print(f"{name}: found something\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}", flush=True)

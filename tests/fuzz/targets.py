@@ -30,6 +30,9 @@ from tests.fuzzing.seeds import seeds
 
 Target = Callable[[bytes], None]
 
+SOAP = "cnode"
+"""The bundled contract whose bodies are SOAP."""
+
 
 @cache
 def _contract(name: str) -> Contract:
@@ -37,28 +40,41 @@ def _contract(name: str) -> Contract:
 
 
 @cache
-def _scratch() -> Path:
-    return Path(tempfile.mkdtemp(prefix="pollproof-fuzz-"))
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="pollproof-fuzz-")
+
+
+def _put(name: str, data: bytes) -> Path:
+    path = Path(_scratch().name) / name
+    path.write_bytes(data)
+    return path
 
 
 def recordings(data: bytes) -> None:
     """A file of recordings is read or refused in one sentence, in bounded time, and counts no more than it holds."""
-    path = _scratch() / ("one.har" if data[:1] == b"{" else "one.jsonl" if data[:2] == b"\n{" else "one.yaml")
-    path.write_bytes(data)
+    path = _put("one.har" if data[:1] == b"{" else "one.jsonl" if data[:2] == b"\n{" else "one.yaml", data)
     judged(_contract(bundled()[len(data) % len(bundled())]), path)
 
 
 def contracts(data: bytes) -> None:
     """A contract is loaded and linted, or refused in one sentence."""
-    path = _scratch() / "one.toml"
-    path.write_bytes(data)
+    path = _put("one.toml", data)
     with contextlib.suppress(PollproofError):
         lint(load_contract(path), data.decode("utf-8", "replace"))
 
 
 def answers(data: bytes) -> None:
-    """Any body of an answer, to any operation of any contract, is judged."""
-    for name in bundled():
+    """Any body of an answer, to any operation of any contract that has JSON, is judged."""
+    _judge_bodies(data, [name for name in bundled() if name != SOAP])
+
+
+def soap(data: bytes) -> None:
+    """Any body of a request or an answer in XML is judged."""
+    _judge_bodies(data, [SOAP])
+
+
+def _judge_bodies(data: bytes, names: list[str]) -> None:
+    for name in names:
         contract = _contract(name)
         monitor = Monitor(Reader(contract), contract.clauses)
         provider = ReferenceProvider(contract, VirtualClock())
@@ -116,7 +132,7 @@ def codings(data: bytes) -> None:
 
 
 TARGETS: dict[str, Target] = {
-    each.__name__: each for each in (recordings, contracts, answers, responses, requests, codings)
+    each.__name__: each for each in (recordings, contracts, answers, soap, responses, requests, codings)
 }
 
 
@@ -129,11 +145,11 @@ def corpus(name: str) -> Iterator[bytes]:
     elif name == "contracts":
         for one in bundled():
             yield (folder("contracts") / f"{one}.toml").read_bytes()
-    elif name == "answers":
+    elif name in ("answers", "soap"):
         for seed in seeds(5):
-            for found in seed.document.get("interactions", ()):
-                body = found["response"]["body"]["string"]
-                yield body if isinstance(body, bytes) else str(body).encode()
+            for found in seed.document.get("interactions", ()) if (seed.contract == SOAP) == (name == "soap") else ():
+                for body in (found["response"]["body"]["string"], *([found["request"]["body"]] * (name == "soap"))):
+                    yield body if isinstance(body, bytes) else str(body).encode()
     elif name == "responses":
         yield b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
         chunked = b"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nT: 1\r\n\r\n"

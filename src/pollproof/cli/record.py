@@ -20,6 +20,7 @@ from pollproof.cli.progress import progress_line
 from pollproof.runs.options import RECORD, options_of
 
 if TYPE_CHECKING:
+    from pollproof.record.recorder import RecordedTraffic
     from pollproof.recordings.writing import Written
     from pollproof.verify.plan import Plan
 
@@ -106,11 +107,17 @@ def _path(options: Mapping[str, Any]) -> Path:
 
 def _record(plan: Plan, path: Path, options: dict[str, Any]) -> Written:
     from pollproof.record.recorder import record as recorded
+
+    with Interruptions() as interruptions:
+        with progress_line("recording", "exchanges", quiet=options["quiet"]) as progress:
+            recording = recorded(plan, options["tasks"], progress, interruptions.allowed)
+        return _written(plan, path, options, recording)
+
+
+def _written(plan: Plan, path: Path, options: dict[str, Any], recording: RecordedTraffic) -> Written:
     from pollproof.secrets.redact import Redactor
     from pollproof.verify.plan import of_plan
 
-    with _interruptible(), progress_line("recording", "exchanges", quiet=options["quiet"]) as progress:
-        recording = recorded(plan, options["tasks"], progress)
     problem = None if recording.problem is None else Redactor(of_plan(plan)).text(recording.problem)
     if not recording.answered:
         click.echo(f"error: nothing was recorded: {problem or 'no exchange was answered'}", err=True)
@@ -144,18 +151,37 @@ def _write(path: Path, plan: Plan, options: Mapping[str, Any], exchanges: Any, *
         raise SystemExit(RECORD_FAILED) from None
 
 
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends a recording as Ctrl-C does: what was recorded so far is written."""
+class Interruptions:
+    """SIGTERM and Ctrl-C end a recording while requests are made; what was recorded by then is written in peace."""
 
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
+    def __init__(self) -> None:
+        self._came = self._is_allowed = False
+        self._before: dict[int, Any] = {}
 
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def __enter__(self) -> Interruptions:
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, *_: object) -> None:
+        self._came = True
+        if self._is_allowed:
+            self._is_allowed = False
+            raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def allowed(self) -> Iterator[None]:
+        """Let them end what is done in the context; one that came before it does so, too."""
+        self._is_allowed = True
+        if self._came:
+            raise KeyboardInterrupt
+        try:
+            yield
+        finally:
+            self._is_allowed = False
 
 
 # --------------------------------------------------------------------------------- recording a client

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,8 +52,16 @@ class RecordedTraffic:
         return sum(1 for exchange in self.exchanges if exchange.response is not None)
 
 
-def record(plan: Plan, tasks: int = 1, progress: FileProgress | None = None) -> RecordedTraffic:
-    """Record tasks of each kind on the target of a plan. An interruption (Ctrl-C) ends it early and is told."""
+def record(
+    plan: Plan,
+    tasks: int = 1,
+    progress: FileProgress | None = None,
+    interruptible: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+) -> RecordedTraffic:
+    """Record tasks of each kind on the target of a plan. An interruption (Ctrl-C) ends it early and is reported.
+
+    `interruptible` is entered while requests are made: who interrupts at no other time loses no exchange.
+    """
     assert plan.base_url is not None, "only a target over HTTP is recorded"
     result = RecordedTraffic(clock="real" if plan.advance_url is None else "virtual")
     clock = RealClock(plan.budget) if plan.advance_url is None else HookedClock(plan.advance_url)
@@ -69,7 +78,7 @@ def record(plan: Plan, tasks: int = 1, progress: FileProgress | None = None) -> 
     try:
         if plan.advance_url is not None:
             clock.advance(0.0)  # a hook that does not work is told before any task is created
-        with _receiving(plan, session):
+        with _receiving(plan, session), interruptible():
             for words in _steps(plan, session, tasks):
                 stage[0] = words
             _hear(session)

@@ -1,0 +1,1 @@
+"""Servers that do what no server should, against every command that talks to one: `python -m tests.hostile`."""
