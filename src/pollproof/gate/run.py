@@ -19,7 +19,7 @@ from pollproof.gate.basis import robustness_of
 from pollproof.gate.bounds import OVERTIME
 from pollproof.gate.clocks import CLOCKS, ClockKind
 from pollproof.gate.play import Played, judged_as, play
-from pollproof.gate.same_responses import is_same
+from pollproof.gate.same_responses import find_same
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_result import ScenarioResult, Scenarios
 from pollproof.gate.selection import within
@@ -136,9 +136,9 @@ class ClientRun:
         if self.smoke is not None and scenario is self.gate.smoke:
             return self.smoke.result
         if self.gate.merges:
-            for each in tuple(self._met) if before is None else before:
-                if is_same(each, scenario):
-                    return judged_as(each, scenario)
+            same = find_same(tuple(self._met) if before is None else before, scenario)
+            if same is not None:
+                return judged_as(same, scenario)
         if self._planned is not None and scenario.name not in self._planned:
             return ScenarioResult.empty(self.gate.contract, scenario, self._too_long(scenario))
         kind = self.result.detail.kind

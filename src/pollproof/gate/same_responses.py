@@ -7,6 +7,8 @@ judged by what the other scenario expects.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pollproof.clock import VirtualClock
 from pollproof.gate.bounds import longest
 from pollproof.gate.callbacks import address_in
@@ -19,21 +21,32 @@ MAXIMUM_MET = 100
 """Requests of a scenario beyond which it is not compared: a client that sends so many is better played."""
 
 
-def is_same(played: Played, scenario: Scenario) -> bool:
-    """Whether a client would get in a scenario the responses that it got in the one that was played."""
-    before, provider = played.result.scenario, played.provider
-    if not _is_comparable(played) or scenario.answers is not None:
-        return False
-    if before.kind != scenario.kind or before.needs is not scenario.needs or len(provider.met) > MAXIMUM_MET:
-        return False
-    clock = VirtualClock()
-    other = StagedProvider(provider.contract, clock, scenario)
-    other.base_url = provider.base_url
+def find_same(met: Iterable[Played], scenario: Scenario) -> Played | None:
+    """The first scenario that was played in which a client got the responses that it would get in this one."""
+    if scenario.answers is not None or any(turn.padding for turn in scenario.turns):  # megabytes for each comparison
+        return None
+    other: StagedProvider | None = None  # it takes longer to make than to play a few requests
+    for played in met:
+        before, provider = played.result.scenario, played.provider
+        if not _is_comparable(played) or before.kind != scenario.kind or before.needs is not scenario.needs:
+            continue
+        clock = VirtualClock()
+        if other is None:
+            other = StagedProvider(provider.contract, clock, scenario)
+        other.restart(clock)
+        other.base_url = provider.base_url
+        if _responds_alike(other, clock, provider) and played.result.virtual <= longest(other):
+            return played
+    return None
+
+
+def _responds_alike(other: StagedProvider, clock: VirtualClock, provider: StagedProvider) -> bool:
+    """Whether a provider answers what another one was sent, at the same times, with the same replies."""
     for moment, request, reply in provider.met:
         clock.advance(max(moment - clock.now(), 0.0))
         if _plain(other.play(request), other) != _plain(reply, provider):
             return False
-    return played.result.virtual <= longest(other)
+    return True
 
 
 def _is_comparable(played: Played) -> bool:
@@ -41,6 +54,7 @@ def _is_comparable(played: Played) -> bool:
     ended, server = played.ended, played.server
     called = any(address_in(task.asked) is not None for task in played.provider.order)
     undisturbed = not called and server.moment is None and not server.exceeded and not played.result.undecided
+    undisturbed = undisturbed and len(played.provider.met) <= MAXIMUM_MET
     return undisturbed and ended.stopped is None and not ended.cut
 
 

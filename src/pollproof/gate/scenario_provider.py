@@ -50,6 +50,11 @@ class StagedProvider(ReferenceProvider):
         """What it was sent and replied so far, with the time."""
         self._recorded = None if scenario.answers is None else scenario.answers(clock, self.missed.append)
 
+    def reset(self) -> None:
+        super().reset()
+        for kept in (self.tokens, self._news, self._counts, self.missed, self.met):
+            kept.clear()
+
     def play(self, request: Request) -> Reply:
         """The answer to one request, and how it goes over the wire."""
         reply = self._play(self._without_nulls(request))

@@ -37,6 +37,7 @@ class Tree:
         self._process = process
         self._mark = mark
         self._seen: set[tuple[int, str]] = set()
+        self._ended = False
 
     def look(self) -> set[int]:
         """Take note of the descendants that live now; their numbers."""
@@ -45,8 +46,8 @@ class Tree:
         return found
 
     def end(self) -> None:
-        """End every process of the program."""
-        for _ in range(ATTEMPTS):
+        """End every process of the program; once none is left, there is nothing more to end."""
+        for _ in range(0 if self._ended else ATTEMPTS):
             end_group(self._process.pid)
             if self._process.poll() is None:
                 self.look()
@@ -59,6 +60,7 @@ class Tree:
                 with contextlib.suppress(OSError):
                     os.waitpid(number, os.WNOHANG)
             if not left:
+                self._ended = True
                 break
             time.sleep(PAUSE)
 
