@@ -428,6 +428,7 @@ def test_a_client_may_try_for_hours_to_create_a_task() -> None:
 def test_a_client_with_much_patience_is_no_more_than_not_judged_in_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "EVIDENT", 3)
     monkeypatch.setattr(bounds, "UNENDING", 3)
+    monkeypatch.setattr(bounds, "LEAST", 3)
     monkeypatch.setattr(bounds, "MAXIMUM_REAL", 6)
     short = replace(scenarios(DECODO)[0], settings=Settings(solving=0.3))
     never = replace(next(each for each in scenarios(DECODO) if each.name == "never-ready"), seconds=1.0)
