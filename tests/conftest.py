@@ -1,7 +1,9 @@
 """The tests see nothing that a CI system, a terminal or a user's shell has set to change what commands do."""
 
+import gc
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +80,21 @@ FAST = (
 """The pure parts, which take less than half a minute together: files, or folders of them."""
 
 
+@cache
 def _is_fast(path: Path) -> bool:
     home = Path(__file__).parent
     return path.is_relative_to(home) and str(path.relative_to(home)).startswith(FAST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected lives to the end: the collector of garbage does not look through it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pollproof.virtualtime import unavailable
-from tests.lanes import a_few
+from tests.lanes import only
 from tests.pytest_plugin.test_gate_fixture import CACHE, SOLVER
 from tests.servers import clean_environment, run_command
 
@@ -38,7 +38,7 @@ def verdict_of(text: str) -> tuple[str, ...]:
 
 
 @pytest.mark.skipif(unavailable() is not None, reason="no virtual clock here")
-@pytest.mark.parametrize("name", a_few(CLIENTS, 2))
+@pytest.mark.parametrize("name", only(CLIENTS, ["keeps silent"]))
 def test_three_faces_reach_one_verdict(name: str, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     body = CLIENTS[name]
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

@@ -91,7 +91,7 @@ def judged(provider: str, kind: str) -> tuple[Any, list[str], list[Any]]:
             ("decodo", "terminal"),
             ("cnode", "shape"),
         ],
-        [("capmonster", ""), ("decodo", "terminal")],
+        [("capmonster", ""), ("capsolver", "result-stable")],
     ),
 )
 def test_the_parts_of_a_run_in_any_order_and_any_shards_say_what_the_run_says(provider: str, kind: str) -> None:
@@ -133,7 +133,7 @@ def test_what_is_drawn_follows_from_the_seed_whatever_else_a_process_has_loaded(
 
 @pytest.fixture(scope="module")
 def pair() -> list[Any]:
-    contract = load_contract("decodo")
+    contract = load_contract("capmonster")
     plan = Plan(contract, examples=0)
     document = build_document(explore(plan))
     return shards_of(["walks", "nothing"], [document, document], 2)
@@ -212,14 +212,13 @@ def load(file: Path) -> Any:
 
 
 def test_shards_of_recordings_merge_to_the_report_of_all_of_them(tmp_path: Path) -> None:
-    folder = str(Path(__file__).parents[2] / "cassettes" / "decodo" / "bad")
+    folder = str(Path(__file__).parents[2] / "cassettes" / "capmonster" / "bad")
     entire, merged_ = tmp_path / "entire.json", tmp_path / "merged.json"
     files = [str(tmp_path / f"{number}.json") for number in range(1, 4)]
-    run("check", "decodo", folder, "--json", str(entire), status=1)
+    run("check", "capmonster", folder, "--json", str(entire), status=1)
     for number, file in enumerate(files, 1):
-        assert (
-            CliRunner().invoke(cli, ["check", "decodo", folder, "--shard", f"{number}/3", "--json", file]).exit_code < 2
-        )
+        shard = ["check", "capmonster", folder, "--shard", f"{number}/3", "--json", file]
+        assert CliRunner().invoke(cli, shard).exit_code < 2
     output = run("merge", *files, "--json", str(merged_), "-q", status=1)
     assert "VIOLATED" in output
     same(load(entire), load(merged_))
@@ -264,7 +263,7 @@ def test_what_cannot_be_shared_out_is_told_in_one_sentence(words: tuple[str, ...
 def test_two_workers_explore_as_one_process_does_and_json_to_standard_output_is_nothing_but_json(
     tmp_path: Path,
 ) -> None:
-    words = ("verify", "capsolver", "decodo", "--examples", "2", "-q", "--json")
+    words = ("verify", "capsolver", "capmonster", "--examples", "2", "-q", "--json")
     done = pollproof(*words, "-", "-n", "2", timeout=120)
     assert done.returncode == 0, done.stderr
     run(*words, str(tmp_path / "one.json"))
@@ -382,7 +381,7 @@ def test_a_worker_that_dies_loses_its_scenario_alone_and_the_run_is_inconclusive
 
 
 def test_a_job_that_fails_is_told_and_the_others_are_done() -> None:
-    good = {"provider": "decodo", "part": 0, "options": {"examples": 0}}
+    good = {"provider": "capmonster", "part": 0, "options": {"examples": 0}}
     spread_ = spread([("part", good | {"part": 7}), ("part", good)], "0")
     assert [result is None for result in spread_.results] == [True, False]
     assert "IndexError" in spread_.failures[0]
