@@ -135,7 +135,7 @@ def _pollproof(words: list[str], workshop: Workshop, background: bool) -> int:
         workshop.guided = True
     if "--live" in own:  # a small provider stands in, whose clock is moved
         own += ["--advance-url", own[own.index("--base-url") + 1] + "/_clock/advance"]
-    elif name == "verify" and "--examples" not in own and "--profile" not in own:
+    elif name == "verify" and "--examples" not in own:
         own += ["--examples", "0"]
     if name == "verify" and "--base-url" in own and "--advance-url" not in own and "--launch" not in own:
         own = [*_without(_without(own, "--budget"), "--max-wait"), "--max-wait", "10ms"]  # nothing here waits

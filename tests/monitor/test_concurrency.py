@@ -14,6 +14,7 @@ from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Request, Response
 from tests.crowds import Crowd, key_of, violated
+from tests.lanes import a_few
 
 APIS = Path(__file__).parents[1] / "apis"
 
@@ -30,7 +31,7 @@ BUNDLED = ("capsolver", "capmonster", "decodo", "cnode")
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", a_few(range(8), 3))
 def test_every_lawful_history_of_requests_that_overlap_passes(name: str, seed: int) -> None:
     contract = load_contract(name)
     for connections, hot, creating in ((3, 1, 0.004), (16, 2, 0.03)):
@@ -39,7 +40,7 @@ def test_every_lawful_history_of_requests_that_overlap_passes(name: str, seed: i
 
 
 @pytest.mark.parametrize(("name", "sort"), OTHER_SORTS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", a_few(range(3), 1))
 def test_overlapping_cancels_repeated_creations_and_callbacks_are_lawful(name: str, sort: str, seed: int) -> None:
     contract = load_contract(name)
     crowds = [Crowd(contract, seed + more, count=300, connections=8, hot=3, creating=0.1) for more in (0, 100)]

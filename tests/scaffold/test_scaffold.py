@@ -25,6 +25,7 @@ from pollproof.trace.shapes import Shape
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore
 from tests.documented.guide import GUIDE, add_clause, add_passage, rename_in_schemas, rename_status
+from tests.lanes import only
 from tests.servers import pollproof
 
 FILES = ["my-api.toml", *(f"schemas/my-api/{file}" for file in SCHEMAS)]
@@ -67,8 +68,13 @@ def test_what_it_writes_is_held_and_leaves_nothing_unexercised(begun: Path) -> N
     assert {clause["verdict"] for clause in clauses} == {"held"}
 
 
-def test_every_clause_of_it_has_a_mutant_that_only_it_kills_and_a_variant_that_it_lets_pass(begun: Path) -> None:
-    assert prove(load_contract(begun / "my-api.toml")).problems() == []
+@pytest.mark.parametrize("clauses", only(["poll", None], ["poll"]))
+def test_every_clause_of_it_has_a_mutant_that_only_it_kills_and_a_variant_that_it_lets_pass(
+    clauses: str | None, begun: Path
+) -> None:
+    matrix = prove(load_contract(begun / "my-api.toml"), clauses)
+    assert matrix.mutants
+    assert matrix.problems() == []
 
 
 def test_its_samples_have_their_shapes_and_its_corruptions_break_their_clauses(begun: Path) -> None:

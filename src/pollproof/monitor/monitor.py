@@ -129,11 +129,17 @@ class Monitor:
         self._limits = reader.contract.limits
         self._visible = VisibleFaults(reader.contract)
         self._refusals = frozenset(clause.id for clause in self.clauses if clause.kind == "refused")
+        self._prepared = {clause.id: self._prepare(clause) for clause in self.clauses}
         self._checks = {
             (operation.name, probe): self._select(operation, probe)
             for operation in (*reader.contract.operations.values(), OPERATION)
             for probe in (None, *reader.contract.probe_names)
         }
+
+    def _prepare(self, clause: Clause) -> Any:
+        """The parameters that a clause is judged by."""
+        prepared = KINDS[clause.kind].prepared
+        return clause.parameters if prepared is None else prepared(self.reader.contract, clause)
 
     def _select(self, operation: Operation, probe: str | None) -> _Checks:
         """The clauses that an exchange of this operation, with this fault in its request, can exercise."""
@@ -148,9 +154,7 @@ class Monitor:
             wanted = getattr(clause.parameters, "probe", None)
             if wanted is not None and not speaks_of(wanted, probe):
                 continue
-            parameters = clause.parameters
-            if kind.prepared is not None:
-                parameters = kind.prepared(self.reader.contract, clause)
+            parameters = self._prepared[clause.id]
             by = LATEST if clause.subject is Subject.CLIENT and not kind.ordered else BEFORE
             by = ACCOUNT if kind.scope == "account" else by
             check = kind.judge, parameters, self.ledger[clause.id], by, kind.ordered
