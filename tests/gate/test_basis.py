@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 from pollproof.bundled import bundled
 from pollproof.cli.main import cli
 from pollproof.gate.basis import Basis
-from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenarios import scenarios
 from pollproof.loading import load_contract
 from pollproof.virtualtime import unavailable
@@ -60,9 +59,10 @@ def test_a_client_owes_patience_without_end_no_bound_that_nobody_documents(name:
     assert next(each for each in known if each.name == "never-ready").grounds.basis is basis
 
 
-@pytest.mark.parametrize(("name", "scenario"), CATALOGUE.items(), ids=list(CATALOGUE))
-def test_every_scenario_that_is_not_primary_has_a_source(name: str, scenario: Scenario) -> None:
-    assert scenario.grounds.source or scenario.grounds.basis is Basis.PRIMARY
+def test_every_scenario_that_is_not_primary_has_a_source() -> None:
+    assert len(CATALOGUE) > 400
+    others = {name: each.grounds for name, each in CATALOGUE.items() if each.grounds.basis is not Basis.PRIMARY}
+    assert [name for name, grounds in others.items() if not grounds.source] == []
 
 
 def gate(provider: str, names: str, *words: str) -> tuple[Result, dict[str, object]]:

@@ -142,7 +142,7 @@ def test_a_server_that_does_not_answer_is_told_and_its_password_is_not() -> None
         "redis", reason="THE CLIENT OF REDIS IS NOT INSTALLED: example databases in Redis are not tested"
     )
     url = "redis://:PLANTED-password@127.0.0.1:9/0"
-    result = CliRunner().invoke(cli, ["verify", "decodo", "--examples", "1", "--example-db", url, "-q"])
+    result = CliRunner().invoke(cli, ["verify", "capmonster", "--examples", "1", "--example-db", url, "-q"])
     assert result.exit_code == 4
     assert "the example database at redis://127.0.0.1:9/0 does not answer" in " ".join(result.output.split())
     assert "PLANTED" not in result.output + without_password(url)
