@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.pages import batches, broker, docmill, ledgerly, predictions, press, reelcast
+from tests.pages import batches, broker, docmill, ledgerly, predictions, press, reelcast, signet
 from tests.servers import ROOT, pollproof
 
 
@@ -27,6 +27,7 @@ SERVERS = {
     "ledgerly": PageServer(ledgerly.FAULTS, ledgerly.VARIANTS, ledgerly.KEY, ledgerly.PREFIX),
     "press": PageServer(press.FAULTS, press.VARIANTS, press.KEY, press.PREFIX),
     "reelcast": PageServer(reelcast.FAULTS, reelcast.VARIANTS, reelcast.KEY, reelcast.PREFIX),
+    "signet": PageServer(signet.FAULTS, signet.VARIANTS, signet.KEY, signet.PREFIX),
     "predictions": PageServer(predictions.FAULTS, predictions.VARIANTS, predictions.KEY, predictions.PREFIX),
 }
 

@@ -31,7 +31,7 @@ from pollproof.tasks.account import replays
 from pollproof.tasks.ages import surely_inside, surely_outside, surely_within_limits
 from pollproof.tasks.state import CANCEL_ACCEPTED, DELETED, REPEATED, TaskState
 from pollproof.trace.codecs import Check
-from pollproof.trace.events import REFUSAL, STATE, Event
+from pollproof.trace.events import REFUSAL, STATE, STATUS_MARK, Event
 
 SITUATIONS = {
     "created": "a creation that is accepted",
@@ -44,6 +44,7 @@ SITUATIONS = {
     "nothing": "a fetch of a result that is not there yet",
     "removed": "a read of a task whose result is surely not kept any more",
     "ended": "the cancelling of a task that has ended",
+    "too-late": "the cancelling of an unfinished task that can no longer be cancelled",
     "cancelled-again": "the cancelling of a task that is cancelled",
     "cancelling-again": "the cancelling of a task that is still being cancelled",
     "deleted": "the deletion of a task",
@@ -53,6 +54,8 @@ SITUATIONS = {
     "busy": "a request that is refused for a while (429 or an error that means it)",
     "refused": "any request that is refused",
     "callback": "a callback, which is a request itself",
+    "not-modified": "a poll with the ETag of what has not changed",
+    "modified": "a poll with the ETag of an earlier state",
 }
 """What an answer is given to, beside the probes, by name."""
 
@@ -83,6 +86,11 @@ class AnswerRule:
     when: Annotated[tuple[Condition, ...], "Conditions that narrow which answers are judged, all of them."] = ()
     empty: Annotated[bool, "Whether there is no body."] = False
     tests: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False)
+
+    @property
+    def remembered(self) -> tuple[Place, ...] | None:
+        """None: the statuses are remembered, where they tell whether a cancelling comes too late."""
+        return None if "too-late" in self.to and self.limits.cancel_while else ()
 
     def __post_init__(self) -> None:
         tests = [(str(condition), condition, compile_condition(condition)) for condition in self.where]
@@ -141,8 +149,7 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
     if role is Role.DELETE:
         if ended is not None or not kept:
             return () if refused or event.effect is not None else ("deleted",)
-        fresh = history.pending_sent >= history.last_sent and event.exchange.sent - history.pending_sent < FRESH
-        return ("unfinished",) if fresh else ()
+        return ("unfinished",) if _is_fresh(history, event) else ()
     if role is Role.CANCEL:
         if ended is not None and not kept:
             return ()
@@ -152,6 +159,8 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
             accepted = history.marks.get(CANCEL_ACCEPTED)
             seen = accepted is not None and history.pending_sent >= max(accepted[1], history.last_sent)
             return ("cancelling-again",) if seen and event.exchange.sent - history.pending_sent < FRESH else ()
+        if ended is None and _is_fresh(history, event) and is_too_late(history, event, limits):
+            return ("too-late",)
         return ("ended",) if ended is not None else () if refused else ("cancelled",)
     if event.phase is SUCCEEDED:
         return ("succeeded",)
@@ -161,9 +170,21 @@ def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
         return (_ENDED[ended],)
     # A task that was unfinished when it was last polled may have failed since, or be gone.
     failed = event.effect is Effect.FAILED or event.phase in _ENDED
-    fresh = event.exchange.sent - history.pending_sent < FRESH and history.pending_sent >= history.last_sent
-    pending = ended is None and history.phase is not None and not failed and kept and fresh
+    pending = ended is None and history.phase is not None and not failed and kept and _is_fresh(history, event)
     return ("nothing",) if pending and surely_inside(history, event, limits.of_result()) else ()
+
+
+def _is_fresh(history: TaskState, event: Event) -> bool:
+    """Whether a task was found unfinished a moment ago."""
+    return history.pending_sent >= history.last_sent and event.exchange.sent - history.pending_sent < FRESH
+
+
+def is_too_late(history: TaskState, event: Event, limits: Limits) -> bool:
+    """Whether a cancelling surely comes after the time, or the statuses, in which a task can be cancelled."""
+    if limits.cancel_within is not None and event.exchange.sent - history.created_received > limits.cancel_within:
+        return True
+    status = history.marks.get(STATUS_MARK)
+    return bool(limits.cancel_while) and isinstance(status, str) and status not in limits.cancel_while
 
 
 def view_of(history: TaskState | None, event: Event) -> View:
@@ -276,6 +297,8 @@ def template_of(operation: Operation, situation: str) -> str | None:
         "too-many-unfinished": ("busy", "refused"),
         "replayed": ("replayed", "created"),
         "cancelling-again": ("cancelled",),
+        "too-late": ("too-late", "ended"),
+        "modified": ("succeeded",),
         "unfinished": ("unfinished", "deleted"),
         "after-deletion": ("unknown", "lost", "refused"),
     }.get(situation, (situation,) if situation in SITUATIONS else ("refused",))
@@ -293,10 +316,12 @@ _ROLES = {
         "succeeded",
         "failed",
         "cancelled",
+        "not-modified",
+        "modified",
     ),
     FETCH: ("nothing", "removed", "succeeded"),
     Role.DELETE: ("deleted", "unfinished"),
-    Role.CANCEL: ("ended", "cancelled-again", "cancelling-again", "cancelled"),
+    Role.CANCEL: ("ended", "too-late", "cancelled-again", "cancelling-again", "cancelled"),
     CALLBACK: ("callback",),
 }
 """The operations that show a situation best; all others are shown by creations."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pollproof.clauses.faults import FaultyProvider, Task
-from pollproof.clauses.kinds import HELD, Deadline, Finding, Kind, Nothing, Violation, breaks
+from pollproof.clauses.kinds import HELD, Deadline, Finding, Kind, Nothing, Violation, breaks, from_limits
 from pollproof.clauses.lifecycle import describe
-from pollproof.contract.model import Operation, Phase
-from pollproof.contract.vocabulary import SUCCEEDED
-from pollproof.tasks.state import CANCEL_ACCEPTED, CANCEL_SENT, TaskState
+from pollproof.contract.declared import FILLED_BY_LOADER
+from pollproof.contract.model import Limits, Operation, Phase
+from pollproof.contract.vocabulary import POLL, SUCCEEDED, Role
+from pollproof.tasks.state import CANCEL_ACCEPTED, CANCEL_REFUSED, CANCEL_SENT, TaskState
 from pollproof.trace.events import STATE, Event
 from pollproof.trace.exchange import Response
 
@@ -55,6 +56,52 @@ def cancelled_on_request(history: TaskState, event: Event, parameters: Nothing) 
     if history.marks.get(CANCEL_SENT) is not None:
         return HELD
     return Violation("no cancelled task, since nobody requested it", describe(event), (history.created,))
+
+
+@dataclass(frozen=True, slots=True)
+class CancelWindow:
+    """The limits of the contract: within which time, and in which statuses, a task can be cancelled."""
+
+    limits: Annotated[Limits, FILLED_BY_LOADER] = from_limits("*")
+
+    @property
+    def remembered(self) -> tuple[()] | None:
+        """None: the statuses are remembered, where they tell whether a task can be cancelled."""
+        return None if self.limits.cancel_while else ()
+
+
+@Kind(
+    "cancel-served",
+    roles=(POLL, Role.CANCEL),
+    ordered=True,
+    exercised="the cancelling of a task that can be cancelled",
+    walks=("cancelled", "cancelled-in-time-and-late"),
+    hint="Refuse a cancelling only when the task has ended, or its documented time to be cancelled is over.",
+)
+def cancel_served(history: TaskState, event: Event, rule: CancelWindow) -> Finding:
+    """A task that can be cancelled is cancelled when that is requested, not refused."""
+    if event.answer is not STATE or history.created is None:
+        return None
+    if event.operation.role is Role.CANCEL:
+        return HELD
+    refused, limits = history.marks.get(CANCEL_REFUSED), rule.limits
+    if refused is None or history.cancelled is not None or event.phase is None or event.phase.terminal:
+        return None
+    number, received = refused
+    if limits.cancel_within is not None and not received - history.created_sent < limits.cancel_within:
+        return None
+    if limits.cancel_while and event.status not in limits.cancel_while:
+        return None
+    seen = f"a refusal, and then {describe(event)}"
+    return Violation("that a task which is unfinished, and can be cancelled, is cancelled", seen, (number,))
+
+
+@breaks("cancel-served", "no task is cancelled", ("answer", "cancel-ends", "accepted"))
+class RefusesToCancel(FaultyProvider):
+    """Refuses every cancelling as one that comes too late."""
+
+    def is_too_late(self, task: Task, now: float) -> bool:
+        return True
 
 
 @breaks(

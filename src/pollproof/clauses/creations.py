@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import FaultyProvider
-from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks, from_limits, numbered
+from pollproof.clauses.faults import Fault, FaultyProvider
+from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks, from_limits, mutates, numbered
 from pollproof.contract.declared import FILLED_BY_LOADER
-from pollproof.contract.model import Limits
+from pollproof.contract.model import Clause, Contract, Limits
 from pollproof.contract.vocabulary import CREATE, PUT_OFF
 from pollproof.tasks.account import IDEMPOTENCY_MARK, Account
 from pollproof.tasks.state import TaskState
@@ -81,9 +82,6 @@ def key_expires(account: Account, event: Event, rule: KeyLife) -> Finding:
     return Violation(expected, f"the task {event.raw_task!r} again", numbered(first.created))
 
 
-@breaks(
-    "idempotent-creation", "a new task whatever the key", companions=("answer", "refused", "refusal-code", "error-http")
-)
 class ForgetsKeys(FaultyProvider):
     """Creates a new task whatever the key."""
 
@@ -96,6 +94,22 @@ class TakesReusedKeys(FaultyProvider):
 
     def conflicts(self, known: Any, body: Any) -> bool:
         return False
+
+
+class RefusesRepeats(FaultyProvider):
+    """Refuses a creation that comes again with its key."""
+
+    def conflicts(self, known: Any, body: Any) -> bool:
+        return True
+
+
+@mutates("idempotent-creation")
+def _idempotent_creation(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    companions = ("answer", "refused", "refusal-code", "error-http", "accepted")
+    create = contract.operation(CREATE)
+    if create.task_id is None or create.task_id.part != "request":  # else the client has the same id all the same
+        yield Fault("a new task whatever the key", ForgetsKeys, companions=companions)
+    yield Fault("a repeated creation is refused", RefusesRepeats, companions=companions)
 
 
 @breaks("key-expires", "keys are kept without end", ("answer",))

@@ -222,6 +222,10 @@ class FaultyProvider:
         """Answer a cancelling."""
         raise NotImplementedError
 
+    def is_too_late(self, task: Task, now: float) -> bool:
+        """Whether an unfinished task can no longer be cancelled."""
+        raise NotImplementedError
+
     def counts(self) -> bool:
         """Whether requests are counted, so that one too many is refused."""
         raise NotImplementedError

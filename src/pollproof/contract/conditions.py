@@ -62,6 +62,27 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _number_at(read: Callable[[View], Any], place: Place) -> Callable[[View], Any]:
+    """What reads a number: outside of bodies it is written as a text."""
+    if place.area in ("body", "http"):
+        return read
+
+    def number(view: View) -> Any:
+        value = read(view)
+        try:
+            return float(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
+
+    return number
+
+
+def _agree(left: Any, right: Any) -> bool:
+    """Whether two values are the same where one of them stands outside of bodies, in which a number is a text."""
+    texts = isinstance(left, str) != isinstance(right, str) and (is_number(left) or is_number(right))
+    return str(left) == str(right) if texts else same(left, right)
+
+
 def compile_condition(condition: Condition) -> Callable[[View], bool]:
     """A function that tells whether a view meets the condition; a missing value meets only `present = false`."""
     read = compile_place(condition.at)
@@ -74,6 +95,7 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
         case "in":
             return _is_one_of(read, operand)
         case "above":
+            read = _number_at(read, condition.at)
 
             def above(view: View) -> bool:
                 value = read(view)
@@ -81,6 +103,7 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
 
             return above
         case "below":
+            read = _number_at(read, condition.at)
 
             def below(view: View) -> bool:
                 value = read(view)
@@ -106,11 +129,13 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
 
             return matches
         case "same_as":
-            other = compile_place(operand)
+            other, agree = compile_place(operand), same
+            if condition.at.area != "body" or operand.area != "body":
+                agree = _agree
 
             def same_as(view: View) -> bool:
                 wanted = other(view)
-                return wanted is MISSING or same(read(view), wanted)
+                return wanted is MISSING or agree(read(view), wanted)
 
             return same_as
         case "counts":

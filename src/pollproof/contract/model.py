@@ -171,6 +171,10 @@ class Limits:
     batch_size: Annotated[int | None, "Entries of one batch.", Form(least=1)] = None
     batch_wait: Annotated[float | None, "Seconds a client waits between batches."] = None
     unfinished: Annotated[int | None, "Unfinished tasks that an account may have.", Form(least=1)] = None
+    cancel_within: Annotated[float | None, "Seconds after its creation in which a task can be cancelled."] = None
+    cancel_while: Annotated[
+        tuple[str, ...], "The statuses in which a task can be cancelled; every unfinished one when left out."
+    ] = ()
 
     _of_result: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False, default=None)
 
@@ -358,6 +362,7 @@ class Refusals:
     missing_field: Annotated[str, "For a request without a required field; `invalid_request` when left out."] = ""
     not_ready: Annotated[str, "For the fetch of a result that is not there yet."] = ""
     ended_task: Annotated[str, "For the cancelling of a task that has ended."] = ""
+    late_cancel: Annotated[str, "For a cancelling that comes too late; `ended_task` when left out."] = ""
     unfinished_task: Annotated[str, "For the deletion of a task that has not ended."] = ""
     deleted_task: Annotated[str, "For a task that was deleted; `unknown_task` when left out."] = ""
     removed_result: Annotated[str, "For the fetch of a result that is not kept any more."] = ""

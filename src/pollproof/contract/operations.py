@@ -14,7 +14,7 @@ from pollproof.contract.vocabulary import Effect, Phase, Role
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """How a callback is signed with a secret that both sides have: HMAC with SHA-256."""
+    """How a callback is signed with a secret that both sides have: an HMAC."""
 
     header: Annotated[str, "The header that has the signature."]
     secret: Annotated[str, "A sample secret, which the target is set up with."]
@@ -23,6 +23,7 @@ class Signature:
         str, "How it is written: text with {hex} or {base64} in it, and {timestamp} where it has its own time."
     ] = "{hex}"
     over: Annotated[str, "What is signed: text with {body} and names of headers, as {x-timestamp}, in it."] = "{body}"
+    hash: Annotated[Literal["sha256", "sha512", "sha384", "sha1"], "The hash of the HMAC."] = "sha256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ ANSWER_TEXTS = {
     "refused": "To an invalid request.",
     "unauthorized": "To a request with a wrong key; `refused` when left out.",
     "ended": "To the cancelling of a task that has ended.",
+    "too-late": "To the cancelling of an unfinished task that cannot be cancelled any more.",
+    "not-modified": "To a poll with the ETag of what has not changed.",
     "cancelled-again": "To the cancelling of a task that is cancelled; `ended` when left out.",
     "deleted": "To the deletion of a task.",
     "unfinished": "To the deletion of a task that has not ended; it is deleted all the same when left out.",
@@ -83,6 +86,7 @@ ANSWER_WORDS = frozenset(
         "task_id", "status", "result", "error_code", "error_number", "error_text", "http", "base_url", "timestamp",
         "retry_after", "retry_date", "polls", "created_at", "updated_at", "started_at", "completed_at", "cancelled_at",
         "expires_at", "progress", "asked", "entries", "number", "items", "next", "cursor", "total", "page_size",
+        "unique",
     }
 )  # fmt: skip
 """The words that answers can have in them, beside places such as {creation#/name}."""
@@ -98,7 +102,10 @@ def link_mark(operation: str) -> str:
     return f"@link {operation}"
 
 
-MARKS = ("created_at", "updated_at", "progress", "passthrough", "entries", "retry_after", "idempotency_key")
+MARKS = (
+    "created_at", "updated_at", "progress", "passthrough", "entries", "retry_after", "retry_after_ms",
+    "idempotency_key", "etag",
+)  # fmt: skip
 """The further places of an operation that clauses look at."""
 
 

@@ -1,9 +1,8 @@
-"""Signatures of callbacks: HMAC with SHA-256 and a secret that both sides have."""
+"""Signatures of callbacks: an HMAC with a secret that both sides have."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ def signature_of(signature: Signature, secret: str, body: bytes, headers: Mappin
         place = found.end()
     pieces.append(signature.over[place:].encode())
     key = base64.b64decode(secret.rpartition("_")[2]) if signature.base64 else secret.encode()
-    digest = hmac.new(key, b"".join(pieces), hashlib.sha256).digest()
+    digest = hmac.new(key, b"".join(pieces), signature.hash).digest()
     words = {**headers, "hex": digest.hex(), "base64": base64.b64encode(digest).decode()}
     return _WORD.sub(lambda found: words.get(found[1], found[0]), signature.written)
 

@@ -138,6 +138,13 @@ def with_value(value: Any, pointer: str, new: Any) -> Any:
     return table
 
 
+def overlaid(base: Any, own: Any) -> Any:
+    """Two values together: tables key by key, anything else as the second has it; an empty table replaces."""
+    if not isinstance(base, dict) or not isinstance(own, dict) or not own:
+        return own
+    return {**base, **{key: overlaid(base[key], value) if key in base else value for key, value in own.items()}}
+
+
 def _joined(steps: list[str]) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 

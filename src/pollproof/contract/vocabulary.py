@@ -24,6 +24,8 @@ PROBES = (
     "too-many-unfinished",
     "invalid-input",
     "wrong-scheme",
+    "not-modified",
+    "modified",
 )
 """The ways in which requests to any API can be wrong on purpose."""
 

@@ -7,6 +7,8 @@ import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
+from pollproof.contract.templates import overlaid
+
 NAMED_TABLES = {"clauses": "id", "probes": "name", "variants": "name", "unspecified": "name", "observations": "id"}
 """The arrays of tables in which an entry stands for that of the same name, and the key of the name."""
 
@@ -31,7 +33,7 @@ def extend(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
             if not any(fnmatch.fnmatchcase(str(entry.get(key, "")), pattern) for pattern in omits):
                 kept.append(entry)
         taken[table] = kept
-    found: dict[str, Any] = _merged(
+    found: dict[str, Any] = overlaid(
         taken, {key: value for key, value in own.items() if key not in (*NAMED_TABLES, "omits", "extends")}
     )
     for table, key in NAMED_TABLES.items():
@@ -54,10 +56,3 @@ def extend(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _renamed(name: str, before: str, after: str) -> str:
     return f"{after}.{name.removeprefix(before + '.')}" if name.startswith(f"{before}.") else name
-
-
-def _merged(base: Any, own: Any) -> Any:
-    """Two values together: tables key by key, anything else as the second has it; an empty table replaces."""
-    if not isinstance(base, dict) or not isinstance(own, dict) or not own:
-        return own
-    return {**base, **{key: _merged(base[key], value) if key in base else value for key, value in own.items()}}

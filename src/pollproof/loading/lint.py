@@ -64,6 +64,8 @@ _LIMIT_KINDS = {
     "batch_size": ("accepted", "refused", "batch-entries"),
     "batch_wait": ("batch-rate",),
     "unfinished": ("unfinished-served", "answer"),
+    "cancel_within": ("cancel-served", "answer"),
+    "cancel_while": ("cancel-served", "answer"),
 }
 """The kinds that judge each limit."""
 
@@ -175,6 +177,12 @@ def _answers(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         "nothing": (of.fetch is not None, "the contract has no operation of role fetch"),
         "removed": (limits.result_lifetime is not None, "[limits] has no result_lifetime"),
         "ended": _has(of, Role.CANCEL),
+        "too-late": (
+            limits.cancel_within is not None or bool(limits.cancel_while),
+            "[limits] has neither cancel_within nor cancel_while",
+        ),
+        "not-modified": ("etag" in of.poll.marks, f"no etag is given in [operations.{of.poll.name}]"),
+        "modified": ("etag" in of.poll.marks, f"no etag is given in [operations.{of.poll.name}]"),
         "cancelled-again": _has(of, Role.CANCEL),
         "too-many-unfinished": (limits.unfinished is not None, "[limits] has no `unfinished`"),
         "deleted": _has(of, Role.DELETE),
@@ -329,7 +337,7 @@ def _changed(probe: Probe, body: Any) -> Any:
 def _limits(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
     limits = of.contract.limits
     for name, kinds in _LIMIT_KINDS.items():
-        if getattr(limits, name) is not None and not of.kinds & set(kinds):
+        if getattr(limits, name) not in (None, ()) and not of.kinds & set(kinds):
             remedy = f"write a clause of kind {' or '.join(kinds)}"
             yield "unjudged-limit", WARNING, ("limits", name), f"limits.{name}", "no clause judges it", remedy
     if of.contract.rates and "too-many" not in of.named:

@@ -87,8 +87,10 @@ def _transitions(contract: Contract) -> list[tuple[str, str]]:
     begun = [phase for phase in (Phase.WAITING, Phase.RUNNING) if phase in phases]
     ends = [phase for phase in (SUCCEEDED, Phase.FAILED, Phase.CANCELLED) if phase in phases]
     changes = [(CREATED, phase.value) for phase in (*begun, *ends)]
+    cancelled = {contract.statuses[word].phase for word in contract.limits.cancel_while if word in contract.statuses}
     for number, phase in enumerate(begun):
-        changes += [(phase.value, later.value) for later in (*begun[number:], *ends)]
+        never = Phase.CANCELLED if cancelled and phase not in cancelled else None
+        changes += [(phase.value, later.value) for later in (*begun[number:], *ends) if later is not never]
     changes += [(phase.value, phase.value) for phase in ends]
     if any(KINDS[clause.kind].shows_loss for clause in contract.clauses):
         changes += [(Phase.SUCCEEDED.value, LOST), (LOST, LOST)]

@@ -10,7 +10,8 @@ from pollproof.clauses import HELD, KINDS, Unjudged, Violation
 from pollproof.clauses.kinds import Finding
 from pollproof.clauses.timing import retry_seconds
 from pollproof.contract.model import Clause, Contract, Operation, Subject, speaks_of
-from pollproof.contract.vocabulary import CREATE, FETCH, PUT_OFF
+from pollproof.contract.templates import names_in_template
+from pollproof.contract.vocabulary import CREATE, FETCH, PUT_OFF, SUCCEEDED
 from pollproof.monitor.coverage import Watch
 from pollproof.monitor.ledger import Evidence, Ledger, LedgerEntry
 from pollproof.monitor.overlaps import Overlaps, Waiting
@@ -51,6 +52,12 @@ so far, although some may have come later (what a client sends, it sends in its 
 def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
     """The clauses of a contract that are about these subjects (all when none is given)."""
     return tuple(clause for clause in contract.clauses if not subjects or clause.subject in subjects)
+
+
+def _gives_result(operation: Operation, name: str) -> bool:
+    """Whether the answer of that name has a result of the task."""
+    answer = operation.answers.get(name)
+    return answer is not None and answer.http < 400 and bool(names_in_template(answer.body) & {"result", "items"})
 
 
 class _Checks:
@@ -128,6 +135,11 @@ class Monitor:
         self._numbers: dict[str, list[int]] = {}
         self._limits = reader.contract.limits
         self._visible = VisibleFaults(reader.contract)
+        self._of_all_ends = frozenset(
+            operation.name
+            for operation in reader.contract.operations.values()
+            if operation.role is FETCH and any(_gives_result(operation, name) for name in ("failed", "cancelled"))
+        )
         self._refusals = frozenset(clause.id for clause in self.clauses if clause.kind == "refused")
         self._prepared = {clause.id: self._prepare(clause) for clause in self.clauses}
         self._checks = {
@@ -258,6 +270,8 @@ class Monitor:
                 numbers.append(number)
                 if len(numbers) > MAXIMUM_OWN and not self._keeps:
                     del numbers[MAXIMUM_OWN // 4 : MAXIMUM_OWN // 2]
+        if event.operation.name in self._of_all_ends and history.terminal is not SUCCEEDED:
+            event = event._replace(phase=None)  # tasks that fail have results too: it shows no success
         self._note(history, event, account)
         if event.transient or (event.effect is not None and event.effect in PUT_OFF):
             stall: Stall | None = account.note_refusal(event, self._wait_after(event))

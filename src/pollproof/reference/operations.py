@@ -156,6 +156,10 @@ class Operator(Caller):
             for name, code in list(codes.items())[phase is not Phase.CANCELLED :]:
                 if (operation.name, name) in self._answers:
                     return self.say(operation, name, task, self.status_of(task, phase), code)
+        elif self.is_too_late(task, now):
+            name = next(each for each in ("too-late", "ended", "refused") if (operation.name, each) in self._answers)
+            code = refusals.late_cancel or refusals.ended_task
+            return self.say(operation, name, task, self.unfinished(task, phase), code)
         if task.ended is None:  # one that has ended is cancelled all the same where nothing refuses that
             at_once = phase.terminal or not self.contract.cancelling
             task.ended = min(now, task.created + task.solving) if at_once else now + CANCELLING
@@ -164,6 +168,14 @@ class Operator(Caller):
         if task.ended is not None and now < task.ended:
             phase = self.contract.statuses[self.contract.cancelling].phase
         return self.say(operation, "cancelled", task, self.status_of(task, phase))
+
+    def is_too_late(self, task: Task, now: float) -> bool:
+        limits, phase = self.contract.limits, self.phase(task, now)
+        if task.ended is not None:
+            return False  # it is being cancelled
+        if limits.cancel_within is not None and now - task.created > limits.cancel_within:
+            return True
+        return bool(limits.cancel_while) and self.unfinished(task, phase) not in limits.cancel_while
 
     def delete(self, operation: Operation, identifier: Any) -> Response:
         """Answer a deletion."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from pollproof.clauses.faults import RequestRoute, Settings
 from pollproof.clock import Clock
-from pollproof.contract.model import Break, Contract, Probe, Role
+from pollproof.contract.model import Break, Contract, Operation, Probe, Role
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.contract.probes import recognises
 from pollproof.contract.requests import path_of, query_of
@@ -118,10 +119,21 @@ class ReferenceProvider(Operator):
         if operation.role is Role.DELETE:
             return self.delete(operation, identifier)
         response = (self.fetch if operation.role is Role.FETCH else self.poll)(operation, identifier)
+        if "etag" in operation.marks and response.status < 300:
+            response = self._tagged(operation, response, request)
         task = self.tasks.get(str(identifier))
         if task is not None and response.status < 400:
             task.touched = self.clock.now()
         return response
+
+    def _tagged(self, operation: Operation, response: Response, request: Request) -> Response:
+        """A response with its ETag, or the one that nothing has changed since the one that the request names."""
+        name, tag = operation.marks["etag"].steps[0], f'"{crc32(response.body):08x}"'
+        if name in self._changed_headers:
+            return response
+        if request.headers.get("if-none-match") == tag and (operation.name, "not-modified") in self._answers:
+            response = self.say(operation, "not-modified", None, "")
+        return response._replace(headers={**response.headers, name: tag})
 
     def _read(self, request: Request) -> RoutedRequest | Response:
         """What a request asks, or the answer where that can be told from its path alone."""

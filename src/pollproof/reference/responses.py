@@ -21,6 +21,7 @@ from pollproof.trace.bodies import load_json
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import NOTHING
 from pollproof.trace.exchange import Response
+from pollproof.trace.pages import without_parameter
 
 _WHOLE = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _EMPTY = View(MISSING, MISSING, NOTHING, NOTHING, NOTHING, None)
@@ -62,6 +63,7 @@ class Responder(TaskStore):
         places = [name for name in needed if "#" in name or name.startswith("request.")]
         self._requested = {name: _with_default(name) for name in places}
         self._tells_wait, self._wait = bool({"retry_after", "retry_date"} & needed), 1
+        self._tells_apart, self._said = "unique" in needed, 0
         self._fetches = contract.operation_of(Role.FETCH) is not None
         kept = {"result-kept", "result-removed"}
         self._retentions = [each.parameters for each in contract.clauses if each.kind in kept]
@@ -73,7 +75,7 @@ class Responder(TaskStore):
             if (operation.name, name) not in self._answers:
                 return plain_response(400, "refused")
         words = self.words(task, status, code)
-        if task is not None and name == "succeeded" and operation.pages is not None:
+        if task is not None and operation.pages is not None and operation.answers[name].http < 400:
             words |= self._page_words(operation.pages, words["result"])
         entry = self.contract.errors.get(code)
         http = None if entry is None or (operation.name, name) in self._broken else entry.http
@@ -94,6 +96,9 @@ class Responder(TaskStore):
             "base_url": self.base_url,
             "timestamp": EPOCH_SECONDS + int(self.clock.now()),
         }
+        if self._tells_apart:
+            self._said += 1
+            words["unique"] = f"{self._said:08x}-0000-4000-8000-{EPOCH_SECONDS:012x}"
         if self._tells_wait:
             words["retry_after"] = self._wait
             words["retry_date"] = formatdate(words["timestamp"] + self._wait, usegmt=True)
@@ -133,7 +138,6 @@ class Responder(TaskStore):
     def _page_words(self, pages: Pages, result: Any) -> dict[str, Any]:
         """The words of the page that the request at hand is for."""
         items = result if isinstance(result, list) else []
-        path, _, query = self._requested_path.partition("?")
         given = {name.removeprefix("?"): text for name, text in query_of(self._requested_path).items()}
         asked, name = given.get(pages.size, ""), pages.parameter or "page_token"
         size = min(max(int(asked), 1), pages.most) if asked.isdigit() else pages.usual
@@ -142,8 +146,8 @@ class Responder(TaskStore):
         start = (number - pages.first) * size if pages.counts == "pages" else number
         part, after = self.page(items, start, size)
         token = None if after is None else f"p{after}"
-        kept = [each for each in query.split("&") if each and not each.startswith(name + "=")]
-        address = f"{self.contract.base_url}{path}?{'&'.join([*kept, f'{name}={token}'])}"
+        kept = without_parameter(self._requested_path, name)
+        address = f"{self.contract.base_url}{kept}{'&' if '?' in kept else '?'}{name}={token}"
         words = {"items": part, "cursor": token, "total": len(items), "page_size": size}
         return {**words, "next": None if token is None else address}
 
@@ -217,9 +221,13 @@ def _with_default(name: str) -> tuple[Callable[[View], Any], Any]:
 
 
 def _states(answer: ReferenceResponse) -> bool:
-    """Whether an answer says how its task stands, and nothing of an error."""
+    """Whether an answer says how its task stands, or has its result, and nothing of an error."""
     words = names_in_template(answer.body)
-    return answer.http < 400 and "status" in words and not words & {"error_code", "error_number", "error_text"}
+    return (
+        answer.http < 400
+        and bool(words & {"status", "result", "items"})
+        and not words & {"error_code", "error_number", "error_text"}
+    )
 
 
 def plain_response(status: int, text: str) -> Response:

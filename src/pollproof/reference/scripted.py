@@ -34,6 +34,9 @@ class ScriptedProvider(ReferenceProvider):
     def phase(self, task: Task, now: float) -> Phase:
         return self._status(task).phase
 
+    def is_too_late(self, task: Task, now: float) -> bool:
+        return False
+
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
         status, code = self._status(task), ""
         if phase.terminal:  # its times say that it has ended, too

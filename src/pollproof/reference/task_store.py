@@ -115,6 +115,8 @@ class TaskStore(FaultyProvider):
         solving = self.settings.solving
         if solving is None:
             solving = SOLVING_SECONDS[(number - 1) % len(SOLVING_SECONDS)]
+            if solving == SOLVING_SECONDS[-1]:  # one of them outlasts the time in which it can be cancelled
+                solving = max(solving, 2 * (self.contract.limits.cancel_within or 0.0))
         now = self.clock.now()
         identifier = self._chosen[operation.name](view)
         if identifier is MISSING:

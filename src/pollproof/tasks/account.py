@@ -26,6 +26,9 @@ MAXIMUM_BATCHES = 7
 """Batches that were accepted and are kept: the last ones, by which a rate is judged."""
 
 
+MAXIMUM_VALUES = 20_000
+"""Values of one place that are remembered: the first ones, by which one that comes again is known."""
+
 IDEMPOTENCY_MARK = "idempotency_key"
 """The mark of a creation that has its idempotency key."""
 
@@ -58,6 +61,7 @@ class Account:
         "_ids",
         "_keys",
         "_spent",
+        "_values",
         "aliases",
         "batches",
         "creates",
@@ -102,9 +106,22 @@ class Account:
         self.decides = False
         self._ids: dict[float, str] = {}
         self._keys: dict[str, str] = {}
+        self._values: dict[str, dict[Any, int]] = {}
         self.aliases: dict[tuple[str, str], str] = {}
         self.stalls: dict[tuple[str, Any], Stall] = {}
         self.last_received = UNKNOWN_TIME
+
+    def first_with(self, place: str, value: Any, number: int) -> int | None:
+        """The response that had this value at a place before; None where none had, and then it is remembered."""
+        values = self._values.setdefault(place, {})
+        if len(values) >= MAXIMUM_VALUES and value not in values:
+            return None
+        before = values.setdefault(value, number)
+        return None if before == number else before
+
+    def values_at(self, place: str) -> int:
+        """How many different values a place had so far."""
+        return len(self._values.get(place, ()))
 
     def result_number(self, task: str) -> int | None:
         """The exchange in which a task first showed its result."""

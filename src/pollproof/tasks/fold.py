@@ -12,6 +12,7 @@ from pollproof.tasks.ages import received_by, says_gone, surely_beyond_polls, su
 from pollproof.tasks.state import (
     CALLBACK_REFUSED,
     CANCEL_ACCEPTED,
+    CANCEL_REFUSED,
     CANCEL_SENT,
     DELETED,
     RESULT_EXPIRED,
@@ -153,6 +154,8 @@ def _read(new: list[Any], history: TaskState, event: Event, limits: Limits) -> N
                 new[_CANCELLED] = event.number
             ended = history.terminal is not None or event.phase in (SUCCEEDED, Phase.FAILED)
             marks.setdefault(CANCEL_ACCEPTED, (event.number, event.exchange.received, ended))
+        elif event.answer is REFUSAL and event.effect not in PUT_OFF and not event.transient:
+            marks[CANCEL_REFUSED] = (event.number, event.exchange.received)
         new[_MARKS] = marks
     if event.operation.role is Role.DELETE and event.answer is STATE and event.effect is None:
         _delete(new, history, event)

@@ -27,6 +27,9 @@ CALLBACK_REFUSED = "@callback-refused"
 DELETED = "@deleted"
 """The mark of a task whose deletion was accepted: the exchange, and when it was answered."""
 
+CANCEL_REFUSED = "@cancel-refused"
+"""The mark of a task whose cancelling was refused: the last exchange that did, and when it was answered."""
+
 CANCEL_ACCEPTED = "@cancel-accepted"
 """The mark of a task whose cancelling was accepted: the exchange, when it was answered, and whether it had ended."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from pollproof.contract.conditions import is_number
 from pollproof.contract.model import Contract, Operation, Pages
@@ -118,7 +118,7 @@ def with_parameter(request: Request, name: str, value: str) -> Request:
 def without_parameter(path: str, name: str) -> str:
     """A path with a parameter of its query left out."""
     path, _, query = path.partition("?")
-    kept = "&".join(each for each in query.split("&") if each and not each.startswith(name + "="))
+    kept = "&".join(each for each in query.split("&") if each and unquote_plus(each.partition("=")[0]) != name)
     return f"{path}?{kept}" if kept else path
 
 

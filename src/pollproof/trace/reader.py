@@ -126,6 +126,9 @@ class Reader:
                     response_errors = reader.check_response(received, response.body)
             view = View(sent, received, variables, request.headers, response.headers, response.status)
             answer = reader.answer(view, response.body)
+        unchanged = response is not None and response.status == 304 and "if-none-match" in request.headers
+        if unchanged:  # the state is the one that the client has
+            answer, response_errors = STATE, ()
         answer, phase, status, result, code, effect, documented = self._state(reader, view, answer)
         if response is not None:
             transient = response.status in TRANSIENT_HTTP and (
@@ -135,6 +138,7 @@ class Reader:
                 answer, effect = Answer.UNREADABLE, None  # JSON of a gateway says no more than its HTML would
             formal = not transient and not (answer is REFUSAL and reader.effects)
             formal = formal and not _unspecified(probe, request_errors, response.status)
+            formal = formal and not unchanged
         marks, members = self._marks(reader, view, answer) if reader.marks else (NOTHING, ())
         if reader.pages is not None and response is not None:
             page = reader.pages.read(view, request.path)
@@ -153,7 +157,7 @@ class Reader:
                 repeated_key(response.body, received) if judged and response is not None else None,
             )
         )  # fmt: skip
-        return event, reader.plain
+        return event, reader.plain and not unchanged
 
     def _state(self, reader: OperationReader, view: View, answer: Answer) -> _State:
         """What a message states of a task, or how it refuses."""
@@ -202,6 +206,9 @@ class Reader:
         """The values at the further places of an operation, and the tasks of a batch."""
         values = {name: read(view) for name, read in reader.marks}
         entries = values.pop("entries", MISSING)
+        milliseconds = values.pop("retry_after_ms", MISSING)
+        if type(milliseconds) in (int, float):
+            values["retry_after"] = milliseconds / 1000
         if entries is MISSING and type(view.response) is list:
             entries = view.response  # a bare array in place of the documented table
         members = self._members(reader.operation, entries) if answer is STATE else ()

@@ -11,7 +11,7 @@ from pollproof.contract.model import (
     Probe,
 )
 from pollproof.contract.places import follow_steps
-from pollproof.contract.templates import steps_of, with_value, without
+from pollproof.contract.templates import overlaid, steps_of, with_value, without
 from pollproof.trace.bodies import Unreadable
 from pollproof.trace.codecs import typing_of
 from pollproof.trace.events import Event
@@ -134,7 +134,7 @@ class Prober(Requester):
         if not probe.remove and not probe.set and probe.repeat is None:
             return self.send(request, probe.name)
         body = self._body(operation, words, way)
-        body = {**body, **more} if more else body
+        body = overlaid(body, more) if more else body
         for pointer in probe.remove:
             body = without(body, pointer)
         for pointer, value in probe.set:

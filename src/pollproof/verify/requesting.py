@@ -16,7 +16,7 @@ from pollproof.contract.model import (
     link_mark,
 )
 from pollproof.contract.requests import RequestPattern, base_path
-from pollproof.contract.templates import compile_template
+from pollproof.contract.templates import compile_template, overlaid
 from pollproof.http.target import Target
 from pollproof.monitor.monitor import Monitor
 from pollproof.trace.exchange import Request
@@ -182,7 +182,7 @@ class Requester(Waiter):
         assert operation is not None
         self.created += 1
         request = self.request(operation, {"number": self.created}, way=way)
-        body = {**self._body(operation, {"number": self.created}, way), **(more or {})}
+        body = overlaid(self._body(operation, {"number": self.created}, way), more or {})
         for name, entries in body.items():
             if isinstance(entries, list) and name not in (more or {}):
                 if size is not None:

@@ -12,6 +12,7 @@ from pollproof.contract.model import (
     Phase,
     TaskKind,
 )
+from pollproof.contract.templates import overlaid
 from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Request
 from pollproof.trace.pages import PAGE, with_parameter
@@ -78,7 +79,7 @@ class Session(Prober):
     ) -> tuple[Event, Handle | None]:
         """Create a task with `more` fields of its own, and further fields of its request: a callback's address."""
         request = self._creation_of(kind, {**self.task(kind), **(more or {})})
-        body = {**self.codec.read(request.body), **fields}
+        body = overlaid(self.codec.read(request.body), fields)
         return self.begun(self.send(request._replace(body=self.codec.write(body))), kind)
 
     def create_by_second_key(self, kind: TaskKind) -> tuple[Event, Handle | None]:
@@ -117,6 +118,12 @@ class Session(Prober):
         """Poll a task with one of two keys: its `own`, or the other one, of which no document says what it gets."""
         request = self.request(self.poll_operation, {"task_id": handle.id, "number": self.created}, credential)
         return self.send(request, None if own else OTHER_KEY)
+
+    def poll_with_etag(self, handle: Handle, etag: str, *, same: bool) -> Event:
+        """Poll a task with an ETag: that of its present state, or of an earlier one."""
+        request = self.about(self.poll_operation, handle)
+        headers = {**request.headers, "if-none-match": etag}
+        return self.send(request._replace(headers=headers), "not-modified" if same else "modified")
 
     def fetch(self, handle: Handle) -> Event | None:
         """Ask for the result of a task, where that is an operation of its own and its address or id is known."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
 from pollproof.contract.model import Contract, Phase, Rate, Role, TaskKind
 from pollproof.tasks.state import CALLBACK_REFUSED
+from pollproof.trace.events import STATUS_MARK
 from pollproof.trace.inputs import at_limits, beyond
 from pollproof.verify.handles import TASK_CREATED, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import create_several, edge, finish, patience, read_again
+from pollproof.verify.walks.steps import age, create_several, edge, finish, patience, read_again
 
 FEW_INPUTS = 3
 """Requests beyond the limits of a schema that a real provider is sent."""
@@ -236,6 +237,71 @@ def key_at_other_places(session: Session) -> None:
                 session.send(session.at_other_place(about, number, wrong), "wrong-credential")
             if operation is not session.cancel_operation:
                 session.send(session.at_other_place(about, number))
+
+
+@walk(
+    lambda contract: _names_probe(contract, "not-modified") or _names_probe(contract, "modified"), reaches=(TASK_ENDED,)
+)
+def polled_with_etags(session: Session) -> None:
+    """Ended tasks polled with the ETag of their last response, and with that of a response before their end."""
+    for handle in create_several(session, 3):
+        early = session.poll(handle)
+        if session.settle(handle, patience(session)) is None:
+            continue
+        session.reach(TASK_ENDED)
+        read_again(session, [handle])
+        latest = session.poll(handle).marks.get("etag")
+        for event, same in ((early, False), (None, True)):
+            etag = latest if event is None else event.marks.get("etag")
+            unended = event is None or (event.phase is not None and not event.phase.terminal)
+            if isinstance(etag, str) and unended:
+                session.poll_with_etag(handle, etag, same=same)
+        read_again(session, [handle])
+
+
+def _limits_cancelling(contract: Contract) -> bool:
+    limited = contract.limits.cancel_within is not None or bool(contract.limits.cancel_while)
+    return limited and contract.operation_of(Role.CANCEL) is not None
+
+
+@walk(_limits_cancelling, reaches=(TASK_CREATED,))
+def cancelled_in_time_and_late(session: Session) -> None:
+    """Unfinished tasks cancelled just before and just after they can be: by their age, and by their status."""
+    within, states = session.contract.limits.cancel_within, session.contract.limits.cancel_while
+    for late in () if within is None else (False, True):
+        handles = create_several(session, 7)
+        margin = edge(session) + 7 * session.latency
+        if handles and within is not None:
+            passed = 0.0 if late else age(session, handles[0])
+            session.advance(within - passed + (margin if late else -margin), most=not late)
+        for handle in handles:
+            _cancel_unfinished(session, handle)
+    if not states:
+        return
+    handles, pause, waited = create_several(session, 8), session.wait, 0.0
+    early = handles[:2]
+    while handles and waited <= patience(session):
+        for handle in handles:
+            event = session.poll(handle)
+            if event.status not in states or handle in early:
+                _cancel_unfinished(session, handle)
+        handles = [handle for handle in handles if handle not in early and not _is_past(session, handle, states)]
+        session.advance(pause)
+        waited += pause
+        pause *= 1.2
+
+
+def _is_past(session: Session, handle: Handle, states: Sequence[str]) -> bool:
+    history = session.history(handle)
+    return history is None or history.terminal is not None or history.marks.get(STATUS_MARK) not in states
+
+
+def _cancel_unfinished(session: Session, handle: Handle) -> None:
+    """Cancel a task that a poll has just found unfinished, and poll it again."""
+    event = session.poll(handle)
+    if event.phase is not None and not event.phase.terminal:
+        session.cancel(handle)
+        session.poll(handle)
 
 
 def _has_alternatives(contract: Contract) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pollproof.contract.model import Phase
-from pollproof.trace.events import Answer
+from pollproof.contract.places import MISSING
+from pollproof.trace.events import Answer, Event
 from pollproof.verify.handles import SUCCESS, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
@@ -73,15 +74,20 @@ def read_unpolled(session: Session) -> None:
     pause, waited = session.wait, 0.0
     while fetches and waited <= patience(session):
         events = [session.fetch(handle) for handle in handles]
-        if any(event is not None and event.phase is Phase.SUCCEEDED for event in events):
+        there = [event is not None and event.answer is Answer.STATE and _has_result(event) for event in events]
+        if any(there):
             session.reach(UNPOLLED)
-        if all(event is not None and event.phase is Phase.SUCCEEDED for event in events):
+        if all(there):
             break
         session.advance(pause)
         waited += pause
         pause = min(pause * 1.6, patience(session) / 8)
     settle_all(session, handles)
     read_again(session, handles)
+
+
+def _has_result(event: Event) -> bool:
+    return event.phase is Phase.SUCCEEDED or event.result not in (MISSING, None)
 
 
 @walk(reaches=(ENDS,))
