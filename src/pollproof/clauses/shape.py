@@ -242,6 +242,8 @@ def http_status(history: TaskState | None, event: Event, parameters: Nothing) ->
     response = event.exchange.response
     if event.answer is not STATE or response is None or event.effect is not None:
         return None
+    if response.status == 304 and "if-none-match" in event.exchange.request.headers:
+        return None  # the client has the state already
     if 200 <= response.status < 300:
         return HELD
     return Violation("the state of a task with an HTTP status from 200 to 299", f"HTTP {response.status}")

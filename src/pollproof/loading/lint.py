@@ -125,7 +125,7 @@ def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
             yield "never-exercised", ERROR, path, clause.id, reason, "add the operation, or leave the clause out"
         for mark in _MARK_NEEDS.get(clause.kind, ()):
             having = [each for each in contract.operations.values() if each.role in kind.roles]
-            if having and not any(mark in each.marks for each in having):
+            if having and not any({mark, f"{mark}_ms"} & set(each.marks) for each in having):
                 names = ", ".join(each.name for each in having)
                 remedy = f'write where it stands, as {mark} = "response#/..." (or request.header.NAME)'
                 yield "never-exercised", ERROR, path, clause.id, f"no {mark} is given in [operations.{names}]", remedy

@@ -121,7 +121,11 @@ class Requester(Waiter):
         return with_parameter(request, place.steps[0], template.replace("{credential}", self.credential))
 
     def has_ids(self, operation: Operation | None, handle: Handle) -> bool:
-        """Whether a task has been given the ids that an operation takes."""
+        """Whether a task has been given the ids that an operation takes, and has ended where the operation blocks."""
+        if operation is not None and operation.blocks:
+            history = self.history(handle)
+            if history is None or history.terminal is None:
+                return False
         if operation is None or operation.takes not in self._ids:
             return operation is not None
         history = self.history(handle)
@@ -182,7 +186,8 @@ class Requester(Waiter):
         assert operation is not None
         self.created += 1
         request = self.request(operation, {"number": self.created}, way=way)
-        body = overlaid(self._body(operation, {"number": self.created}, way), more or {})
+        body = self._body(operation, {"number": self.created}, way)
+        body = overlaid(body, more) if more else dict(body)
         for name, entries in body.items():
             if isinstance(entries, list) and name not in (more or {}):
                 if size is not None:
