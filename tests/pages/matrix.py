@@ -7,17 +7,18 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.pages import batches, broker, docmill, ledgerly, predictions, press, reelcast, signet
+from tests.pages import batches, broker, docmill, ledgerly, mcp_tasks, predictions, press, reelcast, signet
 from tests.servers import ROOT, pollproof
 
 
 class PageServer(NamedTuple):
-    """A server: its faults, its lawful variants, its key and the path that its base URL ends in."""
+    """A server: its faults, its lawful variants, its key, the path that its base URL ends in, and its contract."""
 
     faults: Sequence[str]
     variants: Sequence[str]
     key: str
     prefix: str
+    contract: str = ""
 
 
 SERVERS = {
@@ -28,6 +29,9 @@ SERVERS = {
     "press": PageServer(press.FAULTS, press.VARIANTS, press.KEY, press.PREFIX),
     "reelcast": PageServer(reelcast.FAULTS, reelcast.VARIANTS, reelcast.KEY, reelcast.PREFIX),
     "signet": PageServer(signet.FAULTS, signet.VARIANTS, signet.KEY, signet.PREFIX),
+    "mcp_tasks": PageServer(
+        mcp_tasks.FAULTS, mcp_tasks.VARIANTS, mcp_tasks.KEY, mcp_tasks.PREFIX, "examples/contracts/mcp-tasks.toml"
+    ),
     "predictions": PageServer(predictions.FAULTS, predictions.VARIANTS, predictions.KEY, predictions.PREFIX),
 }
 
@@ -41,7 +45,13 @@ def judge(name: str, kind: str, which: str) -> subprocess.CompletedProcess[str]:
         assert process.stdout is not None
         try:
             root = f"http://127.0.0.1:{process.stdout.readline().strip()}"
-            verify = ["verify", f"tests/apis/{name}.toml", "--base-url", root + server.prefix, "--api-key", server.key]
+            verify = [
+                "verify",
+                server.contract or f"tests/apis/{name}.toml",
+                "--base-url",
+                root + server.prefix,
+                *(["--api-key", server.key] if server.key else []),
+            ]
             hook = ["--advance-url", f"{root}/_clock", "--examples", "0"]
             return pollproof(*verify, *hook, timeout=180)
         finally:

@@ -183,7 +183,9 @@ class Operation:
         Mapping[str, Place],
         "Where an answer gives the address of another operation, by its name: it is requested there.",
     ] = field(default_factory=dict)
-    blocks: Annotated[bool, "Of a fetch: it is answered once the task has ended, so it is not requested before."] = False
+    blocks: Annotated[bool, "Of a fetch: it is answered once the task has ended, so it is not requested before."] = (
+        False
+    )
     pages: Annotated[Pages | None, "Of a fetch: how a result is read that comes in pages."] = None
 
     @property
