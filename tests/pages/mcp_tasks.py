@@ -18,14 +18,16 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 FAULTS = (
     "created-completed", "created-no-date", "date-number", "same-id", "number-id", "other-rpc-id", "rpc-1.0",
-    "other-id-in-get", "no-ttl", "ttl-text", "status-word", "running-again", "failed-then-completed", "cancelled-then-completed",
+    "other-id-in-get", "no-ttl", "ttl-text", "status-word", "running-again", "failed-then-completed",
+    "cancelled-then-completed",
     "unknown-working", "unknown-32001", "no-result", "result-changes", "result-of-another", "no-related-task",
     "related-to-another", "cancel-working", "cancel-ignored", "cancel-refused", "cancel-ended", "cancel-ended-32001",
     "cancels-itself", "interval-text",
 )  # fmt: skip
 
 VARIANTS = (
-    "more-fields", "fast", "slow", "spaced", "no-interval", "ttl-null", "input-required", "forgets-cancelled",
+    "more-fields", "fast", "slow", "spaced", "no-interval", "ttl-null", "input-required",
+    "forgets-cancelled",
     "failure-is-error", "messages",
 )  # fmt: skip
 

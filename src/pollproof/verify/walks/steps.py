@@ -18,6 +18,12 @@ MAXIMUM_ATTEMPTS = 6
 DAY = 86_400.0
 """Seconds for which tasks are polled where no document says how long they take or live."""
 
+USUAL_PATIENCE = 160.0
+"""Seconds after which an unfinished task is given up where no document says how long tasks take, or live."""
+
+LONG_PATIENCE = 2_400.0
+"""The same where the clock of the target can be moved, so that waiting costs nothing."""
+
 FEW_ATTEMPTS = 2
 """The same for a real provider."""
 
@@ -32,7 +38,8 @@ def patience(session: Session) -> float:
     """Seconds after which a task that is not finished is given up."""
     limits, clauses = session.contract.limits, session.contract.clauses
     bound = max((each.parameters.seconds for each in clauses if each.kind == "finishes"), default=None)
-    seconds = limits.solving or bound or (limits.lifetime or 400.0) * 0.4
+    undocumented = LONG_PATIENCE if session.movable else USUAL_PATIENCE
+    seconds = limits.solving or bound or (undocumented if limits.lifetime is None else limits.lifetime * 0.4)
     return min(seconds, _PATIENCE) if session.frugal else seconds
 
 
