@@ -139,7 +139,8 @@ class Service(PageService):
         if status == "failed" and self.variant == "failure-is-error":
             return {"code": -32603, "message": "the tool has failed"}
         task["reads"] += 1
-        name = "someone" if fault == "result-of-another" and task["number"] % 2 else task["name"]
+        newest = max(self.tasks.values(), key=lambda each: each["number"])
+        name = (newest if fault == "result-of-another" else task)["name"]
         text = f"Hello, {name}{'!' * (1 + task['reads'] // 3 if fault == 'result-changes' else 1)}"
         related = str(uuid.UUID(int=9)) if fault == "related-to-another" else task["id"]
         found: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": status == "failed"}
