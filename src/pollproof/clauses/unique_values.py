@@ -29,7 +29,13 @@ class UniquePlace:
         return (self.at,)
 
 
-@Kind("unique-value", roles=(CREATE, *ABOUT_A_TASK), probes=True, exercised="a second response with a value there")
+@Kind(
+    "unique-value",
+    roles=(CREATE, *ABOUT_A_TASK),
+    probes=True,
+    exercised="a second response with a value there",
+    walks=("one-after-another",),
+)
 def unique_value(account: Account, event: Event, rule: UniquePlace) -> Finding:
     """A value is another one in every response, as the id of a request is."""
     value = event.marks.get("@" + rule.at.text)
