@@ -84,3 +84,25 @@ def test_exports_that_overlap_are_judged_once_together(tmp_path: Path, workers: 
     assert (found.detail.figures()["judged"], found.detail.figures()["repeated"]) == (5, 2)
     late = write(tmp_path / "c.har", har([said[0], polled(3.1, "processing"), polled(3.3, "processing")]))
     assert "client.wait" in violated(check(contract, [paths[0], late], together=True)), "what differs counts"
+
+
+@pytest.mark.parametrize(("status", "moved"), [(301, True), (308, True), (307, False)])
+def test_a_redirect_to_the_same_path_is_no_response_of_the_api(tmp_path: Path, status: int, moved: bool) -> None:
+    document = har([each for each in lawful() for _ in range(2)])
+    for entry in document["log"]["entries"][::2]:
+        there = entry["request"]["url"]
+        entry["request"]["url"] = there.replace("https:", "http:")
+        headers = [{"name": "Location", "value": there if moved else there.replace("api.", "www.") + "/login"}]
+        entry["response"] |= {"status": status, "headers": headers, "content": {"size": 0}, "bodySize": 0}
+    found = check(load_contract("capsolver"), [write(tmp_path / "t.har", document)])
+    assert ("poll.response-shape" in violated(found)) is not moved
+    assert found.detail.figures()["not_recorded"] == ({"redirected elsewhere with the same path": 5} if moved else {})
+
+
+def test_an_interim_response_is_no_response(tmp_path: Path) -> None:
+    document = har([*lawful(), *lawful()[:2]])
+    for entry in document["log"]["entries"][5:]:
+        entry["response"] |= {"status": 100, "content": {"size": 0}, "bodySize": 0}
+    found = check(load_contract("capsolver"), [write(tmp_path / "t.har", document)])
+    assert violated(found) == set()
+    assert found.detail.figures()["judged"] == 5

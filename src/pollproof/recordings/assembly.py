@@ -93,6 +93,8 @@ class EntryReader:
     ) -> Entry:
         """An entry with its bodies. Where that of the request was not recorded, it is skipped; where that of the
         response was not, it has no response."""
+        if status is not None and status < 200:
+            return entry._replace(skipped="an interim response (HTTP 1xx) alone was recorded")
         mended: list[str] = []
         place, sent, body, lost = "request.body", b"", b"", None
         try:

@@ -44,6 +44,9 @@ LEAST_TAKEN = 0.004
 _BEFORE_ALL = float("-inf")
 """The time of the latest exchange where there was none."""
 
+REDIRECTS = (301, 302, 307, 308)
+"""HTTP statuses that send a request elsewhere (RFC 9110, 15.4)."""
+
 NO_TIMES = Times(UNKNOWN_TIME, UNKNOWN_TIME)
 """The times of an entry that has none."""
 
@@ -222,7 +225,9 @@ class Matcher:
         if self._elements and not self._names_operation(entry):
             tally.unknown[f"{entry.method} without an operation of the contract"] += 1
             return None
-        if not entry.own and (lost := self._lost(entry)):
+        if not entry.own and (
+            lost := "redirected elsewhere with the same path" if _is_sent_on(entry) else self._lost(entry)
+        ):
             tally.unrecorded[lost] += 1
             return None
         if self._is_repeated(entry):
@@ -369,6 +374,15 @@ class Matcher:
 
     def _refuses_key(self, response: Response) -> bool:
         return response.status in _KEY_REFUSALS or any(code in response.body for code in self._codes)
+
+
+def _is_sent_on(entry: Entry) -> bool:
+    """Whether a response only sends a request to the same path elsewhere, as from http to https: no API responds so."""
+    place = entry.response_headers.get("location") if entry.status in REDIRECTS else None
+    if not place:
+        return False
+    before, after = address_of(entry.url), address_of(place)
+    return before is not None and after is not None and before != after and before.path == after.path
 
 
 def _marked_ids(contract: Contract) -> re.Pattern[bytes] | None:
