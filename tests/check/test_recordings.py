@@ -535,3 +535,20 @@ def test_seconds_may_be_counted_from_1970(tmp_path: Path) -> None:
     for number, entry in enumerate(document["log"]["entries"]):
         entry["startedDateTime"] = f"1970-01-01T00:00:{4 * number:02d}.000Z"
     assert judged(write(tmp_path / "t.har", document)).ledger["capsolver.client.wait"].exercised == 3
+
+
+@pytest.mark.parametrize(
+    ("at", "soon", "expected"), [(6.2, 7.0, set()), (6.2, 6.3, set()), (4.6, 7.0, {"client.wait"})]
+)
+def test_no_wait_is_documented_after_a_page_of_a_gateway(
+    tmp_path: Path, at: float, soon: float, expected: set[str]
+) -> None:
+    page = polled(at, "")._replace(status=503, told="<html>Service Unavailable</html>", took=0.05)
+    conversation = [created(), polled(3.1, "processing"), page, polled(soon, "ready")]
+    for name, write_as in (("t.har", har), ("t.yaml", cassette)):
+        assert violated(judged(write(tmp_path / name, write_as(conversation)))) == expected
+    busy = polled(6.2, "", took=0.05)._replace(
+        told={"errorId": 1, "errorCode": "ERROR_RATE_LIMIT", "errorDescription": "x"}
+    )
+    conversation = [created(), polled(3.1, "processing"), busy, polled(7.0, "ready")]
+    assert violated(judged(write(tmp_path / "b.har", har(conversation)))) == {"client.wait"}
