@@ -14,8 +14,10 @@ from jsonschema import Draft202012Validator
 from pollproof.cli.main import cli
 from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
+from pollproof.monitor.ledger import Ledger
 from pollproof.proof import Matrix, Trial, prove, try_mutant
 from pollproof.proof.mutants import mutants
+from pollproof.proof.trials import survival_of
 from tests.servers import ROOT
 
 SCHEMA = json.loads((ROOT / "schemas" / "pollproof" / "mutants.schema.json").read_text(encoding="utf-8"))
@@ -74,8 +76,21 @@ def test_a_mutant_that_breaks_nothing_survives_and_ends_with_status_1(tmp_path: 
     assert result.exit_code == 1, result.output
     [provider] = document(result)["providers"]
     assert [mutant["result"] for mutant in provider["mutants"]] == ["survived", "killed"]
-    assert provider["problems"] == ["capsolver.poll.response-shape: the mutant 'errorId as a boolean' survived"]
+    reason = "the change alters nothing in the answers of the reference; correct its operation, answer or pointers"
+    assert provider["problems"] == [
+        f"capsolver.poll.response-shape: the mutant 'errorId as a boolean' survived: {reason}"
+    ]
     assert "SURVIVED" in result.stderr
+
+
+def test_a_mutant_that_survives_has_its_reason() -> None:
+    contract = load_contract("capsolver")
+    mutant = next(each for each in mutants(contract) if each.clause.id == "capsolver.poll.response-shape")
+    ledger, given = Ledger(contract.clauses), {("getTaskResult", "running")}
+    assert "the reference never gave the answer" in survival_of(mutant, ledger, set())
+    assert "nothing exercised the clause; it takes " in survival_of(mutant, ledger, given)
+    ledger[mutant.clause.id].exercised = 7
+    assert "the clause held in 7 exchanges with it" in survival_of(mutant, ledger, given)
 
 
 def test_a_variant_that_is_not_lawful_is_accused_and_ends_with_status_1(tmp_path: Path) -> None:

@@ -51,7 +51,9 @@ class Matrix:
         found = [f"{trial.name}: it could not be tried: {trial.error}" for trial in self.trials if trial.error]
         for trial in self.mutants:
             if not trial.killed:
-                found.append(f"{trial.clauses[0]}: the mutant '{trial.name}' survived")
+                found.append(
+                    f"{trial.clauses[0]}: the mutant '{trial.name}' survived{trial.survival and ': '}{trial.survival}"
+                )
             elif trial.bystanders:
                 others = ", ".join(trial.bystanders)
                 found.append(f"{trial.clauses[0]}: the mutant '{trial.name}' was found by others too: {others}")

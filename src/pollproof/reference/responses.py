@@ -63,6 +63,7 @@ class Responder(TaskStore):
         places = [name for name in needed if "#" in name or name.startswith("request.")]
         self._requested = {name: _with_default(name) for name in places}
         self._tells_wait, self._wait = bool({"retry_after", "retry_date"} & needed), 1
+        self.given: set[tuple[str, str]] = set()
         self._tells_apart, self._said = "unique" in needed, 0
         self._fetches = contract.operation_of(Role.FETCH) is not None
         kept = {"result-kept", "result-removed"}
@@ -74,6 +75,7 @@ class Responder(TaskStore):
             name = "refused"
             if (operation.name, name) not in self._answers:
                 return plain_response(400, "refused")
+        self.given.add((operation.name, name))
         words = self.words(task, status, code)
         if task is not None and operation.pages is not None and operation.answers[name].http < 400:
             words |= self._page_words(operation.pages, words["result"])

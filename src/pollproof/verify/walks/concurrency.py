@@ -41,7 +41,7 @@ def created_at_once(session: Session) -> None:
         open_ = [handle for handle in open_ if handle.key not in ended]
         session.advance(pause)
         waited += pause
-        pause = min(pause * 1.4, 30.0)
+        pause = min(pause * 1.4, max(30.0, patience(session) / 10))
     for operation in filter(None, (session.poll_operation, session.fetch_operation)):
         session.send_together([session.about(operation, handle) for handle in handles])
         session.send_together([session.about(operation, handle) for handle in handles[:2] * (_CONCURRENT // 2)])
@@ -63,7 +63,7 @@ def polled_at_once(session: Session) -> None:
             session.poll(handle)
             session.advance(pause)
             waited += pause
-            pause = min(pause * 1.5, 30.0)
+            pause = min(pause * 1.5, max(30.0, patience(session) / 10))
         if session.fetch_operation is not None:
             session.send_together([session.about(session.fetch_operation, handle)] * (_CONCURRENT // 2))
         read_again(session, [handle])

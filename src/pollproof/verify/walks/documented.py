@@ -24,6 +24,9 @@ FEW_INPUTS = 3
 STEPS_TO_SEND_AGAIN = 10
 """Steps in which the time passes within which a callback is sent again."""
 
+LEAST_GRACE, MOST_GRACE = 0.2, 10.0
+"""Seconds of real time that a target is given to take note of a refused callback."""
+
 INPUT = "a request at a limit of its schema"
 
 MAXIMUM_UNFINISHED = 200
@@ -342,6 +345,8 @@ def callbacks_refused(session: Session) -> None:
     finally:
         source.refusing = 0
     since = session.clock.now()
+    if source.patience:
+        time.sleep(_grace(session))  # no time passes before the target can have heard of the refusal
     for _ in range(STEPS_TO_SEND_AGAIN):  # step by step, so that what is sent earlier is seen to be
         if _came(session, handle):
             return
@@ -353,6 +358,11 @@ def callbacks_refused(session: Session) -> None:
         session.miss(handle, since, f"none came again within {seconds:g} s")
 
 
+def _grace(session: Session) -> float:
+    """Seconds of real time in which a target surely does what it does at once, by how long its responses took."""
+    return min(LEAST_GRACE + 20 * session.latency, MOST_GRACE)
+
+
 def _came(session: Session, handle: Handle) -> bool:
     history = session.history(handle)
     return history is not None and history.callbacks > 0
@@ -362,7 +372,7 @@ def await_arrival(session: Session, arrived: Callable[[], bool], seconds: float 
     """Wait for callbacks, in real time, until the condition holds or their patience is over."""
     source = session.callbacks
     assert source is not None
-    until = time.monotonic() + (source.patience if seconds is None else seconds)
+    until = time.monotonic() + (source.patience + _grace(session) if seconds is None else seconds)
     session.hear()
     while not arrived() and time.monotonic() < until:
         source.wait(0.05)
