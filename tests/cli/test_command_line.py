@@ -285,6 +285,16 @@ def test_k_judges_the_clauses_that_match_and_no_others() -> None:
     assert "capsolver.poll.order" not in done.stdout
 
 
+def test_k_ends_once_all_that_it_selects_is_violated() -> None:
+    counts = {}
+    with mutant("capsolver.poll.terminal") as where:
+        for selected in ("poll.terminal", "poll.terminal or poll.echo"):
+            done = pollproof("verify", "capsolver", "--examples", "0", "-q", "-k", selected, *where, NO_PROXY="*")
+            assert done.returncode == 1
+            counts[selected] = int(re.search(r"([\d,]+) requests", done.stdout)[1].replace(",", ""))  # type: ignore[index]
+    assert counts["poll.terminal"] < counts["poll.terminal or poll.echo"] / 2
+
+
 def test_a_violated_should_warns(faulty: Run) -> None:
     assert "capsolver.malformed SHOULD violated" in faulty.done.stdout
     assert " 1 warning" in faulty.done.stdout

@@ -226,6 +226,18 @@ def test_one_result_for_all_tasks_proves_no_mix_up_and_a_single_shared_one_does(
         assert ("poll.result-own" in trace.violated) is violated
 
 
+def test_a_provider_with_one_result_for_all_tasks_is_said_to_have_one() -> None:
+    trace = HandWritten(CAPMONSTER)
+    for number in (1, 2):
+        trace.create(number, at=number)
+        trace.poll(number, ready("SAMPLE"), number + 0.5)
+        trace.poll(number, ready("SAMPLE"), number + 0.6)
+    entry = trace.ledger["capmonster.poll.result-own"]
+    assert entry.verdict is Verdict.UNEXERCISED
+    assert entry.unjudged is not None
+    assert entry.unjudged.reason.startswith("every task showed the same result")
+
+
 def test_results_that_may_be_alike_accuse_nobody_and_the_result_of_another_in_place_of_the_own_does() -> None:
     own = CAPMONSTER.clause("capmonster.poll.result-own")
     alike = replace(own, parameters=Owned(distinct=False))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pollproof.clauses.attribution import Attribution, attribute
 from pollproof.clauses.deadlines import kept_until
 from pollproof.clauses.faults import Fault, FaultyProvider, Task
-from pollproof.clauses.kinds import HELD, Finding, Kind, Nothing, Violation, breaks, mutates, numbered
+from pollproof.clauses.kinds import HELD, Finding, Kind, Nothing, Unjudged, Violation, breaks, mutates, numbered
 from pollproof.clauses.lifecycle import WithinLimits, describe, same_text
 from pollproof.contract.model import Clause, Contract, Operation
 from pollproof.contract.vocabulary import CALLBACK, FETCH, POLL, SUCCEEDED
@@ -108,6 +108,9 @@ def _part(text: str, begin: int) -> str:
     return ("..." if begin else "") + text[begin:end] + ("..." if len(text) > end else "")
 
 
+_ALIKE = Unjudged("every task showed the same result; it can be judged where results differ from task to task")
+
+
 @dataclass(frozen=True, slots=True)
 class Owned:
     """Whether the results of several tasks differ, as a token does, or may be alike, as a confirmation may."""
@@ -136,7 +139,9 @@ def result_own(account: Account, event: Event, parameters: Owned) -> Finding:
     if not parameters.distinct:  # equal results show nothing; what a task is held to is the result that it had before
         return HELD if history.result is not None and (individual > 1 or owner != history.id) else None
     if individual < MINIMUM_INDIVIDUAL_RESULTS:
-        return HELD if history.result is not None and individual > 1 and not account.shared else None
+        if history.result is not None and account.shared:
+            return _ALIKE if individual == 1 else None
+        return HELD if history.result is not None and individual > 1 else None
     if history.result is None and owner != history.id and not account.are_different(history.id, owner):
         return None  # results of tasks with equal requests may be equal
     if history.result is None and owner != history.id and len(now) >= MINIMUM_TOKEN_LENGTH:

@@ -87,6 +87,7 @@ def verify_command(providers: tuple[str, ...], **options: Any) -> None:
             if not go_on(console, plan, options):
                 click.echo("nothing was sent", err=True)
                 return
+    selected = _selected(plans, options["keyword"])
     begun: dict[str, Exploration] = {}
     documents: dict[str, Document] = {}
     unfinished = reports.unfinished(lambda: _so_far(plans, begun, documents))
@@ -99,7 +100,8 @@ def verify_command(providers: tuple[str, ...], **options: Any) -> None:
                 shared, parts = explore_shared(keys, picked, workers, shard, progress)
                 documents.update({name: shared[_argument(name)] for name in names})
             else:
-                _explore(plans, begun, documents, notify_all(progress, lambda *_: unfinished.refresh()))
+                onward = notify_all(progress, lambda *_: unfinished.refresh())
+                _explore(plans, begun, documents, onward, selected or frozenset())
     except KeyboardInterrupt:
         unfinished.write()
         click.echo("interrupted: the run was cut short", err=True)
@@ -112,7 +114,6 @@ def verify_command(providers: tuple[str, ...], **options: Any) -> None:
         settings = ("profile", "examples", "seed", "strict", "require_all", "keyword")
         wishes = {"contracts": names, **{name: options[name] for name in settings}, "allowed": list(options["allowed"])}
         label = partial(as_shard, number=shard.number, of=shard.of, parts=parts, wishes=wishes)
-    selected = _selected(plans, options["keyword"])
     ordered = _concluded([documents[name] for name in names], selected, stop, plans)
     raise SystemExit(_report(ordered, options, console, reports, baselines, label))
 
@@ -181,15 +182,17 @@ def _explore(
     begun: dict[str, Exploration],
     documents: dict[str, Document],
     progress: Callable[..., None],
+    selected: frozenset[str],
 ) -> None:
-    """Explore the targets, one after another, into their documents."""
+    """Explore the targets, one after another, into their documents; no further once all selected clauses are violated."""
     from pollproof.report.document import build_document
     from pollproof.verify.judge import verify_target
     from pollproof.verify.run import begin_exploration
 
     for name, plan in plans.items():
         begun[name] = begin_exploration(plan)
-        documents[name] = build_document(verify_target(plan, progress, begun[name]))
+        until = selected.intersection(clause.id for clause in plan.contract.clauses)
+        documents[name] = build_document(verify_target(plan, progress, begun[name], until))
 
 
 def _concluded(

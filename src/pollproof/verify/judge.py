@@ -9,7 +9,12 @@ from pollproof.verify.plan import Plan
 from pollproof.verify.run import Exploration, begin_exploration, explore
 
 
-def verify_target(plan: Plan, progress: Progress | None = None, result: Exploration | None = None) -> Exploration:
+def verify_target(
+    plan: Plan,
+    progress: Progress | None = None,
+    result: Exploration | None = None,
+    until: frozenset[str] = frozenset(),
+) -> Exploration:
     """Verify the target of a plan; a defect of the suite is told in the result, without what was judged by then.
 
     `result` is a `begin_exploration` that somebody watches while it grows. Raises `InputError` for a target that cannot
@@ -18,7 +23,7 @@ def verify_target(plan: Plan, progress: Progress | None = None, result: Explorat
     result = begin_exploration(plan) if result is None else result
     try:
         if plan.live is None:
-            return explore(plan, progress, result=result)
+            return explore(plan, progress, until=until, result=result)
         return explore_live(plan, progress, result)
     except PollproofError:
         raise

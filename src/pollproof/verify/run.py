@@ -225,12 +225,12 @@ def _explore_target(
             preflight.run()
         with _equipped(session, target, result, part):
             if part.walks:
-                _walk(session, result, stage, granted, last=False)
+                _walk(session, result, stage, granted, until, last=False)
             if part.examples:
                 _explore(session, result, stage, part, provider, clock, known, until)
             if part.walks:
-                _walk(session, result, stage, granted, last=True)
-            if target.moved and not until and ledger.violations:
+                _walk(session, result, stage, granted, until, last=True)
+            if target.moved and ledger.violations and (judges_client or not until):
                 stage[0] = "shorter traces"
                 _shrink(session, target)
             if part.walks and judges_client and provider is not None:
@@ -244,7 +244,8 @@ def _explore_target(
     except (TargetUnusable, ClockError, PreflightFailed) as error:
         result.fail(f"{error}{target.last_words()}")
     result.notes += target.notes()
-    if part.walks and provider is None and session.unwalked and session.exchanges:
+    ended_early = bool(until) and until <= violated(result)
+    if part.walks and provider is None and session.unwalked and session.exchanges and not ended_early:
         names = ", ".join(each.name for each in session.create_operations if each.name in session.unwalked)
         result.notes.append(f"creating operations not walked: {names}")
     if target.hook is not None and any(KINDS[entry.clause.kind].sides is not None for entry in ledger.violated()):
@@ -312,7 +313,9 @@ def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:
     return session.exchanges
 
 
-def _walk(session: Session, result: Exploration, stage: list[str], granted: float, *, last: bool) -> None:
+def _walk(
+    session: Session, result: Exploration, stage: list[str], granted: float, until: frozenset[str], *, last: bool
+) -> None:
     session.end = time.monotonic() + WALK_SECONDS + granted
     unfinished: list[str] = []
     for walk in WALKS:
@@ -320,6 +323,8 @@ def _walk(session: Session, result: Exploration, stage: list[str], granted: floa
             continue
         if walk.needs == SECOND_KEY and session.second_credential is None:
             continue
+        if until and until <= violated(result):
+            break
         stage[0] = walk.name.replace("-", " ")
         session.reached = set()
         try:
