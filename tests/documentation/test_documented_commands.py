@@ -20,7 +20,8 @@ COMMANDS = {name: [command for block in blocks for command in commands_of(block)
 PYTHON = [block for blocks in BLOCKS.values() for block in blocks if block.language == "python"]
 SHOWN = frozenset({"", "sh", "python", "toml", "yaml", "text", "json"})
 
-WITH_COMMANDS = [name for name in FILES if COMMANDS[name]]
+WITH_COMMANDS = [name for name in FILES if COMMANDS[name] and not name.startswith("docs/tutorial-")]
+"""Pages whose commands are run here; tutorials are followed by test_tutorials.py."""
 
 NAMES = """
 import my_client

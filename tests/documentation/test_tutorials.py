@@ -1,4 +1,4 @@
-"""The tutorials, followed to the letter in an empty folder: files are saved, commands run, and what is shown is printed."""
+"""The tutorials, followed to the letter in an empty folder: files are saved, commands run, and print what is shown."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests.documented.blocks import SHELL, Block, blocks_of
+from tests.lanes import only
 from tests.servers import ROOT, clean_environment, free_port
 
 PAGES = ("tutorial-server.md", "tutorial-client.md", "tutorial-recordings.md")
+QUICK = PAGES[1:]  # a whole run against a launched server takes ten seconds of processor time
 STATUS = {"PASSED": 0, "NO DRIFT": 0, "VIOLATED": 1, "INCONCLUSIVE": 3}
 
 
@@ -79,7 +81,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
         found.close()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", only(PAGES, QUICK))
 def test_a_tutorial_can_be_followed_to_the_letter(page: str, terminal: Terminal) -> None:
     blocks = blocks_of(ROOT / "docs" / page, page)
     printed, status, commands = "", 0, 0
@@ -87,7 +89,9 @@ def test_a_tutorial_can_be_followed_to_the_letter(page: str, terminal: Terminal)
         if block.script is not None:
             terminal.save(block)
         elif block.language in SHELL:
-            shown = blocks[number + 1].text if number + 1 < len(blocks) and blocks[number + 1].language == "text" else ""
+            shown = (
+                blocks[number + 1].text if number + 1 < len(blocks) and blocks[number + 1].language == "text" else ""
+            )
             for line in block.text.splitlines():
                 status, printed = terminal.run(line)
                 commands += 1

@@ -184,7 +184,7 @@ def _explore(
     progress: Callable[..., None],
     selected: frozenset[str],
 ) -> None:
-    """Explore the targets, one after another, into their documents; no further once all selected clauses are violated."""
+    """Explore the targets, one after another, into their documents, until all selected clauses are violated."""
     from pollproof.report.document import build_document
     from pollproof.verify.judge import verify_target
     from pollproof.verify.run import begin_exploration
