@@ -187,6 +187,9 @@ def test_no_color_is_kept_where_colour_is_forced() -> None:
     assert not re.search(r"\x1b\[(3|4|9)\d", done.stdout), "no colour, whatever else"
 
 
+ENORMOUS = "9" * 5000
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -210,10 +213,14 @@ def test_no_color_is_kept_where_colour_is_forced() -> None:
         (("serve", "capsolver", "--mutant", "capsolver.poll.terminl"), "did you mean 'capsolver.poll.terminal'?"),
         (("serve", "capsolver", "--port", "65536"), "65536"),
         (("serve", "capsolver", "--for", "ever"), "invalid duration"),
+        (("serve", "capsolver", "--for", ENORMOUS), "at most 1000000000s (31 years)"),
+        (("gate", "capsolver", "--timeout", ENORMOUS, "--", "true"), "at most 1000000000s (31 years)"),
+        (("verify", "capsolver", "-n", ENORMOUS), "expected a number of worker processes"),
+        (("verify", "capsolver", "--seed", ENORMOUS), "not a valid integer"),
         (("clauses", "capsolvr"), "did you mean 'capsolver'?"),
         (("verfy",), "verfy"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+    ids=lambda value: " ".join(value)[:80] if isinstance(value, tuple) else None,
 )
 def test_what_cannot_be_used_is_told_in_one_sentence(words: tuple[str, ...], reason: str) -> None:
     assert reason in usage_error(pollproof(*words))

@@ -314,6 +314,8 @@ class _Asking:
         self.size += len(piece)
 
     def on_message_complete(self) -> None:
+        if self.size > MAXIMUM_BODY:
+            return
         method = self.parser.get_method().decode("ascii")
         target = self.url.decode("latin-1")
         request = Request(method, _path(target), self.fields, b"".join(self.body))

@@ -174,6 +174,8 @@ def _hear(session: Session) -> None:
 
 def _left_open(plan: Plan, monitor: Monitor) -> str | None:
     """What a recording lacks although nothing went wrong with it, None where it is whole."""
+    if monitor.trace and monitor.trace[-1].response is None:
+        return f"the target broke off: the last request has no response ({monitor.trace[-1].failure})"
     created = [history for history in monitor.account.tasks.values() if history.created is not None]
     if not created and not _inline(plan, monitor):
         return "no task was created: the target refused each"

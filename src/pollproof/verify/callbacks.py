@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import re
+import contextlib
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+import time
+from urllib.parse import unquote, urlsplit
 
 from pollproof.clock import Clock
-from pollproof.http.bounds import MAXIMUM_BODY
+from pollproof.http.server import LOOPBACK, listening
 from pollproof.reference.provider import ReferenceProvider
-from pollproof.trace.exchange import Request
-
-if TYPE_CHECKING:
-    from werkzeug import Request as WerkzeugRequest
-    from werkzeug import Response as WerkzeugResponse
-
-    Application = Callable[[WerkzeugRequest], WerkzeugResponse]
+from pollproof.trace.exchange import Request, Response
 
 MAXIMUM_WAITING = 10_000
 """Callbacks that are kept until they are judged; a target that sends more than that floods us."""
@@ -67,7 +59,7 @@ class EmbeddedCallbacks:
 
 
 class HttpCallbacks:
-    """A server (pytest-httpserver) that takes callbacks from a foreign provider.
+    """A server that takes callbacks from a foreign provider.
 
     `patience`: seconds that a callback may take to arrive once its task has ended, many times what loopback needs.
     It listens on loopback; with `public` (an address under which the provider reaches us) on that address's port.
@@ -78,20 +70,14 @@ class HttpCallbacks:
     refusing = 0
 
     def __init__(self, clock: Clock, public: str | None = None) -> None:
-        from pytest_httpserver import HTTPServer
-
         self._clock = clock
         self._arrived: list[tuple[Request, float, int]] = []
         self._bytes = 0
         self._changed = threading.Condition()
-        host, port = ("127.0.0.1", 0) if public is None else ("0.0.0.0", urlsplit(public).port or 80)
-        # A thread for each connection: one that says nothing must neither hold up the others nor our end.
-        self._server = HTTPServer(host=host, port=port, threaded=True)
-        setattr(self._server, "application", _bounded(self._server.application))  # noqa: B010 - which it looks up
-        self._server.expect_request(re.compile(".*")).respond_with_handler(self._handle)
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each callback is nobody's news
-        self._server.start()
-        self.address = public or self._server.url_for("/callback/of/a/task")
+        host, port = (LOOPBACK, 0) if public is None else ("0.0.0.0", urlsplit(public).port or 80)
+        self._stack = contextlib.ExitStack()
+        root = self._stack.enter_context(listening(self._handle, port, time.time, host))
+        self.address = public or f"{root}/callback/of/a/task"
         self.stray = ""
         self._expected = {_path_of(self.address)}
 
@@ -101,15 +87,11 @@ class HttpCallbacks:
         self._expected.add(_path_of(address))
         return address
 
-    def _handle(self, request: WerkzeugRequest) -> WerkzeugResponse:
-        from werkzeug import Response as WerkzeugResponse
-
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        path = request.environ.get("REQUEST_URI") or request.full_path.rstrip("?")
-        if path not in self._expected:
-            self.stray = path[:200]
-            return WerkzeugResponse("no callback is expected at this address", 404)
-        found = Request(request.method, request.path, headers, request.get_data())
+    def _handle(self, request: Request) -> Response:
+        if request.path not in self._expected:
+            self.stray = request.path[:200]
+            return Response(404, {}, b"no callback is expected at this address")
+        found = request._replace(path=unquote(request.path.partition("?")[0]))
         with self._changed:
             size = len(found.body)
             status = 500 if self.refusing > 0 else 200
@@ -118,8 +100,7 @@ class HttpCallbacks:
                 self._arrived.append((found, self._clock.now(), status))
                 self._bytes += size
             self._changed.notify_all()
-        self._server.log.clear()
-        return WerkzeugResponse("", status)
+        return Response(status, {}, b"")
 
     def take(self) -> list[tuple[Request, float, int]]:
         """The callbacks that came since the last call, as `EmbeddedCallbacks` gives them."""
@@ -136,24 +117,10 @@ class HttpCallbacks:
 
     def close(self) -> None:
         """Stop the server."""
-        self._server.clear()
-        if self._server.is_running():
-            self._server.stop()
+        self._stack.close()
 
 
 def _path_of(address: str) -> str:
     """The path of an address with its query, as a request line has it."""
     parts = urlsplit(address)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _bounded(
-    application: Callable[[WerkzeugRequest], WerkzeugResponse],
-) -> Callable[[WerkzeugRequest], WerkzeugResponse]:
-    """The same for requests of bounded size alone: others are answered with HTTP 413 and not read."""
-
-    def answer(request: WerkzeugRequest) -> WerkzeugResponse:
-        request.max_content_length = MAXIMUM_BODY
-        return application(request)
-
-    return answer

@@ -15,7 +15,7 @@ from pollproof.loading import ContractError, load_contract
 from pollproof.runs.spec import Policy
 from pollproof.secrets.find import in_command
 from pollproof.secrets.redact import MINIMUM_SECRET, Redactor
-from pollproof.text import nearest
+from pollproof.text import nearest, shorten
 from pollproof.trace.bodies import Unreadable, read_json, write_json
 from pollproof.verify.plan import BUDGET, PROFILES, Plan
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 DEFAULT = Policy()
 
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*(ms|s|m|h)?$")
+LONGEST_DURATION = 1e9
+"""Seconds of a duration at most, as a clock hook takes them: no clock of the system counts much further."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 
@@ -38,8 +41,11 @@ def parse_duration(text: str) -> float:
     """A duration such as 90, 60s, 5m or 250ms in seconds; raises `OptionError`."""
     match = _DURATION.match(text.strip())
     if match is None:
-        raise OptionError(f"invalid duration '{text}'; expected a number with s, m, h or ms, such as 60s")
-    return float(match[1]) * _UNITS[match[2]]
+        raise OptionError(f"invalid duration '{shorten(text, 40)}'; expected a number with s, m, h or ms, such as 60s")
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if seconds > LONGEST_DURATION:
+        raise OptionError(f"invalid duration '{shorten(text, 40)}'; at most {LONGEST_DURATION:.0f}s (31 years)")
+    return seconds
 
 
 def sample_of(path: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pollproof.errors import RunError
 from pollproof.processes.watchdog_client import temporary_folder
+from pollproof.text import shorten
 
 if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
@@ -40,9 +41,9 @@ class Spread:
 
 def count_of(text: str) -> str:
     """A number of workers as pytest-xdist takes it; raises `WorkersError`."""
-    if text in ("auto", "logical") or (text.isascii() and text.isdigit() and int(text) <= 1000):
+    if text in ("auto", "logical") or (text.isascii() and text.isdigit() and len(text) < 5 and int(text) <= 1000):
         return text
-    raise WorkersError(f"-n {text}: expected a number of worker processes, or auto")
+    raise WorkersError(f"-n {shorten(text, 40)}: expected a number of worker processes, or auto")
 
 
 def spread(jobs: Sequence[Job], workers: str, done: Done | None = None) -> Spread:
