@@ -7,7 +7,18 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.pages import batches, broker, docmill, ledgerly, mcp_tasks, predictions, press, reelcast, signet
+from tests.pages import (
+    azure_guideline,
+    batches,
+    broker,
+    docmill,
+    ledgerly,
+    mcp_tasks,
+    predictions,
+    press,
+    reelcast,
+    signet,
+)
 from tests.servers import ROOT, pollproof
 
 
@@ -22,6 +33,13 @@ class PageServer(NamedTuple):
 
 
 SERVERS = {
+    "azure_guideline": PageServer(
+        azure_guideline.FAULTS,
+        azure_guideline.VARIANTS,
+        azure_guideline.KEY,
+        azure_guideline.PREFIX,
+        "tests/apis/azure-guideline.toml",
+    ),
     "batches": PageServer(batches.FAULTS, batches.VARIANTS, batches.KEY, batches.PREFIX),
     "broker": PageServer(broker.FAULTS, broker.VARIANTS, broker.KEY, broker.PREFIX),
     "docmill": PageServer(docmill.FAULTS, docmill.VARIANTS, docmill.KEY, docmill.PREFIX),

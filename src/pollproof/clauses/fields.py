@@ -301,7 +301,6 @@ class FallingProgress(FaultyProvider):
         return 100 - int(100 * share)
 
 
-@breaks("retry-after", "no Retry-After", ("answer",))
 class WithoutRetryAfter(FaultyProvider):
     """Does not state when to poll again."""
 
@@ -309,6 +308,17 @@ class WithoutRetryAfter(FaultyProvider):
         answer = super().handle(request)
         headers = {name: value for name, value in answer.headers.items() if name.lower() != "retry-after"}
         return answer._replace(headers=headers)
+
+
+@mutates("retry-after")
+def _retry_after(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    poll = contract.operation(POLL)
+    place = poll.marks.get("retry_after", poll.marks.get("retry_after_ms"))
+    if place is not None and place.area == "body":
+        change = Break("", operation=poll.name, remove=(place.pointer,))
+        yield Fault(f"no {place.text}", changes=(change,), companions=("answer", "shape"))
+    else:
+        yield Fault("no Retry-After", WithoutRetryAfter, companions=("answer",))
 
 
 class NullsParameters(FaultyProvider):

@@ -23,7 +23,7 @@ from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.client_outcome import ClientOutcome
-from pollproof.trace.events import Answer, Event
+from pollproof.trace.events import READABLE, Answer, Event
 from pollproof.trace.exchange import Request, Response
 from pollproof.trace.reader import Reader
 from pollproof.verify.handles import Handle
@@ -53,6 +53,7 @@ class ReferenceClient(FaultyClient):
         self.session = session
         self.limits = limits_of_client(contract)
         self.last: Event | None = None
+        self.demanded = 0.0
         self.created: Event | None = None
         self.failures = 0
         place = contract.credential.at
@@ -66,8 +67,9 @@ class ReferenceClient(FaultyClient):
     def wait(self) -> float:
         """Seconds before the next poll: what the documents state, or the last answer if that is more."""
         answer = self.created if self.last is None else self.last
-        asked = None if answer is None else retry_after_seconds(answer.marks.get("retry_after"))
-        return max(self.session.wait, self.limits.wait or 0.0, asked or 0.0)
+        if answer is not None and answer.answer in READABLE:  # what failed demands nothing, and takes nothing back
+            self.demanded = retry_after_seconds(answer.marks.get("retry_after")) or 0.0
+        return max(self.session.wait, self.limits.wait or 0.0, self.demanded)
 
     def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
         """The id to poll with, given the last answer."""
@@ -118,7 +120,7 @@ class ReferenceClient(FaultyClient):
     def run(self, kind: TaskKind) -> Any:
         """Create a task, poll it to its end, and say how it ended; the result, or None."""
         event, handle = self.create(kind)
-        self.last, self.created = None, event
+        self.last, self.created, self.demanded = None, event, 0.0
         result = None
         if handle is not None:
             result = event.result if self.keeps_inline(event) else self.follow(handle)
