@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-from tests.servers import ROOT, clean_environment
+from tests.servers import ROOT, clean_environment, run_command
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -20,31 +19,23 @@ def completed(shell: str, words: str, index: int) -> list[str]:
         COMP_WORDS=words,
         COMP_CWORD=words.split(" ")[-1] if shell == "fish" else str(index),
     )
-    done = subprocess.run(
-        [sys.executable, "-c", "from pollproof.cli.main import main; main()"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return done.stdout.split()
+    return answered(environment).split()
+
+
+def answered(environment: dict[str, str]) -> str:
+    """What the command prints in such an environment."""
+    done = run_command([], environment, ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_gets_a_script_that_it_can_read(shell: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from pollproof.cli.main import main; main()"],
-        env=clean_environment(_POLLPROOF_COMPLETE=f"{shell}_source"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert "_POLLPROOF_COMPLETE" in done.stdout
+    script = answered(clean_environment(_POLLPROOF_COMPLETE=f"{shell}_source"))
+    assert "_POLLPROOF_COMPLETE" in script
     assert f"_POLLPROOF_COMPLETE={shell}_source pollproof" in (ROOT / "docs" / "completion.md").read_text("utf-8")
     if shutil.which(shell):
-        subprocess.run([shell, "-n"], input=done.stdout, text=True, timeout=60, check=True)
+        subprocess.run([shell, "-n"], input=script, text=True, timeout=60, check=True)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
