@@ -82,16 +82,16 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
         return None
     if event.operation.role is FETCH and event.phase is not SUCCEEDED:
         return None  # a result that is not there any more is another clause's finding
-    lives = not may_be_over(history, event, limits)
     if event.phase in _AT_WORK:
         # What has ended is not in work again, lost or not, unless the documents leave open what comes now.
         spent = limits.polls is not None and history.polls_most >= limits.polls
-        if not lives or (spent and limits.beyond_polls == "open"):
+        if may_be_over(history, event, limits) or (spent and limits.beyond_polls == "open"):
             return None
         return _ended(history, final, event)
     if final is not SUCCEEDED and event.phase is SUCCEEDED:
-        return _ended(history, final, event) if lives or history.lost is None else None
-    if history.lost is not None or not lives or may_be_spent(history, event, limits):
+        gone = history.lost is not None and may_be_over(history, event, limits)
+        return None if gone else _ended(history, final, event)
+    if history.lost is not None or may_be_spent(history, event, limits):
         return None
     failed = event.effect is Effect.FAILED or event.phase is Phase.FAILED
     if (event.phase is final and event.answer is STATE) or (final is Phase.FAILED and failed):
