@@ -22,7 +22,7 @@ FAULTS = (
     "cancelled-then-completed",
     "unknown-working", "unknown-32001", "no-result", "result-changes", "result-of-another", "no-related-task",
     "related-to-another", "cancel-working", "cancel-ignored", "cancel-refused", "cancel-ended", "cancel-ended-32001",
-    "cancels-itself", "interval-text",
+    "cancels-itself", "interval-text", "no-task",
 )  # fmt: skip
 
 VARIANTS = (
@@ -83,6 +83,10 @@ class Service(PageService):
     def create(self, params: dict[str, Any]) -> dict[str, Any]:
         if params.get("name") != "greet" or not isinstance(params.get("arguments"), dict):
             return {"code": -32602, "message": "Invalid params"}
+        if "task" not in params:
+            if self.fault == "no-task":
+                return {"content": [{"type": "text", "text": "it has to be called as a task"}], "isError": True}
+            return {"code": -32601, "message": "it has to be called as a task"}
         shown = self.shown(self.new(params["arguments"]))
         shown["status"] = "completed" if self.fault == "created-completed" else "working"
         if self.fault == "created-no-date":

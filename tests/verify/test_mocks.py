@@ -68,6 +68,22 @@ def test_prism_keeps_the_shapes_and_has_no_memory(tmp_path: Path, monkeypatch: p
     assert {seen[name] for name in beyond} == {Verdict.UNEXERCISED}
 
 
+def test_mockoon_makes_answers_from_schemas_and_refuses_nothing(tmp_path: Path) -> None:
+    """It fills the schema of each answer in with empty values, so that no task is created and no status is a status."""
+    mockoon = MODULES / "@mockoon" / "cli" / "bin" / "run.js"
+    node = installed("node", mockoon)
+    document = tmp_path / "openapi.json"
+    document.write_text(json.dumps(openapi_of(CONTRACT)))
+    options = ["--port", "{port}", "--hostname", "127.0.0.1", "--disable-log-to-file"]
+    with verified([node, str(mockoon), "start", "--data", str(document), *options]) as found:
+        refuses = {"poll.unknown-task", "wrong-key", "missing-field", "malformed", "create.untyped-task"}
+        shapes = {"create.response-shape", "create.synchronous", "create.unknown-kind"}
+        assert violated(found) == refuses | shapes
+        beyond = ("poll.budget-ended", "poll.lifetime-ended", "poll.terminal", "poll.result-stable", "create.unique-id")
+        seen = verdicts(found)
+    assert {seen[name] for name in beyond} == {Verdict.UNEXERCISED}
+
+
 def test_wiremock_remembers_one_task_and_forgets_none(tmp_path: Path) -> None:
     """It plays the exported scenario: statuses in their order, wrong keys refused, and always the same task."""
     jar = next((MODULES / "wiremock" / "build").glob("*.jar"), MODULES / "wiremock")

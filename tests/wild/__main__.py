@@ -59,10 +59,17 @@ def run(
         f"{name}: {count}, {document['exchanges']} exchanges, {document['seconds']:.0f} s, {document['outcome']}",
         flush=True,
     )
-    found = {clause["id"] for clause in document["clauses"] if clause["verdict"] == "violated"}
-    known = {finding.clause for finding in findings}
-    problems = [f"{name}: new: {clause}" for clause in sorted(found - known)]
-    problems += [f"{name}: gone: {clause}" for clause in sorted(known - found)]
+    verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
+    known = {finding.clause: finding for finding in findings}
+    problems = []
+    for clause, verdict in verdicts.items():
+        if verdict == "violated" and clause not in known:
+            problems.append(f"{name}: new: {clause}")
+        elif verdict == "held" and clause in known and not known[clause].sometimes:
+            problems.append(f"{name}: gone: {clause}")
+        elif verdict == "unexercised" and clause in known:
+            print(f"{name}: not exercised this time: {clause}", flush=True)
+    problems += [f"{name}: no such clause: {clause}" for clause in known if clause not in verdicts]
     if document["error"]:
         problems.append(f"{name}: {document['error']}")
     return problems
@@ -77,7 +84,8 @@ def judge(server: Server) -> list[str]:
     launcher = f"{shlex.quote(str(HERE / server.folder / 'serve.sh'))} {shlex.quote(str(programs))} {{port}}"
     words = ["verify", "--launch", launcher, "--base-url", f"http://127.0.0.1:{{port}}{server.prefix}"]
     words += ["--examples", "3", str(ROOT / "examples" / "contracts" / f"{server.contract}.toml")]
-    return run(server.name, words, HOME / f"{server.folder}.json", server.findings, server.seconds + 60)
+    report = HOME / f"{server.contract}-{server.folder}.json"
+    return run(server.name, words, report, server.findings, server.seconds + 60)
 
 
 def gate(client: Client) -> list[str]:

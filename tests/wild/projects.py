@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A clause that a version violates: what the project does instead, and its public issue where there is one."""
+    """A clause that a version violates: what the project does instead, and its public issue where there is one.
+
+    `sometimes` says that it shows by chance, as a race does, and may be held in a run.
+    """
 
     clause: str
     says: str
     issue: str = ""
+    sometimes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,13 @@ SERVERS = (
         ),
     ),
     Server(
+        name="moto 5.2.5, Transcribe",
+        requirements=("moto[server]==5.2.5",),
+        folder="moto",
+        contract="transcribe",
+        findings=(Finding("transcribe.start.missing-field", "a job without a name is started, and has none"),),
+    ),
+    Server(
         name="aria2 1.36.0",
         requirements=(),
         folder="aria2",
@@ -121,6 +132,35 @@ SERVERS = (
         requirements=("a2a-sdk[http-server]==1.3.0", "uvicorn==0.54.0"),
         folder="a2a",
         contract="a2a",
+    ),
+)
+
+TASKLESS = "a tool that has to be called as a task, and is not, is answered with a result that is an error"
+
+SERVERS += (
+    Server(
+        name="MCP SDK for Python 1.30.0",
+        requirements=("mcp==1.30.0", "uvicorn==0.54.0"),
+        folder="mcp_python",
+        contract="mcp-tasks",
+        findings=(
+            Finding("mcp-tasks.call.as-task", TASKLESS),
+            Finding("mcp-tasks.get.shape", "ttl is left out where it is null"),
+            Finding(
+                "mcp-tasks.call.created",
+                "side by side, some calls are answered 'TaskSupport not running': a request that ends stops all others",
+                sometimes=True,
+            ),
+        ),
+    ),
+    Server(
+        name="MCP SDK for TypeScript 1.32.2",
+        requirements=("@modelcontextprotocol/sdk@1.32.2",),
+        folder="mcp_node",
+        contract="mcp-tasks",
+        findings=(Finding("mcp-tasks.call.as-task", TASKLESS, "modelcontextprotocol/typescript-sdk#1510"),),
+        node=True,
+        needs=("node",),
     ),
 )
 
@@ -175,6 +215,12 @@ CLIENTS = (
             Finding("openai-file-batches.client.no-hot-loop", "an unknown status is polled for without a pause"),
             Finding("openai-file-batches.client.retries", "an answer that is no batch is polled for without a pause"),
         ),
+    ),
+    Client(
+        name="@aws-sdk/client-transcribe 3.1141.0 for Node",
+        requirements=("@aws-sdk/client-transcribe@3.1141.0",),
+        script="aws_waiter.mjs",
+        contract="transcribe",
     ),
     Client(
         name="@azure/core-lro 3.4.1 for Node",

@@ -72,6 +72,16 @@ def test_statuses_are_not_expected_where_no_word_states_them() -> None:
     assert all(entry["seen"] for entry in report.document["coverage"]["transitions"])
 
 
+@pytest.mark.parametrize(("name", "verdict"), [("jobID", "held"), ("id", "violated")])
+def test_a_job_whose_id_has_another_name_is_found_by_the_first_exchange(name: str, verdict: str) -> None:
+    """As pygeoapi 0.22 is reported to answer (geopython/pygeoapi#2197), which no registry has yet."""
+    body = json.dumps({name: "job-1", "type": "process", "status": "accepted"}).encode()
+    request = Request("POST", "/processes/hello-world/execution", {}, b'{"inputs": {"name": "World 1"}}')
+    response = Response(201, {"location": "http://127.0.0.1:5000/jobs/job-1"}, body)
+    ledger = judge_trace(str(CONTRACTS[0].with_name("ogc-processes.toml")), [Exchange(request, response, 0.0, 0.1)])
+    assert ledger["ogc-processes.execute.created"].verdict.value == verdict
+
+
 def handle_of(identifier: str) -> Handle:
     kind = next(iter(load_contract(CONTRACTS[0]).kinds.values()))
     return Handle(identifier, identifier, kind)

@@ -12,7 +12,8 @@ from mcp.server.experimental.task_context import ServerTaskContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 server: Server[Any, Any] = Server("greeter")
 support = server.experimental.enable_tasks()
@@ -47,5 +48,13 @@ async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
 
 
-application = Starlette(routes=[Mount("/mcp", app=manager.handle_request)], lifespan=lifespan)
+class Endpoint:
+    """The manager as one address; under a Mount it would be redirected to /mcp/."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request over."""
+        await manager.handle_request(scope, receive, send)
+
+
+application = Starlette(routes=[Route("/mcp", endpoint=Endpoint(), methods=["POST"])], lifespan=lifespan)
 uvicorn.run(application, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
