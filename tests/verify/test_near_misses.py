@@ -1,9 +1,11 @@
 """Ids next to those that were given: none of them finds a task."""
 
+import json
 from typing import Any
 
 import pytest
 
+from pollproof.clauses.refusals import TakesIdsInArrays
 from pollproof.clock import VirtualClock
 from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
@@ -29,13 +31,26 @@ class IgnoresSigns(ReferenceProvider):
         return super().find(identifier.removeprefix("-") if isinstance(identifier, str) else identifier)
 
 
+class TakesArrays(TakesIdsInArrays, ReferenceProvider):  # type: ignore[misc]
+    """The mutant, as a reference provider."""
+
+
+class FailsAtOtherTypes(ReferenceProvider):
+    """Fails, as programs do, where an id is neither a text nor a number."""
+
+    def handle(self, request: Request) -> Response:
+        if isinstance(json.loads(request.body).get("taskId"), list | dict):
+            return Response(500, {"content-type": "text/html"}, b"<h1>Internal Server Error</h1>")
+        return super().handle(request)
+
+
 def violated(name: str, provider: type[ReferenceProvider]) -> set[str]:
     """The clauses that a provider breaks whose newest task is polled by all ids that are near its own."""
     contract, clock = load_contract(name), VirtualClock()
     monitor = Monitor(reader_of(contract), clauses_of(contract))
     session = Session(InProcessTarget("the mock", provider(contract, clock).handle), clock, monitor)
     handle = session.create(session.kinds[0])[1]
-    for identifier in near_misses(handle, None):
+    for identifier in near_misses(handle, None, typed=contract.name != "decodo"):
         session.probe_near_miss(identifier)
     return {entry.clause.id for entry in monitor.ledger.violated()}
 
@@ -45,10 +60,17 @@ def violated(name: str, provider: type[ReferenceProvider]) -> set[str]:
     [
         ("capmonster", CutsFractions, "capmonster.poll.unknown-task"),
         ("decodo", IgnoresSigns, "decodo.unknown-task"),
+        ("capsolver", TakesArrays, "capsolver.poll.unknown-task"),
+        ("capmonster", TakesArrays, "capmonster.poll.unknown-task"),
     ],
 )
-def test_an_id_with_a_fraction_or_a_sign_is_another_id(
+def test_an_id_with_a_fraction_or_a_sign_or_of_another_type_is_another_id(
     name: str, provider: type[ReferenceProvider], clause: str
 ) -> None:
     assert violated(name, provider) == {clause}
     assert violated(name, ReferenceProvider) == set()
+
+
+@pytest.mark.parametrize("name", ["capsolver", "capmonster"])
+def test_a_program_that_fails_at_an_id_of_another_type_has_not_taken_it(name: str) -> None:
+    assert violated(name, FailsAtOtherTypes) == set()

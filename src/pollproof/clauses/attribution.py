@@ -1,7 +1,8 @@
 """Which limit to hold an early loss against.
 
 A task that is gone too early shows no reason. It is charged to the limit that was closest; where none was near,
-to neither, and the loss is held against the promise that a final answer is final.
+to neither, and the loss is held against the promise that a final answer is final. Where tasks that were hardly polled
+are gone as early, it is not the polls. One that is put off without end is denied its polls, not its life.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from enum import Enum
 
 from pollproof.contract.model import Limits
 from pollproof.tasks.ages import age_most
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import SHORT_LIVED, TaskState
 from pollproof.trace.events import Event
 
 NEAR = 0.25
@@ -28,6 +29,8 @@ class Attribution(Enum):
 
 def attribute(history: TaskState, event: Event, limits: Limits) -> Attribution:
     """The limit that the loss of a task in this event is charged to."""
+    if history.is_stalled and limits.polls:
+        return Attribution.POLLS
     polls = (history.polls_most + 1) / limits.polls if limits.polls else 0.0
     lifetime = 0.0
     if limits.lifetime:
@@ -37,6 +40,8 @@ def attribute(history: TaskState, event: Event, limits: Limits) -> Attribution:
         lifetime = elapsed / (limits.lifetime - limits.lifetime_slack) if elapsed > 0 else 0.0
     if max(polls, lifetime) < NEAR and history.terminal is not None:
         return Attribution.NEITHER
+    if history.marks.get(SHORT_LIVED, math.inf) < age_most(history, event, limits):
+        return Attribution.LIFETIME
     if not limits.polls:
         return Attribution.LIFETIME if limits.lifetime else Attribution.NEITHER
     return Attribution.LIFETIME if lifetime > polls else Attribution.POLLS

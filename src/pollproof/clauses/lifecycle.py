@@ -22,7 +22,7 @@ from pollproof.trace.bodies import Unreadable, canonical, read_json
 from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Response
 
-_REMEMBERED_SECONDS = 60.0
+REMEMBERED_SECONDS = 60.0
 """Seconds after its creation for which a task is remembered where the documents promise it without a number."""
 
 
@@ -78,7 +78,7 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
 def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
     final, limits = history.terminal, parameters.limits
-    if final is None or event.request_errors or event.answer not in READABLE:
+    if final is None or event.request_errors or (event.answer not in READABLE and not history.is_stalled):
         return None
     if event.operation.role is FETCH and event.phase is not SUCCEEDED:
         return None  # a result that is not there any more is another clause's finding
@@ -137,7 +137,7 @@ def _ended(history: TaskState, final: Phase, event: Event) -> Violation:
     since = numbered(history.terminal_number)
     word = history.final.status if history.final is not None and type(history.final.status) is str else final.value
     seen = describe(event)
-    if history.stall is not None and history.stall.is_endless:
+    if history.stall is not None and history.is_stalled:
         seen += f" {history.stall.times} times in a row"
     return Violation(f"status {word} (final)", seen, since)
 
@@ -188,8 +188,8 @@ class OwnId:
     """For how long a task is surely known, and the error codes of one that is not there any more."""
 
     codes: Annotated[list[str], "The error codes of a task that is not there any more; any when empty."]
-    seconds: Annotated[float, "Seconds from its creation for which a task is surely known."] = _REMEMBERED_SECONDS
-    unfinished: Annotated[float, "Seconds for which an unfinished task is surely known."] = 10 * _REMEMBERED_SECONDS
+    seconds: Annotated[float, "Seconds from its creation for which a task is surely known."] = REMEMBERED_SECONDS
+    unfinished: Annotated[float, "Seconds for which an unfinished task is surely known."] = 10 * REMEMBERED_SECONDS
     limits: Limits = from_limits("*")
 
 
@@ -202,12 +202,14 @@ class OwnId:
 )
 def own_id(history: TaskState, event: Event, parameters: OwnId) -> Finding:
     """The id that a creation gave is known: never invalid, and for a while not unknown either."""
-    if history.created is None or event.request_errors or event.answer not in READABLE or history.cancelled is not None:
+    if history.created is None or event.request_errors or history.cancelled is not None:
+        return None
+    if event.answer not in READABLE and not history.is_stalled:
         return None
     if event.answer is STATE:
         return HELD if event.phase is not None or event.operation.role is FETCH else None
     since = numbered(history.created)
-    if history.stall is not None and history.stall.is_endless and history.terminal is not Phase.FAILED:
+    if history.stall is not None and history.is_stalled and history.terminal is not Phase.FAILED:
         seen = f"{describe(event)} {history.stall.times} times in a row"
         return Violation("the state of a task that was created", seen, since)
     response = event.exchange.response

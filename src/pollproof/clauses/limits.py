@@ -70,7 +70,7 @@ class Lifetime:
 def _judgeable(history: TaskState, event: Event) -> bool:
     if history.created is None or history.inline or event.request_errors:
         return False
-    return event.answer in READABLE
+    return event.answer in READABLE or history.is_stalled
 
 
 def _could_show(history: TaskState, event: Event) -> bool:
@@ -88,7 +88,7 @@ def _after(history: TaskState, event: Event) -> str:
 
 def _seen(history: TaskState, event: Event) -> str:
     """An answer in words; of one that only puts the client off, how often it came."""
-    if history.stall is None or not history.stall.is_endless:
+    if history.stall is None or not history.is_stalled:
         return describe(event)
     seconds = history.stall.last - history.stall.sent
     return f"{describe(event)} {history.stall.times} times in a row over {seconds:g} s"

@@ -23,12 +23,14 @@ from pollproof.clauses.kinds import (
     mutates,
 )
 from pollproof.clauses.shape import ABOUT_THE_KEY, ANY, CODE
-from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Role, speaks_of
-from pollproof.contract.places import MISSING, View
+from pollproof.contract.model import NEAR_MISS, Clause, Contract, Effect, Limits, Operation, Role, speaks_of
+from pollproof.contract.places import MISSING, View, follow_steps
+from pollproof.contract.templates import with_value
 from pollproof.contract.vocabulary import CREATE, POLL, PUT_OFF
 from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import Stall
 from pollproof.tasks.state import TaskState
+from pollproof.trace.bodies import read_json, write_json
 from pollproof.trace.events import REFUSAL, STATE, Answer, Event
 from pollproof.trace.exchange import Request, Response
 
@@ -64,6 +66,9 @@ def refused(account: Account, event: Event, parameters: ProbeName) -> Finding:
         if event.probe == "malformed":
             return Violation("a refusal", f"no answer ({event.exchange.failure})")
         return None
+    stall = account.endless(event)
+    if stall is not None:
+        return _put_off("the request to be refused in the end", event, stall)
     if event.effect in PUT_OFF or event.transient:
         return Unjudged(f"the request was answered busy ({_gist(event)})", "busy")
     serves = HELD if account.last_created is not None else Unjudged("the provider has accepted no request so far")
@@ -91,6 +96,8 @@ def refused(account: Account, event: Event, parameters: ProbeName) -> Finding:
     if event.answer is Answer.UNREADABLE and event.formal and event.response_errors:
         return None  # a body that has not its documented form is another finding
     if event.answer is Answer.UNREADABLE:
+        if event.probe == NEAR_MISS and response.status >= 500:
+            return None  # it has failed, and has not taken the id for one of its own
         return Violation(expected, f"HTTP {response.status}, and {event.response.problem}")
     if event.operation.role is CREATE and event.task is not None:
         return Violation(expected, f"a task, {event.raw_task!r}")
@@ -228,6 +235,17 @@ class KnowsIllFormedTasks(KnowsEveryTask):
         return not super().takes(identifier)
 
 
+class TakesIdsInArrays(FaultyProvider):
+    """Takes an array that holds the id of a task for the id."""
+
+    def handle(self, request: Request) -> Response:
+        place, body = self.contract.operation(POLL).task_id, read_json(request.body)
+        identifier = MISSING if place is None else follow_steps(body, place.steps)
+        if place is not None and isinstance(identifier, list) and len(identifier) == 1:
+            request = request._replace(body=write_json(with_value(body, place.pointer, identifier[0])))
+        return super().handle(request)
+
+
 class SwapsCodes(FaultyProvider):
     """Says of unknown tasks that their id is ill-formed."""
 
@@ -317,6 +335,9 @@ def _refused(contract: Contract, clause: Clause) -> Iterator[Fault]:
         "malformed": ("a malformed body is a server error", CrashesOnGarbage),
     }
     probe = clause.parameters.probe
+    polled = contract.operation(POLL).task_id
+    if probe == "unknown-task" and contract.body == "json" and polled is not None and polled.area == "body":
+        yield Fault("an array that holds an id is the id", TakesIdsInArrays)
     if probe in wrong:
         name, provider = wrong[probe]
         yield Fault(name, provider)

@@ -135,6 +135,14 @@ def result_own(account: Account, event: Event, parameters: Owned) -> Finding:
     if history.result is not None and owner != history.id and not same_text(history.result, now):
         since = numbered(history.result_number, account.result_number(owner))
         return Violation("the result of the requested task", f"the result of task {owner!r}", since, tasks=(owner,))
+    alike = account.alike(history.id) if parameters.distinct else None
+    if alike is not None and alike.first is not None:
+        number, task, first, known = alike.first
+        few = alike.shared < len(alike.owners) and len(alike.owners) >= 2 * MINIMUM_INDIVIDUAL_RESULTS
+        if known >= MINIMUM_INDIVIDUAL_RESULTS or few:  # else they might be drawn from a stock of samples
+            since = numbered(account.result_number(first))
+            seen = f"task {task!r} has the result of task {first!r}, but for what names the task"
+            return Violation("a result of the task's own", seen, since, number, (first, task))
     individual = len(account.owners)
     if not parameters.distinct:  # equal results show nothing; what a task is held to is the result that it had before
         return HELD if history.result is not None and (individual > 1 or owner != history.id) else None

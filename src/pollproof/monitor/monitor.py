@@ -9,7 +9,7 @@ from typing import Any
 from pollproof.clauses import HELD, KINDS, Unjudged, Violation
 from pollproof.clauses.kinds import Finding
 from pollproof.clauses.timing import retry_seconds
-from pollproof.contract.model import Clause, Contract, Operation, Subject, speaks_of
+from pollproof.contract.model import Clause, Contract, Effect, Operation, Subject, speaks_of
 from pollproof.contract.templates import names_in_template
 from pollproof.contract.vocabulary import CREATE, FETCH, PUT_OFF, SUCCEEDED
 from pollproof.monitor.coverage import Watch
@@ -19,10 +19,10 @@ from pollproof.monitor.recent_trace import RecentTrace
 from pollproof.monitor.visible import VisibleFaults
 from pollproof.tasks.account import Account
 from pollproof.tasks.repeated import Stall
-from pollproof.tasks.state import REPEATED, TaskState
+from pollproof.tasks.state import REPEATED, SHORT_LIVED, TaskState
 from pollproof.trace.client_outcome import OPERATION
 from pollproof.trace.events import STATE, Event
-from pollproof.trace.exchange import Exchange, Slice
+from pollproof.trace.exchange import CONNECTION_CUT, Exchange, Slice
 from pollproof.trace.reader import Reader
 
 MAXIMUM_CONTEXT = 6
@@ -100,6 +100,7 @@ class Monitor:
     read again takes bounded memory too: about that many exchanges are kept, and the tasks that were heard of in them;
     of all others that there were such ids. `watched` are the clauses of whose deadlines it is counted which sides were
     seen (those that are judged when none are given). Where only a part of the trace is observed, the
+    attribute `silence_counts` is set where no network lies between, so that whoever does not answer puts a client off;
     attribute `endless` has the stalls without end by the number of their exchange: whether the client has left the
     provider alone is seen in the whole.
     """
@@ -127,6 +128,7 @@ class Monitor:
         self.forgets: Callable[[Moment, str], None] | None = None
         self.judges: Callable[[Moment], None] | None = None
         self._latest = -math.inf
+        self.silence_counts = False
         self.endless: Mapping[int, Stall] | None = None
         self._overlaps = Overlaps()
         self._base: int | None = None
@@ -273,9 +275,12 @@ class Monitor:
         if event.operation.name in self._of_all_ends and history.terminal is not SUCCEEDED:
             event = event._replace(phase=None)  # tasks that fail have results too: it shows no success
         self._note(history, event, account)
-        if event.transient or (event.effect is not None and event.effect in PUT_OFF):
+        silent = self.silence_counts and exchange.response is None and exchange.failure != CONNECTION_CUT
+        if event.transient or silent or (event.effect is not None and event.effect in PUT_OFF):
             stall: Stall | None = account.note_refusal(event, self._wait_after(event))
             history = history._replace(stall=stall if self.endless is None else self.endless.get(number))
+        if event.effect is Effect.LOST and account.lost_unpolled:
+            history = history._replace(marks={**history.marks, SHORT_LIVED: account.served_age})
         twice = task in account.twice
         checks = self._checks[event.operation.name, exchange.probe].of(event, twice=twice) if judged else []
         if twice or unordered:

@@ -10,9 +10,10 @@ from typing import Any
 
 from pollproof.contract.model import Effect, Limits, Role, id_mark
 from pollproof.contract.vocabulary import ABOUT_A_TASK, CALLBACK, CREATE, FETCH, POLL, SUCCEEDED
-from pollproof.tasks.ages import received_by
+from pollproof.tasks.ages import age_least, received_by, surely_inside
 from pollproof.tasks.fold import fold, keep_later
 from pollproof.tasks.hash_set import HashSet
+from pollproof.tasks.individual import Alike, own_part, way_of
 from pollproof.tasks.repeated import INSTANT, MAXIMUM_STALLS, Stall, Streak, streak_key
 from pollproof.tasks.state import TaskState
 from pollproof.trace.bodies import read_real
@@ -21,6 +22,9 @@ from pollproof.trace.exchange import UNKNOWN_TIME
 
 MAXIMUM_SHARED = 1000
 """Shared results that are remembered: the first ones suffice."""
+
+_HARDLY_POLLED = 0.1
+"""The share of its polls up to which a task was hardly polled."""
 
 MAXIMUM_BATCHES = 7
 """Batches that were accepted and are kept: the last ones, by which a rate is judged."""
@@ -53,15 +57,19 @@ class Account:
     `whole` means that the trace has all exchanges about its tasks, which a recording seldom does; where people
     vouch for it (`decides`), ids that no creation gave are held against a provider that knows them, too.
     `streaks` are the requests that last failed, or found a task unfinished; with `watches` they are kept.
+    `served_age` is the greatest age at which a task was served that was hardly polled before, `lost_unpolled` whether
+    one was lost within its lifetime.
     `remember` bounds the number of tasks that are known at a time: those that were silent longest are forgotten.
     With `spends`, of a forgotten task it stays known that there was such an id, in some 20 bytes.
     """
 
     __slots__ = (
+        "_alike",
         "_ids",
         "_keys",
         "_spent",
         "_values",
+        "_ways",
         "aliases",
         "batches",
         "creates",
@@ -70,8 +78,10 @@ class Account:
         "last_created",
         "last_received",
         "late_refusals",
+        "lost_unpolled",
         "owners",
         "remember",
+        "served_age",
         "shared",
         "spends",
         "stalls",
@@ -104,6 +114,10 @@ class Account:
         self.unnamed = self.creates = False
         self.unheard = False
         self.decides = False
+        self.served_age = 0.0
+        self.lost_unpolled = False
+        self._ways: dict[str, Alike] = {}
+        self._alike: dict[str, Alike] = {}
         self._ids: dict[float, str] = {}
         self._keys: dict[str, str] = {}
         self._values: dict[str, dict[Any, int]] = {}
@@ -244,6 +258,8 @@ class Account:
         elif self.remember is not None:
             del self.tasks[task]  # so that the dictionary is in the order of who was heard of last
         after = fold(before, event, limits)
+        if limits.polls is not None and event.operation.role is POLL and before.created is not None:
+            self._note_age(before, event, limits)
         if overlapped:
             after = keep_later(after, before, event)
         self.tasks[task] = after
@@ -253,7 +269,32 @@ class Account:
             owner = self.owners.setdefault(after.result, task)
             if owner != task and len(self.shared) < MAXIMUM_SHARED and self.are_different(task, owner):
                 self.shared.append((after.result_number, task, owner))
+            if self.remember is None and after.asked is not None:
+                self._compare_part(after)
         return self._forget()
+
+    def _compare_part(self, history: TaskState) -> None:
+        """Compare the first result of a task with those of tasks that were requested alike."""
+        part = own_part(history)
+        if not part:
+            return
+        alike = self._alike[history.id] = self._ways.setdefault(way_of(history), Alike())
+        owner = alike.add(history, part)
+        if owner != history.id and self.are_different(history.id, owner):
+            alike.note(history, owner)
+
+    def _note_age(self, history: TaskState, event: Event, limits: Limits) -> None:
+        """Note the age of a task that was hardly polled: at which some are served, and that some are lost too early."""
+        if history.polls_most > _HARDLY_POLLED * (limits.polls or 0):
+            return
+        if event.answer is STATE:
+            self.served_age = max(self.served_age, age_least(history, event, limits))
+        elif event.effect is Effect.LOST and history.lost is None and limits.lifetime is not None:
+            self.lost_unpolled |= surely_inside(history, event, limits)
+
+    def alike(self, task: str) -> Alike | None:
+        """The results of the tasks that were requested as this one was; None where it has shown none."""
+        return self._alike.get(task)
 
     def _watch(self, event: Event) -> None:
         """Keep the requests that were in vain; a response with a final state ends a streak."""
@@ -312,6 +353,7 @@ class Account:
         if history is None:
             return
         self.twice.discard(task)
+        self._alike.pop(task, None)
         if self._keys.get(str(history.marks.get(IDEMPOTENCY_MARK))) == task:
             del self._keys[str(history.marks[IDEMPOTENCY_MARK])]
         for mark, value in history.marks.items():

@@ -97,7 +97,7 @@ def says_gone(history: TaskState, event: Event) -> bool:
     """
     if history.cancelled is not None:
         return False
-    endless = history.stall is not None and history.stall.is_endless
+    endless = history.is_stalled
     if event.operation.role is FETCH:
         if history.terminal is not SUCCEEDED or endless:
             return endless and history.terminal is not Phase.FAILED

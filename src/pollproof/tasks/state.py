@@ -30,6 +30,9 @@ DELETED = "@deleted"
 CANCEL_REFUSED = "@cancel-refused"
 """The mark of a task whose cancelling was refused: the last exchange that did, and when it was answered."""
 
+SHORT_LIVED = "@short-lived"
+"""The mark of a task that is gone while tasks that were hardly polled are gone early: the age at which some lived."""
+
 CANCEL_ACCEPTED = "@cancel-accepted"
 """The mark of a task whose cancelling was accepted: the exchange, when it was answered, and whether it had ended."""
 
@@ -97,3 +100,8 @@ class TaskState(NamedTuple):
     stall: Stall | None = None
     unanswered: int = 0
     last_page: bool = False
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether the provider has put off requests about the task for longer than a client owes it patience."""
+        return self.stall is not None and self.stall.is_endless

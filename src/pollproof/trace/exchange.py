@@ -27,6 +27,10 @@ class Response(NamedTuple):
     body: bytes
 
 
+CONNECTION_CUT = "the connection was cut on purpose before the response"
+"""What an exchange says of a request whose answer the suite did not wait for."""
+
+
 class Exchange(NamedTuple):
     """One request and its answer, or none.
 

@@ -10,7 +10,7 @@ from pollproof.contract.conditions import compile_any
 from pollproof.contract.model import Contract, Effect, Operation, Phase, Role, Status
 from pollproof.contract.places import MISSING, View
 from pollproof.contract.requests import query_of
-from pollproof.contract.vocabulary import FETCH, SUCCEEDED
+from pollproof.contract.vocabulary import FETCH, NEAR_MISS, SUCCEEDED
 from pollproof.trace.bodies import Unreadable, canonical, repeated_key
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import (
@@ -236,7 +236,7 @@ def _unspecified(probe: str | None, errors: tuple[ShapeError, ...], http: int) -
     if probe == "malformed":
         return True
     invalid = probe not in (None, "unknown-task", "wrong-credential") or bool(errors)
-    return invalid and 400 <= http < 500
+    return (invalid and 400 <= http < 500) or (probe == NEAR_MISS and http >= 500)
 
 
 _READERS: dict[int, Reader] = {}

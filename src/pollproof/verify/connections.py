@@ -9,8 +9,7 @@ from functools import cached_property
 
 from pollproof.clock import Clock
 from pollproof.http.client import HttpTarget
-from pollproof.trace.exchange import Exchange, Request
-from pollproof.verify.sending import CONNECTION_CUT
+from pollproof.trace.exchange import CONNECTION_CUT, Exchange, Request
 
 MAXIMUM = 6
 """Requests that are sent at the same time: as many as a browser sends to one host."""

@@ -75,11 +75,11 @@ class Waiter(Sender):
         thorough = self.movable and not self.frugal and self.denied.get(operation, 0) < MAXIMUM_DENIED
         for number in range(INSISTENCES if thorough else FEW_INSISTENCES):
             before = self.clock.now()
-            if event.probe or not self.pause_if_told(event):
+            if not self.pause_if_told(event):
                 return event
             if thorough and number > 0:
                 self.advance(INSISTING / (INSISTENCES - 1) - (self.clock.now() - before))
-            event = self.send(event.exchange.request)
+            event = self.send(event.exchange.request, event.probe)
         if event.answer is not Answer.STATE:
             self.denied[operation] = self.denied.get(operation, 0) + 1
         return event

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pollproof.contract.model import Effect, Subject, TaskKind
 from pollproof.errors import RunError
 from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import TRANSIENT_HTTP, Answer, Event
 from pollproof.trace.exchange import Response
 from pollproof.trace.reader import Reader
@@ -41,6 +42,10 @@ _SHOWN_BODY = 160
 
 _CLOCK_STEPS = (1.0, 4.0, 15.0, 60.0, 300.0)
 """Seconds by which a clock hook is asked to move the clock, one after another, until a task shows it."""
+
+
+_LEAST_MOVED = 60.0
+"""Seconds by which a clock was moved at least for the dates of two tasks to show it, and not the time between them."""
 
 
 class PreflightFailed(RunError):
@@ -82,6 +87,8 @@ class Preflight:
             if handle is None or kind.inline:
                 continue
             event = self._poll(handle)
+            if event.response_errors:
+                continue  # the right API answers, in a form that the clauses judge: it cannot show how time goes by
             self.passed.append(f"a poll was answered with a state ({kind.name})")
             polled = polled or (handle, event)
         if self._opened.hook is not None and polled is not None:
@@ -92,10 +99,10 @@ class Preflight:
         failed: Event | None = None
         for attempt in range(ATTEMPTS):
             event, handle = self._session.create(kind)
-            if handle is not None:
+            if handle is not None and not event.response_errors:
                 return handle
             if event.answer is Answer.STATE and not self._answers_alike(event):
-                return None  # a creation that succeeds without an id is judged, not refused
+                return None  # a creation that succeeds without an id, or in a wrong form, is judged, not refused
             failed = failed or event
             if not _is_passing(event) or (event.answer is Answer.NONE and attempt):
                 break
@@ -124,7 +131,17 @@ class Preflight:
             if event.answer is Answer.NONE and attempt:
                 break
             self._pause(attempt)
+        if self._has_the_form(event):
+            return event
         raise PreflightFailed(self.paragraph("a task was created, and no poll of it was answered with a state", event))
+
+    def _has_the_form(self, event: Event) -> bool:
+        """Whether a response that cannot be read says that it is one of the API: by success, and its content type."""
+        response = event.exchange.response
+        if event.answer is not Answer.UNREADABLE or response is None or not 200 <= response.status < 300:
+            return False
+        form = codec_of(self._contract).content_type.partition(";")[0].rpartition("/")[2]
+        return form in response.headers.get("content-type", "")
 
     def _pause(self, attempt: int) -> None:
         time.sleep(PAUSE * 2**attempt)
@@ -161,7 +178,18 @@ class Preflight:
                     raise PreflightFailed(self._hook_words(moved, f"; {took:.1f} s of real time did change it"))
             if limits.lifetime is None:
                 return  # the task never ends, by any clock: that is for the clauses to say
+        if self._dates_show(handle, moved):
+            self.passed.append("the clock hook moves the clock")
+            return
         raise PreflightFailed(self._hook_words(moved, ": neither its status nor the end of its lifetime showed it"))
+
+    def _dates_show(self, handle: Handle, moved: float) -> bool:
+        """Whether another task is dated later than one that was created before the clock was moved."""
+        event, other = self._session.create(handle.kind)
+        before = self._session.history(handle)
+        then = None if before is None else before.marks.get("created_at")
+        now = event.marks.get("created_at")
+        return other is not None and moved >= _LEAST_MOVED and None not in (then, now) and then != now
 
     def _hook_words(self, moved: float, seen: str) -> str:
         url = self._plan.advance_url

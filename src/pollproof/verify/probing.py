@@ -7,6 +7,7 @@ from typing import Any
 
 from pollproof.contract.model import (
     NEAR_MISS,
+    Effect,
     Operation,
     Probe,
 )
@@ -39,7 +40,9 @@ class Prober(Requester):
         if self.strangers >= MAXIMUM_STRANGERS or str(identifier) in self.monitor.account.tasks:
             return None
         self.strangers += 1
-        return self.send(self.request(operation or self.poll_operation, {"task_id": identifier}), probe)
+        event = self.send(self.request(operation or self.poll_operation, {"task_id": identifier}), probe)
+        thorough = self.movable and not self.frugal and event.effect is Effect.BUSY
+        return self.insist(event) if thorough else event
 
     def probe_near_miss(self, identifier: Any) -> Event | None:
         """Poll a task id that is nearly one that was given, and is none; None where it is one after all."""

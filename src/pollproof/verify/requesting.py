@@ -24,7 +24,14 @@ from pollproof.trace.pages import with_parameter
 from pollproof.verify.handles import Handle
 from pollproof.verify.patience import Waiter
 from pollproof.verify.request_builder import Builder
-from pollproof.verify.variety import Variation, poll_variations, task_variations, whole_task, write_forms
+from pollproof.verify.variety import (
+    Variation,
+    poll_variations,
+    request_options,
+    task_variations,
+    whole_task,
+    write_forms,
+)
 
 MAXIMUM_ASKED = 512
 """Requests that are kept written, of creations and about tasks."""
@@ -131,6 +138,10 @@ class Requester(Waiter):
         history = self.history(handle)
         return history is not None and id_mark(operation.takes) in history.marks
 
+    def control(self) -> Request | None:
+        """A poll of a task that does not exist."""
+        return self.request(self.poll_operation, {"task_id": self.contract.task_id["unknown"][0]})
+
     def creates(self, kind: TaskKind) -> Operation:
         """The operation that creates a kind of task."""
         return self.contract.operations[kind.operation] if kind.operation else self.create_operation
@@ -215,6 +226,11 @@ class Requester(Waiter):
     def whole_task(self, kind: TaskKind) -> dict[str, Any]:
         """Every documented parameter of a task away from its default, besides those of the sample."""
         return whole_task(self.contract, self.variations, kind)
+
+    @cached_property
+    def request_options(self) -> list[dict[str, Any]]:
+        """The optional fields of a creation beside its task."""
+        return request_options(self.contract)
 
     @cached_property
     def poll_variations(self) -> list[Callable[[Any], Any]]:

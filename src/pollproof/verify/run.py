@@ -199,6 +199,7 @@ def _explore_target(
     contract = plan.contract
     recent = RECENT if provider is None else None
     monitor = Monitor(Reader(contract), clauses_of(contract, Subject.PROVIDER), ledger, recent=recent)
+    monitor.silence_counts = target.moved
     result.clock = target.words
     stage = ["walk"]
 

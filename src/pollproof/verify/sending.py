@@ -19,17 +19,17 @@ from pollproof.monitor.monitor import Monitor
 from pollproof.tasks.state import TaskState
 from pollproof.trace.client_outcome import ClientOutcome, outcome_exchange
 from pollproof.trace.events import CALLBACK_PATH, READABLE, Event
-from pollproof.trace.exchange import Exchange, Request, Response
+from pollproof.trace.exchange import CONNECTION_CUT, Exchange, Request, Response
 from pollproof.verify.handles import REFUSED, Handle
 from pollproof.verify.rate_limiter import LONGEST_PAUSE, OVERLOADED, read_retry_after
 from pollproof.verify.sources import CallbackSource, ConnectionSource
 from pollproof.verify.target_clocks import HookedClock
 
-CONNECTION_CUT = "the connection was cut on purpose before the response"
-"""What an exchange says of a request whose answer the suite did not wait for."""
-
 MAXIMUM_FAILURES = 5
 """Requests in a row without any answer after which a target counts as gone."""
+
+MAXIMUM_CHECKS = 12
+"""How often in a row a target that does not answer about a task is shown to answer another request."""
 
 MAXIMUM_TRANSIENT = 40
 """Overloaded answers in a row after which a target counts as unusable."""
@@ -86,6 +86,7 @@ class Sender:
         self._transient = self._put_off = 0
         self._limited_really = False
         self._answered = False
+        self._checks = 0
         creations = (each for each in contract.operations.values() if each.role is Role.CREATE)
         self._creates = {(each.method, each.path.partition("?")[0]) for each in creations}
         self._paced: dict[tuple[int, str], deque[float]] = {}
@@ -112,11 +113,12 @@ class Sender:
             self.reach(REFUSED)
         if response is None:
             self._failures += 1
-            if not self.patient and probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered):
+            failed = probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered)
+            if failed and not self.patient and not self._is_there():
                 when = f"after {self.exchanges} exchanges: " if self._answered else ""
                 raise TargetUnusable(f"{self.target.name} does not answer: {when}{failure}")
         else:
-            self._failures = 0
+            self._failures = self._checks = 0
             self._answered = True
             took = received - sent
             if took > self.latency:
@@ -135,6 +137,19 @@ class Sender:
         if self.callbacks is not None:
             self.hear()
         return event
+
+    def control(self) -> Request | None:
+        """A request that is about no task of the session; None where there is none."""
+        return None
+
+    def _is_there(self) -> bool:
+        """Whether a target that did not answer some requests answers another one: then it is not gone."""
+        control = self.control() if self._answered and self._checks < MAXIMUM_CHECKS else None
+        self._checks += 1
+        if control is None or self.target.exchange(control)[0] is None:
+            return False
+        self._failures = 0
+        return True
 
     def _await_retry(self, response: Response) -> None:
         """Send nothing for as long as an overloaded server demands, in real time too once the target's did not help."""
@@ -161,7 +176,7 @@ class Sender:
         self.exchanges += len(exchanges)
         together = sorted(exchanges, key=lambda exchange: exchange.sent)
         events = [event for event in self.monitor.observe_all(together) if event is not None]
-        if all(exchange.response is None for exchange in exchanges):
+        if all(exchange.response is None for exchange in exchanges) and not self._is_there():
             raise TargetUnusable(f"{self.target.name} does not answer: {exchanges[0].failure}")
         for exchange in exchanges:
             self.latency = min(max(self.latency, exchange.received - exchange.sent), 1.0)

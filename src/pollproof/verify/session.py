@@ -82,6 +82,12 @@ class Session(Prober):
         body = overlaid(self.codec.read(request.body), fields)
         return self.begun(self.send(request._replace(body=self.codec.write(body))), kind)
 
+    def create_whole(self, kind: TaskKind) -> tuple[Event, Handle | None]:
+        """Create a task with every documented parameter, as far as they go together."""
+        options = dict(field for option in self.request_options for field in option.items())
+        whole = self.whole_task(kind)
+        return self.create_called_back(kind, options, whole) if options else self.create(kind, more=whole)
+
     def create_by_second_key(self, kind: TaskKind) -> tuple[Event, Handle | None]:
         """Create a task with the second key of one's own."""
         words = self._creation_words(self.task(kind))

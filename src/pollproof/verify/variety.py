@@ -121,6 +121,21 @@ def task_variations(contract: Contract) -> list[Variation]:
     return found
 
 
+def request_options(contract: Contract) -> list[dict[str, Any]]:
+    """The optional fields of a creation beside its task, each with a value that the schema of the request states."""
+    operation = contract.operation(Role.CREATE)
+    place = _place_of(operation.request, "$task")
+    if _check_of(contract, operation) is None or not place or not isinstance(operation.request, dict):
+        return []
+    fields = _properties(contract.schemas.get(operation.request_schema or ""), ()).items()
+    return [
+        {name: value}
+        for name, known in fields
+        if name not in operation.request and isinstance(known, Mapping)
+        for value in (*known.get("examples", ()), *known.get("enum", ()))
+    ]
+
+
 def whole_task(contract: Contract, variations: Sequence[Variation], kind: TaskKind) -> dict[str, Any]:
     """A task of a kind with every documented parameter away from its default, as far as they go together."""
     operation = contract.operation(Role.CREATE)

@@ -85,6 +85,28 @@ def batches_in_a_row(session: Session) -> None:
         handles = send_batch(session, way)
         session.batch(way + 1)  # a limit of each kind lets four batches pass in little more than one pause
         settle_all(session, handles)
+    if session.callbacks is None:
+        return
+    pause_between_batches(session)
+    for _ in range(2):  # and so does a limit of those with a callback, or with any other field
+        session.batch(0)
+        session.batch(0, more=with_callback(session, 51, "in a row"))
+        session.advance(wait + EDGE)
+
+
+def one_of_each_way(session: Session) -> list[Handle]:
+    """Tasks that were created in each documented way: with every parameter, with a callback, in a batch of each way.
+
+    What a document promises of a task it promises of all of these.
+    """
+    created = [session.create_whole(kind)[1] for kind in session.kinds]
+    if session.callbacks is not None:
+        created.append(session.create_called_back(session.kinds[0], with_callback(session, 41, "kept"))[1])
+    for way in range(session.batch_ways):
+        pause_between_batches(session)
+        more = with_callback(session, 42 + way, "kept") if way % 2 and session.callbacks is not None else None
+        created += send_batch(session, way, more=more)[-2:]
+    return [handle for handle in created if handle is not None]
 
 
 def with_callback(session: Session, number: int, note: str) -> dict[str, Any]:

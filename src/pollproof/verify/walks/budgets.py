@@ -9,6 +9,7 @@ from pollproof.trace.events import READABLE
 from pollproof.verify.handles import TASK_CREATED, Handle
 from pollproof.verify.rate_limiter import RateLimiter
 from pollproof.verify.session import Session
+from pollproof.verify.walks.batches import one_of_each_way
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import age, create_several, edge
 
@@ -74,7 +75,7 @@ def to_the_last_poll_in_a_hurry(session: Session) -> None:
 @walk(_limited, reaches=(TASK_CREATED,))
 def to_the_last_poll_disturbed(session: Session) -> None:
     """Tasks polled to the limit, half before and half after their end, with wrong requests in between."""
-    handles = create_several(session, 3)
+    handles = [*create_several(session, 2), *one_of_each_way(session)[:2]]
     for handle in handles[1:2]:  # a refused poll may count or not: the 119 that follow are answered in any case
         for credential in session.wrong_credentials()[:1]:
             session.probe_credential(session.poll_operation, {"task_id": handle.id}, credential)

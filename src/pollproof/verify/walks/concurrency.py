@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pollproof.clauses.lifecycle import REMEMBERED_SECONDS
 from pollproof.contract.model import Role
 from pollproof.trace.events import READABLE, Event
 from pollproof.verify.handles import TASK_CREATED, TASK_ENDED, Handle
@@ -16,6 +17,7 @@ from pollproof.verify.walks.steps import (
     pause_between_batches,
     read_again,
     settle_all,
+    until_age,
 )
 
 _CONCURRENT = 6
@@ -36,7 +38,8 @@ def created_at_once(session: Session) -> None:
     open_ = list(handles)
     while open_ and waited <= patience(session):
         answers = session.send_together([session.about(session.poll_operation, handle) for handle in open_])
-        _note(session, answers)
+        if not _note(session, answers):
+            break
         ended = {event.task for event in answers if event.phase is not None and event.phase.terminal}
         open_ = [handle for handle in open_ if handle.key not in ended]
         session.advance(pause)
@@ -56,11 +59,13 @@ def polled_at_once(session: Session) -> None:
         pause, waited = session.wait, 0.0
         while waited <= patience(session):
             events = session.send_together([poll] * (_CONCURRENT // 2))
-            _note(session, events)
+            if not _note(session, events):
+                break
             history = session.history(handle)
             if history is None or history.terminal is not None or history.lost is not None:
                 break
-            session.poll(handle)
+            if session.insist(session.poll(handle)).answer not in READABLE:
+                break  # neither alone nor with others
             session.advance(pause)
             waited += pause
             pause = min(pause * 1.5, max(30.0, patience(session) / 10))
@@ -103,9 +108,11 @@ def batches_at_once(session: Session) -> None:
     settle_all(session, [*(handle for event in events for handle in session.members(event)), *handles])
 
 
-def _note(session: Session, events: list[Event]) -> None:
+def _note(session: Session, events: list[Event]) -> bool:
+    """Note whether requests that overlapped were answered; false where none of them got a response."""
     if any(event.answer in READABLE for event in events):
         session.reach(OVERLAPPED)
+    return any(event.exchange.response is not None for event in events)
 
 
 @walk(reaches=(ENDS,))
@@ -141,5 +148,9 @@ def over_fresh_connections(session: Session) -> None:
         session.settle(handle, patience(session))
         session.reconnect()
         read_again(session, [handle])
+    for handle in handles:  # while a task is young it is known, however its polls come
+        until_age(session, handle, REMEMBERED_SECONDS * 0.75)
+        session.reconnect()
+        session.read(handle)
     session.send_together([session.about(session.poll_operation, handle) for handle in handles])
     read_again(session, handles)

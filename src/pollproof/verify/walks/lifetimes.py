@@ -7,6 +7,7 @@ import math
 from pollproof.contract.model import Contract, Effect
 from pollproof.verify.handles import TASK_ENDED, Handle
 from pollproof.verify.session import Session
+from pollproof.verify.walks.batches import one_of_each_way
 from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import create_several, edge, finish, patience, read_again, until_age
 
@@ -118,10 +119,10 @@ def doubt(session: Session, handle: Handle) -> float:
 
 @walk(_lives_from_creation, reaches=(BEFORE_END, AFTER_END))
 def to_the_end_of_life_unseen(session: Session) -> None:
-    """Tasks whose result is read right before the end for the first time, and again right after."""
+    """Tasks of every way to create one, whose result is read right before the end for the first time, and after."""
     limits = session.contract.limits
     lifetime, slack = limits.lifetime or 0.0, limits.lifetime_slack
-    handles = create_several(session, 3)
+    handles = [*create_several(session, 2), *one_of_each_way(session)]
     for handle in handles:
         until_age(session, handle, lifetime - slack - edge(session) - 8 * session.latency, most=True)
         session.read(handle)

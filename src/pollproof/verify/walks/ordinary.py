@@ -130,10 +130,9 @@ def varied_requests(session: Session) -> None:
             tasks.append(handle)
             session.poll(handle)
         session.pause_if_told(event)
-    for kind in session.kinds:
-        _, handle = session.create(kind, more=session.whole_task(kind))
-        if handle is not None:
-            tasks.append(handle)
+    created = [session.create_whole(kind) for kind in session.kinds]
+    created += [session.create_called_back(session.kinds[0], option) for option in session.request_options]
+    tasks += [handle for _, handle in created if handle is not None]
     forms, ways = range(len(session.write_forms)), range(len(session.poll_variations))
     varied = [session.begin() for _ in range(1)]
     for form in forms:

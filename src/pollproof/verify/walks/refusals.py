@@ -38,7 +38,10 @@ def turned_away(session: Session) -> None:
     handle = session.begin() if few else finish(session)
     pending = None if few else session.begin()
     if not few:
-        for identifier in near_misses(handle, pending, prefix=contract.task_id.get("prefix", False)):
+        place = session.poll_operation.task_id
+        typed = place is not None and place.area == "body" and session.codec.name == "json"
+        misses = near_misses(handle, pending, prefix=contract.task_id.get("prefix", False), typed=typed)
+        for identifier in misses:
             session.probe_near_miss(identifier)
     known = contract.task_id["unknown"][0] if handle is None else handle.id
     words = {"task": session.task(session.kinds[0]) if few else task, "task_id": known, "number": session.created}
@@ -58,15 +61,20 @@ def turned_away(session: Session) -> None:
         read_again(session, [left])
 
 
-def near_misses(handle: Handle | None, pending: Handle | None, *, prefix: bool = False) -> list[Any]:
+def near_misses(
+    handle: Handle | None, pending: Handle | None, *, prefix: bool = False, typed: bool = False
+) -> list[Any]:
     """Ids that no creation gave, next to ids that one did.
 
     The next number, one that is the same in 32 bits, its negative, one with a half more, a number as a text with a
     tail; a text that is cut, lengthened, in another case, with blanks, a zero or a sign before it. A number in
-    hexadecimal digits is the same in another case; with `prefix` one that is cut stands for the id.
+    hexadecimal digits is the same in another case; with `prefix` one that is cut stands for the id. Where ids are
+    `typed` values of JSON, an array or an object that holds the id is another one.
     """
     if handle is None:
         return []
+    if typed:
+        return [*near_misses(handle, pending, prefix=prefix), [handle.id], {"id": handle.id}]
     if isinstance(handle.id, int):
         newest = pending.id if pending is not None and isinstance(pending.id, int) else 0
         whole = [max(handle.id, newest) + 1, handle.id + 2**32, f"{handle.id}x", f"{handle.id} ", -handle.id]
