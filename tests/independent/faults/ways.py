@@ -149,3 +149,16 @@ def states_come_with_http_500() -> Change:
         return reply
 
     return remembering(change)
+
+
+@fault("ways")
+def old_tasks_make_room_for_new_ones() -> Change:
+    """No more than 25 tasks are kept: the oldest are forgotten, however young."""
+
+    def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
+        number = memory.number(call.task)
+        if call.role in ("poll", "fetch") and 0 < number <= len(memory.numbers) - 25:
+            return wire.unknown(call)
+        return serve(call)
+
+    return remembering(change)

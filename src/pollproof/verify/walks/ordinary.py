@@ -19,6 +19,12 @@ UNPOLLED = "the end of a task that nobody polled"
 
 ENDS = "the end of every task that it created"
 
+_CROWD = 30
+"""Tasks at once: more than fit in a small store."""
+
+_FEW = 7
+"""The same where the documents limit how many may be unfinished."""
+
 _READS_WITHOUT_LIMIT = 110
 """Reads of one task where no limit is documented: enough to see what changes at the hundredth."""
 
@@ -92,10 +98,12 @@ def _has_result(event: Event) -> bool:
 
 @walk(reaches=(ENDS,))
 def to_the_very_end(session: Session) -> None:
-    """Tasks that are polled until each has an end, ten times as long as tasks usually take, or all their life."""
-    ended = follow_to_their_ends(session, create_several(session, 7))
-    if ended:
+    """Many tasks at once, polled until each has an end, for ten times the usual time or all their life, and again."""
+    handles = create_several(session, _CROWD if session.contract.limits.unfinished is None else _FEW)
+    if follow_to_their_ends(session, handles):
         session.reach(ENDS)
+    create_several(session, 1)
+    read_again(session, handles)  # who makes room for new tasks forgets none that is young
 
 
 @walk(lambda contract: contract.limits.polls is None, reaches=(TASK_ENDED,))
