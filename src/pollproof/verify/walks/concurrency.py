@@ -20,6 +20,9 @@ from pollproof.verify.walks.steps import (
     until_age,
 )
 
+_IDLE = 61.0
+"""Seconds for which a task is left alone in the midst of its polls."""
+
 _CONCURRENT = 6
 """Requests that are sent at the same time."""
 
@@ -84,10 +87,12 @@ def to_the_last_poll_at_once(session: Session) -> None:
     polls = [session.about(session.poll_operation, handle) for handle in handles]
     rounds = (limit - 1) // _CONCURRENT
     pace = min(session.wait, lifetime * 0.8 / max(rounds, 1))
-    for _ in range(rounds):
+    for number in range(rounds):
         for poll in polls:
             session.send_together([poll] * _CONCURRENT)
         session.advance(pace)
+        if number == rounds // 2:  # a pause gives no poll back
+            session.advance(min(_IDLE, lifetime * 0.9 - rounds * pace))
     for handle in handles:
         history = session.history(handle)
         for _ in range(limit - (limit if history is None else history.polls_most)):

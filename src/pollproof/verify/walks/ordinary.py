@@ -19,6 +19,10 @@ UNPOLLED = "the end of a task that nobody polled"
 
 ENDS = "the end of every task that it created"
 
+_CLOSE_READS = 40
+_BETWEEN_READS = 5.0
+"""Reads of a task while it is young, and the seconds between two of them."""
+
 _CROWD = 30
 """Tasks at once: more than fit in a small store."""
 
@@ -118,7 +122,10 @@ def read_many_times(session: Session) -> None:
             session.read(handle)
         if number % 20 == 10:
             session.begin()
-            session.advance(span / 8)
+        if number < _CLOSE_READS:  # step by step while tasks are young, and by leaps later
+            session.advance(_BETWEEN_READS)
+        elif number % 20 == 10:
+            session.advance(span / 4)
     if limits.lifetime is None:
         for seconds in (60.0, 3600.0, 86_400.0):
             session.advance(seconds)
