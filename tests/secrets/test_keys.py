@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -36,6 +37,7 @@ from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import reader_of
 from pollproof.verify.plan import Plan, command
 from pollproof.verify.run import Exploration, LiveDetail
+from tests.lanes import a_few
 from tests.servers import Asked, http, keeping_alive, pollproof, serving
 
 KEY = "CAP-7f3Ab09cD2/e84+6Q1x5Zk"
@@ -358,35 +360,58 @@ def written_in(folder: Path) -> Iterator[tuple[str, str]]:
             yield path.name, path.name + path.read_bytes().decode("latin-1")
 
 
-def test_nothing_that_verify_prints_or_leaves_behind_has_a_key_that_the_target_gives_back(tmp_path: Path) -> None:
-    numbers = count()
+def echoed(key: str, folder: Path) -> dict[str, str]:
+    """Run verify against a server that gives the key back in every form and place; all that came out of it, by name."""
+    numbers, home = count(), folder / "home"
+    home.mkdir()
+    forms = [made for name, made in FORMS.items() if len(key) >= 8 or not (name in CASED or name.startswith("cut"))]
 
     def echo(asked: Asked) -> bytes:
         number = next(numbers)
-        text = list(FORMS.values())[number % len(FORMS)](KEY)
+        text = forms[number % len(forms)](key)
         body = list(PLACES.values())[number // 3 % len(PLACES)](text)
         safe = quote(text)
         return http(body, f"200 {safe}", f"X-Key: {safe}", f"Set-Cookie: key={safe}")
 
-    files = [word for name in VIEWS for word in (f"--{name}", str(tmp_path / f"report.{name}"))]
+    files = [word for name in VIEWS for word in (f"--{name}", str(folder / f"report.{name}"))]
     with serving(keeping_alive(echo)) as server:
-        urls = ["--base-url", f"{server.url}/{quote(KEY)}", "--advance-url", f"{server.url}/?token={quote(KEY)}"]
-        options = ["--api-key", KEY, "--examples", "2", "--example-db", str(tmp_path / "examples")]
-        done = pollproof(
-            "verify",
-            "capsolver",
-            *urls,
-            *options,
-            *files,
-            NO_PROXY="*",
-            HYPOTHESIS_STORAGE_DIRECTORY=str(tmp_path / "hypothesis"),
-        )
+        urls = [
+            "--base-url",
+            f"{server.url}/{quote(key, safe='')}",
+            "--advance-url",
+            f"{server.url}/?token={quote(key)}",
+        ]
+        options = ["--api-key", key, "--examples", "2", "--example-db", str(folder / "examples")]
+        environment = {"NO_PROXY": "*", "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"), "TMPDIR": str(home)}
+        done = pollproof("verify", "capsolver", *urls, *options, *files, **environment)
     assert done.returncode == 4, done.stderr
     assert "error: preflight: no task could be created. " in done.stdout
-    assert told_of(KEY, done.stdout + done.stderr) == ""
-    left = dict(written_in(tmp_path))
+    assert not list(home.iterdir())
+    return {"standard output": done.stdout, "standard error": done.stderr, **dict(written_in(folder))}
+
+
+def test_nothing_that_verify_prints_or_leaves_behind_has_a_key_that_the_target_gives_back(tmp_path: Path) -> None:
+    left = echoed(KEY, tmp_path)
     assert {f"report.{name}" for name in VIEWS} <= left.keys()
     assert {name: told_of(KEY, text) for name, text in left.items()} == dict.fromkeys(left, "")
+
+
+LENGTHS = (*range(1, 13), 16, 24, 32, 33, 48, 63, 64)
+PLANTED = [(length, letters) for length in LENGTHS for letters in CLASSES[:-1] if length > 7 or letters[0] not in "0-"]
+"""Lengths and classes of keys; a few digits or signs alone stand in every report by chance."""
+
+
+@pytest.mark.parametrize(("length", "letters"), a_few(PLANTED, 4))
+def test_keys_of_all_lengths_and_classes_are_refused_or_in_no_output(tmp_path: Path, length: int, letters: str) -> None:
+    key = "".join(Random(f"{length} {letters}").choices(letters, k=length))
+    if length < MINIMUM_SECRET:
+        done = pollproof("verify", "capsolver", "--base-url", "http://127.0.0.1:9", "--api-key", key)
+        assert (done.returncode, f"fewer than {MINIMUM_SECRET} characters" in done.stderr) == (2, True)
+        return
+    # Of short keys the whole tells, of long ones a part.
+    for name, text in echoed(key, tmp_path).items():
+        told = told_of(key, text) if length >= TELLING else key * any(key in each for each in readings(text))
+        assert (name, told) == (name, "")
 
 
 CLIENT = """

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -20,6 +21,11 @@ from tests.servers import Line, serving
 
 HOSTILE = "a\x1b[2J\x1b]0;pwned\x07\x9b31m\x08\x7f\u202eb\u200bc\u2028d\x00"
 """Commands of a terminal, a change of the direction of text, what has no width, the end of a line, nothing at all."""
+
+COMMAND = "\n::error file=x,title=y::pwned\r\n::stop-commands::z\n"
+"""What ends a line of GitHub's annotations, and begins one of its own."""
+
+ANNOTATION = re.compile(r"::(error|warning|notice) (file=[^:,]*,)?title=[^:,]*::")
 
 HOME = folder("cassettes") / "capsolver"
 BAD = sorted((HOME / "bad").glob("*.yaml"))
@@ -50,6 +56,12 @@ class Run:
         text = data.decode("utf-8")
         found = HIDDEN.search(text)
         assert found is None, f"{name}: {text[max(found.start() - 60, 0) : found.end() + 60]!r}"
+        if name == "report.github":
+            assert all(ANNOTATION.match(line) for line in text.splitlines()), text
+        elif name in ("report.json", "report.sarif", "report.gitlab"):
+            json.loads(text)
+        elif name == "report.junit":
+            ElementTree.fromstring(text)
 
 
 @pytest.fixture
@@ -59,7 +71,8 @@ def run(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: 
     return Run(place, capfdbinary, monkeypatch)
 
 
-REPORTS = [word for name in ("json", "html", "markdown", "junit", "sarif") for word in (f"--{name}", f"report.{name}")]
+FORMATS = ("json", "html", "markdown", "junit", "sarif", "gitlab", "github")
+REPORTS = [word for name in FORMATS for word in (f"--{name}", f"report.{name}")]
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Iterator[Any]:
@@ -204,7 +217,7 @@ def test_reports(run: Run, tmp_path: Path) -> None:
     broken = [clause for clause in clauses if clause["verdict"] == "violated"]
     small = {**document, "clauses": [*broken[:1], *[clause for clause in clauses if clause not in broken][:1]]}
     every = REPORTS[2:]
-    for number, other in enumerate(list(changed(small, lambda text: text + HOSTILE))[::5]):
+    for number, other in enumerate(list(changed(small, lambda text: text + HOSTILE + COMMAND))[::5]):
         path.write_text(json.dumps(other))
         run("report", str(path), *every)
         if number % 10 == 0:
