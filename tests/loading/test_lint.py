@@ -93,6 +93,18 @@ def test_a_hollow_part_is_named(old: str, new: str, expected: str, tmp_path: Pat
     assert any(each.startswith(expected) for each in found), found
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[limits]\n", '[limits]\ncancel_while = ["waiting"]\n', "limits.cancel_while: 'waiting' is not"),
+        ("echo = ", 'etag = "response#/etag"\necho = ', ".etag: response#/etag is not a header"),
+    ],
+)  # fmt: skip
+def test_what_can_never_match_is_an_error(old: str, new: str, expected: str, tmp_path: Path) -> None:
+    assert old in TEXT
+    assert [each for each in errors(linted(tmp_path, TEXT.replace(old, new, 1))) if expected in each]
+
+
 def test_the_command_writes_json_and_sarif_and_ends_with_1_on_errors(tmp_path: Path) -> None:
     linted(tmp_path, added('kind = "passthrough"'))
     files = [tmp_path / "lint.json", tmp_path / "lint.sarif"]

@@ -230,11 +230,16 @@ def _places(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         places |= {"error_code": operation.error_code, "task_id": operation.task_id, **operation.marks}
         bodies = [each.body for each in operation.answers.values() if each.body is not None]
         merged = any(isinstance(body, Mapping) and "*" in body for body in bodies)
+        etag = operation.marks.get("etag")
+        if etag is not None and etag.area != "header":
+            path: Path = ("operations", name, "etag")
+            remedy = 'write etag = "response.header.ETag"'
+            yield "never-matched", ERROR, path, f"operations.{name}.etag", f"{etag.text} is not a header", remedy
         for key, place in places.items():
             while place is not None and place.area == "body" and place.part == "response" and place.otherwise is None:
                 if not merged and not any(_leads(body, place.steps) for body in bodies):
                     reason = f"no answer of the reference has anything at {place.text}"
-                    path: Path = ("operations", name, key)
+                    path = ("operations", name, key)
                     remedy = "put it into an answer, or correct the pointer"
                     yield "fits-nothing", WARNING, path, f"operations.{name}.{key}", reason, remedy
                 break
@@ -340,6 +345,11 @@ def _limits(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         if getattr(limits, name) not in (None, ()) and not of.kinds & set(kinds):
             remedy = f"write a clause of kind {' or '.join(kinds)}"
             yield "unjudged-limit", WARNING, ("limits", name), f"limits.{name}", "no clause judges it", remedy
+    for word in limits.cancel_while:
+        if word not in of.contract.statuses:
+            remedy = "write one of those under [statuses]"
+            path: Path = ("limits", "cancel_while")
+            yield "never-matched", ERROR, path, "limits.cancel_while", f"'{word}' is not a status", remedy
     if of.contract.rates and "too-many" not in of.named:
         remedy = 'write a clause of kind "answer" with to = "too-many"'
         yield "unjudged-limit", WARNING, ("rates", 0), "rates", "no clause judges them", remedy
@@ -357,7 +367,7 @@ def _limits(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
             )
         judged = [each for each in of.contract.clauses if operation.role in KINDS[each.kind].roles]
         if not judged:
-            path: Path = ("operations", name)
+            path = ("operations", name)
             yield "unjudged-operation", WARNING, path, f"operations.{name}", "no clause judges it", "write one"
 
 
