@@ -10,9 +10,11 @@ import textwrap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pollproof.cli import leap as leap_command
 from pollproof.virtualtime import library, supervision_unavailable
 
 pytestmark = pytest.mark.skipif(supervision_unavailable() is not None, reason=supervision_unavailable() or "")
@@ -185,6 +187,16 @@ def test_a_signal_reaches_the_program_once() -> None:
     assert process.stdout.readline() == "ready\n"
     process.terminate()
     assert process.communicate(timeout=LONGEST)[0] == "caught\n"
+
+
+def test_a_signal_while_the_program_is_being_started_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(words: list[str]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(words)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return process
+
+    monkeypatch.setattr(leap_command, "subprocess", SimpleNamespace(Popen=start))
+    assert leap_command._run([sys.executable, "-c", "import time; time.sleep(30)"]) == 128 + signal.SIGTERM
 
 
 # ------------------------------------------------------------------------------------------------- rights

@@ -73,9 +73,13 @@ def _moment(text: str) -> float:
 
 def _run(words: list[str]) -> int:
     """Run to the end, passing signals on; the exit status as a shell gives it."""
-    process = subprocess.Popen(words)
+    process: subprocess.Popen[bytes] | None = None
+    early: list[int] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
+        if process is None:
+            early.append(number)
+            return
         with contextlib.suppress(OSError):
             process.send_signal(number)
 
@@ -83,6 +87,9 @@ def _run(words: list[str]) -> int:
     # A terminal sends it to the command, too.
     before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda *_: None)
     try:
+        process = subprocess.Popen(words)
+        while early:
+            process.send_signal(early.pop())
         status = process.wait()
     finally:
         for number, handler in before.items():

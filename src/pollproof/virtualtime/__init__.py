@@ -24,9 +24,7 @@ What does not, and takes real time:
 * Go, static programs, programs of another word size, set-user-id programs, and programs that are started with an
   emptied environment: `obeys` finds out, and `Leaps.obeyed` after any run. The parent of such a program waits for it in
   real time, which `Leaps.hindered` counts;
-* timers of timer_create (`timeout` of coreutils), SO_RCVTIMEO, waits with a deadline for a mutex or for the end of a
-  thread, and all that is done by io_uring. Alarms and timer descriptors are leapt to while a thread of their process
-  polls, selects or sleeps, and else take real time;
+* waits by raw system calls other than futexes, System V semaphores with a time-out, and all that is done by io_uring;
 * waits of more than ten years, which are taken for endless.
 
 What to know besides. Over TLS and HTTP/2 a client receives what answers nothing, and sends what is never answered: only

@@ -64,12 +64,12 @@ static bool nothing_goes_on(struct shared *shared, struct decision *decision, in
 int64_t leap_or_wait(struct shared *shared, struct waiter *own, int64_t deadline, struct decision *decision) {
     if (own == NULL || deadline == NEVER) return MILLISECOND;
     if (someone_is_due_earlier(shared, own, deadline)) {
-        *decision = (struct decision){0};
+        *decision = (struct decision){.mask = decision->mask};
         /* Whose turn it is may be of another process, and cannot see which connections this one has closed. */
         something_is_under_way(shared);
         return patience(shared);
     }
     int64_t pace;
-    if (nothing_goes_on(shared, decision, &pace) && leap_to(shared, deadline)) return 0;
+    if (nothing_goes_on(shared, decision, &pace) && !signal_is_pending(decision->mask) && leap_to(shared, deadline)) return 0;
     return pace;
 }

@@ -2,8 +2,9 @@
 #include "real.h"
 
 #include <errno.h>
+#include <unistd.h>
 
-static bool is_of_the_world(clockid_t clock) {
+bool is_of_the_world(clockid_t clock) {
     switch (clock) {
         case CLOCK_REALTIME:
         case CLOCK_REALTIME_COARSE:
@@ -63,4 +64,17 @@ HOOK time_t time(time_t *result) {
     clock_gettime(CLOCK_REALTIME, &now);
     if (result != NULL) *result = now.tv_sec;
     return now.tv_sec;
+}
+
+HOOK clock_t times(struct tms *spent) {
+    be_ready();
+    clock_t ticks = real.times(spent);
+    return ticks == (clock_t)-1 ? ticks : ticks + offset() / (SECOND / sysconf(_SC_CLK_TCK));
+}
+
+HOOK int sysinfo(struct sysinfo *info) {
+    be_ready();
+    int result = real.sysinfo(info);
+    if (result == 0) info->uptime += offset() / SECOND;
+    return result;
 }

@@ -8,91 +8,93 @@
 
 /* sending */
 
-#define SENDS(call)                                      \
+#define SENDS(call, flags)                               \
     be_ready();                                          \
+    if (is_over_before(fd, SENDING, flags)) return -1;   \
     struct sending sending = sending_begins(fd);         \
     __typeof__(call) sent = call;                        \
     sending_ends(&sending, sent);                        \
     return sent
 
 HOOK ssize_t send(int fd, const void *bytes, size_t length, int flags) {
-    SENDS(real.send(fd, bytes, length, flags));
+    SENDS(real.send(fd, bytes, length, flags), flags);
 }
 
 HOOK ssize_t sendto(int fd, const void *bytes, size_t length, int flags, const struct sockaddr *to, socklen_t size) {
-    SENDS(real.sendto(fd, bytes, length, flags, to, size));
+    SENDS(real.sendto(fd, bytes, length, flags, to, size), flags);
 }
 
 HOOK ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
-    SENDS(real.sendmsg(fd, message, flags));
+    SENDS(real.sendmsg(fd, message, flags), flags);
 }
 
 HOOK int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
-    SENDS(real.sendmmsg(fd, messages, count, flags));
+    SENDS(real.sendmmsg(fd, messages, count, flags), flags);
 }
 
 HOOK ssize_t write(int fd, const void *bytes, size_t length) {
-    SENDS(real.write(fd, bytes, length));
+    SENDS(real.write(fd, bytes, length), 0);
 }
 
 HOOK ssize_t writev(int fd, const struct iovec *parts, int count) {
-    SENDS(real.writev(fd, parts, count));
+    SENDS(real.writev(fd, parts, count), 0);
 }
 
 HOOK ssize_t sendfile(int fd, int from, off_t *offset, size_t length) {
-    SENDS(real.sendfile(fd, from, offset, length));
+    SENDS(real.sendfile(fd, from, offset, length), 0);
 }
 
 HOOK ssize_t sendfile64(int fd, int from, off64_t *offset, size_t length) {
-    SENDS(real.sendfile64(fd, from, offset, length));
+    SENDS(real.sendfile64(fd, from, offset, length), 0);
 }
 
 /* receiving */
 
-#define RECEIVES(call)                       \
-    be_ready();                              \
+#define RECEIVES(call, flags)                            \
+    be_ready();                                          \
+    if (is_over_before(fd, RECEIVING, flags)) return -1; \
     __typeof__(call) length_received = call; \
     received(fd, length_received);           \
     return length_received
 
 HOOK ssize_t recv(int fd, void *bytes, size_t length, int flags) {
-    RECEIVES(real.recv(fd, bytes, length, flags));
+    RECEIVES(real.recv(fd, bytes, length, flags), flags);
 }
 
 HOOK ssize_t recvfrom(int fd, void *restrict bytes, size_t length, int flags, struct sockaddr *restrict from,
                       socklen_t *restrict size) {
-    RECEIVES(real.recvfrom(fd, bytes, length, flags, from, size));
+    RECEIVES(real.recvfrom(fd, bytes, length, flags, from, size), flags);
 }
 
 HOOK ssize_t recvmsg(int fd, struct msghdr *message, int flags) {
-    RECEIVES(real.recvmsg(fd, message, flags));
+    RECEIVES(real.recvmsg(fd, message, flags), flags);
 }
 
 HOOK int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *time) {
-    RECEIVES(real.recvmmsg(fd, messages, count, flags, time));
+    RECEIVES(real.recvmmsg(fd, messages, count, flags, time), flags);
 }
 
 HOOK ssize_t read(int fd, void *bytes, size_t length) {
-    RECEIVES(real.read(fd, bytes, length));
+    RECEIVES(real.read(fd, bytes, length), 0);
 }
 
 HOOK ssize_t readv(int fd, const struct iovec *parts, int count) {
-    RECEIVES(real.readv(fd, parts, count));
+    RECEIVES(real.readv(fd, parts, count), 0);
 }
 
 /* The same, as compilers call them where they know the size of the buffer. */
 
 HOOK ssize_t __read_chk(int fd, void *bytes, size_t length, size_t size) {
-    RECEIVES(real.__read_chk(fd, bytes, length, size));
+    RECEIVES(real.__read_chk(fd, bytes, length, size), 0);
 }
 
 HOOK ssize_t __recv_chk(int fd, void *bytes, size_t length, size_t size, int flags) {
-    RECEIVES(real.__recv_chk(fd, bytes, length, size, flags));
+    RECEIVES(real.__recv_chk(fd, bytes, length, size, flags), flags);
 }
 
 HOOK ssize_t __recvfrom_chk(int fd, void *bytes, size_t length, size_t size, int flags, struct sockaddr *from,
                             socklen_t *from_size) {
-    RECEIVES(real.__recvfrom_chk(fd, bytes, length, size, flags, from, from_size));
+    RECEIVES(real.__recvfrom_chk(fd, bytes, length, size, flags, from, from_size), flags);
 }
 
 /* opening and closing */
@@ -106,6 +108,7 @@ HOOK int socket(int domain, int type, int protocol) {
 
 HOOK int accept(int fd, struct sockaddr *restrict from, socklen_t *restrict size) {
     be_ready();
+    if (is_over_before(fd, RECEIVING, 0)) return -1;
     int connection = real.accept(fd, from, size);
     socket_is_new(connection, true);
     return connection;
@@ -113,6 +116,7 @@ HOOK int accept(int fd, struct sockaddr *restrict from, socklen_t *restrict size
 
 HOOK int accept4(int fd, struct sockaddr *restrict from, socklen_t *restrict size, int flags) {
     be_ready();
+    if (is_over_before(fd, RECEIVING, 0)) return -1;
     int connection = real.accept4(fd, from, size, flags);
     socket_is_new(connection, true);
     return connection;
@@ -123,6 +127,16 @@ HOOK int connect(int fd, const struct sockaddr *to, socklen_t size) {
     struct sending connecting = connecting_begins(fd);
     int result = real.connect(fd, to, size);
     connecting_ends(&connecting, result);
+    return result;
+}
+
+HOOK int setsockopt(int fd, int level, int option, const void *value, socklen_t size) {
+    be_ready();
+    int result = real.setsockopt(fd, level, option, value, size);
+    bool is_limit = level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO);
+    if (result != 0 || !is_limit || size < sizeof(struct timeval)) return result;
+    const struct timeval *time = value;
+    limit_is_set(fd, option == SO_SNDTIMEO ? SENDING : RECEIVING, time->tv_sec * SECOND + time->tv_usec * MICROSECOND);
     return result;
 }
 

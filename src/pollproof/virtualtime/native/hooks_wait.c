@@ -23,7 +23,7 @@ static int64_t deadline_in_timespec(struct shared *shared, const struct timespec
 
 /* Calls that only look, and those that nothing but an event can end, are not waits with a deadline. */
 static bool is_needed(struct shared *shared, int64_t deadline, bool at_once) {
-    return shared != NULL && !at_once && (deadline != NEVER || timers_are_armed());
+    return shared != NULL && !at_once && deadline != NEVER;
 }
 
 static int interrupted(void) {
@@ -55,6 +55,7 @@ static enum attempt try_poll(void *context, int64_t nanoseconds) {
 static int poll_until(struct shared *shared, int64_t deadline, struct polling *polling) {
     struct wait wait = {.deadline = deadline, .attempt = try_poll, .context = polling};
     if (polling->count == 0 && polling->mask == NULL) wait.attempt = NULL; /* it is but a way to sleep */
+    else wait.mask = &polling->mask;
     enum outcome outcome = wait_virtually(shared, &wait);
     return finish(outcome, polling->result, 0);
 }
@@ -98,6 +99,7 @@ static int epoll_until(struct shared *shared, int64_t deadline, int epoll, struc
     struct event_polling waiting = {.file = {.fd = epoll, .events = POLLIN}, .events = events, .size = size};
     waiting.polling = (struct polling){.files = &waiting.file, .count = 1, .mask = mask};
     struct wait wait = {.deadline = deadline, .attempt = try_epoll, .context = &waiting};
+    wait.mask = &waiting.polling.mask;
     enum outcome outcome = wait_virtually(shared, &wait);
     return finish(outcome, waiting.result, 0);
 }
@@ -157,6 +159,7 @@ static enum attempt try_select(void *context, int64_t nanoseconds) {
 static int select_until(struct shared *shared, int64_t deadline, struct selecting *selecting) {
     struct wait wait = {.deadline = deadline, .attempt = try_select, .context = selecting};
     if (selecting->count == 0 && selecting->mask == NULL) wait.attempt = NULL;
+    else wait.mask = &selecting->mask;
     enum outcome outcome = wait_virtually(shared, &wait);
     if (outcome == WAIT_EXPIRED)
         for (int set = 0; set < SETS; set++)
@@ -212,22 +215,20 @@ HOOK int select(int count, fd_set *restrict readable, fd_set *restrict writable,
 
 /* Semaphores, conditions and futexes: deadlines are times of a clock */
 
-/* What is left until a time of a clock, by that clock as the client sees it. */
-static int64_t left_until(const struct timespec *time, clockid_t clock) {
+int64_t left_until(const struct timespec *time, clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
     int64_t left = as_nanoseconds(time) - as_nanoseconds(&now);
     return left > 0 ? left : 0;
 }
 
-static struct timespec machine_time_in(clockid_t clock, int64_t nanoseconds) {
+struct timespec machine_time_in(clockid_t clock, int64_t nanoseconds) {
     struct timespec now;
     real.clock_gettime(clock, &now);
     return as_timespec(as_nanoseconds(&now) + nanoseconds);
 }
 
-/* Valid, and no other way of saying "for ever". */
-static bool is_finite(const struct timespec *time, clockid_t clock) {
+bool is_finite(const struct timespec *time, clockid_t clock) {
     return is_valid(time) && left_until(time, clock) < FOREVER;
 }
 

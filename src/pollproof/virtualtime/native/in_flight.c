@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -21,8 +22,15 @@ static _Atomic uint8_t kinds[DESCRIPTORS];
 static _Atomic uint16_t ports[DESCRIPTORS]; /* of those that have had a pending request */
 static _Atomic int highest_descriptor;
 
+/* What is waited for before a socket receives or sends, nanoseconds: SO_RCVTIMEO and SO_SNDTIMEO. */
+static _Atomic int64_t limits[DESCRIPTORS][2];
+
 /* A datagram may never be answered, and is not waited for longer than this. */
 #define LIFE_OF_A_DATAGRAM SECOND
+
+/* A server's short second segment waits until the first one is acknowledged (RFC 896), which takes its receiver up to
+ * 200 ms on Linux. Bytes that stay longer wait for a receiver that does not read. */
+#define LONGEST_ACKNOWLEDGEMENT (250 * MILLISECOND)
 
 static bool is_tracked(int fd) {
     return fd >= 0 && fd < DESCRIPTORS;
@@ -32,6 +40,7 @@ static void set_kind(int fd, enum descriptor_kind kind) {
     if (!is_tracked(fd)) return;
     atomic_store(&kinds[fd], kind);
     atomic_store(&ports[fd], 0);
+    if (kind == UNKNOWN) for (int way = 0; way < 2; way++) atomic_store(&limits[fd][way], 0);
     int highest = atomic_load(&highest_descriptor);
     while (highest < fd && !atomic_compare_exchange_weak(&highest_descriptor, &highest, fd)) {}
 }
@@ -136,8 +145,11 @@ static void end_pending_of_port(struct shared *shared, uint32_t port) {
 
 struct sending sending_begins(int fd) {
     struct sending sending = {.fd = fd};
-    if (!may_be_pending(fd)) return sending;
+    if (!is_tracked(fd) || attached_file == NULL) return sending;
+    enum descriptor_kind kind = kind_of(fd);
+    if (kind != STREAM && kind != DATAGRAM && kind != ACCEPTED) return sending;
     sending.shared = attached();
+    sending.is_response = kind == ACCEPTED;
     if (sending.shared == NULL || kind_of(fd) != STREAM) return sending;
     uint32_t port = local_port(fd);
     if (port == 0) return sending; /* not connected, or another file by now */
@@ -147,9 +159,20 @@ struct sending sending_begins(int fd) {
     return sending;
 }
 
+static bool has_unsent_bytes(int fd) {
+    int unsent = 0;
+    return kernel_call(SYS_ioctl, fd, SIOCOUTQNSD, (long)&unsent, 0, 0, 0) == 0 && unsent > 0;
+}
+
 void sending_ends(const struct sending *sending, ssize_t sent) {
     if (sending->shared == NULL) return;
     int before = errno;
+    if (sending->is_response) {
+        if (sent > 0 && has_unsent_bytes(sending->fd))
+            begin_pending(sending->shared, sending->fd, 0, PENDING_UNSENT);
+        errno = before;
+        return;
+    }
     if (sent > 0 && sending->pending == NULL) {
         uint32_t port = local_port(sending->fd);
         bool is_stream = kind_of(sending->fd) == STREAM;
@@ -211,12 +234,12 @@ void connection_was_asked_for(int fd) {
 void descriptor_is_closed(int fd) {
     if (!is_tracked(fd) || attached_file == NULL) return;
     enum descriptor_kind kind = atomic_load(&kinds[fd]);
-    if (kind == UNKNOWN && !timers_are_armed()) return;
+    forget_timer_of(fd);
+    if (kind == UNKNOWN) return;
     struct shared *shared = attached();
     if (shared == NULL) return;
     uint16_t port = atomic_load(&ports[fd]);
     set_kind(fd, UNKNOWN);
-    forget_timer_of(fd);
     if (kind != STREAM && kind != DATAGRAM) return;
     struct pending *pending = pending_of(shared, fd, port);
     if (pending == NULL) return;
@@ -237,6 +260,7 @@ void descriptor_is_duplicated(int fd, int copy) {
     if (copy == fd) return;
     set_kind(copy, atomic_load(&kinds[fd]));
     atomic_store(&ports[copy], atomic_load(&ports[fd]));
+    for (int way = 0; way < 2; way++) atomic_store(&limits[copy][way], atomic_load(&limits[fd][way]));
 }
 
 static struct pending *lookup(struct shared *shared) {
@@ -280,7 +304,11 @@ static bool is_connected_by_now(const struct pending *pending) {
 static bool is_over(const struct pending *pending, pid_t owner) {
     enum pending_kind kind = atomic_load(&pending->kind);
     if (kind == PENDING_DATAGRAM && machine_now() - atomic_load(&pending->since) > LIFE_OF_A_DATAGRAM) return true;
-    if (owner != own_process()) return thread_state(owner, owner) == 0;
+    bool is_own = owner == own_process();
+    if (kind == PENDING_UNSENT)
+        return machine_now() - atomic_load(&pending->since) > LONGEST_ACKNOWLEDGEMENT ||
+               (is_own && !has_unsent_bytes(atomic_load(&pending->fd)));
+    if (!is_own) return thread_state(owner, owner) == 0;
     if (kind == PENDING_LOOKUP) return thread_state(owner, atomic_load(&pending->fd)) == 0;
     if (kind == PENDING_CONNECTING) return is_connected_by_now(pending);
     return !is_still_open(pending);
@@ -311,4 +339,22 @@ bool something_is_under_way(struct shared *shared) {
     }
     errno = before;
     return found;
+}
+
+void limit_is_set(int fd, enum way way, int64_t nanoseconds) {
+    if (!is_tracked(fd) || attached_file == NULL || attached() == NULL) return;
+    kind_of(fd); /* which forgets the limits of a descriptor before */
+    atomic_store(&limits[fd][way], nanoseconds);
+}
+
+/* Whether the time-out of the socket has passed, or a signal has come, before the call could be done at once. */
+bool is_over_before(int fd, enum way way, int flags) {
+    if (!is_tracked(fd) || (flags & MSG_DONTWAIT)) return false;
+    int64_t limit = atomic_load(&limits[fd][way]);
+    if (limit == 0 || attached() == NULL || (real.fcntl(fd, F_GETFL) & O_NONBLOCK)) return false;
+    struct pollfd file = {.fd = fd, .events = way == SENDING ? POLLOUT : POLLIN};
+    struct timespec time = as_timespec(limit);
+    int ready = ppoll(&file, 1, &time, NULL);
+    if (ready == 0) errno = EAGAIN;
+    return ready <= 0;
 }

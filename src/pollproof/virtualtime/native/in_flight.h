@@ -10,7 +10,12 @@ struct sending {
     struct pending *pending;
     int fd;
     bool was_under_way;
+    bool is_response; /* by a connection that was accepted */
 };
+
+enum way { RECEIVING, SENDING };
+void limit_is_set(int fd, enum way way, int64_t nanoseconds);
+bool is_over_before(int fd, enum way way, int flags);
 
 struct sending sending_begins(int fd);
 void sending_ends(const struct sending *sending, ssize_t sent);

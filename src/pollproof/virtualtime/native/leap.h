@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
@@ -41,7 +42,7 @@ struct waiter {
     char padding[32];         /* one cache line each */
 };
 
-enum pending_kind { PENDING_CONNECTING = 1, PENDING_SENT, PENDING_DATAGRAM, PENDING_LOOKUP };
+enum pending_kind { PENDING_CONNECTING = 1, PENDING_SENT, PENDING_DATAGRAM, PENDING_LOOKUP, PENDING_UNSENT };
 
 /* Something outside of the client that is under way, and that a leap would overtake. */
 struct pending {
@@ -128,6 +129,7 @@ void lookup_ends(struct pending *pending);
 
 /* clock.c: the virtual clock, and the decision to move it */
 struct decision {
+    const sigset_t *mask; /* of the wait, while all signals are blocked; NULL: signals do not matter */
     uint64_t fingerprint; /* of the last look that found the client idle at the client, 0: none */
     int64_t pace;         /* real nanoseconds until the next look */
 };
@@ -137,23 +139,30 @@ void move_clock(struct shared *shared, int64_t nanoseconds);
 int64_t leap_or_wait(struct shared *shared, struct waiter *own, int64_t deadline, struct decision *decision);
 
 /* wait.c: a wait with a deadline, in virtual time */
+bool signal_is_pending(const sigset_t *mask); /* one that interrupts a wait with that mask */
 enum attempt { NOT_YET, OVER };
 enum outcome { WAIT_OVER, WAIT_EXPIRED, WAIT_INTERRUPTED };
 typedef enum attempt attempt_function(void *context, int64_t nanoseconds);
 
 struct wait {
-    int64_t deadline;          /* by the virtual clock; NEVER: only this process's timers can end it */
+    int64_t deadline;          /* by the virtual clock */
     attempt_function *attempt; /* really waits for at most so long; NULL: there is nothing to wait for but time */
     void *context;
+    const sigset_t **mask;     /* where an attempt takes the signals from that it keeps out; NULL: it takes none */
     bool grace_first;          /* really wait a moment before the first leap */
 };
 enum outcome wait_virtually(struct shared *shared, const struct wait *wait);
 
-/* timers.c: timers of this process, which fire in virtual time while a thread of it is in a wait */
-bool timers_are_armed(void);
-int64_t nearest_timer(void);
-bool fire_due_timers(int64_t now);
+/* timers.c: timers of this process */
 void forget_timer_of(int fd);
-void forget_alarm(void);
+void forget_timers(void); /* in a child */
+
+/* hooks_clock.c */
+bool is_of_the_world(clockid_t clock);
+
+/* hooks_wait.c */
+int64_t left_until(const struct timespec *time, clockid_t clock); /* by that clock as the client sees it */
+struct timespec machine_time_in(clockid_t clock, int64_t nanoseconds);
+bool is_finite(const struct timespec *time, clockid_t clock); /* valid, and no other way of saying "for ever" */
 
 #endif

@@ -109,7 +109,7 @@ static void attach_this_process(void) {
 
 static void after_fork_in_child(void) {
     thread_id = 0;
-    forget_alarm(); /* alarms are not inherited */
+    forget_timers();
     attach_this_process();
 }
 

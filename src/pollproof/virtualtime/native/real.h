@@ -12,8 +12,10 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
+#include <sys/times.h>
 #include <sys/uio.h>
 
 #define REAL_FUNCTIONS(X) \
@@ -38,6 +40,10 @@
     X(int, pthread_rwlock_timedwrlock, (pthread_rwlock_t *, const struct timespec *)) \
     X(int, pthread_timedjoin_np, (pthread_t, void **, const struct timespec *)) \
     X(ssize_t, mq_timedreceive, (int, char *, size_t, unsigned *, const struct timespec *)) \
+    X(int, mq_timedsend, (int, const char *, size_t, unsigned, const struct timespec *)) \
+    X(int, timer_create, (clockid_t, struct sigevent *, timer_t *)) \
+    X(int, timer_delete, (timer_t)) \
+    X(int, timer_gettime, (timer_t, struct itimerspec *)) \
     X(int, timer_settime, (timer_t, int, const struct itimerspec *, struct itimerspec *)) \
     X(int, timerfd_settime, (int, int, const struct itimerspec *, struct itimerspec *)) \
     X(int, timerfd_gettime, (int, struct itimerspec *)) \
@@ -53,6 +59,9 @@
     X(int, connect, (int, const struct sockaddr *, socklen_t)) \
     X(int, accept, (int, struct sockaddr *, socklen_t *)) \
     X(int, accept4, (int, struct sockaddr *, socklen_t *, int)) \
+    X(clock_t, times, (struct tms *)) \
+    X(int, sysinfo, (struct sysinfo *)) \
+    X(int, setsockopt, (int, int, int, const void *, socklen_t)) \
     X(int, getsockopt, (int, int, int, void *, socklen_t *)) \
     X(int, shutdown, (int, int)) \
     X(int, close, (int)) \

@@ -179,12 +179,16 @@ static void note_other(struct call *call, int fd, int copy, uint64_t inode) {
     connection->since = machine_now();
 }
 
+static void let_send(struct call *call, int fd) {
+    if (!waits_to_send(call, fd)) proceed(call->id);
+}
+
 /* Before the bytes leave: the answer may be there before the call returns. */
 void note_sending(struct call *call) {
     bool may_be_datagram = call->number == SYS_sendto || call->number == SYS_sendmsg || call->number == SYS_sendmmsg;
     int fd = (int)call->arguments[call->number == SYS_splice ? 2 : 0];
     if (connections == NULL && listener_count == 0 && !may_be_datagram) {
-        proceed(call->id);
+        let_send(call, fd);
         return;
     }
     int copy = copy_descriptor(call->thread->pid, fd);
@@ -202,7 +206,7 @@ void note_sending(struct call *call) {
         }
     } else if (inode != 0) note_other(call, fd, copy, inode);
     if (copy >= 0) close(copy);
-    proceed(call->id);
+    let_send(call, fd);
 }
 
 /* Another process of the program that has the socket open; a shell passes connections on to its children. */

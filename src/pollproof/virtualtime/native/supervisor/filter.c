@@ -41,6 +41,7 @@ static const struct rule {
     {SYS_epoll_pwait2, IF_POINTER, 3},
 #ifdef SYS_time
     {SYS_time, ALWAYS, 0},
+    {SYS_signalfd, ALWAYS, 0},
     {SYS_poll, IF_POSITIVE, 2},
     {SYS_select, IF_POINTER, 4},
     {SYS_epoll_wait, IF_POSITIVE, 3},
@@ -67,6 +68,14 @@ static const struct rule {
     {SYS_splice, ALWAYS, 0},
     {SYS_recvfrom, ALWAYS, 0},
     {SYS_recvmsg, ALWAYS, 0},
+    {SYS_recvmmsg, ALWAYS, 0},
+    {SYS_accept, ALWAYS, 0},
+    {SYS_accept4, ALWAYS, 0},
+    {SYS_mq_timedreceive, IF_POINTER, 4},
+    {SYS_mq_timedsend, IF_POINTER, 4},
+    {SYS_signalfd4, ALWAYS, 0},
+    {SYS_times, ALWAYS, 0},
+    {SYS_sysinfo, ALWAYS, 0},
     {SYS_setsockopt, IF_TIMEOUT_OPTION, 0},
     {SYS_connect, ALWAYS, 0},
     {SYS_listen, ALWAYS, 0},
@@ -189,10 +198,12 @@ static void add_body(struct code *code, const struct rule *rule) {
             end(code, SECCOMP_RET_ALLOW);
             end(code, SECCOMP_RET_USER_NOTIF);
             break;
-        case IF_TIMEOUT_OPTION: /* SO_RCVTIMEO, and the one of 32-bit time */
+        case IF_TIMEOUT_OPTION: /* the time-outs of sockets */
             load_argument(code, 2);
-            jump_if_equal(code, 20, 2, 0);
-            jump_if_equal(code, 66, 1, 0);
+            jump_if_equal(code, SO_RCVTIMEO, 4, 0);
+            jump_if_equal(code, SO_SNDTIMEO, 3, 0);
+            jump_if_equal(code, RECEIVING_TIME_64, 2, 0);
+            jump_if_equal(code, SENDING_TIME_64, 1, 0);
             end(code, SECCOMP_RET_ALLOW);
             end(code, SECCOMP_RET_USER_NOTIF);
             break;

@@ -2,6 +2,8 @@
  * program's descriptors, and writes the result into the program's memory itself. */
 #include "supervisor.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
@@ -47,20 +49,58 @@ void release_files(struct parked_wait *wait) {
     wait->file_count = 0;
 }
 
-static void park_with_files(struct call *call, enum wait_kind kind, int64_t deadline, struct pollfd *files, int count) {
+/* Descriptors for signals are ready where signals of the one who looks are pending. So a duplicate of one says nothing,
+ * and the wait counts as one for those signals. */
+static bool has_signal_descriptors;
+
+void note_signal_descriptor(struct call *call) {
+    has_signal_descriptors = true;
+    proceed(call->id);
+}
+
+#define DEEPEST 4 /* an epoll descriptor may be in another one */
+
+/* The signals for which a descriptor, or one that is in it, is ready. */
+static uint64_t signals_of(pid_t pid, int fd, int depth) {
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", pid, fd);
+    FILE *file = fopen(path, "re");
+    uint64_t signals = 0;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        unsigned long long mask;
+        int inner;
+        if (sscanf(line, "sigmask: %llx", &mask) == 1) signals |= mask;
+        if (depth < DEEPEST && sscanf(line, "tfd: %d", &inner) == 1) signals |= signals_of(pid, inner, depth + 1);
+    }
+    if (file != NULL) fclose(file);
+    return signals;
+}
+
+static void add_mask(struct parked_wait *wait, uint64_t address) {
+    uint64_t mask;
+    if (address != 0 && read_memory(wait->thread->tid, &mask, address, sizeof mask)) wait->signals |= ~mask;
+}
+
+/* The files that a wait is for: duplicates of the program's descriptors, and signals. */
+struct files {
+    struct pollfd *copies;
+    int count;
+    uint64_t signals;
+};
+
+static void park_with_files(struct call *call, enum wait_kind kind, int64_t deadline, const struct files *files) {
     struct parked_wait *wait = park(call, kind, deadline);
-    wait->files = files;
-    wait->file_count = count;
-    if (kind == WAIT_FILES && call->number == SYS_ppoll && call->arguments[3] != 0)
-        wait->has_mask = read_memory(call->thread->tid, &wait->mask, call->arguments[3], 8);
-    if (kind == WAIT_EPOLL && call->arguments[4] != 0 && call->number != SYS_plain_epoll_wait)
-        wait->has_mask = read_memory(call->thread->tid, &wait->mask, call->arguments[4], 8);
+    uint64_t mask_place = 0;
+    wait->files = files->copies;
+    wait->file_count = files->count;
+    wait->signals = files->signals;
+    if (call->number == SYS_ppoll) add_mask(wait, call->arguments[3]);
+    if (kind == WAIT_EPOLL && call->number != SYS_plain_epoll_wait) add_mask(wait, call->arguments[4]);
     if (call->number == SYS_ppoll || call->number == SYS_pselect6)
         wait->remaining_at = call->arguments[call->number == SYS_ppoll ? 2 : 4];
-    uint64_t mask_place;
     if (call->number == SYS_pselect6 && call->arguments[5] != 0 &&
-        read_memory(call->thread->tid, &mask_place, call->arguments[5], 8) && mask_place != 0)
-        wait->has_mask = read_memory(call->thread->tid, &wait->mask, mask_place, 8);
+        read_memory(call->thread->tid, &mask_place, call->arguments[5], 8))
+        add_mask(wait, mask_place);
 #ifdef SYS_select
     if (call->number == SYS_select) {
         wait->remaining_at = call->arguments[4];
@@ -73,17 +113,28 @@ static void park_with_files(struct call *call, enum wait_kind kind, int64_t dead
 
 /* poll */
 
-/* Duplicates of the descriptors. One that is not open is ready as POLLNVAL, and kept as -2. */
-static struct pollfd *duplicates(pid_t pid, const struct pollfd *files, int count) {
-    struct pollfd *copies = calloc((size_t)count + 1, sizeof *copies);
-    if (copies == NULL) fail("memory");
+/* One that is not open is ready as POLLNVAL, and kept as -2. */
+static struct files duplicates(pid_t pid, const struct pollfd *files, int count) {
+    struct files result = {.copies = calloc((size_t)count + 1, sizeof *files), .count = count};
+    if (result.copies == NULL) fail("memory");
     for (int index = 0; index < count; index++) {
-        copies[index] = (struct pollfd){.fd = -1, .events = files[index].events};
-        if (files[index].fd < 0) continue;
-        int copy = copy_descriptor(pid, files[index].fd);
-        copies[index].fd = copy >= 0 ? copy : -2;
+        int fd = files[index].fd;
+        result.copies[index] = (struct pollfd){.fd = -1, .events = files[index].events};
+        if (fd < 0) continue;
+        uint64_t signals = has_signal_descriptors ? signals_of(pid, fd, DEEPEST) : 0;
+        result.signals |= signals;
+        if (signals != 0) continue;
+        int copy = copy_descriptor(pid, fd);
+        result.copies[index].fd = copy >= 0 ? copy : -2;
     }
-    return copies;
+    return result;
+}
+
+static struct files one_file(int copy, short events) {
+    struct files files = {.copies = calloc(1, sizeof *files.copies), .count = 1};
+    if (files.copies == NULL) fail("memory");
+    files.copies[0] = (struct pollfd){.fd = copy, .events = events};
+    return files;
 }
 
 /* How many are ready, as poll counts. */
@@ -124,8 +175,8 @@ void wait_for_files(struct call *call) {
         reply_error(call->id, EFAULT);
         return;
     }
-    struct pollfd *copies = duplicates(call->thread->pid, files, (int)count);
-    park_with_files(call, WAIT_FILES, deadline_after(length), copies, (int)count);
+    struct files copies = duplicates(call->thread->pid, files, (int)count);
+    park_with_files(call, WAIT_FILES, deadline_after(length), &copies);
 }
 
 /* select */
@@ -174,14 +225,14 @@ void wait_for_sets(struct call *call) {
             if (sets[set][fd / 64] >> (fd % 64) & 1) events |= set_events[set];
         files[fd] = (struct pollfd){.fd = events == 0 ? -1 : fd, .events = events};
     }
-    struct pollfd *copies = duplicates(call->thread->pid, files, count);
+    struct files copies = duplicates(call->thread->pid, files, count);
     for (int fd = 0; fd < count; fd++) {
-        if (copies[fd].fd != -2) continue;
-        close_files(copies, count, false);
+        if (copies.copies[fd].fd != -2) continue;
+        close_files(copies.copies, count, false);
         reply_error(call->id, EBADF);
         return;
     }
-    park_with_files(call, WAIT_SELECT, deadline_after(length), copies, count);
+    park_with_files(call, WAIT_SELECT, deadline_after(length), &copies);
 }
 
 /* The sets that the program gave become the sets of what is ready. How many are. */
@@ -224,74 +275,104 @@ void wait_for_events(struct call *call) {
         reply_error(call->id, EINTR);
         return;
     }
-    struct pollfd *files = calloc(1, sizeof *files);
-    if (files == NULL) fail("memory");
-    files[0] = (struct pollfd){.fd = copy, .events = POLLIN};
-    park_with_files(call, WAIT_EPOLL, deadline_after(length), files, 1);
+    struct files files = one_file(copy, POLLIN);
+    if (has_signal_descriptors) files.signals = signals_of(call->thread->pid, (int)call->arguments[0], 0);
+    park_with_files(call, WAIT_EPOLL, deadline_after(length), &files);
 }
 
-/* SO_RCVTIMEO: a receiving call waits with a deadline when its socket has been given one. */
+/* SO_RCVTIMEO and SO_SNDTIMEO: a call waits with a deadline when its socket has been given one. */
 
-static struct {
+enum direction { RECEIVING, SENDING };
+
+static struct limit {
     uint64_t inode;
-    int64_t length;
-} *receivers;
-static size_t receiver_count;
+    int64_t lengths[2];
+} *limits;
+static size_t limit_count;
+
+static struct limit *limit_of(uint64_t inode) {
+    for (size_t index = 0; index < limit_count && inode != 0; index++)
+        if (limits[index].inode == inode) return &limits[index];
+    return NULL;
+}
 
 void note_timeout_option(struct call *call) {
     struct timeval time;
+    int option = (int)call->arguments[2];
+    enum direction direction = option == SO_SNDTIMEO || option == SENDING_TIME_64 ? SENDING : RECEIVING;
     int copy = (int)call->arguments[1] == SOL_SOCKET ? copy_descriptor(call->thread->pid, (int)call->arguments[0]) : -1;
     uint64_t inode = copy < 0 ? 0 : socket_inode(copy);
     if (copy >= 0) close(copy);
     if (inode != 0 && call->arguments[4] >= sizeof time &&
         read_memory(call->thread->tid, &time, call->arguments[3], sizeof time)) {
-        size_t index = 0;
-        while (index < receiver_count && receivers[index].inode != inode) index++;
-        if (index == receiver_count) {
-            void *more = realloc(receivers, (receiver_count + 1) * sizeof *receivers);
+        if (limit_of(inode) == NULL) {
+            void *more = realloc(limits, (limit_count + 1) * sizeof *limits);
             if (more == NULL) fail("memory");
-            receivers = more;
-            receivers[receiver_count++].inode = inode;
+            limits = more;
+            limits[limit_count++] = (struct limit){.inode = inode};
         }
-        receivers[index].length = time.tv_sec * SECOND + time.tv_usec * MICROSECOND;
+        limit_of(inode)->lengths[direction] = time.tv_sec * SECOND + time.tv_usec * MICROSECOND;
     }
     proceed(call->id);
 }
 
-static int64_t receive_timeout(int copy) {
-    uint64_t inode = receiver_count > 0 ? socket_inode(copy) : 0;
-    for (size_t index = 0; index < receiver_count && inode != 0; index++)
-        if (receivers[index].inode == inode) return receivers[index].length;
-    return 0;
+bool has_receive_timeout(pid_t pid, int fd) {
+    int copy = limit_count == 0 ? -1 : copy_descriptor(pid, fd);
+    struct limit *limit = copy < 0 ? NULL : limit_of(socket_inode(copy));
+    if (copy >= 0) close(copy);
+    return limit != NULL && limit->lengths[RECEIVING] > 0;
 }
 
-bool has_receive_timeout(pid_t pid, int fd) {
-    if (receiver_count == 0) return false;
-    int copy = copy_descriptor(pid, fd);
+static bool waits_for_socket(struct call *call, int fd, enum direction direction, uint64_t flags) {
+    int copy = limit_count == 0 || (flags & MSG_DONTWAIT) ? -1 : copy_descriptor(call->thread->pid, fd);
     if (copy < 0) return false;
-    int64_t length = receive_timeout(copy);
-    close(copy);
-    return length > 0;
+    struct limit *limit = limit_of(socket_inode(copy));
+    struct files files = one_file(copy, direction == SENDING ? POLLOUT : POLLIN);
+    if (limit == NULL || limit->lengths[direction] <= 0 || (fcntl(copy, F_GETFL) & O_NONBLOCK) ||
+        poll(files.copies, 1, 0) != 0 || was_interrupted(call)) {
+        close_files(files.copies, 1, false);
+        return false;
+    }
+    park_with_files(call, WAIT_SOCKET, deadline_after(limit->lengths[direction]), &files);
+    return true;
+}
+
+static void receive(struct call *call, uint64_t flags) {
+    if (!waits_for_socket(call, (int)call->arguments[0], RECEIVING, flags)) proceed(call->id);
 }
 
 void wait_to_receive(struct call *call) {
-    int flags = (int)call->arguments[call->number == SYS_recvmsg ? 2 : 3];
-    int copy = receiver_count > 0 && !(flags & MSG_DONTWAIT)
+    receive(call, call->arguments[call->number == SYS_recvmsg ? 2 : 3]);
+}
+
+void wait_to_accept(struct call *call) {
+    receive(call, 0);
+}
+
+bool waits_to_send(struct call *call, int fd) {
+    uint64_t flags = call->number == SYS_sendto || call->number == SYS_sendmmsg ? call->arguments[3]
+                     : call->number == SYS_sendmsg                              ? call->arguments[2]
+                                                                                : 0;
+    return waits_for_socket(call, fd, SENDING, flags);
+}
+
+/* Message queues are files that can be waited for. */
+void wait_for_queue(struct call *call) {
+    int64_t time;
+    int copy = read_timespec(call->thread->tid, call->arguments[4], &time) && time >= 0
                    ? copy_descriptor(call->thread->pid, (int)call->arguments[0]) : -1;
     if (copy < 0) {
         proceed(call->id);
         return;
     }
-    int64_t length = receive_timeout(copy);
-    struct pollfd *files = calloc(1, sizeof *files);
-    if (files == NULL) fail("memory");
-    files[0] = (struct pollfd){.fd = copy, .events = POLLIN};
-    if (length <= 0 || poll(files, 1, 0) != 0 || was_interrupted(call)) {
-        close_files(files, 1, false);
-        proceed(call->id);
-        return;
-    }
-    park_with_files(call, WAIT_RECEIVE, deadline_after(length), files, 1);
+    struct files files = one_file(copy, call->number == SYS_mq_timedsend ? POLLOUT : POLLIN);
+    bool is_over = (fcntl(copy, F_GETFL) & O_NONBLOCK) || poll(files.copies, 1, 0) != 0;
+    bool is_interrupted = !is_over && was_interrupted(call);
+    if (is_over || is_interrupted) {
+        close_files(files.copies, 1, false);
+        if (is_interrupted) reply_error(call->id, EINTR);
+        else proceed(call->id);
+    } else park_with_files(call, WAIT_QUEUE, deadline_at(CLOCK_REALTIME, time), &files);
 }
 
 /* The end of a wait for files */
@@ -306,7 +387,7 @@ static int collect_events(struct parked_wait *wait) {
 
 /* Whether it was ready, and is parked no more. */
 bool end_ready_wait(struct parked_wait *wait) {
-    if (wait->kind < WAIT_FILES || wait->kind > WAIT_RECEIVE || !still_waits(wait->id)) return false;
+    if (wait->kind < WAIT_FILES || wait->kind > WAIT_QUEUE || !still_waits(wait->id)) return false;
     if (wait->kind == WAIT_EPOLL) {
         int count = collect_events(wait);
         if (count == 0) return false;
@@ -319,7 +400,7 @@ bool end_ready_wait(struct parked_wait *wait) {
     if (wait->kind == WAIT_SELECT) ready = write_sets(wait, false);
     if (ready == 0) return false;
     if (wait->kind == WAIT_FILES) write_poll_result(wait);
-    if (wait->kind == WAIT_RECEIVE) proceed(wait->id);
+    if (wait->kind == WAIT_SOCKET || wait->kind == WAIT_QUEUE) proceed(wait->id);
     else reply(wait->id, ready);
     unpark(wait);
     return true;

@@ -34,6 +34,8 @@
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif
+#define RECEIVING_TIME_64 66 /* SO_RCVTIMEO_NEW */
+#define SENDING_TIME_64 67
 #ifdef SYS_epoll_wait
 #define SYS_plain_epoll_wait SYS_epoll_wait
 #else
@@ -82,7 +84,7 @@ struct call {
 };
 
 /* A wait of the program that is parked here (waits.c). */
-enum wait_kind { WAIT_SLEEP, WAIT_FUTEX, WAIT_FILES, WAIT_SELECT, WAIT_EPOLL, WAIT_RECEIVE, WAIT_SIGNAL };
+enum wait_kind { WAIT_SLEEP, WAIT_FUTEX, WAIT_FILES, WAIT_SELECT, WAIT_EPOLL, WAIT_SOCKET, WAIT_QUEUE, WAIT_SIGNAL };
 
 struct parked_wait {
     uint64_t id;
@@ -94,8 +96,7 @@ struct parked_wait {
     uint64_t place;
     uint64_t remaining_at; /* where the program wants to read what was left, 0: nowhere */
     bool remaining_in_microseconds;
-    bool has_mask; /* it waits with a signal mask of its own */
-    uint64_t mask;
+    uint64_t signals; /* those that end it: with a signal mask of its own, or by a descriptor for signals */
     int file_count;
     struct pollfd *files; /* duplicates of the program's descriptors */
     struct parked_wait *next;
@@ -139,6 +140,8 @@ void wake_provider(void);
 void read_clock(struct call *call);
 void read_time_of_day(struct call *call);
 void read_seconds(struct call *call);
+void read_ticks(struct call *call);
+void read_system_information(struct call *call);
 
 /* waits.c */
 extern struct parked_wait *parked_waits;
@@ -164,7 +167,11 @@ void wait_for_files(struct call *call);
 void wait_for_sets(struct call *call);
 void wait_for_events(struct call *call);
 void wait_to_receive(struct call *call);
+void wait_to_accept(struct call *call);
+bool waits_to_send(struct call *call, int fd); /* whether it is parked */
+void wait_for_queue(struct call *call);
 void note_timeout_option(struct call *call);
+void note_signal_descriptor(struct call *call);
 bool end_ready_wait(struct parked_wait *wait);
 void files_are_ready(void);
 void release_files(struct parked_wait *wait);

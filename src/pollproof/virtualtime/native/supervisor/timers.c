@@ -62,8 +62,9 @@ void forget_timers_of(pid_t pid, bool by_exec) {
     }
 }
 
+/* Dates are more than ten years after their beginning, and are not endless for that. */
 static int64_t timespec_of(const struct timespec *time) {
-    return time->tv_sec >= FOREVER / SECOND ? FOREVER : time->tv_sec * SECOND + time->tv_nsec;
+    return time->tv_sec >= FOREVER / SECOND * 10 ? FOREVER * 10 : time->tv_sec * SECOND + time->tv_nsec;
 }
 
 static int64_t remaining(struct timer *timer) {

@@ -3,7 +3,11 @@
 
 #include <limits.h>
 #include <linux/futex.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
+#include <sys/times.h>
 #include <unistd.h>
 
 int64_t machine_clock(int clock) {
@@ -128,4 +132,40 @@ void read_seconds(struct call *call) {
     if (call->arguments[0] != 0 && !write_memory(call->thread->tid, &seconds, call->arguments[0], sizeof seconds))
         reply_error(call->id, EFAULT);
     else reply(call->id, seconds);
+}
+
+/* The processor time of the program stands in a file, in the same unit. */
+static struct tms spent_by(pid_t pid) {
+    char path[64], text[512];
+    struct tms spent = {0};
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *file = fopen(path, "re");
+    size_t length = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
+    if (file != NULL) fclose(file);
+    text[length] = '\0';
+    const char *after_name = strrchr(text, ')');
+    if (after_name != NULL)
+        sscanf(after_name + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld %ld %ld", &spent.tms_utime,
+               &spent.tms_stime, &spent.tms_cutime, &spent.tms_cstime);
+    return spent;
+}
+
+void read_ticks(struct call *call) {
+    struct tms spent = spent_by(call->thread->pid), unused;
+    int64_t length = SECOND / sysconf(_SC_CLK_TCK);
+    int64_t ticks = times(&unused) + (now() - machine_now()) / length;
+    if (call->arguments[0] != 0 && !write_memory(call->thread->tid, &spent, call->arguments[0], sizeof spent))
+        reply_error(call->id, EFAULT);
+    else reply(call->id, ticks);
+}
+
+void read_system_information(struct call *call) {
+    struct sysinfo info;
+    if (sysinfo(&info) != 0) {
+        proceed(call->id);
+        return;
+    }
+    info.uptime += (now() - machine_now()) / SECOND;
+    if (write_memory(call->thread->tid, &info, call->arguments[0], sizeof info)) reply(call->id, 0);
+    else reply_error(call->id, EFAULT);
 }

@@ -118,9 +118,12 @@ static void expire(struct parked_wait *wait) {
         case WAIT_FUTEX:
             reply_error(wait->id, ETIMEDOUT);
             break;
-        case WAIT_RECEIVE:
+        case WAIT_SOCKET:
         case WAIT_SIGNAL:
             reply_error(wait->id, EAGAIN);
+            break;
+        case WAIT_QUEUE:
+            reply_error(wait->id, ETIMEDOUT);
             break;
         case WAIT_FILES:
         case WAIT_SELECT:
@@ -189,45 +192,36 @@ void sleep_on_clock(struct call *call) {
 
 /* Signals */
 
-static bool read_status_mask(pid_t pid, pid_t tid, uint64_t *pending, uint64_t *blocked) {
+static uint64_t pending_signals(struct thread *thread) {
     char path[64], line[256];
-    snprintf(path, sizeof path, "/proc/%d/task/%d/status", pid, tid);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/status", thread->pid, thread->tid);
     FILE *file = fopen(path, "re");
-    if (file == NULL) return false;
+    if (file == NULL) return 0;
     unsigned long long value;
-    *pending = *blocked = 0;
-    while (fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "SigPnd: %llx", &value) == 1 || sscanf(line, "ShdPnd: %llx", &value) == 1) *pending |= value;
-        if (sscanf(line, "SigBlk: %llx", &value) == 1) *blocked = value;
-    }
+    uint64_t pending = 0;
+    while (fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "SigPnd: %llx", &value) == 1 || sscanf(line, "ShdPnd: %llx", &value) == 1) pending |= value;
     fclose(file);
-    return true;
+    return pending;
 }
 
 void wait_for_signal(struct call *call) {
     int64_t length;
     if (!read_timespec(call->thread->tid, call->arguments[2], &length)) reply_error(call->id, EFAULT);
     else if (length <= 0) proceed(call->id);
-    else park(call, WAIT_SIGNAL, deadline_after(length));
+    else {
+        struct parked_wait *wait = park(call, WAIT_SIGNAL, deadline_after(length));
+        read_memory(call->thread->tid, &wait->signals, call->arguments[0], sizeof wait->signals);
+    }
 }
 
-static uint64_t wanted_signals(struct parked_wait *wait) {
-    uint64_t set = 0;
-    if (wait->kind == WAIT_SIGNAL) read_memory(wait->thread->tid, &set, wait->arguments[0], sizeof set);
-    else set = ~wait->mask;
-    return set;
-}
-
-/* Waits that a pending signal ends, which the kernel does not see while they are parked: those for signals, and those
- * with a mask of their own. The kernel does them, and returns at once. */
+/* Waits that a pending signal ends, which the kernel does not see while they are parked. The kernel does them, and
+ * returns at once. */
 bool end_waits_with_signals(void) {
     bool any = false;
     for (struct parked_wait *wait = parked_waits, *next; wait != NULL; wait = next) {
         next = wait->next;
-        if (wait->kind != WAIT_SIGNAL && !wait->has_mask) continue;
-        uint64_t pending, blocked;
-        if (!read_status_mask(wait->thread->pid, wait->thread->tid, &pending, &blocked)) continue;
-        if ((pending & wanted_signals(wait)) == 0) continue;
+        if (wait->signals == 0 || (pending_signals(wait->thread) & wait->signals) == 0) continue;
         proceed(wait->id);
         unpark(wait);
         any = true;
