@@ -237,6 +237,7 @@ def test_curl_waits_between_its_retries(clock: LeapClock, server: Server) -> Non
 
 
 DEADLINES = [2.0, 3.0, 3.5, 7.0, 11.0, 30.0]
+LEAST_DISTANCE = 0.5
 WAITING = {
     kind: [sys.executable, str(CLIENTS / "deadlines.py"), kind]
     for kind in ("sleep", "wait_for_event", "wait_for_queue", "wait_for_process", "in_tasks", "in_tasks_and_threads")
@@ -249,11 +250,15 @@ WAITING["bash"] = ["bash", str(CLIENTS / "deadlines.sh")]
 def test_the_earliest_deadline_comes_first(clock: LeapClock, kind: str) -> None:
     if shutil.which(WAITING[kind][0]) is None:
         pytest.skip(f"{kind} is not installed")
+    started = time.monotonic()
     lines = [line.split() for line in run(clock, *WAITING[kind]).splitlines()]
-    assert [float(deadline) for deadline, _ in lines] == DEADLINES
+    took = time.monotonic() - started
+    ended = [float(deadline) for deadline, _ in lines]
+    # A wait that begins later by more than the least distance of two may end after the other one.
+    assert (ended if took < LEAST_DISTANCE else sorted(ended)) == DEADLINES
     for deadline, passed in lines:
-        # What it takes to start all of them passes too.
-        assert float(deadline) - 0.002 <= float(passed) < float(deadline) + 0.45
+        # What it takes to start all of them passes too, and nothing else; Python looks for a child 20 times a second.
+        assert float(deadline) - 0.002 <= float(passed) < float(deadline) + 0.1 + took
 
 
 @pytest.mark.parametrize("seconds", [86_399, 86_401])

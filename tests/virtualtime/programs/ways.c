@@ -358,6 +358,19 @@ static void several_messages(void) {
     EXPECT(recvmmsg(one, messages, 2, 0, NULL) == -1 && errno == EAGAIN);
 }
 
+static void client_timeout(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval limit = {.tv_sec = 10};
+    socklen_t length = sizeof address;
+    char letter;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), stream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT(bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 1) == 0);
+    getsockname(listener, (struct sockaddr *)&address, &length);
+    EXPECT(setsockopt(stream, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+    EXPECT(connect(stream, (struct sockaddr *)&address, sizeof address) == 0);
+    EXPECT(recv(stream, &letter, 1, 0) == -1 && errno == EAGAIN);
+}
+
 static void accept_timeout(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = 10};
@@ -639,6 +652,7 @@ static const struct {
     {"receive_timeouts", receive_timeouts, 30},
     {"send_timeout", send_timeout, 20},
     {"several_messages", several_messages, 10},
+    {"client_timeout", client_timeout, 10},
     {"accept_timeout", accept_timeout, 10},
     {"raw_epoll_pwait2", raw_epoll_pwait2, 30},
     {"several_futexes", several_futexes, 10},

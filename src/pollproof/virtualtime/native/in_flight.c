@@ -40,9 +40,13 @@ static void set_kind(int fd, enum descriptor_kind kind) {
     if (!is_tracked(fd)) return;
     atomic_store(&kinds[fd], kind);
     atomic_store(&ports[fd], 0);
-    if (kind == UNKNOWN) for (int way = 0; way < 2; way++) atomic_store(&limits[fd][way], 0);
     int highest = atomic_load(&highest_descriptor);
     while (highest < fd && !atomic_compare_exchange_weak(&highest_descriptor, &highest, fd)) {}
+}
+
+static void set_limits(int fd, int64_t receiving, int64_t sending) {
+    atomic_store(&limits[fd][RECEIVING], receiving);
+    atomic_store(&limits[fd][SENDING], sending);
 }
 
 static int option_of(int fd, int option) {
@@ -196,7 +200,9 @@ void received(int fd, ssize_t length) {
 }
 
 void socket_is_new(int fd, bool is_accepted) {
-    if (fd >= 0 && attached_file != NULL && attached() != NULL) set_kind(fd, is_accepted ? ACCEPTED : UNKNOWN);
+    if (!is_tracked(fd) || attached_file == NULL || attached() == NULL) return;
+    set_kind(fd, is_accepted ? ACCEPTED : UNKNOWN);
+    set_limits(fd, 0, 0);
 }
 
 struct sending connecting_begins(int fd) {
@@ -240,6 +246,7 @@ void descriptor_is_closed(int fd) {
     if (shared == NULL) return;
     uint16_t port = atomic_load(&ports[fd]);
     set_kind(fd, UNKNOWN);
+    set_limits(fd, 0, 0);
     if (kind != STREAM && kind != DATAGRAM) return;
     struct pending *pending = pending_of(shared, fd, port);
     if (pending == NULL) return;
@@ -260,7 +267,7 @@ void descriptor_is_duplicated(int fd, int copy) {
     if (copy == fd) return;
     set_kind(copy, atomic_load(&kinds[fd]));
     atomic_store(&ports[copy], atomic_load(&ports[fd]));
-    for (int way = 0; way < 2; way++) atomic_store(&limits[copy][way], atomic_load(&limits[fd][way]));
+    set_limits(copy, atomic_load(&limits[fd][RECEIVING]), atomic_load(&limits[fd][SENDING]));
 }
 
 static struct pending *lookup(struct shared *shared) {
@@ -343,7 +350,7 @@ bool something_is_under_way(struct shared *shared) {
 
 void limit_is_set(int fd, enum way way, int64_t nanoseconds) {
     if (!is_tracked(fd) || attached_file == NULL || attached() == NULL) return;
-    kind_of(fd); /* which forgets the limits of a descriptor before */
+    kind_of(fd); /* so that its end is noted */
     atomic_store(&limits[fd][way], nanoseconds);
 }
 

@@ -328,10 +328,13 @@ static bool waits_for_socket(struct call *call, int fd, enum direction direction
     if (copy < 0) return false;
     struct limit *limit = limit_of(socket_inode(copy));
     struct files files = one_file(copy, direction == SENDING ? POLLOUT : POLLIN);
-    if (limit == NULL || limit->lengths[direction] <= 0 || (fcntl(copy, F_GETFL) & O_NONBLOCK) ||
-        poll(files.copies, 1, 0) != 0 || was_interrupted(call)) {
+    bool waits = limit != NULL && limit->lengths[direction] > 0 && !(fcntl(copy, F_GETFL) & O_NONBLOCK) &&
+                 poll(files.copies, 1, 0) == 0;
+    bool is_interrupted = waits && was_interrupted(call);
+    if (!waits || is_interrupted) {
         close_files(files.copies, 1, false);
-        return false;
+        if (is_interrupted) reply_error(call->id, EINTR);
+        return is_interrupted;
     }
     park_with_files(call, WAIT_SOCKET, deadline_after(limit->lengths[direction]), &files);
     return true;

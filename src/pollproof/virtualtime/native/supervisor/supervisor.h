@@ -168,7 +168,7 @@ void wait_for_sets(struct call *call);
 void wait_for_events(struct call *call);
 void wait_to_receive(struct call *call);
 void wait_to_accept(struct call *call);
-bool waits_to_send(struct call *call, int fd); /* whether it is parked */
+bool waits_to_send(struct call *call, int fd); /* whether it is parked, or over */
 void wait_for_queue(struct call *call);
 void note_timeout_option(struct call *call);
 void note_signal_descriptor(struct call *call);
