@@ -575,3 +575,11 @@ def test_the_bare_list_of_the_oldest_vcrpy_is_a_cassette(tmp_path: Path, suffix:
         checking = judged(path)
         assert violated(checking) == expected
         assert checking.detail.figures()["times"] == {"date": len(said)}
+
+
+@pytest.mark.parametrize("suffix", ["json", "yaml"])
+def test_a_body_of_a_cassette_may_be_a_list_of_its_bytes(tmp_path: Path, suffix: str) -> None:
+    document = cassette(FAULTY)
+    for each in document["interactions"]:
+        each["request"]["body"] = list(each["request"]["body"].encode())
+    assert violated(judged(write(tmp_path / f"t.{suffix}", document))) == {"poll.terminal", "client.final"}

@@ -9,7 +9,7 @@ from pollproof.recordings.assembly import NO_BODY, EntryReader
 from pollproof.recordings.encodings import NotRecorded, decoded, from_base64
 from pollproof.recordings.entry import METADATA_KEY, Entry, Times
 from pollproof.recordings.errors import RecordingError
-from pollproof.recordings.recorded_body import MISLABELLED, NO_TEXT, length_of, read_bytes, text_bytes
+from pollproof.recordings.recorded_body import MISLABELLED, NO_TEXT, are_bytes, length_of, read_bytes, text_bytes
 from pollproof.recordings.times import NoTime, date_times, own_times
 from pollproof.trace.bodies import write_json
 
@@ -124,6 +124,8 @@ class CassetteReader(EntryReader):
             return b""
         if isinstance(body, dict) and len(body) == 1 and isinstance(body.get("string"), dict | list):
             body = body["string"]
+        if isinstance(body, list) and are_bytes(body) and min(body) >= 9:  # text has no other control characters
+            return bytes(body)
         table = isinstance(body, dict) and not body.keys() <= _PARTS
         if table or (isinstance(body, list) and not all(isinstance(piece, str | bytes) for piece in body)):
             try:

@@ -16,6 +16,7 @@ from pollproof.recordings.recorded_body import (
     LEFT_OUT,
     NO_TEXT,
     Sizes,
+    are_bytes,
     length_of,
     read_nothing,
     read_text,
@@ -166,7 +167,7 @@ class HarReader(EntryReader):
                 text = node.get(key)
                 if isinstance(text, dict | list) and key == "text":  # a recorder that has parsed JSON
                     numbers = text.get("data") if isinstance(text, dict) and text.get("type") == "Buffer" else text
-                    if isinstance(numbers, list) and _are_bytes(numbers):
+                    if isinstance(numbers, list) and are_bytes(numbers):
                         return bytes(numbers).decode("latin-1"), None
                     return json.dumps(text, ensure_ascii=False), None
                 if isinstance(text, str) and text:
@@ -200,10 +201,6 @@ def _unfinished(node: Mapping[str, Any]) -> str | None:
             if isinstance(value, str) and _UNFINISHED.search(value):
                 return value[:80]
     return None
-
-
-def _are_bytes(numbers: list[Any]) -> bool:
-    return len(numbers) > 1 and all(type(each) is int and 0 <= each < 256 for each in numbers)
 
 
 def _picked(node: Mapping[str, Any]) -> list[Any]:

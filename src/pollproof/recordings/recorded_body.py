@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pollproof.recordings.encodings import NotRecorded, decoded, from_base64, is_packed, is_plain, unpacked
 from pollproof.trace.bodies import Unreadable, read_json
@@ -154,6 +155,11 @@ def _read_bytes(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, str | N
     if sizes == Sizes() and not is_mark(text):
         return found, mended  # a cassette has bodies as they came, with no size beside them
     return _doubted(text, found, mended, sizes, encoded=bool(encoding), lengths={len(body), len(found)})
+
+
+def are_bytes(numbers: list[Any]) -> bool:
+    """Whether a list holds bytes as numbers, as some languages write them."""
+    return len(numbers) > 1 and all(type(each) is int and 0 <= each < 256 for each in numbers)
 
 
 def text_bytes(text: str, mended: list[str]) -> bytes:
