@@ -88,7 +88,7 @@ OCCASIONS = {
     "id-from-answer": ("id-not-echoed",),
     "polls-inline": ("result-in-the-creation",),
     "polls-on-after-error": ("lost", "error-error-bad-request-400", "error-error-captcha-unsolvable-200"),
-    "polls-on-after-fault": ("lost", "error-err-task-does-not-exist-200"),
+    "polls-on-after-fault": ("lost", "error-err-task-does-not-exist-200", "gone-errors-as-faults"),
     "polls-on-after-faulted": ("task-failed", "status-faulted"),
     "failure-as-pending": ("task-failed", "status-finished-err-timeout"),
     "pending-as-final": ("error-captcha-not-ready-200",),

@@ -297,7 +297,7 @@ def test_a_long_answer_that_ends_with_its_connection_goes_through_the_proxy(head
 
 
 def test_the_proxy_passes_on_what_it_has_no_room_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proxy, "MAXIMUM_RECORDED", 2 * 1024 * 1024)
+    monkeypatch.setattr(proxy, "MAXIMUM_KEPT", 2 * 1024 * 1024)
     body = b"x" * 1024 * 1024
     with serving(keeping_alive(lambda asked: http(body))) as server, listen_and_record(server.url) as found:
         assert found.problem is None

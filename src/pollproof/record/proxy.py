@@ -24,7 +24,7 @@ _IDLE = 120.0
 _TIMEOUT = 30.0
 """Seconds that the provider may take for an answer."""
 
-MAXIMUM_RECORDED = 512 * 1024 * 1024
+MAXIMUM_KEPT = 512 * 1024 * 1024
 """Bytes of bodies that are kept for one recording; what comes later is passed on all the same."""
 
 HOP_BY_HOP = frozenset(
@@ -57,7 +57,7 @@ class Listening:
         """Why what was kept is not all that came, in one sentence; None where it is."""
         if not self._server.left_out:
             return None
-        most = MAXIMUM_RECORDED // 1024 // 1024
+        most = MAXIMUM_KEPT // 1024 // 1024
         return f"{self._server.left_out} exchanges were passed on and not kept, for there were {most} MiB already"
 
     @property
@@ -124,7 +124,7 @@ class _Server:
     def _keep(self, exchange: Exchange) -> None:
         size = len(exchange.request.body) + (0 if exchange.response is None else len(exchange.response.body))
         with self.lock:
-            if self._bytes + size > MAXIMUM_RECORDED:
+            if self._bytes + size > MAXIMUM_KEPT:
                 self.left_out += 1
             else:
                 self.kept.append(exchange)
