@@ -120,6 +120,19 @@ SERVERS = (
         findings=(Finding("transcribe.start.missing-field", "a job without a name is started, and has none"),),
     ),
     Server(
+        name="moto 5.2.5, Step Functions",
+        requirements=("moto[server]==5.2.5",),
+        folder="moto",
+        contract="step-functions",
+        findings=(
+            Finding(
+                "step-functions.stop.ok",
+                "stopping is answered without stopDate, which another thread sets later",
+                sometimes=True,
+            ),
+        ),
+    ),
+    Server(
         name="aria2 1.36.0",
         requirements=(),
         folder="aria2",
