@@ -232,8 +232,8 @@ def cancelled(session: Session) -> None:
         session.cancel(handle)
         if not session.frugal:
             session.cancel(handle)
-    begun = None if session.frugal else session.begin()
-    if begun is not None and session.contract.cancelling:
+    several = create_several(session, 3) if session.contract.cancelling and not session.frugal else []
+    for begun in several:
         session.cancel(begun)
         session.poll(begun)  # it is still being cancelled, or is not
         session.cancel(begun)
