@@ -24,7 +24,7 @@ from pollproof.trace.events import (
     outcome_event,
     task_key,
 )
-from pollproof.trace.exchange import Exchange
+from pollproof.trace.exchange import Exchange, Request
 from pollproof.trace.operations import OperationReader, Routes
 from pollproof.trace.pages import PAGE, PageReader
 from pollproof.trace.shapes import ShapeError
@@ -104,6 +104,8 @@ class Reader:
         reader, variables = found
         if reader.role is Role.OUTCOME:
             return outcome_event(exchange, number), False
+        if reader.inbound and probe is None and not reader.pattern.fits(_request_view(request, sent)):
+            return None, False  # a callback about something else than the end of a task
         if reader.reads_query:
             variables = {**variables, **query_of(request.path)}
         if reader.type_request is not None:
@@ -224,6 +226,10 @@ class Reader:
             raw = entry.get(steps[-1], MISSING) if type(entry) is dict else MISSING
             found.append(Member(task_key(raw), raw, entry))
         return tuple(found)
+
+
+def _request_view(request: Request, body: Any) -> View:
+    return View(body, MISSING, query_of(request.path), request.headers, NOTHING, None)
 
 
 def _unspecified(probe: str | None, errors: tuple[ShapeError, ...], http: int) -> bool:
