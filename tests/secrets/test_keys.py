@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+import shlex
 import sys
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
@@ -237,6 +238,9 @@ WHOLE: dict[str, Callable[[str], str]] = {
     **{name: form for name, form in FORMS.items() if not name.startswith("cut") and name not in EMBEDDED},
     "split by blanks": lambda key: " ".join(key),
     "split by a line break": lambda key: key[: len(key) // 2] + "\n    " + key[len(key) // 2 :],
+    "quoted for a shell": lambda key: shlex.quote(key).strip("'"),
+    "quoted for a shell, by a backslash": lambda key: key.replace("'", "'\\''"),
+    "quoted for a shell, in JSON": lambda key: json.dumps(shlex.quote(key).strip("'"))[1:-1],
     "hexadecimal, colons": lambda key: ":".join(f"{byte:02X}" for byte in key.encode()),
     "hexadecimal, blanks": lambda key: " ".join(f"{byte:02x}" for byte in key.encode()),
     "hexadecimal, dashes": lambda key: "-".join(f"{byte:02x}" for byte in key.encode()),
@@ -401,7 +405,7 @@ PLANTED = [(length, letters) for length in LENGTHS for letters in CLASSES[:-1] i
 """Lengths and classes of keys; a few digits or signs alone stand in every report by chance."""
 
 
-@pytest.mark.parametrize(("length", "letters"), a_few(PLANTED, 4))
+@pytest.mark.parametrize(("length", "letters"), [*a_few(PLANTED, 4), (17, CLASSES[5])])
 def test_keys_of_all_lengths_and_classes_are_refused_or_in_no_output(tmp_path: Path, length: int, letters: str) -> None:
     key = "".join(Random(f"{length} {letters}").choices(letters, k=length))
     if length < MINIMUM_SECRET:

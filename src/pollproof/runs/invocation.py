@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pollproof.secrets.find import in_command
-from pollproof.secrets.redact import Redactor
+from pollproof.secrets.redact import MASK, Redactor
 from pollproof.version import __version__
 
 PACKAGES = ("hypothesis", "jsonschema-rs", "lxml", "pytest")
@@ -24,7 +24,10 @@ def command_line(redactor: Redactor) -> str | None:
     if name not in ("pollproof", "pytest"):
         return None
     words = sys.argv[1:]
-    return redactor.text(Redactor(in_command(words)).text(shlex.join([name, *words])))
+    own = Redactor(in_command(words))
+    # Before they are quoted: quoting would take a key with an apostrophe apart.
+    masked = shlex.join([name, *(redactor.text(own.text(word)) for word in words)])
+    return redactor.text(masked.replace(shlex.quote(MASK), MASK))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -42,10 +43,10 @@ class Redactor:
     """Replaces secrets in texts and in parsed bodies, in all forms that a wire, a language or a message gives them.
 
     As they are, in upper and lower case, in base64 (alone or within what was encoded with it), in hexadecimal digits
-    with and without separators, split by blanks, percent-encoded, with escapes of JSON and of XML for any of their
-    characters, and cut at an ellipsis. All forms are looked for in the text as it came, and what any of them covers is
-    masked, so that one secret never hides the rest of another. Shorter ones than `MINIMUM_SECRET` cannot be told from
-    ordinary words: `unmasked` tells whether there are such.
+    with and without separators, split by blanks, quoted for a shell, percent-encoded, with escapes of JSON and of XML
+    for any of their characters, and cut at an ellipsis. All forms are looked for in the text as it came, and what any
+    of them covers is masked, so that one secret never hides the rest of another. Shorter ones than `MINIMUM_SECRET`
+    cannot be told from ordinary words: `unmasked` tells whether there are such.
     """
 
     def __init__(self, secrets: Iterable[str], mask: str = MASK) -> None:
@@ -57,7 +58,7 @@ class Redactor:
         exact, folded = set[str](), set[str]()
         for secret in found:
             forms = {secret, quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
-            forms.add(_bytes(secret).hex())
+            forms |= {_bytes(secret).hex(), shlex.quote(secret).strip("'")}
             if len(secret) < DISTINCT:
                 exact |= forms
             else:
@@ -223,6 +224,8 @@ def _one(character: str) -> str:
     ways.append("".join(rf"\\+x(?i:{byte:02x})" for byte in character.encode()))
     ways.append(rf"\\+U(?i:{code:08x})" + (rf"|\\+x(?i:{code:02x})" if code < 256 else ""))
     ways.append(f"&(?:amp;)*#(?:0*{code}|(?i:x0*{code:x}));")
+    if character == "'":
+        ways.append(r"'(?:\\*\"'\\*\"|\\+')'")  # as a shell has it within apostrophes
     if character in _ENTITIES:
         ways.append(f"&(?:amp;)*{_ENTITIES[character]};")
     if character != "\\":  # last, for it may be the beginning of another form
