@@ -116,7 +116,10 @@ class Pages:
     items: Annotated[Place, "Where the items of a page stand: an array."]
     next: Annotated[Place | None, "Where a page has the address of the next one, or null after the last."] = None
     cursor: Annotated[Place | None, "Where a page has the cursor of the next one, or null after the last."] = None
-    parameter: Annotated[str, "The query parameter that takes the cursor, offset or number of a page."] = ""
+    parameter: Annotated[
+        str,
+        "What takes the cursor, offset or number of a page: a query parameter, or a place as request#/params/cursor.",
+    ] = ""
     counts: Annotated[
         Literal["items", "pages", ""], "What `parameter` counts where there is neither next nor cursor."
     ] = ""

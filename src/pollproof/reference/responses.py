@@ -11,7 +11,7 @@ from typing import Any
 from pollproof.clauses.faults import Settings, Task
 from pollproof.clock import Clock
 from pollproof.contract.model import Break, Contract, Operation, Pages, Phase, ReferenceResponse, Role
-from pollproof.contract.places import MISSING, View, compile_place, parse_place
+from pollproof.contract.places import MISSING, View, compile_place, follow_steps, parse_place
 from pollproof.contract.requests import query_of
 from pollproof.contract.templates import names_in_template, with_value
 from pollproof.reference.answers import Template, change
@@ -21,7 +21,7 @@ from pollproof.trace.bodies import load_json
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import NOTHING
 from pollproof.trace.exchange import Response
-from pollproof.trace.pages import without_parameter
+from pollproof.trace.pages import body_place, without_parameter
 
 _WHOLE = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _EMPTY = View(MISSING, MISSING, NOTHING, NOTHING, NOTHING, None)
@@ -143,7 +143,9 @@ class Responder(TaskStore):
         given = {name.removeprefix("?"): text for name, text in query_of(self._requested_path).items()}
         asked, name = given.get(pages.size, ""), pages.parameter or "page_token"
         size = min(max(int(asked), 1), pages.most) if asked.isdigit() else pages.usual
-        digits = given.get(name, "").removeprefix("p")
+        place = body_place(pages)
+        asked_in_body = None if place is None else follow_steps(self._view.request, place.steps)
+        digits = (str(asked_in_body or "") if place is not None else given.get(name, "")).removeprefix("p")
         number = int(digits) if digits.isdigit() else pages.first if pages.counts == "pages" else 0
         start = (number - pages.first) * size if pages.counts == "pages" else number
         part, after = self.page(items, start, size)

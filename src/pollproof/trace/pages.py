@@ -8,10 +8,11 @@ from urllib.parse import unquote_plus, urlencode
 
 from pollproof.contract.conditions import is_number
 from pollproof.contract.model import Contract, Operation, Pages
-from pollproof.contract.places import MISSING, Place, View, compile_place, follow_steps
+from pollproof.contract.places import MISSING, Place, View, compile_place, follow_steps, parse_place
 from pollproof.contract.requests import RequestPattern, base_path
-from pollproof.contract.templates import steps_of
+from pollproof.contract.templates import steps_of, with_value
 from pollproof.trace.bodies import canonical
+from pollproof.trace.codecs import codec_of
 from pollproof.trace.exchange import Request
 
 PAGE = "@page"
@@ -58,12 +59,17 @@ class PageReader:
         self._items, self._total = compile_place(pages.items), compile_place(pages.total)
         self._next, self._cursor = compile_place(pages.next), compile_place(pages.cursor)
         self._key = tuple(steps_of(pages.key))
+        self._place = body_place(pages)
+        self._codec = codec_of(contract, "request")
 
     def read(self, view: View, requested: str) -> Page:
         """The page of an answer to a request of this path."""
         pages, given = self.pages, {name: text for name, text in view.path.items() if name.startswith("?")}
         size = given.get(f"?{pages.size}", "")
         at = given.get(f"?{pages.parameter}", "")
+        if self._place is not None:
+            asked = follow_steps(view.request, self._place.steps)
+            at = "" if asked is MISSING or asked is None else str(asked)
         if pages.next is not None:
             at = self._keyless(requested) if set(given) - self._fixed - {f"?{pages.size}"} else ""
         elif pages.counts and at == str(pages.first if pages.counts == "pages" else 0):
@@ -106,7 +112,16 @@ class PageReader:
             return None
         if self.pages.next is not None:
             return request._replace(path=page.next) if page.next.startswith("/") else None
+        if self._place is not None:
+            value = int(page.next) if self.pages.counts else page.next
+            body = with_value(self._codec.read(request.body), self._place.pointer, value)
+            return request._replace(body=self._codec.write(body))
         return with_parameter(request, self.pages.parameter, page.next)
+
+
+def body_place(pages: Pages) -> Place | None:
+    """Where the body of a request has the cursor of a page; None where the query has it."""
+    return parse_place(pages.parameter) if pages.parameter.startswith("request#") else None
 
 
 def with_parameter(request: Request, name: str, value: str) -> Request:
