@@ -125,11 +125,12 @@ def solver(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(solver=SOLVER)
 
 
-@pytest.mark.parametrize("libraries", only([("requests", "httpx"), tuple(LAWFUL)], [("requests", "httpx")]))
-def test_lawful_clients_pass_on_two_workers(libraries: tuple[str, ...], pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(asking=ASKING, **{f"test_with_{library}": LAWFUL[library] for library in libraries})
+@pytest.mark.parametrize("libraries", only(["requests httpx", " ".join(LAWFUL)], ["requests httpx"]))
+def test_lawful_clients_pass_on_two_workers(libraries: str, pytester: pytest.Pytester) -> None:
+    chosen = libraries.split()
+    pytester.makepyfile(asking=ASKING, **{f"test_with_{library}": LAWFUL[library] for library in chosen})
     done = run(pytester, "-v", workers=2)
-    done.assert_outcomes(passed=2 * len(libraries))
+    done.assert_outcomes(passed=2 * len(chosen))
     done.stdout.fnmatch_lines_random(["*test_httpx[[]never-ready[]]*", "*test_requests[[]smoke[]]*"])
 
 
