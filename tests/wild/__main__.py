@@ -80,11 +80,11 @@ def judge(server: Server) -> list[str]:
     missing = [program for program in server.needs if shutil.which(program) is None]
     if missing:
         return [f"{server.name}: not judged, {', '.join(missing)} is not installed"]
-    programs = install(server.folder, server.requirements, node=server.node)
+    programs = install(server.home, server.requirements, node=server.node)
     launcher = f"{shlex.quote(str(HERE / server.folder / 'serve.sh'))} {shlex.quote(str(programs))} {{port}}"
     words = ["verify", "--launch", launcher, "--base-url", f"http://127.0.0.1:{{port}}{server.prefix}"]
     words += ["--examples", "3", str(ROOT / "examples" / "contracts" / f"{server.contract}.toml")]
-    report = HOME / f"{server.contract}-{server.folder}.json"
+    report = HOME / f"{server.contract}-{server.home}.json"
     return run(server.name, words, report, server.findings, server.seconds + 60)
 
 

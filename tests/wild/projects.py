@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Server:
     needs: tuple[str, ...] = ()
     seconds: float = 300.0
     node: bool = False
+
+    @property
+    def home(self) -> str:
+        """The name of its environment, which all servers of one package in one version share."""
+        return re.sub(r"[^a-z0-9.]+", "-", (*self.requirements, self.folder)[0].lower()).strip("-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,7 @@ SERVERS = (
 TASKLESS = "a tool that has to be called as a task, and is not, is answered with a result that is an error"
 
 SERVERS += (
+    replace(SERVERS[0], name="pygeoapi 0.20.0", requirements=("pygeoapi==0.20.0",)),
     Server(
         name="MCP SDK for Python 1.30.0",
         requirements=("mcp==1.30.0", "uvicorn==0.54.0"),
