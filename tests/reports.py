@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from pollproof.bundled import folder
 from pollproof.loading import load_contract
 from pollproof.proof.mutants import mutants
-from pollproof.report.document import build_document, with_again
+from pollproof.report.document import build_document, with_reproduction
 from pollproof.runs.outcome import Document
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore
@@ -43,7 +43,7 @@ def _explored(clause: str) -> str:
     contract = load_contract(clause.partition(".")[0])
     mutant = next(mutant for mutant in mutants(contract) if mutant.clause.id == clause)
     found = explore(Plan(contract, examples=0), provider=mutant.provider())
-    return json.dumps(with_again(build_document(found), f"pollproof verify {contract.name} --seed 0"))
+    return json.dumps(with_reproduction(build_document(found), f"pollproof verify {contract.name} --seed 0"))
 
 
 def violated(clause: str = "capsolver.poll.lifetime-ended") -> Document:

@@ -17,7 +17,7 @@ from pollproof.loading import load_contract
 from pollproof.proof.mutants import mutant_named
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
-from pollproof.report.document import with_again
+from pollproof.report.document import with_reproduction
 from tests.reports import violated
 
 CLAUSE = "capsolver.poll.terminal"
@@ -36,7 +36,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     contract, clock = load_contract("capsolver"), ShiftedClock()
     with serve(mutant_named(contract, CLAUSE).provider(clock), clock) as served:
         command = f"pollproof verify capsolver --base-url {served.base_url} --advance-url {served.advance_url}"
-        document = with_again(violated(CLAUSE), command)
+        document = with_reproduction(violated(CLAUSE), command)
         (tmp_path / "report.json").write_text(json.dumps(document), encoding="utf-8")
         yield served
 

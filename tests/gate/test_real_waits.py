@@ -94,7 +94,7 @@ def test_ordinary_waits_are_judged_by_the_virtual_clock() -> None:
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_command_that_has_ended_is_not_a_stranger_to_the_clock(ends: bool) -> None:
     """The clock forgets a process that has ended, before anybody has waited for it."""
-    server = SimpleNamespace(count=1, is_quiet=lambda: True, waits=list)
+    server = SimpleNamespace(count=1, is_idle=lambda: True, waits=list)
     with LeapClock() as clock, subprocess.Popen(["true"] if ends else ["cat"], stdin=subprocess.PIPE) as process:
         while ends and Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
             time.sleep(0.01)

@@ -11,7 +11,7 @@ from pollproof.contract.model import Clause, Contract, Variant
 from pollproof.loading import load_contract
 from pollproof.proof import try_mutant, try_variant
 from pollproof.proof.mutants import Mutant, mutants, mutants_of, variants_of
-from pollproof.report.document import build_document, with_again
+from pollproof.report.document import build_document, with_reproduction
 from pollproof.report.terminal import violation_lines
 from pollproof.verify.plan import Plan
 from pollproof.verify.reference_client import judge_client
@@ -120,7 +120,7 @@ def test_the_state_machine_shows_a_violation_in_its_shortest_form(
 def test_a_failure_explains_itself(contract: Contract) -> None:
     mutant = next(mutant for mutant in mutants(contract) if mutant.clause.kind == "budget-served")
     document = build_document(explore(Plan(contract, examples=0), provider=mutant.provider()))
-    document = with_again(document, "pollproof verify NAME")
+    document = with_reproduction(document, "pollproof verify NAME")
     clause = next(clause for clause in document["clauses"] if clause["verdict"] == "violated")
     text = "\n".join(violation_lines(clause))
     assert clause["id"] in text

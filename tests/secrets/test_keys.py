@@ -27,7 +27,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Evidence, Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.writing import write_cassette
-from pollproof.report.document import build_document, with_again
+from pollproof.report.document import build_document, with_reproduction
 from pollproof.report.formats import VIEWS
 from pollproof.report.terminal import print_document, print_summary
 from pollproof.runs.result import RunResult
@@ -178,7 +178,7 @@ LARGE = ("html", "terminal")
 
 def reports(result: Exploration, *, large: bool = True) -> dict[str, str]:
     """All forms of a report, by name."""
-    document = with_again(build_document(result), command(result.spec, "capsolver"))
+    document = with_reproduction(build_document(result), command(result.spec, "capsolver"))
     told = {name: view([document]) for name, view in VIEWS.items() if large or name not in LARGE}
     if not large:
         return told

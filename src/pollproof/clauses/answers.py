@@ -192,7 +192,7 @@ def view_of(history: TaskState | None, event: Event) -> View:
     request, response = event.exchange.request, event.exchange.response
     creation = event.request if event.operation.role is CREATE else MISSING
     if creation is MISSING and history is not None:
-        creation = history.asked
+        creation = history.creation
     return View(
         event.request,
         event.response,
@@ -420,8 +420,8 @@ def error_http(history: TaskState | None, event: Event, parameters: ErrorStatuse
 class OtherStatus(FaultyProvider):
     """Gives every error with another HTTP status of the same class."""
 
-    def say(self, operation: Operation, name: str, task: Any, status: str, code: str = "") -> Any:
-        response = super().say(operation, name, task, status, code)
+    def fill(self, operation: Operation, name: str, task: Any, status: str, code: str = "") -> Any:
+        response = super().fill(operation, name, task, status, code)
         entry = self.contract.errors.get(code)
         if entry is None or entry.http is None:
             return response

@@ -42,7 +42,7 @@ class Entries:
     names: Annotated[list[str], "Parameters that hold the entries of a batch."]
 
 
-def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
+def _requested(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
     if not isinstance(event.request, dict) or event.probe or event.request_errors:
         return None
     for name in names:
@@ -59,10 +59,10 @@ def _asked(event: Event, names: list[str]) -> tuple[str, list[Any]] | None:
 )
 def batch_entries(account: Account, event: Event, parameters: Entries) -> Finding:
     """A batch gives one task for each entry, each with an id of its own."""
-    asked = _asked(event, parameters.names)
-    if asked is None or event.answer is not STATE or event.response_errors:
+    requested = _requested(event, parameters.names)
+    if requested is None or event.answer is not STATE or event.response_errors:
         return None
-    name, wanted = asked
+    name, wanted = requested
     given = event.members
     if len(given) != len(wanted):
         return Violation(f"{len(wanted)} tasks, one for each entry", f"{len(given)} tasks")
@@ -93,10 +93,10 @@ def _is_named(member: Member, name: str) -> bool:
 )
 def batch_order(history: TaskState, event: Event, parameters: Entries) -> Finding:
     """The tasks of a batch come in the order of its entries."""
-    asked = _asked(event, parameters.names)
-    if asked is None or event.answer is not STATE or event.response_errors:
+    requested = _requested(event, parameters.names)
+    if requested is None or event.answer is not STATE or event.response_errors:
         return None
-    name, wanted = asked
+    name, wanted = requested
     given = event.members
     named = [member.entry[name] for member in given if _is_named(member, name)]
     if len(named) != len(wanted) or len(given) < 2 or Counter(map(canonical, named)) != Counter(map(canonical, wanted)):

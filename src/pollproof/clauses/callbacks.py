@@ -115,17 +115,17 @@ def callback_once(history: TaskState, event: Event, parameters: Nothing) -> Find
 )
 def passthrough(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A value that a client passes through comes back in the callback, unaltered."""
-    asked = history.asked
-    if not isinstance(asked, dict) or "passthrough" not in asked or event.answer is not STATE:
+    creation = history.creation
+    if not isinstance(creation, dict) or "passthrough" not in creation or event.answer is not STATE:
         return None
     back = event.marks.get("passthrough", MISSING)
-    if back is MISSING and asked["passthrough"] is None:
+    if back is MISSING and creation["passthrough"] is None:
         return None
     if back is MISSING:
-        return Violation(f"passthrough {asked['passthrough']!r}", "a callback without it", numbered(history.created))
-    if canonical([back]) == canonical([asked["passthrough"]]):
+        return Violation(f"passthrough {creation['passthrough']!r}", "a callback without it", numbered(history.created))
+    if canonical([back]) == canonical([creation["passthrough"]]):
         return HELD
-    return Violation(f"passthrough {asked['passthrough']!r}", f"passthrough {back!r}", numbered(history.created))
+    return Violation(f"passthrough {creation['passthrough']!r}", f"passthrough {back!r}", numbered(history.created))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +211,9 @@ def _disagrees(at: Place) -> type[FaultyProvider]:
 
         def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
             status = self.contract.path[-1] if phase is SUCCEEDED else self.word(phase)
-            response = self.say(operation, "callback", task, status)
-            said = follow_steps(self.read(response), at.steps)
-            pointer = at.pointer + "/another" if isinstance(said, dict) else at.pointer
+            response = self.fill(operation, "callback", task, status)
+            stated = follow_steps(self.read(response), at.steps)
+            pointer = at.pointer + "/another" if isinstance(stated, dict) else at.pointer
             return self.rewritten(response, pointer, f"another-{task.number}").body
 
     return Disagrees
@@ -229,7 +229,7 @@ def _callback_agrees(contract: Contract, clause: Clause) -> Iterator[Fault]:
 class NeverSendsAgain(FaultyProvider):
     """Sends a callback once, whatever comes of it."""
 
-    def send_again(self, address: str, body: bytes) -> None:
+    def resend(self, address: str, body: bytes) -> None:
         pass
 
 
@@ -257,7 +257,7 @@ class CallsBackEarly(FaultyProvider):
         return 1
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
-        return self.say(operation, "callback", task, self.contract.path[0]).body
+        return self.fill(operation, "callback", task, self.contract.path[0]).body
 
 
 @breaks("callback-known", "a callback about a stranger")
@@ -278,23 +278,23 @@ class AltersPassthrough(FaultyProvider):
     """Hands something else through than it was given."""
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
-        own = task.asked
-        task.asked = {**own, "passthrough": "another note"}
+        own = task.creation
+        task.creation = {**own, "passthrough": "another note"}
         try:
             return super().callback(operation, task, phase)
         finally:
-            task.asked = own
+            task.creation = own
 
 
 class TrimsPassthrough(FaultyProvider):
     """Hands a passthrough through as the number that it looks like."""
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
-        own = task.asked
+        own = task.creation
         value = own.get("passthrough")
         if isinstance(value, str) and value.isdecimal():
-            task.asked = {**own, "passthrough": int(value)}
+            task.creation = {**own, "passthrough": int(value)}
         try:
             return super().callback(operation, task, phase)
         finally:
-            task.asked = own
+            task.creation = own

@@ -150,8 +150,8 @@ def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
 )
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client waits as long as the last Retry-After demands, that of the creation before the first poll."""
-    asked = retry_after_seconds(history.marks.get("retry_after"))
-    if asked is None or history.last_final:
+    demanded = retry_after_seconds(history.marks.get("retry_after"))
+    if demanded is None or history.last_final:
         return None
     since, sent, precision = history.last_number, history.last_sent, history.last_precision
     between = "between two polls"
@@ -161,11 +161,11 @@ def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> F
         since, sent, precision = history.created, history.created_sent, event.exchange.precision
         between = "between the creation and the first poll"
     least, most = gap(sent, precision, event.exchange)
-    if most < asked:
-        expected = f"at least {asked:g} s {between}, as Retry-After demands"
-        moments = wait_over(sent, asked, "the response with Retry-After")
+    if most < demanded:
+        expected = f"at least {demanded:g} s {between}, as Retry-After demands"
+        moments = wait_over(sent, demanded, "the response with Retry-After")
         return Violation(expected, f"a poll after {describe_gap(least, most)}", (since,), deadlines=moments)
-    return HELD if least >= asked else None
+    return HELD if least >= demanded else None
 
 
 def _sides_of_budget(contract: Contract, clause: Clause) -> Iterator[Side]:
@@ -322,12 +322,12 @@ class Tireless(FaultyClient):
 class Doubtful(FaultyClient):
     """Polls again after the final response."""
 
-    asked = False
+    polled_again = False
 
     def is_done(self, event: Event) -> bool:
         done = super().is_done(event)
-        if done and not self.asked:
-            self.asked = True
+        if done and not self.polled_again:
+            self.polled_again = True
             return False
         return done
 

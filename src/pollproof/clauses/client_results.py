@@ -70,7 +70,7 @@ def solution_returned(account: Account, event: Event, parameters: Nothing) -> Fi
         expected = "that the client returns the solution that was served"
         return Violation(expected, seen, since[:1], tasks=(served[0].id,))
     # Nothing was served, and nothing stood in the way: what the client did instead of going on is to be seen.
-    last = max(_meant(account, outcome), key=_heard, default=None)
+    last = max(_meant(account, outcome), key=_last_received, default=None)
     worst = tuple(number for streak in _failing(account) for number in (streak.first, streak.number))
     expected = "that the client gets the solution"
     return Violation(expected, seen, worst, tasks=() if last is None else (last.id,))
@@ -94,7 +94,7 @@ def failure_reported(account: Account, event: Event, parameters: Nothing) -> Fin
         return None if outcome.crashed else HELD  # who has crashed has reported nothing
     if outcome.alive and outcome.excused:
         return None  # what went wrong before is another finding
-    last = max(meant, key=_heard, default=None)
+    last = max(meant, key=_last_received, default=None)
     since: tuple[int, ...] = () if last is None else numbered(last.last_number)
     if last is None:  # the requests that failed show why there is no task
         since = tuple(streak.number for streak in _failing(account))
@@ -122,7 +122,7 @@ def _left_of_batch(account: Account, outcome: ClientOutcome) -> Finding:
     return None
 
 
-def _heard(history: TaskState) -> int:
+def _last_received(history: TaskState) -> int:
     return history.last_number if history.last_number is not None else -1
 
 

@@ -74,7 +74,7 @@ def status_path(history: TaskState, event: Event, parameters: StatusPath) -> Fin
 class StepsBack(FaultyProvider):
     """Shows the status before the present one at every second poll."""
 
-    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+    def fill(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         path = self.contract.path
         if operation.role is POLL and task is not None and status in path:
             place = path.index(status)
@@ -83,16 +83,16 @@ class StepsBack(FaultyProvider):
             if place > 0 and not ended and len(task.seen) % 2 == 0:
                 earlier = path[place - 1]
                 name = self.contract.statuses[earlier].phase.value
-                return super().say(operation, name, task, earlier, code)
-        return super().say(operation, name, task, status, code)
+                return super().fill(operation, name, task, earlier, code)
+        return super().fill(operation, name, task, status, code)
 
 
 def _alternates(at: Place, values: tuple[str, ...]) -> type[FaultyProvider]:
     class Alternates(FaultyProvider):
         """Shows the last and the first of some values in turn while a task is unfinished."""
 
-        def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
-            response = super().say(operation, name, task, status, code)
+        def fill(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+            response = super().fill(operation, name, task, status, code)
             if operation.role is not POLL or task is None or name not in ("waiting", "running"):
                 return response
             task.seen.append("values")

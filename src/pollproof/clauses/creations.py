@@ -36,7 +36,7 @@ def _first(account: Account, event: Event) -> TaskState | None:
     if key is None or event.answer not in READABLE or event.probe or event.request_errors:
         return None
     latest = account.created_with(key)
-    return latest if latest is not None and canonical(latest.asked) == canonical(event.request) else None
+    return latest if latest is not None and canonical(latest.creation) == canonical(event.request) else None
 
 
 @Kind(

@@ -42,7 +42,7 @@ class Settings:
 class Task:
     """A task of the reference. `solving` seconds after `created` it is finished; `polls` counts its answered polls.
 
-    `asked` is the body of the request that created it, `ended` the time at which it was cancelled, `ids` are its
+    `creation` is the body of the request that created it, `ended` the time at which it was cancelled, `ids` are its
     further ids by name, `touched` is when it was last polled or fetched.
     """
 
@@ -53,7 +53,7 @@ class Task:
     solving: float
     fails: bool
     result: Any = None
-    asked: Any = None
+    creation: Any = None
     polls: int = 0
     lost: bool = False
     reads: int = 0
@@ -194,7 +194,7 @@ class FaultyProvider:
         """The body of a task's callback."""
         raise NotImplementedError
 
-    def send_again(self, address: str, body: bytes) -> None:
+    def resend(self, address: str, body: bytes) -> None:
         """Send a callback again later, since it was not accepted."""
         raise NotImplementedError
 
@@ -278,7 +278,7 @@ class FaultyProvider:
         """Answer with an error."""
         raise NotImplementedError
 
-    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+    def fill(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         """Fill an answer template."""
         raise NotImplementedError
 

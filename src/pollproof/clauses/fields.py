@@ -167,15 +167,15 @@ def holds_json(history: TaskState, event: Event, parameters: At) -> Finding:
 )
 def present(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """The state of a task comes with something of what was requested."""
-    asked, state = history.asked, event.response
+    creation, state = history.creation, event.response
     if event.answer is not STATE or event.phase is None or event.request_errors:
         return None
-    if not isinstance(asked, dict) or not asked or not isinstance(state, dict):
+    if not isinstance(creation, dict) or not creation or not isinstance(state, dict):
         return None
-    if any(name in state for name in asked):
+    if any(name in state for name in creation):
         return HELD
     return Violation(
-        f"one of the parameters that were sent ({', '.join(asked)})", "none of them", numbered(history.created)
+        f"one of the parameters that were sent ({', '.join(creation)})", "none of them", numbered(history.created)
     )
 
 
@@ -201,14 +201,14 @@ def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> F
         return None
     if role is Role.BATCH:
         return _members_echoed(event, parameters)
-    asked = event.request if role is CREATE else history.asked
+    creation = event.request if role is CREATE else history.creation
     state = event.request if role is CALLBACK else event.response
-    if not isinstance(asked, dict) or not isinstance(state, dict) or (role is CREATE and event.request_errors):
+    if not isinstance(creation, dict) or not isinstance(state, dict) or (role is CREATE and event.request_errors):
         return None
     always = parameters.always if role is not POLL else ()
     if role is CALLBACK:  # what has a place of its own there has a clause of its own
-        asked = {name: value for name, value in asked.items() if name not in event.operation.marks}
-    return _echoed(asked, state, always, numbered(history.created)) or HELD
+        creation = {name: value for name, value in creation.items() if name not in event.operation.marks}
+    return _echoed(creation, state, always, numbered(history.created)) or HELD
 
 
 def _members_echoed(event: Event, parameters: Echoed) -> Finding:
@@ -231,9 +231,9 @@ def _members_echoed(event: Event, parameters: Echoed) -> Finding:
 
 
 def _echoed(
-    asked: Mapping[str, Any], state: Mapping[str, Any], always: Sequence[str], since: tuple[int, ...]
+    creation: Mapping[str, Any], state: Mapping[str, Any], always: Sequence[str], since: tuple[int, ...]
 ) -> Violation | None:
-    for name, value in asked.items():
+    for name, value in creation.items():
         back = state.get(name, MISSING)
         if back is MISSING:
             if name in always and value is not None:
@@ -324,27 +324,27 @@ def _retry_after(contract: Contract, clause: Clause) -> Iterator[Fault]:
 class NullsParameters(FaultyProvider):
     """Shows null for a parameter that was sent, in polls and callbacks."""
 
-    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
-        if task is None or name == "created" or not isinstance(task.asked, dict):
-            return super().say(operation, name, task, status, code)
-        own = task.asked
-        task.asked = {**own, next(iter(own)): None}
+    def fill(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+        if task is None or name == "created" or not isinstance(task.creation, dict):
+            return super().fill(operation, name, task, status, code)
+        own = task.creation
+        task.creation = {**own, next(iter(own)): None}
         try:
-            return super().say(operation, name, task, status, code)
+            return super().fill(operation, name, task, status, code)
         finally:
-            task.asked = own
+            task.creation = own
 
 
 class ForgetsParametersInCallbacks(FaultyProvider):
     """Sends callbacks without the parameters of the task."""
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
-        own = task.asked
-        task.asked = {name: value for name, value in own.items() if name == "passthrough"}
+        own = task.creation
+        task.creation = {name: value for name, value in own.items() if name == "passthrough"}
         try:
             return super().callback(operation, task, phase)
         finally:
-            task.asked = own
+            task.creation = own
 
 
 @mutates("parameters-echoed")
@@ -366,7 +366,7 @@ class HidesTheRequest(FaultyProvider):
         answer = super().poll(operation, identifier)
         task = self.find(identifier)
         body = read_json(answer.body)
-        if task is None or not isinstance(task.asked, dict) or not isinstance(body, dict):
+        if task is None or not isinstance(task.creation, dict) or not isinstance(body, dict):
             return answer
-        kept = {name: value for name, value in body.items() if name not in task.asked}
+        kept = {name: value for name, value in body.items() if name not in task.creation}
         return answer._replace(body=write_json(kept))

@@ -324,8 +324,8 @@ class ChangesFailures(FaultyProvider):
         task.seen.append("failed")
         word = _failures(self.contract)[task.seen.count("failed") % 2]
         if word in self.contract.statuses:
-            return self.say(operation, "failed", task, word)
-        return self.say(operation, "failed", task, "", word)
+            return self.fill(operation, "failed", task, word)
+        return self.fill(operation, "failed", task, "", word)
 
 
 class LostWithoutError(FaultyProvider):
@@ -339,8 +339,8 @@ class LostWithoutError(FaultyProvider):
 
 @mutates("terminal")
 def _terminal(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    again = ("status-path", "answer", "set-once", "timestamps", "progress")
-    yield Fault("running again after the end", ForgetsTheEnd, companions=again)
+    companions = ("status-path", "answer", "set-once", "timestamps", "progress")
+    yield Fault("running again after the end", ForgetsTheEnd, companions=companions)
     yield Fault("succeeded after it had failed", FailsAndSucceeds)
     if contract.limits.polls is not None and contract.limits.beyond_polls == "lost":
         lost = ("status-path", "finishes", "progress", "lost-stays-lost")

@@ -70,7 +70,7 @@ def refused(account: Account, event: Event, parameters: ProbeName) -> Finding:
     if stall is not None:
         return _put_off("the request to be refused in the end", event, stall)
     if event.effect in PUT_OFF or event.transient:
-        return Unjudged(f"the request was answered busy ({_gist(event)})", "busy")
+        return Unjudged(f"the request was answered busy ({_answer_in_short(event)})", "busy")
     serves = HELD if account.last_created is not None else Unjudged("the provider has accepted no request so far")
     what = {
         "unknown-task": "the task id is unknown",
@@ -105,7 +105,7 @@ def refused(account: Account, event: Event, parameters: ProbeName) -> Finding:
     return Violation(expected, f"an answer without error{status}")
 
 
-def _gist(event: Event) -> str:
+def _answer_in_short(event: Event) -> str:
     """What marks an answer as busy: by its error code, else by its HTTP status."""
     response = event.exchange.response
     return event.error_code or ("no answer" if response is None else f"HTTP {response.status}")
@@ -162,7 +162,7 @@ def accepted(account: Account, event: Event, parameters: Holding) -> Finding:
 def _put_off(expected: str, event: Event, stall: Stall) -> Violation:
     """The violation of a provider that is busy without end."""
     times = f"{stall.times} times in a row over {stall.last - stall.sent:g} s"
-    return Violation(expected, f"busy ({_gist(event)}) {times}", (stall.first,))
+    return Violation(expected, f"busy ({_answer_in_short(event)}) {times}", (stall.first,))
 
 
 @Kind(
@@ -202,7 +202,7 @@ def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> F
     if event.probe != parameters.probe:
         return None
     if event.effect in PUT_OFF or event.transient:
-        return Unjudged(f"the request was answered busy ({_gist(event)})", "busy")
+        return Unjudged(f"the request was answered busy ({_answer_in_short(event)})", "busy")
     code = event.error_code
     if event.answer is not REFUSAL or code is None or event.response_errors:
         return None  # an answer that has not its documented form is another finding
@@ -260,7 +260,7 @@ class SwapsIllFormedCodes(FaultyProvider):
     """Says of ill-formed ids that there is no such task."""
 
     def unknown(self, operation: Operation, identifier: Any) -> Response:
-        return self.say(operation, "lost", None, "", self.contract.refusals.unknown_task)
+        return self.fill(operation, "lost", None, "", self.contract.refusals.unknown_task)
 
 
 class TakesEveryKey(FaultyProvider):
@@ -306,8 +306,8 @@ def _refuses(operation: str, holding: list[str]) -> type[FaultyProvider]:
         """Refuses requests that it must accept."""
 
         def admits(self, view: View, route: RequestRoute, body: bytes) -> bool:
-            asked = view.request if isinstance(view.request, dict) else {}
-            concerned = not holding or any(name in asked for name in holding)
+            sent = view.request if isinstance(view.request, dict) else {}
+            concerned = not holding or any(name in sent for name in holding)
             if route.operation.name == operation and concerned and self.order:
                 return False
             return super().admits(view, route, body)

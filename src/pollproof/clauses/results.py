@@ -70,7 +70,7 @@ class LosesResults(FaultyProvider):
         young = task is not None and self.clock.now() - task.created < (self.contract.limits.lifetime or 1e9) / 10
         if task is not None and young and task.reads == 1 and "missed" not in task.seen:
             task.seen.append("missed")
-            return self.say(operation, "nothing", task, "")
+            return self.fill(operation, "nothing", task, "")
         return super().fetch(operation, identifier)
 
 

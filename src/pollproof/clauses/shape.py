@@ -295,13 +295,13 @@ def inline_result(history: TaskState | None, event: Event, parameters: Nothing) 
 class WrongEcho(FaultyProvider):
     """Repeats another task id than that of the request."""
 
-    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+    def fill(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         if task is None or operation.echo is None or name == "created":
-            return super().say(operation, name, task, status, code)
+            return super().fill(operation, name, task, status, code)
         own = task.id
         task.id = self.new_id(task.number + 1_000_000)
         try:
-            return super().say(operation, name, task, status, code)
+            return super().fill(operation, name, task, status, code)
         finally:
             task.id = own
 

@@ -68,9 +68,9 @@ def record_command(provider: str, command: tuple[str, ...], **options: Any) -> N
     if options["duration"] and not proxied:
         raise click.UsageError("--for goes with --listen")
     written = _listen(plan, path, command, options) if proxied else _record(plan, path, options)
-    again = f"pollproof check {provider} {written.path}"
+    following = f"pollproof check {provider} {written.path}"
     if not options["quiet"]:
-        _tell(written, again)
+        _report(written, following)
     raise SystemExit(options.get("status", 0))
 
 
@@ -256,7 +256,7 @@ def _run(
 # ------------------------------------------------------------------------------------------- telling
 
 
-def _tell(written: Written, again: str) -> None:
+def _report(written: Written, following: str) -> None:
     """What was written, what was left out of it, and what to do with it."""
     replaced = ", ".join(f"{count} {kind}" for kind, count in written.scrubbed.items()) or "nothing"
     skipped = f"; {written.skipped} of other operations are not in it" if written.skipped else ""
@@ -266,4 +266,4 @@ def _tell(written: Written, again: str) -> None:
         click.echo(
             f"scrubbing took away what these clauses look at, so they judge the file otherwise: {clauses}", err=True
         )
-    click.echo(f"next: {again}")
+    click.echo(f"next: {following}")

@@ -70,14 +70,14 @@ def replay_command(report: str, clause: str | None, contract: str | None, *, dry
             click.echo(curl_of(step.request, plan))
         return
 
-    def heard(wait: float, exchange: Exchange) -> None:
+    def show_step(wait: float, exchange: Exchange) -> None:
         _show_wait(wait, plan)
         click.echo(curl_of(exchange.request, plan))
         click.echo(f"  -> {_response(exchange)}")
 
     try:
         with open_target(plan) as found:
-            result = replay_steps(found, plan, judged, steps, heard)
+            result = replay_steps(found, plan, judged, steps, show_step)
     except BudgetSpent:
         click.echo(
             "error: the trace takes longer than --max-wait; give --advance-url, or a longer --max-wait", err=True

@@ -97,8 +97,10 @@ class Reports:
     def unfinished(self, document: Callable[[], Document]) -> UnfinishedReports:
         """Begin a run: from now on the files state that it is incomplete, until `write` replaces them."""
         # What goes to a pipe, a device or standard output is written once, at the end.
-        again = {name: file for name, file in self.files.items() if file != STANDARD_OUTPUT and is_replaceable(file)}
-        return UnfinishedReports(Reports(again), document)
+        replaceable = {
+            name: file for name, file in self.files.items() if file != STANDARD_OUTPUT and is_replaceable(file)
+        }
+        return UnfinishedReports(Reports(replaceable), document)
 
 
 class UnfinishedReports:

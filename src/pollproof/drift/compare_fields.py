@@ -46,7 +46,7 @@ def compare_fields(of: Class, old: FieldProfile, new: FieldProfile) -> Iterator[
             gone.append(place.pointer)
         for found in _differences(pair):
             # The tasks may have been of other kinds where their creations are not in the recording.
-            unsure = place.kind == UNKNOWN_KIND or (place.asked is None and not found.required)
+            unsure = place.kind == UNKNOWN_KIND or (place.requested is None and not found.required)
             severity = Severity.INFO if unsure else found.severity
             assert found.first is not None, "what was seen was seen somewhere"
             yield Difference(found.kind, severity, *of, place.pointer, found.old, found.new, found.side, found.first)
@@ -90,17 +90,17 @@ def _types(place: FieldPlace, before: Field, after: Field) -> Iterator[_Differen
         numbers = {"integer", "number"} if values & {"integer", "number"} else set()  # the next may have a fraction
         added = later - values - numbers
         # Where the documents name both, the old recording has merely not seen the other one.
-        unlawful = added - after.lawful or (added and not values <= before.lawful)
+        unlawful = added - after.documented or (added and not values <= before.documented)
         if unlawful and (not {"text", "number"} & added or _surely_text(place, before, after)):
             yield _Difference("type-changed", Severity.ERROR, *words, after.types.first(added), after.required)
     elif values or later:  # one recording has nothing but null at a place, the other one a value each time
-        documented = bool((before.lawful | after.lawful) & NULLS)
+        documented = bool((before.documented | after.documented) & NULLS)
         rule = min(before.present, after.present) >= FEW and not documented
         if rule and not (later and new & NULLS):
             yield _Difference("type-changed", Severity.ERROR, *words, after.first, after.required)
             return
     if new & NULLS and not old & NULLS:
-        few = before.types.tasks < FEW and bool(after.lawful & NULLS)
+        few = before.types.tasks < FEW and bool(after.documented & NULLS)
         severity = Severity.INFO if few else Severity.WARNING
         yield _Difference("null-new", severity, *words, after.types.first(NULLS), after.required)
 

@@ -26,12 +26,12 @@ _WHOLE = re.compile(r"-?\d{1,18}")
 class FieldPlace(NamedTuple):
     """Where a value stands: a pointer with * for the elements of arrays.
 
-    `asked` tells, where responses repeat parameters, whether the client gave this one (None: not known). `kind` is the
-    kind of task inside results, whose form depends on it (empty elsewhere).
+    `requested` states, where responses repeat parameters, whether the client gave this one (None: not known). `kind` is
+    the kind of task inside results, whose form depends on it (empty elsewhere).
     """
 
     pointer: str
-    asked: bool | None = False
+    requested: bool | None = False
     kind: str = ""
 
 
@@ -39,7 +39,7 @@ class FieldPlace(NamedTuple):
 class Field:
     """What was seen of one place: how many values, of which types, and in how many records it stood (`held`).
 
-    `lawful` are the types that the documents name for it. `required` tells whether they say that it is always there.
+    `documented` are the types that the documents name for it; `required`: they state that it is always there.
     """
 
     required: bool = False
@@ -48,7 +48,7 @@ class Field:
     present: int = 0
     held: int = 0
     types: Words = field(default_factory=Words)
-    lawful: set[str] = field(default_factory=set)
+    documented: set[str] = field(default_factory=set)
     anything: bool = False
 
 
@@ -59,27 +59,27 @@ class _Record:
     first: EntryReference
     known: int = 0
     unknown: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
+    requested: Counter[str] = field(default_factory=Counter)
     fields: dict[FieldPlace, Field] = field(default_factory=dict)
 
-    def visits(self, name: str, asked: bool | None) -> int:
+    def visits(self, name: str, requested: bool | None) -> int:
         """How many of the objects could have had a member that the client asked for, did not, or may have."""
-        if asked is None:
+        if requested is None:
             return self.unknown
-        return self.asked[name] if asked else self.known - self.asked[name]
+        return self.requested[name] if requested else self.known - self.requested[name]
 
 
 class Context(NamedTuple):
     """What is known of one response: its entry, its task and the task's kind, what was asked for, what is unlawful.
 
-    `asked` are the types of the parameters: None where they are not known, empty where responses do not repeat them.
+    `requested` are the types of the parameters: None where not known, empty where responses do not repeat them.
     `wrong` are the pointers at which the shape of the response is violated.
     """
 
     seen: EntryReference
     task: str
     kind: str
-    asked: Mapping[str, frozenset[str]] | None
+    requested: Mapping[str, frozenset[str]] | None
     wrong: frozenset[str]
 
 
@@ -117,7 +117,7 @@ class FieldProfile:
         if record is None or name in ("", "*"):  # the first level of a result stands in a response of any kind
             return 0
         found = self._places.get(place)
-        return record.visits(name, place.asked) - (0 if found is None else found.held)
+        return record.visits(name, place.requested) - (0 if found is None else found.held)
 
     def add(self, body: Any, context: Context) -> None:
         """Take in one response."""
@@ -132,12 +132,12 @@ class FieldProfile:
         found.present += 1
         kind = self._type(value)
         if kind:
-            asked = context.asked or {}
-            if not at.inside and kind in asked.get(at.pointer.rpartition("/")[2], ()):
+            requested = context.requested or {}
+            if not at.inside and kind in requested.get(at.pointer.rpartition("/")[2], ()):
                 kind = AS_ASKED
             found.types.add(kind, context.seen, context.task)
             if node.allows(kind) and at.exact not in context.wrong:
-                found.lawful.add(kind)
+                found.documented.add(kind)
         if type(value) is dict and (not at.pointer or node.members or (self._elements and not at.inside)):
             self._members(value, at, context)
         elif type(value) is list and (node.items is not None or self._elements):
@@ -157,31 +157,31 @@ class FieldProfile:
         return "nil" if value is None else "elements" if type(value) is dict else ""
 
     def _members(self, value: dict[str, Any], at: _At, context: Context) -> None:
-        asked: Mapping[str, frozenset[str]] | None = {} if at.inside else context.asked
+        requested: Mapping[str, frozenset[str]] | None = {} if at.inside else context.requested
         kind, node = context.kind if at.inside else "", at.node
         record = self._records.setdefault((at.pointer, kind), _Record(context.seen))
         for name, item in value.items():
             if not _is_name(name, context) or (at.inside and not node.listed and name not in node.members):
                 continue
             below = f"{at.pointer}/{name}" if at.pointer or not self._elements else name
-            place = FieldPlace(below, None if asked is None else name in asked, kind)
+            place = FieldPlace(below, None if requested is None else name in requested, kind)
             found = self._places.get(place)
             if found is None:
                 if len(self._places) >= _MAXIMUM_PLACES:
                     continue
                 found = self._places[place] = record.fields[place] = Field(name in node.required)
-                if record.visits(name, place.asked):  # all objects up to now were without it
+                if record.visits(name, place.requested):  # all objects up to now were without it
                     found.first_missing = record.first
             found.held += 1
             inner = node.members.get(name) or Node()
             self._value(found, item, _At(below, f"{at.exact}/{name}", at.inside or inner.result, inner), context)
-        record.known += asked is not None
-        record.unknown += asked is None
-        record.asked.update([*asked] if asked else ())
+        record.known += requested is not None
+        record.unknown += requested is None
+        record.requested.update([*requested] if requested else ())
         for place, found in record.fields.items():
             name = place.pointer.rpartition("/")[2]
             if found.first_missing is None and name not in value:
-                if place.asked is (None if asked is None else name in asked):
+                if place.requested is (None if requested is None else name in requested):
                     found.first_missing = context.seen
 
 
@@ -190,7 +190,7 @@ def _is_name(name: str, context: Context) -> bool:
     return name != context.task and _NAME.fullmatch(name) is not None and _DRAWN.fullmatch(name) is None
 
 
-def asked_types(request: Any) -> dict[str, frozenset[str]]:
+def requested_types(request: Any) -> dict[str, frozenset[str]]:
     """The types of parameters as they were given: those of entries too, for a batch lists one for each task."""
     if not isinstance(request, dict):
         return {}

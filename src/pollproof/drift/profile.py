@@ -9,7 +9,7 @@ from enum import Enum
 from pollproof.clauses.fields import retry_after_seconds
 from pollproof.contract.model import Contract, Effect, Phase, Role
 from pollproof.contract.places import MISSING
-from pollproof.drift.fields import Context, FieldProfile, asked_types
+from pollproof.drift.fields import Context, FieldProfile, requested_types
 from pollproof.drift.findings import EntryReference
 from pollproof.drift.limits import LimitsSeen
 from pollproof.drift.response_class import ACCEPTED, UNKNOWN_STATUS, UNREADABLE, ResponseClasses, one_reason
@@ -75,12 +75,12 @@ class Profile:
         # Responses that repeat parameters have fields that depend on the task.
         self._echoes = {o.name for o in operations if any("$asked" in repr(a.body) for a in o.answers.values())}
         self._account = Account()
-        self._asked: dict[str, _Remembered] = {}
+        self._remembered: dict[str, _Remembered] = {}
 
     def add(self, recording: Iterable[Recorded]) -> None:
         """Take in one file."""
         self._account = Account()
-        self._asked.clear()
+        self._remembered.clear()
         self.limits.begin()
         for number, recorded in enumerate(recording):
             event = self._reader.read(recorded.exchange, number)
@@ -169,13 +169,13 @@ class Profile:
         """Remember the requests of tasks: the form of their results and their repeated parameters depend on them."""
         if event.answer is Answer.STATE:
             if event.operation.role is Role.CREATE and event.task is not None:
-                self._asked[event.task] = self._request(event)
+                self._remembered[event.task] = self._request(event)
             elif event.operation.role is Role.BATCH:
-                asked = self._request(event)
-                self._asked.update((member.task, asked) for member in event.members if member.task is not None)
+                requested = self._request(event)
+                self._remembered.update((member.task, requested) for member in event.members if member.task is not None)
 
     def _request(self, event: Event) -> _Remembered:
-        types = asked_types(event.request) if self._echoes else {}
+        types = requested_types(event.request) if self._echoes else {}
         return self._kinds.exact(event.operation, event.request), types
 
     def _fields(self, event: Event, of: Class, seen: EntryReference) -> None:
@@ -185,14 +185,14 @@ class Profile:
         if body is MISSING or type(body) is Unreadable:
             return
         if operation.role in (Role.CREATE, Role.BATCH):
-            kind, asked = self._request(event)
+            kind, requested = self._request(event)
         else:
-            kind, asked = self._asked.get(event.task or "", (UNKNOWN_KIND, None))
+            kind, requested = self._remembered.get(event.task or "", (UNKNOWN_KIND, None))
         if operation.name not in self._echoes or event.answer is not Answer.STATE:
-            asked = {}
+            requested = {}
         fields = self.fields.get(of)
         if fields is None:
             elements = self.contract.body != "json"
             fields = self.fields[of] = FieldProfile(self._shapes[operation.name], elements=elements)
         wrong = frozenset(error.pointer for error in errors)
-        fields.add(body, Context(seen, event.task or f"#{event.number}", kind, asked, wrong))
+        fields.add(body, Context(seen, event.task or f"#{event.number}", kind, requested, wrong))

@@ -91,8 +91,8 @@ def _request(contract: Contract, example: Example, created: Example, *, task: bo
     headers: dict[str, Any] = {}
     prefix = re.sub(r"^\w+://[^/]*", "", contract.base_url).rstrip("/")
     path = prefix + operation.path or "/"
-    asks_for_task = operation.role in ABOUT_A_TASK
-    if "{" in path and not (task and asks_for_task):
+    about_task = operation.role in ABOUT_A_TASK
+    if "{" in path and not (task and about_task):
         wanted["urlPathPattern"] = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)).replace(r"\/", "/")
     else:
         wanted["urlPath"] = re.sub(r"\{\w+\}", str(created.task), path)
@@ -106,7 +106,7 @@ def _request(contract: Contract, example: Example, created: Example, *, task: bo
         else:
             bodies.append(_at(contract, place, value))
     place = operation.task_id
-    if task and asks_for_task and place is not None and place.area == "body" and place.part == "request":
+    if task and about_task and place is not None and place.area == "body" and place.part == "request":
         bodies.append(_at(contract, place, str(created.task)))
     if _is_inline(contract, example):
         body = codec_of(contract, "request").read(example.request.body)

@@ -49,7 +49,7 @@ class CallbackCaller:
 
     def created(self, task: Task) -> Callable[[], None] | None:
         """Take note of a new task; what is to be done before its creation is answered."""
-        address = None if self._operation is None else address_in(task.asked)
+        address = None if self._operation is None else address_in(task.creation)
         if address is None:
             return None
         if self._provider.scenario.callback is Callback.EARLY:

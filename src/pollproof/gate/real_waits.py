@@ -43,7 +43,7 @@ class RealWaits:
     def look(self) -> None:
         """Note whether the command has rested since some time."""
         count = self._server.count
-        if self._process is None or not count or not self._server.is_quiet():
+        if self._process is None or not count or not self._server.is_idle():
             self._work = None
             return
         if isinstance(self._clock, LeapClock) and not self._clock.has_attached(self._process):

@@ -52,7 +52,7 @@ def _responds_alike(other: StagedProvider, clock: VirtualClock, provider: Staged
 def _is_comparable(played: Played) -> bool:
     """Whether a command has ended by itself, and nothing but responses has come to it."""
     ended, server = played.ended, played.server
-    called = any(address_in(task.asked) is not None for task in played.provider.order)
+    called = any(address_in(task.creation) is not None for task in played.provider.order)
     undisturbed = not called and server.moment is None and not server.exceeded and not played.result.undecided
     undisturbed = undisturbed and len(played.provider.met) <= MAXIMUM_MET
     return undisturbed and ended.stopped is None and not ended.cut

@@ -178,4 +178,4 @@ class StagedProvider(ReferenceProvider):
         if phase.value in operation.answers:
             return super().state(operation, task, phase)
         name = next(name for name in ("running", "waiting", "failed") if name in operation.answers)
-        return self.say(operation, name, task, self._forced())
+        return self.fill(operation, name, task, self._forced())

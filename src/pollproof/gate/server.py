@@ -107,7 +107,7 @@ class GateServer:
         with self._lock:
             return list(self._waits)
 
-    def is_quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether no request is being answered, and none has come that was not read yet."""
         with self._lock:
             return not self._answering and not _is_readable(*self._listener.sockets)
@@ -124,7 +124,7 @@ class GateServer:
 
     def _refuse(self) -> None:
         self.exceeded = f"opened more than {MAXIMUM_CONNECTIONS} connections at a time"
-        self._tell(self.exceeded)
+        self._record_failure(self.exceeded)
 
     def tidy(self) -> None:
         """Close connections that have been idle for too long, until the server is closed."""
@@ -220,7 +220,7 @@ class GateServer:
                     self._count_bytes(len(incoming.request.body))
             except Malformed as error:
                 words = str(error).encode()
-                self._tell(f"sent {error}")
+                self._record_failure(f"sent {error}")
                 stream.sendall(written(Response(error.status, {"Content-Type": "text/plain"}, words), keeps=False))
                 return
             if incoming is None:
@@ -241,7 +241,7 @@ class GateServer:
                 with self._lock:
                     self._idle[stream] = self._clock.now()
 
-    def _tell(self, words: str) -> None:
+    def _record_failure(self, words: str) -> None:
         with self._lock:
             if len(self.elsewhere) < MAXIMUM_ELSEWHERE:
                 self.elsewhere.append(words)

@@ -60,16 +60,16 @@ class Wire:
         """Whether another connection leads to the same host and port in the same way."""
         return (self.is_secure, self.host, self.port) == (other.is_secure, other.host, other.port)
 
-    def send(self, message: bytes, method: str, *, again: bool = True) -> RawResponse:
+    def send(self, message: bytes, method: str, *, may_resend: bool = True) -> RawResponse:
         """Send a request and read its response; raises `NoResponse` and OSError, after which the connection is closed.
 
-        A server may close an idle connection at any time, also while the next request is under way: with `again` a
+        A server may close an idle connection at any time, also while the next request is under way: with `may_resend` a
         request over a connection that has served before is then sent once more.
         """
         if self._stream is not None and self._stirs():
             self.close()
         for attempt in (1, 2):
-            reused = again and self._stream is not None and self._used
+            reused = may_resend and self._stream is not None and self._used
             try:
                 stream = self._stream or self.connect()
                 stream.sendall(message)
@@ -145,9 +145,9 @@ class HttpTarget:
     """A base URL, over one connection that is kept alive. Proxies are taken from the `*_PROXY` variables.
 
     An answer must be there within `timeout` seconds of its request, however slowly its pieces come.
-    A request with an empty path asks the URL as it is written, and a query of the URL goes with every request;
-    `query=False` refuses one. `named` is what errors call the URL. Without `again` no request is ever sent twice, which
-    otherwise happens where a connection that has served before is closed under a request.
+    A request with an empty path goes to the URL as it is written, and a query of the URL goes with every request;
+    `query=False` refuses one. `named` is what errors call the URL. Without `may_resend` no request is ever sent twice,
+    which otherwise happens where a connection that has served before is closed under a request.
     """
 
     def __init__(
@@ -157,13 +157,13 @@ class HttpTarget:
         *,
         named: str = "base URL",
         query: bool = True,
-        again: bool = True,
+        may_resend: bool = True,
         wire: Wire | None = None,
     ) -> None:
         self.name = base_url
         own = Wire(base_url, RESPONSE_TIMEOUT if timeout is None else timeout, named=named, query=query)
         self._wire = own if wire is None or not own.leads_where(wire) else wire
-        self._again = again
+        self._may_resend = may_resend
         wire, parts = own, own.parts
         absolute = wire.proxy is not None and not wire.is_secure
         origin = f"http://{parts.netloc}" if absolute else ""
@@ -190,7 +190,7 @@ class HttpTarget:
 
     def exchange(self, request: Request) -> RequestOutcome:
         try:
-            raw = self._wire.send(self._message(request), request.method, again=self._again)
+            raw = self._wire.send(self._message(request), request.method, may_resend=self._may_resend)
             headers = raw.fields
             body = decode_body(raw.body, headers["content-encoding"]) if "content-encoding" in headers else raw.body
         except (OSError, NoResponse, ValueError) as error:

@@ -354,10 +354,10 @@ class Connection:
             if state.must_continue:
                 state.must_continue = False
                 self._stream.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        asked = state.ready.popleft()
-        if asked.request.method == "CONNECT":
+        received = state.ready.popleft()
+        if received.request.method == "CONNECT":
             raise Malformed(501, "a request for a tunnel")
-        return asked
+        return received
 
     def _feed(self, data: bytes) -> None:
         """Raises `Malformed`, unless a request before was whole, which is answered first."""
@@ -368,25 +368,25 @@ class Connection:
                     state.parser.feed_data(data)
                     return
                 except httptools.HttpParserUpgrade as upgrade:  # which is declined by going on with HTTP/1.1
-                    asked = state.ready[-1]
+                    received = state.ready[-1]
                     state.begin()
-                    if asked.request.method == "CONNECT":
+                    if received.request.method == "CONNECT":
                         return
                     # llhttp takes a body that follows for the other protocol: the request is read as if it had asked
                     # for none.
                     state.ready.pop()
-                    data = _without_upgrade(asked) + data[upgrade.args[0] :]
+                    data = _without_upgrade(received) + data[upgrade.args[0] :]
         except httptools.HttpParserError as error:
             if state.ready and (_UPGRADE in str(error) or not state.ready[-1].keeps):
                 return
             raise _refused(str(error)) from None
 
 
-def _without_upgrade(asked: ReceivedRequest) -> bytes:
+def _without_upgrade(received: ReceivedRequest) -> bytes:
     """The head of a request that does not ask for another protocol."""
-    close = "" if asked.keeps else "Connection: close\r\n"
-    lines = [f"{name}: {value}\r\n" for name, value in asked.lines if name.lower() not in ("upgrade", "connection")]
-    return f"{asked.request.method} {asked.target} HTTP/1.1\r\n{''.join(lines)}{close}\r\n".encode("latin-1")
+    close = "" if received.keeps else "Connection: close\r\n"
+    lines = [f"{name}: {value}\r\n" for name, value in received.lines if name.lower() not in ("upgrade", "connection")]
+    return f"{received.request.method} {received.target} HTTP/1.1\r\n{''.join(lines)}{close}\r\n".encode("latin-1")
 
 
 def _refused(words: str) -> Malformed:

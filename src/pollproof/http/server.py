@@ -126,21 +126,21 @@ def _answer_all(stream: socket.socket, answer: Handler, today: Today, is_ours: C
     connection = Connection(stream)
     while True:
         try:
-            asked = connection.read()
+            received = connection.read()
         except Malformed as error:
             response = Response(error.status, {"content-type": "text/plain"}, str(error).encode())
             stream.sendall(written(response, keeps=False))
             farewell(stream)
             return
-        if asked is None:
+        if received is None:
             return
-        given = answer(asked.request) if is_ours(asked.request.headers.get("host", "")) else MISDIRECTED
+        given = answer(received.request) if is_ours(received.request.headers.get("host", "")) else MISDIRECTED
         if given is None:
             return
         date = _date(int(today()))
         dated = given if date is None else given._replace(headers={"date": date, **given.headers})
-        stream.sendall(written(dated, keeps=asked.keeps, head=asked.request.method == "HEAD"))
-        if not asked.keeps:
+        stream.sendall(written(dated, keeps=received.keeps, head=received.request.method == "HEAD"))
+        if not received.keeps:
             return
 
 

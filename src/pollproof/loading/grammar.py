@@ -145,26 +145,26 @@ class _Book:
         """The schema of one type."""
         form = form_of(notes)
         text = text_of(notes)
-        said = {"description": text} if text else {}
+        described = {"description": text} if text else {}
         if hint is Any:
-            return said
+            return described
         if hint is Place:
             self.shared.setdefault("place", {"type": "string", "minLength": 1, "description": _PLACE})
-            return {"$ref": "#/$defs/place", **said}
+            return {"$ref": "#/$defs/place", **described}
         if hint is Condition:
             self.shared.setdefault("condition", self._condition())
-            return {"$ref": "#/$defs/condition", **said}
+            return {"$ref": "#/$defs/condition", **described}
         if hint is Citation:
             return {"type": "string", "minLength": 1, "description": text or "SOURCE:LINES, PLACE"}
         if form.choices and hint is str:
-            return {"enum": list(form.choices), **said}
+            return {"enum": list(form.choices), **described}
         if hint in _PLAIN:
-            return {"type": _PLAIN[hint], **_bounds(hint, form), **said}
+            return {"type": _PLAIN[hint], **_bounds(hint, form), **described}
         if isinstance(hint, type) and issubclass(hint, Enum):
-            return {"enum": [each.value for each in hint if each.value not in form.without], **said}
+            return {"enum": [each.value for each in hint if each.value not in form.without], **described}
         if is_table(hint):
-            return {**self.reference(hint), **said}
-        return {**self._generic(hint, notes, form), **said}
+            return {**self.reference(hint), **described}
+        return {**self._generic(hint, notes, form), **described}
 
     def _generic(self, hint: Any, notes: tuple[Any, ...], form: Form) -> dict[str, Any]:
         origin, arguments = get_origin(hint) or hint, get_args(hint)

@@ -32,7 +32,7 @@ class Waiting(NamedTuple):
     judged: bool
 
 
-class _Flight:
+class _Pending:
     """Requests about one task that are on their way, and the states of the task since the first of them was sent."""
 
     __slots__ = ("cancel", "cancels", "polls", "requests", "settled", "states")
@@ -50,11 +50,11 @@ class Overlaps:
     `creations` counts those on their way, by their idempotency key (None: without one).
     """
 
-    __slots__ = ("_flights", "_heap", "creations")
+    __slots__ = ("_heap", "_pending", "creations")
 
     def __init__(self) -> None:
         self._heap: list[Waiting] = []
-        self._flights: dict[str, _Flight] = {}
+        self._pending: dict[str, _Pending] = {}
         self.creations: Counter[Any] = Counter()
 
     def put(self, waiting: Waiting) -> None:
@@ -62,10 +62,10 @@ class Overlaps:
         heappush(self._heap, waiting)
         event = waiting.event
         if event is not None and event.task is not None:
-            flight = self._flights.get(event.task)
-            if flight is None:
-                flight = self._flights[event.task] = _Flight()
-            self._count(flight, event, 1)
+            pending = self._pending.get(event.task)
+            if pending is None:
+                pending = self._pending[event.task] = _Pending()
+            self._count(pending, event, 1)
         if event is not None and event.operation.role in CREATIONS:
             self.creations[_key_of(event)] += 1
 
@@ -77,7 +77,7 @@ class Overlaps:
         waiting = heappop(heap)
         event = waiting.event
         if event is not None and event.task is not None:
-            self._count(self._flights[event.task], event, -1)
+            self._count(self._pending[event.task], event, -1)
         if event is not None and event.operation.role in CREATIONS:
             key = _key_of(event)
             self.creations[key] -= 1
@@ -86,14 +86,14 @@ class Overlaps:
         return waiting
 
     @staticmethod
-    def _count(flight: _Flight, event: Event, step: int) -> None:
+    def _count(pending: _Pending, event: Event, step: int) -> None:
         role = event.operation.role
-        flight.requests += step
+        pending.requests += step
         if role is POLL:
-            flight.polls += step
+            pending.polls += step
         elif role is Role.CANCEL:
-            flight.cancels += step
-            flight.cancel = event.number
+            pending.cancels += step
+            pending.cancel = event.number
 
     @property
     def creates(self) -> bool:
@@ -106,47 +106,47 @@ class Overlaps:
 
     def __bool__(self) -> bool:
         """Whether any request about a task is on its way, or states are kept for one that was."""
-        return bool(self._flights)
+        return bool(self._pending)
 
     def around(self, task: str, now: TaskState, sent: float) -> tuple[TaskState | None, bool]:
         """The state of a task by the responses that were there when a request was sent, and whether others came since.
 
         The state is None where it is not known. Polls that are on their way may have been served already.
         """
-        flight = self._flights.get(task)
+        pending = self._pending.get(task)
         last = now.answered
-        if last != last and flight is not None and flight.settled:  # NaN: not known by the task itself
-            last = flight.settled[-1]
-        polls = 0 if flight is None else flight.polls
+        if last != last and pending is not None and pending.settled:  # NaN: not known by the task itself
+            last = pending.settled[-1]
+        polls = 0 if pending is None else pending.polls
         if not sent < last:
-            return _with_cancel(now._replace(polls_most=now.polls_most + polls) if polls else now, now, flight), False
-        if flight is None:
+            return _with_cancel(now._replace(polls_most=now.polls_most + polls) if polls else now, now, pending), False
+        if pending is None:
             return None, True
         # Of responses that were on their way at the same time nobody knows which was given first.
-        place = bisect_right(flight.settled, sent)
-        if place == len(flight.settled) or (place == 0 and len(flight.settled) == MAXIMUM_PAST):
+        place = bisect_right(pending.settled, sent)
+        if place == len(pending.settled) or (place == 0 and len(pending.settled) == MAXIMUM_PAST):
             return None, True
-        before = flight.states[place]._replace(polls_most=now.polls_most + polls, polls_least=now.polls_least)
-        return _with_cancel(before, now, flight), True
+        before = pending.states[place]._replace(polls_most=now.polls_most + polls, polls_least=now.polls_least)
+        return _with_cancel(before, now, pending), True
 
     def note(self, task: str, before: TaskState, settled: float) -> None:
         """Keep the state that a task had before a response, as long as requests about it are on their way."""
-        flight = self._flights.get(task)
-        if flight is None:
+        pending = self._pending.get(task)
+        if pending is None:
             return
-        if not flight.requests:
-            del self._flights[task]
+        if not pending.requests:
+            del self._pending[task]
             return
-        if len(flight.settled) >= MAXIMUM_PAST:
-            del flight.settled[0], flight.states[0]
-        last = flight.settled[-1] if flight.settled else settled
-        flight.settled.append(max(settled, last))
-        flight.states.append(before)
+        if len(pending.settled) >= MAXIMUM_PAST:
+            del pending.settled[0], pending.states[0]
+        last = pending.settled[-1] if pending.settled else settled
+        pending.settled.append(max(settled, last))
+        pending.states.append(before)
 
     def clear(self) -> None:
         """Forget it all."""
         self._heap.clear()
-        self._flights.clear()
+        self._pending.clear()
         self.creations.clear()
 
 
@@ -157,11 +157,11 @@ def _key_of(event: Event) -> Any:
     return event.marks.get(IDEMPOTENCY_MARK)
 
 
-def _with_cancel(before: TaskState, now: TaskState, flight: _Flight | None) -> TaskState:
+def _with_cancel(before: TaskState, now: TaskState, pending: _Pending | None) -> TaskState:
     """A state with the cancelling that was on its way meanwhile, or still is: it may have come first."""
     cancelled, sent = now.cancelled, now.marks.get(CANCEL_SENT)
-    if flight is not None and flight.cancels:
-        cancelled, sent = flight.cancel, flight.cancel
+    if pending is not None and pending.cancels:
+        cancelled, sent = pending.cancel, pending.cancel
     if sent is None or (before.cancelled is not None and CANCEL_SENT in before.marks):
         return before
     return before._replace(cancelled=cancelled, marks={**before.marks, CANCEL_SENT: sent})

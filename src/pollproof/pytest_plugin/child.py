@@ -47,7 +47,7 @@ def main(words: list[str]) -> int:
         try:
             result = _call(function, known)
         except BaseException as error:
-            _tell(error)
+            _print_error(error)
             if isinstance(error, SystemExit):
                 print(f"{name} ended its process, which is taken as giving up: return the solution, or raise an error")
             return GAVE_UP
@@ -98,7 +98,7 @@ def _find(file: Path, module: str, name: str) -> Callable[..., Any]:
             owner = getattr(owner, each)
         found: Callable[..., Any] = getattr(owner() if isinstance(owner, type) else owner, last)
     except BaseException as error:
-        _tell(error)
+        _print_error(error)
         raise Unusable(f"{name} of {file} could not be had in a process of its own, where it is called") from None
     return found
 
@@ -117,7 +117,7 @@ def _call(function: Callable[..., Any], known: Mapping[str, Any]) -> Any:
     return asyncio.run(awaited())
 
 
-def _tell(error: BaseException) -> None:
+def _print_error(error: BaseException) -> None:
     """Print an error with its traceback, from the function on."""
     part = error.__traceback__
     while part is not None and part.tb_frame.f_globals.get("__name__", "").partition(".")[0] in _ABOVE:

@@ -40,7 +40,7 @@ class Explored:
         self.plan = plan
         self.document = document
         self.exploring = exploring
-        self.has_told = False
+        self.has_failed_item = False
 
     def judge(self) -> None:
         """Fail where the run itself failed, or is inconclusive."""
@@ -195,9 +195,9 @@ class ClauseCheck:
             warnings.warn(ClauseWarning(words), stacklevel=2)
         elif entry["verdict"] == "unexercised":
             if found.document["error"]:
-                if found.has_told:
+                if found.has_failed_item:
                     skip("the run failed; the first failure has the reason")
-                found.has_told = True
+                found.has_failed_item = True
                 fail(f"{self.clause} could not be judged: {found.document['error']}")
             if plan.base_url is None or option(config, "--require-all"):
                 fail(f"{self.clause} was not exercised")

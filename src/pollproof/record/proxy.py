@@ -86,30 +86,30 @@ class _Server:
         try:
             while True:
                 try:
-                    asked = connection.read()
+                    received = connection.read()
                 except Malformed as error:
                     stream.sendall(
                         _written(_refusal(error.status, f"expected a request, got {error}"), "", keeps=False)
                     )
                     farewell(stream)
                     return
-                if asked is None:
+                if received is None:
                     return
-                answer = self._relay(wire, asked)
-                stream.sendall(_written(answer, asked.request.method, keeps=asked.keeps))
-                if not asked.keeps:
+                answer = self._relay(wire, received)
+                stream.sendall(_written(answer, received.request.method, keeps=received.keeps))
+                if not received.keeps:
                     return
         finally:
             wire.close()
 
-    def _relay(self, wire: Wire, asked: ReceivedRequest) -> RawResponse:
+    def _relay(self, wire: Wire, received: ReceivedRequest) -> RawResponse:
         """Pass a request on, and keep it with what came of it."""
-        target, prefix = asked.target, self.prefix
+        target, prefix = received.target, self.prefix
         if not target.startswith("/") or not (target == prefix or target.startswith((f"{prefix}/", f"{prefix}?"))):
             return _refusal(404, "this proxy leads to one base URL alone, and to nothing beside it")
-        method, body = asked.request.method, asked.request.body
-        dropped = HOP_BY_HOP | _tokens(asked.lines) | {"host", "content-length", "expect"}
-        lines = [(name, value) for name, value in asked.lines if name.lower() not in dropped]
+        method, body = received.request.method, received.request.body
+        dropped = HOP_BY_HOP | _tokens(received.lines) | {"host", "content-length", "expect"}
+        lines = [(name, value) for name, value in received.lines if name.lower() not in dropped]
         headers = {name.lower(): value for name, value in lines}
         request = Request(method, target[len(prefix) :], headers, body)
         sent = self._now()

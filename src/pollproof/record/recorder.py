@@ -81,7 +81,7 @@ def record(
         with _receiving(plan, session), interruptible():
             for words in _steps(plan, session, tasks):
                 stage[0] = words
-            _hear(session)
+            _await_callbacks(session)
     except KeyboardInterrupt:
         result.problem = "interrupted"
     except BudgetSpent:
@@ -117,7 +117,7 @@ class CallbackSession(Session):
             raise TargetUnusable(f"the answers of {self.target.name} came to {_MAXIMUM_KEPT // 1024 // 1024} MiB")
         return event
 
-    def say(self, outcome: ClientOutcome) -> None:
+    def report_outcome(self, outcome: ClientOutcome) -> None:
         """Keep nothing of how the client ended: it is the provider that is recorded."""
 
 
@@ -154,18 +154,18 @@ def _receiving(plan: Plan, session: Session) -> Iterator[None]:
         receiver.close()
 
 
-def _hear(session: Session) -> None:
+def _await_callbacks(session: Session) -> None:
     """Wait for the callbacks of tasks that have ended, as long as they may take to arrive."""
     source = session.callbacks
     if source is None:
         return
     account, end = session.monitor.account, time.monotonic() + source.patience
     while time.monotonic() < end:
-        session.hear()
+        session.take_callbacks()
         waiting = [
             history
             for history in account.tasks.values()
-            if history.terminal is not None and not history.callbacks and isinstance(history.asked, dict)
+            if history.terminal is not None and not history.callbacks and isinstance(history.creation, dict)
         ]
         if not waiting:
             return

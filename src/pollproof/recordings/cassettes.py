@@ -81,11 +81,11 @@ class CassetteReader(EntryReader):
             probe, failure = None, None
         part = "content" if "content" in response and "body" not in response else "body"  # httpx before vcrpy 6
 
-        def asked(mended: list[str]) -> bytes:
+        def request_body(mended: list[str]) -> bytes:
             body = self._body(request.get("body"), number, "request.body", mended)
             return _decoded(body, request_headers, mended, own=own)
 
-        def told(mended: list[str]) -> bytes:
+        def response_body(mended: list[str]) -> bytes:
             body = self._body(response.get(part), number, f"response.{part}", mended)
             if status in NO_BODY and not body:
                 return b""
@@ -96,7 +96,7 @@ class CassetteReader(EntryReader):
         entry = entry._replace(
             request_headers=request_headers, response_headers=response_headers, times=times, probe=probe
         )
-        return self.completed(entry, status, failure, asked, told)
+        return self.completed(entry, status, failure, request_body, response_body)
 
     def _table(self, node: Any, key: str, number: int) -> Mapping[str, Any]:
         if not isinstance(node, dict):

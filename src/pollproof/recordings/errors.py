@@ -15,5 +15,5 @@ class RecordingError(InputError):
 
 def describe_error(error: Exception) -> str:
     """What an error of a backend says, on one line."""
-    said = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
-    return f"{said or type(error).__name__:.200}"
+    message = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "")
+    return f"{message or type(error).__name__:.200}"

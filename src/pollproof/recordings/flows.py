@@ -35,30 +35,31 @@ def read_flows(stream: IO[bytes], name: str) -> Iterator[Entry]:
 
 
 def _entry(reader: EntryReader, flow: Any, number: int) -> Entry:
-    asked, told = flow.request, flow.response
-    entry = reader.begun(number, asked.method, asked.pretty_url)
+    request, response = flow.request, flow.response
+    entry = reader.begun(number, request.method, request.pretty_url)
     request_headers, response_headers = (
         {} if each is None else {key.lower(): value for key, value in each.headers.items(multi=False)}
-        for each in (asked, told)
+        for each in (request, response)
     )
-    if asked.timestamp_start:
-        ended = None if told is None else told.timestamp_end
-        times = Times(float(asked.timestamp_start), float(ended) if ended else float("nan"), MILLISECOND)
+    if request.timestamp_start:
+        ended = None if response is None else response.timestamp_end
+        times = Times(float(request.timestamp_start), float(ended) if ended else float("nan"), MILLISECOND)
         entry = entry._replace(times=times)
 
-    def request(mended: list[str]) -> bytes:
-        if asked.raw_content is None:
+    def request_body(mended: list[str]) -> bytes:
+        if request.raw_content is None:
             raise NotRecorded("")
-        return asked.get_content(strict=False) or b""
+        return request.get_content(strict=False) or b""
 
-    def response(mended: list[str]) -> bytes:
-        if told.raw_content is None:
+    def response_body(mended: list[str]) -> bytes:
+        if response.raw_content is None:
             raise NotRecorded(NO_TEXT)
-        return read_bytes(told.raw_content, response_headers, mended) if told.raw_content else b""
+        return read_bytes(response.raw_content, response_headers, mended) if response.raw_content else b""
 
-    failure = None if told is not None else str(flow.error or "no response")[:80]
+    status = None if response is None else response.status_code
+    failure = None if response is not None else str(flow.error or "no response")[:80]
     entry = entry._replace(request_headers=request_headers, response_headers=response_headers)
     try:
-        return reader.completed(entry, None if told is None else told.status_code, failure, request, response)
+        return reader.completed(entry, status, failure, request_body, response_body)
     except RecordingError as error:
         return entry._replace(problem=error)

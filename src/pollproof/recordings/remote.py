@@ -56,7 +56,7 @@ def find_remote(url: str, wanted: Callable[[str], bool]) -> list[Remote]:
     Raises `RecordingError` for a URL that means none.
     """
     name = Remote(url).name
-    found: list[str] = _asked(name, lambda: _found(url, wanted))
+    found: list[str] = _call(name, lambda: _found(url, wanted))
     if not found:
         raise RecordingError(name, "", "no recording matches, and no such file or folder is there")
     return [Remote(each) for each in found]
@@ -86,9 +86,9 @@ def open_remote(remote: Remote) -> IO[bytes]:
     if remote.url.lower().startswith(("http://", "https://")):
         from pollproof.recordings.web import open_web  # few recordings are on the web
 
-        opened = _asked(remote.name, lambda: open_web(remote.url, REMOTE_PATIENCE))
+        opened = _call(remote.name, lambda: open_web(remote.url, REMOTE_PATIENCE))
     else:
-        opened = _asked(remote.name, lambda: _fsspec().open(remote.url, "rb").open())
+        opened = _call(remote.name, lambda: _fsspec().open(remote.url, "rb").open())
     return io.BufferedReader(_Pieces(opened, remote.watch), 1 << 18)
 
 
@@ -141,9 +141,9 @@ def _fsspec() -> Any:
     return fsspec
 
 
-def _asked(name: str, question: Callable[[], Result]) -> Result:
+def _call(name: str, function: Callable[[], Result]) -> Result:
     """The answer of a backend; raises `RecordingError` for whatever it raises, which each does in its own way."""
     try:
-        return question()
+        return function()
     except Exception as error:
         raise RecordingError(name, "", f"cannot be read ({describe_error(error)})") from None

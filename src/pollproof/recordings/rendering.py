@@ -91,13 +91,13 @@ def as_line(one: Interaction, own: Mapping[str, Any]) -> str:
     """One interaction as one line of YAML, with its times and `own` in it: to be appended to a cassette."""
     request, response = one.exchange.request, one.exchange.response
     code, message = one.status
-    asked = f"method: {flow(request.method)}, uri: {flow(one.uri)}, headers: {_lists(request.headers)}"
-    told = (
+    requested = f"method: {flow(request.method)}, uri: {flow(one.uri)}, headers: {_lists(request.headers)}"
+    answered = (
         f"status: {{code: {code}, message: {flow(message)}}}, headers: {_lists(response.headers if response else {})}"
     )
     return (
-        f"- {{request: {{{asked}, body: {_body(request.body) if request.body else 'null'}}}, "
-        f"response: {{{told}, body: {{string: {_body(b'' if response is None else response.body)}}}}}, "
+        f"- {{request: {{{requested}, body: {_body(request.body) if request.body else 'null'}}}, "
+        f"response: {{{answered}, body: {{string: {_body(b'' if response is None else response.body)}}}}}, "
         f"pollproof: {flow({**one.row(0.0), **own})}}}\n"
     )
 

@@ -139,8 +139,8 @@ def _text_time(text: str) -> tuple[float, float]:
 
 def is_far(times: Times, date: str | None) -> bool:
     """Whether a Date header is so far from a recorded time that one of both clocks is wrong."""
-    said = date_times(date) if date else None
-    return said is not None and not -FAR < said.sent - times.sent < FAR + LONGEST_ANSWER
+    dated = date_times(date) if date else None
+    return dated is not None and not -FAR < dated.sent - times.sent < FAR + LONGEST_ANSWER
 
 
 def own_times(row: Any) -> Times | None:

@@ -24,14 +24,14 @@ from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Pending:
     """A request under way: vcrpy's own object of it, and when it was sent."""
 
     request: Any
     sent: float
 
 
-_under_way: ContextVar[_Asked | None] = ContextVar("pollproof_under_way", default=None)
+_under_way: ContextVar[_Pending | None] = ContextVar("pollproof_under_way", default=None)
 """The request that this thread or task of asyncio has sent last."""
 
 
@@ -46,13 +46,13 @@ class Recorder:
         self.elsewhere = 0
         self._began = time.monotonic()
         self._exchanges: list[Exchange] = []
-        self._open: dict[int, _Asked] = {}
+        self._open: dict[int, _Pending] = {}
 
     # These two are called by the stubs of vcrpy, in the thread or task of the request.
 
     def asked(self, request: Any) -> None:
         """A request is about to be sent."""
-        asked = _Asked(request, time.monotonic())
+        asked = _Pending(request, time.monotonic())
         self._open[id(request)] = asked
         _under_way.set(asked)
 
@@ -86,9 +86,9 @@ class Recorder:
             return
         headers = {str(name).lower(): _text(value) for name, value in request.headers.items()}
         asked = Request(request.method, path, headers, _body(request))
-        told = None if response is None else _response(response)
-        failure = "no answer" if told is None else None
-        self._exchanges.append(Exchange(asked, told, sent, received, failure))
+        answer = None if response is None else _response(response)
+        failure = "no answer" if answer is None else None
+        self._exchanges.append(Exchange(asked, answer, sent, received, failure))
 
     def _path(self, uri: str) -> str | None:
         """The path of a URL below the base URL, None for any other URL."""

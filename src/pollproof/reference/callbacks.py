@@ -74,13 +74,13 @@ class Caller(Responder):
 
     def callback(self, operation: Operation, task: Task, phase: Phase) -> bytes:
         status = self.contract.path[-1] if phase is Phase.SUCCEEDED else self.word(phase)
-        response = self.say(operation, "callback", task, status)
+        response = self.fill(operation, "callback", task, status)
         if len(self._delivered) >= KEPT_TASKS:
             self._delivered.clear()
         self._delivered[response.body] = self._last_headers = response.headers
         return response.body
 
-    def send_again(self, address: str, body: bytes) -> None:
+    def resend(self, address: str, body: bytes) -> None:
         task = self._handed.get((address, body))
         if task is not None:
             self._not_before[task.number] = self.clock.now() + SENT_AGAIN

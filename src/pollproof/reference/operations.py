@@ -57,16 +57,16 @@ class Operator(Caller):
             task = self.replays(known, view.request)
             if task is not None:
                 name = "replayed" if (operation.name, "replayed") in self._answers else "created"
-                return self.say(operation, name, task, self.status_of(task, self.phase(task, now)))
+                return self.fill(operation, name, task, self.status_of(task, self.phase(task, now)))
         if self.unfinished_count() >= self.most_unfinished():
             code = self.contract.refusals.too_many_unfinished
-            return self.say(operation, self._refusal(operation, "busy"), None, "", code)
+            return self.fill(operation, self._refusal(operation, "busy"), None, "", code)
         task = self.add(view, operation)
         if key is not MISSING:
             self._keys.note(key, view.request, now, task)
         if self.inline(task.kind):
-            return self.say(operation, "succeeded", task, self.contract.path[-1])
-        return self.say(operation, "created", task, self.contract.path[0])
+            return self.fill(operation, "succeeded", task, self.contract.path[-1])
+        return self.fill(operation, "created", task, self.contract.path[0])
 
     def most_unfinished(self) -> float:
         limit = self.contract.limits.unfinished
@@ -96,7 +96,7 @@ class Operator(Caller):
         if task is None:
             if str(identifier) in self._deleted and self.contract.refusals.deleted_task:
                 name = "unknown" if (operation.name, "unknown") in self._answers else "lost"
-                return self.say(operation, name, None, "", self.contract.refusals.deleted_task)
+                return self.fill(operation, name, None, "", self.contract.refusals.deleted_task)
             if str(identifier) in self._gone:
                 return self.lost(operation, Task(0, identifier, self._plain_kind, self.clock.now(), 0.0, False))
             return self.unknown(operation, identifier)
@@ -128,14 +128,14 @@ class Operator(Caller):
             if self._is_removed(task):
                 code = self.contract.refusals.removed_result or self.contract.refusals.lost_task
                 name = "removed" if (operation.name, "removed") in self._answers else "lost"
-                return self.say(operation, name, task, self.contract.path[-1], code)
-            return self.say(operation, "succeeded", task, self.contract.path[-1])
+                return self.fill(operation, name, task, self.contract.path[-1], code)
+            return self.fill(operation, "succeeded", task, self.contract.path[-1])
         name, refusals = phase.value if phase.terminal else "nothing", self.contract.refusals
         if (operation.name, name) not in self._answers:
             name = "nothing"
         status = self.word(phase) if phase.terminal else self.unfinished(task, phase)
         failed = refusals.failed_task if phase is Phase.FAILED else ""
-        return self.say(operation, name, task, status, failed or refusals.not_ready)
+        return self.fill(operation, name, task, status, failed or refusals.not_ready)
 
     def cancel(self, operation: Operation, identifier: Any) -> Response:
         task = self.find(identifier)
@@ -155,11 +155,11 @@ class Operator(Caller):
             }
             for name, code in list(codes.items())[phase is not Phase.CANCELLED :]:
                 if (operation.name, name) in self._answers:
-                    return self.say(operation, name, task, self.status_of(task, phase), code)
+                    return self.fill(operation, name, task, self.status_of(task, phase), code)
         elif self.is_too_late(task, now):
             name = next(each for each in ("too-late", "ended", "refused") if (operation.name, each) in self._answers)
             code = refusals.late_cancel or refusals.ended_task
-            return self.say(operation, name, task, self.unfinished(task, phase), code)
+            return self.fill(operation, name, task, self.unfinished(task, phase), code)
         if task.ended is None:  # one that has ended is cancelled all the same where nothing refuses that
             at_once = phase.terminal or not self.contract.cancelling
             task.ended = min(now, task.created + task.solving) if at_once else now + CANCELLING
@@ -167,7 +167,7 @@ class Operator(Caller):
             phase = Phase.CANCELLED
         if task.ended is not None and now < task.ended:
             phase = self.contract.statuses[self.contract.cancelling].phase
-        return self.say(operation, "cancelled", task, self.status_of(task, phase))
+        return self.fill(operation, "cancelled", task, self.status_of(task, phase))
 
     def is_too_late(self, task: Task, now: float) -> bool:
         limits, phase = self.contract.limits, self.phase(task, now)
@@ -185,8 +185,8 @@ class Operator(Caller):
         phase = self.phase(task, self.clock.now())
         if not phase.terminal and (operation.name, "unfinished") in self._answers:
             code = self.contract.refusals.unfinished_task or self.contract.refusals.not_ready
-            return self.say(operation, "unfinished", task, self.unfinished(task, phase), code)
-        response = self.say(operation, "deleted", task, self.status_of(task, phase))
+            return self.fill(operation, "unfinished", task, self.unfinished(task, phase), code)
+        response = self.fill(operation, "deleted", task, self.status_of(task, phase))
         self.remove(task)
         return response
 
@@ -207,7 +207,7 @@ class Operator(Caller):
 
     def batch(self, operation: Operation, view: View) -> Response:
         if self.hurries(self.clock.now()):
-            return self.say(operation, self._refusal(operation, "busy"), None, "")
+            return self.fill(operation, self._refusal(operation, "busy"), None, "")
         name = next(key for key, value in view.request.items() if isinstance(value, list))
         tasks = [
             self.add(view._replace(request={**view.request, name: entry}), operation) for entry in view.request[name]

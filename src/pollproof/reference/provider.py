@@ -73,17 +73,17 @@ class ReferenceProvider(Operator):
 
     def handle(self, request: Request) -> Response:
         key = request.method, request.path, request.body
-        asked = self._last.get(key)
-        if asked is None:  # the same question comes again and again
+        routed = self._last.get(key)
+        if routed is None:  # the same question comes again and again
             found = self._read(request)
             if isinstance(found, Response):
                 return found
-            asked = found
+            routed = found
             if self._keeps and len(request.body) <= KEPT_BODY:
                 if len(self._last) >= KEPT_REQUESTS:
                     self._last.clear()
-                self._last[key] = asked
-        route, variables, body, wrong = asked
+                self._last[key] = routed
+        route, variables, body, wrong = routed
         operation = route.operation
         if type(body) is Unreadable:
             return self.malformed(operation)
@@ -94,12 +94,12 @@ class ReferenceProvider(Operator):
             wait = self._counter.wait(operation.role, route.task_id(view), self.clock.now())
             if wait:
                 self._wait = whole_seconds(wait)
-                return self.say(operation, self._refusal(operation, "busy"), None, "", refusals.too_many)
+                return self.fill(operation, self._refusal(operation, "busy"), None, "", refusals.too_many)
         if not self.knows(self.shown_key(view)):
             task = self.find(route.task_id(view)) if operation.role is Role.POLL else None
             if task is not None and self.settings.count_refused:
                 task.polls += 1
-            return self.say(operation, self._refusal(operation, "unauthorized"), None, "", refusals.wrong_credential)
+            return self.fill(operation, self._refusal(operation, "unauthorized"), None, "", refusals.wrong_credential)
         if not self.admits(view, route, request.body):
             missing = refusals.missing_field if not route.is_complete(view) else ""
             return self.refuse(operation, missing or refusals.invalid_request)
@@ -132,7 +132,7 @@ class ReferenceProvider(Operator):
         if name in self._changed_headers:
             return response
         if request.headers.get("if-none-match") == tag and (operation.name, "not-modified") in self._answers:
-            response = self.say(operation, "not-modified", None, "")
+            response = self.fill(operation, "not-modified", None, "")
         return response._replace(headers={**response.headers, name: tag})
 
     def _read(self, request: Request) -> RoutedRequest | Response:

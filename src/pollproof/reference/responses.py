@@ -62,15 +62,15 @@ class Responder(TaskStore):
         self._detailed = any(name.endswith("_at") or name.partition(".")[0] in ("progress", "asked") for name in needed)
         places = [name for name in needed if "#" in name or name.startswith("request.")]
         self._requested = {name: _with_default(name) for name in places}
-        self._tells_wait, self._wait = bool({"retry_after", "retry_date"} & needed), 1
+        self._states_wait, self._wait = bool({"retry_after", "retry_date"} & needed), 1
         self.given: set[tuple[str, str]] = set()
-        self._tells_apart, self._said = "unique" in needed, 0
+        self._is_unique, self._filled = "unique" in needed, 0
         self._fetches = contract.operation_of(Role.FETCH) is not None
         kept = {"result-kept", "result-removed"}
         self._retentions = [each.parameters for each in contract.clauses if each.kind in kept]
         self._requested_path, self._view = "", _EMPTY
 
-    def say(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
+    def fill(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
         if (operation.name, name) not in self._answers:
             name = "refused"
             if (operation.name, name) not in self._answers:
@@ -98,14 +98,14 @@ class Responder(TaskStore):
             "base_url": self.base_url,
             "timestamp": EPOCH_SECONDS + int(self.clock.now()),
         }
-        if self._tells_apart:
-            self._said += 1
-            words["unique"] = f"{self._said:08x}-0000-4000-8000-{EPOCH_SECONDS:012x}"
-        if self._tells_wait:
+        if self._is_unique:
+            self._filled += 1
+            words["unique"] = f"{self._filled:08x}-0000-4000-8000-{EPOCH_SECONDS:012x}"
+        if self._states_wait:
             words["retry_after"] = self._wait
             words["retry_date"] = formatdate(words["timestamp"] + self._wait, usegmt=True)
         for name, (read, default) in self._requested.items():
-            value = read(self._view._replace(creation=MISSING if task is None else task.asked))
+            value = read(self._view._replace(creation=MISSING if task is None else task.creation))
             words[name] = default if value is MISSING else value
         if task is not None:
             words["task_id"] = task.id
@@ -125,7 +125,7 @@ class Responder(TaskStore):
                 words |= self.times(task, now)
                 scaled = self.progress(task, share) * self.contract.progress / 100
                 words["progress"] = int(scaled) if self.contract.progress > 1 else scaled
-                words["asked"] = task.asked
+                words["asked"] = task.creation
         return words
 
     def _word_of(self, value: Any, task: Task, status: str) -> Any:
@@ -141,8 +141,8 @@ class Responder(TaskStore):
         """The words of the page that the request at hand is for."""
         items = result if isinstance(result, list) else []
         given = {name.removeprefix("?"): text for name, text in query_of(self._requested_path).items()}
-        asked, name = given.get(pages.size, ""), pages.parameter or "page_token"
-        size = min(max(int(asked), 1), pages.most) if asked.isdigit() else pages.usual
+        wanted, name = given.get(pages.size, ""), pages.parameter or "page_token"
+        size = min(max(int(wanted), 1), pages.most) if wanted.isdigit() else pages.usual
         place = body_place(pages)
         asked_in_body = None if place is None else follow_steps(self._view.request, place.steps)
         digits = (str(asked_in_body or "") if place is not None else given.get(name, "")).removeprefix("p")
@@ -181,17 +181,17 @@ class Responder(TaskStore):
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
         if phase is Phase.FAILED:
-            return self.say(operation, "failed", task, self.word(phase), self.contract.refusals.failed_task)
+            return self.fill(operation, "failed", task, self.word(phase), self.contract.refusals.failed_task)
         if phase is Phase.CANCELLED:
-            return self.say(operation, "cancelled", task, self.word(phase))
+            return self.fill(operation, "cancelled", task, self.word(phase))
         if phase is Phase.SUCCEEDED:
             task.reads += not self._fetches
             name = "removed" if (operation.name, "removed") in self._answers and self._is_removed(task) else "succeeded"
-            return self.say(operation, name, task, self.contract.path[-1])
-        return self.say(operation, phase.value, task, self.unfinished(task, phase))
+            return self.fill(operation, name, task, self.contract.path[-1])
+        return self.fill(operation, phase.value, task, self.unfinished(task, phase))
 
     def lost(self, operation: Operation, task: Task) -> Response:
-        return self.say(operation, "lost", task, "", self.contract.refusals.lost_task)
+        return self.fill(operation, "lost", task, "", self.contract.refusals.lost_task)
 
     def unknown(self, operation: Operation, identifier: Any) -> Response:
         refusals, ill_formed = self.contract.refusals, self.contract.task_id.get("ill_formed", ())
@@ -200,16 +200,16 @@ class Responder(TaskStore):
         if identifier in ill_formed and self.rejects("ill-formed-task"):
             if refusals.ill_formed_task:
                 return self.refuse(operation, refusals.ill_formed_task)
-            return self.say(operation, name, None, "", refusals.unknown_task)
-        return self.say(operation, name, None, "", refusals.unknown_task)
+            return self.fill(operation, name, None, "", refusals.unknown_task)
+        return self.fill(operation, name, None, "", refusals.unknown_task)
 
     def malformed(self, operation: Operation) -> Response:
         refusals = self.contract.refusals
         code = refusals.malformed or refusals.invalid_request
-        return self.say(operation, self._refusal(operation, "malformed"), None, "", code)
+        return self.fill(operation, self._refusal(operation, "malformed"), None, "", code)
 
     def refuse(self, operation: Operation, code: str) -> Response:
-        return self.say(operation, "refused", None, "", code)
+        return self.fill(operation, "refused", None, "", code)
 
     def _refusal(self, operation: Operation, name: str) -> str:
         return name if (operation.name, name) in self._answers else "refused"

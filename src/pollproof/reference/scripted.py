@@ -46,4 +46,4 @@ class ScriptedProvider(ReferenceProvider):
             name = _TEMPLATES[status.phase]
         if status.phase is Phase.FAILED:
             code = self.contract.refusals.failed_task
-        return self.say(operation, name, task, status.value, code)
+        return self.fill(operation, name, task, status.value, code)

@@ -132,7 +132,7 @@ def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: thr
                     response, _ = target.exchange(Request("POST", "", headers, body))
                     if response is not None and response.status >= 300:
                         with lock:
-                            provider.send_again(address, body)
+                            provider.resend(address, body)
                     target.close()
 
     thread = threading.Thread(target=send, daemon=True)

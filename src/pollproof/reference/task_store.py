@@ -128,7 +128,7 @@ class TaskStore(FaultyProvider):
             created=now,
             solving=solving,
             fails=self.settings.failing and self._fails and number % _EVERY_NTH_FAILS == 0 and not kind.inline,
-            asked=view.request,
+            creation=view.request,
         )
         for index, name in enumerate(self._id_names, 1):
             task.ids[name] = write_id(self.contract.task_id["type"], number + FURTHER * index)

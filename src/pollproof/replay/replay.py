@@ -54,7 +54,7 @@ class Replay:
         self.inbound = 0
         self.misses = 0
         self._missed = missed
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._lock = threading.Lock()
         self._meanings = Meanings(contract)
         self._tapes: defaultdict[Hashable, Tape] = defaultdict(Tape)
@@ -119,27 +119,27 @@ class Replay:
     # ------------------------------------------------------------------------------- keeping and finding
 
     def _keep(self, meaning: Meaning, answer: RecordedResponse, probe: str | None) -> None:
-        name, task, said = meaning.operation.name, meaning.task, meaning.said
+        name, task, body = meaning.operation.name, meaning.task, meaning.body
         by_task = meaning.operation.role in ABOUT_A_TASK
         if probe in ("wrong-credential", REFUSED_KEY) and meaning.keyed:
-            self._tapes["key", name, task, b"" if by_task else said].add(answer)
+            self._tapes["key", name, task, b"" if by_task else body].add(answer)
         elif probe is not None or not meaning.readable or (by_task and task is None):
-            self._tapes["wrong", name, task, said, meaning.keyed].add(answer)
+            self._tapes["wrong", name, task, body, meaning.keyed].add(answer)
             if by_task and task is not None and meaning.keyed:
                 self._tapes["stranger", name, task].add(answer)
         elif by_task and task is not None:
             self._ids.setdefault(task)
             self._tapes["task", name, task].add(answer)
         else:
-            equal: Hashable = (name, said)
+            equal: Hashable = (name, body)
             self._stock.add((equal, (name, meaning.kind, None)), answer)
             if answer.final:
                 self._finals[equal] = answer
 
     def _find(self, meaning: Meaning) -> RecordedResponse | None:
-        name, task, said = meaning.operation.name, meaning.task, meaning.said
-        wrong = ("wrong", name, task, said, meaning.keyed)
-        if not meaning.lawful and wrong in self._tapes:
+        name, task, body = meaning.operation.name, meaning.task, meaning.body
+        wrong = ("wrong", name, task, body, meaning.keyed)
+        if not meaning.conforming and wrong in self._tapes:
             return self._tapes[wrong].take()
         if not meaning.readable:
             return None
@@ -149,13 +149,13 @@ class Replay:
             return self._find_task(name, task) or self._find_tape(
                 wrong, ("stranger", name, task), ("key", name, task, b"")
             )
-        equal = (name, said)
+        equal = (name, body)
         return (
             self._stock.take(equal)
             or self._finals.get(equal)
             or self._find_tape(wrong)
             or self._stock.take((name, meaning.kind, None))
-            or self._find_tape(("key", name, task, said))
+            or self._find_tape(("key", name, task, body))
         )
 
     def _find_task(self, name: str, task: str) -> RecordedResponse | None:
@@ -179,8 +179,8 @@ class Replay:
     def _miss(self, request: Request, meaning: Meaning | None) -> Response:
         self.misses += 1
         problem = self._problem(request, meaning)
-        if self._missed is not None and problem not in self._told and len(self._told) < MAXIMUM_MISSES:
-            self._told.add(problem)
+        if self._missed is not None and problem not in self._reported and len(self._reported) < MAXIMUM_MISSES:
+            self._reported.add(problem)
             self._missed(problem)
         document: dict[str, Any] = {
             "pollproof": "no recorded answer",

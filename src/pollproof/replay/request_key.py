@@ -20,18 +20,18 @@ from pollproof.trace.reader import Reader
 class Meaning(NamedTuple):
     """What one request means.
 
-    `said` is one short text for bodies that say the same, the account's key left out. `readable` and `keyed` tell
-    whether the body could be read and whether a key came with it where the contract asks for one, `lawful` whether
+    `body` is one short text for bodies that say the same, the account's key left out. `readable` and `keyed` tell
+    whether the body could be read and whether a key came with it where the contract asks for one, `conforming` whether
     nothing that can be seen is wrong with the request.
     """
 
     operation: Operation
     task: str | None
     kind: str
-    said: bytes
+    body: bytes
     readable: bool
     keyed: bool
-    lawful: bool
+    conforming: bool
 
 
 class Meanings:

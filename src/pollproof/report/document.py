@@ -73,7 +73,7 @@ def build_document(result: AnyResult, policy: Policy | None = None) -> Document:
     document |= detail.sections(redactor)
     if spec.selected is not None:
         document = only(document, spec.selected)
-    document = with_again(document, redactor.text(spec.command()))
+    document = with_reproduction(document, redactor.text(spec.command()))
     return decided(document, spec.policy if policy is None else policy)
 
 
@@ -105,21 +105,21 @@ def _explained(result: AnyResult, clause: Document) -> Document:
     return found | ({"not_run": True} if idle.cause == "deselected" else {})
 
 
-def with_again(document: Document, command: str) -> Document:
+def with_reproduction(document: Document, command: str) -> Document:
     """The document with the command that shows each violation again, given the one that shows all of them."""
     clauses = document["clauses"]
-    return {**document, "clauses": [_with_again(clause, command) for clause in clauses]}
+    return {**document, "clauses": [_with_reproduction(clause, command) for clause in clauses]}
 
 
-def _with_again(clause: Document, command: str) -> Document:
+def _with_reproduction(clause: Document, command: str) -> Document:
     violation = clause["violation"]
     if violation is None:
         return clause
-    again = f"{command} -k {clause['id']}"
+    command_line = f"{command} -k {clause['id']}"
     if "scenario" in violation:
         before, mark, after = command.partition(" -- ")
-        again = f"{before} --scenario {violation['scenario']}{mark}{after}"
-    return {**clause, "violation": {**violation, "again": again}}
+        command_line = f"{before} --scenario {violation['scenario']}{mark}{after}"
+    return {**clause, "violation": {**violation, "again": command_line}}
 
 
 def only(document: Document, identifiers: Set[str]) -> Document:

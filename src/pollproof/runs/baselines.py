@@ -131,7 +131,7 @@ def judged(documents: Sequence[Document], baseline: Baseline, today: date, *, pa
     entries = []
     for number, entry in enumerate(baseline.entries):
         state, problem = _state(documents, entry, today, partial)
-        told: Document = {
+        summary: Document = {
             "clause": entry.clause,
             "target": entry.target,
             "reason": entry.reason,
@@ -141,10 +141,10 @@ def judged(documents: Sequence[Document], baseline: Baseline, today: date, *, pa
             "state": state,
         }
         if entry.verdict != "violated":
-            told["verdict"] = entry.verdict
+            summary["verdict"] = entry.verdict
         if problem:
-            told["problem"] = f"{baseline.file}, entry {number + 1}: {problem}"
-        entries.append(told)
+            summary["problem"] = f"{baseline.file}, entry {number + 1}: {problem}"
+        entries.append(summary)
     return {"file": baseline.file, "entries": entries}
 
 
@@ -176,9 +176,9 @@ def _words(verdict: str) -> str:
     return "a known violation" if verdict == "violated" else "unexercised"
 
 
-def outcome_with(outcome: str, told: Mapping[str, Any]) -> str:
+def outcome_with(outcome: str, summary: Mapping[str, Any]) -> str:
     """The outcome of a run with what became of its baseline."""
-    states = {entry["state"] for entry in told["entries"]}
+    states = {entry["state"] for entry in summary["entries"]}
     if states.intersection(_FAILING_STATES):
         return "violated"
     return "inconclusive" if outcome == "passed" and "unexercised" in states else outcome

@@ -13,7 +13,7 @@ from pollproof.loading.errors import ContractError
 from pollproof.loading.files import read
 from pollproof.scaffold.errors import ScaffoldError
 
-GIST = 110
+PASSAGE_LENGTH = 110
 """Characters of a passage that its gist begins with."""
 
 UNREAD = "not-read-yet"
@@ -85,5 +85,5 @@ def _passage(lines: Lines) -> str:
     treated = 'aside = "no rule"' if lines.text.startswith("#") else f'unspecified = ["{UNREAD}"]'
     mark = "  # seems to state no rule" if aside and "aside" not in treated else ""
     source = json.dumps(f"page:{span}{place}", ensure_ascii=False)
-    gist = json.dumps(lines.text[:GIST], ensure_ascii=False)
-    return f"\n[[passages]]\nsource = {source}\ngist = {gist}\n{treated}{mark}\n"
+    content = json.dumps(lines.text[:PASSAGE_LENGTH], ensure_ascii=False)
+    return f"\n[[passages]]\nsource = {source}\ngist = {content}\n{treated}{mark}\n"

@@ -119,10 +119,10 @@ class Redactor:
     def beginning(self, text: str, limit: int) -> str:
         """The beginning of a text without secrets, none of which is cut in half there; the rest is an ellipsis."""
         near = text[: 2 * limit + 8 * self._longest]
-        told = self.text(near)
+        beginning = self.text(near)
         if len(near) < len(text):  # what is cut off there may have begun before
-            told = told[: max(len(told) - 8 * self._longest, 0)]
-        return told if len(told) <= limit else told[:limit] + "..."
+            beginning = beginning[: max(len(beginning) - 8 * self._longest, 0)]
+        return beginning if len(beginning) <= limit else beginning[:limit] + "..."
 
     def value(self, value: Any) -> Any:
         """A parsed body without secrets, in keys and values."""

@@ -207,9 +207,9 @@ class Account:
     def are_different(self, one: str, other: str) -> bool:
         """Whether two tasks surely are about different things: their creations are known, and are not the same."""
         first, second = self.tasks.get(one), self.tasks.get(other)
-        if first is None or second is None or first.asked is None or second.asked is None:
+        if first is None or second is None or first.creation is None or second.creation is None:
             return False
-        return first.asked is not second.asked and bool(first.asked != second.asked)
+        return first.creation is not second.creation and bool(first.creation != second.creation)
 
     def has_created(self, task: str) -> bool:
         """Whether a creation gave this id: a poll alone may have been on its way at the same time."""
@@ -269,7 +269,7 @@ class Account:
             owner = self.owners.setdefault(after.result, task)
             if owner != task and len(self.shared) < MAXIMUM_SHARED and self.are_different(task, owner):
                 self.shared.append((after.result_number, task, owner))
-            if self.remember is None and after.asked is not None:
+            if self.remember is None and after.creation is not None:
                 self._compare_part(after)
         return self._forget()
 
@@ -401,7 +401,7 @@ class Account:
                     created_sent=event.exchange.sent,
                     created_received=received_by(event.exchange),
                     answered=known.answered if known.answered > answered else answered,
-                    asked=_asked_for(event, place),
+                    creation=_creation_of(event, place),
                 )
                 self._note_id(self.tasks[member.task])
 
@@ -412,7 +412,7 @@ def _entries(event: Event) -> int:
     return max((len(value) for value in values if type(value) is list), default=0)
 
 
-def _asked_for(event: Event, place: int) -> Any:
+def _creation_of(event: Event, place: int) -> Any:
     """The request for one task of a batch: its body, with one entry in place of the array; None if unknown."""
     request = event.request
     if type(request) is not dict:

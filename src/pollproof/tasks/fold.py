@@ -30,18 +30,18 @@ _state = partial(tuple.__new__, TaskState)
 _NAMES = (
     "created", "created_sent", "created_received", "inline", "polls_most", "polls_least", "unanswered", "phase",
     "phase_number", "terminal", "terminal_number", "result", "result_number", "lost", "gone", "last_number",
-    "last_sent", "last_precision", "last_final", "answered", "unclear", "pending_sent", "ended_received", "asked",
+    "last_sent", "last_precision", "last_final", "answered", "unclear", "pending_sent", "ended_received", "creation",
     "callbacks", "marks", "first_number", "first_sent", "gaps", "final", "cancelled", "stall", "last_page",
 )  # fmt: skip
 (
     _CREATED, _CREATED_SENT, _CREATED_RECEIVED, _INLINE, _POLLS_MOST, _POLLS_LEAST, _UNANSWERED, _PHASE,
     _PHASE_NUMBER, _TERMINAL, _TERMINAL_NUMBER, _RESULT, _RESULT_NUMBER, _LOST, _GONE, _LAST_NUMBER, _LAST_SENT,
-    _LAST_PRECISION, _LAST_FINAL, _ANSWERED, _UNCLEAR, _PENDING_SENT, _ENDED_RECEIVED, _ASKED, _CALLBACKS, _MARKS,
+    _LAST_PRECISION, _LAST_FINAL, _ANSWERED, _UNCLEAR, _PENDING_SENT, _ENDED_RECEIVED, _CREATION, _CALLBACKS, _MARKS,
     _FIRST_NUMBER, _FIRST_SENT, _GAPS, _FINAL, _CANCELLED, _STALL, _LAST_PAGE,
 ) = map(TaskState._fields.index, _NAMES)  # fmt: skip
 
 
-def asked_to_wait(event: Event) -> Any:
+def requested_wait(event: Event) -> Any:
     """The wait before the next poll that an answer demands; a date as seconds since the answer's own Date.
 
     None where it demands none, or names a date and has no Date.
@@ -111,7 +111,7 @@ def _marks(history: TaskState, event: Event) -> dict[str, Any]:
         kept |= event.marks
         if PAGE in event.marks:
             kept = follow(kept)
-    wait = asked_to_wait(event)
+    wait = requested_wait(event)
     if wait is not None:
         kept["retry_after"] = wait
     return kept
@@ -126,7 +126,7 @@ def _settle(new: list[Any], event: Event) -> None:
 
 def _create(new: list[Any], event: Event) -> None:
     exchange, succeeded = event.exchange, event.phase is SUCCEEDED
-    new[_ASKED] = event.request
+    new[_CREATION] = event.request
     new[_CREATED], new[_CREATED_SENT], new[_CREATED_RECEIVED] = event.number, exchange.sent, exchange.received
     if event.operation.task_id is None or event.operation.task_id.part != "request":
         new[_CREATED_RECEIVED] = received_by(exchange)

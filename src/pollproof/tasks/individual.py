@@ -57,7 +57,7 @@ class Alike:
 
 def way_of(history: TaskState) -> str:
     """How a task was requested, apart from what it is about: the texts with a digit in them, as numbered ones have."""
-    leaves = sorted(f"{path}={leaf!r}" for path, leaf in _leaves(history.asked, ""))
+    leaves = sorted(f"{path}={leaf!r}" for path, leaf in _leaves(history.creation, ""))
     return "\n".join(leaf for leaf in leaves if _DIGIT.search(leaf) is None)
 
 
@@ -67,7 +67,7 @@ def own_part(history: TaskState) -> str:
     value = read_json(text.encode("utf-8", "surrogatepass"))
     if type(value) is Unreadable:
         return text if len(text) >= _LEAST else ""
-    named = {str(leaf) for _, leaf in _leaves(history.asked, "")} | {history.id}
+    named = {str(leaf) for _, leaf in _leaves(history.creation, "")} | {history.id}
     own = [f"{path}={leaf}" for path, leaf in _leaves(value, "") if str(leaf) not in named and not _is_time(leaf)]
     return canonical(own) if sum(map(len, own)) >= _LEAST else ""
 

@@ -78,5 +78,5 @@ class Streak(NamedTuple):
 
 def streak_key(event: Event) -> tuple[str, Any]:
     """What makes two requests the same: their operation, and the task or the body."""
-    asks = event.operation.role in ABOUT_A_TASK
-    return event.operation.name, event.task if asks else event.exchange.request.body
+    about_task = event.operation.role in ABOUT_A_TASK
+    return event.operation.name, event.task if about_task else event.exchange.request.body

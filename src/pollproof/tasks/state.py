@@ -61,8 +61,8 @@ class TaskState(NamedTuple):
 
     `last_precision` is the precision of `last_sent`, `answered` the time at which all responses so far were there.
     `pending_sent` is when the last poll left that found the task unfinished, `ended_received` when the response came
-    that first stated its end. `asked` is the body of the creation, `callbacks` how many came, `marks` the last values
-    at the operation's further places.
+    that first stated its end. `creation` is the body of the creation, `callbacks` how many came, `marks` the last
+    values at the operation's further places.
     """
 
     id: str
@@ -88,7 +88,7 @@ class TaskState(NamedTuple):
     unclear: int | None = None
     pending_sent: float = UNKNOWN_TIME
     ended_received: float = UNKNOWN_TIME
-    asked: Any = None
+    creation: Any = None
     callbacks: int = 0
     marks: Mapping[str, Any] = _NO_MARKS
     first_number: int | None = None

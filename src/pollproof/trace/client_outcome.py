@@ -57,9 +57,9 @@ class ClientOutcome(NamedTuple):
 
 def outcome_exchange(outcome: ClientOutcome, moment: float) -> Exchange:
     """The exchange by which a trace keeps an outcome."""
-    said = outcome._asdict()
+    reported = outcome._asdict()
     unsaid = {**ClientOutcome._field_defaults, "result": ...}
-    words = {name: value for name, value in said.items() if name not in unsaid or value != unsaid[name]}
+    words = {name: value for name, value in reported.items() if name not in unsaid or value != unsaid[name]}
     request = Request("POST", OUTCOME_PATH, {"content-type": "application/json"}, write_json(words))
     return Exchange(request, Response(200, {}, b""), moment, moment)
 

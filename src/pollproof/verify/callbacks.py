@@ -47,7 +47,7 @@ class EmbeddedCallbacks:
                 refused = self.refusing > 0
                 self.refusing -= refused
                 if refused:
-                    self._provider.send_again(address, body)
+                    self._provider.resend(address, body)
                 found.append((Request("POST", "/", headers(body), body), now, 500 if refused else 200))
         return found
 

@@ -91,27 +91,27 @@ class Shared(ExampleDatabase):
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
         """The examples that are there."""
-        return sorted(self._asked(lambda: list(self._database.fetch(self._prefix + key))) or ())
+        return sorted(self._call(lambda: list(self._database.fetch(self._prefix + key))) or ())
 
     def save(self, key: bytes, value: bytes) -> None:
         """Keep an example."""
-        self._asked(lambda: self._database.save(self._prefix + key, value))
+        self._call(lambda: self._database.save(self._prefix + key, value))
 
     def delete(self, key: bytes, value: bytes) -> None:
         """Take an example out that fails no more."""
         if not self._keeps():
-            self._asked(lambda: self._database.delete(self._prefix + key, value))
+            self._call(lambda: self._database.delete(self._prefix + key, value))
 
     def move(self, src: bytes, dest: bytes, value: bytes) -> None:
         """Put an example under another key."""
         self.save(dest, value)
         self.delete(src, value)
 
-    def _asked(self, question: Callable[[], Any]) -> Any:
+    def _call(self, function: Callable[[], Any]) -> Any:
         if self.problem:
             return None
         try:
-            return question()
+            return function()
         except Exception as error:  # every backend fails in its own way
             self.problem = type(error).__name__
             return None

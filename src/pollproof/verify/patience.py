@@ -51,7 +51,7 @@ class Waiter(Sender):
         """Seconds between two polls of a conforming client (1 where nothing is documented)."""
         return self.contract.limits.wait or 1.0
 
-    def pause_if_told(self, event: Event) -> bool:
+    def pause_if_demanded(self, event: Event) -> bool:
         """Wait as long as a busy or blocked provider asks for; whether it did ask."""
         if event.answer is Answer.STATE:
             return False
@@ -75,7 +75,7 @@ class Waiter(Sender):
         thorough = self.movable and not self.frugal and self.denied.get(operation, 0) < MAXIMUM_DENIED
         for number in range(INSISTENCES if thorough else FEW_INSISTENCES):
             before = self.clock.now()
-            if not self.pause_if_told(event):
+            if not self.pause_if_demanded(event):
                 return event
             if thorough and number > 0:
                 self.advance(INSISTING / (INSISTENCES - 1) - (self.clock.now() - before))

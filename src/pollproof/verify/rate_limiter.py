@@ -47,14 +47,14 @@ class RateLimiter:
         self._refusals = 0
         self.hurried = False
 
-    def due(self, asked: Event) -> float:
-        """The moment from which on this may be asked; `asked` is its event without an answer."""
-        role = asked.operation.role
+    def due(self, event: Event) -> float:
+        """The moment from which on this may be asked; `event` is its event without an answer."""
+        role = event.operation.role
         moment = max(self._shut, self._any if not self.hurried else float("-inf"))
         if role is Role.BATCH:
             moment = max(moment, self._batch)
-        if role is Role.POLL and asked.task is not None and not self.hurried:
-            moment = max(moment, self._tasks.get(asked.task, float("-inf")))
+        if role is Role.POLL and event.task is not None and not self.hurried:
+            moment = max(moment, self._tasks.get(event.task, float("-inf")))
         return moment
 
     def note(self, event: Event, now: float) -> None:
@@ -63,7 +63,7 @@ class RateLimiter:
         self._any = now + GAP
         if event.operation.role is Role.BATCH:
             self._batch = now + self._batch_wait
-        asked_for = read_retry_after(response.headers if response is not None else {}, time.time())
+        demanded = read_retry_after(response.headers if response is not None else {}, time.time())
         entry = contract.errors.get(event.error_code or "")
         documented = entry.seconds if entry is not None else None
         if event.effect is Effect.BLOCKED:
@@ -81,11 +81,11 @@ class RateLimiter:
                 why = event.exchange.failure or event.error_code or (response and f"HTTP {response.status}")
                 raise ProviderRefused(f"the provider has turned away {self._refusals} requests in a row ({why})")
             pause = min(self.wait * 2**self._refusals, LONGEST_PAUSE)
-            self._shut = now + max(pause, documented or 0.0, asked_for or 0.0) + _MARGIN
+            self._shut = now + max(pause, documented or 0.0, demanded or 0.0) + _MARGIN
         elif event.answer is not Answer.UNREADABLE:
             self._refusals = 0
         for task in filter(None, [event.task, *(member.task for member in event.members)]):
-            self._tasks[task] = now + max(self.wait, asked_for or 0.0)
+            self._tasks[task] = now + max(self.wait, demanded or 0.0)
 
     def resume(self, now: float, *, unanswered: bool) -> None:
         """Begin to count refusals anew; after a request that was not answered, nothing is asked for a wait."""
@@ -99,14 +99,14 @@ def read_retry_after(headers: Mapping[str, str], wall: float) -> float | None:
 
     A date is counted from the answer's own Date, from `wall` (seconds of the epoch) where it has none.
     """
-    told = headers.get("retry-after")
-    if told is None:
+    text = headers.get("retry-after")
+    if text is None:
         return None
-    seconds = retry_after_seconds(told)
+    seconds = retry_after_seconds(text)
     if seconds is not None:
         return max(seconds, 0.0)
     try:
-        until = parsedate_to_datetime(told).timestamp()
+        until = parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError):
         return None
     with contextlib.suppress(KeyError, ValueError, OverflowError):

@@ -79,9 +79,9 @@ class ReferenceClient(FaultyClient):
         """Whether an answer is the last that is needed."""
         if event.answer is Answer.STATE:
             return event.phase is not None and event.phase.terminal
-        return not self.tries_again(event)
+        return not self.retries_after(event)
 
-    def tries_again(self, event: Event) -> bool:
+    def retries_after(self, event: Event) -> bool:
         """Whether to retry a request that was not answered, or refused as busy."""
         if event.answer in (Answer.NONE, Answer.UNREADABLE):
             return self.failures <= self.retries
@@ -125,18 +125,18 @@ class ReferenceClient(FaultyClient):
         if handle is not None:
             result = event.result if self.keeps_inline(event) else self.follow(handle)
         result = None if result is MISSING else result
-        self.session.say(self.outcome(result, "" if handle is None else handle.id))
+        self.session.report_outcome(self.outcome(result, "" if handle is None else handle.id))
         return result
 
     def create(self, kind: TaskKind) -> tuple[Event, Handle | None]:
         """Create a task, and try again a few times where the provider cannot be reached."""
         self.failures = 0
         while True:
-            event, handle = self.session.create(kind, again=self.failures > 0)
+            event, handle = self.session.create(kind, repeated=self.failures > 0)
             if event.answer is Answer.STATE:
                 return event, handle
             self.failures += 1
-            if self.failures > self.retries or not self.tries_again(event):
+            if self.failures > self.retries or not self.retries_after(event):
                 return event, handle
             self.session.advance(self.retry_wait())
 

@@ -78,7 +78,7 @@ def steps_of_trace(plan: Plan, trace: Sequence[Mapping[str, Any]]) -> list[Repla
 
 
 def replay_steps(
-    found: OpenTarget, plan: Plan, clause: Clause, steps: Sequence[Replayed], heard: Callable[[float, Exchange], None]
+    found: OpenTarget, plan: Plan, clause: Clause, steps: Sequence[Replayed], notify: Callable[[float, Exchange], None]
 ) -> LedgerEntry:
     """Send requests again, and judge them by one clause.
 
@@ -102,7 +102,7 @@ def replay_steps(
         sent = found.clock.now()
         answer = found.target.exchange(request)
         exchange = Exchange(request, answer.response, sent, found.clock.now(), answer.failure, probe)
-        heard(wait, exchange)
+        notify(wait, exchange)
         return monitor.observe(exchange)
 
     for number, (step, final) in enumerate(steps):

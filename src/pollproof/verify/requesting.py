@@ -69,7 +69,7 @@ class Requester(Waiter):
         """The kinds of tasks whose result must be polled for."""
         self.inline_kinds = tuple(kind for kind in contract.kinds.values() if kind.inline and kind.name not in without)
         """The kinds of tasks that are answered in their creation."""
-        self._asked: dict[tuple[str, type, Any], Request] = {}
+        self._polls: dict[tuple[str, type, Any], Request] = {}
         self._creations: dict[tuple[str, int], Request] = {}
         operations = contract.operations.values()
         self._builders = {each.name: Builder(each, contract) for each in operations}
@@ -110,8 +110,8 @@ class Requester(Waiter):
         history = self.history(handle) if self._ids or self._links else None
         if history is None:
             key = operation.name, type(handle.id), (handle.id, way)
-            return self._asked.get(key) or _keep(
-                self._asked, key, self.request(operation, {"task_id": handle.id, "number": self.created}, way=way)
+            return self._polls.get(key) or _keep(
+                self._polls, key, self.request(operation, {"task_id": handle.id, "number": self.created}, way=way)
             )
         request = self.request(operation, {"task_id": handle.id, "number": self.created}, way=way)
         address = history.marks.get(link_mark(operation.name))

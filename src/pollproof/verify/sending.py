@@ -135,7 +135,7 @@ class Sender:
         if self._observed is not None:
             self._observed()
         if self.callbacks is not None:
-            self.hear()
+            self.take_callbacks()
         return event
 
     def control(self) -> Request | None:
@@ -184,7 +184,7 @@ class Sender:
         for response in islice(overloaded, 1):
             self._await_retry(response)
         if self.callbacks is not None:
-            self.hear()
+            self.take_callbacks()
         return events
 
     def send_and_cut(self, request: Request) -> Event:
@@ -220,21 +220,21 @@ class Sender:
                 self.clock.advance(sent[0] + rate.seconds - now + RATE_MARGIN)
             sent.append(self.clock.now())
 
-    def say(self, outcome: ClientOutcome) -> None:
+    def report_outcome(self, outcome: ClientOutcome) -> None:
         """Let the monitor know how a client has ended."""
         self.monitor.observe(outcome_exchange(outcome, self.clock.now()))
 
-    def hear(self) -> int:
+    def take_callbacks(self) -> int:
         """Let the monitor judge the callbacks that have come; how many there were."""
         if self.callbacks is None:
             return 0
-        heard = self.callbacks.take()
-        for request, moment, status in heard:
+        received = self.callbacks.take()
+        for request, moment, status in received:
             inbound = request._replace(path=CALLBACK_PATH)
             event = self.monitor.observe(Exchange(inbound, Response(status, {}, b""), moment, moment))
             if event is not None and event.task is None:
                 self.nameless_callbacks += 1  # one of the tasks was called back, and which one is not known
-        return len(heard)
+        return len(received)
 
     def miss(self, handle: Handle, since: float, failure: str) -> None:
         """Let the monitor know that a callback was waited for and did not come."""
@@ -253,7 +253,7 @@ class Sender:
             seconds = self.clock.at_most(seconds)
         if seconds > 0:
             self.clock.advance(seconds)
-            self.hear()
+            self.take_callbacks()
 
     def reach(self, fact: str) -> None:
         """Note that something was seen that a walk must see."""

@@ -47,13 +47,13 @@ class Session(Prober):
         self.created = 0
 
     def create(
-        self, kind: TaskKind, *, again: bool = False, more: Mapping[str, Any] | None = None
+        self, kind: TaskKind, *, repeated: bool = False, more: Mapping[str, Any] | None = None
     ) -> tuple[Event, Handle | None]:
-        """Create one task, or with `again` the same one again; the handle is None when it was not accepted.
+        """Create one task, or with `repeated` the same one again; the handle is None when it was not accepted.
 
         `more` are further fields of the task.
         """
-        if again:
+        if repeated:
             self.created -= 1
         return self.begun(
             self.send(self.creation(kind) if more is None else self._creation_of(kind, {**self.task(kind), **more})),

@@ -70,7 +70,7 @@ def open_target(
     else:
         from pollproof.http.client import HttpTarget  # takes its time to import
 
-        connect = partial(HttpTarget, plan.base_url, again=plan.live is None)
+        connect = partial(HttpTarget, plan.base_url, may_resend=plan.live is None)
         with contextlib.closing(connect(None)) as server:
             if plan.advance_url is None:
                 words = f"real, {plan.budget:g} s granted"

@@ -243,9 +243,11 @@ def judged_otherwise(contract: Contract, before: Iterable[Exchange], after: Iter
             monitor.observe(exchange if known else exchange._replace(probe=None))
         ledgers.append(monitor.ledger)
     return tuple(
-        clause.id for clause in clauses_of(contract) if _said(ledgers[0][clause.id]) != _said(ledgers[1][clause.id])
+        clause.id
+        for clause in clauses_of(contract)
+        if _verdict(ledgers[0][clause.id]) != _verdict(ledgers[1][clause.id])
     )
 
 
-def _said(entry: Any) -> tuple[Any, ...]:
+def _verdict(entry: Any) -> tuple[Any, ...]:
     return entry.verdict, entry.exercised, entry.violations

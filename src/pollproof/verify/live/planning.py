@@ -116,8 +116,8 @@ def planned(plan: Plan) -> LivePlan:
 def _only(steps: list[PlannedWalk], live: Live) -> tuple[list[PlannedWalk], tuple[PlannedWalk, ...]]:
     """Of these steps the one that exercises the clause asked about for the least money and time; and the others."""
     fit = [step for step in steps if live.only in step.clauses]
-    lawful = [step for step in fit if not step.permitted]
-    best = min(lawful or fit, key=lambda step: (step.tasks, step.seconds), default=None)
+    conforming = [step for step in fit if not step.permitted]
+    best = min(conforming or fit, key=lambda step: (step.tasks, step.seconds), default=None)
     why = Idle(f"not run: -k selects {live.only} alone", "deselected")
     return [step for step in steps if step is best], tuple(
         replace(step, skipped=why) for step in steps if step is not best

@@ -21,9 +21,9 @@ class Quota:
         self.requests = 0
         self.tasks = 0
 
-    def take(self, asked: Event) -> None:
+    def take(self, event: Event) -> None:
         """Count one request before it is sent; raises `QuotaSpent` instead where it is not allowed."""
-        tasks = tasks_in(asked)
+        tasks = tasks_in(event)
         for name, count in (("requests", self.requests + 1), ("tasks", self.tasks + tasks)):
             limit = self._limits[name]
             if limit is not None and count > limit:
@@ -32,11 +32,11 @@ class Quota:
         self.tasks += tasks
 
 
-def tasks_in(asked: Event) -> int:
+def tasks_in(event: Event) -> int:
     """How many tasks a request creates at most."""
-    if asked.operation.role is Role.CREATE:
+    if event.operation.role is Role.CREATE:
         return 1
-    if asked.operation.role is not Role.BATCH:
+    if event.operation.role is not Role.BATCH:
         return 0
-    body: Any = asked.request
+    body: Any = event.request
     return max([1, *(len(value) for value in body.values() if isinstance(value, list))]) if type(body) is dict else 1

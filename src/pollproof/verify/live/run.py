@@ -82,7 +82,7 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> 
                 _take_in(before, monitor, allowance, result)
             stage = [""]
 
-            def told(waiting: float = 0.0) -> None:
+            def notify(waiting: float = 0.0) -> None:
                 result.exchanges = len(monitor.trace)
                 result.seconds = time.monotonic() - started
                 result.detail.facts = _facts(live, allowance, result)
@@ -99,7 +99,7 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> 
                 keeper=record,
                 credential=plan.credential,
                 sample=plan.sample,
-                told=told,
+                notify=notify,
             )
             session.created = allowance.tasks
             session.left = session.unfinished()
@@ -117,7 +117,7 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> 
                 result.error = f"callbacks cannot be received at {plan.callback_url}: {error.strerror or error}"
                 result.complete = False
             finally:
-                told()
+                notify()
                 result.statuses = session.statuses
                 result.solving += solving_times(monitor.account)
                 result.notes += _closing(session, live.record, complete=result.complete)
@@ -217,8 +217,8 @@ def _callbacks(plan: Plan, session: LiveSession, clock: Clock) -> Iterator[None]
 def _closing(session: LiveSession, record: str, *, complete: bool) -> list[str]:
     """What is said at the end: what was asked and created, which tasks have no end, and how to go on."""
     allowance, alive = session.allowance, session.unfinished()
-    asked = f"{plural(allowance.requests, 'request')} made, {plural(allowance.tasks, 'task')} created"
-    notes = [f"{asked}; all is kept in {record}"]
+    made = f"{plural(allowance.requests, 'request')} made, {plural(allowance.tasks, 'task')} created"
+    notes = [f"{made}; all is kept in {record}"]
     if alive:
         names = ", ".join(str(handle.id) for handle in alive[:_SHOWN_TASKS]) + (
             ", ..." if len(alive) > _SHOWN_TASKS else ""

@@ -38,8 +38,8 @@ class Journal(Protocol):
 class LiveSession(Session):
     """A session that keeps a conforming client's pace. Raises `QuotaSpent`, `ProviderRefused` and what sessions raise.
 
-    `left` are unfinished tasks of an earlier run: walks take those before they create any. `told` is called after each
-    exchange with 0, and before a long wait with its seconds.
+    `left` are unfinished tasks of an earlier run: walks take those before they create any. `notify` is called after
+    each exchange with 0, and before a long wait with its seconds.
     """
 
     frugal = True
@@ -55,25 +55,25 @@ class LiveSession(Session):
         keeper: Journal | None = None,
         credential: str | None = None,
         sample: Mapping[str, Any] | None = None,
-        told: Callable[[float], None] | None = None,
+        notify: Callable[[float], None] | None = None,
     ) -> None:
-        observed = None if told is None else partial(told, 0.0)
+        observed = None if notify is None else partial(notify, 0.0)
         super().__init__(target, clock, monitor, credential=credential, sample=sample, observed=observed)
         self.allowance = allowance
         self.left: list[Handle] = []
         self.pace = RateLimiter(self.contract)
         self._keeper = keeper
         self._kept = len(monitor.trace)
-        self._told = told
+        self._notify = notify
         self._refused = 0
 
     def send(self, request: Request, probe: str | None = None) -> Event:
-        asked = self.monitor.reader.read(Exchange(request, None, 0.0, 0.0, "not sent yet", probe), -1)
-        assert asked is not None, "a session sends only requests of its contract"
-        self.advance(self.pace.due(asked) - self.clock.now())
-        self.allowance.take(asked)
+        event = self.monitor.reader.read(Exchange(request, None, 0.0, 0.0, "not sent yet", probe), -1)
+        assert event is not None, "a session sends only requests of its contract"
+        self.advance(self.pace.due(event) - self.clock.now())
+        self.allowance.take(event)
         if self._keeper is not None:
-            self._keeper.sending(asked.operation.name, self.clock.now())
+            self._keeper.sending(event.operation.name, self.clock.now())
         try:
             event = super().send(request, probe)
         finally:
@@ -91,8 +91,8 @@ class LiveSession(Session):
             raise ProviderRefused(f"the provider refuses to create tasks ({event.error_code or f'HTTP {status}'})")
 
     def advance(self, seconds: float, *, most: bool = False) -> None:
-        if seconds >= _LONG_WAIT and self._told is not None:
-            self._told(seconds)
+        if seconds >= _LONG_WAIT and self._notify is not None:
+            self._notify(seconds)
         super().advance(seconds, most=most)
         self._keep()
 

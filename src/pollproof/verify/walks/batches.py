@@ -16,7 +16,7 @@ from pollproof.verify.walks.steps import (
     create_several,
     patience,
     pause_between_batches,
-    read_again,
+    reread,
     settle_all,
     until_age,
 )
@@ -45,7 +45,7 @@ def batches(session: Session) -> None:
         pause_between_batches(session)
         handles = send_batch(session, number, equal=number >= session.batch_ways)
         settle_all(session, handles)
-        read_again(session, handles[:1] if session.frugal else handles[::-1])
+        reread(session, handles[:1] if session.frugal else handles[::-1])
         kept += handles[:1]
     if session.frugal:
         return
@@ -53,13 +53,13 @@ def batches(session: Session) -> None:
     for way in range(min(session.batch_ways, 2) if size is not None else 0):
         pause_between_batches(session)
         handles = send_batch(session, way, size=size)
-        read_again(session, handles[-1:] + handles[:1])
+        reread(session, handles[-1:] + handles[:1])
     pause_between_batches(session)
     lifetime = session.contract.limits.lifetime
     for share in (0.1, 0.5, 0.9):
         if lifetime is not None and kept:
             until_age(session, kept[0], lifetime * share)
-            read_again(session, kept)
+            reread(session, kept)
 
 
 def send_batch(session: Session, way: int, **more: Any) -> list[Handle]:
@@ -138,15 +138,15 @@ def called_back(session: Session) -> None:
             continue
         handles.append(handle)
         source.wait(EARLY_SECONDS if number < 2 else 0.0)
-        session.hear()
+        session.take_callbacks()
         session.poll(handle)
     settle_all(session, handles)
     await_callbacks(session, handles)
     if not session.frugal:
         session.advance(60.0)
         source.wait(EARLY_SECONDS)
-        session.hear()
-    read_again(session, handles)
+        session.take_callbacks()
+    reread(session, handles)
 
 
 @walk(_calls_back, needs="callbacks", reaches=(TASK_CREATED,))
@@ -158,7 +158,7 @@ def called_back_unpolled(session: Session) -> None:
     _, handle = session.create_called_back(session.kinds[0], with_callback(session, 11, "never polled"))
     session.advance(patience(session))
     source.wait(EARLY_SECONDS * 5)
-    session.hear()
+    session.take_callbacks()
     if handle is not None:
         if was_called_back(session, handle):
             session.fetch(handle)  # the callback has said that its result is there
@@ -175,7 +175,7 @@ def called_back_unpolled(session: Session) -> None:
             session.probe_own(probe, {"number": session.created, "task": task}, more=with_callback(session, 13, "x"))
     session.advance(patience(session))
     source.wait(EARLY_SECONDS)
-    session.hear()
+    session.take_callbacks()
 
 
 @walk(lambda contract: _has_batches(contract) and _calls_back(contract), needs="callbacks", reaches=(ACCEPTED_BATCH,))
@@ -204,7 +204,7 @@ def await_callbacks(session: Session, handles: list[Handle]) -> None:
         since, started = session.clock.now(), time.monotonic()
         while not was_called_back(session, handle) and time.monotonic() - started < source.patience:
             source.wait(source.patience / 10)
-            session.hear()
+            session.take_callbacks()
         if not was_called_back(session, handle):
             stray = f"; another address was called: {source.stray}" if source.stray else ""
             session.miss(handle, since, f"none came within {source.patience:g} s of real time{stray}")
@@ -243,11 +243,11 @@ def cancelled(session: Session) -> None:
         return
     for handle in handles:
         session.cancel(handle)
-    read_again(session, handles, 2)
+    reread(session, handles, 2)
     late, pause = create_several(session, 8), session.wait
     for handle in late:  # polled for the first time ever later, and cancelled at once
         session.advance(pause)
         pause *= 0.5 if handle is late[0] else 1.5
         session.poll(handle)
         session.cancel(handle)
-    read_again(session, late)
+    reread(session, late)

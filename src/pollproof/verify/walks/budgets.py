@@ -64,7 +64,7 @@ def to_the_last_poll_in_a_hurry(session: Session) -> None:
             return
         busy = busy + 1 if event.effect in (Effect.BUSY, Effect.BLOCKED) else 0
         if busy >= 3:  # it does not want to be polled so fast, which is its right
-            session.pause_if_told(event)
+            session.pause_if_demanded(event)
             return
     if session.contract.limits.beyond_polls == "lost":
         for seconds in (0.0, 30.0, 60.0):
@@ -126,10 +126,10 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
                 session.poll(handle)
             session.advance(1.0)
     if witness is not None:
-        session.pause_if_told(session.poll(witness))
+        session.pause_if_demanded(session.poll(witness))
     later = session.begin()
     if later is not None:
-        session.pause_if_told(session.poll(later))
+        session.pause_if_demanded(session.poll(later))
     if limits.beyond_polls == "lost":
         session.advance(61.0)  # what is lost is lost for good: left alone for a minute, it does not come back
         for handle in handles:

@@ -15,7 +15,7 @@ from pollproof.verify.walks.steps import (
     follow_to_their_ends,
     patience,
     pause_between_batches,
-    read_again,
+    reread,
     settle_all,
     until_age,
 )
@@ -51,7 +51,7 @@ def created_at_once(session: Session) -> None:
     for operation in filter(None, (session.poll_operation, session.fetch_operation)):
         session.send_together([session.about(operation, handle) for handle in handles])
         session.send_together([session.about(operation, handle) for handle in handles[:2] * (_CONCURRENT // 2)])
-    read_again(session, handles)
+    reread(session, handles)
 
 
 @walk(reaches=(OVERLAPPED,))
@@ -74,7 +74,7 @@ def polled_at_once(session: Session) -> None:
             pause = min(pause * 1.5, max(30.0, patience(session) / 10))
         if session.fetch_operation is not None:
             session.send_together([session.about(session.fetch_operation, handle)] * (_CONCURRENT // 2))
-        read_again(session, [handle])
+        reread(session, [handle])
 
 
 @walk(lambda contract: contract.limits.polls is not None, reaches=(TASK_CREATED,))
@@ -135,7 +135,7 @@ def connections_cut(session: Session) -> None:
     for operation in filter(None, (session.poll_operation, session.fetch_operation)):
         for handle in handles[:2]:
             session.send_and_cut(session.about(operation, handle))
-    read_again(session, handles)
+    reread(session, handles)
 
 
 @walk(reaches=(TASK_ENDED,))
@@ -152,10 +152,10 @@ def over_fresh_connections(session: Session) -> None:
         session.reconnect()
         session.settle(handle, patience(session))
         session.reconnect()
-        read_again(session, [handle])
+        reread(session, [handle])
     for handle in handles:  # while a task is young it is known, however its polls come
         until_age(session, handle, REMEMBERED_SECONDS * 0.75)
         session.reconnect()
         session.read(handle)
     session.send_together([session.about(session.poll_operation, handle) for handle in handles])
-    read_again(session, handles)
+    reread(session, handles)

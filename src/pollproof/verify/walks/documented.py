@@ -16,7 +16,7 @@ from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import age, create_several, edge, finish, patience, read_again
+from pollproof.verify.walks.steps import age, create_several, edge, finish, patience, reread
 
 FEW_INPUTS = 3
 """Requests beyond the limits of a schema that a real provider is sent."""
@@ -65,7 +65,7 @@ def created_again_with_its_key(session: Session) -> None:
         handle = Handle(event.raw_task, event.task, kind)
         session.settle(handle, patience(session))
         session.create_with_key(kind, task, key)
-        read_again(session, [handle])
+        reread(session, [handle])
     if _names_probe(session.contract, "reused-key"):
         different = _different(session, kind, task)
         if different is not None:
@@ -155,7 +155,7 @@ def too_many_at_once(session: Session) -> None:
         finally:
             session.unpaced = False
         session.advance(2 * rate.seconds)
-        read_again(session, [handle])
+        reread(session, [handle])
 
 
 def _burst(session: Session, handle: Handle, rate: Rate) -> None:
@@ -204,7 +204,7 @@ def key_after_another_word(session: Session) -> None:
         return
     session.probe_scheme(session.poll_operation, {"task_id": handle.id})
     session.probe_scheme(session.create_operation, {"task": session.task(session.kinds[0]), "number": session.created})
-    read_again(session, [handle])
+    reread(session, [handle])
 
 
 @walk(_has("pages"))
@@ -252,14 +252,14 @@ def polled_with_etags(session: Session) -> None:
         if session.settle(handle, patience(session)) is None:
             continue
         session.reach(TASK_ENDED)
-        read_again(session, [handle])
+        reread(session, [handle])
         latest = session.poll(handle).marks.get("etag")
         for event, same in ((early, False), (None, True)):
             etag = latest if event is None else event.marks.get("etag")
             unended = event is None or (event.phase is not None and not event.phase.terminal)
             if isinstance(etag, str) and unended:
                 session.poll_with_etag(handle, etag, same=same)
-        read_again(session, [handle])
+        reread(session, [handle])
 
 
 def _limits_cancelling(contract: Contract) -> bool:
@@ -334,7 +334,7 @@ def callbacks_refused(session: Session) -> None:
     if source is None or not session.permitted:
         return
     seconds = max(each.parameters.seconds for each in session.contract.clauses if each.kind == "callback-retried")
-    session.hear()
+    session.take_callbacks()
     source.refusing = 1
     try:
         _, handle = session.create_called_back(session.kinds[0], with_callback(session, 31, "sent again"))
@@ -373,11 +373,11 @@ def await_arrival(session: Session, arrived: Callable[[], bool], seconds: float 
     source = session.callbacks
     assert source is not None
     until = time.monotonic() + (source.patience + _grace(session) if seconds is None else seconds)
-    session.hear()
+    session.take_callbacks()
     while not arrived() and time.monotonic() < until:
         source.wait(0.05)
-        session.hear()
-    session.hear()
+        session.take_callbacks()
+    session.take_callbacks()
 
 
 @walk(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pollproof.verify.handles import SUCCESS, TASK_ENDED
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import create_several, finish, read_again, settle_all
+from pollproof.verify.walks.steps import create_several, finish, reread, settle_all
 
 
 @walk(reaches=(TASK_ENDED,))
@@ -13,12 +13,12 @@ def still_the_same(session: Session) -> None:
     """After all that: a few more tasks one after another, and a look at what was refused before."""
     handles = create_several(session, 4)
     settle_all(session, handles)
-    read_again(session, handles, 2)
+    reread(session, handles, 2)
     for handle in handles[:1]:
         for credential in session.wrong_credentials()[:1]:
             session.probe_credential(session.poll_operation, {"task_id": handle.id}, credential)
     session.probe_unknown(session.contract.task_id["unknown"][-1])
-    read_again(session, handles)
+    reread(session, handles)
 
 
 @walk(

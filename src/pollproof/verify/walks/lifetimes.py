@@ -9,7 +9,7 @@ from pollproof.verify.handles import TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import one_of_each_way
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import create_several, edge, finish, patience, read_again, until_age
+from pollproof.verify.walks.steps import create_several, edge, finish, patience, reread, until_age
 
 CLOSE_POLLS = 40
 """Polls at an even pace after which an unfinished task is polled ever more seldom."""
@@ -91,9 +91,9 @@ def _grow_old(session: Session) -> list[Handle]:
     for number in range(1, steps):
         until_age(session, often, (limits.lifetime or 0.0) * number / steps)
         for handle in read:
-            session.pause_if_told(session.read(handle))
+            session.pause_if_demanded(session.read(handle))
         if number == steps // 2:
-            read_again(session, seldom)
+            reread(session, seldom)
     return started
 
 

@@ -8,7 +8,7 @@ from pollproof.trace.events import Answer, Event
 from pollproof.verify.handles import SUCCESS, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import walk
-from pollproof.verify.walks.steps import create_several, follow_to_their_ends, patience, read_again, settle_all
+from pollproof.verify.walks.steps import create_several, follow_to_their_ends, patience, reread, settle_all
 
 MINUTE = 60.0
 """Seconds after which a task is first polled where no document says how long it lives."""
@@ -40,7 +40,7 @@ def one_after_another(session: Session) -> None:
         handle = session.begin()
         if handle is not None:
             session.settle(handle, patience(session))
-            read_again(session, [handle], 2 if session.frugal else 3)
+            reread(session, [handle], 2 if session.frugal else 3)
 
 
 @walk(lambda contract: any(kind.inline for kind in contract.kinds.values()), live=True, reaches=(_ANSWERED_AT_ONCE,))
@@ -51,7 +51,7 @@ def answered_at_once(session: Session) -> None:
             event, _ = session.create(kind)
             if event.answer is Answer.STATE:
                 session.reach(_ANSWERED_AT_ONCE)
-            session.pause_if_told(event)
+            session.pause_if_demanded(event)
 
 
 @walk(live=True, reaches=(TASK_ENDED,))
@@ -59,17 +59,17 @@ def side_by_side(session: Session) -> None:
     """Several tasks at once, polled in turn, read again in another order and after one more was created."""
     handles = create_several(session, 2 if session.frugal else 5)
     settle_all(session, handles)
-    read_again(session, handles[::-1], 1 if session.frugal else 2)
+    reread(session, handles[::-1], 1 if session.frugal else 2)
     if session.frugal:
         return
     newest = create_several(session, 2)
-    _, twin = session.create(session.kinds[0], again=True)  # requested twice, a task is two tasks
+    _, twin = session.create(session.kinds[0], repeated=True)  # requested twice, a task is two tasks
     if twin is not None:
         newest.append(twin)
-    read_again(session, handles)
+    reread(session, handles)
     settle_all(session, newest)
-    read_again(session, handles + newest)
-    read_again(session, newest[::-1] + handles)
+    reread(session, handles + newest)
+    reread(session, newest[::-1] + handles)
 
 
 @walk(reaches=(UNPOLLED,))
@@ -93,7 +93,7 @@ def read_unpolled(session: Session) -> None:
         waited += pause
         pause = min(pause * 1.6, patience(session) / 8)
     settle_all(session, handles)
-    read_again(session, handles)
+    reread(session, handles)
 
 
 def _has_result(event: Event) -> bool:
@@ -107,7 +107,7 @@ def to_the_very_end(session: Session) -> None:
     if follow_to_their_ends(session, handles):
         session.reach(ENDS)
     create_several(session, 1)
-    read_again(session, handles)  # who makes room for new tasks forgets none that is young
+    reread(session, handles)  # who makes room for new tasks forgets none that is young
 
 
 @walk(lambda contract: contract.limits.polls is None, reaches=(TASK_ENDED,))
@@ -144,7 +144,7 @@ def varied_requests(session: Session) -> None:
         if handle is not None and not variation.kind.inline:
             tasks.append(handle)
             session.poll(handle)
-        session.pause_if_told(event)
+        session.pause_if_demanded(event)
     created = [session.create_whole(kind) for kind in session.kinds]
     created += [session.create_called_back(session.kinds[0], option) for option in session.request_options]
     tasks += [handle for _, handle in created if handle is not None]
@@ -162,4 +162,4 @@ def varied_requests(session: Session) -> None:
                 session.poll_varied(handle, number)
         settle_all(session, polled)  # then once more, now that they have an end
     settle_all(session, tasks)
-    read_again(session, tasks)
+    reread(session, tasks)

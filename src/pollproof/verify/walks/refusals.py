@@ -12,7 +12,7 @@ from pollproof.trace.events import Event
 from pollproof.verify.handles import REFUSED, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.registry import SECOND_KEY, walk
-from pollproof.verify.walks.steps import finish, has_ended, patience, pause_between_batches, read_again
+from pollproof.verify.walks.steps import finish, has_ended, patience, pause_between_batches, reread
 
 Steps = list[Callable[[], Event | None]]
 
@@ -55,10 +55,10 @@ def turned_away(session: Session) -> None:
     for step in steps:
         step()
         if handle is not None and not few:
-            session.pause_if_told(session.read(handle))
+            session.pause_if_demanded(session.read(handle))
     for left in filter(None, (pending, handle if few else None)):
         session.settle(left, patience(session))
-        read_again(session, [left])
+        reread(session, [left])
 
 
 def near_misses(
@@ -156,8 +156,8 @@ def turned_away_elsewhere(session: Session) -> None:
     operation = session.cancel_operation
     if operation is None or not session.permitted:
         return
-    asked = session.probe_unknown(session.contract.task_id["unknown"][0], operation=operation)
-    if asked is None and not session.wrong_credentials():
+    unknown = session.probe_unknown(session.contract.task_id["unknown"][0], operation=operation)
+    if unknown is None and not session.wrong_credentials():
         session.reach(REFUSED)  # enough unknown tasks were requested before, and there is no key that could be wrong
     handle, ended = session.begin(), finish(session)
     for each in filter(None, (handle, ended)):
@@ -165,10 +165,10 @@ def turned_away_elsewhere(session: Session) -> None:
             session.probe_credential(operation, {"task_id": each.id}, credential)
         for step in own_probes(session, operation, {"task_id": each.id}):
             step()
-        read_again(session, [each])
+        reread(session, [each])
     if ended is not None:
         session.cancel(ended)
-        read_again(session, [ended])
+        reread(session, [ended])
 
 
 @walk(
@@ -187,7 +187,7 @@ def deleted(session: Session) -> None:
         session.probe_credential(operation, {"task_id": beside.id}, credential)
     for step in own_probes(session, operation, {"task_id": beside.id}):
         step()
-    read_again(session, [beside])
+    reread(session, [beside])
     gone = []
     for make in (session.begin, lambda: finish(session)):
         handle = make()
@@ -198,7 +198,7 @@ def deleted(session: Session) -> None:
             session.fetch(handle)
             session.delete(handle)
             gone.append(handle)
-    read_again(session, [beside, *gone], 2)
+    reread(session, [beside, *gone], 2)
 
 
 @walk(needs=SECOND_KEY, reaches=(TASK_ENDED,))

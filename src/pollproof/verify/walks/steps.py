@@ -117,7 +117,7 @@ def has_ended(session: Session, handle: Handle) -> bool:
     return history is None or history.terminal is not None or history.lost is not None
 
 
-def read_again(session: Session, handles: list[Handle], times: int = 1) -> None:
+def reread(session: Session, handles: list[Handle], times: int = 1) -> None:
     """Read tasks that have an end again, to see that it is one."""
     for _ in range(times):
         for handle in handles:
