@@ -25,7 +25,7 @@ def checked(seconds: float) -> float:
 
 
 class VirtualClock:
-    """A clock that moves only when told to."""
+    """A clock that moves only when it is moved."""
 
     def __init__(self, start: float = 0.0) -> None:
         self._now = start

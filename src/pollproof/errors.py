@@ -16,7 +16,7 @@ class RunError(PollproofError):
 
 
 _MAXIMUM_CHARACTERS = 200
-"""Characters of an unexpected error that are told."""
+"""Characters of an unexpected error that are shown."""
 
 
 def defect_of(error: Exception) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,8 +38,10 @@ EXCEPTIONS = {
 }
 """Words that are data."""
 
-VISIBLE_DOCSTRINGS = ("click.command", "click.group", "Kind(")
-"""Decorators of functions whose docstrings people read: helps of commands, sentences of kinds."""
+FORBIDDEN_NAMES = re.compile(
+    r"(?:^|_)(?:told|asked|asks|tells|gists|flights?|blame|aftermath|staging|convicts?|unlawful|lawful)(?:_|$)"
+)
+"""Words that no name in the code has, where snake_case or CamelCase puts them apart."""
 
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
@@ -47,27 +51,26 @@ PAGES = [
 ]
 
 
-def docstrings(tree: ast.AST) -> set[int]:
-    """The docstrings that only readers of the code see, by identity; those of attributes among them."""
-    found: set[int] = set()
-    for node in ast.walk(tree):
-        decorators = [ast.unparse(each) for each in getattr(node, "decorator_list", ())]
-        if any(each.startswith(VISIBLE_DOCSTRINGS) for each in decorators):
-            continue
-        body = getattr(node, "body", None)
-        for statement in body if isinstance(body, list) else ():
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                found.add(id(statement.value))
-    return found
-
-
 def texts_of(source: str) -> Iterator[tuple[int, str]]:
-    """The texts of a module that people may read, each with its line."""
-    tree = ast.parse(source)
-    hidden = docstrings(tree)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in hidden:
+    """The texts of a module that people may read, docstrings and comments among them, each with its line."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+
+
+def names_of(source: str) -> Iterator[tuple[int, str]]:
+    """The names of a module, of what it defines and of what it uses, each with its line."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NAME:
+            yield token.start[0], token.string
+
+
+def forbidden(name: str) -> bool:
+    """Whether a name has a word in it that no name in the code has."""
+    return FORBIDDEN_NAMES.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()) is not None
 
 
 def problems(place: str, text: str) -> Iterator[str]:
@@ -98,9 +101,22 @@ def test_pages_and_contracts_keep_the_rules_of_wording(path: Path) -> None:
     assert found == []
 
 
+def test_names_of_the_program_keep_the_rules_of_wording() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in sorted((ROOT / "src").glob("**/*.py"))
+        for line, name in names_of(path.read_text(encoding="utf-8"))
+        if forbidden(name)
+    ]
+    assert found == []
+
+
 def test_a_forbidden_word_is_found() -> None:
-    source = 'def f():\n    """It is no error."""\n    raise E(f"\'{x}\' is no duration")\n'
-    assert [line for line, text in texts_of(source) if list(problems("x", text))] == [3]
-    helped = '@click.command()\ndef f():\n    """A lawful client."""\n'
-    assert [text for _, text in texts_of(helped) if list(problems("x", text))] == ["A lawful client."]
+    source = 'def f():\n    """It is no error."""\n    raise E(f"\'{x}\' is no duration")  # it is told\n'
+    assert sorted(line for line, text in texts_of(source) if list(problems("x", text))) == [2, 3, 3]
     assert not list(problems("x", "there is no task, it is no longer there, they are told apart"))
+
+
+def test_a_forbidden_name_is_found() -> None:
+    source = "class Flight: ...\n\n\ndef f(asked_for, basked, told): ...\n"
+    assert [name for _, name in names_of(source) if forbidden(name)] == ["Flight", "asked_for", "told"]

@@ -195,7 +195,7 @@ def _judge_files(paths: Sequence[Recording], spec: CheckSpec, named: frozenset[R
 
 
 Unread = tuple[bool, str, str, str]
-"""Why a file cannot be read, as it travels: whether it is no recording at all, and the words."""
+"""Why a file cannot be read, as it travels: whether it is not a recording at all, and the words."""
 
 
 def _travelling(problem: RecordingError) -> Unread:

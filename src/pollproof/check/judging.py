@@ -266,7 +266,7 @@ class _Judge:
         add(result, monitor.ledger, tally, observer.summary())
 
     def _show(self, paths: list[Recording], order: Order) -> None:
-        """Read the files once more for the exchanges that show what is violated: the monitor keeps none."""
+        """Read the files a second time for the exchanges that show what is violated: the monitor keeps none."""
         broken = [entry for entry in self._monitor.ledger.entries.values() if entry.evidence is not None]
         chosen = {entry.clause.id: ends(entry.evidence.trace.numbers) for entry in broken if entry.evidence}
         wanted = {number for numbers in chosen.values() for number in numbers}

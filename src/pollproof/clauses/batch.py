@@ -108,7 +108,7 @@ def batch_order(history: TaskState, event: Event, parameters: Entries) -> Findin
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class BatchPace:
     """`seconds`: the time between two batches."""
 
     seconds: Annotated[float, "Seconds between two batches; `batch_wait` of [limits] when left out."] = from_limits(
@@ -124,7 +124,7 @@ class Pace:
     walks=("batches",),
     hint="Count the batches of a key, whatever their connection, target or kind; refuse those that come too soon.",
 )
-def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
+def batch_limit(account: Account, event: Event, parameters: BatchPace) -> Finding:
     """Of batches that come faster than documented some are refused, and one that comes after the pause is not."""
     last, exchange, response = account.last_batch, event.exchange, event.exchange.response
     if last is None or response is None or event.request_errors or event.probe:
@@ -162,7 +162,7 @@ def batch_limit(account: Account, event: Event, parameters: Pace) -> Finding:
     timed=True,
     hint="Wait the documented time between two batches, whatever came of the first.",
 )
-def batch_rate(account: Account, event: Event, parameters: Pace) -> Finding:
+def batch_rate(account: Account, event: Event, parameters: BatchPace) -> Finding:
     """A client leaves the documented time between two batches."""
     last = account.last_batch
     if last is None:

@@ -44,7 +44,7 @@ class Deadline(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken rule: what was expected, what was seen, and the exchanges that show it.
+    """A violated clause: what was expected, what was seen, and the exchanges that show it.
 
     `number` is the exchange that breaks the rule (None: the one just judged); `since` are earlier
     ones that it is held against; `tasks` are the ids of other tasks that belong to the story. `deadlines` are the

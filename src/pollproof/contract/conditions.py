@@ -51,7 +51,7 @@ class Condition:
 
 
 def same(left: Any, right: Any) -> bool:
-    """JSON equality: a boolean is no number, 1 is 1.0, null is only null."""
+    """JSON equality: a boolean is not a number, 1 is 1.0, null is only null."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     return bool(left == right)

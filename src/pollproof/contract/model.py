@@ -481,7 +481,7 @@ class Contract:
 
     @property
     def probe_names(self) -> tuple[str, ...]:
-        """The names of all ways in which a request can be wrong on purpose."""
+        """The names of all ways in which a request can be deliberately invalid."""
         return (*PROBES, SILENCE, REFUSED_KEY, *(probe.name for probe in self.probes))
 
     def clause(self, identifier: str) -> Clause:

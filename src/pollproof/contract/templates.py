@@ -35,7 +35,7 @@ def compile_template(template: Any) -> Fill:
 
 
 def names_in_template(template: Any) -> set[str]:
-    """The names of all words that a template may ask for."""
+    """The names of all words that a template may contain."""
     if isinstance(template, str):
         return {template[1:]} if template.startswith("$") else set(_NAME.findall(template))
     if isinstance(template, dict):

@@ -27,7 +27,7 @@ PROBES = (
     "not-modified",
     "modified",
 )
-"""The ways in which requests to any API can be wrong on purpose."""
+"""The ways in which requests to any API can be deliberately invalid."""
 
 REFUSED_KEY = "refused-key"
 """The probe of a recorded exchange that was refused for its key: whether the key was right is not known."""
@@ -69,7 +69,7 @@ twenty times as long to look up.
 
 
 class Effect(Enum):
-    """What an error code says about the task that was asked for."""
+    """What an error code says about the task of the request."""
 
     FAILED = "failed"  # the task has failed; final
     LOST = "lost"  # the task is not there, or no longer
@@ -104,7 +104,7 @@ class Role(Enum):
     CREATE = "create"  # creates a task
     POLL = "poll"  # asks how a task stands
     FETCH = "fetch"  # reads the result of a task, where that is another operation than polling
-    BATCH = "batch"  # asks for several tasks at once
+    BATCH = "batch"  # creates several tasks at once
     CALLBACK = "callback"  # the provider tells the client of the end of a task
     CANCEL = "cancel"  # asks that a task be given up
     DELETE = "delete"  # removes a task, its result with it

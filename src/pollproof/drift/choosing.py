@@ -22,12 +22,12 @@ LOOKED_INTO = 500
 
 
 class Undecided(InputError):
-    """The contract cannot be told; one sentence says what to do."""
+    """The contract cannot be determined; one sentence says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The contracts that a recording may belong to: by its own word, by the hosts, by the operations asked for."""
+    """The contracts that a recording may belong to: by its own word, by the hosts, by its operations."""
 
     named: frozenset[str]
     hosted: frozenset[str]

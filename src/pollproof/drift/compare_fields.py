@@ -90,8 +90,8 @@ def _types(place: FieldPlace, before: Field, after: Field) -> Iterator[_Differen
         numbers = {"integer", "number"} if values & {"integer", "number"} else set()  # the next may have a fraction
         added = later - values - numbers
         # Where the documents name both, the old recording has merely not seen the other one.
-        unlawful = added - after.documented or (added and not values <= before.documented)
-        if unlawful and (not {"text", "number"} & added or _surely_text(place, before, after)):
+        undocumented = added - after.documented or (added and not values <= before.documented)
+        if undocumented and (not {"text", "number"} & added or _surely_text(place, before, after)):
             yield _Difference("type-changed", Severity.ERROR, *words, after.types.first(added), after.required)
     elif values or later:  # one recording has nothing but null at a place, the other one a value each time
         documented = bool((before.documented | after.documented) & NULLS)

@@ -15,7 +15,7 @@ from pollproof.drift.words import Words
 _MAXIMUM_PLACES = 2000
 """Places of one class of responses that are kept; a response with more is not a record."""
 
-AS_ASKED = "as asked"
+AS_REQUESTED = "as asked"
 """The type of a parameter that comes back with the type that the client gave it."""
 
 _NAME = re.compile(r"[A-Za-z_@$][\w@$:.-]{0,63}")
@@ -63,14 +63,14 @@ class _Record:
     fields: dict[FieldPlace, Field] = field(default_factory=dict)
 
     def visits(self, name: str, requested: bool | None) -> int:
-        """How many of the objects could have had a member that the client asked for, did not, or may have."""
+        """How many of the objects could have had a member that the client requested, did not, or may have."""
         if requested is None:
             return self.unknown
         return self.requested[name] if requested else self.known - self.requested[name]
 
 
 class Context(NamedTuple):
-    """What is known of one response: its entry, its task and the task's kind, what was asked for, what is unlawful.
+    """What is known of one response: its entry, its task and the task's kind, what was requested, what is undocumented.
 
     `requested` are the types of the parameters: None where not known, empty where responses do not repeat them.
     `wrong` are the pointers at which the shape of the response is violated.
@@ -134,7 +134,7 @@ class FieldProfile:
         if kind:
             requested = context.requested or {}
             if not at.inside and kind in requested.get(at.pointer.rpartition("/")[2], ()):
-                kind = AS_ASKED
+                kind = AS_REQUESTED
             found.types.add(kind, context.seen, context.task)
             if node.allows(kind) and at.exact not in context.wrong:
                 found.documented.add(kind)

@@ -21,7 +21,7 @@ BEGUN = "created"
 """The state of the scenario after the creation."""
 
 ONE_KIND, ORDINARY, NOT_YET, UNKNOWN_TASK, WRONG_KEY = 4, 5, 6, 8, 9
-"""Priorities: what asks for the right things is answered first."""
+"""Priorities: valid requests are matched first."""
 
 
 def wiremock_of(contract: Contract) -> dict[str, Any]:

@@ -35,7 +35,7 @@ STOPPED = "the gate was interrupted"
 
 
 @dataclass(slots=True)
-class Played:
+class PlayedScenario:
     """A scenario that the command has met: the result, and what the server and the clock have seen of the command."""
 
     result: ScenarioResult
@@ -58,7 +58,9 @@ class Played:
         return self.bounds.provider
 
 
-def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.Event, kind: ClockKind) -> Played:
+def play(
+    gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.Event, kind: ClockKind
+) -> PlayedScenario:
     """Let the command meet one scenario, and judge what it did. Raises `CannotStart`.
 
     `endless` are the situations in which it is known not to end; the scenario adds what it shows.
@@ -85,12 +87,12 @@ def play(gate: Gate, scenario: Scenario, endless: set[str], stopping: threading.
         trace = [exchange for exchange in trace if exchange.received <= server.moment]
     result = ScenarioResult.empty(contract, scenario)
     result.virtual = virtual
-    played = Played(result, ended, server, clock, bounds, trace, _disagreement(kind, clock, bounds))
+    played = PlayedScenario(result, ended, server, clock, bounds, trace, _disagreement(kind, clock, bounds))
     _judge(played)
     return played
 
 
-def judged_as(played: Played, scenario: Scenario) -> ScenarioResult:
+def judged_as(played: PlayedScenario, scenario: Scenario) -> ScenarioResult:
     """What a command did in one scenario, judged by what another one expects that is the same for it."""
     result = ScenarioResult.empty(played.provider.contract, scenario)
     result.virtual, result.same_as = played.result.virtual, played.result.scenario.name
@@ -98,7 +100,7 @@ def judged_as(played: Played, scenario: Scenario) -> ScenarioResult:
     return result
 
 
-def _judge(played: Played) -> None:
+def _judge(played: PlayedScenario) -> None:
     """Judge the trace of a scenario, and the end of its command."""
     result, contract, scenario = played.result, played.provider.contract, played.result.scenario
     monitor = Monitor(Reader(contract), clauses_of(contract, Subject.CLIENT))
@@ -136,7 +138,7 @@ def _returned(ended: Ended, provider: StagedProvider, monitor: Monitor) -> str |
     return printed[-1] if printed else None
 
 
-def _judge_end(played: Played, monitor: Monitor) -> None:
+def _judge_end(played: PlayedScenario, monitor: Monitor) -> None:
     """Judge how a command has ended, as far as that proves anything, and to which level it counts."""
     result, ended, server, bounds = played.result, played.ended, played.server, played.bounds
     scenario = result.scenario

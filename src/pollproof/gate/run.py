@@ -18,7 +18,7 @@ from pollproof.errors import RunError
 from pollproof.gate.basis import robustness_of
 from pollproof.gate.bounds import OVERTIME
 from pollproof.gate.clocks import CLOCKS, ClockKind
-from pollproof.gate.play import Played, judged_as, play
+from pollproof.gate.play import PlayedScenario, judged_as, play
 from pollproof.gate.same_responses import find_same
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_result import ScenarioResult, Scenarios
@@ -75,13 +75,13 @@ class ClientRun:
     def __init__(self, gate: Gate, result: Gating | None = None, name: str = "the command") -> None:
         self.gate = gate
         self.result = begin_gate(gate) if result is None else result
-        self.smoke: Played | None = None
+        self.smoke: PlayedScenario | None = None
         self._name = name
         self._left = gate.budget
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._planned: set[str] | None = None
-        self._met: list[Played] = []
+        self._met: list[PlayedScenario] = []
 
     def begin(self) -> bool:
         """Find out by the smoke scenario which clock the client obeys; whether it can be judged.
@@ -132,7 +132,7 @@ class ClientRun:
                 self._stopping.set()
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def meet(self, scenario: Scenario, before: Sequence[Played] | None = None) -> ScenarioResult:
+    def meet(self, scenario: Scenario, before: Sequence[PlayedScenario] | None = None) -> ScenarioResult:
         """Let the client meet one scenario; raises `CannotStart`. The smoke scenario is met once.
 
         `before` are those that it may be the same as (None: all that were played by now).
@@ -177,10 +177,10 @@ class ClientRun:
             what = f"{len(missed)} of {len(self.gate.scenarios)} scenarios were not run; {missed[0].reason}"
             self.result.cuts.append(Cut(what, "time"))
 
-    def _play(self, scenario: Scenario, kind: ClockKind) -> Played:
+    def _play(self, scenario: Scenario, kind: ClockKind) -> PlayedScenario:
         return play(self.gate, scenario, self.result.detail.endless, self._stopping, kind)
 
-    def _choose_clock(self) -> Played:
+    def _choose_clock(self) -> PlayedScenario:
         """Play the smoke scenario under the clock that the client obeys; raises `GateError` where there is none."""
         reasons: list[str] = []
         problem = ""

@@ -13,7 +13,7 @@ from pollproof.clock import VirtualClock
 from pollproof.gate.bounds import longest
 from pollproof.gate.callbacks import address_in
 from pollproof.gate.faults import Reply
-from pollproof.gate.play import Played
+from pollproof.gate.play import PlayedScenario
 from pollproof.gate.scenario import Scenario
 from pollproof.gate.scenario_provider import StagedProvider
 
@@ -21,7 +21,7 @@ MAXIMUM_MET = 100
 """Requests of a scenario beyond which it is not compared: a client that sends so many is better played."""
 
 
-def find_same(met: Iterable[Played], scenario: Scenario) -> Played | None:
+def find_same(met: Iterable[PlayedScenario], scenario: Scenario) -> PlayedScenario | None:
     """The first scenario that was played in which a client got the responses that it would get in this one."""
     if scenario.answers is not None or any(turn.padding for turn in scenario.turns):  # megabytes for each comparison
         return None
@@ -49,7 +49,7 @@ def _responds_alike(other: StagedProvider, clock: VirtualClock, provider: Staged
     return True
 
 
-def _is_comparable(played: Played) -> bool:
+def _is_comparable(played: PlayedScenario) -> bool:
     """Whether a command has ended by itself, and nothing but responses has come to it."""
     ended, server = played.ended, played.server
     called = any(address_in(task.creation) is not None for task in played.provider.order)

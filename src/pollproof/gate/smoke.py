@@ -8,7 +8,7 @@ from itertools import pairwise
 from pollproof.contract.model import Contract, Level
 from pollproof.contract.places import MISSING, View, compile_place
 from pollproof.gate.decorator import UNUSABLE
-from pollproof.gate.play import Played
+from pollproof.gate.play import PlayedScenario
 from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange
@@ -24,12 +24,12 @@ LEAPT_SHARE = 0.1
 """The part of a client's waits that a clock which it obeys has leapt over at least."""
 
 
-def has_loaded(played: Played) -> bool:
+def has_loaded(played: PlayedScenario) -> bool:
     """Whether the command has loaded the library of the leaping clock."""
     return isinstance(played.clock, LeapClock) and played.clock.leaps.attached > 0
 
 
-def disobedience(played: Played) -> str:
+def disobedience(played: PlayedScenario) -> str:
     """Why the clock cannot judge the command, as the rest of a sentence; empty where it can."""
     if not isinstance(played.clock, LeapClock):
         return ""
@@ -50,7 +50,7 @@ def _waited(trace: Sequence[Exchange]) -> float:
     return sum(gap for gap in gaps if gap >= LEAST_PAUSE)
 
 
-def problem_of(played: Played, contract: Contract) -> str:
+def problem_of(played: PlayedScenario, contract: Contract) -> str:
     """Why a command is not a working client, from the smoke scenario, as the rest of a sentence; empty where it is one.
 
     One that violates a MUST there is a client, and what it returns may follow from that: it is judged.
@@ -79,7 +79,7 @@ def problem_of(played: Played, contract: Contract) -> str:
     return f"does not return the solution of an ordinary task: its one-time token is not in what it returned{end}"
 
 
-def _elsewhere(played: Played) -> str:
+def _elsewhere(played: PlayedScenario) -> str:
     """What a command did in place of the requests that the contract knows."""
     if played.server.elsewhere:
         return played.server.elsewhere[0]

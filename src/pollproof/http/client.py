@@ -64,7 +64,7 @@ class Wire:
         """Send a request and read its response; raises `NoResponse` and OSError, after which the connection is closed.
 
         A server may close an idle connection at any time, also while the next request is under way: with `may_resend` a
-        request over a connection that has served before is then sent once more.
+        request over a connection that has served before is then sent a second time.
         """
         if self._stream is not None and self._stirs():
             self.close()

@@ -227,7 +227,7 @@ def _garbled(words: str, *, is_headed: bool) -> NoResponse:
 
 
 def decode_body(body: bytes, codings: str) -> bytes:
-    """A body without its content codings; raises `NoResponse`. Words that are no codings are passed over: some servers
+    """A body without its content codings; raises `NoResponse`. Unknown codings are passed over: some servers
     put a character set there.
     """
     words = [word.strip().lower() for word in codings.split(",", MAXIMUM_CODINGS)]
@@ -383,7 +383,7 @@ class Connection:
 
 
 def _without_upgrade(received: ReceivedRequest) -> bytes:
-    """The head of a request that does not ask for another protocol."""
+    """The head of a request without its wish for another protocol."""
     close = "" if received.keeps else "Connection: close\r\n"
     lines = [f"{name}: {value}\r\n" for name, value in received.lines if name.lower() not in ("upgrade", "connection")]
     return f"{received.request.method} {received.target} HTTP/1.1\r\n{''.join(lines)}{close}\r\n".encode("latin-1")

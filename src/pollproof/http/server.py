@@ -98,7 +98,7 @@ class Listener:
 
     def _converse(self, stream: socket.socket, port: int) -> None:
         try:
-            with stream, suppress(OSError):  # a client that goes away in the middle is no error of the server
+            with stream, suppress(OSError):  # a client that goes away in the middle is not an error of the server
                 stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 stream.settimeout(_IDLE)
                 self._talk(stream, port)

@@ -1,4 +1,4 @@
-"""Coverage: which statuses, changes of phase and sides of deadlines a trace has shown, and which it should have.
+"""Coverage: which statuses, transitions and deadline boundaries a trace has shown, and which it should have.
 
 The monitor counts while it judges (`Watch` into `Seen`); what is expected follows from the contract alone (`expected`).
 """
@@ -61,7 +61,7 @@ class Seen:
 
 
 class Expected(NamedTuple):
-    """What a contract lets a trace show: statuses, changes between phases, sides of deadlines by clause id."""
+    """What a contract lets a trace show: statuses, transitions, deadline boundaries by clause id."""
 
     statuses: Sequence[tuple[str, str]]
     transitions: Sequence[tuple[str, str]]

@@ -199,7 +199,7 @@ class Monitor:
         self._latest = -math.inf
 
     def observe_all(self, exchanges: Iterable[Exchange]) -> Iterator[Event | None]:
-        """Judge exchanges as they were sent; they may overlap, and any order that explains them is lawful.
+        """Judge exchanges as they were sent; they may overlap, and any order that explains them is legal.
 
         The events come in the order of the responses. An exchange whose time is not known overlaps with none, one whose
         end is not known with those alone that were on their way when it was sent.

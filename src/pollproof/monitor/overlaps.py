@@ -1,6 +1,6 @@
 """Requests that overlap: the order in which their responses are judged, and what surely came before each of them.
 
-A history of overlapping exchanges is lawful where some order explains it in which each takes effect at one moment
+A history of overlapping exchanges is legal where some order explains it in which each takes effect at one moment
 between its request and its response. A response is therefore judged by what was known from responses that surely came
 first, and by counts that hold whatever came between: the least and the most that the others can have used up.
 """

@@ -1,6 +1,6 @@
 """A recording proxy: listens on loopback, passes requests on to one provider, and keeps every exchange.
 
-It is no open proxy: whatever a client asks for goes to the base URL, or nowhere.
+It is not an open proxy: whatever a client requests goes to the base URL, or nowhere.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def record(
     stage = [""]
     try:
         if plan.advance_url is not None:
-            clock.advance(0.0)  # a hook that does not work is told before any task is created
+            clock.advance(0.0)  # a hook that does not work is reported before any task is created
         with _receiving(plan, session), interruptible():
             for words in _steps(plan, session, tasks):
                 stage[0] = words
@@ -101,7 +101,7 @@ def record(
 
 
 class CallbackSession(Session):
-    """A session that asks for callbacks where it can receive them."""
+    """A session that requests callbacks where it can receive them."""
 
     def task(self, kind: TaskKind) -> Any:
         task = super().task(kind)

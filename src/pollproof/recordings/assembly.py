@@ -34,7 +34,7 @@ class EntryReader:
         return RecordingError(self.name, f"{self._item(number)}{place}", problem)
 
     def begun(self, number: int, method: Any, url: Any) -> Entry:
-        """An entry with nothing but its address; raises `RecordingError` where that cannot be told."""
+        """An entry with nothing but its address; raises `RecordingError` where that cannot be determined."""
         if not isinstance(method, str):
             raise self.refuse(number, "request.method", "must be text such as POST")
         if not isinstance(url, str):

@@ -50,7 +50,7 @@ class CassetteReader(EntryReader):
         self._whole = whole
 
     def entry(self, node: Any, number: int, row: Mapping[str, Any] | None) -> Entry:
-        """One interaction; raises `RecordingError` for one whose address cannot be told."""
+        """One interaction; raises `RecordingError` for one whose address cannot be determined."""
         request = self._table(node, "request", number)
         response = self._table(node, "response", number)  # missing where a file in YAML was cut, whatever its address
         entry = self.begun(number, request.get("method"), request.get("uri", request.get("url", _joined(request))))

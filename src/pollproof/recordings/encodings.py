@@ -45,7 +45,7 @@ def decoded(body: bytes, encoding: str = "") -> bytes:
     """The body without its content encodings (RFC 9110, 8.4).
 
     `encoding` is the Content-Encoding header. Recorders keep it beside a body that they have unpacked, drop it from one
-    that they have not, and repeat it; so gzip, zlib and zstd are told by their first bytes, and what begins as JSON or
+    that they have not, and repeat it; so gzip, zlib and zstd are known by their first bytes, and what begins as JSON or
     XML is not encoded. Raises `BodyTooLarge`, and `NotRecorded` for a body that does not become readable.
     """
     return unpacked(body, encoding, as_text=False)[0]

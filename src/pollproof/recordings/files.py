@@ -109,7 +109,7 @@ def opened(path: Recording) -> Iterator[IO[bytes]]:
 def _open_local(path: Path, name: str) -> IO[bytes]:
     # Without blocking: the other end of a pipe might never come.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    file = open(descriptor, "rb")  # noqa: SIM115 - whoever asked for it closes it
+    file = open(descriptor, "rb")  # noqa: SIM115 - whoever opened it closes it
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         file.close()
         raise RecordingError(name, "", "no regular file")
@@ -124,7 +124,7 @@ def _peek(file: IO[bytes]) -> bytes:
 def is_json(stream: IO[bytes], name: str) -> bool:
     """Whether a file begins as JSON does, and not as YAML; nothing is read past its beginning.
 
-    Raises `RecordingError` for an empty file and for one that is no text of UTF-8.
+    Raises `RecordingError` for an empty file and for one that is not UTF-8.
     """
     while start := _peek(stream):
         if start.removeprefix(b"\xef\xbb\xbf").strip():

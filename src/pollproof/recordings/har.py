@@ -45,7 +45,7 @@ class HarReader(EntryReader):
         super().__init__(name, lambda number: f"log.entries[{number - 1}].")
 
     def entry(self, node: Any, number: int) -> Entry:
-        """One entry; raises `RecordingError` for one whose address cannot be told."""
+        """One entry; raises `RecordingError` for one whose address cannot be determined."""
         if not isinstance(node, dict):
             raise RecordingError(self.name, f"log.entries[{number - 1}]", "must be an object")
         request = node.get("request")

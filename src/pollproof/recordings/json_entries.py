@@ -121,7 +121,7 @@ class JsonEntries:
         return RecordingError(self._name, place, problem)
 
     def _peek(self) -> str:
-        """The next character that is no white space, empty at the end of the file."""
+        """The next character that is not white space, empty at the end of the file."""
         while True:
             blank = _SPACE.match(self._text, self._at)
             assert blank is not None

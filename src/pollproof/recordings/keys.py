@@ -25,7 +25,7 @@ _PLACEHOLDER = re.compile(
 class Keys:
     """The keys of one contract's requests. `right` are those of the account, or their hashes; none: not known.
 
-    Those who share recordings remove their keys, so a key that is missing is no fault of the client, unless other
+    Those who share recordings remove their keys, so a missing key is not a fault of the client, unless other
     requests of the recording show one (`kept`): a tool that removes keys removes all.
     """
 
@@ -54,7 +54,7 @@ class Keys:
 
     @property
     def can_be_missing(self) -> bool:
-        """Whether it can be told that a request shows no key."""
+        """Whether it is known that a request shows no key."""
         return bool(self._header or self._field)
 
     def is_shown(self, entry: Entry) -> bool:

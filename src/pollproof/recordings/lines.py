@@ -57,8 +57,8 @@ _MISSING = object()
 class FieldNames:
     """Where the lines of a log have the fields of an exchange.
 
-    `names` are candidates for each field, the first that is there counts. `unit` is that of `took`; None: told by the
-    name, else milliseconds. `lines` is the file of lines that a mapping belongs to (empty: named by itself).
+    `names` are candidates for each field, the first that is there counts. `unit` is that of `took`; None: taken from
+    the name, else milliseconds. `lines` is the file of lines that a mapping belongs to (empty: named by itself).
     """
 
     names: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: USUAL)
@@ -238,7 +238,7 @@ class _Line(EntryReader):
         return Times(sent, received, precision), None
 
     def _took(self) -> float:
-        """How many seconds the exchange took, NaN where it is not told."""
+        """How many seconds the exchange took, NaN where it is not stated."""
         name = next(
             (name for name in self._fields.names["took"] if _find_value(self._record, name) is not _MISSING), None
         )

@@ -178,7 +178,7 @@ class Matcher:
         self._seen, self._repeats = SeenEntries() if seen is None else seen, False
 
     def exchanges(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, Exchange]]:
-        """The exchanges of one file, in its order. Whether keys were taken out is told by its first requests."""
+        """The exchanges of one file, in its order. Its first requests show whether keys were taken out."""
         self._latest, self._rises = _BEFORE_ALL, False
         self._keys.kept = False
         stream = iter(entries)

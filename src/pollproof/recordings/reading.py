@@ -90,7 +90,7 @@ def _is_flows(path: Recording) -> bool:
 
 
 def _document(path: Recording, name: str) -> Iterator[Entry]:
-    """A cassette or a HAR file, told by their first characters and keys."""
+    """A cassette or a HAR file, known by their first characters and keys."""
     with opened(path) as stream:
         source = _source(stream, name)
         nodes = iter(source)
@@ -145,7 +145,7 @@ def _cassette_entries(nodes: Iterable[Any], name: str, metadata: Any) -> Iterato
 
 
 def _late_metadata(path: Recording, name: str) -> Any:
-    """The metadata of a cassette that has it after its interactions, as vcrpy itself writes it: read once more."""
+    """The metadata of a cassette that has it after its interactions, as vcrpy itself writes it: read a second time."""
     word, kept, mentioned = METADATA_KEY.encode(), b"", False
     with opened(path) as stream:
         while not mentioned and (chunk := stream.read(1 << 20)):

@@ -1,4 +1,4 @@
-"""Bodies as recorders leave them: the bytes that were sent where they can be told, else why they cannot.
+"""Bodies as recorders leave them: the bytes that were sent where they are known, else why they are not.
 
 Recorders drop bodies, cut them, put marks in their place, label plain text as base64 and base64 as plain text, and
 write bytes as characters, digits or literals of their language. What cannot be read for such a reason is

@@ -105,7 +105,7 @@ class _Pieces(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        read = getattr(self._file, "read1", self._file.read)  # what is there, rather than all that was asked for
+        read = getattr(self._file, "read1", self._file.read)  # what is there, rather than all that was requested
         try:
             piece = read(len(buffer))
         except TimeoutError:

@@ -158,7 +158,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def as_json(metadata: Mapping[str, Any], interactions: Sequence[Interaction]) -> str:
-    """A cassette in JSON. It has no bytes, so what is no text becomes text that is as unreadable."""
+    """A cassette in JSON. It has no bytes, so what is not text becomes text that is as unreadable."""
     whole = {
         "version": 1,
         "metadata": {"pollproof": {**metadata, "exchanges": rows(interactions)}},

@@ -38,7 +38,7 @@ _LONGEST_DATE = 100
 
 
 class NoTime(InputError):
-    """Something that is no time; the text says what was expected."""
+    """Something that is not a time; the text says what was expected."""
 
 
 def iso_seconds(value: Any) -> float:
@@ -82,7 +82,7 @@ def _is_time_of_day(hour: int, minute: int, second: int) -> bool:
 
 
 def date_times(header: str) -> Times | None:
-    """The second that a Date header names; None for what is no date."""
+    """The second that a Date header names; None for what is not a date."""
     match = _DATE.fullmatch(header)
     seconds: float | None = None
     if match is not None:

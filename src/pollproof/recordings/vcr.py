@@ -50,27 +50,27 @@ class Recorder:
 
     # These two are called by the stubs of vcrpy, in the thread or task of the request.
 
-    def asked(self, request: Any) -> None:
+    def sending(self, request: Any) -> None:
         """A request is about to be sent."""
-        asked = _Pending(request, time.monotonic())
-        self._open[id(request)] = asked
-        _under_way.set(asked)
+        pending = _Pending(request, time.monotonic())
+        self._open[id(request)] = pending
+        _under_way.set(pending)
 
     def answered(self, request: Any, response: Mapping[str, Any]) -> None:
         """An answer has come. A redirection that a library followed has a request of its own, sent by another one."""
         received = time.monotonic()
-        asked = self._open.pop(id(request), None)
-        if asked is None:
-            asked = _under_way.get()
-            if asked is not None:
-                self._open.pop(id(asked.request), None)
-        self._keep(request, response, UNKNOWN_TIME if asked is None else asked.sent, received)
+        pending = self._open.pop(id(request), None)
+        if pending is None:
+            pending = _under_way.get()
+            if pending is not None:
+                self._open.pop(id(pending.request), None)
+        self._keep(request, response, UNKNOWN_TIME if pending is None else pending.sent, received)
 
     @property
     def exchanges(self) -> list[Exchange]:
         """The exchanges in the order in which they were sent; those that nobody answered among them."""
-        for asked in list(self._open.values()):
-            self._keep(asked.request, None, asked.sent, UNKNOWN_TIME)
+        for pending in list(self._open.values()):
+            self._keep(pending.request, None, pending.sent, UNKNOWN_TIME)
         self._open.clear()
         return sorted(self._exchanges, key=lambda exchange: exchange.sent)
 
@@ -85,10 +85,10 @@ class Recorder:
             self.elsewhere += 1
             return
         headers = {str(name).lower(): _text(value) for name, value in request.headers.items()}
-        asked = Request(request.method, path, headers, _body(request))
+        sent_request = Request(request.method, path, headers, _body(request))
         answer = None if response is None else _response(response)
         failure = "no answer" if answer is None else None
-        self._exchanges.append(Exchange(asked, answer, sent, received, failure))
+        self._exchanges.append(Exchange(sent_request, answer, sent, received, failure))
 
     def _path(self, uri: str) -> str | None:
         """The path of a URL below the base URL, None for any other URL."""
@@ -129,7 +129,7 @@ def recording(
         """A cassette that plays nothing, loads nothing and tells the recorder of each exchange."""
 
         def can_play_response_for(self, request: Any) -> bool:
-            recorder.asked(request)
+            recorder.sending(request)
             return False
 
         def append(self, request: Any, response: Any) -> None:

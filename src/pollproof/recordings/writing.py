@@ -1,4 +1,4 @@
-"""Writing cassettes: scrubbed, searched once more for secrets, and put in place in one step."""
+"""Writing cassettes: scrubbed, searched a second time for secrets, and put in place in one step."""
 
 from __future__ import annotations
 

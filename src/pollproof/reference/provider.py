@@ -56,11 +56,11 @@ class ReferenceProvider(Operator):
         ]
         checks = checks_of(contract.schemas)
         self._routes = [Route(each, contract, checks) for each in operations.values() if each.role is not Role.CALLBACK]
-        self._asides = {
-            (aside.method, aside.path): Response(
-                200, {"content-type": self._codec.content_type}, self._codec.write(aside.answer)
+        self._unrelated = {
+            (unrelated.method, unrelated.path): Response(
+                200, {"content-type": self._codec.content_type}, self._codec.write(unrelated.answer)
             )
-            for aside in contract.asides
+            for unrelated in contract.asides
         }
         self._probes = [(probe, recognises(probe, operations[probe.operation])) for probe in contract.probes]
         self._counter = RequestCounter(contract.rates)
@@ -136,7 +136,7 @@ class ReferenceProvider(Operator):
         return response._replace(headers={**response.headers, name: tag})
 
     def _read(self, request: Request) -> RoutedRequest | Response:
-        """What a request asks, or the answer where that can be told from its path alone."""
+        """The route of a request, or the response where its path alone decides it."""
         path = path_of(request.path)
         body = self._request_codec.read(request.body) if request.body or request.method != "GET" else MISSING
         query = query_of(request.path)
@@ -169,9 +169,9 @@ class ReferenceProvider(Operator):
                 return unreadable, {}
             code = next((probe.code for probe, wrong in self._probes if wrong(view)), None)
             return self.malformed(unreadable.operation) if code is None else self.refuse(unreadable.operation, code)
-        aside = self._asides.get((method, path))
-        if aside is not None:
-            return aside
+        unrelated = self._unrelated.get((method, path))
+        if unrelated is not None:
+            return unrelated
         return plain_response(405 if known else 404, "method not allowed" if known else "no such path")
 
     def shown_key(self, view: View) -> Any:

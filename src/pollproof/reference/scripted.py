@@ -1,4 +1,4 @@
-"""A reference whose tasks take the statuses that they are told to: it shows what no task of the plain one comes to."""
+"""A reference whose tasks take the statuses that they are given: it shows what no task of the plain one comes to."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ CALLBACK_TICK = 0.05
 def calling_back(provider: ReferenceProvider, lock: threading.Lock, changed: threading.Event) -> Iterator[None]:
     """Send the callbacks of a provider from a thread of its own until the context ends.
 
-    `changed` is set whenever something may have become due. A receiver that fails is not asked again.
+    `changed` is set whenever something may have become due. A receiver that fails is not called again.
     """
     if provider.contract.operation_of(Role.CALLBACK) is None:
         yield

@@ -135,7 +135,7 @@ class TaskStore(FaultyProvider):
             self._aliases[name, str(task.ids[name])] = identifier
         task.result = self.make_result(task, self.token(number))
         self.order.append(task)
-        if str(identifier) not in self._gone:  # one whose id was given before is not asked for by it
+        if str(identifier) not in self._gone:  # one whose id was given before is not found by it
             self.tasks.setdefault(str(identifier), task)
         return task
 

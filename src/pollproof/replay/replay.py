@@ -24,7 +24,7 @@ _MAXIMUM_CHARACTERS = 60
 """Characters of a foreign path or id that a message shows."""
 
 MAXIMUM_MISSES = 1000
-"""Different misses that are told one by one; further ones are counted only."""
+"""Different misses that are reported one by one; further ones are counted only."""
 
 MAXIMUM_IDS = 5
 """Ids of recorded tasks that an answer to a miss names."""
@@ -35,11 +35,11 @@ class Replay:
 
     A request is matched by what it means. What asks about a task gets the answers of that task in order, but for those
     that were pending before the age that the task has by the clock of the client (`now`). The last answer is given
-    again where the task has an end in it; a pending one is not, for a client would poll for ever. A creation or a batch
-    gets the answer to an equal one, else the next unused answer to one of its kind; an answer that is final is given to
-    an equal request again. Recorded requests that are deliberately invalid answer requests that are invalid in the same
-    way, and others only where nothing else does.
-    `missed` hears of each request that the recording has no answer to, once.
+    again where the task has an end in it; a pending one is not, for a client would poll without end. A creation or a
+    batch gets the answer to an equal one, else the next unused answer to one of its kind; an answer that is final is
+    given to an equal request again. Recorded requests that are deliberately invalid answer requests that are invalid in
+    the same way, and others only where nothing else does. `missed` hears of each request that the recording has no
+    answer to, once.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Replay:
 
     @property
     def tasks(self) -> int:
-        """How many tasks the recording was asked about."""
+        """How many tasks requests to the recording named."""
         return len(self._ids)
 
     @property
@@ -203,7 +203,7 @@ class Replay:
         return Response(404, {"content-type": "application/json"}, json.dumps(document).encode())
 
     def _problem(self, request: Request, meaning: Meaning | None) -> str:
-        """What was asked, and what the recording has in its place; one sentence."""
+        """What was requested, and what the recording has in its place; one sentence."""
         if meaning is None:
             known = ", ".join(self._counts) or "nothing"
             path = printable(request.path.partition("?")[0], _MAXIMUM_CHARACTERS)

@@ -25,7 +25,7 @@ class RecordedResponse:
     """One recorded answer, None where the connection ended without one.
 
     `unfinished`: it says that the task has no end yet, `final` that it has one or that the call itself is wrong.
-    `age` is how many seconds after the creation of its task it was asked for (NaN: not known), `task` the id that a
+    `age` is how many seconds after the creation of its task it was requested (NaN: not known), `task` the id that a
     creation gives.
     """
 
@@ -88,8 +88,8 @@ class Tape:
     def take(self, ended: int = -1, age: float = math.nan) -> RecordedResponse:
         """The next answer. One that was recorded before `ended` and knows of no end yet is left out.
 
-        So an end that one operation has told is not taken back by another, which was asked less often. A task of which
-        the client knows for `age` seconds is answered as it was at that age: what was pending before is left out.
+        So an end that one operation has shown is not taken back by another, which was requested less often. A task of
+        which the client knows for `age` seconds is answered as it was at that age: what was pending before is left out.
         """
         last = len(self._answers) - 1
         while self._next < last and self._is_stale(self._next, ended, age):
@@ -100,7 +100,7 @@ class Tape:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether all answers were given, and the last of them knows of no end: to repeat it would last for ever."""
+        """Whether all answers were given, and the last of them knows of no end: to repeat it would have no end."""
         return self._next >= len(self._answers) and self._answers[-1].unfinished
 
     def _is_stale(self, place: int, ended: int, age: float) -> bool:

@@ -21,7 +21,7 @@ class Meaning(NamedTuple):
     """What one request means.
 
     `body` is one short text for bodies that say the same, the account's key left out. `readable` and `keyed` tell
-    whether the body could be read and whether a key came with it where the contract asks for one, `conforming` whether
+    whether the body could be read and whether a key came with it where the contract demands one, `conforming` whether
     nothing that can be seen is wrong with the request.
     """
 

@@ -202,7 +202,7 @@ def _entry(contract: Contract, reader: Reader | None, entry: LedgerEntry, redact
 
 
 def _proof(contract: Contract, clause: Clause) -> Document:
-    """The mutants that show that a clause can fail, and the lawful variants that it lets pass, by name."""
+    """The mutants that show that a clause can fail, and the legal variants that it lets pass, by name."""
     return {
         "mutants": [fault.name for fault in faults_of(contract, clause)],
         "variants": [variant.name for variant in contract.variants if clause.id in variant.clauses],

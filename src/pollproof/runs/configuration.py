@@ -44,7 +44,7 @@ class Configuration:
     """What a configuration file says of one mode.
 
     Args:
-        file: the file as people are told of it; empty where there is none.
+        file: the file as messages name it; empty where there is none.
         values: option key to value. Paths are as seen from the current folder.
         lines: option key to its line in the file.
         contract: the contract of the target; empty where none is named.

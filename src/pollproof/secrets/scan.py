@@ -1,4 +1,4 @@
-"""The final scan: what is about to be written is searched for secrets once more, by other means than scrubbing."""
+"""The final scan: what is about to be written is searched for secrets a second time, by other means than scrubbing."""
 
 from __future__ import annotations
 

@@ -436,7 +436,7 @@ def _written(rounded: float) -> tuple[str, ...]:
 
 
 def _rounded(key: str | None) -> float | None:
-    """An id as a language without 64-bit integers would keep it; None for one that is no number."""
+    """An id as a language without 64-bit integers would keep it; None for one that is not a number."""
     if key is None:
         return None
     try:

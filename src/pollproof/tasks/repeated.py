@@ -15,7 +15,7 @@ SLOW = 1.0
 """Seconds that a client may take to poll again, without a pause, on a machine that is busy."""
 
 HARDLY = 0.02
-"""Seconds of waiting over which a clock leaps that are no pause."""
+"""Seconds of waiting over which a clock leaps that are not a pause."""
 
 AT_ONCE = 10
 """Requests in a row, each within `HURRY` of the response before, that are not a hot loop yet."""

@@ -40,9 +40,9 @@ class ClientOutcome(NamedTuple):
     """How a client ended: whether it reported success, and what it returned (None: nothing that was served).
 
     `task` is the id that it speaks of: None where that is all of its work, empty where it got no task. `promised` means
-    that what it was served leaves a client no lawful way to fail. `ended` is how it ended, in words, `alive` that it
-    had to be ended, and `excused` that this follows from a MUST that it broke. `crashed` means
-    that it ended by a fault of its own, and so has reported nothing.
+    that what it was served leaves a client no documented way to fail. `ended` is how it ended, in words, `alive` that
+    it had to be ended, and `excused` that this follows from a MUST that it broke. `crashed` means that it ended by a
+    fault of its own, and so has reported nothing.
     """
 
     succeeded: bool

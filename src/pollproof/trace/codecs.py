@@ -56,7 +56,7 @@ def codec_of(contract: Contract, part: Literal["request", "response"] = "respons
 
 
 def typing_of(codec: Codec, schema: Any) -> Callable[[Any], Any] | None:
-    """What gives a value the types of its schema; None where it has them, or the schema is no JSON Schema."""
+    """What gives a value the types of its schema; None where it has them, or the schema is not a JSON Schema."""
     if not codec.texts or not isinstance(schema, Mapping):
         return None
     from pollproof.trace.markup import typed

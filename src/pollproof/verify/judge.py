@@ -27,7 +27,7 @@ def verify_target(
         return explore_live(plan, progress, result)
     except PollproofError:
         raise
-    except Exception as error:  # a defect of the suite: told once, in a report, and not by each clause
+    except Exception as error:  # a defect of the suite: reported once, and not by each clause
         failed = begin_exploration(plan)
         failed.fail(defect_of(error))
         return failed

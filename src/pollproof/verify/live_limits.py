@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields, replace
 from pollproof.contract.model import Contract
 
 MAXIMUM_REQUESTS = 200
-"""Requests of a live run where nothing is said: the lawful walks of a contract take 20 to 160."""
+"""Requests of a live run where nothing is said: the conforming walks of a contract take 20 to 160."""
 
 MAXIMUM_TASKS = 10
-"""Tasks that a live run creates at most where nothing is said: the lawful walks take up to eight."""
+"""Tasks that a live run creates at most where nothing is said: the conforming walks take up to eight."""
 
 LIVE_BUDGET = 600.0
 """Real seconds of a live run where nothing is said: a task of five minutes of life, and what goes before it."""
@@ -21,7 +21,7 @@ class Live:
     """The limits of a live run. `record` is the file that all is kept in; with `resume` it is there already.
 
     `destructive` allows what providers forbid, `clock_skew` is in seconds, `price` is that of one task. Only the
-    clause of the id `only` is asked about where there is one.
+    clause of the id `only` is to be exercised where there is one.
     """
 
     record: str

@@ -52,7 +52,7 @@ class Waiter(Sender):
         return self.contract.limits.wait or 1.0
 
     def pause_if_demanded(self, event: Event) -> bool:
-        """Wait as long as a busy or blocked provider asks for; whether it did ask."""
+        """Wait as long as a busy or blocked provider demands; whether it demanded any."""
         if event.answer is Answer.STATE:
             return False
         if event.effect in (Effect.BUSY, Effect.BLOCKED):
@@ -69,7 +69,7 @@ class Waiter(Sender):
     def insist(self, event: Event) -> Event:
         """Send a request again that a busy provider refused, each time after the documented wait; the last answer.
 
-        Where time can be moved it is sent so often, over so long, that being busy is no excuse any more.
+        Where time can be moved it is sent so often, over so long, that being busy does not excuse it any more.
         """
         operation = event.operation.name
         thorough = self.movable and not self.frugal and self.denied.get(operation, 0) < MAXIMUM_DENIED

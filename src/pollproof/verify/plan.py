@@ -158,7 +158,7 @@ def command(plan: Plan, provider: str, *, strict: bool = False) -> str:
 
 
 def _live_words(live: Live) -> list[str]:
-    """The options that make a live run once more: with a record of its own, and no more allowed."""
+    """The options that repeat a live run: with a record of its own, and no more allowed."""
     words = ["--live"] + (["--destructive"] if live.destructive else [])
     words += ["--max-requests", str(live.max_requests)] if live.max_requests != MAXIMUM_REQUESTS else []
     words += ["--max-tasks", str(live.max_tasks)] if live.max_tasks != MAXIMUM_TASKS else []

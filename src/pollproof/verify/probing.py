@@ -33,9 +33,9 @@ class Prober(Requester):
     def probe_unknown(
         self, identifier: Any, probe: str = "unknown-task", operation: Operation | None = None
     ) -> Event | None:
-        """Ask for a task that no creation gave; None once the run has asked for enough of them.
+        """Poll a task that no creation gave; None after the run has done so often enough.
 
-        It is polled, or asked for with another `operation`.
+        With an `operation`, that one is sent in place of the poll.
         """
         if self.strangers >= MAXIMUM_STRANGERS or str(identifier) in self.monitor.account.tasks:
             return None

@@ -33,7 +33,7 @@ class ProviderRefused(RunError):
 
 
 class RateLimiter:
-    """Says from when on a request is lawful. Knows no clock: moments are given.
+    """States from when on a request keeps the documented pace. Knows no clock: moments are given.
 
     `wait`: seconds between two polls of a task. `hurried` leaves it out, not the waits that the provider states.
     """
@@ -88,14 +88,14 @@ class RateLimiter:
             self._tasks[task] = now + max(self.wait, demanded or 0.0)
 
     def resume(self, now: float, *, unanswered: bool) -> None:
-        """Begin to count refusals anew; after a request that was not answered, nothing is asked for a wait."""
+        """Begin to count refusals anew; after a request that was not answered, there is no wait."""
         self._refusals = 0
         if unanswered:
             self._shut = max(self._shut, now + self.wait)
 
 
 def read_retry_after(headers: Mapping[str, str], wall: float) -> float | None:
-    """The seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, 10.2.3); None without one.
+    """The seconds that a Retry-After header demands, as a number or as a date (RFC 9110, 10.2.3); None without one.
 
     A date is counted from the answer's own Date, from `wall` (seconds of the epoch) where it has none.
     """

@@ -303,7 +303,7 @@ def _shrink(session: Session, target: OpenTarget) -> None:
 
 
 def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:
-    """Show what the reference's own tasks have not come to, by one that is told what to do; how many exchanges."""
+    """Show what the reference's own tasks have not come to, by a scripted one; how many exchanges."""
     scripts = scripts_for(contract, ledger.seen)
     if not scripts:
         return 0

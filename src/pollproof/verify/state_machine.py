@@ -209,7 +209,7 @@ class Actions:
         self.session.probe_unknown(known[number % len(known)])
 
     def finish(self) -> None:
-        """Read every task once more, so that what the last move did to it is seen."""
+        """Read every task a second time, so that what the last move did to it is seen."""
         self.poll_all(0)
 
 
@@ -372,7 +372,7 @@ class Lifecycle(RuleBasedStateMachine):
                 self._violations = exploration.check(self._violations)
 
     def teardown(self) -> None:
-        """Look at every task once more."""
+        """Read every task at the end."""
         if self._exploration.stopped is None:
             if self._exploration.moves == self._begun:
                 self._exploration.examples -= 1

@@ -1,4 +1,4 @@
-"""Showing every documented status and change of phase, where the reference's own tasks have not come to them."""
+"""Showing every documented status and transition, where the reference's own tasks have not come to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AGAIN = 2
 
 
 def scripts_for(contract: Contract, seen: Seen) -> list[Script]:
-    """What tasks must be seen to do so that nothing is missing any more: lawful lives, one for each thing missing."""
+    """What tasks must be seen to do so that nothing is missing: one documented life for each thing missing."""
     wanted = expected(contract, ())
     statuses = contract.statuses
     scripts: list[Script] = []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pollproof.http.client import HttpTarget
 
 _WHOLE_SECONDS_FROM = 2.0
-"""Seconds from which on a clock hook is asked for whole ones."""
+"""Seconds from which on a clock hook is sent whole ones."""
 
 
 class ClockError(RunError):

@@ -8,7 +8,7 @@ BLOCK = 25
 """Examples of the state machine in one part: few enough to share a run out evenly, and half a second of work."""
 
 LAUNCHED_BLOCK = 50
-"""The same for a target that is launched for each part: so many that its start is no great matter."""
+"""The same for a target that is launched for each part: so many that its start costs little."""
 
 SEEDS = 1_000_000
 """How far apart the seeds of two parts are: the seeds that people type are smaller."""

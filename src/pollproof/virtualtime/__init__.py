@@ -28,8 +28,8 @@ What does not, and takes real time:
 * waits of more than ten years, which are taken for endless.
 
 What to know besides. Over TLS and HTTP/2 a client receives what answers nothing, and sends what is never answered: only
-a provider that holds the clock keeps it from leaping too early, and a connection may look unanswered for ever. A leap
-past the end of a certificate expires it. The times of files are the machine's.
+a provider that holds the clock keeps it from leaping too early, and a connection may look unanswered without end. A
+leap past the end of a certificate expires it. The times of files are the machine's.
 """
 
 from __future__ import annotations

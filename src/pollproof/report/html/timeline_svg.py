@@ -198,6 +198,6 @@ def _near(one: LanePlace, other: LanePlace) -> bool:
 
 
 def _above(drawing: Drawing, moment: float) -> int:
-    """Where the last place is that is no later than a moment."""
+    """Where the last place is that is not after a moment."""
     earlier = [place.y for place in drawing.places if place.at is not None and place.at <= moment]
     return earlier[-1] if earlier else MARGIN

@@ -91,7 +91,7 @@ def _provider(contract: Contract) -> Iterator[str]:
         yield ""
         yield f"### {contract.title}: slips of the documents"
         yield ""
-        rows = [[slip.what, slip.treatment, _places(slip.citations)] for slip in contract.slips]
+        rows = [[error.what, error.treatment, _places(error.citations)] for error in contract.slips]
         yield from table_lines(["slip", "what is made of it", "where"], rows)
 
 

@@ -39,7 +39,7 @@ class Addresses:
         else:
             authority = self._host(host)
         made = f"{parts.scheme.lower()}://{authority}{self._path(parts)}"
-        while not self._pseudonyms.reserve(made, f"address\0{url}"):  # what was dropped told it from another
+        while not self._pseudonyms.reserve(made, f"address\0{url}"):  # what was dropped set it apart from another
             made = f"{made}#{drawn(self._pseudonyms.draw('address', url), DRAWN)}"
         return made
 

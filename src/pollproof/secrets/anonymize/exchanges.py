@@ -145,7 +145,7 @@ class Scrubber:
         exchange = event.exchange
         request, response = exchange.request, exchange.response
         scrub = self._contents.outcome if event.operation.role is Role.OUTCOME else self._contents.request
-        asked = self._signed(
+        sent = self._signed(
             event,
             Request(
                 request.method,
@@ -154,13 +154,13 @@ class Scrubber:
                 scrub(request.body),
             ),
         )
-        told = None
+        received = None
         if response is not None:
             body = self._contents.body(response.body)
-            told = Response(response.status, self._headers.response(response.headers), body)
+            received = Response(response.status, self._headers.response(response.headers), body)
         probe = exchange.probe if exchange.probe in self._contract.probe_names else None
         failure = None if response is not None else known_beginning(exchange.failure)
-        return exchange._replace(request=asked, response=told, failure=failure, probe=probe)
+        return exchange._replace(request=sent, response=received, failure=failure, probe=probe)
 
     def _signed(self, event: Event, made: Request) -> Request:
         """A callback with a signature that is right where the one that was sent was, and wrong where it was not."""
@@ -192,7 +192,7 @@ class Scrubber:
         pattern = "".join(re.escape(literal) + one for literal, one in zip(literals, [*wanted, ""], strict=True))
         found = re.fullmatch(pattern, path)
         if found is None:
-            return template  # the operation shares its path with others, so it was told by the body
+            return template  # the operation shares its path with others, so the body decided which it was
         values = [quote(self._texts.text(unquote(value)), safe="") for value in found.groups()]
         return literals[0] + "".join(value + literal for value, literal in zip(values, literals[1:], strict=True))
 

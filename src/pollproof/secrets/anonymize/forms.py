@@ -12,7 +12,7 @@ _MAXIMUM_LENGTH = 64
 """Characters of a text that is replaced; longer texts get shorter."""
 
 _LONGEST_TEXT = 4096
-"""Characters that are kept where a schema asks for as many."""
+"""Characters that are kept where a schema demands as many."""
 
 UNIX_TIME = re.compile(r"1\d{9}(?:\d{3})?(?:\.\d{1,6})?")
 """Seconds or milliseconds since 1970, in this century."""

@@ -34,7 +34,7 @@ class Launch:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether the command can be run several times at once: it is told its port."""
+        """Whether the command can be run several times at once: it is given its port."""
         return PORT in self.base_url
 
     def without_key(self) -> str:
@@ -102,7 +102,7 @@ def launch(what: Launch) -> Iterator[Running]:
                     reason = hindrance(server, clock, leap.file if kind is LeapClock else None)
                     if reason is None:
                         yield Running(server, clock)
-                    holding.close()  # what the server waits for when it is told to end costs no time
+                    holding.close()  # what the server waits for when it is to end costs no time
                     if reason is None:
                         return
         if reason not in reasons:

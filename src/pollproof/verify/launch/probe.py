@@ -59,7 +59,7 @@ def _date(server: Server) -> datetime | None:
 
 
 def _listeners(server: Server) -> set[int]:
-    """The processes that have the listening socket, whatever environment they were given; none where none is told."""
+    """The processes that have the listening socket, whatever environment they were given; none where none is known."""
     sockets = _listening(server.address[1])
     found = set()
     for number in (int(name) for name in os.listdir("/proc") if name.isdigit()):
@@ -88,7 +88,7 @@ def _has_mapped(number: int, file: Path) -> bool:
     try:
         return str(file) in Path(f"/proc/{number}/maps").read_text()
     except OSError:
-        return True  # it cannot be told
+        return True  # not known
 
 
 def _name(number: int) -> str:

@@ -29,7 +29,7 @@ LAST_WORDS = 5.0
 """Real seconds in which what an ended command has printed is read, at the latest."""
 
 _GRACE = 1.0
-"""Real seconds that a command may take to end itself when it is told to (SIGTERM)."""
+"""Real seconds that a command may take to end itself after SIGTERM."""
 
 
 class LaunchError(RunError):

@@ -114,7 +114,7 @@ def planned(plan: Plan) -> LivePlan:
 
 
 def _only(steps: list[PlannedWalk], live: Live) -> tuple[list[PlannedWalk], tuple[PlannedWalk, ...]]:
-    """Of these steps the one that exercises the clause asked about for the least money and time; and the others."""
+    """Of these steps the one that exercises the requested clause for the least money and time; and the others."""
     fit = [step for step in steps if live.only in step.clauses]
     conforming = [step for step in fit if not step.permitted]
     best = min(conforming or fit, key=lambda step: (step.tasks, step.seconds), default=None)

@@ -14,7 +14,7 @@ class QuotaSpent(BudgetSpent):
 
 
 class Quota:
-    """Counts what is asked, and refuses what is over its limits; None is no limit."""
+    """Counts requests and tasks, and refuses what is over its limits; None: unlimited."""
 
     def __init__(self, requests: int | None = None, tasks: int | None = None) -> None:
         self._limits = {"requests": requests, "tasks": tasks}

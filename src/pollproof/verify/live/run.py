@@ -215,7 +215,7 @@ def _callbacks(plan: Plan, session: LiveSession, clock: Clock) -> Iterator[None]
 
 
 def _closing(session: LiveSession, record: str, *, complete: bool) -> list[str]:
-    """What is said at the end: what was asked and created, which tasks have no end, and how to go on."""
+    """What is said at the end: what was requested and created, which tasks have no end, and how to go on."""
     allowance, alive = session.allowance, session.unfinished()
     made = f"{plural(allowance.requests, 'request')} made, {plural(allowance.tasks, 'task')} created"
     notes = [f"{made}; all is kept in {record}"]

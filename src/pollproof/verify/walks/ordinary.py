@@ -160,6 +160,6 @@ def varied_requests(session: Session) -> None:
                 session.poll_varied(handle, 0, form)
             for number in ways:
                 session.poll_varied(handle, number)
-        settle_all(session, polled)  # then once more, now that they have an end
+        settle_all(session, polled)  # then a second time, now that they have an end
     settle_all(session, tasks)
     reread(session, tasks)

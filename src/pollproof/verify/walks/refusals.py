@@ -220,7 +220,7 @@ def by_two_keys(session: Session) -> None:
             session.poll_by(handle, key, own=True)
         if all(has_ended(session, handle) for handle, _ in tasks):
             session.reach(TASK_ENDED)
-            rounds -= 1  # once more after the end: what the other key has read is still there
+            rounds -= 1  # a last time after the end: what the other key has read is still there
         session.advance(pause)
         waited += pause
         pause *= 1.7
