@@ -42,8 +42,8 @@ def session_of(contract: Contract, provider: ReferenceProvider, *, recent: int |
 @pytest.fixture
 def capsolver(monkeypatch: pytest.MonkeyPatch) -> ReferenceProvider:
     """The mock, keeping little on purpose, as its judge does then too: what is kept besides can be seen at once."""
-    for kept in ("task_store", "callbacks", "answers"):
-        monkeypatch.setattr(f"pollproof.reference.{kept}.KEPT", 50)
+    for kept in ("task_store.KEPT_TASKS", "callbacks.KEPT_TASKS", "answers.KEPT_TEXTS"):
+        monkeypatch.setattr(f"pollproof.reference.{kept}", 50)
     for cache in ("trace.reader._LAST", "verify.requesting.MAXIMUM_KEPT", "reference.routes.KEPT_REQUESTS"):
         monkeypatch.setattr(f"pollproof.{cache}", 16)
     return ReferenceProvider(load_contract("capsolver"), VirtualClock())

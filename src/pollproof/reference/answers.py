@@ -12,7 +12,7 @@ from pollproof.contract.templates import compile_template, names_in_template, wi
 from pollproof.trace.codecs import Codec
 from pollproof.trace.exchange import Response
 
-_KEPT_TEXTS = 256
+KEPT_TEXTS = 256
 """Answers of a template that are kept written."""
 
 
@@ -51,7 +51,7 @@ class Template:
         known = tuple(key)
         answer = self._filled.get(known)
         if answer is None:
-            if len(self._filled) >= _KEPT_TEXTS:
+            if len(self._filled) >= KEPT_TEXTS:
                 self._filled.clear()
             answer = self._filled[known] = self._fill(words)
         return answer
