@@ -118,45 +118,32 @@ def run_verify(
 def run_gate(
     contract: str | Contract,
     command: Sequence[str],
-    *,
-    scenarios: str | Iterable[str] | None = None,
-    profile: str = "ci",
-    task: Mapping[str, Any] | None = None,
-    clock: str = "auto",
-    timeout: float = 60.0,
-    max_wait: float = 120.0,
-    **policy: Any,
+    **options: Any,
 ) -> Report:
     """Judge a client: start a command for each scenario of the contract, against the reference provider.
 
     Args:
         contract: a bundled name, the path of a contract file, or a contract.
         command: the words that start the client.
-        scenarios: names of scenarios, or an expression as for `pytest -k`.
-        profile: ci for a sample where none are named, deep for all of them.
-        task: the task to create where the contract's sample does not suit.
-        clock: auto, leap or real.
-        timeout: seconds of real time for one scenario.
-        max_wait: seconds of real time for all scenarios where the clock cannot be moved.
-        policy: `strict`, `require_all`, `allow_unexercised`.
+        options: `scenarios` (names, or an expression as for `pytest -k`), `profile` (ci for a sample where none are
+            named, deep for all of them), `task` (the one to create where the contract's sample does not suit), `clock`
+            (auto, leap or real), `timeout` (seconds of real time for one scenario), `max_wait` (those for all
+            scenarios where the clock cannot be moved), `strict`, `require_all`, `allow_unexercised`.
 
     Raises:
         InputError: for what cannot be used.
     """
-    from pollproof.gate.prepare import prepare
+    from pollproof.gate.prepare import Chosen, prepare
     from pollproof.gate.run import judge
 
-    spec = prepare(
-        _contract(contract),
-        command,
-        scenarios=scenarios,
-        profile=profile,
-        task=task,
-        limits=(clock, timeout, max_wait),
-        provider=contract if isinstance(contract, str) else "",
-        policy=_policy(policy)[0],
-    )
-    return _report(judge(spec))
+    policy, chosen = _policy(options)
+    if "max_wait" in chosen:
+        chosen["budget"] = chosen.pop("max_wait")
+    unknown = sorted(set(chosen) - Chosen.__optional_keys__)
+    if unknown:
+        raise TypeError(f"run_gate() got an unexpected keyword argument '{unknown[0]}'")
+    name = contract if isinstance(contract, str) else ""
+    return _report(judge(prepare(_contract(contract), command, provider=name, policy=policy, **chosen)))
 
 
 def run_check(

@@ -25,7 +25,7 @@ from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
 from pollproof.verify import state_machine as machine
 from pollproof.verify.session import Session
-from pollproof.verify.state_machine import MOVES, Actions, MachineExploration
+from pollproof.verify.state_machine import MOVES, Actions, Effort, MachineExploration
 from pollproof.verify.target_clocks import HookedClock
 from tests.benchmarks.target import Target
 
@@ -147,8 +147,8 @@ def _run(
             session.reset()
         return session
 
-    exploration = MachineExploration(fresh, ledger, examples=examples, seconds=SECONDS, seed=seed)
-    with patch.object(machine, "Mover", mover):
+    exploration = MachineExploration(fresh, ledger, Effort(examples, SECONDS, seed))
+    with patch.object(machine, "Actions", mover):
         started, processor = time.perf_counter(), time.process_time()
         exploration.run()
         seconds, processor = time.perf_counter() - started, time.process_time() - processor

@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 
 from pollproof.bundled import bundled, folder
 from pollproof.cli.main import cli
-from pollproof.contract.model import Citation, Contract, Passage, Source
+from pollproof.contract.model import Contract
+from pollproof.contract.sources import Citation, Passage, Source
 from pollproof.loading import ContractError, load_contract
 from pollproof.proof import find_missing_proof
 from pollproof.report.rule_book.coverage import gaps, passage_rows, passage_summary

@@ -21,6 +21,15 @@ from pollproof.contract.operations import Signature as Signature
 from pollproof.contract.operations import id_mark as id_mark
 from pollproof.contract.operations import link_mark as link_mark
 from pollproof.contract.places import Place
+from pollproof.contract.sources import (
+    Citation,
+    Citations,
+    DocumentationError,
+    Observation,
+    Passage,
+    Source,
+    Unspecified,
+)
 from pollproof.contract.vocabulary import NEAR_MISS as NEAR_MISS
 from pollproof.contract.vocabulary import OTHER_KEY as OTHER_KEY
 from pollproof.contract.vocabulary import PROBES as PROBES
@@ -32,51 +41,6 @@ from pollproof.contract.vocabulary import Phase as Phase
 from pollproof.contract.vocabulary import Role as Role
 from pollproof.contract.vocabulary import Subject as Subject
 from pollproof.contract.vocabulary import speaks_of as speaks_of
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A document that rules come from.
-
-    Where its passages are listed, `lines` counts its lines and `digest` is the SHA-256 of the file they were read from.
-    """
-
-    key: Annotated[str, TABLE_KEY]
-    title: Annotated[str, "The page in words."]
-    document: Annotated[str, "The file or path of the document."]
-    basis: Annotated[Literal["primary", "adjacent"], "A document at hand, or a page next to it."]
-    address: Annotated[str, "Its address."] = ""
-    lines: Annotated[int | None, "Its lines, where [[passages]] list all of them.", Form(least=1)] = None
-    digest: Annotated[str, "SHA-256 of the file whose lines were counted.", Form(pattern="^[0-9a-f]{64}$")] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """Where the documents say it: SOURCE:LINES, PLACE.
-
-    `lines` as the document counts them (empty where it has none), `place` in words.
-    """
-
-    source: Source
-    lines: str
-    place: str
-
-    @property
-    def span(self) -> range:
-        """The numbers of the lines; empty where the document has none."""
-        first, _, last = self.lines.partition("-")
-        return range(int(first), int(last or first) + 1) if first else range(0)
-
-    def __str__(self) -> str:
-        words = [f"{self.source.title} ({self.source.document})"]
-        if self.lines:
-            words.append(f"line {self.lines}" if self.lines.isdigit() else f"lines {self.lines}")
-        if self.place:
-            words.append(self.place)
-        return ", ".join(words)
-
-
-Citations = Annotated[tuple[Citation, ...], "Where the documents say it.", Form(key="source", least=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,52 +257,6 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """A documented figure that is reported and never asserted."""
-
-    id: Annotated[str, "The permanent id, beginning with the provider.", Form(pattern=IDENTIFIER)]
-    kind: Annotated[Literal["solving-time"], "What is measured."]
-    text: Annotated[str, "The figure in words."]
-    citations: Citations
-    at_least: Annotated[float, "The smallest documented value."]
-    at_most: Annotated[float, "The largest documented value."]
-
-
-@dataclass(frozen=True, slots=True)
-class Unspecified:
-    """Something the documents leave open, with the reason why nothing is asserted."""
-
-    about: Annotated[str, "What is left open."]
-    reason: Annotated[str, "Why nothing is asserted."]
-    name: Annotated[str, "By which [[passages]] refer to it.", Form(pattern=NAME)] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """Lines of a document, and what was made of them.
-
-    They are judged by clauses, measured by observations, or leave open what is listed as unspecified; where `aside`
-    is given they state no rule, and it says what they are instead.
-    """
-
-    citation: Annotated[Citation, "SOURCE:LINES, PLACE", Form(key="source")]
-    gist: Annotated[str, "What the lines say, in words of our own."] = ""
-    clauses: Annotated[tuple[str, ...], "The ids of the clauses that judge it."] = ()
-    unspecified: Annotated[tuple[str, ...], "What it leaves open: names of [[unspecified]]."] = ()
-    observations: Annotated[tuple[str, ...], "The ids of the figures that measure it."] = ()
-    aside: Annotated[str, "What the lines are instead of a rule; then there is nothing to judge."] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentationError:
-    """A slip or contradiction of the documents, and how the contract treats it."""
-
-    what: Annotated[str, "The slip."]
-    treatment: Annotated[str, "What is made of it."]
-    citations: Citations
-
-
-@dataclass(frozen=True, slots=True)
 class UnrelatedEndpoint:
     """A request about no task, which clients make besides (a balance, say). Nothing is judged by it."""
 
@@ -369,67 +287,6 @@ class Refusals:
     reused_key: Annotated[str, "For an idempotency key that comes again with another request."] = ""
     too_many: Annotated[str, "For one request too many."] = ""
     too_many_unfinished: Annotated[str, "For a creation while as many tasks as are allowed are unfinished."] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Who provides the API."""
-
-    name: Annotated[str, "Short name.", Form(pattern="^[a-z0-9-]+$")]
-    title: Annotated[str, "Name for people."]
-    base_url: Annotated[str, "The documented base URL."]
-    body: Annotated[Literal["json", "soap", "xml", "form"], "What bodies are written in."]
-    requests: Annotated[
-        Literal["json", "xml", "form", ""], "What bodies of requests are written in, where that is another form."
-    ] = ""
-    namespace: Annotated[str, "Namespace of SOAP operations, or of the root elements of XML."] = ""
-    credential: Annotated[Credential, "Where the key of the account goes."] = field(default_factory=Credential)
-
-
-@dataclass(frozen=True, slots=True)
-class LifecycleTable:
-    """How a task of the reference goes."""
-
-    path: Annotated[tuple[str, ...], "The statuses of a task that goes well, in order."]
-    times: Annotated[
-        Literal["text", "iso", "seconds", "milliseconds"],
-        "How the times of answers are written: 2026-01-31 10:00:00, 2026-01-31T10:00:00Z, or a number since 1970.",
-    ] = "text"
-    progress: Annotated[float, "The progress of a task that has succeeded: 100 or 1."] = 100.0
-    cancelling: Annotated[str, "The status of a task that is being cancelled, if that takes time."] = ""
-    words: Annotated[
-        Mapping[str, Mapping[str, Any]],
-        "Words of answers by the status: {name} is null for one that is left out; a list is gone through in its time.",
-    ] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ContractFile:
-    """What one provider of a create-then-poll API documents, as data: the tables of a contract file."""
-
-    provider: Annotated[Provider, "Who provides the API."]
-    sources: Annotated[Mapping[str, Source], "The documents, by the short key that clauses cite."]
-    statuses: Annotated[Mapping[str, Status], "Every status value with its phase; a value that ends in * is a prefix."]
-    lifecycle: Annotated[LifecycleTable, "How a task of the reference goes."]
-    operations: Annotated[Mapping[str, Operation], "The operations of the API.", Form(least=1)]
-    task_id: Annotated[TaskIds, "Task ids."]
-    tasks: Annotated[Mapping[str, TaskKind], "The kinds of tasks.", Form(least=1)]
-    clauses: Annotated[tuple[Clause, ...], "The rules.", Form(least=1)]
-    errors: Annotated[Mapping[str, ErrorCode], "The error catalogue."] = field(default_factory=dict)
-    refusals: Annotated[Refusals, "Which codes the reference provider uses."] = field(default_factory=Refusals)
-    limits: Annotated[Limits, "The numbers of the API."] = field(default_factory=Limits)
-    probes: Annotated[tuple[Probe, ...], "Invalid requests beside those that every API can be sent."] = ()
-    rates: Annotated[tuple[Rate, ...], "How many requests are accepted in a time."] = ()
-    asides: Annotated[tuple[UnrelatedEndpoint, ...], "Requests that clients make besides, which are not judged."] = ()
-    variants: Annotated[tuple[Variant, ...], "Conforming implementations that use what the documents leave open."] = ()
-    observations: Annotated[tuple[Observation, ...], "Figures that are reported, never asserted."] = ()
-    unspecified: Annotated[tuple[Unspecified, ...], "What is never asserted."] = ()
-    slips: Annotated[tuple[DocumentationError, ...], "Slips and contradictions of the documents."] = ()
-    passages: Annotated[tuple[Passage, ...], "All lines of the documents at hand, and what judges each rule."] = ()
-    extends: Annotated[str, "A contract that this one extends: a bundled name, or a path beside this file."] = ""
-    omits: Annotated[
-        tuple[str, ...], "Clauses, probes and variants of it that are not taken over; * stands for any."
-    ] = ()
 
 
 @dataclass(frozen=True, slots=True)

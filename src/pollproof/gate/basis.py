@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from pollproof.contract.model import Citation, Clause, Level
+from pollproof.contract.model import Clause, Level
+from pollproof.contract.sources import Citation
 from pollproof.monitor.ledger import Ledger
 
 SUFFIX = ".robustness"

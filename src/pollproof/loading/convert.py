@@ -11,8 +11,8 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from pollproof.contract.conditions import COMPARISONS, OF_PLACES, Condition
 from pollproof.contract.declared import FILLED_BY_LOADER, ONE_OR_MORE, PAIRS, SHORT_FORM, TABLE_KEY, Flattened
-from pollproof.contract.model import Citation, Source
 from pollproof.contract.places import Place, PlaceError, parse_place
+from pollproof.contract.sources import Citation, Source
 from pollproof.loading.errors import ContractError
 from pollproof.loading.grammar import bare, is_table, table_fields
 from pollproof.text import nearest

@@ -29,8 +29,10 @@ from pollproof.contract.declared import (
     form_of,
     text_of,
 )
-from pollproof.contract.model import Citation, Clause, ContractFile
+from pollproof.contract.file import ContractFile
+from pollproof.contract.model import Clause
 from pollproof.contract.places import Place
+from pollproof.contract.sources import Citation
 
 WIDTH = 120
 """Columns of the published schema."""

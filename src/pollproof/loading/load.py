@@ -17,22 +17,10 @@ from pollproof.clauses import KINDS
 from pollproof.clauses.answers import SITUATIONS
 from pollproof.clauses.inputs import InputRule
 from pollproof.clauses.kinds import ParameterError, bind, stated_limits
-from pollproof.contract.model import (
-    ANSWER_WORDS,
-    PROBES,
-    Break,
-    Clause,
-    Contract,
-    ContractFile,
-    Limits,
-    Passage,
-    Phase,
-    Probe,
-    Role,
-    Source,
-    Variant,
-)
+from pollproof.contract.file import ContractFile
+from pollproof.contract.model import ANSWER_WORDS, PROBES, Break, Clause, Contract, Limits, Phase, Probe, Role, Variant
 from pollproof.contract.requests import ambiguous
+from pollproof.contract.sources import Passage, Source
 from pollproof.contract.templates import names_in_template, with_value
 from pollproof.loading.convert import Converter, KeyPath, parameters
 from pollproof.loading.errors import ContractError, fault, schema_fault

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Unpack
 
-from pollproof.gate.prepare import prepare
+from pollproof.gate.prepare import Chosen, prepare
 from pollproof.gate.run import judge
-from pollproof.gate.spec import SCENARIO_TIMEOUT, WAIT_BUDGET
 from pollproof.loading import load_contract
 from pollproof.pytest_plugin.verdicts import ClauseWarning, fail
 from pollproof.report.document import build_document
@@ -21,27 +20,14 @@ def judge_command(
     provider: str,
     command: Sequence[str],
     *,
-    scenarios: str | Iterable[str] | None = None,
-    profile: str = "ci",
-    task: Mapping[str, Any] | None = None,
-    clock: str = "auto",
-    timeout: float = SCENARIO_TIMEOUT,
-    budget: float = WAIT_BUDGET,
     strict: bool = False,
     require_all: bool = False,
+    **chosen: Unpack[Chosen],
 ) -> Document:
     """Let a command meet the scenarios, and fail the running test where it breaks a rule or cannot be judged."""
     __tracebackhide__ = True
-    gate = prepare(
-        load_contract(provider),
-        command,
-        scenarios=scenarios,
-        profile=profile,
-        task=task,
-        limits=(clock, timeout, budget),
-        provider=provider,
-        policy=Policy(strict=strict, require_all=require_all),
-    )
+    policy = Policy(strict=strict, require_all=require_all)
+    gate = prepare(load_contract(provider), command, provider=provider, policy=policy, **chosen)
     document = build_document(judge(gate))
     broken = failing(document, strict=strict)
     for clause in failing(document, strict=True):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict, Unpack
 from urllib.parse import urlsplit, urlunsplit
 
 from pollproof.atomic import write_file
@@ -23,6 +23,22 @@ FORMAT = 1
 """The version of pollproof's own part of a cassette."""
 
 _ENDINGS = (".yaml", ".yml", ".json")
+
+
+class Origin(TypedDict):
+    """What a cassette says of its recording.
+
+    `clock` is `real` or `virtual`, `source` states in words who answered, `started` is the time of second 0,
+    `expected` are the verdicts of a labelled cassette. `whole` is false where the client may have created tasks before
+    the recording began.
+    """
+
+    base_url: str
+    clock: str
+    source: str
+    started: NotRequired[datetime | str | None]
+    expected: NotRequired[Mapping[str, Any] | None]
+    whole: NotRequired[bool]
 
 
 class Written(NamedTuple):
@@ -61,27 +77,20 @@ def write_cassette(
     exchanges: Iterable[Exchange],
     contract: Contract,
     *,
-    base_url: str,
-    clock: str,
-    source: str,
-    started: datetime | str | None = None,
-    expected: Mapping[str, Any] | None = None,
-    whole: bool = True,
     overwrite: bool = False,
     secrets: Iterable[str] = (),
     salt: bytes | str | None = None,
+    **origin: Unpack[Origin],
 ) -> Written:
-    """Write the exchanges of a trace as a cassette, scrubbed.
+    """Write the exchanges of a trace as a cassette, scrubbed, with its `origin` in the metadata.
 
-    `clock` is `real` or `virtual`, `source` says in words who answered, `started` is the time of second 0,
-    `expected` the verdicts of a labelled cassette. `whole` is false where the client may have created tasks before
-    the recording began. `secrets` are keys of the account; `salt` makes the pseudonyms the
-    same every time. Raises `RecordingError`; then nothing was written.
+    `secrets` are keys of the account; `salt` makes the pseudonyms the same every time. Raises `RecordingError`; then
+    nothing was written.
     """
     target = check_writable(path, overwrite=overwrite)
     secrets = tuple(secrets)
     before = list(exchanges)
-    address = _bare(base_url)
+    address = _bare(origin["base_url"])
     scrubber = Scrubber(
         contract, base_url=address, secrets=secrets, salt=salt.encode() if isinstance(salt, str) else salt
     )
@@ -97,14 +106,14 @@ def write_cassette(
         "contract": contract.name,
         "contract_digest": hashlib.sha256(Path(contract.origin).read_bytes()).hexdigest()[:16],
         "suite": __version__,
-        "clock": clock,
+        "clock": origin["clock"],
         "base_url": address,
-        "source": source,
-        "started": _moment(started),
+        "source": origin["source"],
+        "started": _moment(origin.get("started")),
     }
-    if not whole:
+    if not origin.get("whole", True):
         metadata["whole"] = False
-    if expected is not None:
+    if (expected := origin.get("expected")) is not None:
         metadata["expected"] = dict(expected)
     _search(target, metadata, interactions, Scanner((*secrets, *scrubbed.secrets), scrubbed.allowed))
     text = (as_json if target.suffix.lower() == ".json" else as_yaml)(metadata, interactions)

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pollproof.clauses import KINDS, faults_of
-from pollproof.contract.model import Clause, Contract, Observation
+from pollproof.contract.model import Clause, Contract
+from pollproof.contract.sources import Observation
 from pollproof.monitor.coverage import CREATED, ENDED
 from pollproof.monitor.ledger import Evidence, Ledger, LedgerEntry, Verdict
 from pollproof.report.body_phrases import state_in_words

@@ -371,7 +371,7 @@ def _explore(
     until: frozenset[str],
 ) -> None:
     from pollproof.verify.example_db import NoDatabase, Shared, shared_at  # Hypothesis takes its time to import
-    from pollproof.verify.state_machine import MachineExploration
+    from pollproof.verify.state_machine import Effort, MachineExploration
 
     stage[0] = "state machine"
     plan = result.spec
@@ -398,9 +398,7 @@ def _explore(
     exploration = MachineExploration(
         fresh,
         result.ledger,
-        examples=part.examples,
-        seconds=seconds,
-        seed=part.seed(plan.seed),
+        Effort(part.examples, seconds, part.seed(plan.seed)),
         known=known,
         until=until,
         database=database,

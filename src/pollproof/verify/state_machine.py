@@ -12,7 +12,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, reject
@@ -213,8 +213,16 @@ class Actions:
         self.poll_all(0)
 
 
+class Effort(NamedTuple):
+    """How much is tried: so many examples within so many seconds of real time, drawn from a seed."""
+
+    examples: int
+    seconds: float
+    seed: int
+
+
 class MachineExploration:
-    """One exploration of a target by the machine: `examples` examples within `seconds` of real time.
+    """One exploration of a target by the machine.
 
     `fresh` prepares the session of each example, `known` gives the clauses whose violation was shown
     elsewhere. Violations go into the ledger; the first failing trace of a target
@@ -227,10 +235,8 @@ class MachineExploration:
         self,
         fresh: Callable[[], Session],
         ledger: Ledger,
+        effort: Effort,
         *,
-        examples: int,
-        seconds: float,
-        seed: int,
         database: ExampleDatabase | None = None,
         replays: bool = True,
         until: frozenset[str] = frozenset(),
@@ -240,9 +246,8 @@ class MachineExploration:
         self._elsewhere = known
         self._walked: frozenset[str] = frozenset()
         self._ledger = ledger
-        self._examples = examples
+        self._examples, seconds, self._seed = effort
         self._end = time.monotonic() + seconds
-        self._seed = seed
         self._database = database
         self._replays = replays
         self._until = until

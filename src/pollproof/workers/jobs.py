@@ -37,7 +37,6 @@ def scenario(arguments: Arguments) -> Document:
     from pollproof.gate.clocks import ClockKind
     from pollproof.gate.prepare import prepare
     from pollproof.gate.run import ClientRun
-    from pollproof.gate.spec import WAIT_BUDGET
     from pollproof.loading import load_contract
     from pollproof.report.document import build_document
     from pollproof.verify.options import sample_of
@@ -51,7 +50,8 @@ def scenario(arguments: Arguments) -> Document:
         scenarios=[arguments["scenario"]],
         profile="deep",  # other scenarios are met by other workers
         task=None if task is None else sample_of(task),
-        limits=(arguments["wanted"], arguments["timeout"], WAIT_BUDGET),
+        clock=arguments["wanted"],
+        timeout=arguments["timeout"],
         provider=arguments["provider"],
     )
     gate = replace(gate, task=task, known=0)

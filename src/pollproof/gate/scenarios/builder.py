@@ -10,7 +10,8 @@ from typing import Any
 from pollproof.clauses.faults import Settings
 from pollproof.clauses.kinds import limits_of_client
 from pollproof.clock import VirtualClock
-from pollproof.contract.model import Break, Citation, Contract, Operation, Phase, Role, Variant
+from pollproof.contract.model import Break, Contract, Operation, Phase, Role, Variant
+from pollproof.contract.sources import Citation
 from pollproof.gate.basis import LEFT_OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import ENDLESS_LIFETIME, Expects, Scenario, Turn
 from pollproof.gate.scenario_provider import StagedProvider, task_of

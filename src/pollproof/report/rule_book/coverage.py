@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pollproof.contract.model import Citation, Contract, Passage
+from pollproof.contract.model import Contract
+from pollproof.contract.sources import Citation, Passage
 
 PassageRow = dict[str, Any]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pollproof.clauses import KINDS
-from pollproof.contract.model import Citation, Clause, Contract, Level, Source, Subject
+from pollproof.contract.model import Clause, Contract, Level, Subject
+from pollproof.contract.sources import Citation, Source
 from pollproof.proof.mutants import mutants_of, variants_of
 
 TITLES = {
