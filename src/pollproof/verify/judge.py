@@ -15,7 +15,7 @@ def verify_target(
     result: Exploration | None = None,
     until: frozenset[str] = frozenset(),
 ) -> Exploration:
-    """Verify the target of a plan; a defect of the suite is told in the result, without what was judged by then.
+    """Verify the target of a plan; a defect of the suite stands in the result, without what was judged by then.
 
     `result` is a `begin_exploration` that somebody watches while it grows. Raises `InputError` for a target that cannot
     be addressed.
