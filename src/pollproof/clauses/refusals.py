@@ -335,14 +335,14 @@ def _refused(contract: Contract, clause: Clause) -> Iterator[Fault]:
         "malformed": ("a malformed body is a server error", CrashesOnGarbage),
     }
     probe = clause.parameters.probe
-    polled = contract.operation(POLL).task_id
-    if probe == "unknown-task" and contract.body == "json" and polled is not None and polled.area == "body":
-        yield Fault("an array that holds an id is the id", TakesIdsInArrays)
     if probe in wrong:
         name, provider = wrong[probe]
         yield Fault(name, provider)
     else:
         yield Fault(f"the probe '{probe}' is let pass", _lets_pass(probe))
+    polled = contract.operation(POLL).task_id
+    if probe == "unknown-task" and contract.body == "json" and polled is not None and polled.area == "body":
+        yield Fault("an array that holds an id is the id", TakesIdsInArrays)
 
 
 @mutates("refusal-code")
