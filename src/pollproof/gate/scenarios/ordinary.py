@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pollproof.clauses.faults import Settings
 from pollproof.contract.model import Break, Phase
@@ -13,6 +14,9 @@ from pollproof.gate.scenarios.builder import CLIENT_PATIENCE, Catalogue, kebab
 SLOW_BUT_USUAL = 30.0
 """Seconds that a slow but usual task takes, where no document states how long tasks take."""
 
+LONGER_WAIT = 7.0
+"""Seconds that a provider states in place of the usual wait."""
+
 IDENTIFIERS = (("2-to-the-31", 2**31), ("2-to-the-53", 2**53 + 1), ("2-to-the-63", 2**63))
 """Ids at which numbers of some languages end."""
 
@@ -20,6 +24,7 @@ IDENTIFIERS = (("2-to-the-31", 2**31), ("2-to-the-53", 2**53 + 1), ("2-to-the-63
 def ordinary(of: Catalogue) -> Iterator[Scenario]:
     """Every scenario of a task that goes well."""
     yield from _times(of)
+    yield from _stated_waits(of)
     yield from _inline(of)
     yield from _statuses(of)
     yield from _identifiers(of)
@@ -61,6 +66,27 @@ def _times(of: Catalogue) -> Iterator[Scenario]:
         "one that has lost its patience reports it.",
         Expects.EITHER,
         settings=Settings(solving=longest),
+    )
+
+
+def _stated_waits(of: Catalogue) -> Iterator[Scenario]:
+    """A provider that states a longer wait than usual, where a client is bound to wait as long as it says."""
+    marks = of.poll.marks
+    place = marks.get("retry_after", marks.get("retry_after_ms"))
+    if place is None or not any(clause.kind == "retry-after-kept" for clause in of.contract.clauses):
+        return
+    stated = LONGER_WAIT * (1 if "retry_after" in marks else 1000)
+    if place.area == "header":
+        change = Break("", of.poll.name, headers=((place.steps[0], f"{stated:g}"),))
+    else:
+        change = Break("", of.poll.name, set=((place.pointer, int(stated)),))
+    yield of.scenario(
+        "longer-wait-stated",
+        f"Each response about the unfinished task states a wait of {LONGER_WAIT:g} seconds. A client waits as long.",
+        Expects.SUCCESS,
+        settings=Settings(solving=3 * LONGER_WAIT),
+        changes=tuple(replace(change, answer=name) for name in ("waiting", "running") if name in of.poll.answers),
+        grounds=of.of_kind("retry-after-kept"),
     )
 
 
