@@ -44,7 +44,7 @@ def capsolver(monkeypatch: pytest.MonkeyPatch) -> ReferenceProvider:
     """The mock, keeping little on purpose, as its judge does then too: what is kept besides can be seen at once."""
     for kept in ("task_store.KEPT_TASKS", "callbacks.KEPT_TASKS", "answers.KEPT_TEXTS"):
         monkeypatch.setattr(f"pollproof.reference.{kept}", 50)
-    for cache in ("trace.reader._LAST", "verify.requesting.MAXIMUM_KEPT", "reference.routes.KEPT_REQUESTS"):
+    for cache in ("trace.reader._LAST", "verify.requesting.KEPT_POLLS", "reference.routes.KEPT_REQUESTS"):
         monkeypatch.setattr(f"pollproof.{cache}", 16)
     return ReferenceProvider(load_contract("capsolver"), VirtualClock())
 

@@ -588,7 +588,7 @@ def test_a_disk_without_room_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(order, "WINDOW", 1)
-    monkeypatch.setattr(order, "GROUPED", 1)
+    monkeypatch.setattr(order, "HANDED_ON", 1)
     monkeypatch.setattr(order, "RUN", 2)
     monkeypatch.setattr("tempfile.TemporaryFile", full)
     found = judged(write(tmp_path / "t.har", har(lawful()[::-1])))

@@ -144,8 +144,8 @@ class Responder(TaskStore):
         wanted, name = given.get(pages.size, ""), pages.parameter or "page_token"
         size = min(max(int(wanted), 1), pages.most) if wanted.isdigit() else pages.usual
         place = body_place(pages)
-        asked_in_body = None if place is None else follow_steps(self._view.request, place.steps)
-        digits = (str(asked_in_body or "") if place is not None else given.get(name, "")).removeprefix("p")
+        wanted_in_body = None if place is None else follow_steps(self._view.request, place.steps)
+        digits = (str(wanted_in_body or "") if place is not None else given.get(name, "")).removeprefix("p")
         number = int(digits) if digits.isdigit() else pages.first if pages.counts == "pages" else 0
         start = (number - pages.first) * size if pages.counts == "pages" else number
         part, after = self.page(items, start, size)

@@ -68,8 +68,8 @@ class PageReader:
         size = given.get(f"?{pages.size}", "")
         at = given.get(f"?{pages.parameter}", "")
         if self._place is not None:
-            asked = follow_steps(view.request, self._place.steps)
-            at = "" if asked is MISSING or asked is None else str(asked)
+            wanted = follow_steps(view.request, self._place.steps)
+            at = "" if wanted is MISSING or wanted is None else str(wanted)
         if pages.next is not None:
             at = self._keyless(requested) if set(given) - self._fixed - {f"?{pages.size}"} else ""
         elif pages.counts and at == str(pages.first if pages.counts == "pages" else 0):

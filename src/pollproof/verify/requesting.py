@@ -33,7 +33,7 @@ from pollproof.verify.variety import (
     write_forms,
 )
 
-MAXIMUM_KEPT = 512
+KEPT_POLLS = 512
 """Requests that are kept written, of creations and about tasks."""
 
 _Key = TypeVar("_Key")
@@ -244,7 +244,7 @@ class Requester(Waiter):
 
 
 def _keep(kept: dict[_Key, Request], key: _Key, request: Request) -> Request:
-    if len(kept) >= MAXIMUM_KEPT:
+    if len(kept) >= KEPT_POLLS:
         kept.clear()
     kept[key] = request
     return request
