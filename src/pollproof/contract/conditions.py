@@ -18,9 +18,9 @@ from typing import Any
 
 from pollproof.contract.places import MISSING, Place, View, compile_place
 
-COMPARISONS = ("equals", "in", "above", "below", "prefix", "present", "matches", "same_as", "counts", "after")
+COMPARISONS = ("equals", "in", "above", "below", "prefix", "present", "matches", "same_as", "among", "counts", "after")
 
-OF_PLACES = ("same_as", "counts", "after")
+OF_PLACES = ("same_as", "among", "counts", "after")
 """Comparisons whose operand is another place."""
 
 
@@ -44,7 +44,7 @@ class Condition:
             case "in", _:
                 return f"{self.at.text} one of {', '.join(map(repr, self.operand))}"
         words = {"equals": "equal to", "prefix": "beginning with", "matches": "of the form", "same_as": "equal to"}
-        words |= {"counts": "the number of entries of", "after": "not before"}
+        words |= {"counts": "the number of entries of", "after": "not before", "among": "among"}
         if self.by is not None:
             return f"{self.at.text} {self.by:g} s after {shown}"
         return f"{self.at.text} {words.get(self.comparison, self.comparison)} {shown}"
@@ -138,6 +138,17 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
                 return wanted is MISSING or agree(read(view), wanted)
 
             return same_as
+        case "among":
+            known, starred = compile_place(operand), "*" in condition.at.steps
+
+            def among(view: View) -> bool:
+                listed, value = known(view), read(view)
+                values = value if starred else [value]
+                if listed is MISSING:
+                    return True
+                return isinstance(values, list) and all(any(same(each, one) for one in listed) for each in values)
+
+            return among
         case "counts":
             entries = compile_place(operand)
 
