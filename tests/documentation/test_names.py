@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +49,11 @@ def test_a_name_that_two_modules_define_is_found() -> None:
     one = "LIMIT: int = 3\nA = B = 1\n_own = 2\n\n\ndef main() -> None: ...\n"
     other = "class B: ...\n\n\nasync def LIMIT(): ...\n\n\n_own = 3\n\n\ndef main() -> None: ...\n"
     assert defined_twice({"one": one, "other": other}) == {"B": ["one", "other"], "LIMIT": ["one", "other"]}
+
+
+def test_the_page_about_the_architecture_names_modules_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py|\.json))`", page))
+    top = [folder for folder in (ROOT, ROOT / "src" / "pollproof") if folder.is_dir()]
+    assert len(named) > 30
+    assert [name for name in sorted(named) if not any((folder / name).exists() for folder in top)] == []

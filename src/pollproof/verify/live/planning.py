@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pollproof.clauses.faults import Settings
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Subject
-from pollproof.http.target import InProcessTarget
-from pollproof.monitor.ledger import Ledger, Verdict
-from pollproof.monitor.monitor import Monitor, clauses_of
+from pollproof.monitor.ledger import Ledger
+from pollproof.monitor.monitor import clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.runs.result import Idle
-from pollproof.trace.reader import reader_of
-from pollproof.verify.callbacks import EmbeddedCallbacks
 from pollproof.verify.live.quota import Quota
 from pollproof.verify.live.session import LiveSession
+from pollproof.verify.rehearsal import exercised_by, rehearsal_session
 from pollproof.verify.walks import WALKS, Walk
 
 if TYPE_CHECKING:
@@ -146,26 +145,14 @@ def rehearsed(provider: ReferenceProvider, ledger: Ledger | None = None) -> Iter
 
     First come those that break no rule, then the others in full.
     """
-    contract, clock = provider.contract, provider.clock
-    clauses = clauses_of(contract, Subject.PROVIDER)
-    ledger = Ledger(clauses) if ledger is None else ledger
-    monitor = Monitor(reader_of(contract), clauses, ledger)
-    target = InProcessTarget("the reference provider", provider.handle)
     allowance = Quota()
-    session = LiveSession(target, clock, monitor, allowance=allowance)
-    if session.callback_operation is not None:
-        session.callbacks = EmbeddedCallbacks(provider, clock)
-    walks = [walk for walk in WALKS if walk.live and walk.applies(contract)]
+    session = rehearsal_session(provider, partial(LiveSession, allowance=allowance), ledger)
+    clock = session.clock
+    walks = [walk for walk in WALKS if walk.live and walk.applies(provider.contract)]
     for walk, permitted in [(walk, False) for walk in walks] + [(walk, True) for walk in walks if walk.breaks]:
         session.permitted = permitted
         before = (allowance.requests, allowance.tasks, clock.now())
-        counts = {name: entry.exercised for name, entry in ledger.entries.items()}
-        walk.run(session)
-        exercised = frozenset(
-            name
-            for name, entry in ledger.entries.items()
-            if entry.exercised > counts[name] and entry.verdict is not Verdict.UNEXERCISED
-        )
+        exercised = exercised_by(walk, session)
         requests, tasks = allowance.requests - before[0], allowance.tasks - before[1]
         if requests:  # some walks do nothing that is not to be permitted
             yield PlannedWalk(walk, permitted, requests, tasks, clock.now() - before[2], exercised)
