@@ -36,7 +36,7 @@ COMMANDS: dict[str, list[str]] = {
     "record": ["record", "capsolver", *SERVED, "--advance-url", "{hook}", "--out", "tape.yaml"],
     "check": ["check", "capsolver", "{url}/tape.yaml", "--json", "report.json"],
 }
-STATUSES = {"verify": {1, 3, 4}, "live": {0, 1, 3, 4}, "record": {3, 4}, "check": {2, 3, 4}}
+STATUSES = {"verify": {1, 3, 4}, "live": {0, 1, 3, 4}, "record": {0, 3, 4}, "check": {2, 3, 4}}
 
 SECONDS = 150.0
 """Real seconds that a command may take on a machine that does other work: six responses that do not come, at most."""

@@ -22,3 +22,9 @@ FEW = [
 @pytest.mark.parametrize(("command", "name"), only(CASES, FEW))
 def test_a_hostile_server_ends_no_command_but_in_a_sentence(command: str, name: str) -> None:
     assert problems_with(command, name)[0] == []
+
+
+def test_a_recording_whose_target_breaks_off_is_not_complete() -> None:
+    problems, done = problems_with("record", "closed at once")
+    assert (problems, done.status) == ([], 3)
+    assert "the recording is not complete: " in done.err
