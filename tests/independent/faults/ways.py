@@ -162,3 +162,29 @@ def old_tasks_make_room_for_new_ones() -> Change:
         return serve(call)
 
     return remembering(change)
+
+
+@fault("ways", ("capsolver",))
+def a_pause_gives_polls_back() -> Change:
+    """The polls of a task are counted from zero once it was left alone for 20 seconds."""
+
+    def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
+        task = wire.service.tasks.get(call.task)
+        if call.role == "poll" and task is not None:
+            if call.moment - memory.kept.get(("polled", call.task), call.moment) > 20:
+                task.polls = 0
+            memory.kept["polled", call.task] = call.moment
+        return serve(call)
+
+    return remembering(change)
+
+
+@fault("ways", CNODE)
+def finished_tasks_work_again_for_a_while() -> Change:
+    """A finished task is at work again from 100 to 140 seconds after its creation."""
+
+    def work(wire: Wire, call: Call, serve: Serve, age: float) -> Reply:
+        reply = serve(call)
+        return wire.unfinished(reply) if wire.is_success(reply) and 100 < age < 140 else reply
+
+    return _marked(lambda call: True, work)
