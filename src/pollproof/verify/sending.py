@@ -105,19 +105,22 @@ class Sender:
         response, failure = self.target.exchange(request)
         received = now()
         self.exchanges += 1
+        is_gone = False
+        if response is None:
+            self._failures += 1
+            failed = probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered)
+            is_gone = failed and not self.patient and not self._is_there()
+            self.monitor.silence_counts &= not is_gone  # the end of a target is not held against a task
         event = self.monitor.observe(Exchange(request, response, sent, received, failure, probe))
         assert event is not None, "a session sends only requests of its contract"
         if type(event.status) is str and len(self.statuses) < MAXIMUM_STATUSES:
             self.statuses.add(event.status[:MAXIMUM_STATUS])
         if probe is not None and event.answer in READABLE:
             self.reach(REFUSED)
-        if response is None:
-            self._failures += 1
-            failed = probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered)
-            if failed and not self.patient and not self._is_there():
-                when = f"after {self.exchanges} exchanges: " if self._answered else ""
-                raise TargetUnusable(f"{self.target.name} does not answer: {when}{failure}")
-        else:
+        if is_gone:
+            when = f"after {self.exchanges} exchanges: " if self._answered else ""
+            raise TargetUnusable(f"{self.target.name} does not answer: {when}{failure}")
+        if response is not None:
             self._failures = self._checks = 0
             self._answered = True
             took = received - sent
