@@ -139,7 +139,7 @@ def try_program(program: Program, known: dict[str, str]) -> str | None:
         passed, took, leaps = clock.now() - begun, time.monotonic() - real, clock.leaps
     if done.returncode != 0:
         return f"ended with {done.returncode}: {done.stderr.strip()[-500:]}"
-    if leaps.seconds > program.seconds + EXACT * program.waits:
+    if leaps.seconds > program.seconds + program.late + EXACT * program.waits:
         return (
             f"the clock leapt over {leaps.seconds:.6f} s, and all waits are {program.seconds:.6f} s (real {took:.3f} s)"
         )
