@@ -38,7 +38,7 @@ class Transcoder:
     def exchange(self, method: str, path: str, body: Any, answer: Any, at: float, http: int = 200) -> None:
         sent = b"" if body is None else json.dumps(body).encode()
         headers = {
-            "x-request-id": "1",
+            "x-request-id": str(len(self.monitor.trace)),
             "cache-control": "no-store",
             "retry-after": "3",
             "operation-location": location(),
