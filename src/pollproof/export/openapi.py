@@ -122,7 +122,11 @@ def _beyond(contract: Contract) -> dict[str, Any]:
     """What the contract says beyond OpenAPI: limits, statuses with their phases, and the clauses."""
     return {
         "contract": contract.name,
-        "limits": {key: value for key, value in dataclasses.asdict(contract.limits).items() if value is not None},
+        "limits": {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in dataclasses.asdict(contract.limits).items()
+            if value not in (None, ())
+        },
         "statuses": {status.value: status.phase.value for status in contract.statuses.values()},
         "clauses": [
             {"id": clause.id, "level": clause.level.value, "text": clause.text}
