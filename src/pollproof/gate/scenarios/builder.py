@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from pollproof.gate.basis import LEFT_OPEN, PRIMARY, Grounds, grounds_of
 from pollproof.gate.scenario import ENDLESS_LIFETIME, Expects, Scenario, Turn
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.trace.codecs import codec_of
-from pollproof.trace.events import Answer
+from pollproof.trace.events import Answer, Event
 from pollproof.trace.exchange import Exchange
 from pollproof.trace.reader import Reader
 from pollproof.verify.request_builder import Builder
@@ -99,21 +99,36 @@ class Catalogue:
 
     def _is_passed(self, scenario: Scenario, requests: Sequence[Operation], *, solved: bool) -> bool:
         """Whether these requests, after a creation, all get documented responses, and the token in the end."""
+        event, tokens = self._last_event(scenario, requests)
+        if event is None:
+            return False
+        text = event.result_text
+        return not solved or (text is not None and any(token in text for token in tokens))
+
+    def _last_event(self, scenario: Scenario, requests: Sequence[Operation]) -> tuple[Event | None, Collection[str]]:
+        """What the last of these requests gets after a creation, and the tokens; None if a response is undocumented."""
         contract = self.contract
         provider = StagedProvider(contract, VirtualClock(), scenario)
         reader = Reader(contract)
-        text: str | None = None
+        event: Event | None = None
         task: Any = None
         for operation in (self.create, *requests):
             words = {"task": task_of(scenario), "task_id": task}
             request = Builder(operation, contract).build(contract.credential.sample, words)
             event = reader.read(Exchange(request, provider.play(request).response, 0.0, 0.0), 0)
             if event is None or event.answer is not Answer.STATE or event.response_errors or event.phase is Phase.OPEN:
-                return False
+                return None, ()
             if operation is self.create:
                 task = event.raw_task
-            text = event.result_text
-        return not solved or (text is not None and any(token in text for token in provider.tokens))
+        return event, provider.tokens
+
+    def is_result(self, change: Break) -> bool:
+        """Whether a fetched result that is changed in this way is still a result by the documents."""
+        if self.fetch is None:
+            return self.is_documented(change, solved=False)
+        scenario = self.scenario("", "", Expects.EITHER, settings=Settings(solving=0.0), changes=(change,))
+        event, _ = self._last_event(scenario, [self.poll, self.fetch])
+        return event is not None and event.phase is Phase.SUCCEEDED and event.result is not None
 
     def has_solution(self, *changes: Break) -> bool:
         """Whether responses that are changed in this way still hold the token of the task."""

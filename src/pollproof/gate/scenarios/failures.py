@@ -88,7 +88,7 @@ def _without_solutions(of: Catalogue) -> Iterator[Scenario]:
         never = Turn((Role.FETCH,), phase=of.unfinished.phase, status=of.unfinished.status)
         yield _unsolved(of, "ready-without-a-solution", "its result is never there", never)
     for name, words, change in _empty_results(of):
-        if of.fetch is not None or not of.is_documented(change, solved=False):
+        if not of.is_result(change):
             yield _unsolved(of, name, words, changes=(change,))
 
 
