@@ -96,8 +96,8 @@ class JsonEntries:
         else:
             yield from self._table(())
         if self._peek() != "":
-            more = "another one follows on a line of its own, as in JSON Lines (.jsonl, .ndjson, .log)"
-            raise self._refuse(more if self._peek() == "{" else "something follows the end of the JSON document")
+            lines = ", as in JSON Lines (.jsonl, .ndjson, .log)" if self._peek() == "{" else ""
+            raise self._refuse(f"something follows the end of the JSON document{lines}")
 
     # ------------------------------------------------------------------------------------ the window
 
