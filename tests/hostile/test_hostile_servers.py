@@ -15,7 +15,7 @@ FEW = [
     ("live", "reset in the body"),
     ("record", "an integer of 5,000 digits"),
     ("record", "100 Continue without end"),
-    ("check", "a body without end"),
+    ("check", "headers without end"),
 ]
 
 
