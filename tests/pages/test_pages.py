@@ -12,7 +12,8 @@ from tests.lanes import one_of_each
 from tests.pages.matrix import SERVERS, judge
 
 FAULTS = [(name, fault) for name, server in SERVERS.items() for fault in server.faults[::16]]
-VARIANTS = [(name, variant) for name, server in SERVERS.items() for variant in ("", server.variants[0])]
+FORGETS = [("mcp_tasks", "forgets-cancelled")]
+VARIANTS = [(name, variant) for name, server in SERVERS.items() for variant in ("", server.variants[0])] + FORGETS
 
 
 @pytest.mark.parametrize(("name", "fault"), one_of_each(FAULTS, lambda case: case[0]))

@@ -9,7 +9,7 @@ from pollproof.clauses.faults import FaultyProvider, Task
 from pollproof.clauses.kinds import HELD, Deadline, Finding, Kind, Nothing, Violation, breaks, from_limits
 from pollproof.clauses.lifecycle import describe
 from pollproof.contract.declared import FILLED_BY_LOADER
-from pollproof.contract.model import Limits, Operation, Phase
+from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase
 from pollproof.contract.vocabulary import POLL, SUCCEEDED, Role
 from pollproof.tasks.state import CANCEL_ACCEPTED, CANCEL_REFUSED, CANCEL_SENT, TaskState
 from pollproof.trace.events import STATE, Event
@@ -24,7 +24,13 @@ class CancelBound:
     never_succeeds: Annotated[bool, "Whether a task whose cancelling was accepted never succeeds."] = False
 
 
-@Kind("cancel-ends", ordered=True, timed=True, walks=("cancelled",))
+def _forgetting_is_open(contract: Contract, clause: Clause) -> str:
+    """Why no task may be there any more once it is cancelled; empty where a document states how long tasks are kept."""
+    kept = any(each.kind == "lifetime-served" for each in contract.clauses)
+    return "" if kept else "no document states that a cancelled task is kept, and no poll found one that was"
+
+
+@Kind("cancel-ends", ordered=True, timed=True, walks=("cancelled",), conditional=_forgetting_is_open)
 def cancel_ends(history: TaskState, event: Event, rule: CancelBound) -> Finding:
     """A task whose cancelling was accepted ends within the documented time."""
     accepted = history.marks.get(CANCEL_ACCEPTED)
