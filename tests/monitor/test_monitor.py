@@ -174,6 +174,21 @@ def test_what_is_lost_does_not_come_back_after_a_pause() -> None:
         assert ("poll.lost-stays-lost" in trace.violated) is violated
 
 
+def test_a_result_after_an_unfinished_answer_that_came_too_late_breaks_the_limit_and_revives_nothing() -> None:
+    for contract, last in ((CAPSOLVER, "a"), (CAPMONSTER, 1)):
+        trace = HandWritten(contract)
+        trace.create(last)
+        trace.poll(last, running(), 361.0)  # nothing has said that the task is lost
+        trace.poll(last, ready(), 364.0)
+        assert trace.violated & {"poll.lifetime-ended", "poll.lost-stays-lost"} == {"poll.lifetime-ended"}
+    trace = HandWritten(CAPSOLVER)
+    trace.create("a")
+    for number in range(121):
+        trace.poll("a", running(), number * 0.5)
+    trace.poll("a", ready(), 61.0)
+    assert trace.violated & {"poll.budget-ended", "poll.lost-stays-lost"} == {"poll.budget-ended"}
+
+
 def test_an_unfinished_answer_after_the_last_poll_does_not_hold_that_there_is_none() -> None:
     for last, held in ((running(), 0), (error(LOST), 1)):
         trace = HandWritten(CAPSOLVER)

@@ -74,3 +74,23 @@ def test_an_id_with_a_fraction_or_a_sign_or_of_another_type_is_another_id(
 @pytest.mark.parametrize("name", ["capsolver", "capmonster"])
 def test_a_program_that_fails_at_an_id_of_another_type_has_not_taken_it(name: str) -> None:
     assert violated(name, FailsAtOtherTypes) == set()
+
+
+class CountsFromTheSample(ReferenceProvider):
+    """Numbers its tasks from the id that the page shows as its sample, which is one of those that stand for unknown."""
+
+    def new_id(self, number: int) -> int:
+        return 7654320 + number
+
+
+def test_an_id_that_was_given_before_the_trace_began_is_not_an_unknown_one() -> None:
+    contract = load_contract("capmonster")
+    provider = CountsFromTheSample(contract, VirtualClock())
+    for before, violations in (((), {"capmonster.poll.unknown-task"}), ({"7654321"}, set())):
+        target, monitor = InProcessTarget("the mock", provider.handle), Monitor(reader_of(contract), contract.clauses)
+        Session(target, provider.clock, monitor).create(next(iter(contract.kinds.values())))
+        session = Session(target, provider.clock, Monitor(reader_of(contract), clauses_of(contract)))
+        session.given_before = before
+        session.create(session.kinds[0])
+        session.probe_unknown(7654321)
+        assert {entry.clause.id for entry in session.monitor.ledger.violated()} == violations

@@ -30,7 +30,7 @@ from pollproof.contract.declared import Form
 from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase
 from pollproof.contract.vocabulary import FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.ages import age_least, says_gone, surely_inside, surely_outside
-from pollproof.tasks.state import TaskState
+from pollproof.tasks.state import DELETED, TaskState
 from pollproof.trace.events import READABLE, REFUSAL, STATE, Event
 from pollproof.trace.exchange import Response
 
@@ -71,6 +71,11 @@ def _judgeable(history: TaskState, event: Event) -> bool:
     if history.created is None or history.inline or event.request_errors:
         return False
     return event.answer in READABLE or history.is_stalled
+
+
+def _shown_lost(history: TaskState) -> bool:
+    """Whether an answer has shown that a task is gone: one that finds it unfinished after its limits says nothing."""
+    return history.gone or DELETED in history.marks
 
 
 def _could_show(history: TaskState, event: Event) -> bool:
@@ -134,7 +139,7 @@ def budget_ended(history: TaskState, event: Event, parameters: Budget) -> Findin
     """After the last poll of its budget a task gives no result."""
     if _ends_by_polls(history, event, parameters):
         return HELD
-    if history.polls_least < parameters.limit or history.lost is not None or not _judgeable(history, event):
+    if history.polls_least < parameters.limit or _shown_lost(history) or not _judgeable(history, event):
         return None
     if surely_outside(history, event, parameters.limits):
         return None
@@ -202,7 +207,7 @@ def lifetime_served(history: TaskState, event: Event, parameters: Lifetime) -> F
 )
 def lifetime_ended(history: TaskState, event: Event, parameters: Lifetime) -> Finding:
     """After its lifetime a task gives no result."""
-    if history.lost is not None or not _judgeable(history, event):
+    if _shown_lost(history) or not _judgeable(history, event):
         return None
     if not surely_outside(history, event, parameters.limits):
         return None
@@ -236,7 +241,7 @@ def lost_stays_lost(history: TaskState, event: Event, parameters: Nothing) -> Fi
     """A task that is lost never comes back."""
     if history.lost is None or event.request_errors:
         return None
-    if event.phase is SUCCEEDED or (history.gone and event.phase in _AT_WORK):
+    if (_shown_lost(history) and event.phase is SUCCEEDED) or (history.gone and event.phase in _AT_WORK):
         return Violation("that a lost task stays lost", f"{describe(event)} {_after(history, event)}", (history.lost,))
     return HELD if event.answer is REFUSAL and event.effect not in PUT_OFF else None
 

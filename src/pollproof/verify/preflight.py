@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -76,6 +77,11 @@ class Preflight:
     def exchanges(self) -> int:
         """How many requests were sent."""
         return self._session.exchanges
+
+    @property
+    def tasks(self) -> Collection[str]:
+        """The ids of the tasks that were created."""
+        return self._session.monitor.account.tasks
 
     def run(self) -> None:
         """Make all checks, of which `passed` names those that passed. Raises `PreflightFailed`."""

@@ -224,6 +224,7 @@ def _explore_target(
     try:
         if preflight is not None:
             preflight.run()
+            session.given_before = preflight.tasks
         with _equipped(session, target, result, part):
             if part.walks:
                 _walk(session, result, stage, granted, until, last=False)
