@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from tests.servers import ROOT
 
@@ -48,3 +51,25 @@ def add_passage(begun: Path, passage: str) -> None:
     replace(contract, 'basis = "primary"\n', 'basis = "primary"\nlines = 14\n')
     replace(contract, "[[unspecified]]\n", '[[unspecified]]\nname = "final-progress"\n')
     contract.write_text(contract.read_text(encoding="utf-8") + "\n" + passage, encoding="utf-8")
+
+
+def add_short_clauses(begun: Path, *, moved: bool) -> None:
+    """Put the clauses of one line each at the top, with all others (`moved`) or beside them."""
+    contract = begun / "my-api.toml"
+    text = contract.read_text(encoding="utf-8")
+    (short,) = [each for each in re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL) if each.startswith("clauses = [")]
+    if moved:
+        known = {each["id"] for each in tomllib.loads(short)["clauses"]}
+        others = [each for each in tomllib.loads(text)["clauses"] if each["id"] not in known]
+        short = short.rstrip().removesuffix("]") + "".join(f"  {_in_line(each)},\n" for each in others) + "]\n"
+        text = re.sub(r"^\[\[clauses\]\]\n(?:(?!\[).*\n)*", "", text, flags=re.MULTILINE)
+    contract.write_text(f"{short}\n{text}", encoding="utf-8")
+
+
+def _in_line(value: Any) -> str:
+    """A value as TOML has it on one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_in_line(each)}" for key, each in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_in_line, value)) + "]"
+    return json.dumps(value)

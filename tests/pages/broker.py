@@ -18,11 +18,11 @@ FAULTS = (
     "accepted-200", "accepted-201", "no-operation", "repeated-new-operation", "repeated-409", "conflict-taken",
     "conflict-400", "version-ignored", "version-400", "sync-taken", "sync-400", "service-missing-taken",
     "invalid-422", "malformed-500", "key-taken", "wrong-key-403", "unknown-200", "unknown-400", "state-word",
-    "state-capital", "poll-202", "no-retry-after", "goes-back", "fails-after-success", "never-ends",
+    "state-capital", "poll-202", "goes-back", "fails-after-success", "never-ends",
     "state-missing", "deleted-kept", "deleted-404", "delete-204", "delete-unknown-200", "key-taken-on-delete",
 )  # fmt: skip
 
-VARIANTS = ("described", "fast", "slow", "spaced", "dashboard")
+VARIANTS = ("described", "fast", "slow", "spaced", "dashboard", "no-retry-after")
 
 
 class Service(PageService):
@@ -104,7 +104,7 @@ class Service(PageService):
         body = {} if fault == "state-missing" and not done else {"state": state}
         if self.variant == "described":
             body["description"] = "as it stands"
-        wait = {} if done or fault == "no-retry-after" else {"Retry-After": "2"}
+        wait = {} if done or self.variant == "no-retry-after" else {"Retry-After": "2"}
         return 202 if fault == "poll-202" else 200, body, wait
 
     def deprovision(self, name: str) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from pollproof.clock import ShiftedClock
 from pollproof.contract.conditions import COMPARISONS
 from pollproof.contract.model import ANSWERS, MARKS, PROBES, Effect, Phase, Role
 from pollproof.contract.templates import with_value, without
-from pollproof.loading import load_contract
+from pollproof.loading import ContractError, load_contract
 from pollproof.proof import prove
 from pollproof.proof.mutants import mutant_named
 from pollproof.reference.server import serve
@@ -24,7 +24,14 @@ from pollproof.scaffold import SCHEMAS
 from pollproof.trace.shapes import Shape
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore
-from tests.documented.guide import GUIDE, add_clause, add_passage, rename_in_schemas, rename_status
+from tests.documented.guide import (
+    GUIDE,
+    add_clause,
+    add_passage,
+    add_short_clauses,
+    rename_in_schemas,
+    rename_status,
+)
 from tests.lanes import only
 from tests.servers import pollproof
 
@@ -181,6 +188,17 @@ def test_the_guide_adds_a_clause_and_sees_it_fail(begun: Path) -> None:
         done = pollproof("verify", str(contract), *words, "--api-key", "YOUR_API_KEY", timeout=120)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "my-api.poll.progress MUST violated" in done.stdout
+
+
+def test_the_guide_moves_the_clauses_to_one_line_each(begun: Path) -> None:
+    add_short_clauses(begun, moved=True)
+    assert violated(begun) == []
+
+
+def test_the_short_clauses_of_the_guide_beside_the_others_are_refused_with_a_remedy(begun: Path) -> None:
+    add_short_clauses(begun, moved=False)
+    with pytest.raises(ContractError, match="write all clauses in the array"):
+        load_contract(begun / "my-api.toml")
 
 
 def test_the_tables_of_the_guide_are_complete() -> None:

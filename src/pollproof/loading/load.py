@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os.path
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -77,7 +78,9 @@ def _tables(path: Path, seen: tuple[Path, ...] = ()) -> tuple[str, dict[str, Any
     try:
         data = tomllib.loads(text, parse_float=read_real)
     except ValueError as error:  # also whole numbers beyond the digits that Python reads
-        raise ContractError(f"{path}: is not TOML: {error}") from None
+        both = text.find("\n[[clauses]]") >= 0 and re.search(r"^clauses\s*=", text, re.MULTILINE) is not None
+        remedy = "; write all clauses in the array `clauses = [...]` or all as `[[clauses]]`" if both else ""
+        raise ContractError(f"{path}: is not TOML: {error}{remedy}") from None
     except RecursionError:
         raise ContractError(f"{path}: is nested too deeply") from None
     name = data.get("extends")
