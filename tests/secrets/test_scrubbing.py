@@ -241,6 +241,15 @@ def test_there_are_enough_pseudonyms_of_short_numbers() -> None:
     assert len({made.integer(number) for number in range(1000, 10000)}) == 9000
 
 
+def test_a_string_of_more_digits_than_a_number_may_have_has_a_pseudonym() -> None:
+    made = Numbers(Pseudonyms(b"", frozenset()).draw, frozenset())
+    for text in ("9" * 5_000, "0" * 700 + "7" * 5_000):
+        pseudonym = made.digits(text)
+        assert pseudonym.isdecimal()
+        assert len(pseudonym) >= len(text)
+        assert text[-600:] not in pseudonym
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=2, max_size=40, unique=True))
 def test_two_texts_never_become_the_same(texts: list[str]) -> None:

@@ -1,8 +1,8 @@
 """Build the wheel twice, list what is installed with it, and look for known vulnerabilities: `python -m tests.supply`.
 
 The wheel and its bill of materials (CycloneDX) are left in `build/supply`. The tools come from the package index, in an
-environment of their own. The advisories come from the index, too; where it has none to give, that is said, and nothing
-is said about them. Ends with 1 where the two wheels differ or a vulnerability is known.
+environment of their own. The advisories come from PyPI. Ends with 1 where the two wheels differ or a vulnerability is
+known, with 3 where they are the same and PyPI had no word about a package: nothing is known about its vulnerabilities.
 """
 
 from __future__ import annotations
@@ -65,15 +65,18 @@ def main() -> int:
     site = _run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
     audit = _run(tools, "-m", "pip_audit", "--path", site, "--format", "json", "--progress-spinner", "off")
     try:
-        found = json.loads(audit.stdout)["dependencies"]
+        found = [each for each in json.loads(audit.stdout)["dependencies"] if each["name"] not in ("pip", "pollproof")]
     except ValueError:
         print(f"no advisories could be had: {audit.stderr.strip().splitlines()[-1][:300]}")
-        return int(not same)
-    known = [each for each in found if each.get("vulns") and each["name"] != "pip"]
+        return 3 if same else 1
+    known = [each for each in found if each.get("vulns")]
+    skipped = [each for each in found if "skip_reason" in each]
     for each in known:
         print(f"{each['name']} {each['version']}: {', '.join(one['id'] for one in each['vulns'])}")
-    print(f"{len(found)} packages looked up, {len(known)} with known vulnerabilities")
-    return int(not same or bool(known))
+    print(f"{len(found) - len(skipped)} packages looked up, {len(known)} with known vulnerabilities")
+    if skipped:
+        print(f"{len(skipped)} not looked up, so that nothing is known about them: {skipped[0]['skip_reason']}")
+    return 1 if known or not same else 3 if skipped or not found else 0
 
 
 if __name__ == "__main__":

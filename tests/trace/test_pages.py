@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pollproof import load_contract, run_verify
+from pollproof.contract.places import whole_number
 from pollproof.contract.requests import RequestPattern
 from pollproof.contract.templates import with_value, without
 from pollproof.trace.pages import READING, WHOLE, Page, follow
@@ -50,6 +51,12 @@ def test_pages_go_on_with_each_other_and_a_first_page_begins_anew() -> None:
     assert len(again[READING]) == 1
     assert again[WHOLE] == ("a", "b", "c")
     assert follow({**second, **_page("p9", "", "x")})[READING] == ()
+
+
+@pytest.mark.parametrize("limit", ["\u00b2", "9" * 5_000, "\u0663", "-1", ""])
+def test_a_size_of_pages_that_is_not_a_number_is_none(limit: str) -> None:
+    assert whole_number(limit) is None
+    assert whole_number("07") == 7
 
 
 def test_the_reference_keeps_a_contract_with_pages_links_and_several_ids() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from typing import Any
 
@@ -69,3 +70,9 @@ def test_the_reference_is_served_by_pytest_httpserver(provider: str, httpserver:
     assert exploring.error is None
     assert exploring.ledger.violated() == []
     assert exploring.ledger.unexercised() == []
+
+
+def test_the_handler_without_werkzeug_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "werkzeug", None)
+    with pytest.raises(ImportError, match=r"needs Werkzeug: pip install 'pollproof\[httpserver\]'"):
+        werkzeug_handler(ReferenceProvider(load_contract("decodo"), ShiftedClock()), ShiftedClock())

@@ -19,6 +19,7 @@ _EPILOG = "Exit status: 0 everything that is needed works; 2 usage or bad input;
 OPTIONAL = {
     "dask": "check --dask (pip install 'pollproof[dask]')",
     "fsspec": "recordings at URLs (pip install 'pollproof[fsspec]')",
+    "pytest_httpserver": "the reference provider in pytest-httpserver (pip install 'pollproof[httpserver]')",
     "redis": "--example-db redis://... (pip install 'pollproof[redis]')",
 }
 """Packages that not every run needs, and what they are for."""

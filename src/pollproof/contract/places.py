@@ -108,6 +108,11 @@ def parse_place(text: str) -> Place:
     )
 
 
+def whole_number(text: str) -> int | None:
+    """The whole number that a foreign text spells in ASCII digits, 40 at most; None for any other text."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 40 else None
+
+
 def follow_steps(value: Any, steps: tuple[str, ...]) -> Any:
     """Follow the steps of a JSON Pointer through objects and arrays; `MISSING` where it leads nowhere.
 

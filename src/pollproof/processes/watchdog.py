@@ -1,7 +1,7 @@
 """Ends the programs of a pollproof process that was killed: python watchdog.py NAME=VALUE PARENT|- PATTERN ...
 
 It reads its standard input to the end: `+NUMBER` is a process whose descendants are to be ended, `-NUMBER` one that has
-ended, and `done` means that nothing is left to do. PARENT is a process all of whose children are programs. It is a
+ended, and `done` means that no process is left to end. PARENT is a process all of whose children are programs. It is a
 program of its own, and imports nothing of the project, so that it starts in a moment; how it finds processes is how
 the process that it watches does.
 """
@@ -28,10 +28,8 @@ def main(mark: str, parent: str, patterns: list[str]) -> None:
     """Wait for the end of pollproof, and clean up after it where it could not do so itself."""
     seen: dict[int, str] = {}
     groups = until_the_end(seen, int(parent) if parent.isdigit() else None)
-    if groups is None:
-        return
-    for _ in range(ROUNDS):
-        for group in groups:
+    for _ in range(0 if groups is None else ROUNDS):
+        for group in groups or ():
             end_group(group)
         known = {number for number, since in seen.items() if born(number) == since}
         known |= {each for number in known for each in descendants(number)}
@@ -46,7 +44,7 @@ def main(mark: str, parent: str, patterns: list[str]) -> None:
 
 
 def until_the_end(seen: dict[int, str], parent: int | None) -> set[int] | None:
-    """Look at the programs until pollproof is gone; their processes then, None where nothing is left to do."""
+    """Look at the programs until pollproof is gone; their processes then, None where it ended by itself."""
     roots: set[int] = set()
     rest = b""
     while True:

@@ -29,10 +29,9 @@ def _watchdog_of(process: int) -> tuple[str, subprocess.Popen[bytes]]:
     """A name for one process, and its watchdog, from now on."""
     import glob  # these take their time to import, and most runs start no program
     import subprocess
-    import tempfile
 
     name = f"pollproof-{process}-{os.urandom(4).hex()}"
-    folders = (tempfile.gettempdir(), "/dev/shm")
+    folders = (_place(), "/dev/shm")
     parent = str(process) if process in _ALONE else "-"
     watching = subprocess.Popen(
         [
@@ -46,6 +45,18 @@ def _watchdog_of(process: int) -> tuple[str, subprocess.Popen[bytes]]:
     )
     atexit.register(_dismiss, process, watching)
     return name, watching
+
+
+def _place() -> str:
+    """The folder for temporary files: Python's own choice, but without the file that it writes there to try it."""
+    import tempfile
+
+    if tempfile.tempdir is None:
+        named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+        usual = () if os.name == "nt" else ("/tmp", "/var/tmp")
+        places = map(os.path.abspath, filter(None, (*named, *usual)))
+        tempfile.tempdir = next((place for place in places if os.access(place, os.W_OK | os.X_OK)), None)
+    return tempfile.gettempdir()
 
 
 def be_alone() -> None:

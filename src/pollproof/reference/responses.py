@@ -11,7 +11,7 @@ from typing import Any
 from pollproof.clauses.faults import Settings, Task
 from pollproof.clock import Clock
 from pollproof.contract.model import Break, Contract, Operation, Pages, Phase, ReferenceResponse, Role
-from pollproof.contract.places import MISSING, View, compile_place, follow_steps, parse_place
+from pollproof.contract.places import MISSING, View, compile_place, follow_steps, parse_place, whole_number
 from pollproof.contract.requests import query_of
 from pollproof.contract.templates import names_in_template, with_value
 from pollproof.reference.answers import Template, change
@@ -141,12 +141,14 @@ class Responder(TaskStore):
         """The words of the page that the request at hand is for."""
         items = result if isinstance(result, list) else []
         given = {name.removeprefix("?"): text for name, text in query_of(self._requested_path).items()}
-        wanted, name = given.get(pages.size, ""), pages.parameter or "page_token"
-        size = min(max(int(wanted), 1), pages.most) if wanted.isdigit() else pages.usual
+        wanted, name = whole_number(given.get(pages.size, "")), pages.parameter or "page_token"
+        size = pages.usual if wanted is None else min(max(wanted, 1), pages.most)
         place = body_place(pages)
         wanted_in_body = None if place is None else follow_steps(self._view.request, place.steps)
         digits = (str(wanted_in_body or "") if place is not None else given.get(name, "")).removeprefix("p")
-        number = int(digits) if digits.isdigit() else pages.first if pages.counts == "pages" else 0
+        number = whole_number(digits)
+        if number is None:
+            number = pages.first if pages.counts == "pages" else 0
         start = (number - pages.first) * size if pages.counts == "pages" else number
         part, after = self.page(items, start, size)
         token = None if after is None else f"p{after}"

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 ADVANCE = "/_clock/advance"
 """Path of the hook that moves the reference's clock; no provider documents a path like it."""
 
+_EXTRA = "pollproof[httpserver]"
+"""The extra that brings pytest-httpserver, and with it Werkzeug."""
+
 MAXIMUM_STEP = 1e9
 """Seconds that one request moves the clock by at most: 31 years, more than any documented lifetime."""
 
@@ -151,8 +154,12 @@ def werkzeug_handler(
     """A handler for `httpserver.expect_request(re.compile(".*")).respond_with_handler(...)` of pytest-httpserver.
 
     Where the provider calls back, use `calling_back` beside it, with the same lock.
+    Raises `ImportError` where Werkzeug is not installed.
     """
-    from werkzeug import Response as WerkzeugResponse
+    try:
+        from werkzeug import Response as WerkzeugResponse
+    except ImportError:
+        raise ImportError(f"the handler for pytest-httpserver needs Werkzeug: pip install '{_EXTRA}'") from None
 
     lock = lock or threading.Lock()
     prefix = prefix_of(provider.contract)

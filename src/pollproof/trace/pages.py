@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus, urlencode
 
 from pollproof.contract.conditions import is_number
 from pollproof.contract.model import Contract, Operation, Pages
-from pollproof.contract.places import MISSING, Place, View, compile_place, follow_steps, parse_place
+from pollproof.contract.places import MISSING, Place, View, compile_place, follow_steps, parse_place, whole_number
 from pollproof.contract.requests import RequestPattern, base_path
 from pollproof.contract.templates import steps_of, with_value
 from pollproof.trace.bodies import canonical
@@ -81,7 +81,7 @@ class PageReader:
         )
         total = self._total(view)
         follows = "" if items is None else self._follows(view, at, len(items), total, requested)
-        return Page(at, follows, items, keys, total, int(size) if size.isdigit() else None)
+        return Page(at, follows, items, keys, total, whole_number(size))
 
     def _follows(self, view: View, at: str, count: int, total: Any, requested: str) -> str:
         pages = self.pages
@@ -94,10 +94,10 @@ class PageReader:
         if pages.cursor is not None:
             cursor = self._cursor(view)
             return "" if cursor is MISSING or cursor is None else str(cursor)
-        if not count or (at and not at.isdigit()):
+        before = whole_number(at) if at else pages.first if pages.counts == "pages" else 0
+        if not count or before is None:
             return ""
-        first = pages.first if pages.counts == "pages" else 0
-        after = int(at or first) + (1 if pages.counts == "pages" else count)
+        after = before + (1 if pages.counts == "pages" else count)
         return "" if pages.counts == "items" and is_number(total) and after >= total else str(after)
 
     def _keyless(self, path: str) -> str:

@@ -14,6 +14,9 @@ EXACT = 2**53
 _MAXIMUM_DIGITS = 40
 """Digits beyond which nobody rounds ids."""
 
+_MAXIMUM_CONVERTED = 600
+"""Digits that Python makes a number of under any limit that it may be given."""
+
 MAXIMUM_TRIED = 10_000
 """Distances from a double that are tried one by one."""
 
@@ -51,7 +54,10 @@ class Numbers:
         return known
 
     def digits(self, text: str) -> str:
-        """The pseudonym of a string of digits: zeros before it stay."""
+        """The pseudonym of a string of digits: zeros before it stay; a very long one is replaced in parts."""
+        if len(text) > _MAXIMUM_CONVERTED:
+            starts = range(0, len(text), _MAXIMUM_CONVERTED)
+            return "".join(self.digits(text[at : at + _MAXIMUM_CONVERTED]) for at in starts)
         bare = text.lstrip("0")
         return "0" * (len(text) - len(bare)) + (str(self.integer(int(bare))) if bare else "")
 
