@@ -291,7 +291,7 @@ def inline_result(history: TaskState | None, event: Event, parameters: Nothing) 
     return Violation("the result in the answer of the creation", f"{status} and no result")
 
 
-@breaks("echo", "another task id is repeated")
+@breaks("echo", "another task id is repeated", ("link",))
 class WrongEcho(FaultyProvider):
     """Repeats another task id than that of the request."""
 
