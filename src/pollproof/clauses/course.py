@@ -109,7 +109,7 @@ def _status_path(contract: Contract, clause: Clause) -> Iterator[Fault]:
         if rule.at.area == "body" and len(rule.values) > 1:
             yield Fault("the values go back and forth", _alternates(rule.at, rule.values), companions=tuple(KINDS))
         return
-    yield Fault("an earlier status again", StepsBack, companions=("status-order", "terminal"))
+    yield Fault("an earlier status again", StepsBack, companions=("status-order", "terminal", "shape"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,7 @@ def _finishes(contract: Contract, clause: Clause) -> Iterator[Fault]:
         "answer",
         "cancel-ends",
         "set-once",
+        "shape",
     )
     yield Fault("some tasks last three times as long", _lasts(clause.parameters.seconds), companions=others)
 
