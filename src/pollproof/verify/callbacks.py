@@ -78,12 +78,13 @@ class HttpCallbacks:
         self._stack = contextlib.ExitStack()
         root = self._stack.enter_context(listening(self._handle, port, time.time, host))
         self.address = public or f"{root}/callback/of/a/task"
+        self._branch = "" if public else "/asked"  # so that a callback without the query finds nobody
         self.stray = ""
         self._expected = {_path_of(self.address)}
 
     def address_with(self, query: str) -> str:
         """The address with a query, which is expected with it from now on. `stray` is the last other one called."""
-        address = f"{self.address}?{query}"
+        address = f"{self.address}{self._branch}?{query}"
         self._expected.add(_path_of(address))
         return address
 
