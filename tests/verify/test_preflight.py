@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +48,9 @@ def verify(name: str, *words: str, **environment: str) -> tuple[int, str]:
     return done.returncode, said
 
 
+MOST_REQUESTS = 8
+"""What a preflight sends before it gives up: seconds, on whatever machine."""
+
 ALIKE = {
     "404": Response(404, {}, b"<html>not found</html>"),
     "401": Response(401, {}, b"{}"),
@@ -65,10 +67,9 @@ ALIKE = {
 @pytest.mark.parametrize(("answer", "name"), list(zip(ALIKE, itertools.cycle(bundled()), strict=False)))
 def test_a_server_that_answers_everything_alike_ends_with_status_4_in_seconds(answer: str, name: str) -> None:
     with served(name, lambda *_: ALIKE[answer]) as found:
-        began = time.monotonic()
         status, said = verify(name, "--base-url", found.base_url)
-        assert time.monotonic() - began < 20
     assert status == 4, said
+    assert int(re.search(r"([\d,]+) requests?[,;]", said)[1].replace(",", "")) <= MOST_REQUESTS  # type: ignore[index]
     error, summary = said.splitlines()[-2:]
     assert error.startswith("error: preflight: no task could be created. ")
     assert f"got HTTP {ALIKE[answer].status}" in error
