@@ -75,6 +75,8 @@ HOOK clock_t times(struct tms *spent) {
 HOOK int sysinfo(struct sysinfo *info) {
     be_ready();
     int result = real.sysinfo(info);
-    if (result == 0) info->uptime += offset() / SECOND;
+    struct timespec since_start;
+    if (result == 0 && clock_gettime(CLOCK_BOOTTIME, &since_start) == 0)
+        info->uptime = since_start.tv_sec + (since_start.tv_nsec > 0); /* rounded up, as the kernel does */
     return result;
 }

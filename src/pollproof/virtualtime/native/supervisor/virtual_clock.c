@@ -161,11 +161,13 @@ void read_ticks(struct call *call) {
 
 void read_system_information(struct call *call) {
     struct sysinfo info;
-    if (sysinfo(&info) != 0) {
+    struct timespec since_start;
+    if (sysinfo(&info) != 0 || clock_gettime(CLOCK_BOOTTIME, &since_start) != 0) {
         proceed(call->id);
         return;
     }
-    info.uptime += (now() - machine_now()) / SECOND;
+    int64_t uptime = since_start.tv_sec * SECOND + since_start.tv_nsec + now() - machine_now();
+    info.uptime = (uptime + SECOND - 1) / SECOND; /* rounded up, as the kernel does */
     if (write_memory(call->thread->tid, &info, call->arguments[0], sizeof info)) reply(call->id, 0);
     else reply_error(call->id, EFAULT);
 }
