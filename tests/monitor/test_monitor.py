@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from pollproof.clauses.kinds import Violation
 from pollproof.clauses.results import Owned
+from pollproof.contract.model import Contract
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Evidence, Ledger, Verdict
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Slice
@@ -226,6 +228,16 @@ def test_not_ready_as_an_error_is_only_work_in_progress() -> None:
     assert trace.violated == set()
 
 
+def read_twice(contract: Contract, texts: Sequence[str]) -> HandWritten:
+    """A task for each text, one after another, whose result is that text at both of its reads."""
+    trace = HandWritten(contract)
+    for number, text in enumerate(texts):
+        trace.create(number + 1, at=number)
+        trace.poll(number + 1, ready(text), number + 0.5)
+        trace.poll(number + 1, ready(text), number + 0.6)
+    return trace
+
+
 def test_one_result_for_all_tasks_proves_no_mix_up_and_a_single_shared_one_does() -> None:
     for texts, violated in (
         (["the same token for all"] * 30, False),
@@ -233,20 +245,12 @@ def test_one_result_for_all_tasks_proves_no_mix_up_and_a_single_shared_one_does(
         ([f"token number {3 if n == 20 else n:09d}" for n in range(30)], True),
         ([f"{n % 10}" for n in range(30)], False),
     ):
-        trace = HandWritten(CAPMONSTER)
-        for number, text in enumerate(texts):
-            trace.create(number + 1, at=number)
-            trace.poll(number + 1, ready(text), number + 0.5)
-            trace.poll(number + 1, ready(text), number + 0.6)
+        trace = read_twice(CAPMONSTER, texts)
         assert ("poll.result-own" in trace.violated) is violated
 
 
 def test_a_provider_with_one_result_for_all_tasks_is_said_to_have_one() -> None:
-    trace = HandWritten(CAPMONSTER)
-    for number in (1, 2):
-        trace.create(number, at=number)
-        trace.poll(number, ready("SAMPLE"), number + 0.5)
-        trace.poll(number, ready("SAMPLE"), number + 0.6)
+    trace = read_twice(CAPMONSTER, ["SAMPLE", "SAMPLE"])
     entry = trace.ledger["capmonster.poll.result-own"]
     assert entry.verdict is Verdict.UNEXERCISED
     assert entry.unjudged is not None
@@ -263,11 +267,7 @@ def test_results_that_may_be_alike_accuse_nobody_and_the_result_of_another_in_pl
         ([f"token number {n % 14:09d}" for n in range(60)], False),
         ([f"token number {n:09d}" for n in range(30)], True),
     ):
-        trace = HandWritten(contract)
-        for number, text in enumerate(texts):
-            trace.create(number + 1, at=number)
-            trace.poll(number + 1, ready(text), number + 0.5)
-            trace.poll(number + 1, ready(text), number + 0.6)
+        trace = read_twice(contract, texts)
         assert trace.held("poll.result-own") > 1
         if violated:
             trace.poll(len(texts), ready(texts[0]), len(texts))

@@ -46,7 +46,7 @@ class Redactor:
     with and without separators, split by blanks, quoted for a shell, percent-encoded, with escapes of JSON and of XML
     for any of their characters, and cut at an ellipsis. All forms are looked for in the text as it came, and what any
     of them covers is masked, so that one secret never hides the rest of another. Shorter ones than `MINIMUM_SECRET`
-    cannot be told apart from ordinary words: `unmasked` tells whether there are such.
+    cannot be told apart from ordinary words: `unmasked` is true where one was given.
     """
 
     def __init__(self, secrets: Iterable[str], mask: str = MASK) -> None:

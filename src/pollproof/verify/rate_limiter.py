@@ -88,7 +88,7 @@ class RateLimiter:
             self._tasks[task] = now + max(self.wait, demanded or 0.0)
 
     def resume(self, now: float, *, unanswered: bool) -> None:
-        """Begin to count refusals anew; after a request that was not answered, there is no wait."""
+        """Begin to count refusals anew; after a request without a response nothing is waited for."""
         self._refusals = 0
         if unanswered:
             self._shut = max(self._shut, now + self.wait)

@@ -163,6 +163,6 @@ bool is_of_the_world(clockid_t clock);
 /* hooks_wait.c */
 int64_t left_until(const struct timespec *time, clockid_t clock); /* by that clock as the client sees it */
 struct timespec machine_time_in(clockid_t clock, int64_t nanoseconds);
-bool is_finite(const struct timespec *time, clockid_t clock); /* valid, and no other way of saying "for ever" */
+bool is_finite(const struct timespec *time, clockid_t clock); /* valid, and short enough to end */
 
 #endif
