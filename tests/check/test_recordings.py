@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -547,8 +548,22 @@ def test_no_wait_is_documented_after_a_page_of_a_gateway(
     conversation = [created(), polled(3.1, "processing"), page, polled(soon, "ready")]
     for name, write_as in (("t.har", har), ("t.yaml", cassette)):
         assert violated(judged(write(tmp_path / name, write_as(conversation)))) == expected
-    busy = polled(6.2, "", took=0.05)._replace(
-        told={"errorId": 1, "errorCode": "ERROR_RATE_LIMIT", "errorDescription": "x"}
-    )
-    conversation = [created(), polled(3.1, "processing"), busy, polled(7.0, "ready")]
-    assert violated(judged(write(tmp_path / "b.har", har(conversation)))) == {"client.wait"}
+
+
+@pytest.mark.parametrize(
+    ("stated", "at", "expected"),
+    [
+        (False, 7.0, set()),  # the page ties its 3 seconds to processing
+        (False, 4.6, {"client.wait"}),
+        (True, 7.0, {"client.wait"}),
+    ],
+)
+def test_a_wait_after_an_error_is_judged_where_one_is_stated(
+    tmp_path: Path, stated: bool, at: float, expected: set[str]
+) -> None:
+    limits = replace(CAPSOLVER.limits, wait_after_errors=stated)
+    busy = {"errorId": 1, "errorCode": "ERROR_RATE_LIMIT", "errorDescription": "x"}
+    second = polled(min(at - 0.8, 6.2), "", took=0.05)._replace(told=busy)
+    conversation = [created(), polled(3.1, "processing"), second, polled(at, "ready")]
+    path = write(tmp_path / "b.har", har(conversation))
+    assert violated(judged(path, contract=replace(CAPSOLVER, limits=limits))) == expected

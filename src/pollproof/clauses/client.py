@@ -118,8 +118,8 @@ def key_shown(account: Account, event: Event, parameters: KeyHeader) -> Finding:
 )
 def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
     """After an answer that is not final a client waits before it polls again."""
-    if history.last_number is None or history.last_final or history.last_page:
-        return None  # no document states how soon to retry after what is not the provider's
+    if history.last_number is None or history.last_final or history.last_free:
+        return None
     least, most = gap(history.last_sent, history.last_precision, event.exchange)
     if most < parameters.seconds:
         expected = f"at least {parameters.seconds:g} s between two polls"

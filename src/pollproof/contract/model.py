@@ -127,6 +127,7 @@ class Limits:
         "What the lifetime is counted from; last-read is the last poll or fetch that was answered.",
     ] = "creation"
     wait: Annotated[float | None, "Seconds a client waits between polls."] = None
+    wait_after_errors: Annotated[bool, "Whether that wait is stated after an error that is not final, too."] = True
     solving: Annotated[float | None, "Seconds after which an unfinished task fails."] = None
     result_lifetime: Annotated[float | None, "Seconds that a result is kept, where its task lives longer."] = None
     result_from: Annotated[Literal["creation", "completion", "last-read"], "What that is counted from."] = "completion"

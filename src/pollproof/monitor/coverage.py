@@ -191,7 +191,7 @@ class Watch:
             polls = history.polls_most
             if self._polls - 1 <= polls <= self._polls:
                 self._note_polls(polls + 1)
-            if self._waits and history.last_number is not None and not (history.last_final or history.last_page):
+            if self._waits and history.last_number is not None and not (history.last_final or history.last_free):
                 self._note_side(Boundary.WAIT, AFTER)
                 if "retry_after" in history.marks:
                     self._note_side(Boundary.RETRY_AFTER, AFTER)

@@ -27,7 +27,7 @@ class Slack:
         exchange = event.exchange
         if history.polls_most >= self.polls:
             self.polls = history.polls_most + 1
-        if history.last_number is not None and not (history.last_final or history.last_page):
+        if history.last_number is not None and not (history.last_final or history.last_free):
             between = exchange.sent - history.last_sent
             if between < self.wait:
                 self.wait = between

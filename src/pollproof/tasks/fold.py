@@ -31,13 +31,13 @@ _NAMES = (
     "created", "created_sent", "created_received", "inline", "polls_most", "polls_least", "unanswered", "phase",
     "phase_number", "terminal", "terminal_number", "result", "result_number", "lost", "gone", "last_number",
     "last_sent", "last_precision", "last_final", "answered", "unclear", "pending_sent", "ended_received", "creation",
-    "callbacks", "marks", "first_number", "first_sent", "gaps", "final", "cancelled", "stall", "last_page",
+    "callbacks", "marks", "first_number", "first_sent", "gaps", "final", "cancelled", "stall", "last_free",
 )  # fmt: skip
 (
     _CREATED, _CREATED_SENT, _CREATED_RECEIVED, _INLINE, _POLLS_MOST, _POLLS_LEAST, _UNANSWERED, _PHASE,
     _PHASE_NUMBER, _TERMINAL, _TERMINAL_NUMBER, _RESULT, _RESULT_NUMBER, _LOST, _GONE, _LAST_NUMBER, _LAST_SENT,
     _LAST_PRECISION, _LAST_FINAL, _ANSWERED, _UNCLEAR, _PENDING_SENT, _ENDED_RECEIVED, _CREATION, _CALLBACKS, _MARKS,
-    _FIRST_NUMBER, _FIRST_SENT, _GAPS, _FINAL, _CANCELLED, _STALL, _LAST_PAGE,
+    _FIRST_NUMBER, _FIRST_SENT, _GAPS, _FINAL, _CANCELLED, _STALL, _LAST_FREE,
 ) = map(TaskState._fields.index, _NAMES)  # fmt: skip
 
 
@@ -210,12 +210,14 @@ def _poll(new: list[Any], history: TaskState, event: Event, limits: Limits) -> N
         new[_LAST_FINAL] = True
         new[_UNANSWERED] += exchange.recorded  # a response whose body alone was lost did come
     response = exchange.response
-    new[_LAST_PAGE] = answer is Answer.UNREADABLE and response is not None and response.status >= 400
+    # An error that is not in the provider's form is a gateway's page, of which no document speaks.
+    is_page = answer is Answer.UNREADABLE and response is not None and response.status >= 400
+    new[_LAST_FREE] = is_page or (answer is REFUSAL and not limits.wait_after_errors)
     if answer is not Answer.NONE:
         if history.last_number is None or history.first_number is None:
             new[_FIRST_NUMBER], new[_FIRST_SENT], new[_GAPS] = number, exchange.sent, 0
         else:
-            new[_GAPS] += not history.last_page
+            new[_GAPS] += not history.last_free
         new[_LAST_NUMBER], new[_LAST_SENT], new[_LAST_PRECISION] = number, exchange.sent, exchange.precision
     _settle(new, event)
 
@@ -254,7 +256,7 @@ def keep_later(after: TaskState, before: TaskState, event: Event) -> TaskState:
             last_sent=before.last_sent,
             last_precision=before.last_precision,
             last_final=before.last_final or after.last_final,
-            last_page=before.last_page or after.last_page,
+            last_free=before.last_free or after.last_free,
         )
     if event.operation.role is POLL and event.exchange.sent < after.first_sent:
         after = after._replace(first_number=event.number, first_sent=event.exchange.sent)

@@ -53,7 +53,7 @@ class TaskState(NamedTuple):
     response has shown, not too early, that the task is gone, `unclear` once an unfinished task was answered with an
     error that no document lists. Numbers of exchanges are places in the trace. `last_number` and `last_sent` are of the
     last poll that was answered, `first_number` and `first_sent` of the first one, with `gaps` waits between the two.
-    `last_page` is that the last one was answered with an error that is not in the provider's form (a gateway's page).
+    `last_free` is that the last one was answered with an error after which no document states a wait.
 
     `gone` means that an error has shown the loss. `final` is the first final poll by value: status, error code and, of
     a task that has not succeeded, what stands where its result would. `cancelled` is the exchange that cancelled it.
@@ -99,7 +99,7 @@ class TaskState(NamedTuple):
     cancelled: int | None = None
     stall: Stall | None = None
     unanswered: int = 0
-    last_page: bool = False
+    last_free: bool = False
 
     @property
     def is_stalled(self) -> bool:

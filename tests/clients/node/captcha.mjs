@@ -80,7 +80,8 @@ async function call(method, body) {
 
 async function pauseAfter(trouble, failures, method) {
   if (!(trouble instanceof Trouble)) throw trouble;
-  if (failures > RETRIES && fault !== `endless-${trouble.kind}`) {
+  const retries = fault === "hot-on-error" ? POLLS : RETRIES;
+  if (failures > retries && fault !== `endless-${trouble.kind}`) {
     throw new GaveUp(`${method} came to nothing ${failures} times: ${trouble.message}`);
   }
   return fault === "hot-on-error" ? 0 : Math.max(wait * 2 ** Math.min(failures - 1, 4), trouble.retryAfter);

@@ -62,6 +62,7 @@ class Client:
         self.provider = provider
         self.fault = fault
         self.session = requests.Session()
+        self.retries = POLLS if fault == "hot-on-error" else RETRIES
         self.timeout = None if fault == "no-time-limit" else TIMEOUT
         if fault == "over-lifetime":
             self.wait = 3.0  # so that the lifetime ends before the polls do
@@ -94,7 +95,7 @@ class Client:
                 break
             except Trouble as trouble:
                 failures += 1
-                if failures > RETRIES and self.fault != f"endless-{trouble.kind}":
+                if failures > self.retries and self.fault != f"endless-{trouble.kind}":
                     raise GaveUp(f"createTask came to nothing {failures} times: {trouble}") from None
                 self.pause_after(trouble, failures)
         if answer["errorId"] > 0:
@@ -128,7 +129,7 @@ class Client:
                     task_id = answer.get("taskId")
             except Trouble as trouble:
                 failures += 1
-                if failures > RETRIES and self.fault != f"endless-{trouble.kind}":
+                if failures > self.retries and self.fault != f"endless-{trouble.kind}":
                     raise GaveUp(f"getTaskResult came to nothing {failures} times: {trouble}") from None
                 pause = self.pause_after(trouble, failures, sleep=False)
 

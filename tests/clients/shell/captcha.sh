@@ -14,6 +14,7 @@ fault=${3-}
 polls_most=120
 lifetime=290 # a task lives for five minutes; the last poll leaves in good time before their end
 retries=4    # requests in a row that may come to nothing
+[ "$fault" != hot-on-error ] || retries=$polls_most
 
 # The fields that decide, of an answer that is one JSON object with an errorId.
 fields='if length == 1 and (.[0] | type == "object" and (.errorId | type == "number"))
