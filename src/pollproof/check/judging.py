@@ -28,7 +28,7 @@ from pollproof.runs.result import FileProgress, Idle, RunResult
 from pollproof.runs.spec import RunSpec
 from pollproof.secrets.find import in_exchanges
 from pollproof.secrets.redact import Redactor
-from pollproof.tasks.account import solving_times
+from pollproof.tasks.ages import solving_times
 from pollproof.tasks.repeated import Stall
 from pollproof.trace.exchange import Exchange, Slice
 from pollproof.trace.reader import reader_of
@@ -339,7 +339,7 @@ class Observer:
 
     def summary(self) -> TraceSummary:
         """What was counted."""
-        self._summary.solving = solving_times(self._monitor.account)
+        self._summary.solving = solving_times(self._monitor.account.tasks.values())
         return self._summary
 
 

@@ -126,13 +126,13 @@ class BatchPace:
 )
 def batch_limit(account: Account, event: Event, parameters: BatchPace) -> Finding:
     """Of batches that come faster than documented some are refused, and one that comes after the pause is not."""
-    last, exchange, response = account.last_batch, event.exchange, event.exchange.response
+    last, exchange, response = account.batches.last, event.exchange, event.exchange.response
     if last is None or response is None or event.request_errors or event.probe:
         return None
     seconds = parameters.seconds
     if event.effect is Effect.BUSY and response.status == _TOO_FAST:
-        if account.comes_late(event, seconds):
-            if not account.late_refusals:
+        if account.batches.comes_late(event, seconds, account.last_received):
+            if not account.batches.late_refusals:
                 return None  # once, anybody may be busy
             expected = f"a batch {seconds:g} s after the last one to be accepted"
             moments = wait_over(max(last.exchange.received, account.last_received), seconds, "the last answer")
@@ -142,7 +142,7 @@ def batch_limit(account: Account, event: Event, parameters: BatchPace) -> Findin
         return None
     # However the provider divides time into windows, all but the first and the last of these were in whole ones.
     began, since = exchange.sent, []
-    for count, batch in enumerate(reversed(account.batches), 2):
+    for count, batch in enumerate(reversed(account.batches.accepted), 2):
         began = min(began, batch.exchange.sent)
         since.append(batch.number)
         if count > 2 and exchange.received - began < (count - 2) * seconds:
@@ -164,7 +164,7 @@ def batch_limit(account: Account, event: Event, parameters: BatchPace) -> Findin
 )
 def batch_rate(account: Account, event: Event, parameters: BatchPace) -> Finding:
     """A client leaves the documented time between two batches."""
-    last = account.last_batch
+    last = account.batches.last
     if last is None:
         return None
     least, most = gap(last.exchange.sent, last.exchange.precision, event.exchange)

@@ -111,7 +111,7 @@ def _left_of_batch(account: Account, outcome: ClientOutcome) -> Finding:
     """Whether a client reports success for a batch and has left tasks of it without waiting for their ends."""
     if not outcome.succeeded or outcome.task is not None:
         return None
-    for batch in account.batches:
+    for batch in account.batches.accepted:
         tasks = [account.tasks[each.task] for each in batch.members if each.task in account.tasks]
         open_ = [each for each in tasks if each.result is None and each.lost is None]
         left = [each for each in open_ if each.terminal not in (Phase.FAILED, Phase.CANCELLED)]

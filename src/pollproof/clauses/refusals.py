@@ -149,7 +149,7 @@ def accepted(account: Account, event: Event, parameters: Holding) -> Finding:
         return None
     if response is not None and response.status in ABOUT_THE_KEY:
         return None
-    last, wait = account.last_batch, parameters.limits.batch_wait
+    last, wait = account.batches.last, parameters.limits.batch_wait
     if event.operation.role is Role.BATCH and wait is not None:
         if event.exchange.connection > 1:
             return None  # others were sent at the same time, and may have been served first

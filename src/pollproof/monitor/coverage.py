@@ -223,7 +223,7 @@ class Watch:
         self._tasks[CREATED] += sum(1 for member in event.members if member.task is not None)
         if len(event.members) == self._limits.batch_size:
             self._note_side(Boundary.BATCH_SIZE, BEFORE)
-        if account.last_batch is not None:
+        if account.batches.last is not None:
             self._note_side(Boundary.BATCH_WAIT, AFTER)
 
 

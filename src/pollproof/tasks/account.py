@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from pollproof.contract.model import Effect, Limits, Role, id_mark
-from pollproof.contract.vocabulary import ABOUT_A_TASK, CALLBACK, CREATE, FETCH, POLL, SUCCEEDED
+from pollproof.contract.vocabulary import ABOUT_A_TASK, CALLBACK, CREATE, FETCH, POLL
 from pollproof.tasks.ages import age_least, received_by, surely_inside
+from pollproof.tasks.batches import BatchHistory, creation_in_batch
 from pollproof.tasks.fold import fold, keep_later
 from pollproof.tasks.hash_set import HashSet
 from pollproof.tasks.individual import Alike, own_part, way_of
 from pollproof.tasks.repeated import INSTANT, MAXIMUM_STALLS, Stall, Streak, streak_key
+from pollproof.tasks.rounded_ids import RoundedIds
 from pollproof.tasks.state import TaskState
-from pollproof.trace.bodies import read_real
 from pollproof.trace.events import REFUSAL, STATE, Event, task_key
 from pollproof.trace.exchange import UNKNOWN_TIME
 
@@ -25,10 +23,6 @@ MAXIMUM_SHARED = 1000
 
 _HARDLY_POLLED = 0.1
 """The share of its polls up to which a task was hardly polled."""
-
-MAXIMUM_BATCHES = 7
-"""Batches that were accepted and are kept: the last ones, by which a rate is judged."""
-
 
 MAXIMUM_VALUES = 20_000
 """Values of one place that are remembered: the first ones, by which one that comes again is known."""
@@ -51,9 +45,7 @@ class Account:
     are left out: the same picture is read the same way twice. `twice` are ids that two creations gave. `unheard` means
     that a creation was not answered, or without an id, so that a task may be known by other ways. `unnamed` means
     that a task was created whose id was not given, or by a request that should have been refused. `creates` means
-    that creations are on their way, whose tasks may be known to others already. `last_batch` is the last batch,
-    `batches` are the last ones that were accepted, `late_refusals` counts the last ones in a row that were refused
-    as busy although they came after the pause.
+    that creations are on their way, whose tasks may be known to others already.
     `whole` means that the trace has all exchanges about its tasks, which a recording seldom does; where people
     vouch for it (`decides`), ids that no creation gave are held against a provider that knows them, too.
     `streaks` are the requests that last failed, or found a task unfinished; with `watches` they are kept.
@@ -65,8 +57,8 @@ class Account:
 
     __slots__ = (
         "_alike",
-        "_ids",
         "_keys",
+        "_rounded",
         "_spent",
         "_values",
         "_ways",
@@ -74,10 +66,8 @@ class Account:
         "batches",
         "creates",
         "decides",
-        "last_batch",
         "last_created",
         "last_received",
-        "late_refusals",
         "lost_unpolled",
         "owners",
         "remember",
@@ -103,9 +93,7 @@ class Account:
         self._spent = HashSet()
         self.streaks: dict[tuple[str, Any], Streak] = {}
         self.remember = remember
-        self.last_batch: Event | None = None
-        self.late_refusals = 0
-        self.batches: deque[Event] = deque(maxlen=MAXIMUM_BATCHES)
+        self.batches = BatchHistory()
         self.last_created: int | None = None
         self.tasks: dict[str, TaskState] = {}
         self.owners: dict[str, str] = {}
@@ -118,7 +106,7 @@ class Account:
         self.lost_unpolled = False
         self._ways: dict[str, Alike] = {}
         self._alike: dict[str, Alike] = {}
-        self._ids: dict[float, str] = {}
+        self._rounded = RoundedIds()
         self._keys: dict[str, str] = {}
         self._values: dict[str, dict[Any, int]] = {}
         self.aliases: dict[tuple[str, str], str] = {}
@@ -143,15 +131,8 @@ class Account:
         return None if history is None else history.result_number
 
     def rounded_like(self, raw: Any) -> TaskState | None:
-        """The task whose id became this one in a language without 64-bit integers; None for an id of its own.
-
-        Ids near to each other round to the same number: only that number itself, as such a language writes it, shows
-        that an id was rounded.
-        """
-        rounded = _rounded(task_key(raw))
-        if rounded is None or (type(raw) is not float and task_key(raw) not in _written(rounded)):
-            return None
-        return self.tasks.get(self._ids.get(rounded, ""))
+        """The task whose id became this one in a language without 64-bit integers; None for an id of its own."""
+        return self.tasks.get(self._rounded.find(raw) or "")
 
     def named(self, event: Event) -> Event:
         """An event of the task that it is about, where its operation takes another id than that of the creation."""
@@ -232,9 +213,8 @@ class Account:
         """
         if self.watches:
             self._watch(event)
-        if event.operation.role is Role.BATCH and not event.probe:
-            late = event.effect is Effect.BUSY and self.comes_late(event, limits.batch_wait)
-            self.late_refusals = self.late_refusals + 1 if late else 0
+        if event.operation.role is Role.BATCH:
+            self.unnamed |= self.batches.add(event, limits.batch_wait, self.last_received)
         self.last_received = event.exchange.received
         if self.stalls and event.answer is STATE:
             self.stalls.pop(streak_key(event), None)
@@ -326,9 +306,7 @@ class Account:
 
     def _note_id(self, history: TaskState) -> None:
         self.last_created = history.created
-        rounded = _rounded(history.id)
-        if rounded is not None:
-            self._ids[rounded] = history.id
+        self._rounded.add(history.id)
         if IDEMPOTENCY_MARK in history.marks:
             self._keys[str(history.marks[IDEMPOTENCY_MARK])] = history.id
 
@@ -361,9 +339,7 @@ class Account:
                 self.aliases.pop((mark.removeprefix("@id "), str(value)), None)
         if self.spends and history.created is not None:
             self._spent.add(task)
-        rounded = _rounded(task)
-        if rounded is not None and self._ids.get(rounded) == task:
-            del self._ids[rounded]
+        self._rounded.discard(task)
         if history.result is not None and self.owners.get(history.result) == task:
             del self.owners[history.result]
 
@@ -373,21 +349,7 @@ class Account:
             if streak.number < since:
                 del self.streaks[key]
 
-    def comes_late(self, event: Event, seconds: float | None) -> bool:
-        """Whether a batch surely came so long after the last request, which was answered."""
-        last = self.last_batch
-        if last is None or last.exchange.response is None or seconds is None:
-            return False
-        return event.exchange.sent - max(last.exchange.received, self.last_received) >= seconds
-
     def _fold_batch(self, event: Event) -> None:
-        if not event.probe and not event.request_errors:
-            last = self.last_batch
-            if last is None or not event.exchange.sent < last.exchange.sent:
-                self.last_batch = event
-            if event.answer is STATE:
-                self.batches.append(event)
-                self.unnamed = self.unnamed or len(event.members) < _entries(event)
         for place, member in enumerate(event.members):
             if member.task is None:
                 continue
@@ -401,62 +363,6 @@ class Account:
                     created_sent=event.exchange.sent,
                     created_received=received_by(event.exchange),
                     answered=known.answered if known.answered > answered else answered,
-                    creation=_creation_of(event, place),
+                    creation=creation_in_batch(event, place),
                 )
                 self._note_id(self.tasks[member.task])
-
-
-def _entries(event: Event) -> int:
-    """How many tasks a batch requests: the entries of its longest array."""
-    values = event.request.values() if type(event.request) is dict else ()
-    return max((len(value) for value in values if type(value) is list), default=0)
-
-
-def _creation_of(event: Event, place: int) -> Any:
-    """The request for one task of a batch: its body, with one entry in place of the array; None if unknown."""
-    request = event.request
-    if type(request) is not dict:
-        return None
-    arrays = [name for name, value in request.items() if type(value) is list and len(value) == len(event.members)]
-    if len(arrays) != 1:
-        return None
-    name, entry = arrays[0], event.members[place].entry
-    named = entry.get(name) if type(entry) is dict else None
-    wanted = request[name][place]
-    if type(named) is type(wanted) and named != wanted and named in request[name]:
-        wanted = named  # in another order than they were sent, which is another finding
-    return {**request, name: wanted}
-
-
-def _written(rounded: float) -> tuple[str, ...]:
-    """A rounded id as languages write it: with all digits, or with as few as distinguish it from its neighbours."""
-    if not math.isfinite(rounded):
-        return ()
-    return str(int(rounded)), f"{Decimal(repr(rounded)):f}".removesuffix(".0"), repr(rounded)
-
-
-def _rounded(key: str | None) -> float | None:
-    """An id as a language without 64-bit integers would keep it; None for one that is not a number."""
-    if key is None:
-        return None
-    try:
-        return read_real(key)
-    except ValueError:
-        return None
-
-
-CLOSE = 10.0
-"""Seconds between two polls within which the end of a task is known well enough to report how long it took."""
-
-
-def solving_times(account: Account) -> list[tuple[float, float]]:
-    """For each task whose end was seen closely: seconds from its creation to its success, at least and at most."""
-    times = []
-    for history in account.tasks.values():
-        if history.terminal is SUCCEEDED and history.created is not None and not history.inline:
-            pending = history.pending_sent - history.created_received
-            least = 0.0 if math.isnan(pending) else max(pending, 0.0)
-            most = history.ended_received - history.created_sent
-            if most - least <= CLOSE:
-                times.append((least, most))
-    return times

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from pollproof.contract.model import Effect, Limits, Phase
 from pollproof.contract.vocabulary import FETCH, PUT_OFF, SUCCEEDED
@@ -115,3 +116,20 @@ def says_gone(history: TaskState, event: Event) -> bool:
     if event.effect in (Effect.LOST, Effect.REFUSED):
         return True
     return event.effect is Effect.UNCLEAR and history.terminal is SUCCEEDED
+
+
+CLOSE = 10.0
+"""Seconds between two polls within which the end of a task is known well enough to report how long it took."""
+
+
+def solving_times(tasks: Iterable[TaskState]) -> list[tuple[float, float]]:
+    """For each task whose end was seen closely: seconds from its creation to its success, at least and at most."""
+    times = []
+    for history in tasks:
+        if history.terminal is SUCCEEDED and history.created is not None and not history.inline:
+            pending = history.pending_sent - history.created_received
+            least = 0.0 if math.isnan(pending) else max(pending, 0.0)
+            most = history.ended_received - history.created_sent
+            if most - least <= CLOSE:
+                times.append((least, most))
+    return times

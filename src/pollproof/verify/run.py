@@ -18,7 +18,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.scripted import ScriptedProvider
 from pollproof.runs.result import Cut, Idle, NoDetail, Progress, RunResult
 from pollproof.secrets.redact import Redactor
-from pollproof.tasks.account import solving_times
+from pollproof.tasks.ages import solving_times
 from pollproof.text import plural
 from pollproof.trace.exchange import Request
 from pollproof.trace.reader import Reader
@@ -254,7 +254,7 @@ def _explore_target(
         result.notes.append(HOOKED)
     result.exchanges += session.exchanges + (0 if preflight is None else preflight.exchanges)
     result.statuses = session.statuses
-    result.solving += solving_times(monitor.account)
+    result.solving += solving_times(monitor.account.tasks.values())
 
 
 @contextlib.contextmanager
@@ -384,7 +384,7 @@ def _explore(
 
     def fresh() -> Session:
         if provider is not None and isinstance(clock, VirtualClock):
-            result.solving += solving_times(session.monitor.account)
+            result.solving += solving_times(session.monitor.account.tasks.values())
             provider.reset()
             session.reset()
         return session

@@ -12,7 +12,7 @@ from pollproof.contract.model import Subject
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.recordings.errors import RecordingError
 from pollproof.runs.result import Cut, Progress
-from pollproof.tasks.account import solving_times
+from pollproof.tasks.ages import solving_times
 from pollproof.text import plural
 from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import HttpCallbacks
@@ -119,7 +119,7 @@ def explore_live(plan: Plan, progress: Progress | None, result: Exploration) -> 
             finally:
                 notify()
                 result.statuses = session.statuses
-                result.solving += solving_times(monitor.account)
+                result.solving += solving_times(monitor.account.tasks.values())
                 result.notes += _closing(session, live.record, complete=result.complete)
     finally:
         result.seconds = time.monotonic() - started
