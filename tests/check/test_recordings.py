@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from pollproof.check.judging import Checking, check
+from pollproof.contract.model import Role
+from pollproof.contract.places import parse_place
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.recordings.encodings import decoded
@@ -382,6 +384,42 @@ def test_callbacks_are_known_by_the_address_that_a_creation_gave(tmp_path: Path)
     checking = judged(write(tmp_path / "t.har", har(conversation)), contract=DECODO)
     assert violated(checking) == {"callback.final"}
     assert checking.detail.tally.matched == 2
+
+
+def test_callbacks_are_known_by_the_address_that_a_batch_gave(tmp_path: Path) -> None:
+    stamp = {"created_at": "2026-03-01 12:00:00", "updated_at": "2026-03-01 12:00:00"}
+    asked = {"url": ["https://example.com/a", "https://example.com/b"], "callback_url": "https://hooks.shop.io/done"}
+    base, identifier = "https://scraper-api.decodo.com/v3", "7434928397127555073"
+    member = {"id": identifier, "url": "https://example.com/a", "status": "pending", **stamp}
+    other = {**member, "id": "7434928397127555074", "url": "https://example.com/b"}
+    conversation = [
+        Said(0, "/task/batch", asked, {"id": "7434928397127555000", "queries": [member, other]}, base=base),
+        Said(5, "/done", member, "", base="https://hooks.shop.io"),
+    ]
+    checking = judged(write(tmp_path / "t.har", har(conversation)), contract=DECODO)
+    assert checking.detail.tally.matched == 2
+    assert "callback.final" in violated(checking)
+
+
+def test_callbacks_are_known_by_the_address_where_a_contract_has_it(tmp_path: Path) -> None:
+    place = parse_place("request#/notify/at")
+    operations = {
+        name: replace(operation, address=place) if operation.role is Role.CALLBACK else operation
+        for name, operation in DECODO.operations.items()
+    }
+    stamp = {"created_at": "2026-03-01 12:00:00", "updated_at": "2026-03-01 12:00:00"}
+    asked = {"url": "https://example.com/", "notify": {"at": "https://hooks.shop.io/done"}}
+    base, identifier = "https://scraper-api.decodo.com/v3", "7434928397127555073"
+    task = {"url": "https://example.com/", "id": identifier, "status": "pending", **stamp}
+    conversation = [
+        Said(0, "/task", asked, task, base=base),
+        Said(5, "/done", task, "", base="https://hooks.shop.io"),
+    ]
+    contract = replace(DECODO, operations=operations)
+    checking = judged(write(tmp_path / "t.har", har(conversation)), contract=contract)
+    assert checking.detail.tally.matched == 2
+    assert "callback.final" in violated(checking)
+    assert judged(write(tmp_path / "u.har", har(conversation)), contract=DECODO).detail.tally.matched == 1
 
 
 def soap(name: str, inner: str) -> str:

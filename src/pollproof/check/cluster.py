@@ -46,8 +46,8 @@ from pollproof.monitor.monitor import Moment
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
-from pollproof.recordings.matching import Tally
 from pollproof.recordings.reading import NoRecording
+from pollproof.recordings.tally import Tally
 from pollproof.runs.result import FileProgress
 from pollproof.tasks.repeated import ENDLESS_COUNT, Stall
 

@@ -19,10 +19,10 @@ from pollproof.recordings.entry import Recorded
 from pollproof.recordings.errors import RecordingError
 from pollproof.recordings.files import Recording, shown
 from pollproof.recordings.keys import HASHED
-from pollproof.recordings.matching import Tally
 from pollproof.recordings.order import OutOfOrder, by_time, nearly_sorted
 from pollproof.recordings.reading import NoRecording, exchanges
 from pollproof.recordings.remote import Remote
+from pollproof.recordings.tally import Tally
 from pollproof.runs.reproduce import provider_argument
 from pollproof.runs.result import FileProgress, Idle, RunResult
 from pollproof.runs.spec import RunSpec

@@ -26,8 +26,8 @@ from pollproof.monitor.ledger import Evidence, Ledger, rank_evidence
 from pollproof.monitor.monitor import MAXIMUM_VIOLATIONS, Moment, Monitor, clauses_of
 from pollproof.recordings.entry import Recorded
 from pollproof.recordings.files import Recording
-from pollproof.recordings.matching import SeenEntries, Tally
 from pollproof.recordings.reading import exchanges
+from pollproof.recordings.tally import SeenEntries, Tally
 from pollproof.tasks.repeated import Stall
 from pollproof.trace.reader import reader_of
 

@@ -20,7 +20,7 @@ from pollproof.contract.operations import ReferenceResponse as ReferenceResponse
 from pollproof.contract.operations import Signature as Signature
 from pollproof.contract.operations import id_mark as id_mark
 from pollproof.contract.operations import link_mark as link_mark
-from pollproof.contract.places import Place
+from pollproof.contract.places import Place, parse_place
 from pollproof.contract.sources import (
     Citation,
     Citations,
@@ -41,6 +41,9 @@ from pollproof.contract.vocabulary import Phase as Phase
 from pollproof.contract.vocabulary import Role as Role
 from pollproof.contract.vocabulary import Subject as Subject
 from pollproof.contract.vocabulary import speaks_of as speaks_of
+
+_CALLBACK_ADDRESS = parse_place("request#/callback_url")
+"""Where a creation has the address for callbacks when its contract does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +339,12 @@ class Contract:
     def operation_of(self, role: Role) -> Operation | None:
         """The operation of a role, None where the contract has none."""
         return next((operation for operation in self.operations.values() if operation.role is role), None)
+
+    @property
+    def callback_address(self) -> Place:
+        """Where a creation has the address for callbacks."""
+        callback = self.operation_of(Role.CALLBACK)
+        return _CALLBACK_ADDRESS if callback is None or callback.address is None else callback.address
 
     @property
     def probe_names(self) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from pollproof.errors import InputError
 from pollproof.loading import load_contract
 from pollproof.recordings.files import Recording
 from pollproof.recordings.hosts import is_local
-from pollproof.recordings.matching import Matcher, Tally
+from pollproof.recordings.matching import Matcher
 from pollproof.recordings.reading import NoRecording, contract_named, read_entries
+from pollproof.recordings.tally import Tally
 from pollproof.text import printable
 
 LOOKED_INTO = 500

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from pollproof.http.client import Wire, describe_failure
-from pollproof.http.parser import Connection, Malformed, NoResponse, RawResponse, ReceivedRequest
+from pollproof.http.requests import Connection, Malformed, ReceivedRequest
+from pollproof.http.responses import NoResponse, RawResponse
 from pollproof.http.server import LOOPBACK, Listener, farewell
 from pollproof.recordings.encodings import decoded
 from pollproof.trace.exchange import Exchange, Request, Response

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pollproof.contract.model import Phase, Role, TaskKind
+from pollproof.contract.templates import with_value
 from pollproof.http.addresses import is_loopback
 from pollproof.http.client import HttpTarget
 from pollproof.monitor.monitor import Monitor
@@ -103,9 +104,13 @@ def record(
 class CallbackSession(Session):
     """A session that requests callbacks where it can receive them."""
 
-    def task(self, kind: TaskKind) -> Any:
-        task = super().task(kind)
-        return task if self.callbacks is None else {**task, "callback_url": self.callbacks.address}
+    def _creation_of(self, kind: TaskKind, task: Any, way: int = 0) -> Request:
+        request = super()._creation_of(kind, task, way)
+        if self.callbacks is None:
+            return request
+        place = self.contract.callback_address.pointer
+        body = with_value(self.codec.read(request.body), place, self.callbacks.address)
+        return request._replace(body=self.codec.write(body))
 
     kept = 0
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import chain
 from urllib.parse import unquote, urlsplit
 
 from pollproof.contract.model import REFUSED_KEY, Contract, Role
+from pollproof.contract.places import follow_steps
 from pollproof.recordings.assembly import REQUEST_LOST
 from pollproof.recordings.entry import Entry, Times
 from pollproof.recordings.hosts import Address, address_of, domain, is_local
 from pollproof.recordings.keys import Keys
 from pollproof.recordings.recorded_body import is_mark
+from pollproof.recordings.tally import SeenEntries, Tally
 from pollproof.recordings.times import LONGEST_UNTOLD, MILLISECOND
-from pollproof.tasks.hash_set import HashSet
 from pollproof.trace.client_outcome import OUTCOME_PATH
+from pollproof.trace.codecs import codec_of
 from pollproof.trace.events import CALLBACK_PATH
 from pollproof.trace.exchange import UNKNOWN_TIME, Exchange, Request, Response
 
@@ -36,8 +34,6 @@ LOOKED_AT_MOST = 1 << 14
 MAXIMUM_CALLBACKS = 100_000
 """Callback addresses that are remembered."""
 
-_CALLBACK_URL = re.compile(rb'"callback_?[uU]rl"\s*:\s*"((?:[^"\\]|\\.)+)"')
-
 LEAST_TAKEN = 0.004
 """Seconds that an exchange took at least of which an equal one is the same, recorded twice: a hot loop is faster."""
 
@@ -52,78 +48,6 @@ NO_TIMES = Times(UNKNOWN_TIME, UNKNOWN_TIME)
 
 _KEY_REFUSALS = (401, 403, 407)
 """HTTP statuses with which a request is refused for its key (RFC 9110, 15.5)."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was found in recordings: entries in all, those that belong to the contract, and why others do not.
-
-    `bases` are the base URLs that were judged, `elsewhere` counts other origins, `unknown` other paths below the base,
-    `unrecorded` entries of which too much is missing. `times` counts the exchanges by where their times come from,
-    `untimed` those whose times cannot be used, by where the first of them stands and what is wrong there.
-    `responses` counts the responses that there were, `lost` those whose body was not recorded, by the reason,
-    `mended` what was mended of bodies. `backward` counts exchanges that stand behind later ones, `skewed` those
-    whose Date header is far from their time, `untold` those of which it is not known how long they took, `repeated`
-    entries that stand in their trace a second time.
-    """
-
-    entries: int = 0
-    matched: int = 0
-    bases: Counter[str] = field(default_factory=Counter)
-    elsewhere: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[str] = field(default_factory=Counter)
-    unrecorded: Counter[str] = field(default_factory=Counter)
-    times: Counter[str] = field(default_factory=Counter)
-    keyless: int = 0
-    refused_keys: int = 0
-    responses: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
-    mended: Counter[str] = field(default_factory=Counter)
-    untimed: Counter[str] = field(default_factory=Counter)
-    backward: int = 0
-    skewed: int = 0
-    untold: int = 0
-    repeated: int = 0
-
-    def add(self, other: Tally) -> None:
-        """Add the counts of another tally."""
-        counts = ("entries", "matched", "keyless", "refused_keys", "responses")
-        for name in (*counts, "backward", "skewed", "untold", "repeated"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("bases", "elsewhere", "unknown", "unrecorded", "times", "lost", "mended"):
-            getattr(self, name).update(getattr(other, name))
-        for place, count in other.untimed.items():
-            self.note_untimed(place, count)
-
-    def note_untimed(self, place: str, count: int = 1) -> None:
-        """Count exchanges whose times cannot be used; the place of the first one stands for all."""
-        self.untimed[next(iter(self.untimed), place)] += count
-
-
-class SeenEntries:
-    """Entries that were seen, by a digest that is the same in every process. `known` are digests of others.
-
-    `digests` lists those of the own ones where they are kept, for another process.
-    """
-
-    def __init__(self, known: Iterable[int] = (), digests: array[int] | None = None) -> None:
-        self._known = frozenset(known)
-        self._seen = HashSet()
-        self.digests = digests
-
-    def is_new(self, entry: Entry) -> bool:
-        """Whether an entry is seen for the first time, which is noted."""
-        where = repr((entry.method, entry.url, entry.times)).encode("utf-8", "surrogatepass")
-        found = blake2b(where, digest_size=8)
-        found.update(entry.request_body)
-        found.update(b"%d " % (entry.status or 0) + entry.response_body)
-        key = found.hexdigest()
-        if self.digests is not None:
-            self.digests.append(int(key, 16))
-        if key in self._seen or (self._known and int(key, 16) in self._known):
-            return False
-        self._seen.add(key)
-        return True
 
 
 class Matcher:
@@ -157,6 +81,7 @@ class Matcher:
         self._called_back = contract.operation_of(Role.CALLBACK) is not None
         self._elements: dict[str, list[bytes]] = {}
         self._paths: list[tuple[str, re.Pattern[str]]] = []
+        self._creations: list[tuple[str, re.Pattern[str]]] = []
         for operation in contract.operations.values():
             if operation.role is Role.CALLBACK:
                 continue
@@ -164,11 +89,13 @@ class Matcher:
                 self._elements.setdefault(operation.method, []).append(operation.element.encode())
             pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path))
             self._paths.append((operation.method, re.compile(f"{pattern}/*")))
+            if self._called_back and operation.role in (Role.CREATE, Role.BATCH):
+                self._creations.append(self._paths[-1])
         self._with_body = {o.method for o in contract.operations.values() if o.request is not None} - {
             o.method for o in contract.operations.values() if o.request is None and o.role is not Role.CALLBACK
         }
         self._methods = {method for method, _ in self._paths}
-        self._creations = {(o.method, o.path) for o in contract.operations.values() if o.role is Role.CREATE}
+        self._address, self._read = contract.callback_address, codec_of(contract, "request").read
         self._codes = [contract.refusals.wrong_credential.encode()] if contract.refusals.wrong_credential else []
         self._keys = Keys(contract, keys)
         self._marked = _marked_ids(contract)
@@ -236,7 +163,7 @@ class Matcher:
         if base not in tally.bases and len(tally.bases) >= 1000:
             base = "further addresses"
         tally.bases[base] += 1
-        if self._called_back and (entry.method, path) in self._creations:
+        if any(verb == entry.method and pattern.fullmatch(path) for verb, pattern in self._creations):
             self._note_callback(entry.request_body)
         return self._take(entry, path)
 
@@ -309,9 +236,12 @@ class Matcher:
         return bool(self._callbacks) and entry.method == "POST" and entry.url in self._callbacks
 
     def _note_callback(self, body: bytes) -> None:
-        found = _CALLBACK_URL.search(body)
-        if found is not None and len(self._callbacks) < MAXIMUM_CALLBACKS:
-            self._callbacks.add(found.group(1).decode("utf-8", "replace").replace("\\/", "/"))
+        """Remember the address for callbacks that a creation names, where its contract says that it stands."""
+        if self._address.steps and self._address.steps[-1].encode() not in body:
+            return  # most name none, and are not parsed a second time
+        found = follow_steps(self._read(body), self._address.steps)
+        if isinstance(found, str) and len(self._callbacks) < MAXIMUM_CALLBACKS:
+            self._callbacks.add(found)
 
     # --------------------------------------------------------------------------------- the exchange
 

@@ -18,9 +18,10 @@ from pollproof.recordings.har import HarReader
 from pollproof.recordings.json_entries import JsonEntries
 from pollproof.recordings.lines import LINE_ENDINGS as LINES
 from pollproof.recordings.lines import FieldNames, read_fields, read_lines
-from pollproof.recordings.matching import Matcher, SeenEntries, Tally
+from pollproof.recordings.matching import Matcher
 from pollproof.recordings.order import by_time, nearly_sorted
 from pollproof.recordings.remote import Remote
+from pollproof.recordings.tally import SeenEntries, Tally
 from pollproof.recordings.yaml_entries import YamlEntries
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pollproof.clauses.faults import Settings, Task
 from pollproof.clock import Clock
 from pollproof.contract.model import Break, Contract, Operation, Phase, Role, Signature
-from pollproof.contract.places import View, compile_place, parse_place
+from pollproof.contract.places import View, compile_place
 from pollproof.contract.signatures import signature_of
 from pollproof.reference.moments import EPOCH_SECONDS
 from pollproof.reference.responses import Responder
@@ -15,9 +15,6 @@ from pollproof.reference.task_store import KEPT_TASKS
 
 SENT_AGAIN = 5.0
 """Seconds after which a callback that was not accepted is sent again."""
-
-_ADDRESS = parse_place("request#/callback_url")
-"""Where the address of a callback stands in a creation when the contract does not say it."""
 
 
 class Caller(Responder):
@@ -28,8 +25,7 @@ class Caller(Responder):
     ) -> None:
         super().__init__(contract, clock, settings, changes)
         self.to_call_back: list[tuple[Task, str]] = []
-        callback = contract.operation_of(Role.CALLBACK)
-        self._address = compile_place(_ADDRESS if callback is None or callback.address is None else callback.address)
+        self._address = compile_place(contract.callback_address)
         self._delivered: dict[bytes, Mapping[str, str]] = {}
         self._last_headers: Mapping[str, str] = {}
         self._handed: dict[tuple[str, bytes], Task] = {}

@@ -10,9 +10,9 @@ from pollproof.bundled import folder
 from pollproof.contract.model import Clause, Contract, Role, Subject
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
-from pollproof.recordings.matching import Tally
 from pollproof.recordings.order import by_time
 from pollproof.recordings.reading import exchanges
+from pollproof.recordings.tally import Tally
 from pollproof.report.document import clause_documents as documented
 from pollproof.report.document import shown_exchange
 from pollproof.report.timeline import lines

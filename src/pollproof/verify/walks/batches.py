@@ -115,8 +115,7 @@ def with_callback(session: Session, number: int, note: str) -> dict[str, Any]:
     assert source is not None
     address = source.address_with(f"task={number}&note=a%20b+c&x=1%2F2") if number else source.address
     callback = session.callback_operation
-    place = None if callback is None else callback.address
-    fields: dict[str, Any] = with_value({}, "/callback_url" if place is None else place.pointer, address)
+    fields: dict[str, Any] = with_value({}, session.contract.callback_address.pointer, address)
     return {**fields, "passthrough": note} if callback is not None and "passthrough" in callback.marks else fields
 
 
