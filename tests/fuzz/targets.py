@@ -16,7 +16,8 @@ from pollproof.bundled import bundled, folder
 from pollproof.clock import VirtualClock
 from pollproof.contract.model import Contract, Role
 from pollproof.errors import PollproofError
-from pollproof.http.parser import Connection, Malformed, NoResponse, decode_body, read_response
+from pollproof.http.requests import Connection, Malformed
+from pollproof.http.responses import NoResponse, decode_body, read_response
 from pollproof.loading import load_contract
 from pollproof.loading.lint import lint
 from pollproof.monitor.monitor import Monitor

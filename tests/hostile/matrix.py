@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from pollproof.clock import ShiftedClock
-from pollproof.http.parser import written
+from pollproof.http.requests import written
 from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve

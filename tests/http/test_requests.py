@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pollproof.http.bounds import MAXIMUM_BODY
-from pollproof.http.parser import Connection, Malformed
+from pollproof.http.requests import Connection, Malformed
 
 UPGRADE = "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEA\r\nUpgrade: h2c\r\n"
 

@@ -374,7 +374,7 @@ def test_a_proxy_that_answers_the_tunnel_without_end_is_a_clear_outcome(monkeypa
         while True:
             line.say(b"X-More: of the same\r\n" * 1000)
 
-    monkeypatch.setattr("pollproof.http.parser.MAXIMUM_BODY", 4096)
+    monkeypatch.setattr("pollproof.http.responses.MAXIMUM_BODY", 4096)
     with serving(endless) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         outcome = ask("https://api.example.invalid")

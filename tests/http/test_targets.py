@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pollproof.http import parser
+from pollproof.http import responses
 from pollproof.http.client import HttpTarget
 from pollproof.http.target import RequestOutcome
 from pollproof.secrets.anonymize.failures import UNKNOWN, known_beginning
@@ -32,7 +32,7 @@ def _no_proxy_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser, "MAXIMUM_BODY", LIMIT)
+    monkeypatch.setattr(responses, "MAXIMUM_BODY", LIMIT)
 
 
 def ask(url: str, timeout: float = 5.0, request: Request = POLL) -> RequestOutcome:
@@ -533,11 +533,11 @@ class Watched(socket.socket):
         return super().recv(size, flags)
 
     def setsockopt(self, *option: Any) -> None:
-        self.done.append("acknowledge" if option[1] == parser.QUICK_ACKNOWLEDGEMENT else "other")
+        self.done.append("acknowledge" if option[1] == responses.QUICK_ACKNOWLEDGEMENT else "other")
         super().setsockopt(*option)
 
 
-@pytest.mark.skipif(parser.QUICK_ACKNOWLEDGEMENT is None, reason="this system cannot acknowledge at once")
+@pytest.mark.skipif(responses.QUICK_ACKNOWLEDGEMENT is None, reason="this system cannot acknowledge at once")
 def test_the_head_of_a_response_is_acknowledged_before_its_body_is_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         own = Watched()
@@ -547,6 +547,6 @@ def test_the_head_of_a_response_is_acknowledged_before_its_body_is_waited_for() 
         with own, served:
             served.sendall(b"{}")
             head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
-            response = parser.read_response(own, "POST", head, time.monotonic() + 5, 5.0)
+            response = responses.read_response(own, "POST", head, time.monotonic() + 5, 5.0)
     assert response.body == b"{}"
     assert own.done == ["acknowledge", "receive"]

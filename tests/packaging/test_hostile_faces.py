@@ -18,7 +18,7 @@ from pollproof.gate.clocks import MachineClock
 from pollproof.gate.faults import Reply
 from pollproof.gate.server import GateServer
 from pollproof.gate.server import serving as gating
-from pollproof.http import parser
+from pollproof.http import requests
 from pollproof.http.client import HttpTarget
 from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
@@ -231,7 +231,7 @@ def test_a_callback_that_never_comes_to_its_end_holds_up_neither_the_others_nor_
 
 
 def test_callbacks_that_are_too_large_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parser, "MAXIMUM_BODY", 100)
+    monkeypatch.setattr(requests, "MAXIMUM_BODY", 100)
     monkeypatch.setattr(receiver, "KEPT_CALLBACKS", 250)
     with receiving() as callbacks:
         sizes = [101, 100, 100, 100, 50]

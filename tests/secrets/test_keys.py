@@ -36,8 +36,8 @@ from pollproof.secrets.redact import MASK, MINIMUM_SECRET, Redactor
 from pollproof.trace.bodies import write_json
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import reader_of
+from pollproof.verify.exploration import Exploration, LiveDetail
 from pollproof.verify.plan import Plan, command
-from pollproof.verify.run import Exploration, LiveDetail
 from tests.lanes import a_few
 from tests.servers import Asked, http, keeping_alive, pollproof, serving
 

@@ -19,8 +19,9 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from pollproof.report.document import build_document
 from pollproof.trace.exchange import Request, Response
+from pollproof.verify.exploration import Exploration
 from pollproof.verify.plan import Plan
-from pollproof.verify.run import Exploration, explore
+from pollproof.verify.run import explore
 from tests.servers import Line, answering, free_port, http, keeping_alive, pollproof, serving
 
 HTML = b"<!doctype html><title>Welcome</title><p>It works!"

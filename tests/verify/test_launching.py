@@ -24,11 +24,12 @@ import pytest
 from pollproof.http.client import HttpTarget
 from pollproof.trace.exchange import Request
 from pollproof.verify import run
+from pollproof.verify.exploration import Exploration
 from pollproof.verify.launch.command_line import Running, launch, launch_of
 from pollproof.verify.launch.server import LaunchError, free_port, launched
 from pollproof.verify.options import OptionError, plan_from
 from pollproof.verify.plan import command
-from pollproof.verify.run import Exploration, explore
+from pollproof.verify.run import explore
 from pollproof.verify.walks import WALKS, Walk
 from pollproof.virtualtime import unavailable
 from tests.compilers import build_go

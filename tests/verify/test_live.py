@@ -34,6 +34,7 @@ from pollproof.reference.server import Served, serve, serve_handler
 from pollproof.trace.events import Event
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import reader_of
+from pollproof.verify.exploration import Exploration, begin_exploration
 from pollproof.verify.live.plan_text import plan_lines
 from pollproof.verify.live.planning import planned, rehearsed
 from pollproof.verify.live.quota import Quota, QuotaSpent
@@ -44,7 +45,6 @@ from pollproof.verify.live_limits import with_skew
 from pollproof.verify.options import OptionError, plan_from
 from pollproof.verify.plan import command
 from pollproof.verify.rate_limiter import MAXIMUM_REFUSALS, ProviderRefused, RateLimiter, read_retry_after
-from pollproof.verify.run import Exploration, begin_exploration
 from pollproof.verify.target_clocks import BudgetSpent
 from tests.independent import serving as independent
 from tests.servers import clean_environment, free_port, pollproof

@@ -15,9 +15,10 @@ from pollproof.export.openapi import openapi_of
 from pollproof.export.wiremock import wiremock_of
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
+from pollproof.verify.exploration import Exploration
 from pollproof.verify.launch.server import free_port, launched
 from pollproof.verify.options import plan_from
-from pollproof.verify.run import Exploration, explore
+from pollproof.verify.run import explore
 from pollproof.verify.session import Session
 
 MODULES = Path(__file__).parents[1] / "mocks" / "node_modules"

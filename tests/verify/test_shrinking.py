@@ -15,8 +15,9 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import reader_of
+from pollproof.verify.exploration import Exploration
 from pollproof.verify.plan import Plan
-from pollproof.verify.run import Exploration, explore, explore_part
+from pollproof.verify.run import explore, explore_part
 from pollproof.verify.shrinking import MAXIMUM_REPLAYS, ReplayTarget, Shrinker
 
 CAPSOLVER = load_contract("capsolver")

@@ -25,9 +25,10 @@ from pollproof.proof.mutants import mutants
 from pollproof.pytest_plugin import suite as suite_plugin
 from pollproof.report.document import build_document
 from pollproof.report.merging import MergeError, as_shard, merge_parts, merge_shards, with_parts
+from pollproof.verify.exploration import violated
 from pollproof.verify.options import plan_from
 from pollproof.verify.plan import Plan
-from pollproof.verify.run import explore, explore_part, violated
+from pollproof.verify.run import explore, explore_part
 from pollproof.verify.work_units import WALKS_PART
 from pollproof.virtualtime import unavailable
 from pollproof.workers.distribute import WorkersError, count_of, spread

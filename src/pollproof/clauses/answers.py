@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-from pollproof.clauses.faults import Fault, FaultyProvider
+from pollproof.clauses.faults import Fault
 from pollproof.clauses.kinds import HELD, KINDS, Finding, Kind, Violation, from_contract, from_limits, mutates
 from pollproof.clauses.shape import ANY
 from pollproof.contract.conditions import Condition, compile_condition
@@ -18,7 +18,6 @@ from pollproof.contract.model import (
     Clause,
     Contract,
     Effect,
-    ErrorCode,
     Limits,
     Operation,
     Phase,
@@ -396,38 +395,3 @@ def _contradiction(base: Break, condition: Condition) -> Break | None:
     # A word, since what is merged into an answer is put over its constants.
     wrong = {"below": 1e12, "above": -987654321}.get(condition.comparison, "$timestamp")
     return replace(base, set=((at.pointer, wrong),))
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorStatuses:
-    """The error catalogue, with the HTTP statuses that its codes come with."""
-
-    errors: Annotated[Any, FILLED_BY_LOADER] = from_contract("errors")
-
-
-@Kind("error-http", roles=ANY, probes=True, walks=("turned-away",))
-def error_http(history: TaskState | None, event: Event, parameters: ErrorStatuses) -> Finding:
-    """An error code comes with the HTTP status that the documents give for it."""
-    response = event.exchange.response
-    entry: ErrorCode | None = parameters.errors.get(event.error_code)
-    if response is None or entry is None or entry.http is None:
-        return None
-    if response.status == entry.http:
-        return HELD
-    return Violation(f"HTTP {entry.http} with the error {entry.code}", f"HTTP {response.status}")
-
-
-class OtherStatus(FaultyProvider):
-    """Gives every error with another HTTP status of the same class."""
-
-    def fill(self, operation: Operation, name: str, task: Any, status: str, code: str = "") -> Any:
-        response = super().fill(operation, name, task, status, code)
-        entry = self.contract.errors.get(code)
-        if entry is None or entry.http is None:
-            return response
-        return response._replace(status=418 if entry.http != 418 else 400)
-
-
-@mutates("error-http")
-def _error_http(contract: Contract, clause: Clause) -> Iterator[Fault]:
-    yield Fault("errors with another HTTP status", OtherStatus, companions=tuple(KINDS))

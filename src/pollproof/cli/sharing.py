@@ -76,7 +76,7 @@ def explore_shared(
     """
     from pollproof.report.document import build_document
     from pollproof.report.merging import merge_parts, with_parts
-    from pollproof.verify.run import begin_exploration
+    from pollproof.verify.exploration import begin_exploration
 
     # The first parts of all providers come first: they are alike, so shards are as well.
     most = max(len(plan.parts) for plan in plans.values())

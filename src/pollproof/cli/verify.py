@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pollproof.runs.outcome import Document
+    from pollproof.verify.exploration import Exploration
     from pollproof.verify.plan import Plan
-    from pollproof.verify.run import Exploration
 
     Label = Callable[[Document], Document]
 
@@ -170,7 +170,7 @@ def _argument(name: str) -> str:
 def _so_far(plans: Mapping[str, Plan], begun: Mapping[str, Exploration], documents: Mapping[str, Document]) -> Document:
     """What is known while the run goes on: providers that are explored, the one that is being, those that will be."""
     from pollproof.report.document import build_document, join_documents
-    from pollproof.verify.run import begin_exploration
+    from pollproof.verify.exploration import begin_exploration
 
     return join_documents(
         [documents.get(name) or build_document(begun.get(name) or begin_exploration(plans[name])) for name in plans]
@@ -186,8 +186,8 @@ def _explore(
 ) -> None:
     """Explore the targets, one after another, into their documents, until all selected clauses are violated."""
     from pollproof.report.document import build_document
+    from pollproof.verify.exploration import begin_exploration
     from pollproof.verify.judge import verify_target
-    from pollproof.verify.run import begin_exploration
 
     for name, plan in plans.items():
         begun[name] = begin_exploration(plan)

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 
 from pollproof.gate.clocks import ClockHold, GateClock, span
 from pollproof.gate.faults import Manner, Reply
-from pollproof.http.parser import Connection, Malformed, ReceivedRequest, written
+from pollproof.http.requests import Connection, Malformed, ReceivedRequest, written
 from pollproof.http.server import Listener
 from pollproof.trace.exchange import Exchange, Request, Response
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from pollproof.http.addresses import proxy_for, split_url
 from pollproof.http.bounds import PIECE
-from pollproof.http.parser import NoResponse, RawResponse, decode_body, read_response
+from pollproof.http.responses import NoResponse, RawResponse, decode_body, read_response
 from pollproof.http.target import RequestOutcome
 from pollproof.trace.exchange import Request, Response
 from pollproof.version import __version__

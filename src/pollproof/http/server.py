@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from pollproof.http.addresses import is_loopback
 from pollproof.http.bounds import PIECE
-from pollproof.http.parser import Connection, Malformed, written
+from pollproof.http.requests import Connection, Malformed, written
 from pollproof.trace.exchange import Request, Response
 
 _IDLE = 60.0

@@ -21,8 +21,8 @@ from pollproof.runs.options import VERIFY, Option, options_of
 if TYPE_CHECKING:
     from pollproof.runs.outcome import Document
     from pollproof.runs.spec import Policy
+    from pollproof.verify.exploration import Exploration
     from pollproof.verify.plan import Plan
-    from pollproof.verify.run import Exploration
 
 FILE_SETTINGS = pytest.StashKey[Any]()
 """What the configuration file states for the suite."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pollproof.errors import PollproofError, defect_of
 from pollproof.runs.result import Progress
+from pollproof.verify.exploration import Exploration, begin_exploration
 from pollproof.verify.live.run import explore_live
 from pollproof.verify.plan import Plan
-from pollproof.verify.run import Exploration, begin_exploration, explore
+from pollproof.verify.run import explore
 
 
 def verify_target(

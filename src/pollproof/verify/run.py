@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
 
 from pollproof.clauses import KINDS
 from pollproof.clock import Clock, VirtualClock
@@ -16,13 +15,13 @@ from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.scripted import ScriptedProvider
-from pollproof.runs.result import Cut, Idle, NoDetail, Progress, RunResult
-from pollproof.secrets.redact import Redactor
+from pollproof.runs.result import Cut, Idle, Progress
 from pollproof.tasks.ages import solving_times
 from pollproof.text import plural
 from pollproof.trace.exchange import Request
 from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import EmbeddedCallbacks, HttpCallbacks
+from pollproof.verify.exploration import Exploration, begin_exploration, join, violated
 from pollproof.verify.plan import Plan
 from pollproof.verify.preflight import Preflight, PreflightFailed
 from pollproof.verify.reference_client import judge_client
@@ -59,20 +58,6 @@ EXAMPLE_SECONDS = 15.0
 """Real seconds after those of the state machine in which its last example ends, before it is cut short."""
 
 
-class LiveDetail(NoDetail):
-    """What a report says of a live run: its limits and what it did; nothing of other runs."""
-
-    def __init__(self) -> None:
-        self.facts: dict[str, Any] = {}
-
-    def sections(self, redactor: Redactor) -> dict[str, Any]:
-        return {"live": redactor.value(self.facts)} if self.facts else {}
-
-
-Exploration = RunResult[Plan, LiveDetail]
-"""The result of verifying one target."""
-
-
 KnownClauses = Callable[[], frozenset[str]]
 """Gives the clauses that are known to be violated."""
 
@@ -90,7 +75,7 @@ def explore(
     reference client. With `until` it goes on only until those clauses are violated. `result` is a `begin_exploration`
     that somebody watches while it grows, part by part.
     """
-    result = _empty(plan, client=provider is None) if result is None else result
+    result = begin_exploration(plan, client=provider is None) if result is None else result
     ledger = result.ledger
     known: frozenset[str] = frozenset()
 
@@ -118,41 +103,6 @@ def explore(
     return result
 
 
-def begin_exploration(plan: Plan) -> Exploration:
-    """The result of exploring before anything has happened: every clause that will be judged, none exercised."""
-    return _empty(plan)
-
-
-def _empty(plan: Plan, *, client: bool = True) -> Exploration:
-    return RunResult(plan, ledger_of(plan, client=client), LiveDetail())
-
-
-def ledger_of(plan: Plan, *, client: bool = True) -> Ledger:
-    """An empty ledger of all clauses that exploring a plan can say anything of, with or without a reference client."""
-    contract = plan.contract
-    judges_client = client and plan.base_url is None
-    return Ledger(clauses_of(contract) if judges_client else clauses_of(contract, Subject.PROVIDER))
-
-
-def join(result: Exploration, part: Exploration) -> None:
-    """Add what came of a part to what came of those before it; of equally short evidence the earlier stays."""
-    result.ledger.absorb(part.ledger)
-    for name in ("exchanges", "examples", "moves", "seconds"):
-        setattr(result, name, getattr(result, name) + getattr(part, name))
-    for name in ("walks", "notes", "cuts", "solving", "unreached"):
-        getattr(result, name).extend(getattr(part, name))
-    result.statuses |= part.statuses
-    result.idle |= part.idle
-    result.error = result.error or part.error
-    result.complete = result.complete and part.complete
-    result.clock = part.clock
-
-
-def violated(result: Exploration) -> frozenset[str]:
-    """The ids of the clauses that a result shows to be violated."""
-    return frozenset(entry.clause.id for entry in result.ledger.violated())
-
-
 def walks_find(plan: Plan) -> frozenset[str]:
     """The clauses of which the walks show a violation, by walking."""
     return violated(explore_part(plan, WALKS_PART))
@@ -171,7 +121,7 @@ def explore_part(
     `known` gives the clauses that the walks find violated, which examples need not show again; it is called when
     one is about to be shown, and walks where nothing is given.
     """
-    result = _empty(plan, client=provider is None)
+    result = begin_exploration(plan, client=provider is None)
     started = time.monotonic()
     if part.examples:
         import pollproof.verify.state_machine  # noqa: F401 - Hypothesis takes its time to import: not while a target waits

@@ -16,6 +16,7 @@ from pollproof.tasks.ages import solving_times
 from pollproof.text import plural
 from pollproof.trace.reader import Reader
 from pollproof.verify.callbacks import HttpCallbacks
+from pollproof.verify.exploration import Exploration
 from pollproof.verify.live.planning import LivePlan, planned
 from pollproof.verify.live.quota import Quota, QuotaSpent, tasks_in
 from pollproof.verify.live.record import Earlier, Record, RecordLost, creates, earlier
@@ -24,7 +25,6 @@ from pollproof.verify.live_limits import Live
 from pollproof.verify.plan import Plan
 from pollproof.verify.preflight import Preflight
 from pollproof.verify.rate_limiter import ProviderRefused
-from pollproof.verify.run import Exploration
 from pollproof.verify.sending import TargetUnusable
 from pollproof.verify.target_clocks import BudgetSpent, ClockError
 from pollproof.verify.targets import open_target

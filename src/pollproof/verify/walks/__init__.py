@@ -11,6 +11,7 @@ from pollproof.verify.walks import lifetimes  # noqa: F401
 from pollproof.verify.walks import concurrency  # noqa: F401
 from pollproof.verify.walks import refusals  # noqa: F401
 from pollproof.verify.walks import documented  # noqa: F401
+from pollproof.verify.walks import inputs  # noqa: F401
 from pollproof.verify.walks import final  # noqa: F401
 from pollproof.verify.walks.registry import WALKS, Walk
 

@@ -10,24 +10,19 @@ from typing import Any
 from pollproof.contract.model import Contract, Phase, Rate, Role, TaskKind
 from pollproof.tasks.state import CALLBACK_REFUSED
 from pollproof.trace.events import STATUS_MARK
-from pollproof.trace.inputs import at_limits, beyond
+from pollproof.trace.inputs import at_limits
 from pollproof.verify.handles import TASK_CREATED, TASK_ENDED, Handle
 from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
-from pollproof.verify.walks.registry import walk
+from pollproof.verify.walks.registry import has_kind, walk
 from pollproof.verify.walks.steps import age, create_several, edge, finish, patience, reread
-
-FEW_INPUTS = 3
-"""Requests beyond the limits of a schema that a real provider is sent."""
 
 STEPS_TO_SEND_AGAIN = 10
 """Steps in which the time passes within which a callback is sent again."""
 
 LEAST_GRACE, MOST_GRACE = 0.2, 10.0
 """Seconds of real time that a target is given to take note of a refused callback."""
-
-INPUT = "a request at a limit of its schema"
 
 MAXIMUM_UNFINISHED = 200
 """Unfinished tasks from which on a limit of them is not tried."""
@@ -37,10 +32,6 @@ ROUNDS_OF_CREATIONS = 4
 
 MAXIMUM_BURST = 2_000
 """Requests of a burst; a rate of more than half of that is not tried."""
-
-
-def _has(*kinds: str) -> Callable[[Contract], bool]:
-    return lambda contract: any(clause.kind in kinds for clause in contract.clauses)
 
 
 def _names_probe(contract: Contract, probe: str) -> bool:
@@ -96,7 +87,7 @@ def _different(session: Session, kind: TaskKind, task: Any) -> Any:
     return next((each.body for each in others if key.area == "path" or not key.pointer.startswith(each.pointer)), None)
 
 
-@walk(_has("result-kept", "result-removed"), reaches=(TASK_ENDED,))
+@walk(has_kind("result-kept", "result-removed"), reaches=(TASK_ENDED,))
 def to_the_removal_of_results(session: Session) -> None:
     """Tasks whose result is read just before and just after the end of the time that it is kept."""
     rules = [each.parameters for each in session.contract.clauses if each.kind in ("result-kept", "result-removed")]
@@ -121,7 +112,7 @@ def to_the_removal_of_results(session: Session) -> None:
                 read(handle)
 
 
-@walk(_has("finishes"), reaches=(TASK_CREATED,))
+@walk(has_kind("finishes"), reaches=(TASK_CREATED,))
 def past_the_bound_to_finish(session: Session) -> None:
     """Tasks polled just after the time by which they have ended."""
     bounds = [each.parameters.seconds for each in session.contract.clauses if each.kind == "finishes"]
@@ -207,7 +198,7 @@ def key_after_another_word(session: Session) -> None:
     reread(session, [handle])
 
 
-@walk(_has("pages"))
+@walk(has_kind("pages"))
 def page_by_page(session: Session) -> None:
     """Results that are read page by page, and again in pages of other sizes."""
     for _ in range(2):
@@ -307,27 +298,9 @@ def _cancel_unfinished(session: Session, handle: Handle) -> None:
         session.poll(handle)
 
 
-def _has_alternatives(contract: Contract) -> bool:
-    return any(each.alternatives and each.role is not Role.BATCH for each in contract.operations.values())
-
-
-@walk(_has_alternatives)
-def in_other_words(session: Session) -> None:
-    """Requests in each of the other bodies that the documents give for them."""
-    for kind in session.kinds:
-        for way in range(1, 1 + len(session.creates(kind).alternatives)):
-            _, handle = session.create_in_way(kind, way)
-            if handle is not None:
-                session.settle(handle, patience(session))
-    handle = session.begin()
-    for operation in (session.poll_operation, session.fetch_operation, session.cancel_operation):
-        if handle is None or operation is None or not session.has_ids(operation, handle):
-            continue
-        for way in range(1, 1 + len(operation.alternatives)):
-            session.send(session.about(operation, handle, way))
-
-
-@walk(_has("callback-retried"), needs="callbacks", reaches=(TASK_CREATED,), breaks="answers a callback with HTTP 500")
+@walk(
+    has_kind("callback-retried"), needs="callbacks", reaches=(TASK_CREATED,), breaks="answers a callback with HTTP 500"
+)
 def callbacks_refused(session: Session) -> None:
     """A callback that is answered with HTTP 500, and comes again within the documented time."""
     source = session.callbacks
@@ -378,32 +351,3 @@ def await_arrival(session: Session, arrived: Callable[[], bool], seconds: float 
         source.wait(0.05)
         session.take_callbacks()
     session.take_callbacks()
-
-
-@walk(
-    _has("refused-input", "accepted-input"), reaches=(INPUT,), breaks="sends requests beyond the limits of their schema"
-)
-def beyond_the_limits_of_input(session: Session) -> None:
-    """Requests with one value just beyond a limit of their schema, and just at it."""
-    if not session.permitted:
-        return
-    for clause in session.contract.clauses:
-        if clause.kind not in ("refused-input", "accepted-input"):
-            continue
-        rule = clause.parameters
-        operation = session.contract.operations[rule.operation]
-        schema = session.contract.schemas[operation.request_schema or ""]
-        make = beyond if clause.kind == "refused-input" else at_limits
-        probe = "invalid-input" if clause.kind == "refused-input" else None
-        request = session.sample_request(operation)
-        count = len(make(schema, session.body_of(operation, request), rule.exceptions))
-        for number in range(FEW_INPUTS if session.frugal else count):
-            request = session.sample_request(operation)  # with a key and a number of its own
-            inputs = make(schema, session.body_of(operation, request), rule.exceptions)
-            if number >= len(inputs):
-                continue
-            changed = request._replace(body=session.codec.write(inputs[number].body))
-            if session.codec.texts and session.body_of(operation, changed) != inputs[number].body:
-                continue  # texts alone do not tell it from one that is right, as a number where a text is due
-            session.reach(INPUT)
-            session.send(changed, probe)

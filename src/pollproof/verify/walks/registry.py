@@ -60,3 +60,8 @@ def walk(applies: Callable[[Contract], bool] = lambda contract: True, **more: An
         return run
 
     return register
+
+
+def has_kind(*kinds: str) -> Callable[[Contract], bool]:
+    """What tells the contracts that have a clause of one of these kinds."""
+    return lambda contract: any(clause.kind in kinds for clause in contract.clauses)
