@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -11,12 +11,14 @@ long = pytest.mark.long
 """The mark of the long lane: `addopts` in pyproject.toml leaves it out where no `-m` is given."""
 
 
-def one_of_each(cases: Iterable[Any], sort: Callable[[Any], Hashable]) -> list[Any]:
-    """The cases as parameters: the first of each sort in every run, the others in the long lane."""
+def one_of_each(
+    cases: Iterable[Any], sort: Callable[[Any], Hashable], sorts: Container[Hashable] | None = None
+) -> list[Any]:
+    """The cases as parameters: the first of each sort (of `sorts`) in every run, the others in the long lane."""
     seen: set[Hashable] = set()
     parameters = []
     for case in cases:
-        parameters.append(_parameter(case, sort(case) not in seen))
+        parameters.append(_parameter(case, sort(case) not in seen and (sorts is None or sort(case) in sorts)))
         seen.add(sort(case))
     return parameters
 

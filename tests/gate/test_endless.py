@@ -47,7 +47,7 @@ def musts(gating: Gating) -> set[str]:
     ("provider", "pause"),
     only(
         [(provider, pause) for provider in CLAUSES for pause in (3.0, 3.5, 7.0, 30.0)],
-        [("capsolver", 3.0), ("capmonster", 3.5), ("decodo", 7.0), ("cnode", 30.0)],
+        [("capsolver", 3.0), ("decodo", 7.0)],
     ),
 )
 def test_a_client_without_a_bound_of_its_own_is_convicted(provider: str, pause: float) -> None:

@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 from pollproof.clock import ShiftedClock
-from pollproof.contract.model import Contract, Role, Subject
+from pollproof.contract.model import Role, Subject
 from pollproof.loading import load_contract
 from pollproof.proof import prove
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import serve
 from pollproof.verify.plan import Plan
 from pollproof.verify.run import explore
-from tests.lanes import long, only
+from tests.lanes import a_few, long, only
 from tests.servers import ROOT, pollproof
 
 FOLDER = Path(__file__).parents[1] / "apis"
 CONTRACTS = {path.stem: load_contract(path) for path in sorted(FOLDER.glob("*.toml"))}
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
-def test_the_reference_exercises_every_clause_and_breaks_none(contract: Contract) -> None:
-    exploring = explore(Plan(contract, examples=5))
+@pytest.mark.parametrize("name", a_few(CONTRACTS, 6))
+def test_the_reference_exercises_every_clause_and_breaks_none(name: str) -> None:
+    exploring = explore(Plan(CONTRACTS[name], examples=5))
     assert exploring.error is None
     assert exploring.ledger.violated() == []
     assert [entry.clause.id for entry in exploring.ledger.unexercised()] == []

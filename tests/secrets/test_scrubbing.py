@@ -106,7 +106,7 @@ def test_the_reference_is_judged_alike_after_scrubbing(name: str) -> None:
     assert judged_otherwise(contract(name), trace, scrubbed.exchanges) == ()
 
 
-@pytest.mark.parametrize("name", ["press", "predictions"])
+@pytest.mark.parametrize("name", only(["press", "predictions"], ["press"]))
 def test_ids_in_headers_and_signed_callbacks_are_judged_alike_after_scrubbing(name: str) -> None:
     found = contract(str(APIS / f"{name}.toml"))
     for trace in (

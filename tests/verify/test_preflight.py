@@ -18,6 +18,7 @@ from pollproof.loading import load_contract
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import Served, serve
 from pollproof.trace.exchange import Request, Response
+from tests.lanes import a_few
 from tests.servers import pollproof
 
 FAST = ("--examples", "0")
@@ -64,7 +65,7 @@ ALIKE = {
 }
 
 
-@pytest.mark.parametrize(("answer", "name"), list(zip(ALIKE, itertools.cycle(bundled()), strict=False)))
+@pytest.mark.parametrize(("answer", "name"), a_few(zip(ALIKE, itertools.cycle(bundled()), strict=False), 5))
 def test_a_server_that_answers_everything_alike_ends_with_status_4_in_seconds(answer: str, name: str) -> None:
     with served(name, lambda *_: ALIKE[answer]) as found:
         status, said = verify(name, "--base-url", found.base_url)
@@ -111,7 +112,7 @@ def test_one_kind_that_is_refused_ends_with_status_4() -> None:
     assert status == 0, said
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", a_few(PROTOCOLS[::-1], 1))
 def test_tasks_of_which_one_kind_is_unknown_at_its_first_poll_end_with_status_4(name: str) -> None:
     contract = load_contract(name)
     kind = [kind for kind in contract.kinds.values() if not kind.inline][-1]
@@ -136,7 +137,7 @@ def test_a_base_url_without_its_path_is_told() -> None:
     assert f"--base-url {found.base_url}" in said
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("name", a_few(PROTOCOLS, 1))
 def test_a_server_that_knows_no_task_ends_with_status_4(name: str) -> None:
     contract = load_contract(name)
 

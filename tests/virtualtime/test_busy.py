@@ -16,6 +16,7 @@ import pytest
 from pollproof.virtualtime import LeapClock, SupervisedClock, supervision_unavailable, unavailable
 from pollproof.virtualtime.clock import RESTING
 from tests.compilers import build_c
+from tests.lanes import a_few
 from tests.virtualtime.fuzz import PROGRAMS
 
 REPEATS = 3
@@ -67,7 +68,7 @@ OBSTACLES = {
 }
 
 
-@pytest.mark.parametrize("program", OBSTACLES)
+@pytest.mark.parametrize("program", a_few(OBSTACLES, 2))
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_keeps_the_clock_from_leaping_is_named(kind: type[LeapClock], program: str) -> None:
     with kind() as clock, socket.create_server(("127.0.0.1", 0)) as server:

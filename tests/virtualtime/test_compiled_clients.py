@@ -128,9 +128,7 @@ LIGHT = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
 @pytest.mark.parametrize(
     ("way", "options"),
-    only(
-        [("schedule", LIGHT), *((way, ()) for way in ("sleep", "monitor", "park", "schedule"))], [("schedule", LIGHT)]
-    ),
+    only([("schedule", LIGHT), *((way, ()) for way in ("sleep", "monitor", "park", "schedule"))], []),
     ids=lambda value: value if isinstance(value, str) else "light" if value else "as it comes",
 )
 def test_java_is_judged_right(way: str, options: tuple[str, ...], classes: list[str]) -> None:

@@ -126,10 +126,6 @@ class FaultyProvider:
         """The task of that id, lost ones included (of very many tasks, not those that were lost long ago)."""
         raise NotImplementedError
 
-    def is_lost(self, task: Task, now: float) -> bool:
-        """Whether a task's lifetime or budget is over."""
-        raise NotImplementedError
-
     def phase(self, task: Task, now: float) -> Phase:
         """Where a living task stands."""
         raise NotImplementedError
@@ -226,20 +222,12 @@ class FaultyProvider:
         """Whether an unfinished task can no longer be cancelled."""
         raise NotImplementedError
 
-    def counts(self) -> bool:
-        """Whether requests are counted, so that one too many is refused."""
-        raise NotImplementedError
-
     def secret(self, signature: Signature) -> str:
         """The secret that callbacks are signed with."""
         raise NotImplementedError
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
-        raise NotImplementedError
-
-    def create(self, operation: Operation, view: View) -> Response:
-        """Answer a creation."""
         raise NotImplementedError
 
     def poll(self, operation: Operation, identifier: Any) -> Response:
