@@ -100,8 +100,9 @@ def test_lines_with_the_usual_names_are_read(tmp_path: Path, form: Callable[[Sai
 def test_spans_in_one_document_are_read(tmp_path: Path) -> None:
     whole = {"resourceSpans": [each for said in FAULTY for each in span(said)["resourceSpans"]]}
     path = tmp_path / "t.json"
-    path.write_text(json.dumps(whole, indent=1), encoding="utf-8")
-    assert violated(judged(path)) == FOUND
+    for scopes in ("scopeSpans", "instrumentationLibrarySpans"):
+        path.write_text(json.dumps(whole, indent=1).replace("scopeSpans", scopes), encoding="utf-8")
+        assert violated(judged(path)) == FOUND
 
 
 MAPPING = """

@@ -70,6 +70,7 @@ ABSENT = {
     "chunks": without_body({"size": 0, "text": ""}, bodySize=0, headers={"Transfer-Encoding": "chunked"}),
     "a size and empty text": without_body({"size": 93, "text": ""}),
     "only a type": without_body({}),
+    "only a type, and no body size": without_body({}, bodySize=0),
     "no content": without_body(None),
     "a comment": without_body({"size": 93, "comment": "Response bodies are not included."}),
     "a file": without_body({"size": 0, "_file": "0001.json"}),
@@ -535,6 +536,7 @@ def test_order_and_clocks_that_are_wrong_are_told(tmp_path: Path) -> None:
         ("t.json", b'{"info": {"name": "x"}, "item": []}', "a Postman collection"),
         ("t.json", b'{"_type": "export", "resources": []}', "an Insomnia workspace"),
         ("t.har", b"PK\x03\x04rest", "Fiddler"),
+        ("t.json", b'{"consumer": {"name": "a"}, "provider": {}, "interactions": [{"request": {}}]}', "a pact"),
     ],
 )
 def test_recordings_of_other_tools_are_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:
@@ -543,6 +545,13 @@ def test_recordings_of_other_tools_are_named(tmp_path: Path, name: str, content:
     assert done.returncode == 2
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_entries_of_a_har_file_alone_are_read_as_such(tmp_path: Path) -> None:
+    faulty = [*lawful(), polled(30, "processing")]
+    checking = judged(write(tmp_path / "t.json", har(faulty)["log"]["entries"]))
+    assert checking.detail.tally.matched == len(faulty)
+    assert violated(checking) == {"poll.terminal", "client.final"}
 
 
 def old_interaction(said: Said, *, set_of_headers: bool) -> dict[str, Any]:

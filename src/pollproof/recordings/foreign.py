@@ -19,6 +19,7 @@ _MARKS: tuple[tuple[frozenset[str], str], ...] = (
         "an OpenAPI document; `pollproof new NAME --openapi FILE` makes a contract of one",
     ),
     (frozenset({"mappings"}), f"mappings of WireMock; {_DO}"),
+    (frozenset({"consumer", "provider"}), f"a pact, which holds examples and no traffic; {_DO}"),
     (frozenset({"nodes", "edges"}), f"a graph of requests; {_DO}"),
 )
 """Keys of documents and what they are a sign of."""

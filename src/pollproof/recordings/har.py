@@ -151,7 +151,8 @@ class HarReader(EntryReader):
             raise NotRecorded(LEFT_OUT)
         unpacked = size_of(about.get("compression"))
         body = read_nothing(headers, Sizes(max(wire, length), max(plain, unpacked)))
-        if wire != 0 and length != 0:
+        unmeasured = about.get("text") is None and about.get("size") is None  # HAR has a size of what is empty
+        if length != 0 and (wire != 0 or unmeasured):
             raise NotRecorded(NO_TEXT)
         return body
 

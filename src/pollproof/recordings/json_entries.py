@@ -215,11 +215,12 @@ class JsonEntries:
                 return
 
     def _bare_list(self) -> Iterator[Any]:
-        """The interactions of vcrpy's oldest format; any other list is refused."""
+        """The interactions of vcrpy's oldest format, or the entries of a HAR file; any other list is refused."""
         for value in self._list():
-            if self._count == 1 and not is_old_cassette(value):
-                raise self._refuse(about_list(value))
-            self.format, self.found = "cassette", True
+            if self._count == 1:
+                if not is_old_cassette(value):
+                    raise self._refuse(about_list(value))
+                self.format, self.found = "har" if "startedDateTime" in value else "cassette", True
             yield value
         if not self.found:
             raise self._refuse(about_list(None))

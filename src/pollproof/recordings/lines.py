@@ -129,7 +129,7 @@ def spans_of(record: Any) -> Iterator[Mapping[str, Any]]:
         yield record
         return
     for resource in resources:
-        for scope in _list(resource, "scopeSpans"):
+        for scope in _list(resource, "scopeSpans") + _list(resource, "instrumentationLibrarySpans"):  # older exports
             for span in _list(scope, "spans"):
                 if isinstance(span, dict):
                     flat = {"time": span.get("startTimeUnixNano"), "received": span.get("endTimeUnixNano")}

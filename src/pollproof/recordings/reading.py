@@ -99,8 +99,8 @@ def _document(path: Recording, name: str) -> Iterator[Entry]:
         if not source.found and "resourceSpans" in source.keys:
             yield from _spans(path, name)
             return
-        if not source.found:
-            known = about(source.keys, json=isinstance(source, JsonEntries))
+        known = about(source.keys, json=isinstance(source, JsonEntries))
+        if known or not source.found:
             problem = known or "not a recording: neither 'interactions' (a cassette) nor 'log.entries' (HAR)"
             raise NoRecording(name, "", problem)
         whole = chain(first, nodes)
