@@ -12,7 +12,15 @@ import pytest
 from pollproof.loading import ContractError, load_contract
 from tests.servers import ROOT, pollproof
 
-TEXT = (ROOT / "contracts" / "capsolver.toml").read_text(encoding="utf-8")
+SHORT = (ROOT / "contracts" / "capsolver.toml").read_text(encoding="utf-8")
+STATED = 'subject = "provider"\nlevel = "MUST"\n'
+TEXT = SHORT.replace(
+    'kind = "shape"\noperation = "createTask"\n',
+    f'kind = "shape"\n{STATED}operation = "createTask"\npart = "response"\n',
+    1,
+).replace('kind = "terminal"\n', f'kind = "terminal"\n{STATED}', 1)
+"""The contract of CapSolver with what it leaves out stated in two of its clauses."""
+
 SCHEMA = "capsolver/getTaskResult.response.schema.json"
 
 
@@ -175,6 +183,9 @@ def test_each_single_mistake_is_named(old: str, new: str, words: list[str], tmp_
         ('probe = "malformed"', 'probe = "malfromed"'),
         ('operation = "createTask"\npart', 'operation = "creatTask"\npart'),
         ('"response#/status"', '"answer#/status"'),
+        ('"pt:9, note 2" = { gist', '"ptt:9, note 2" = { gist'),
+        ("antibots = { about", "antibots = { abuot"),
+        ("antibots = { about", 'antibots = "an API of their own" #'),
     ],
 )
 def test_the_line_of_the_mistake_is_told(old: str, new: str, tmp_path: Path) -> None:

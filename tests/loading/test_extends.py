@@ -54,3 +54,53 @@ def test_an_unknown_or_circular_extension_is_refused(tmp_path: Path, name: str, 
     file.write_text(SIBLING.replace('"capsolver"', f'"{name}"'))
     with pytest.raises(ContractError, match=words):
         load_contract(file)
+
+
+NAMED = """
+extends = "capsolver"
+omits = ["sources", "errors.ERROR_BAD_REQUEST", "refusals.invalid_request", "operations.*.status", "variants", "probes"]
+
+[provider]
+name = "sibling"
+title = "Sibling"
+base_url = "https://api.sibling.example"
+
+[sources.page]
+title = "the page"
+document = "page"
+basis = "primary"
+
+[clauses]
+"""
+
+
+def test_clauses_that_differ_in_their_source_alone_are_one_line_each(tmp_path: Path) -> None:
+    base = load_contract("capsolver")
+    names = [f"sibling.{each.id.removeprefix('capsolver.')}" for each in base.clauses]
+    kept = [name for name in names if not name.endswith(("untyped-task", "unknown-kind", "poll.order"))]
+    gone = ", ".join(f'"{name}"' for name in names if name not in kept)
+    file = tmp_path / "sibling.toml"
+    text = NAMED.replace('"probes"]', f'"probes", "observations", {gone}]')
+    text += "".join(f'"{name}" = {{ source = ["page, {number}"] }}\n' for number, name in enumerate(kept))
+    file.write_text(text, encoding="utf-8")
+    contract = load_contract(file)
+    assert [clause.id for clause in contract.clauses] == kept
+    assert {clause.citations[0].source.title for clause in contract.clauses} == {"the page"}
+    assert contract.clause("sibling.poll.echo").text == base.clause("capsolver.poll.echo").text
+    assert "ERROR_BAD_REQUEST" not in contract.errors
+    assert contract.operations["getTaskResult"].status is None
+    assert (contract.variants, contract.probes) == ((), ())
+
+
+def test_a_clause_that_is_taken_over_with_a_source_that_is_not_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "sibling.toml"
+    file.write_text(NAMED + '"sibling.poll.echo" = { source = ["page, 1"] }\n', encoding="utf-8")
+    with pytest.raises(ContractError, match="unknown source '.*'; expected one of page"):
+        load_contract(file)
+
+
+def test_a_mistake_in_a_table_of_clauses_is_said_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "sibling.toml"
+    file.write_text(NAMED + '"sibling.poll.echo" = { source = ["page, 1"], kind = "ecko" }\n', encoding="utf-8")
+    with pytest.raises(ContractError, match=r"line 17: .*'ecko' is not known"):
+        load_contract(file)

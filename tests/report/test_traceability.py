@@ -127,12 +127,12 @@ def test_a_citation_beyond_the_end_of_its_document_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ('source = "pt:8, note 1"', 'source = "pt:8-80"', "the lines within the 67 of it"),
-        ('source = "pt:8, note 1"', 'source = "create:8"', "the source 'create' has no `lines`"),
+        ('"pt:8, note 1"', '"pt:8-80"', "the lines within the 67 of it"),
+        ('"pt:8, note 1"', '"create:8"', "the source 'create' has no `lines`"),
         (
-            '"capsolver.poll.budget-served", ',
-            '"capsolver.poll.budget-serve", ',
-            "did you mean 'capsolver.poll.budget-served'",
+            '"capsolver.poll.terminal", ',
+            '"capsolver.poll.termnal", ',
+            "did you mean 'capsolver.poll.terminal'",
         ),
         ('"refused-polls", "loss-code"', '"refused-poll"', "'refused-poll' is not in [[unspecified]]"),
         (
@@ -140,13 +140,13 @@ def test_a_citation_beyond_the_end_of_its_document_is_noticed() -> None:
             'observations = ["capsolver.time"]',
             "is not in [[observations]]",
         ),
-        ('observations = ["capsolver.solving-time"]', "", "expected either `aside` or at least one of clauses"),
-        ('observations = ["capsolver.solving-time"]', 'clauses = []\naside = "none"', ""),
+        (', observations = ["capsolver.solving-time"]', "", "expected either `aside` or at least one of clauses"),
+        ('observations = ["capsolver.solving-time"]', 'aside = "none"', ""),
     ],
 )
 def test_a_passage_that_refers_to_nothing_is_refused(tmp_path: Path, old: str, new: str, problem: str) -> None:
     text = (ROOT / "contracts" / "capsolver.toml").read_text(encoding="utf-8")
-    start = text.index("[[passages]]")
+    start = text.index("[passages]")
     assert old in text[start:]
     path = tmp_path / "copy.toml"
     path.write_text(text[:start] + text[start:].replace(old, new, 1), encoding="utf-8")
@@ -251,7 +251,7 @@ def test_the_passages_are_told_as_json_with_their_reasons() -> None:
 def test_a_gap_ends_with_status_1_and_is_told(tmp_path: Path) -> None:
     text = (ROOT / "contracts" / "capsolver.toml").read_text(encoding="utf-8")
     path = tmp_path / "copy.toml"
-    path.write_text(text.replace('source = "pt:8, note 1"', 'source = "pt:7, note 1"', 1), encoding="utf-8")
+    path.write_text(text.replace('"pt:8, note 1" =', '"pt:7, note 1" =', 1), encoding="utf-8")
     result = run(str(path), "--coverage")
     assert result.exit_code == 1
     assert "gap: 001_e8ac00d752bbd89a.txt, line 8: no passage speaks of it" in result.stderr

@@ -52,6 +52,13 @@ class Flattened:
     entries: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class NamedBy:
+    """Marks an array of tables that may be written as one table of them, by this key of theirs."""
+
+    key: str
+
+
 ONE_OR_MORE = "one or more"
 """Marks a tuple that may be written as its only item."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pollproof.contract.declared import Form
+from pollproof.contract.declared import Form, NamedBy
 from pollproof.contract.model import (
     Clause,
     Credential,
@@ -68,18 +68,24 @@ class ContractFile:
     operations: Annotated[Mapping[str, Operation], "The operations of the API.", Form(least=1)]
     task_id: Annotated[TaskIds, "Task ids."]
     tasks: Annotated[Mapping[str, TaskKind], "The kinds of tasks.", Form(least=1)]
-    clauses: Annotated[tuple[Clause, ...], "The rules.", Form(least=1)]
+    clauses: Annotated[tuple[Clause, ...], "The rules.", NamedBy("id"), Form(least=1)]
     errors: Annotated[Mapping[str, ErrorCode], "The error catalogue."] = field(default_factory=dict)
     refusals: Annotated[Refusals, "Which codes the reference provider uses."] = field(default_factory=Refusals)
     limits: Annotated[Limits, "The numbers of the API."] = field(default_factory=Limits)
-    probes: Annotated[tuple[Probe, ...], "Invalid requests beside those that every API can be sent."] = ()
+    probes: Annotated[
+        tuple[Probe, ...], "Invalid requests beside those that every API can be sent.", NamedBy("name")
+    ] = ()
     rates: Annotated[tuple[Rate, ...], "How many requests are accepted in a time."] = ()
     asides: Annotated[tuple[UnrelatedEndpoint, ...], "Requests that clients make besides, which are not judged."] = ()
-    variants: Annotated[tuple[Variant, ...], "Conforming implementations that use what the documents leave open."] = ()
-    observations: Annotated[tuple[Observation, ...], "Figures that are reported, never asserted."] = ()
-    unspecified: Annotated[tuple[Unspecified, ...], "What is never asserted."] = ()
-    slips: Annotated[tuple[DocumentationError, ...], "Slips and contradictions of the documents."] = ()
-    passages: Annotated[tuple[Passage, ...], "All lines of the documents at hand, and what judges each rule."] = ()
+    variants: Annotated[
+        tuple[Variant, ...], "Conforming implementations that use what the documents leave open.", NamedBy("name")
+    ] = ()
+    observations: Annotated[tuple[Observation, ...], "Figures that are reported, never asserted.", NamedBy("id")] = ()
+    unspecified: Annotated[tuple[Unspecified, ...], "What is never asserted.", NamedBy("name")] = ()
+    slips: Annotated[tuple[DocumentationError, ...], "Slips and contradictions of the documents.", NamedBy("what")] = ()
+    passages: Annotated[
+        tuple[Passage, ...], "All lines of the documents at hand, and what judges each rule.", NamedBy("source")
+    ] = ()
     extends: Annotated[str, "A contract that this one extends: a bundled name, or a path beside this file."] = ""
     omits: Annotated[
         tuple[str, ...], "Clauses, probes and variants of it that are not taken over; * stands for any."

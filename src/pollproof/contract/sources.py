@@ -41,6 +41,12 @@ class Citation:
         first, _, last = self.lines.partition("-")
         return range(int(first), int(last or first) + 1) if first else range(0)
 
+    def covers(self, other: Citation) -> bool:
+        """Whether another citation is of these lines alone, or of some of them."""
+        if self.source is not other.source or not other.lines:
+            return False
+        return self.span.start <= other.span.start and other.span.stop <= self.span.stop
+
     def __str__(self) -> str:
         words = [f"{self.source.title} ({self.source.document})"]
         if self.lines:
@@ -78,13 +84,16 @@ class Unspecified:
 class Passage:
     """Lines of a document, and what was made of them.
 
-    They are judged by clauses, measured by observations, or leave open what is listed as unspecified; where `aside`
-    is given they state no rule, and it says what they are instead.
+    They are judged by the clauses that cite these lines alone and by those named here, measured by observations, or
+    leave open what is listed as unspecified; where `aside` is given they state no rule, and it says what they are
+    instead.
     """
 
     citation: Annotated[Citation, "SOURCE:LINES, PLACE", Form(key="source")]
     gist: Annotated[str, "What the lines say, in words of our own."] = ""
-    clauses: Annotated[tuple[str, ...], "The ids of the clauses that judge it."] = ()
+    clauses: Annotated[
+        tuple[str, ...], "The ids of the clauses that judge it, beside those that cite these lines alone."
+    ] = ()
     unspecified: Annotated[tuple[str, ...], "What it leaves open: names of [[unspecified]]."] = ()
     observations: Annotated[tuple[str, ...], "The ids of the figures that measure it."] = ()
     aside: Annotated[str, "What the lines are instead of a rule; then there is nothing to judge."] = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pollproof.errors import InputError
@@ -49,15 +49,20 @@ def fault(origin: str, text: str, path: Sequence[str | int], problem: str) -> Co
     return ContractError(f"{place}:{where}{':' if where else ''} {problem}")
 
 
-def schema_fault(origin: str, text: str, errors: Iterable[ValidationError], data: Any = None) -> ContractError:
-    """The error for what a contract's schema rejects, in words. `data` is what was judged by it."""
+def schema_fault(
+    fault_at: Callable[[Sequence[str | int], str], ContractError], errors: Iterable[ValidationError], data: Any
+) -> ContractError:
+    """The error for what a contract's schema rejects, in words.
+
+    `fault_at` makes it for a path of keys and a problem, `data` is what was judged by the schema.
+    """
     from jsonschema.exceptions import best_match
 
     error = best_match(list(errors))
     assert error is not None
     if error.validator == "anyOf" and error.context:
-        return schema_fault(origin, text, _meant(error), data)
-    return _in_words(origin, text, error, data)
+        return schema_fault(fault_at, _meant(error), data)
+    return fault_at(*_in_words(error, data))
 
 
 def _meant(error: ValidationError) -> list[ValidationError]:
@@ -73,41 +78,40 @@ def _meant(error: ValidationError) -> list[ValidationError]:
     return min(alternatives.values(), key=distance)
 
 
-def _in_words(origin: str, text: str, error: ValidationError, data: Any) -> ContractError:
+def _in_words(error: ValidationError, data: Any) -> tuple[Sequence[str | int], str]:
+    """Where a contract does not keep the grammar, and the problem in words."""
     path = list(error.absolute_path)
     schema: Any = error.schema
     if "propertyNames" in error.absolute_schema_path:
         table = _at(data, path)
         kind = f" of kind '{table['kind']}'" if isinstance(table, Mapping) and "kind" in table else ""
         key = str(error.instance)
-        return fault(origin, text, [*path, key], f"the key '{key}' does not belong to a clause{kind}")
+        return [*path, key], f"the key '{key}' does not belong to a clause{kind}"
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)
         expected = f"expected one of {', '.join(known)}"
-        return fault(origin, text, [*path, unknown], f"unknown key '{unknown}'; {expected}{nearest(unknown, known)}")
+        return [*path, unknown], f"unknown key '{unknown}'; {expected}{nearest(unknown, known)}"
     if error.validator == "required" and isinstance(error.instance, dict):
         missing = next(key for key in schema["required"] if key not in error.instance)
         hint = near_word(missing, (str(key) for key in error.instance), 0.7)
         problem = f"the key '{missing}' is missing" + (f"; did you mean it by '{hint}'?" if hint else "")
-        return fault(origin, text, path, problem)
+        return path, problem
     if error.validator == "enum":
         words = [str(choice) for choice in schema["enum"]]
         listed = ", ".join(words) if len(words) <= _MAXIMUM_LISTED else f"the {len(words)} that the documentation lists"
         problem = f"{shorten(repr(error.instance), 60)} is not known; expected one of {listed}"
-        return fault(origin, text, path, problem + nearest(error.instance, words))
+        return path, problem + nearest(error.instance, words)
     if error.validator == "type":
         types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         expected = " or ".join(_TYPES.get(str(name), str(name)) for name in types)
-        return fault(origin, text, path, f"{shorten(repr(error.instance), 60)} is given; expected {expected}")
+        return path, f"{shorten(repr(error.instance), 60)} is given; expected {expected}"
     if error.validator in ("oneOf", "minProperties", "maxProperties") and "at" in schema.get("properties", {}):
         comparisons = ", ".join(str(word) for word in schema["properties"] if word not in ("at", "by"))
-        return fault(origin, text, path, f"expected exactly one comparison beside 'at': one of {comparisons}")
+        return path, f"expected exactly one comparison beside 'at': one of {comparisons}"
     if error.validator == "pattern":
-        return fault(
-            origin, text, path, f"{shorten(repr(error.instance), 60)} does not have the form {schema['pattern']}"
-        )
-    return fault(origin, text, path, shorten(error.message, 200))
+        return path, f"{shorten(repr(error.instance), 60)} does not have the form {schema['pattern']}"
+    return path, shorten(error.message, 200)
 
 
 def _at(node: Any, path: Iterable[str | int]) -> Any:

@@ -26,6 +26,7 @@ from pollproof.contract.declared import (
     TABLE_KEY,
     Flattened,
     Form,
+    NamedBy,
     form_of,
     text_of,
 )
@@ -113,7 +114,8 @@ def contract_schema() -> dict[str, Any]:
     book = _Book()
     whole = book.table(ContractFile)
     needed = whole.pop("required")
-    whole |= {"if": {"required": ["extends"]}, "then": {"required": ["provider"]}, "else": {"required": needed}}
+    own = {"required": needed, "properties": dict(_needed_in_tables(whole["properties"], book.shared))}
+    whole |= {"if": {"required": ["extends"]}, "then": {"required": ["provider"]}, "else": own}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": ADDRESS,
@@ -121,6 +123,28 @@ def contract_schema() -> dict[str, Any]:
         **whole,
         "$defs": dict(sorted(book.shared.items())),
     }
+
+
+def _needed_in_tables(properties: Mapping[str, Any], shared: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The keys that must be in each table, moved out of its schema: one that extends another may leave them out."""
+    names = {
+        table.field: note.key for table in table_fields(ContractFile) for note in table.notes if type(note) is NamedBy
+    }
+    needed: dict[str, list[str]] = {}
+    for name, schema in properties.items():
+        places: dict[str, Any] = {}
+        for way in ("", "items", "additionalProperties"):
+            table = schema if not way else schema.get(way)
+            reference = table.get("$ref", "").rpartition("/")[2] if isinstance(table, Mapping) else ""
+            if not reference or shared[reference].get("type") != "object":
+                continue
+            if reference not in needed:
+                needed[reference] = shared[reference].pop("required")
+            keys = [key for key in needed[reference] if way != "additionalProperties" or key != names.get(name)]
+            if keys:
+                places |= {way: {"required": keys}} if way else {"required": keys}
+        if places:
+            yield name, places
 
 
 def page(value: Any, indent: str = "") -> str:
@@ -185,6 +209,8 @@ class _Book:
             if ONE_OR_MORE in notes:
                 return {"anyOf": [items, {"type": "array", "items": items, "minItems": 1}]}
             least = {"minItems": int(form.least)} if form.least else {}
+            if any(type(note) is NamedBy for note in notes):
+                return {"type": ["array", "object"], "items": items, "additionalProperties": items, **least}
             return {"type": "array", "items": items, **least}
         values = self.schema(*bare(arguments[1]))
         if form.choices:

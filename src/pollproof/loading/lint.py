@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from pollproof.clauses.shape import ShapeRule
 from pollproof.contract.model import Clause, Contract, Operation, Phase, Probe, Role, Subject
 from pollproof.contract.places import MISSING, Place, follow_steps
 from pollproof.contract.templates import compile_template, steps_of, with_value, without
+from pollproof.loading.extend import place_in_file
 from pollproof.loading.locate import line_of
 from pollproof.trace.codecs import checks_of, codec_of, typing_of
 
@@ -73,9 +75,13 @@ _LIMIT_KINDS = {
 def lint(contract: Contract, text: str = "") -> list[LintFinding]:
     """What is hollow in a contract; `text` is its file, in which lines are looked for."""
     linter = _Linter(contract)
+    own = tomllib.loads(text)
+    names = {"clauses": [each.id for each in contract.clauses], "probes": [each.name for each in contract.probes]}
     found = []
     for check in (_clauses, _answers, _places, _shapes, _probes, _limits, _documents):
         for rule, level, path, what, reason, remedy in check(linter):
+            if path[0] in names and len(path) > 1:  # in the file it may stand at another place, or in none
+                path = place_in_file(own, path, names[str(path[0])][int(path[1])])
             line = line_of(text, path) if text else None
             found.append(LintFinding(rule, level, line, what, reason, remedy))
     order = {ERROR: 0, WARNING: 1, NOTE: 2}

@@ -6,8 +6,9 @@ import fnmatch
 import os.path
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -25,7 +26,7 @@ from pollproof.contract.sources import Passage, Source
 from pollproof.contract.templates import names_in_template, with_value
 from pollproof.loading.convert import Converter, KeyPath, parameters
 from pollproof.loading.errors import ContractError, fault, schema_fault
-from pollproof.loading.extend import NAMED_TABLES, extend
+from pollproof.loading.extend import NAMED_TABLES, extend, place_in_file, with_arrays
 from pollproof.loading.files import read
 from pollproof.loading.grammar import contract_schema, table_fields
 from pollproof.loading.schemas import SchemaFolder
@@ -61,42 +62,63 @@ def _load_bundled(path: Path) -> Contract:
 
 
 def _load_file(path: Path) -> Contract:
-    text, data, extended = _tables(path)
+    file = _tables(path)
     grammar = _grammar()
-    if not grammar.is_valid(data):
+    if not grammar.is_valid(file.data):
         from jsonschema import Draft202012Validator  # takes long to import, and most contracts are right
 
-        errors = list(Draft202012Validator(grammar.schema).iter_errors(data))
+        errors = list(Draft202012Validator(grammar.schema).iter_errors(file.data))
         if errors:
-            raise schema_fault(str(path), text, errors, data)
-    return _Loader(path, text, data, extended).build()
+            raise schema_fault(file.fault, errors, file.data)
+    return _Loader(file).build()
 
 
-def _tables(path: Path, seen: tuple[Path, ...] = ()) -> tuple[str, dict[str, Any], list[Path]]:
-    """The text of a contract file, its tables with those of the contract that it extends, and the files of that."""
+@dataclass(frozen=True, slots=True)
+class _TomlFile:
+    """A contract file: its text, its own tables, those together with the tables of what it extends, and those files."""
+
+    path: Path
+    text: str
+    own: Mapping[str, Any]
+    data: dict[str, Any]
+    extended: Sequence[Path] = ()
+
+    def fault(self, path: KeyPath, problem: str) -> ContractError:
+        """The error for a problem at a path of keys, which may stand at another place in the file, or in none."""
+        table = str(path[0]) if path else ""
+        key = NAMED_TABLES.get(table) if len(path) > 1 and isinstance(path[1], int) else None
+        if key is not None and (self.extended or isinstance(self.own.get(table), Mapping)):
+            entry = self.data[table][path[1]]
+            name = entry.get(key) if isinstance(entry, Mapping) else entry
+            path = place_in_file(self.own, path, name)
+            problem = f"{key} '{name}': {problem}"
+        return fault(str(self.path), self.text, path, problem)
+
+
+def _tables(path: Path, seen: tuple[Path, ...] = ()) -> _TomlFile:
+    """A contract file with what it extends."""
     text = read(path)
     try:
-        data = tomllib.loads(text, parse_float=read_real)
+        own = tomllib.loads(text, parse_float=read_real)
     except ValueError as error:  # also whole numbers beyond the digits that Python reads
         both = text.find("\n[[clauses]]") >= 0 and re.search(r"^clauses\s*=", text, re.MULTILINE) is not None
         remedy = "; write all clauses in the array `clauses = [...]` or all as `[[clauses]]`" if both else ""
         raise ContractError(f"{path}: is not TOML: {error}{remedy}") from None
     except RecursionError:
         raise ContractError(f"{path}: is nested too deeply") from None
-    name = data.get("extends")
+    data, name = with_arrays(own), own.get("extends")
     if not isinstance(name, str) or not name:
-        return text, data, []
+        return _TomlFile(path, text, own, data)
     base = folder("contracts") / f"{name}.toml" if name in bundled() else path.parent / name
     if base.suffix != ".toml":
         known = ", ".join(bundled())
         raise fault(str(path), text, ["extends"], f"unknown contract '{name}'; expected one of {known} or a .toml file")
     if base.resolve() in (path.resolve(), *seen):
         raise fault(str(path), text, ["extends"], f"'{name}' extends itself")
-    _, tables, extended = _tables(base, (path.resolve(), *seen))
-    try:
-        return text, extend(tables, data), [base, *extended]
-    except (KeyError, TypeError, AttributeError):
-        return text, data, [base, *extended]  # what is wrong with it is said by the grammar
+    other = _tables(base, (path.resolve(), *seen))
+    with suppress(KeyError, TypeError, AttributeError):  # what is wrong with it is said by the grammar
+        data = extend(other.data, data)
+    return _TomlFile(path, text, own, data, [base, *other.extended])
 
 
 @cache
@@ -118,21 +140,10 @@ NEEDED_ANSWERS: Mapping[Role, tuple[str, ...]] = {
 class _Loader:
     """One contract file on its way to a `Contract`; every error knows the path of keys that it is about."""
 
-    def __init__(self, path: Path, text: str, data: dict[str, Any], extended: list[Path]) -> None:
-        self.path, self.text, self.data = path, text, data
-        self.own = tomllib.loads(text) if extended else None
-        self.schemas = SchemaFolder(path, self.fault, extended)
+    def __init__(self, file: _TomlFile) -> None:
+        self.path, self.data, self.fault = file.path, file.data, file.fault
+        self.schemas = SchemaFolder(file.path, self.fault, file.extended)
         self.converter = Converter(self.fault)
-
-    def fault(self, path: KeyPath, problem: str) -> ContractError:
-        table = str(path[0]) if path else ""
-        key = NAMED_TABLES.get(table) if len(path) > 1 and isinstance(path[1], int) else None
-        if self.own is not None and key is not None:  # in the other contract it stands at another place
-            name = self.data[table][path[1]].get(key)
-            names = [entry.get(key) for entry in self.own.get(table, ())]
-            path = [table, names.index(name), *path[2:]] if name in names else []
-            problem = f"{key} '{name}': {problem}"
-        return fault(str(self.path), self.text, path, problem)
 
     def known(self, name: str, names: Iterable[str], path: KeyPath, problem: str) -> None:
         """Raise where a name is not among those that there are; `problem` has {name} and {names} in it."""
@@ -186,7 +197,7 @@ class _Loader:
             observations=file.observations,
             unspecified=file.unspecified,
             slips=file.slips,
-            passages=tuple(self.passage(index, each, file, identifiers) for index, each in enumerate(file.passages)),
+            passages=tuple(self.passage(index, each, file, clauses) for index, each in enumerate(file.passages)),
             origin=str(self.path),
             schemas=MappingProxyType(self.schemas.found),
             asides=file.asides,
@@ -374,8 +385,8 @@ class _Loader:
         except ParameterError as error:
             raise self.fault(path, str(error)) from None
 
-    def passage(self, index: int, passage: Passage, file: ContractFile, clauses: list[str]) -> Passage:
-        """A passage whose lines and names are there."""
+    def passage(self, index: int, passage: Passage, file: ContractFile, clauses: Sequence[Clause]) -> Passage:
+        """A passage whose lines and names are there, with the clauses that cite no other lines."""
         path: list[str | int] = ["passages", index]
         citation, lines = passage.citation, passage.citation.source.lines
         if not citation.span or citation.span[-1] > (lines or 0):
@@ -385,13 +396,18 @@ class _Loader:
                 problem = f"the source '{citation.source.key}' has no `lines`, which count those of the document"
             raise self.fault([*path, "source"], problem)
         known = {
-            "clauses": clauses,
+            "clauses": [clause.id for clause in clauses],
             "unspecified": [entry.name for entry in file.unspecified if entry.name],
             "observations": [entry.id for entry in file.observations],
         }
         for key, names in known.items():
             for number, name in enumerate(getattr(passage, key)):
                 self.known(name, names, [*path, key, number], "'{name}' is not in [[" + key + "]]")
+        citing = [] if passage.aside else [each.id for each in clauses if any(map(citation.covers, each.citations))]
+        passage = replace(passage, clauses=tuple(dict.fromkeys((*passage.clauses, *citing))))
         if bool(passage.aside) == any(getattr(passage, key) for key in known):
-            raise self.fault(path, f"expected either `aside` or at least one of {', '.join(known)}")
+            problem = (
+                "no clause cites these lines alone" if not passage.aside else "lines without a rule have no clauses"
+            )
+            raise self.fault(path, f"{problem}; expected either `aside` or at least one of {', '.join(known)}")
         return replace(passage, gist=passage.gist or passage.aside)

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pollproof.errors import InputError
@@ -75,7 +76,7 @@ def parse_baseline(text: str, file: str, schema: Mapping[str, Any]) -> Baseline:
     try:
         errors = list(Draft202012Validator(schema).iter_errors(data))
         if errors:
-            raise schema_fault(file, text, errors, data)
+            raise schema_fault(partial(fault, file, text), errors, data)
         for number, entry in enumerate(data.get("known", ())):
             place: list[str | int] = ["known", number]
             if not entry["reason"].strip():

@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ def _check(text: str, data: dict[str, Any], path: Path) -> None:
             if error.validator == "additionalProperties" and reason is not None:
                 raise fault(os.path.relpath(path), text, [*error.absolute_path, key], f"'{key}' {reason}")
     if errors:
-        raise schema_fault(os.path.relpath(path), text, errors, data)
+        raise schema_fault(partial(fault, os.path.relpath(path), text), errors, data)
 
 
 _WRONG_KEYS: Mapping[str, str] = {
