@@ -22,6 +22,8 @@ CODE = re.compile("[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 """What error codes look like, as opposed to words for people."""
 
 ANY = tuple(Role)
+ANSWERED = tuple(role for role in Role if role is not Role.CALLBACK)
+"""The operations whose responses are the provider's."""
 
 READS = (POLL, FETCH)
 """The operations that read a task or its result."""
@@ -233,7 +235,7 @@ def known_status(history: TaskState | None, event: Event, parameters: Nothing) -
 
 @Kind(
     "http-status",
-    roles=ANY,
+    roles=ANSWERED,
     walks=("one-after-another",),
     hint="Answer with HTTP 200 whenever the body holds the state of a task.",
 )

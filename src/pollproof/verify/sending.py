@@ -98,8 +98,7 @@ class Sender:
         """
         if self.end < _NO_END and time.monotonic() > self.end:
             raise DeadlineExceeded
-        if self._paced and not self.unpaced:
-            self._keep_rates(request)
+        self._keep_rates(request, wait=not self.unpaced)
         now = self.clock.now
         sent = now()
         response, failure = self.target.exchange(request)
@@ -175,6 +174,8 @@ class Sender:
             self.target.close()
         if self.end < _NO_END and time.monotonic() > self.end:
             raise DeadlineExceeded
+        for request in requests:
+            self._keep_rates(request, wait=False)
         exchanges = self.connections.exchange(requests)
         self.exchanges += len(exchanges)
         together = sorted(exchanges, key=lambda exchange: exchange.sent)
@@ -192,6 +193,7 @@ class Sender:
 
     def send_and_cut(self, request: Request) -> Event:
         """Send a request and cut the connection before its answer: it may have been served, or not."""
+        self._keep_rates(request, wait=True)
         if self.connections is not None:
             if not self.connections.keep:
                 self.target.close()
@@ -209,8 +211,8 @@ class Sender:
         """Go on over a fresh connection."""
         self.target.close()
 
-    def _keep_rates(self, request: Request) -> None:
-        """Wait until one more request is within the documented rates."""
+    def _keep_rates(self, request: Request, *, wait: bool) -> None:
+        """Count a request by the documented rates; with `wait` let time pass until it is within them."""
         path = request.path.partition("?")[0]
         creates = (request.method, path) in self._creates
         for number, rate in enumerate(self.contract.rates):
@@ -219,7 +221,7 @@ class Sender:
             key = (number, path if rate.of == "task" else "")
             sent = self._paced.setdefault(key, deque(maxlen=rate.requests))
             now = self.clock.now()
-            if len(sent) == rate.requests and now - sent[0] <= rate.seconds:
+            if wait and len(sent) == rate.requests and now - sent[0] <= rate.seconds:
                 self.clock.advance(sent[0] + rate.seconds - now + RATE_MARGIN)
             sent.append(self.clock.now())
 

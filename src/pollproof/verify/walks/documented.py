@@ -310,7 +310,9 @@ def callbacks_refused(session: Session) -> None:
     session.take_callbacks()
     source.refusing = 1
     try:
-        _, handle = session.create_called_back(session.kinds[0], with_callback(session, 31, "sent again"))
+        event, handle = session.create_called_back(session.kinds[0], with_callback(session, 31, "sent again"))
+        if handle is None:
+            _, handle = session.begun(session.insist(event), session.kinds[0])
         if handle is None:
             return
         session.settle(handle, patience(session))
