@@ -58,7 +58,7 @@ def test_an_unknown_or_circular_extension_is_refused(tmp_path: Path, name: str, 
 
 NAMED = """
 extends = "capsolver"
-omits = ["sources", "errors.ERROR_BAD_REQUEST", "refusals.invalid_request", "operations.*.status", "variants", "probes"]
+omits = ["sources", "errors", "refusals.invalid_request", "operations.*.status", "variants", "probes"]
 
 [provider]
 name = "sibling"
@@ -87,7 +87,7 @@ def test_clauses_that_differ_in_their_source_alone_are_one_line_each(tmp_path: P
     assert [clause.id for clause in contract.clauses] == kept
     assert {clause.citations[0].source.title for clause in contract.clauses} == {"the page"}
     assert contract.clause("sibling.poll.echo").text == base.clause("capsolver.poll.echo").text
-    assert "ERROR_BAD_REQUEST" not in contract.errors
+    assert (dict(contract.errors), contract.refusals.invalid_request) == ({}, "")
     assert contract.operations["getTaskResult"].status is None
     assert (contract.variants, contract.probes) == ((), ())
 
@@ -95,12 +95,12 @@ def test_clauses_that_differ_in_their_source_alone_are_one_line_each(tmp_path: P
 def test_a_clause_that_is_taken_over_with_a_source_that_is_not_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "sibling.toml"
     file.write_text(NAMED + '"sibling.poll.echo" = { source = ["page, 1"] }\n', encoding="utf-8")
-    with pytest.raises(ContractError, match="unknown source '.*'; expected one of page"):
+    with pytest.raises(ContractError, match=r"unknown source .*; expected one of page"):
         load_contract(file)
 
 
 def test_a_mistake_in_a_table_of_clauses_is_said_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "sibling.toml"
     file.write_text(NAMED + '"sibling.poll.echo" = { source = ["page, 1"], kind = "ecko" }\n', encoding="utf-8")
-    with pytest.raises(ContractError, match=r"line 17: .*'ecko' is not known"):
+    with pytest.raises(ContractError, match=r"line 16: .*'ecko' is not known"):
         load_contract(file)

@@ -45,6 +45,10 @@ def added(lines: str) -> str:
 
 HOLLOW = [
     (
+        'kind = "answer"\nto = "succeeded"\nwhere = [{ at = "response#/id", same_as = "response#/id" }]',
+        "judges-nothing: press.added: response#/id is compared with itself",
+    ),
+    (
         'kind = "batch-entries"\nnames = ["query"]',
         "never-exercised: press.added: the contract has no operation of role batch",
     ),

@@ -191,8 +191,8 @@ def callback_agrees(history: TaskState, event: Event, rule: Agreement) -> Findin
     if event.answer is not STATE or event.phase is None or not event.phase.terminal or event.request_errors:
         return None
     called = event.operation.role is CALLBACK
-    if called and history.terminal is None:
-        return None
+    if called and not (history.last_final and history.last_number is not None):
+        return None  # the last poll was before the end
     here, there = (rule.at, rule.polled) if called else (rule.polled, rule.at)
     other = POLL if called else CALLBACK
     now = event.marks.get(mark_of(event.operation.role, here), MISSING)

@@ -287,7 +287,8 @@ class _Book:
             then: dict[str, Any] = {"description": kind.sentence}
             then |= {"properties": own} if own else {}
             then["propertyNames"] = {"enum": [*common, *parameter_names(kind)]}
-            clause["allOf"].append({"if": {"properties": {"kind": {"const": kind.name}}}, "then": then})
+            own_kind = {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]}
+            clause["allOf"].append({"if": own_kind, "then": then})
         return clause
 
     def _parameters(self, kind: Kind) -> Iterator[tuple[str, dict[str, Any]]]:

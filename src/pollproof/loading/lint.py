@@ -10,6 +10,7 @@ from typing import Any
 from pollproof.clauses import KINDS
 from pollproof.clauses.answers import AnswerRule, template_of
 from pollproof.clauses.shape import ShapeRule
+from pollproof.contract.conditions import OF_PLACES
 from pollproof.contract.model import Clause, Contract, Operation, Phase, Probe, Role, Subject
 from pollproof.contract.places import MISSING, Place, follow_steps
 from pollproof.contract.templates import compile_template, steps_of, with_value, without
@@ -20,6 +21,9 @@ from pollproof.trace.codecs import checks_of, codec_of, typing_of
 Path = Sequence[str | int]
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
+
+NAMED = 5
+"""Clauses that a finding about many of them names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,10 @@ def _answers(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
 def _answer(of: _Linter, clause: Clause, path: Path) -> Iterator[tuple[str, str, Path, str, str, str]]:
     rule: AnswerRule = clause.parameters
     chosen = [each for name, each in of.contract.operations.items() if not rule.operation or name in rule.operation]
+    for condition in (*rule.where, *rule.when):
+        if condition.comparison in OF_PLACES and condition.operand == condition.at:
+            reason, remedy = f"{condition.at.text} is compared with itself", "correct one of the two places"
+            yield "judges-nothing", ERROR, path, clause.id, reason, remedy
     if rule.codes and not any(each.error_code for each in chosen):
         remedy = 'write error_code = "response#/..." where the error code stands'
         yield "never-matched", ERROR, path, clause.id, "no operation says where its error_code stands", remedy
@@ -389,4 +397,12 @@ def _documents(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
     if bare:
         remedy = "name them in [[variants]] (clauses may be patterns such as my-api.poll.*)"
         reason = "no legal variant shows what they let pass"
-        yield "no-variant", NOTE, ("clauses", bare[0][0]), ", ".join(name for _, name in bare), reason, remedy
+        more = f" and {len(bare) - NAMED} more" if len(bare) > NAMED else ""
+        yield (
+            "no-variant",
+            NOTE,
+            ("clauses", bare[0][0]),
+            ", ".join(name for _, name in bare[:NAMED]) + more,
+            reason,
+            remedy,
+        )

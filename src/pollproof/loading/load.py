@@ -89,7 +89,7 @@ class _TomlFile:
         key = NAMED_TABLES.get(table) if len(path) > 1 and isinstance(path[1], int) else None
         if key is not None and (self.extended or isinstance(self.own.get(table), Mapping)):
             entry = self.data[table][path[1]]
-            name = entry.get(key) if isinstance(entry, Mapping) else entry
+            name = entry.get(key) if isinstance(entry, Mapping) else [*self.own.get(table, ()), ""][int(path[1])]
             path = place_in_file(self.own, path, name)
             problem = f"{key} '{name}': {problem}"
         return fault(str(self.path), self.text, path, problem)

@@ -19,11 +19,6 @@ PASSAGE_LENGTH = 110
 UNREAD = "not-read-yet"
 """The name under which passages are left open until somebody has read them."""
 
-RULE = re.compile(
-    r"\b(must|shall|should|may|can|cannot|never|always|only|within|after|before|up to|at most|\d+)\b", re.I
-)
-"""What a line says that states a rule."""
-
 
 class Lines(NamedTuple):
     """Lines of a page that belong together, under a heading."""
@@ -74,16 +69,14 @@ def document_tables(file: Path) -> tuple[str, str]:
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     source += f'lines = {count}\ndigest = "{digest}"\n'
     entry = f'\n[[unspecified]]\nname = "{UNREAD}"\nabout = "Passages that nobody has read yet."\n'
-    entry += 'reason = "Name their clauses in [[passages]] instead, or say in `aside` that they state no rule."\n'
-    return source, entry + "".join(map(_passage, found))
+    entry += 'reason = "Name their clauses in [passages] instead, or say in `aside` that they state no rule."\n'
+    return source, entry + "\n[passages]\n" + "".join(map(_passage, found))
 
 
 def _passage(lines: Lines) -> str:
     span = str(lines.first) if lines.first == lines.last else f"{lines.first}-{lines.last}"
     place = f", {lines.heading}" if lines.heading else ""
-    aside = lines.text.startswith("#") or not RULE.search(lines.text)
-    treated = 'aside = "no rule"' if lines.text.startswith("#") else f'unspecified = ["{UNREAD}"]'
-    mark = "  # seems to state no rule" if aside and "aside" not in treated else ""
+    treated = 'aside = "a heading"' if lines.text.startswith("#") else f'unspecified = ["{UNREAD}"]'
     source = json.dumps(f"page:{span}{place}", ensure_ascii=False)
     content = json.dumps(lines.text[:PASSAGE_LENGTH], ensure_ascii=False)
-    return f"\n[[passages]]\nsource = {source}\ngist = {content}\n{treated}{mark}\n"
+    return f"{source} = {{ gist = {content}, {treated} }}\n"
