@@ -81,6 +81,17 @@ def test_batches_after_the_pause_are_accepted_and_those_before_it_need_not_be() 
         assert trace.violated <= {"batch.rate", "client.batch-rate"}
 
 
+def test_batches_refused_after_every_pause_show_a_longer_one_and_a_busy_provider_does_not() -> None:
+    longer = ((0.0, 200), (1.25, 429), (3.0, 200), (4.25, 429), (6.0, 200), (7.25, 429))
+    busy = ((0.0, 200), (1.25, 429), (3.0, 200), (4.25, 200), (6.0, 429), (8.0, 200), (9.25, 429), (11.0, 200))
+    for batches, violated in ((longer, True), (longer[:-1], False), (busy, False)):
+        trace = Scraper()
+        for number, (at, http) in enumerate(batches):
+            urls = [f"https://a.example/{number}"]
+            trace.batch({"url": urls}, members(10**18 + 10 * number, urls) if http == 200 else None, at, http)
+        assert ("batch.rate" in trace.violated) is violated, batches
+
+
 def test_the_order_of_a_batch_is_a_rule_of_its_own() -> None:
     urls = ["https://a.example/", "https://b.example/"]
     trace = Scraper()

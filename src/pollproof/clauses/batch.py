@@ -132,7 +132,7 @@ def batch_limit(account: Account, event: Event, parameters: BatchPace) -> Findin
     seconds = parameters.seconds
     if event.effect is Effect.BUSY and response.status == _TOO_FAST:
         if account.batches.comes_late(event, seconds, account.last_received):
-            if not account.batches.late_refusals:
+            if not account.batches.late.show_another_limit():
                 return None  # once, anybody may be busy
             expected = f"a batch {seconds:g} s after the last one to be accepted"
             moments = wait_over(max(last.exchange.received, account.last_received), seconds, "the last answer")
@@ -234,12 +234,23 @@ class RefusesLateBatches(FaultyProvider):
         return before is not None and now - before < 1.5 * (self.contract.limits.batch_wait or 0.0)
 
 
+class WantsLongerPauses(FaultyProvider):
+    """Refuses batches that come up to twice as long after the last accepted one as they should."""
+
+    def hurries(self, now: float) -> bool:
+        if self.last_batch is not None and now - self.last_batch < 2.2 * (self.contract.limits.batch_wait or 0.0):
+            return True
+        self.last_batch = now
+        return False
+
+
 @mutates("batch-limit")
 def _batch_limit(contract: Contract, clause: Clause) -> Iterator[Fault]:
     yield Fault("batches at any rate", TakesEveryBatch)
     if contract.operation(Role.BATCH).alternatives:
         yield Fault("batches of each kind at a rate of their own", LimitsEachKind)
     yield Fault("a batch after the pause is refused", RefusesLateBatches)
+    yield Fault("batches at half the documented rate", WantsLongerPauses)
 
 
 @breaks("batch-rate", "two batches in half the time")

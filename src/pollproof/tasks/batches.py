@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from pollproof.contract.model import Effect
+from pollproof.tasks.late_batches import LateBatches
 from pollproof.trace.events import STATE, Event
 
 MAXIMUM_BATCHES = 7
@@ -15,16 +15,15 @@ MAXIMUM_BATCHES = 7
 class BatchHistory:
     """The last batches of a trace.
 
-    `last` is the last batch, `accepted` are the last ones that were accepted, `late_refusals` counts the last ones in
-    a row that were refused as busy although they came after the pause.
+    `last` is the last batch, `accepted` are the last ones that were accepted, `late` those refused after the pause.
     """
 
-    __slots__ = ("accepted", "last", "late_refusals")
+    __slots__ = ("accepted", "last", "late")
 
     def __init__(self) -> None:
         self.last: Event | None = None
         self.accepted: deque[Event] = deque(maxlen=MAXIMUM_BATCHES)
-        self.late_refusals = 0
+        self.late = LateBatches()
 
     def comes_late(self, event: Event, seconds: float | None, received: float) -> bool:
         """Whether a batch surely came so long after the last request, which was answered.
@@ -40,8 +39,7 @@ class BatchHistory:
         """Take in one more batch, where a pause of that many seconds is documented: whether it left a task unnamed."""
         if event.probe:
             return False
-        late = event.effect is Effect.BUSY and self.comes_late(event, seconds, received)
-        self.late_refusals = self.late_refusals + 1 if late else 0
+        self.late.note(event, self.comes_late(event, seconds, received))
         if event.request_errors:
             return False
         if self.last is None or not event.exchange.sent < self.last.exchange.sent:

@@ -63,8 +63,8 @@ def to_the_last_poll_in_a_hurry(session: Session) -> None:
         if event.effect is Effect.LOST:
             return
         busy = busy + 1 if event.effect in (Effect.BUSY, Effect.BLOCKED) else 0
-        if busy >= 3:  # it does not want to be polled so fast, which is its right
-            session.pause_if_demanded(event)
+        if busy >= 3:  # it does not want to be polled so fast, which is its right; it serves the task at a slower pace
+            session.insist(event)
             return
     if session.contract.limits.beyond_polls == "lost":
         for seconds in (0.0, 30.0, 60.0):
