@@ -84,6 +84,22 @@ def gateway_errors_now_and_then() -> Change:
     return remembering(change)
 
 
+@variant(CAPTCHAS)
+def states_are_seconds_old_for_everybody() -> Change:
+    """The state of an unfinished task is kept for five seconds, and all connections see the same."""
+
+    def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
+        reply = serve(call)
+        moment, kept = memory.kept.get(call.task, (-99.0, reply))
+        if call.role == "poll" and call.moment - moment < 5 and wire.is_success(reply):
+            return replace(kept, members=dict(kept.members or {}))
+        if call.role == "poll" and wire.is_working(reply):
+            memory.kept[call.task] = call.moment, replace(reply, members=dict(reply.members or {}))
+        return reply
+
+    return remembering(change)
+
+
 @variant()
 def slow_answers() -> Change:
     """Every answer takes some milliseconds, never the same."""

@@ -27,7 +27,7 @@ from pollproof.clauses.kinds import (
 from pollproof.clauses.lifecycle import describe
 from pollproof.clauses.shape import READS
 from pollproof.contract.declared import Form
-from pollproof.contract.model import Clause, Contract, Limits, Operation, Phase
+from pollproof.contract.model import Clause, Contract, Effect, Limits, Operation, Phase
 from pollproof.contract.vocabulary import FETCH, POLL, PUT_OFF, SUCCEEDED
 from pollproof.tasks.ages import age_least, says_gone, surely_inside, surely_outside
 from pollproof.tasks.state import DELETED, TaskState
@@ -268,10 +268,29 @@ class ShortLivedResults(FaultyProvider):
         return super().fetch(operation, identifier)
 
 
+def _busy_code(contract: Contract) -> str | None:
+    codes = contract.errors.items()
+    return next((code for code, entry in codes if entry.effect is Effect.BUSY and entry.seconds is None), None)
+
+
+class PutsOffLatePolls(FaultyProvider):
+    """Is busy without end for a task from five sixths of its polls on."""
+
+    def poll(self, operation: Operation, identifier: Any) -> Response:
+        task = self.find(identifier)
+        if task is not None and task.polls * 6 >= (self.contract.limits.polls or 0) * 5:
+            return self.refuse(operation, _busy_code(self.contract) or "")
+        return super().poll(operation, identifier)
+
+
 @mutates("budget-served")
 def _budget_served(contract: Contract, clause: Clause) -> Iterator[Fault]:
     limit = clause.parameters.limit - 1
     yield Fault(f"lost after {limit} polls", settings=Settings(polls=limit))
+    if _busy_code(contract) is not None:
+        yield Fault(
+            "busy without end from five sixths of the polls on", PutsOffLatePolls, companions=("lifetime-served",)
+        )
 
 
 @mutates("budget-ended")

@@ -122,6 +122,23 @@ def connections_remember_what_they_saw() -> Change:
 
 
 @fault("concurrency")
+def connections_show_states_that_are_seconds_old() -> Change:
+    """Each connection keeps the state of a task for eight seconds, whatever others have seen since."""
+
+    def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
+        reply = serve(call)
+        if call.role != "poll" or not (wire.is_working(reply) or wire.is_success(reply)):
+            return reply
+        moment, kept = memory.kept.get((call.connection, call.task), (-99.0, reply))
+        if call.moment - moment < 8:
+            return replace(kept, members=dict(kept.members or {}))
+        memory.kept[call.connection, call.task] = call.moment, replace(reply, members=dict(reply.members or {}))
+        return reply
+
+    return remembering(change)
+
+
+@fault("concurrency")
 def fresh_connections_know_no_older_tasks() -> Change:
     """A connection knows the tasks that were created by it, and those that have ended."""
 

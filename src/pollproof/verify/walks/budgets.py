@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from pollproof.contract.model import Contract, Effect
+from pollproof.tasks.repeated import ENDLESS_COUNT
 from pollproof.trace.events import READABLE
 from pollproof.verify.handles import TASK_CREATED, Handle
+from pollproof.verify.patience import INSISTING
 from pollproof.verify.rate_limiter import RateLimiter
 from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import one_of_each_way
@@ -63,13 +65,21 @@ def to_the_last_poll_in_a_hurry(session: Session) -> None:
         if event.effect is Effect.LOST:
             return
         busy = busy + 1 if event.effect in (Effect.BUSY, Effect.BLOCKED) else 0
-        if busy >= 3:  # it does not want to be polled so fast, which is its right; it serves the task at a slower pace
-            session.insist(event)
+        if busy >= 3:  # it does not want to be polled so fast, which is its right
+            _poll_slowly(session, handle)
             return
     if session.contract.limits.beyond_polls == "lost":
         for seconds in (0.0, 30.0, 60.0):
             session.advance(seconds)
             session.poll(handle)
+
+
+def _poll_slowly(session: Session, handle: Handle) -> None:
+    """Poll a task that was refused as busy so seldom, over so long, that being busy does not excuse it any more."""
+    for _ in range(ENDLESS_COUNT - 1):
+        session.advance(INSISTING / (ENDLESS_COUNT - 1))
+        if session.poll(handle).effect not in (Effect.BUSY, Effect.BLOCKED):
+            return
 
 
 @walk(_limited, reaches=(TASK_CREATED,))

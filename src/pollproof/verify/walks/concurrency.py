@@ -13,6 +13,7 @@ from pollproof.verify.walks.registry import walk
 from pollproof.verify.walks.steps import (
     create_several,
     follow_to_their_ends,
+    has_ended,
     patience,
     pause_between_batches,
     reread,
@@ -25,6 +26,9 @@ _IDLE = 61.0
 
 _CONCURRENT = 6
 """Requests that are sent at the same time."""
+
+_CLOSELY = 30.0
+"""Seconds for which a task is followed over two connections at the documented pace, before polls become seldom."""
 
 OVERLAPPED = "answers to requests that overlapped"
 
@@ -142,20 +146,43 @@ def connections_cut(session: Session) -> None:
 def over_fresh_connections(session: Session) -> None:
     """A task created, polled and read over a fresh connection each time, in turn with one that is kept."""
     handles: list[Handle] = []
-    for _ in range(3):
+    for number in range(3):
         session.reconnect()
         handles += create_several(session, 1)
-    for handle in handles:
-        session.reconnect()
-        session.poll(handle)
-        session.advance(session.wait)
-        session.reconnect()
-        session.settle(handle, patience(session))
-        session.reconnect()
-        reread(session, [handle])
+        for handle in handles[number:]:
+            _follow_over_two(session, handle, 0.0 if number else session.wait)
+            session.reconnect()
+            reread(session, [handle])
     for handle in handles:  # while a task is young it is known, however its polls come
         until_age(session, handle, REMEMBERED_SECONDS * 0.75)
         session.reconnect()
         session.read(handle)
     session.send_together([session.about(session.poll_operation, handle) for handle in handles])
     reread(session, handles)
+
+
+def _follow_over_two(session: Session, handle: Handle, between: float) -> None:
+    """Poll a task to its end over a kept connection and a fresh one in turn, then over both at once.
+
+    What a connection has seen is not older than what was seen over another one before. `between` are the seconds
+    between a poll over a fresh connection and the next over the kept one.
+    """
+    reads = [
+        session.about(operation, handle)
+        for operation in (session.poll_operation, session.fetch_operation)
+        if operation is not None and session.has_ids(operation, handle)
+    ]
+    pause, waited = session.wait, 0.0
+    while waited <= patience(session) and not has_ended(session, handle):
+        for request in reads:
+            session.send_together([request])
+        session.advance(pause)
+        session.reconnect()
+        session.poll(handle)
+        if not has_ended(session, handle):
+            session.advance(between)
+        waited += pause + between
+        pause = pause * 1.3 if waited > _CLOSELY else pause
+    for request in reads if has_ended(session, handle) else ():
+        session.reach(TASK_ENDED)
+        session.insist(session.send_together([request])[0])
