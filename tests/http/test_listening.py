@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import threading
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
 
-from pollproof.http.server import listening
+from pollproof.http.server import Listener, listening
 from pollproof.trace.exchange import Request, Response
 
 SECONDS = 10.0
@@ -105,3 +107,58 @@ def test_a_port_that_is_in_use_is_an_error() -> None:
         second = listening(answer, other.getsockname()[1], lambda: 0.0)
         with pytest.raises(OSError, match="in use"), second:
             pass
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """The address of a server that takes three connections at a time."""
+    monkeypatch.setattr("pollproof.http.server.Listener", partial(Listener, most=3))
+    with listening(answer, 0, lambda: 0.0) as url:
+        parts = urlsplit(url)
+        yield parts.hostname or "", parts.port or 0
+
+
+def test_connections_that_say_nothing_keep_nobody_out(few: tuple[str, int]) -> None:
+    with contextlib.ExitStack() as held:
+        silent = [held.enter_context(socket.create_connection(few, SECONDS)) for _ in range(20)]
+        silent[-1].sendall(b"GET /half HT")
+        assert b"GET /a 0" in said(few, b"GET /a HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert silent[0].recv(1) == b"", "the connection that rests longest is closed"
+
+
+def test_a_connection_whose_request_is_being_answered_is_not_closed_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def slow(request: Request) -> Response:
+        begun.set()
+        ended.wait(SECONDS)
+        return Response(200, {}, b"at last")
+
+    monkeypatch.setattr("pollproof.http.server.Listener", partial(Listener, most=1))
+    with listening(slow, 0, lambda: 0.0) as url, contextlib.ExitStack() as held:
+        address = urlsplit(url).hostname or "", urlsplit(url).port or 0
+        stream = held.enter_context(socket.create_connection(address, SECONDS))
+        stream.sendall(b"GET /a HTTP/1.1\r\n\r\n")
+        assert begun.wait(SECONDS)
+        assert said(address, b"") == b"", "there is no room for another one"
+        ended.set()
+        assert stream.recv(65536).endswith(b"at last")
+
+
+def test_a_server_that_can_open_nothing_more_serves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, failures = threading.Thread.start, iter([True, True])
+
+    def failing(thread: threading.Thread) -> None:
+        if thread.name.endswith("(_converse)") and next(failures, False):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with listening(answer, 0, lambda: 0.0) as url:
+        address = urlsplit(url).hostname or "", urlsplit(url).port or 0
+        monkeypatch.setattr(threading.Thread, "start", failing)
+        for _ in range(2):
+            with contextlib.suppress(OSError):
+                assert said(address, b"GET /a HTTP/1.1\r\n\r\n") == b""
+        assert b"GET /a 0" in said(address, b"GET /a HTTP/1.1\r\n\r\n")

@@ -398,6 +398,17 @@ def post(url: str, body: Any, headers: dict[str, str] | None = None) -> tuple[in
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost:1", 200), ("rebound.example", 421), ("127.0.0.1.example", 421), ("{provider}", 200)],
+)
+def test_the_proxy_serves_no_page_that_had_its_name_lead_here(host: str, status: int) -> None:
+    with serving(keeping_alive(lambda asked: http(b"{}"))) as server, listen_and_record(server.url) as proxy:
+        named = host.format(provider=server.url.removeprefix("http://"))
+        told = requests.post(proxy.base_url + "/createTask", json={}, headers={"Host": named}, timeout=5)
+        assert (told.status_code, len(proxy.exchanges)) == (status, status == 200)
+
+
 def test_the_proxy_passes_on_and_keeps_everything(tmp_path: Path) -> None:
     packed = gzip.compress(b'{"errorId":0,"status":"ready","solution":{"text":"hush"}}')
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, quote_plus
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -645,3 +646,25 @@ def test_the_scan_lets_pseudonyms_and_samples_pass(name: str, tmp_path: Path) ->
     assert written.exchanges == len(trace)
     again = cassette(tmp_path / "b.yaml", trace, name, secrets=("YOUR_API_KEY",), salt="fixed")
     assert written.path.read_bytes() == again.path.read_bytes()
+
+
+def test_more_texts_than_any_api_has_are_scrubbed_without_the_form_of_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pollproof.secrets.anonymize.texts.MAXIMUM_KNOWN", 40)
+    many = {f"Jane {number} Doe-Roe": f"text of {number}" for number in range(300)}
+    numbers = [10**12 + 7919 * number for number in range(300)]
+    identifier = "6d4a1f0e-93a4-4dba-8f52-0a1d0f5a9b11"
+    ready = {"errorId": 0, "status": "ready", "solution": {**many, "numbers": numbers, "same": "text of 299"}}
+    trace = [polled("another", ready, 0.0), created(identifier), polled(identifier, ready, 9.0)]
+    path = tmp_path / "tape.yaml"
+    write_cassette(path, trace, contract("capsolver"), base_url="http://127.0.0.1:9", clock="real", source="live")
+    text = path.read_text(encoding="utf-8")
+    told = [each for each in (*many, *many.values(), *map(str, numbers[1:]), identifier) if each in text]
+    assert told == []
+    bodies = [json.loads(each["response"]["body"]["string"]) for each in yaml.safe_load(text)["interactions"]]
+    assert len({body["taskId"] for body in bodies if "taskId" in body}) == 1
+    first, second = (list(body["solution"].values()) for body in bodies if "solution" in body)
+    assert first == second
+    assert first[299] == first[301]
+    assert [len(str(number)) for number in first[300]] == [13] * 300

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from pollproof.clock import ShiftedClock
+from pollproof.http.requests import written
 from pollproof.loading import load_contract
 from pollproof.monitor.ledger import Verdict
 from pollproof.reference.provider import ReferenceProvider
@@ -117,6 +119,28 @@ def test_a_target_without_any_answer_is_an_error_in_one_sentence(script: Callabl
         assert "Likely causes: (1) the target is not running" in exploring.error
         assert f"type: pollproof doctor capsolver --base-url {server.url}" in exploring.error
         assert (outcome_of(exploring), exploring.exchanges) == ("error", 2)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_target_that_leaves_every_other_request_without_an_answer_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pollproof.verify.sending.MAXIMUM_SILENCE", 1.0)
+    clock, polls = ShiftedClock(), itertools.count()
+    provider = ReferenceProvider(load_contract("capsolver"), clock)
+
+    def talk(line: Line) -> None:
+        while (asked := line.ask()) is not None:
+            if asked.path == "/getTaskResult" and next(polls) % 2:
+                line.until_gone()
+                return
+            request = Request("POST", asked.path, asked.headers, asked.body)
+            line.say(written(provider.handle(request), keeps=True))
+
+    with serving(talk) as server, serve(provider, clock) as hook:
+        exploring = run(server.url, hook.advance_url)
+    assert exploring.error is not None
+    assert "answers a part of the requests only: 1 s of real time were spent on those without" in exploring.error
 
 
 def test_a_target_that_only_answers_that_it_is_overloaded_is_an_error() -> None:

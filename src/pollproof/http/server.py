@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email.utils import formatdate
@@ -22,6 +25,11 @@ _LINGER = 1.0
 
 PIECES = 256
 """How much of that is read."""
+
+_PAUSE = 0.02
+"""Real seconds before the next attempt where the machine can open no further connection."""
+
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 LOOPBACK = "127.0.0.1"
 
@@ -46,7 +54,8 @@ Talk = Callable[[socket.socket, int], None]
 class Listener:
     """Accepts connections and talks over each in a thread of its own, until it is closed.
 
-    More than `most` connections at a time are closed at once, and `refused` is called. Raises OSError for a port in
+    Beyond `most` connections at a time, or what the machine can open, the one that rests longest is closed for a new
+    one (`rests`). Where none rests the new one is closed at once, and `refused` is called. Raises OSError for a port in
     use.
     """
 
@@ -55,7 +64,7 @@ class Listener:
     ) -> None:
         self._talk, self._most, self._refused = talk, most, refused
         self._listener = socket.create_server((host, port), backlog=256)
-        self.connections: set[socket.socket] = set()
+        self.connections: dict[socket.socket, float] = {}
         self.is_closed = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
@@ -85,16 +94,41 @@ class Listener:
             with suppress(OSError):
                 stream.shutdown(socket.SHUT_RDWR)
 
+    def rests(self, stream: socket.socket, *, is_idle: bool) -> None:
+        """Note whether a connection waits for a request, so that it may be closed for another one."""
+        self.connections[stream] = time.monotonic() if is_idle else math.inf
+
     def _accept(self) -> None:
         while not self.is_closed:
-            with suppress(OSError):  # the listener is closed, or a client has gone before it was accepted
+            try:
                 stream, (_, port, *_) = self._listener.accept()
-                if len(self.connections) >= self._most:
-                    stream.close()
-                    self._refused()
-                    continue
-                self.connections.add(stream)
+            except OSError as error:  # the listener is closed, or a client has gone before it was accepted
+                if error.errno in _EXHAUSTED:
+                    self._make_room()
+                    time.sleep(_PAUSE)
+                continue
+            if len(self.connections) >= self._most and not self._make_room():
+                stream.close()
+                self._refused()
+                continue
+            self.connections[stream] = math.inf
+            try:
                 threading.Thread(target=self._converse, args=(stream, port), daemon=True).start()
+            except RuntimeError:  # the machine can start no further thread
+                self.connections.pop(stream, None)
+                stream.close()
+                self._make_room()
+
+    def _make_room(self) -> bool:
+        """Close the connection that rests longest; whether there was one."""
+        resting = {stream: since for stream, since in list(self.connections.items()) if since < math.inf}
+        if not resting:
+            return False
+        stream = min(resting, key=resting.__getitem__)
+        self.connections.pop(stream, None)
+        with suppress(OSError):
+            stream.shutdown(socket.SHUT_RDWR)
+        return True
 
     def _converse(self, stream: socket.socket, port: int) -> None:
         try:
@@ -103,7 +137,7 @@ class Listener:
                 stream.settimeout(_IDLE)
                 self._talk(stream, port)
         finally:
-            self.connections.discard(stream)
+            self.connections.pop(stream, None)
 
 
 @contextmanager
@@ -114,7 +148,7 @@ def listening(answer: Handler, port: int, today: Today, host: str = LOOPBACK) ->
     here (DNS rebinding).
     """
     is_ours = is_name_of_loopback if host == LOOPBACK else _is_any
-    listener = Listener(lambda stream, _: _answer_all(stream, answer, today, is_ours), host, port)
+    listener = Listener(lambda stream, _: _answer_all(listener, stream, answer, today, is_ours), host, port)
     listener.start()
     try:
         yield f"http://{LOOPBACK if host in _ANY_ADDRESS else host}:{listener.port}"
@@ -122,9 +156,12 @@ def listening(answer: Handler, port: int, today: Today, host: str = LOOPBACK) ->
         listener.close()
 
 
-def _answer_all(stream: socket.socket, answer: Handler, today: Today, is_ours: Callable[[str], bool]) -> None:
+def _answer_all(
+    listener: Listener, stream: socket.socket, answer: Handler, today: Today, is_ours: Callable[[str], bool]
+) -> None:
     connection = Connection(stream)
     while True:
+        listener.rests(stream, is_idle=True)
         try:
             received = connection.read()
         except Malformed as error:
@@ -134,6 +171,7 @@ def _answer_all(stream: socket.socket, answer: Handler, today: Today, is_ours: C
             return
         if received is None:
             return
+        listener.rests(stream, is_idle=False)
         given = answer(received.request) if is_ours(received.request.headers.get("host", "")) else MISDIRECTED
         if given is None:
             return

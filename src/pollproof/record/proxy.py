@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pollproof.http.client import Wire, describe_failure
 from pollproof.http.requests import Connection, Malformed, ReceivedRequest
 from pollproof.http.responses import NoResponse, RawResponse
-from pollproof.http.server import LOOPBACK, Listener, farewell
+from pollproof.http.server import LOOPBACK, Listener, farewell, is_name_of_loopback
 from pollproof.recordings.encodings import decoded
 from pollproof.trace.exchange import Exchange, Request, Response
 
@@ -73,7 +73,9 @@ class _Server:
 
     def __init__(self, base_url: str, now: Callable[[], float]) -> None:
         self._base_url = base_url
-        self.prefix = Wire(base_url, _TIMEOUT, query=False).parts.path.rstrip("/")
+        parts = Wire(base_url, _TIMEOUT, query=False).parts
+        self.prefix = parts.path.rstrip("/")
+        self._provider = {parts.netloc.rpartition("@")[2].lower(), parts.hostname}
         self._now = now
         self.kept: list[Exchange] = []
         self.left_out = 0
@@ -106,6 +108,9 @@ class _Server:
     def _relay(self, wire: Wire, received: ReceivedRequest) -> RawResponse:
         """Pass a request on, and keep it with what came of it."""
         target, prefix = received.target, self.prefix
+        host = received.request.headers.get("host", "").lower()
+        if not is_name_of_loopback(host) and host not in self._provider:  # a page that had its own name lead here
+            return _refusal(421, "this proxy answers to the names of this machine's loopback address alone")
         if not target.startswith("/") or not (target == prefix or target.startswith((f"{prefix}/", f"{prefix}?"))):
             return _refusal(404, "this proxy leads to one base URL alone, and to nothing beside it")
         method, body = received.request.method, received.request.body

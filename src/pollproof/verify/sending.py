@@ -28,6 +28,9 @@ from pollproof.verify.target_clocks import HookedClock
 MAXIMUM_FAILURES = 5
 """Requests in a row without any answer after which a target counts as gone."""
 
+MAXIMUM_SILENCE = 100.0
+"""Real seconds of requests without any answer, all together, after which a target counts as unusable."""
+
 MAXIMUM_CHECKS = 12
 """How often in a row a target that does not answer about a task is shown to answer another request."""
 
@@ -83,6 +86,7 @@ class Sender:
         self.unpaced = False
         self._observed = observed
         self._failures = 0
+        self._silence = 0.0
         self._transient = self._put_off = 0
         self._limited_really = False
         self._answered = False
@@ -100,6 +104,7 @@ class Sender:
             raise DeadlineExceeded
         self._keep_rates(request, wait=not self.unpaced)
         now = self.clock.now
+        began = time.monotonic()
         sent = now()
         response, failure = self.target.exchange(request)
         received = now()
@@ -107,6 +112,7 @@ class Sender:
         is_gone = False
         if response is None:
             self._failures += 1
+            self._silence += time.monotonic() - began
             failed = probe != "malformed" and (self._failures >= MAXIMUM_FAILURES or not self._answered)
             is_gone = failed and not self.patient and not self._is_there()
             self.monitor.silence_counts &= not is_gone  # the end of a target is not held against a task
@@ -119,6 +125,11 @@ class Sender:
         if is_gone:
             when = f"after {self.exchanges} exchanges: " if self._answered else ""
             raise TargetUnusable(f"{self.target.name} does not answer: {when}{failure}")
+        if self._silence > MAXIMUM_SILENCE and not self.patient:
+            raise TargetUnusable(
+                f"{self.target.name} answers a part of the requests only: {self._silence:.0f} s of real time were "
+                f"spent on those without an answer ({failure}), and no run spends more than {MAXIMUM_SILENCE:.0f} s"
+            )
         if response is not None:
             self._failures = self._checks = 0
             self._answered = True

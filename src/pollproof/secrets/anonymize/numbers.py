@@ -44,12 +44,18 @@ class Numbers:
         """All pseudonyms, in digits."""
         return frozenset(str(number) for number in self._taken)
 
-    def integer(self, number: int) -> int:
-        """The pseudonym of an integer: its sign, as many digits, as even or odd, and no other's."""
+    def integer(self, number: int, most: int | None = None) -> int:
+        """The pseudonym of an integer: its sign, as many digits, as even or odd, and no other's.
+
+        Once `most` integers have one, that of a further one is kept nowhere, and may be another's.
+        """
         if number < 0:
-            return -self.integer(-number)
+            return -self.integer(-number, most)
         known = self._known.get(number)
         if known is None:
+            if most is not None and len(self._known) >= most:
+                low = int(10 ** (len(str(number)) - 1))
+                return low + self._draw("loose", str(number), 0) % (9 * low)
             known = self._known[number] = self._new(number)
         return known
 

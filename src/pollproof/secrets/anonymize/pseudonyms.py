@@ -49,7 +49,7 @@ class Pseudonyms:
     def draw(self, kind: str, text: str, attempt: int = 0) -> int:
         """A number that follows from the salt and the text; another one for each attempt."""
         message = f"{kind}\0{attempt}\0{text}".encode("utf-8", "surrogatepass")
-        return int.from_bytes(hmac.new(self._salt, message, hashlib.sha256).digest(), "big")
+        return int.from_bytes(hmac.digest(self._salt, message, "sha256"), "big")
 
     def unique(self, kind: str, text: str, make: Make) -> str:
         """What `make` makes of the first number drawn for a text that gives no text twice."""
@@ -59,6 +59,10 @@ class Pseudonyms:
             if made != text and made not in self._reserved and self._taken.setdefault(made, owner) == owner:
                 return made
         raise Exhausted
+
+    def loose(self, text: str) -> str:
+        """A pseudonym that is kept nowhere: short, of no form, the same for the same text."""
+        return "x-" + drawn(self.draw("loose", text), DRAWN)
 
     def reserve(self, made: str, owner: str) -> bool:
         """Whether a text that was put together from pseudonyms is nobody else's."""

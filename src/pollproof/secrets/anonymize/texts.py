@@ -20,6 +20,11 @@ from pollproof.trace.events import task_key
 SMALL = 1_000_000
 """Numbers below stay as they are: counts, prices, percentages, codes."""
 
+MAXIMUM_KNOWN = 100_000
+"""Different texts, names and large numbers of one file whose pseudonyms have the form of the original: no API has a
+tenth of them, and a body made to hold half a million would take minutes. Ids of tasks and keys do not count.
+"""
+
 _MAXIMUM_DEPTH = 64
 """Levels of nesting that are kept; a deeper value becomes one text."""
 
@@ -100,7 +105,7 @@ class Texts:
 
     def _integer(self, number: int, identifier: bool) -> int:
         self.counts["identifiers" if identifier else "numbers"] += 1
-        return self.pseudonyms.numbers.integer(number)
+        return self.pseudonyms.numbers.integer(number, None if identifier else MAXIMUM_KNOWN)
 
     def _fraction(self, number: float) -> float:
         self.counts["numbers"] += 1
@@ -115,7 +120,9 @@ class Texts:
         """A text: as it is where it is known to be harmless, else its pseudonym."""
         known = self._known.get(text)
         if known is None:
-            known = self._known[text] = self._replace(text, depth)
+            known = self._replace(text, depth)
+            if len(self._known) < MAXIMUM_KNOWN:
+                self._known[text] = known
         if known != text:
             self.counts[self._kind(text)] += 1
         return known
@@ -132,6 +139,8 @@ class Texts:
         if text in self.plain or self.vocabulary.knows(text) or is_short_number(text):
             self.kept.add(text)
             return text
+        if len(self._known) >= MAXIMUM_KNOWN and text not in self.identifiers:
+            return self.pseudonyms.loose(text)
         before, core, after = _SPACED.fullmatch(text).groups()  # type: ignore[union-attr]
         if before or after:
             return before[:MAXIMUM_SPACE] + (self.text(core, depth) if core else "") + after[:MAXIMUM_SPACE]
@@ -210,7 +219,9 @@ class Texts:
         """The name of a field: as it is where it is an ordinary one."""
         known = self._names.get(name)
         if known is None:
-            known = self._names[name] = self._rename(name)
+            known = self._rename(name)
+            if len(self._names) < MAXIMUM_KNOWN:
+                self._names[name] = known
         if known != name:
             self.counts["names"] += 1
         return known
@@ -223,6 +234,8 @@ class Texts:
         if self.vocabulary.knows_name(name) and not any(secret in name for secret in self._secrets):
             self.kept.add(name)
             return name
+        if len(self._names) >= MAXIMUM_KNOWN:
+            return self.pseudonyms.loose(name)
         return self.pseudonyms.word(name, max(self._forms.length(name), 4))
 
     def _segment(self, text: str) -> str:
