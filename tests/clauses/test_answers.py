@@ -206,6 +206,8 @@ def test_a_shape_of_accepted_answers_leaves_errors_alone() -> None:
     [
         ({"at": "response#/b", "after": "response#/a"}, {"a": 5, "b": 5}, {"a": 5, "b": 4}),
         ({"at": "response#/b", "after": "response#/a", "by": 60}, {"a": 100, "b": 160.4}, {"a": 100, "b": 162}),
+        ({"at": "response#/b", "after": "response#/a", "within": 60}, {"a": 100, "b": 130}, {"a": 100, "b": 163}),
+        ({"at": "response#/b", "after": "response#/a", "within": 60}, {"a": 100, "b": 100}, {"a": 100, "b": 99}),
         (
             {"at": "response#/b", "after": "response#/a", "by": 3600},
             {"a": "2026-01-01T00:00:00Z", "b": "2026-01-01T02:00:00+01:00"},

@@ -121,6 +121,12 @@ def test_a_gist_of_xml_is_its_fields_without_envelope_and_namespaces() -> None:
     assert shorten_body("<html>overloaded</html>") == "<html>overloaded</html>"
 
 
+def test_a_gist_of_xml_with_attributes_shows_them() -> None:
+    text = '<?xml version="1.0"?><export xmlns="urn:x" ref="E7" state="4"><amount>12</amount></export>'
+    assert shorten_body(text) == '<export xmlns="urn:x" ref="E7" state="4"><amount>12</amount></export>'
+    assert shorten_body('<?xml version="1.0"?><export xmlns="urn:x"><amount>12</amount></export>') == "amount=12"
+
+
 @pytest.mark.parametrize(
     ("schema", "value", "words"),
     [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from pollproof.clauses.answers import view_of
 from pollproof.clauses.faults import Fault, FaultyProvider, Task
 from pollproof.clauses.kinds import (
     HELD,
@@ -20,7 +21,7 @@ from pollproof.clauses.kinds import (
     numbered,
 )
 from pollproof.clauses.lifecycle import describe
-from pollproof.contract.conditions import same
+from pollproof.contract.conditions import Condition, compile_condition, same
 from pollproof.contract.declared import FILLED_BY_LOADER, ONE_OR_MORE
 from pollproof.contract.model import Break, Clause, Contract, Effect, Limits, Operation, Phase, Role
 from pollproof.contract.places import MISSING, Place
@@ -114,10 +115,15 @@ def _status_path(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """`seconds` after its creation a task has ended."""
+    """`seconds` after its creation a task has ended; `when` says of which tasks that is so, all of these."""
 
     seconds: Annotated[float, "Seconds after its creation by which a task has ended."]
     limits: Limits = from_limits("*")
+    when: Annotated[tuple[Condition, ...], "Of which tasks it is so: conditions on creation#, all of these."] = ()
+    tests: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tests", tuple(map(compile_condition, self.when)))
 
 
 @Kind(
@@ -131,6 +137,8 @@ class Bound:
 def finishes(history: TaskState, event: Event, parameters: Bound) -> Finding:
     """A task has ended within the documented time."""
     if history.created is None or history.inline or event.request_errors:
+        return None
+    if parameters.tests and not all(test(view_of(history, event)) for test in parameters.tests):
         return None
     late = event.exchange.sent - history.created_received > parameters.seconds  # a time may be unknown
     if event.phase is not None and not event.phase.terminal and not late:
@@ -146,12 +154,12 @@ def finishes(history: TaskState, event: Event, parameters: Bound) -> Finding:
     return Violation(f"that the task ends within {parameters.seconds:g} s", seen, (history.created,), deadlines=(end,))
 
 
-def _lasts(seconds: float) -> type[FaultyProvider]:
+def _lasts(seconds: float, every: int) -> type[FaultyProvider]:
     class Lasts(FaultyProvider):
-        """Never finishes every third task in time."""
+        """Never finishes every third task in time, or any."""
 
         def phase(self, task: Task, now: float) -> Phase:
-            if task.number % 3 == 0 and task.ended is None and now - task.created < 3 * seconds:
+            if task.number % every == 0 and task.ended is None and now - task.created < 3 * seconds:
                 return self.contract.statuses[self.contract.path[-2]].phase
             return super().phase(task, now)
 
@@ -171,7 +179,11 @@ def _finishes(contract: Contract, clause: Clause) -> Iterator[Fault]:
         "set-once",
         "shape",
     )
-    yield Fault("some tasks last three times as long", _lasts(clause.parameters.seconds), companions=others)
+    yield Fault(
+        "some tasks last three times as long",
+        _lasts(clause.parameters.seconds, 1 if clause.parameters.when else 3),
+        companions=others,
+    )
 
 
 @dataclass(frozen=True, slots=True)

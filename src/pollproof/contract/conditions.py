@@ -33,6 +33,8 @@ class Condition:
     operand: Any
     by: float | None = None
     """Of `after`: by how many seconds, within one; None: by any, or none."""
+    within: float | None = None
+    """Of `after`: by how many seconds at most; None: by any number."""
 
     def __str__(self) -> str:
         shown = self.operand.text if isinstance(self.operand, Place) else repr(self.operand)
@@ -45,6 +47,8 @@ class Condition:
                 return f"{self.at.text} one of {', '.join(map(repr, self.operand))}"
         words = {"equals": "equal to", "prefix": "beginning with", "matches": "of the form", "same_as": "equal to"}
         words |= {"counts": "the number of entries of", "after": "not before", "among": "among"}
+        if self.within is not None:
+            return f"{self.at.text} not before {shown}, and at most {self.within:g} s after it"
         if self.by is not None:
             return f"{self.at.text} {self.by:g} s after {shown}"
         return f"{self.at.text} {words.get(self.comparison, self.comparison)} {shown}"
@@ -158,7 +162,7 @@ def compile_condition(condition: Condition) -> Callable[[View], bool]:
 
             return counts
         case "after":
-            return _is_after(read, compile_place(operand), condition.by)
+            return _is_after(read, compile_place(operand), condition.by, condition.within)
     raise ValueError(f"unknown comparison {condition.comparison!r}")  # the loader admits only COMPARISONS
 
 
@@ -196,15 +200,17 @@ def moment_of(value: Any) -> float | None:
 
 
 def _is_after(
-    read: Callable[[View], Any], other: Callable[[View], Any], seconds: float | None
+    read: Callable[[View], Any], other: Callable[[View], Any], seconds: float | None, most: float | None
 ) -> Callable[[View], bool]:
-    """Whether a time is not before another one, or so many seconds after it, within one."""
+    """Whether a time is not before another one (and at most so long after it), or so many seconds after, within one."""
 
     def after(view: View) -> bool:
         late, early = moment_of(read(view)), moment_of(other(view))
         if early is None or late is None:
             return early is None
-        return late >= early if seconds is None else abs(late - early - seconds) <= 1.0
+        if seconds is not None:
+            return abs(late - early - seconds) <= 1.0
+        return late >= early and (most is None or late - early <= most + 1.0)
 
     return after
 

@@ -100,6 +100,9 @@ class TaskKind:
     inline: Annotated[bool, "Answered in the creation itself."] = False
     when: Annotated[tuple[Condition, ...], "Which requests create this kind."] = ()
     operation: Annotated[str, "The operation that creates it; the first one that creates when left out."] = ""
+    words: Annotated[Mapping[str, Any], "Words of answers about it, by name: what depends on the request."] = field(
+        default_factory=dict
+    )
 
 
 class TaskIds(TypedDict):
@@ -179,6 +182,7 @@ class Rate:
     ]
     requests: Annotated[int, "How many are accepted.", Form(least=1)]
     seconds: Annotated[float, "The seconds in which they are counted."]
+    code: Annotated[str, "The error code of one too many; `too_many` of [refusals] when left out."] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ ANSWER_WORDS = frozenset(
         "task_id", "status", "result", "error_code", "error_number", "error_text", "http", "base_url", "timestamp",
         "retry_after", "retry_date", "polls", "created_at", "updated_at", "started_at", "completed_at", "cancelled_at",
         "expires_at", "progress", "asked", "entries", "number", "items", "next", "cursor", "total", "page_size",
-        "unique",
+        "page_count",        "unique",
     }
 )  # fmt: skip
 """The words that answers can have in them, beside places such as {creation#/name}."""

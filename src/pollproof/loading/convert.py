@@ -118,10 +118,13 @@ class Converter:
             operand = self.place(operand, [*path, comparison])
         elif comparison == "matches":
             self.pattern(operand, [*path, comparison])
-        by = table.get("by")
-        if by is not None and (comparison != "after" or isinstance(by, bool) or not isinstance(by, (int, float))):
-            raise self.fault([*path, "by"], f"{by!r} is given; expected a number of seconds, beside `after`")
-        return Condition(self.place(table["at"], [*path, "at"]), comparison, null(operand), by)
+        for key in ("by", "within"):
+            given = table.get(key)
+            if given is not None and (comparison != "after" or type(given) not in (int, float)):
+                raise self.fault([*path, key], f"{given!r} is given; expected a number of seconds, beside `after`")
+        return Condition(
+            self.place(table["at"], [*path, "at"]), comparison, null(operand), table.get("by"), table.get("within")
+        )
 
     def pattern(self, text: Any, path: KeyPath) -> None:
         """Raise where a text is not a regular expression."""

@@ -107,7 +107,7 @@ def _in_words(error: ValidationError, data: Any) -> tuple[Sequence[str | int], s
         expected = " or ".join(_TYPES.get(str(name), str(name)) for name in types)
         return path, f"{shorten(repr(error.instance), 60)} is given; expected {expected}"
     if error.validator in ("oneOf", "minProperties", "maxProperties") and "at" in schema.get("properties", {}):
-        comparisons = ", ".join(str(word) for word in schema["properties"] if word not in ("at", "by"))
+        comparisons = ", ".join(str(word) for word in schema["properties"] if word not in ("at", "by", "within"))
         return path, f"expected exactly one comparison beside 'at': one of {comparisons}"
     if error.validator == "pattern":
         return path, f"{shorten(repr(error.instance), 60)} does not have the form {schema['pattern']}"

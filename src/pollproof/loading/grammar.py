@@ -255,15 +255,18 @@ class _Book:
 
     def _condition(self) -> dict[str, Any]:
         words = {word: {"description": f"The comparison '{word}'."} for word in COMPARISONS}
-        by = {
-            "type": "number",
-            "description": "Of `after`: by how many seconds, within one; any or none when left out.",
-        }
+        by = {"type": "number", "description": "Of `after`: by how many seconds, within one; any when left out."}
+        within = {"type": "number", "description": "Of `after`: by how many seconds at most; any number when left out."}
         return {
             "type": "object",
             "description": "A test of the value at one place: exactly one comparison beside `at`.",
             "required": ["at"],
-            "properties": {"at": self.schema(Place, ("The place whose value is tested.",)), **words, "by": by},
+            "properties": {
+                "at": self.schema(Place, ("The place whose value is tested.",)),
+                **words,
+                "by": by,
+                "within": within,
+            },
             "additionalProperties": False,
             "oneOf": [{"required": [word]} for word in COMPARISONS],
         }

@@ -264,7 +264,7 @@ class _Loader:
 
     def check_answers(self, file: ContractFile, ids: set[str]) -> None:
         """Operations can be told apart, and have the answers that the reference needs, of words that it has."""
-        words = ANSWER_WORDS | ids | set(file.lifecycle.words)
+        words = ANSWER_WORDS | ids | set(file.lifecycle.words).union(*(kind.words for kind in file.tasks.values()))
         named = list(file.operations.items())
         for number, (name, operation) in enumerate(named):
             for earlier, other in named[:number]:
@@ -301,6 +301,9 @@ class _Loader:
             code = getattr(file.refusals, entry.field)
             if file.errors and code:
                 self.known(code, file.errors, ["refusals", entry.key], "'{name}' is not in [errors]")
+        for index, rate in enumerate(file.rates):
+            if file.errors and rate.code:
+                self.known(rate.code, file.errors, ["rates", index, "code"], "'{name}' is not in [errors]")
         self.unique("variants", "name", [variant.name for variant in file.variants])
         self.unique("unspecified", "name", [entry.name for entry in file.unspecified])
 

@@ -45,8 +45,8 @@ class RequestCounter:
         self._rates = rates
         self._sent: dict[tuple[int, Any], deque[float]] = {}
 
-    def wait(self, role: Role, task: Any, now: float) -> float:
-        """Seconds until one more request is accepted; 0 where it is now, and then it is counted."""
+    def wait(self, role: Role, task: Any, now: float) -> tuple[float, str]:
+        """Seconds until one more request is accepted, and the rate's error code; 0 where it is, and it is counted."""
         windows = []
         for number, rate in enumerate(self._rates):
             key = rate_key(rate, role, task)
@@ -56,11 +56,11 @@ class RequestCounter:
             while window and now - window[0] >= rate.seconds:
                 window.popleft()
             if len(window) >= rate.requests:
-                return max(window[0] + rate.seconds - now, 0.001)
+                return max(window[0] + rate.seconds - now, 0.001), rate.code
             windows.append(window)
         for window in windows:
             window.append(now)
-        return 0.0
+        return 0.0, ""
 
     def clear(self) -> None:
         """Forget all requests."""

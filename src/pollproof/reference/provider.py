@@ -91,10 +91,10 @@ class ReferenceProvider(Operator):
         self._view = view = View(body, MISSING, variables, request.headers, NOTHING, None)
         refusals = self.contract.refusals
         if self.contract.rates and self.counts():
-            wait = self._counter.wait(operation.role, route.task_id(view), self.clock.now())
+            wait, code = self._counter.wait(operation.role, route.task_id(view), self.clock.now())
             if wait:
                 self._wait = whole_seconds(wait)
-                return self.fill(operation, self._refusal(operation, "busy"), None, "", refusals.too_many)
+                return self.fill(operation, self._refusal(operation, "busy"), None, "", code or refusals.too_many)
         if not self.knows(self.shown_key(view)):
             task = self.find(route.task_id(view)) if operation.role is Role.POLL else None
             if task is not None and self.settings.count_refused:

@@ -111,6 +111,7 @@ class Responder(TaskStore):
             words["task_id"] = task.id
             words["result"] = self.result(task)
             words |= task.ids
+            words |= task.kind.words
             words["polls"] = task.polls
             for name, by_status in self.contract.words.items():
                 words[name] = self._word_of(by_status.get(status), task, status)
@@ -154,7 +155,7 @@ class Responder(TaskStore):
         token = None if after is None else f"p{after}"
         kept = without_parameter(self._requested_path, name)
         address = f"{self.contract.base_url}{kept}{'&' if '?' in kept else '?'}{name}={token}"
-        words = {"items": part, "cursor": token, "total": len(items), "page_size": size}
+        words = {"items": part, "cursor": token, "total": len(items), "page_size": size, "page_count": len(part)}
         return {**words, "next": None if token is None else address}
 
     def page(self, items: list[Any], start: int, size: int) -> tuple[list[Any], int | None]:

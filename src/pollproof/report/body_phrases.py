@@ -30,6 +30,7 @@ _OUTER = re.compile(
     r"|<(?:[\w.-]+:)?Header\b.*?</(?:[\w.-]+:)?Header>",
     re.DOTALL,
 )
+_ATTRIBUTE = re.compile(r"<[^<>!?/][^<>]*?\s(?!xmlns\b)[A-Za-z_][\w.-]*\s*=")
 _LEAF = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)(?:\s[^<>]*)?(?:/>|>([^<]*)</)")
 
 
@@ -71,10 +72,10 @@ def _short(value: Any, room: int, depth: int) -> Any:
 
 
 def _of_markup(text: str, limit: int) -> str:
-    """XML as the fields that hold a text, without envelope, namespaces and what is around them; HTML as it is."""
+    """XML as the fields that hold a text, without envelope and namespaces; HTML and XML with attributes as it is."""
     bare = _OUTER.sub("", text).strip()
     leaves = [(name, words.strip()) for name, words in _LEAF.findall(bare)]
-    if bare == text.strip() or not leaves:
+    if bare == text.strip() or not leaves or _ATTRIBUTE.search(bare):
         return bare or text
     for room in TEXT_ROOMS:
         fields = ", ".join(f"{name}={_cut(words, room)}" for name, words in leaves)
