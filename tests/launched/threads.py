@@ -35,5 +35,6 @@ def later(seconds: float, action: Callable[[], None]) -> None:
     timer.start()
 
 
-Handler.service = Service(later, sys.argv[2:])
-ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+if __name__ == "__main__":
+    Handler.service = Service(later, sys.argv[2:])
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

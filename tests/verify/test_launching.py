@@ -43,6 +43,7 @@ LONGEST = 60
 
 RUNTIMES = {
     "threads": ([sys.executable], "threads.py"),
+    "children": ([sys.executable], "children.py"),
     "asgi": ([sys.executable], "asgi.py"),
     "node": (["node"], "server.mjs"),
     "perl": (["perl", "-MJSON::PP"], "server.pl"),
@@ -84,7 +85,9 @@ def test_a_lawful_server_passes_with_lifetimes_that_nobody_waited_for(runtime: s
 
 
 @leaping
-@pytest.mark.parametrize("runtime", only(RUNTIMES, ["perl"]))  # with Node: a lawful server above
+@pytest.mark.parametrize(
+    "runtime", only([each for each in RUNTIMES if each != "children"], ["perl"])
+)  # with Node: a lawful server above
 def test_faults_of_lifetime_limit_and_end_are_found_in_each_runtime(
     runtime: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +173,64 @@ def test_a_server_that_wakes_without_end_is_moved_by_days_in_strides_and_that_is
         assert said(found.server.base_url) == b"3"
         (note,) = found.clock.notes
     assert "strides" in note
+
+
+@leaping
+def test_work_of_child_processes_is_waited_for_and_takes_no_time_of_the_clock() -> None:
+    """Five pieces of work, one each 100 s: the first takes a processor for longer than the clock's first patience."""
+    program = r"""
+        import http.server, subprocess, sys, threading, time
+        done = []
+        begun = time.time()
+        def work(number):
+            seconds = 1.5 if number == 0 else 0.5
+            burn = f"import time\nwhile time.process_time() < {seconds}: pass"
+            subprocess.run([sys.executable, "-c", burn])
+            done.append(round(time.time() - begun - 100 * (number + 1), 1))
+        for number in range(5):
+            threading.Timer(100 * (number + 1), work, [number]).start()
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(repr(done).encode())
+            def log_message(self, *_):
+                pass
+        http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    """
+    with running(shlex.join([sys.executable, "-c", textwrap.dedent(program), "{port}"])) as found:
+        assert found.clock is not None
+        found.clock.advance(600)
+        late = json.loads(said(found.server.base_url))
+        assert len(late) == 5
+        assert max(late) < 40  # the clock runs on in real time, of which a busy machine takes some
+        assert found.clock.notes == []
+
+
+@leaping
+def test_work_that_never_ends_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pollproof.verify.launch.work.LONGEST_WORK", 400_000_000)
+    spin = (
+        "import sys, threading\ndef spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()"
+    )
+    program = (
+        f"{spin}\nimport http.server\nhttp.server.test(http.server.SimpleHTTPRequestHandler, port=int(sys.argv[1]))"
+    )
+    with running(shlex.join([sys.executable, "-c", program, "{port}"])) as found:
+        assert found.clock is not None
+        begun = time.monotonic()
+        found.clock.advance(86_400)
+        assert time.monotonic() - begun < LONGEST
+        (note,) = found.clock.notes
+    assert "strides" in note
+
+
+@leaping
+def test_a_lawful_server_whose_child_processes_work_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "WALKS", walks("one-after-another", "to-the-last-poll"))
+    exploring = explored("capsolver", starting("children"))
+    assert (exploring.error, exploring.clock) == (None, "leaping, launched")
+    assert violated(exploring) == set()
 
 
 @leaping
@@ -261,7 +322,10 @@ def test_a_command_that_is_none_is_said() -> None:
 def test_a_command_that_never_listens_is_given_up_and_ended() -> None:
     url = f"http://127.0.0.1:{free_port('127.0.0.1')}"
     waiting = launched(["sleep", "1000"], url, os.environ, ready=0.2)
-    with pytest.raises(LaunchError, match=r"within 0.2 s: the command still runs and printed nothing"), waiting:
+    with (
+        pytest.raises(LaunchError, match=r"did nothing for the last 0.2 s: the command still runs and printed"),
+        waiting,
+    ):
         pass
 
 

@@ -7,14 +7,12 @@ has leapt over meanwhile are seconds that did not pass for it.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from pathlib import Path
 
 from pollproof.gate.clocks import GateClock
 from pollproof.gate.server import GateServer
-from pollproof.processes.watchdog import born, descendants
+from pollproof.processes.watchdog import born
+from pollproof.processes.work import threads_of
 from pollproof.virtualtime import LeapClock, SupervisedClock
 
 RESTS = 0.2
@@ -70,25 +68,11 @@ class RealWaits:
         return ""
 
 
-def _state_of(place: Path) -> str:
-    """The state of the process or thread with that folder in /proc, a letter as in ps."""
-    return (place / "stat").read_text().rpartition(")")[2].split()[0]
-
-
 def _work_of(process: int) -> int:
     """Nanoseconds for which a process and its descendants have run; never the same twice while one of them runs."""
     total = 0
-    for number in {process, *descendants(process)}:
-        for task in _names(f"/proc/{number}/task"):
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                place = Path(f"/proc/{number}/task/{task}")
-                if _state_of(place) not in "SI":
-                    return -time.monotonic_ns()
-                total += int((place / "schedstat").read_text().split()[0]) + int(task)
+    for thread in threads_of(process):
+        if thread.state not in "SI":
+            return -time.monotonic_ns()
+        total += thread.nanoseconds + thread.number
     return total
-
-
-def _names(folder: str) -> list[str]:
-    with contextlib.suppress(OSError):
-        return os.listdir(folder)
-    return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from pollproof.clock import checked
+from pollproof.verify.launch.work import ServerWork
 from pollproof.virtualtime import Hold, LeapClock
 
 _WAITS_IN_ONE_MOVE = 4_000
@@ -22,6 +23,9 @@ LEAST_PATIENCE = 0.04
 STRIDES = 32
 """Parts in which the middle of a move is done where there are too many steps in it."""
 
+LOOKS = 3
+"""Looks in a row at which nothing works, after which nothing does: one may fall between two pieces of work."""
+
 SETTLING = 0.002
 """Seconds of the clock after a stride in which the waits that it has ended have their effect."""
 
@@ -31,12 +35,14 @@ class FollowedClock:
 
     A server that wakes without end (one that looks around ten times a second, moved by a day) or never rests is moved
     in strides through the middle of a long time: what is due there happens as late as a stride is long, which `notes`
-    tells. What is due soon after a move begins, or shortly before it ends, happens in time all the same.
+    tells. What is due soon after a move begins, or shortly before it ends, happens in time all the same. Work of the
+    server that takes a processor, in a child process too, is waited for in real time, as `ServerWork` bounds it.
     """
 
-    def __init__(self, leap: LeapClock, hold: Hold) -> None:
+    def __init__(self, leap: LeapClock, hold: Hold, work: ServerWork) -> None:
         self._leap = leap
         self._hold = hold
+        self._work = work
         self._patience = _PATIENCE
         self._longest = 0.0
 
@@ -58,15 +64,18 @@ class FollowedClock:
         begin = self.now()
         begun = last = self._leap.leaps.count
         moved = time.monotonic()
+        looks = 0
 
         def is_too_long() -> bool:
-            nonlocal last, moved
+            nonlocal last, moved, looks
             count, now = self._leap.leaps.count, time.monotonic()
             if count != last:
-                last, moved = count, now
+                last, moved, looks = count, now, 0
             if now - moved > self._patience:
-                self._patience = max(LEAST_PATIENCE, self._patience / 4)
-                return True
+                looks = 0 if self._work.goes_on() else looks + 1
+                if looks == LOOKS:
+                    self._patience = max(LEAST_PATIENCE, self._patience / 4)
+                    return True
             covered = self.now() - begin
             return count - begun > FIRST_STEPS and (count - begun) * (end - begin) > _WAITS_IN_ONE_MOVE * covered
 
@@ -79,8 +88,16 @@ class FollowedClock:
                 break
             self._longest = max(self._longest, length)
             self._leap.advance(length)
-            patience = time.monotonic() + LEAST_PATIENCE
-            self._hold.sleep(SETTLING, until=lambda patience=patience: time.monotonic() > patience)  # type: ignore[misc]
+            self._settle()
+
+    def _settle(self) -> None:
+        """Let the waits that a stride has ended have their effect."""
+        rested = self._leap.leaps.count
+        latest = time.monotonic() + LEAST_PATIENCE
+        while True:
+            self._hold.sleep(SETTLING, until=lambda: time.monotonic() > latest)
+            if self._leap.leaps.count != rested or not self._work.goes_on():
+                return
 
     @property
     def notes(self) -> list[str]:

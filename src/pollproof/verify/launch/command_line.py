@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pollproof.verify.launch.clock import FollowedClock
 from pollproof.verify.launch.probe import hindrance
 from pollproof.verify.launch.server import LaunchError, Server, free_port, host_and_port, launched
+from pollproof.verify.launch.work import ServerWork
 from pollproof.virtualtime import LeapClock, SupervisedClock, supervision_unavailable, unavailable
 
 HOST = "127.0.0.1"
@@ -98,7 +99,7 @@ def launch(what: Launch) -> Iterator[Running]:
             with kind() as leap, contextlib.ExitStack() as holding:
                 hold = holding.enter_context(leap.held())
                 with launched(leap.command(command), base_url, leap.environment()) as server:
-                    clock = FollowedClock(leap, hold)
+                    clock = FollowedClock(leap, hold, ServerWork(server, leap))
                     reason = hindrance(server, clock, leap.file if kind is LeapClock else None)
                     if reason is None:
                         yield Running(server, clock)

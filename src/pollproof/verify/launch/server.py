@@ -15,12 +15,22 @@ from pollproof.errors import RunError
 from pollproof.processes.command import Output, start_reading
 from pollproof.processes.program import CannotStart, Program, started
 from pollproof.processes.watchdog import find_marked
+from pollproof.processes.work import Thread, threads_of
 
 READY = 30.0
-"""Real seconds that a command may take until it listens."""
+"""Real seconds without any work, before it listens, after which a command is given up."""
+
+LATEST = 300.0
+"""Real seconds after which it is given up although it works."""
+
+LEAST_WORK = 0.05
+"""The part of a second for which a command runs that works: one that only looks around runs for less."""
+
+WORK_SECONDS = 1.0
+"""Seconds between two looks at whether it works."""
 
 _LOOK_SECONDS = 0.01
-"""Real seconds between two looks at whether it does."""
+"""Real seconds between two looks at whether it listens."""
 
 ENDING = 2.0
 """Real seconds that a command may take to end after it has closed its connections."""
@@ -56,6 +66,11 @@ class Server:
         return find_marked(self._program.mark)
 
     @property
+    def supervisor(self) -> int:
+        """The process that was started: of a supervised command, the supervisor."""
+        return self._process.pid
+
+    @property
     def has_ended(self) -> bool:
         return self._process.poll() is not None and not self.processes
 
@@ -74,17 +89,35 @@ class Server:
         printed = self._output.end()
         return f"{how}; its output ends with: {printed}" if printed else f"{how} and printed nothing"
 
-    def until_ready(self, seconds: float) -> None:
-        """Wait until a connection is accepted; raises `LaunchError` when none is in time."""
+    def until_ready(self, patience: float) -> None:
+        """Wait until a connection is accepted; raises `LaunchError`.
+
+        A command that does not work for `patience` real seconds is given up, and one that works at `LATEST`.
+        """
         host, port = self.address
-        latest = time.monotonic() + seconds
+        begun = worked = looked = time.monotonic()
+        spent = 0
         while not accepts(host, port):
             self._program.tree.look()
+            now = time.monotonic()
             if self.has_ended:
                 raise LaunchError(f"nothing listened on {host}:{port}: {self.words()}")
-            if time.monotonic() > latest:
-                raise LaunchError(f"nothing listened on {host}:{port} within {seconds:g} s: {self.words(0)}")
+            if now - looked >= WORK_SECONDS:
+                before, spent = spent, sum(thread.nanoseconds for thread in self.threads())
+                worked = now if abs(spent - before) > LEAST_WORK * (now - looked) * 1e9 else worked
+                looked = now
+            if now - worked > patience:
+                raise LaunchError(
+                    f"nothing listened on {host}:{port} within {now - begun:.3g} s, and the command did nothing for "
+                    f"the last {patience:g} s: {self.words(0)}"
+                )
+            if now - begun > LATEST:
+                raise LaunchError(f"nothing listened on {host}:{port} within {LATEST:g} s of work: {self.words(0)}")
             time.sleep(_LOOK_SECONDS)
+
+    def threads(self) -> Iterator[Thread]:
+        """The living threads of the command and of its descendants."""
+        return threads_of(self._process.pid)
 
     def join(self) -> None:
         """Wait until all that the command has printed is read."""
