@@ -2,7 +2,8 @@
 
 Each project is installed into an environment of its own below `build/wild`, or below the folder that WILD_HOME names.
 A server is started under the virtual clock and judged by its contract in `examples/contracts`; a client library is
-gated by one. Ends with 1 where a finding is new or gone, or a run did not end.
+gated by one. Ends with 1 where a finding is new or gone, or a run did not end. Beside each report there is a file `.md`
+with the shortest trace of each finding, as `docs/traces.md` has them.
 """
 
 from __future__ import annotations
@@ -15,13 +16,23 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from pollproof.report.timeline import lines
 from tests.wild.projects import CLIENTS, SERVERS, Client, Finding, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("WILD_HOME", ROOT / "build" / "wild"))
 HERE = Path(__file__).resolve().parent
+
+INSTALLING = 1800.0
+"""Seconds that the installation of one project may take."""
+
+BUSY = 4
+"""How many times as long as on a quiet machine a run may take."""
 
 
 def install(folder: str, requirements: tuple[str, ...], *, node: bool = False) -> Path:
@@ -36,7 +47,7 @@ def install(folder: str, requirements: tuple[str, ...], *, node: bool = False) -
             venv.create(home, clear=True, with_pip=True)
             command = [str(home / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
         if requirements:
-            subprocess.run([*command, *requirements], check=True, timeout=600)
+            subprocess.run([*command, *requirements], check=True, timeout=INSTALLING)
         mark.write_text(wanted, encoding="utf-8")
     return home if node else home / "bin"
 
@@ -48,7 +59,7 @@ def run(
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pollproof", words[0], "--json", str(report), "-q", *words[1:]]
     environment = {**os.environ, **more}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds * BUSY, check=False, env=environment)
     if not report.exists():
         return [f"{name}: no report (status {done.returncode}): {done.stderr[-500:]}"]
     document = json.loads(report.read_text(encoding="utf-8"))
@@ -59,6 +70,7 @@ def run(
         f"{name}: {count}, {document['exchanges']} exchanges, {document['seconds']:.0f} s, {document['outcome']}",
         flush=True,
     )
+    report.with_suffix(".md").write_text(traces(name, document), encoding="utf-8")
     verdicts = {clause["id"]: clause["verdict"] for clause in document["clauses"]}
     known = {finding.clause: finding for finding in findings}
     problems = []
@@ -73,6 +85,26 @@ def run(
     if document["error"]:
         problems.append(f"{name}: {document['error']}")
     return problems
+
+
+def traces(name: str, document: dict[str, Any]) -> str:
+    """The shortest trace of each violated clause of a report, as a section of Markdown."""
+    parts = [f"## {name}"]
+    for clause in document["clauses"]:
+        if clause["verdict"] == "violated":
+            found = clause["violation"]
+            shown = [f"expected: {found['expected']}", f"got: {found['seen']}"]
+            shown += lines(found["trace"], found.get("deadlines", ()))
+            parts.append("\n".join([f"`{clause['id']}`\n", "```text", *(line.rstrip() for line in shown), "```"]))
+    return "\n\n".join(parts) + "\n" if parts[1:] else ""
+
+
+def attempt(judging: Callable[[], list[str]], name: str) -> list[str]:
+    """Judge one project; what kept it from being judged is a problem, and the others are judged all the same."""
+    try:
+        return judging()
+    except (subprocess.SubprocessError, OSError) as error:
+        return [f"{name}: not judged: {error}"]
 
 
 def judge(server: Server) -> list[str]:
@@ -106,8 +138,18 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="folders of servers, scripts of clients; all when left out")
     names = parser.parse_args().names
     HOME.mkdir(parents=True, exist_ok=True)
-    problems = [line for server in SERVERS if not names or server.folder in names for line in judge(server)]
-    problems += [line for client in CLIENTS if not names or client.script in names for line in gate(client)]
+    problems = [
+        line
+        for server in SERVERS
+        if not names or server.folder in names
+        for line in attempt(partial(judge, server), server.name)
+    ]
+    problems += [
+        line
+        for client in CLIENTS
+        if not names or client.script in names
+        for line in attempt(partial(gate, client), client.name)
+    ]
     print("\n".join(problems) or "as known")
     return 1 if problems else 0
 
