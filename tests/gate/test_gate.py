@@ -668,6 +668,13 @@ def shell(program: str, **more: Any) -> Any:
     return run(["/bin/sh", "-c", program], dict(os.environ), **{"timeout": 20.0, **more})
 
 
+def test_a_command_that_makes_progress_has_five_times_as_long() -> None:
+    assert shell("sleep 0.5", timeout=0.2, progresses=lambda: True).status == 0
+    ended = shell("sleep 50", timeout=0.2, progresses=lambda: True)
+    assert (ended.cut, ended.stopped) == (True, "still running after 1 real seconds")
+    assert shell("sleep 50", timeout=0.2).stopped == "still running after 0.2 real seconds"
+
+
 def processes(mark: str) -> list[str]:
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -47,6 +47,9 @@ MARGIN_SECONDS = 600.0
 """Seconds of virtual time that are added to that."""
 
 
+PROGRESS = 10.0
+"""Real seconds without a request after which a command makes no progress."""
+
 STOPPING = 0.002
 """Real seconds after which processes that were stopped have stopped."""
 
@@ -100,6 +103,7 @@ class Bounds:
         self.end: End | None = None
         self.obstacle = ""
         self._process: int | None = None
+        self._requests = 0, time.monotonic()
         self.real_waits = RealWaits(server, clock)
 
     def started(self, process: int) -> None:
@@ -131,8 +135,14 @@ class Bounds:
         """Seconds of the clock since the command was started."""
         return self._clock.now() - self._began
 
+    def progresses(self) -> bool:
+        """Whether a command whose waits are leapt over still sends requests: the bounds are met by them."""
+        return self._leaps and time.monotonic() - self._requests[1] < PROGRESS
+
     def reason(self) -> str | None:
         """Why the command is to be ended now; None where it is not."""
+        if self._server.count != self._requests[0]:
+            self._requests = self._server.count, time.monotonic()
         if self._leaps:
             self.real_waits.look()
             self.obstacle = self._clock.obstacle() if isinstance(self._clock, LeapClock) else ""

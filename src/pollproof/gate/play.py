@@ -21,7 +21,7 @@ from pollproof.gate.scenario import Expects, Scenario
 from pollproof.gate.scenario_provider import StagedProvider, task_of
 from pollproof.gate.scenario_result import ScenarioResult
 from pollproof.gate.server import GateServer, serving
-from pollproof.gate.spec import Gate
+from pollproof.gate.spec import SCENARIO_TIMEOUT, Gate
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.processes.command import Ended, run
 from pollproof.secrets.find import in_exchanges
@@ -80,6 +80,7 @@ def play(
                 timeout=gate.timeout,
                 stop=lambda: STOPPED if stopping.is_set() else bounds.reason(),
                 started=bounds.started,
+                progresses=bounds.progresses if gate.timeout == SCENARIO_TIMEOUT else lambda: False,
             )
             virtual = bounds.elapsed
     trace = server.trace()

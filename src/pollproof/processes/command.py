@@ -29,6 +29,9 @@ MAXIMUM_OUTPUT = 32 * 1024 * 1024
 MAXIMUM_PROCESSES = 256
 """Processes of one command at a time after which it is ended."""
 
+EXTENSION = 5
+"""How many times as long as its time a command may run that makes progress."""
+
 _LOOK_SECONDS = 0.05
 """Real seconds between two looks at a running command."""
 
@@ -37,6 +40,8 @@ COUNT_EVERY = 10
 
 GRACE = 0.2
 """Real seconds for the rest of the output when the command has ended and a child of its still holds the pipe."""
+
+_REAL_SECONDS = " real seconds"
 
 _TOKEN = re.compile(rb"token-[0-9a-f]{20}")
 
@@ -126,10 +131,12 @@ def run(
     timeout: float,
     stop: Callable[[], str | None] = lambda: None,
     started: Callable[[int], None] = lambda _: None,
+    progresses: Callable[[], bool] = lambda: False,
 ) -> Ended:
     """Run a command to its end, or end it: after `timeout` real seconds, or when `stop` gives a reason.
 
-    `started` is called with the number of its process. Raises `CannotStart`.
+    While it `progresses` it has `EXTENSION` times as long: a busy machine is no reason to end it. `started` is called
+    with the number of its process. Raises `CannotStart`.
     """
     began = time.monotonic()
     with program.started(command, environment) as running:
@@ -138,15 +145,20 @@ def run(
         output, errors = Output(), Output()
         readers = [start_reading(process.stdout, output), start_reading(process.stderr, errors)]
         stopped: str | None = None
+
+        def is_over(seconds: float) -> bool:
+            return seconds > timeout and (seconds > EXTENSION * timeout or not progresses())
+
         try:
-            stopped = _watch(running, (output, errors), began + timeout, timeout, stop)
+            stopped = _watch(running, (output, errors), is_over, timeout, stop)
         finally:
             if stopped is None and process.returncode is not None:
                 _join(readers, GRACE)
             running.tree.end()
             _join(readers)
     status = None if stopped is not None else process.returncode
-    return Ended(status, stopped, time.monotonic() - began, output, errors, stopped == _over(timeout))
+    cut = stopped is not None and stopped.endswith(_REAL_SECONDS)
+    return Ended(status, stopped, time.monotonic() - began, output, errors, cut)
 
 
 def start_reading(source: IO[bytes] | None, output: Output) -> threading.Thread:
@@ -174,19 +186,20 @@ def _join(threads: Iterable[threading.Thread], seconds: float | None = None) -> 
 def _watch(
     running: program.Program,
     outputs: Sequence[Output],
-    end: float,
+    is_over: Callable[[float], bool],
     timeout: float,
     stop: Callable[[], str | None],
 ) -> str | None:
     """Wait for the end of the command; why it must be ended, or None when it has."""
     looks = 0
+    began = time.monotonic()
     while True:
         if _has_ended(running.process, _LOOK_SECONDS):
             return None
         looks += 1
         running.tree.look()
-        if time.monotonic() > end:
-            return _over(timeout)
+        if is_over(seconds := time.monotonic() - began):
+            return f"still running after {max(timeout, int(seconds)):g}{_REAL_SECONDS}"
         if sum(output.total for output in outputs) > MAXIMUM_OUTPUT:
             return f"printed more than {MAXIMUM_OUTPUT // 1024 // 1024} MiB"
         if looks % COUNT_EVERY == 0 and len(find_marked(running.mark)) > MAXIMUM_PROCESSES:
@@ -194,10 +207,6 @@ def _watch(
         reason = stop()
         if reason is not None:
             return reason
-
-
-def _over(timeout: float) -> str:
-    return f"still running after {timeout:g} real seconds"
 
 
 def _has_ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
