@@ -7,9 +7,10 @@ from google.cloud import speech
 from google.cloud.speech_v1.services.speech.transports import SpeechRestTransport
 from google.oauth2.credentials import Credentials
 
-# The base URL of the contract ends in /v1, which the library adds. The scheme stands in the host: see google_operation.py.
+# The base URL of the contract ends in /v1, which the library adds. The scheme is in the host: see google_operation.py.
 host = os.environ["POLLPROOF_BASE_URL"].removesuffix("/v1")
-transport = SpeechRestTransport(host=host, url_scheme="http", credentials=Credentials(os.environ["POLLPROOF_API_KEY"]))
+credentials = Credentials(os.environ["POLLPROOF_API_KEY"])
+transport = SpeechRestTransport(host=host, url_scheme="http", credentials=credentials)
 client = speech.SpeechClient(transport=transport)
 task = json.loads(os.environ["POLLPROOF_TASK"])
 request = speech.LongRunningRecognizeRequest.from_json(json.dumps(task))
