@@ -69,6 +69,8 @@ def accepted_input(history: TaskState | None, event: Event, rule: InputRule) -> 
     if event.answer is STATE:
         return HELD
     response = event.exchange.response
+    if history is not None and history.created is not None:
+        return None  # the client chose the id, and has chosen it before
     if event.answer is not REFUSAL or response is None or response.status in (*ABOUT_THE_KEY, 409, 429):
         return None
     if event.effect not in (Effect.REFUSED, Effect.UNCLEAR) or response.status >= 500:

@@ -165,9 +165,9 @@ class Requester(Waiter):
         return request
 
     def _creation_of(self, kind: TaskKind, task: Any, way: int = 0) -> Request:
-        return self.request(self.creates(kind), self._creation_words(task), way=way)
+        return self.request(self.creates(kind), self.creation_words(task), way=way)
 
-    def _creation_words(self, task: Any, key: str | None = None) -> dict[str, Any]:
+    def creation_words(self, task: Any, key: str | None = None) -> dict[str, Any]:
         """The words of a creation: the task, its number, an id that the client chooses, an idempotency key."""
         words = {"task": task, "number": self.created, "idempotency_key": key or self.new_key()}
         if self._chooses:
@@ -176,7 +176,7 @@ class Requester(Waiter):
 
     def sample_request(self, operation: Operation) -> Request:
         """A valid request of an operation, as far as the contract has samples for it."""
-        words = self._creation_words(self.task(self.kind_of(operation)))
+        words = self.creation_words(self.task(self.kind_of(operation)))
         words.setdefault("task_id", self.contract.task_id["unknown"][0])
         return self.request(operation, words)
 

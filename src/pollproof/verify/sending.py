@@ -87,8 +87,8 @@ class Sender:
         self._observed = observed
         self._failures = 0
         self._silence = 0.0
-        self._transient = self._put_off = 0
-        self._limited_really = False
+        self._transient = 0
+        self._put_off: set[tuple[str, str]] = set()
         self._answered = False
         self._checks = 0
         creations = (each for each in contract.operations.values() if each.role is Role.CREATE)
@@ -136,7 +136,7 @@ class Sender:
             took = received - sent
             if took > self.latency:
                 self.latency = min(took, 1.0)
-            self._await_retry(response)
+            self._await_retry(request, response)
             if event.transient:
                 self._transient += 1
                 if self._transient >= MAXIMUM_TRANSIENT and not self.patient:
@@ -164,15 +164,19 @@ class Sender:
         self._failures = 0
         return True
 
-    def _await_retry(self, response: Response) -> None:
-        """Send nothing for as long as an overloaded server demands, in real time too once the target's did not help."""
+    def _await_retry(self, request: Request, response: Response) -> None:
+        """Send nothing for as long as an overloaded server demands, in real time too where the target's did not help.
+
+        That is so where the same request is put off again, and nothing else was answered since.
+        """
         seconds = read_retry_after(response.headers, time.time()) if response.status in OVERLOADED else None
-        self._put_off = 0 if seconds is None else self._put_off + 1
-        if seconds is not None and not self.unpaced:
+        if seconds is None:
+            self._put_off.clear()
+        elif not self.unpaced:
             self.advance(min(seconds, LONGEST_PAUSE))
-            self._limited_really |= self._put_off > 1 and isinstance(self.clock, HookedClock)
-            if self._limited_really:
+            if (request.method, request.path) in self._put_off and isinstance(self.clock, HookedClock):
                 time.sleep(min(seconds, MAXIMUM_SLEEP))
+            self._put_off.add((request.method, request.path))
 
     def send_together(self, requests: Sequence[Request]) -> list[Event]:
         """Send requests at the same time, each over a connection of its own, and judge their answers together.
@@ -197,10 +201,21 @@ class Sender:
             self.latency = min(max(self.latency, exchange.received - exchange.sent), 1.0)
         overloaded = (each.response for each in exchanges if each.response and each.response.status in OVERLOADED)
         for response in islice(overloaded, 1):
-            self._await_retry(response)
+            self._await_retry(requests[0], response)
         if self.callbacks is not None:
             self.take_callbacks()
         return events
+
+    def gather(self, requests: Sequence[Request]) -> list[Exchange]:
+        """Send requests one right after another, the first as the rates let it; their exchanges are not judged yet."""
+        exchanges = []
+        for number, request in enumerate(requests):
+            self._keep_rates(request, wait=not number)
+            sent = self.clock.now()
+            response, failure = self.target.exchange(request)
+            exchanges.append(Exchange(request, response, sent, self.clock.now(), failure))
+        self.exchanges += len(exchanges)
+        return exchanges
 
     def send_and_cut(self, request: Request) -> Event:
         """Send a request and cut the connection before its answer: it may have been served, or not."""
@@ -233,7 +248,7 @@ class Sender:
             sent = self._paced.setdefault(key, deque(maxlen=rate.requests))
             now = self.clock.now()
             if wait and len(sent) == rate.requests and now - sent[0] <= rate.seconds:
-                self.clock.advance(sent[0] + rate.seconds - now + RATE_MARGIN)
+                self.advance(sent[0] + rate.seconds - now + RATE_MARGIN)
             sent.append(self.clock.now())
 
     def report_outcome(self, outcome: ClientOutcome) -> None:
@@ -247,7 +262,8 @@ class Sender:
         received = self.callbacks.take()
         for request, moment, status in received:
             inbound = request._replace(path=CALLBACK_PATH)
-            event = self.monitor.observe(Exchange(inbound, Response(status, {}, b""), moment, moment))
+            latest = self.clock.latest(moment) if isinstance(self.clock, HookedClock) else moment
+            event = self.monitor.observe(Exchange(inbound, Response(status, {}, b""), moment, latest))
             if event is not None and event.task is None:
                 self.nameless_callbacks += 1  # one of the tasks was called back, and which one is not known
         return len(received)

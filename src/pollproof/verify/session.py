@@ -72,7 +72,7 @@ class Session(Prober):
 
     def create_with_key(self, kind: TaskKind, task: Any, key: str, probe: str | None = None) -> Event:
         """Create a task with an idempotency key of one's own."""
-        return self.send(self.request(self.creates(kind), self._creation_words(task, key)), probe)
+        return self.send(self.request(self.creates(kind), self.creation_words(task, key)), probe)
 
     def create_called_back(
         self, kind: TaskKind, fields: Mapping[str, Any], more: Mapping[str, Any] | None = None
@@ -90,7 +90,7 @@ class Session(Prober):
 
     def create_by_second_key(self, kind: TaskKind) -> tuple[Event, Handle | None]:
         """Create a task with the second key of one's own."""
-        words = self._creation_words(self.task(kind))
+        words = self.creation_words(self.task(kind))
         return self.begun(self.send(self.request(self.creates(kind), words, self.second_credential)), kind)
 
     def begun(self, event: Event, kind: TaskKind) -> tuple[Event, Handle | None]:

@@ -41,6 +41,7 @@ class HookedClock(ShiftedClock):
         self._hook = HttpTarget(advance_url) if target is None else target.beside(advance_url)
         self._path = "/" if advance_url.endswith("/") else ""  # a base URL loses it, and a redirect is not followed
         self._coarse = _WHOLE_SECONDS_FROM
+        self._jump = (math.inf, math.inf, math.inf)
         self.advance_url = advance_url
 
     def advance(self, seconds: float) -> None:
@@ -48,6 +49,7 @@ class HookedClock(ShiftedClock):
         number = math.ceil(seconds) if checked(seconds) >= self._coarse else seconds
         body = json.dumps({"seconds": number}).encode()
         headers = {"content-type": "application/json"}
+        asked = self.now()
         response, failure = self._hook.exchange(Request("POST", self._path, headers, body))
         if response is None:
             raise ClockError(f"the clock hook {self.advance_url} gave no answer: {failure}")
@@ -57,7 +59,14 @@ class HookedClock(ShiftedClock):
             return
         if not 200 <= response.status < 300:
             raise ClockError(f"the clock hook {self.advance_url} answered HTTP {response.status}; expected 200")
+        before = self.now()
         super().advance(number)
+        self._jump = asked, before, self.now()
+
+    def latest(self, moment: float) -> float:
+        """The latest moment that one may be which the clock showed while its target's was moved, or else that one."""
+        asked, moved, ended = self._jump
+        return ended if asked <= moment <= moved else moment
 
     def at_most(self, seconds: float) -> float:
         """The seconds that the clock can move by without going beyond these."""

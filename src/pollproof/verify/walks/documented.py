@@ -12,6 +12,7 @@ from pollproof.tasks.state import CALLBACK_REFUSED
 from pollproof.trace.events import STATUS_MARK
 from pollproof.trace.inputs import at_limits
 from pollproof.verify.handles import TASK_CREATED, TASK_ENDED, Handle
+from pollproof.verify.rate_limiter import OVERLOADED
 from pollproof.verify.session import Session
 from pollproof.verify.walks.batches import with_callback
 from pollproof.verify.walks.lifetimes import doubt, settle_closely
@@ -175,12 +176,26 @@ def too_many_unfinished(session: Session) -> None:
         handles += create_several(session, limit - len(handles))
         polled = [(handle, session.poll(handle)) for handle in handles]
         handles = [handle for handle, event in polled if event.phase in (Phase.WAITING, Phase.RUNNING)]
-        if len(handles) == limit:  # what was found unfinished a moment ago is taken to be so still
-            kind = session.kinds[0]
-            session.create_with_key(kind, session.task(kind), session.new_key(), "too-many-unfinished")
+        if len(handles) == limit and _one_more(session, handles):
             break
     for handle in handles:
         session.settle(handle, patience(session))
+
+
+def _one_more(session: Session, handles: list[Handle]) -> bool:
+    """One more creation, an invalid one where polls after it show that all tasks were unfinished; whether they did."""
+    kind = session.kinds[0]
+    creation = session.request(session.creates(kind), session.creation_words(session.task(kind), session.new_key()))
+    polls = [session.about(session.poll_operation, handle) for handle in handles]
+    first, *others = session.gather([creation, *polls])
+    events = [session.monitor.reader.read(exchange, 0) for exchange in others]
+    unfinished = all(event is not None and event.phase in (Phase.WAITING, Phase.RUNNING) for event in events)
+    limited = first.response is None or (bool(session.contract.rates) and first.response.status in OVERLOADED)
+    if unfinished and not limited:
+        first = first._replace(probe="too-many-unfinished")
+    for exchange in (first, *others):
+        session.monitor.observe(exchange)
+    return unfinished and not limited
 
 
 @walk(
