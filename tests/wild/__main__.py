@@ -3,7 +3,7 @@
 Each project is installed into an environment of its own below `build/wild`, or below the folder that WILD_HOME names.
 A server is started under the virtual clock and judged by its contract in `examples/contracts`; a client library is
 gated by one. Ends with 1 where a finding is new or gone, or a run did not end. Beside each report there is a file `.md`
-with the shortest trace of each finding, as `docs/traces.md` has them.
+with the shortest trace of each finding; `docs/traces.md` is made of them.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ HERE = Path(__file__).resolve().parent
 
 INSTALLING = 1800.0
 """Seconds that the installation of one project may take."""
+
+MOST_LINES = 12
+"""Lines of a trace that are shown."""
 
 BUSY = 4
 """How many times as long as on a quiet machine a run may take."""
@@ -94,9 +97,17 @@ def traces(name: str, document: dict[str, Any]) -> str:
         if clause["verdict"] == "violated":
             found = clause["violation"]
             shown = [f"expected: {found['expected']}", f"got: {found['seen']}"]
-            shown += lines(found["trace"], found.get("deadlines", ()))
+            shown += shortened(lines(found["trace"], found.get("deadlines", ())))
             parts.append("\n".join([f"`{clause['id']}`\n", "```text", *(line.rstrip() for line in shown), "```"]))
     return "\n\n".join(parts) + "\n" if parts[1:] else ""
+
+
+def shortened(trace: list[str]) -> list[str]:
+    """The first and the last lines of a trace."""
+    if len(trace) <= MOST_LINES:
+        return trace
+    half = MOST_LINES // 2
+    return [*trace[:half], f"    ... {len(trace) - 2 * half} more lines", *trace[-half:]]
 
 
 def attempt(judging: Callable[[], list[str]], name: str) -> list[str]:
@@ -127,7 +138,8 @@ def gate(client: Client) -> list[str]:
     stem = Path(client.script).stem + ("-node" if client.node else "")
     home = install(stem, client.requirements, node=client.node)
     program = "node" if client.node else str(home / "python")
-    words = ["gate", str(ROOT / "examples" / "contracts" / f"{client.contract}.toml")]
+    places = [ROOT / folder / f"{client.contract}.toml" for folder in ("examples/contracts", "tests/apis")]
+    words = ["gate", str(next(place for place in places if place.exists()))]
     words += ["--", program, str(HERE / "clients" / client.script)]
     return run(client.name, words, HOME / f"{stem}.json", client.findings, client.seconds, WILD_NODE=str(home))
 
@@ -135,13 +147,15 @@ def gate(client: Client) -> list[str]:
 def main() -> int:
     """Judge all projects, or those that are named; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.wild", description=__doc__)
-    parser.add_argument("names", nargs="*", help="folders of servers, scripts of clients; all when left out")
+    parser.add_argument(
+        "names", nargs="*", help="folders or contracts of servers, scripts of clients; all when left out"
+    )
     names = parser.parse_args().names
     HOME.mkdir(parents=True, exist_ok=True)
     problems = [
         line
         for server in SERVERS
-        if not names or server.folder in names
+        if not names or {server.folder, server.contract}.intersection(names)
         for line in attempt(partial(judge, server), server.name)
     ]
     problems += [

@@ -139,6 +139,29 @@ SERVERS = (
         ),
     ),
     Server(
+        name="moto 5.2.5, Textract",
+        requirements=("moto[server]==5.2.5",),
+        folder="moto",
+        contract="textract",
+        findings=(
+            Finding("textract.start.idempotent", "ClientRequestToken is ignored: a repeated request is a second job"),
+            Finding("textract.get.document", "DocumentMetadata.Pages is an object with Pages in it, not a number"),
+            Finding("textract.get.gone", "a job is there after the seven days for which its id is valid"),
+        ),
+    ),
+    Server(
+        name="LocalStack 4.8.1, Step Functions",
+        requirements=(
+            "localstack-core[runtime]==4.8.1",
+            "cbor2==5.7.1",
+            "pyopenssl==24.2.1",
+            "cryptography==43.0.3",
+            "service-identity",
+        ),
+        folder="localstack",
+        contract="step-functions",
+    ),
+    Server(
         name="aria2 1.36.0",
         requirements=(),
         folder="aria2",
@@ -216,6 +239,32 @@ CLIENTS = (
         requirements=("google-api-core[grpc]==2.44.0",),
         script="google_operation.py",
         contract="google-operations",
+    ),
+    Client(
+        name="google-cloud-speech 2.41.0",
+        requirements=("google-cloud-speech==2.41.0", "requests==2.34.2"),
+        script="google_speech.py",
+        contract="google-speech",
+        findings=(
+            Finding(
+                "google-speech.client.solution.robustness",
+                "an operation with an unknown field cannot be read",
+                "googleapis/gapic-generator-python#780",
+            ),
+        ),
+    ),
+    Client(
+        name="@google-cloud/speech 8.1.0 for Node",
+        requirements=("@google-cloud/speech@8.1.0",),
+        script="google_speech.mjs",
+        contract="google-speech",
+        findings=(
+            Finding(
+                "google-speech.client.failure.robustness",
+                "done without response and error is a success without a result; " + ENDLESS,
+                "googleapis/gax-nodejs#140",
+            ),
+        ),
     ),
     Client(name="boto3 1.44.8", requirements=("boto3==1.44.8",), script="boto3_waiter.py", contract="transcribe"),
     Client(
