@@ -135,7 +135,7 @@ def run(
 ) -> Ended:
     """Run a command to its end, or end it: after `timeout` real seconds, or when `stop` gives a reason.
 
-    While it `progresses` it has `EXTENSION` times as long: a busy machine is no reason to end it. `started` is called
+    While it `progresses` it has `EXTENSION` times as long: the machine may be busy. `started` is called
     with the number of its process. Raises `CannotStart`.
     """
     began = time.monotonic()

@@ -141,7 +141,7 @@ def follow(marks: Mapping[str, Any]) -> dict[str, Any]:
     """The marks of a task with its last page put to the reading that it goes on with, or begins."""
     page: Page = marks[PAGE]
     if page.items is None:
-        return dict(marks)  # it is no page of a result, but says that there is none yet
+        return dict(marks)  # it is not a page of a result, but says that there is none yet
     reading: Sequence[Page] = marks.get(READING, ())
     goes_on = bool(reading) and bool(page.at) and reading[-1].next == page.at
     found: tuple[Page, ...] = (*reading, page) if goes_on else () if page.at else (page,)

@@ -23,7 +23,7 @@ LEAST_PATIENCE = 0.04
 STRIDES = 32
 """Parts in which the middle of a move is done where there are too many steps in it."""
 
-LOOKS = 3
+IDLE_LOOKS = 3
 """Looks in a row at which nothing works, after which nothing does: one may fall between two pieces of work."""
 
 SETTLING = 0.002
@@ -73,7 +73,7 @@ class FollowedClock:
                 last, moved, looks = count, now, 0
             if now - moved > self._patience:
                 looks = 0 if self._work.goes_on() else looks + 1
-                if looks == LOOKS:
+                if looks == IDLE_LOOKS:
                     self._patience = max(LEAST_PATIENCE, self._patience / 4)
                     return True
             covered = self.now() - begin
