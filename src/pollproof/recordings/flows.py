@@ -22,7 +22,8 @@ def read_flows(stream: IO[bytes], name: str) -> Iterator[Entry]:
         from mitmproxy.exceptions import FlowReadException  # type: ignore[import-not-found, unused-ignore]
         from mitmproxy.io import FlowReader  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
-        problem = f"flows of mitmproxy, which its library reads: pip install '{_EXTRA}', or export them as HAR"
+        how = f"pip install '{_EXTRA}' on Python 3.12 or later"
+        problem = f"flows of mitmproxy, which its library reads: {how}, or export them as HAR"
         raise RecordingError(name, "", problem) from None
     number, reader = 0, EntryReader(name, lambda number: f"flow {number}, ")
     try:
