@@ -159,12 +159,12 @@ def test_an_example_that_takes_longer_than_all_of_them_may_is_cut_short(monkeypa
     monkeypatch.setattr(run, "EXAMPLE_SECONDS", -1e6)
     monkeypatch.setattr(run, "WALK_SECONDS", -1e6)
     with serving(judgeable()) as server:
-        plan = Plan(load_contract("capsolver"), server.url, advance_url=server.url, examples=5)
+        plan = Plan(load_contract("capsolver"), server.url, advance_url=server.url, examples=5, budget=0.0)
         exploring = explore(plan)
     assert exploring.error is None
     assert re.search(r"its time was over in example \d of 5", "\n".join(cut.reason for cut in exploring.cuts))
     assert {cut.cause for cut in exploring.cuts} == {"time"}
-    assert exploring.exchanges == 5 * len(plan.parts), "a creation and a poll of each of two kinds, a poll for the hook"
+    assert exploring.exchanges == 7 * len(plan.parts), "a creation and a poll of each of two kinds, three for the hook"
 
 
 def test_a_defect_of_the_suite_itself_is_told_once_and_leaves_a_report() -> None:
@@ -194,9 +194,9 @@ def test_a_defect_of_the_suite_itself_is_told_once_and_leaves_a_report() -> None
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (http(b"", "307 Moved", "Location: http://127.0.0.1:9/"), "answered HTTP 307; expected 200"),
-        (b"<html>", "gave no answer: the answer is not HTTP"),
-        (http(b"{}", "200 OK", "Content-Length: 3"), "gave no answer: the answer has more than one Content-Length"),
+        (http(b"", "307 Moved", "Location: http://127.0.0.1:9/"), "answered HTTP 307; expected HTTP 200"),
+        (b"<html>", "did not respond: the answer is not HTTP"),
+        (http(b"{}", "200 OK", "Content-Length: 3"), "did not respond: the answer has more than one Content-Length"),
     ],
     ids=["redirects", "no HTTP", "two lengths"],
 )

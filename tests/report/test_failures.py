@@ -171,3 +171,11 @@ def test_a_field_that_is_judged_is_shown_of_a_body_that_is_too_long() -> None:
     assert "progress" not in shorten_body(body)
     assert shorten_body(body, judged="progress at least 40").startswith('{"progress": 30, ')
     assert shorten_body({"progress": 30, "a": 1}, judged="a") == '{"progress": 30, "a": 1}'
+
+
+def test_a_callback_that_did_not_come_is_not_shown_as_a_request() -> None:
+    shown = {"operation": "callback", "probe": "no-callback", "failure": "none came within 3 s", "number": 1}
+    request = {"method": "POST", "path": "/@callback", "body": {"id": "7"}}
+    assert lines([{**shown, "sent": 4.0, "received": 7.0, "request": request, "response": None}]) == [
+        "    4.000 s  callback: none came within 3 s"
+    ]

@@ -21,8 +21,9 @@ from pollproof.report.html.timeline_svg import drawing_of
 from pollproof.report.junit import junit_of
 from pollproof.report.markdown import LIMIT, render_markdown
 from pollproof.report.matrix import matrix_of
+from pollproof.report.phrases import OUTCOME_WORDS, doubts
 from pollproof.report.sarif import sarif_of
-from pollproof.runs.outcome import Document, unfinished
+from pollproof.runs.outcome import Document, decided, unfinished
 from tests.reports import HOSTILE, gated, hostile, passed, valid, violated
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
@@ -114,6 +115,23 @@ def test_junit_is_red_whenever_the_exit_status_is_not_0() -> None:
     assert red(violated())
     assert red({**passed(), "outcome": "inconclusive"}), "a clause that had to be exercised was not"
     assert red({**passed(), "outcome": "error", "error": "the target does not answer"})
+
+
+def inconclusive() -> Document:
+    """A run of which a limit cut the examples, and which is complete otherwise."""
+    return decided({**passed(), "cuts": [{"reason": "the state machine stopped early", "cause": "time"}]})
+
+
+def test_no_format_shows_an_inconclusive_or_a_failed_run_as_one_that_passed() -> None:
+    failed = decided({**passed(), "error": "the target does not answer", "complete": False})
+    for document, words in ((inconclusive(), "the state machine stopped early"), (failed, "the target does not")):
+        views = {view: view([document]) for view in (html_of, render_markdown, junit_of, sarif_of)}
+        views |= {view: view([document]) for view in (code_quality_of, annotations_of)}
+        assert all(words in text for text in views.values()), [view.__name__ for view in views]
+        (invocation,) = json.loads(views[sarif_of])["runs"][0]["invocations"]
+        assert (invocation["executionSuccessful"], invocation["exitCode"] > 0) == (False, True)
+        assert len(json.loads(views[code_quality_of])) == 1
+        assert all(view([passed()]) != text for view, text in views.items())
 
 
 def test_a_violated_should_is_a_warning_unless_the_run_is_strict() -> None:
@@ -368,7 +386,8 @@ def test_a_violated_must_is_an_error_of_the_job_and_a_passed_run_has_no_annotati
 def test_code_quality_has_an_issue_with_a_place_for_each_violation(documents: list[Document]) -> None:
     issues = json.loads(code_quality_of(documents))
     broken = [clause["id"] for document in documents for clause in document["clauses"] if clause["violation"]]
-    assert [issue["check_name"] for issue in issues] == broken
+    assert [issue["check_name"] for issue in issues if issue["check_name"] not in OUTCOME_WORDS.values()] == broken
+    assert len(issues) - len(broken) == sum(bool(doubts(document)) for document in documents)
     for issue in issues:
         assert issue["severity"] in ("major", "minor")
         assert issue["location"]["path"]

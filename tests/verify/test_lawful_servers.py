@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,11 @@ from pollproof.runs.outcome import decided
 from pollproof.trace.events import Answer
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.trace.reader import reader_of
+from pollproof.verify import run, sending
 from pollproof.verify.callbacks import EmbeddedCallbacks
+from pollproof.verify.connections import Connections
+from pollproof.verify.plan import Plan
+from pollproof.verify.run import Exploration, explore
 from pollproof.verify.session import Session
 from pollproof.verify.target_clocks import ClockError, HookedClock
 from pollproof.verify.walks.batches import batches_called_back
@@ -223,3 +228,55 @@ def test_a_batch_refused_for_its_rate_calls_nobody_back(provider_type: type[Refe
     session.advance(60.0)
     violated = {entry.clause.kind for entry in monitor.ledger.violated()}
     assert violated == ({"callback-known"} if provider_type is Eager else set())
+
+
+# -------------------------------------------------------------------------------------------- slow targets
+
+
+def half(clock: ShiftedClock, body: bytes) -> Response:
+    """A hook that moves half as far as it is told."""
+    return advance(clock, b'{"seconds": %f}' % (float(body.partition(b": ")[2].rstrip(b"}")) / 2))
+
+
+def explored(name: str, clock: ShiftedClock, moved: Any = advance, **more: Any) -> Exploration:
+    """What comes of exploring a reference over HTTP."""
+    with hooked(ReferenceProvider(load_contract(name), clock), clock, moved) as (url, hook):
+        return explore(Plan(load_contract(name), url + prefix_of(load_contract(name)), advance_url=hook, **more))
+
+
+def test_a_hook_that_moves_half_as_far_is_seen_by_the_dates_in_responses() -> None:
+    found = explored("capsolver", ShiftedClock(), half, examples=0)
+    assert "but the Date header in the responses went on by 30 s" in (found.error or "")
+    assert not found.ledger.violated()
+
+
+def test_a_slow_target_passes_with_fewer_examples_and_the_run_tells_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(run.MACHINE_SECONDS, "ci", 0.01)
+    found = explored("capmonster", ShiftedClock())
+    assert not found.cuts
+    assert (found.examples, found.spec.count) == (10, 50)
+    (note,) = found.notes
+    assert re.fullmatch(
+        r"the target is slow: 10 of 50 examples .* --examples 50 makes all, --max-wait \d+s gives it the time", note
+    )
+
+
+def test_examples_that_were_requested_are_all_made_however_slow_the_target_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(run.MACHINE_SECONDS, "ci", 0.01)
+    found = explored("capmonster", ShiftedClock(), examples=13)
+    assert (found.examples, found.cuts, found.notes) == (13, [], [])
+
+
+@pytest.mark.parametrize("name", ["capsolver", "decodo"])
+def test_what_is_sent_to_a_slow_target_at_once_accuses_nobody(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "SLOW", 0.0)
+    monkeypatch.setattr(sending, "_JUDGED_SLOW", 0)
+    together: list[int] = []
+    exchange = Connections.exchange
+    monkeypatch.setattr(
+        Connections, "exchange", lambda self, requests: (together.append(len(requests)), exchange(self, requests))[1]
+    )
+    found = explored(name, ShiftedClock(), examples=1)
+    accused = {entry.clause.id for entry in found.ledger.violated()}
+    assert (found.error, found.cuts, accused - {"decodo.callback.sent"}) == (None, [], set())  # the server sends none
+    assert sum(together) > found.exchanges * 0.2

@@ -7,6 +7,7 @@ import pytest
 
 from pollproof.clauses.refusals import TakesIdsInArrays
 from pollproof.clock import VirtualClock
+from pollproof.contract.model import Subject
 from pollproof.http.target import InProcessTarget
 from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
@@ -14,7 +15,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Request, Response
 from pollproof.trace.reader import reader_of
 from pollproof.verify.session import Session
-from pollproof.verify.walks.refusals import near_misses
+from pollproof.verify.walks.refusals import near_misses, turned_away
 
 
 class CutsFractions(ReferenceProvider):
@@ -94,3 +95,18 @@ def test_an_id_that_was_given_before_the_trace_began_is_not_an_unknown_one() -> 
         session.create(session.kinds[0])
         session.probe_unknown(7654321)
         assert {entry.clause.id for entry in session.monitor.ledger.violated()} == violations
+
+
+class DropsBlanks(ReferenceProvider):
+    """Looks tasks up by their ids without the blanks around them."""
+
+    def find(self, identifier: Any) -> Any:
+        return super().find(identifier.strip() if isinstance(identifier, str) else identifier)
+
+
+@pytest.mark.parametrize(("name", "found"), [("cnode", set()), ("capsolver", {"capsolver.poll.unknown-task"})])
+def test_blanks_around_an_id_make_another_id_of_it_in_json_alone(name: str, found: set[str]) -> None:
+    contract, clock = load_contract(name), VirtualClock()
+    monitor = Monitor(reader_of(contract), clauses_of(contract, Subject.PROVIDER))
+    turned_away(Session(InProcessTarget("the mock", DropsBlanks(contract, clock).handle), clock, monitor))
+    assert {entry.clause.id for entry in monitor.ledger.violated()} == found

@@ -181,6 +181,10 @@ _LONG_MILLISECONDS = 1e11
 """From which on a number is a time in milliseconds: as seconds it would be in the year 5138."""
 
 
+_LONGEST_NUMBER = 1e18
+"""Beyond which a number is not a time, in milliseconds either."""
+
+
 def moment_of(value: Any) -> float | None:
     """The seconds since 1970 of a time: RFC 3339, an HTTP date, seconds or milliseconds; None for anything else."""
     if isinstance(value, str):
@@ -194,7 +198,7 @@ def moment_of(value: Any) -> float | None:
             except ValueError:
                 return None
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if not is_number(value):
+    if not is_number(value) or abs(value) > _LONGEST_NUMBER:
         return None
     return value / 1000 if value > _LONG_MILLISECONDS else float(value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pollproof.report.phrases import failed, failure_text, incomplete
+from pollproof.report.phrases import doubts, failed, failure_text, outcome_word
 from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
 from pollproof.text import one_line
@@ -33,10 +33,9 @@ def annotations_of(documents: Sequence[Document]) -> str:
 
 
 def _lines(document: Document) -> Iterator[str]:
-    if document["error"]:
-        yield _command("error", f"pollproof {document['provider']}", document["error"])
-    elif incomplete(document):
-        yield _command("warning", f"pollproof {document['provider']}", incomplete(document))
+    for words in doubts(document):
+        kind = "error" if document["error"] else "warning"
+        yield _command(kind, f"pollproof {document['provider']}: {outcome_word(document)}", words)
     for clause in document["clauses"]:
         violation = clause["violation"]
         if violation is None:

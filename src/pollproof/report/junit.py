@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from pollproof.report.matrix import provider_of
-from pollproof.report.phrases import causes, headline, incomplete, problems_of
+from pollproof.report.phrases import doubts
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document, failing
@@ -32,7 +32,7 @@ def junit_of(documents: Sequence[Document]) -> str:
 def _suite(document: Document) -> ElementTree.Element:
     clauses = document["clauses"]
     broken = {id(clause) for clause in failing(document, strict=bool(document.get("strict")))}
-    problem = _problem(document)
+    problem = "; ".join(doubts(document))
     suite = ElementTree.Element(
         "testsuite",
         name=f"pollproof {document['mode']} {document['provider']}",
@@ -63,11 +63,3 @@ def _suite(document: Document) -> ElementTree.Element:
 
 def _case(suite: ElementTree.Element, of: str, name: str) -> ElementTree.Element:
     return ElementTree.SubElement(suite, "testcase", classname=of, name=name, time="0")
-
-
-def _problem(document: Document) -> str:
-    """Why the run itself shows too little, empty where it does not."""
-    words = document["error"] or incomplete(document) or "; ".join([*causes(document), *problems_of(document)])
-    if not words and document["outcome"] in ("inconclusive", "error"):
-        words = headline(document)
-    return str(words or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pollproof.report.matrix import Cell, MatrixRow, RunMatrix, count_verdicts, matrix_of, short
-from pollproof.report.phrases import SIGNS, VERDICTS, causes, count, headline, incomplete, problems_of
+from pollproof.report.phrases import SIGNS, VERDICTS, count, doubts, headline
 from pollproof.report.terminal import violation_lines
 from pollproof.report.visible import tidy
 from pollproof.runs.outcome import Document
@@ -62,8 +62,7 @@ def _heads(documents: Sequence[Document]) -> Iterator[str]:
         yield f"### {icon} pollproof {document['mode']}: {where}"
         yield ""
         yield f"**{headline(document)}** {_figures(document)}"
-        error = document["error"] and f"Error: {document['error']}"
-        for words in filter(None, [incomplete(document), error, *causes(document), *problems_of(document)[:ROWS]]):
+        for words in doubts(document)[:ROWS]:
             yield ""
             yield f"> {escaped(words, 1_000)}"
         yield ""

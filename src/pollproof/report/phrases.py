@@ -158,6 +158,13 @@ def problems_of(document: Document) -> list[str]:
     return [f"{entry['clause']}: {entry['problem']}" for entry in entries if entry.get("problem")]
 
 
+def doubts(document: Document) -> list[str]:
+    """Why a run shows less than that all is well, besides its violations: a sentence each, none where it passed."""
+    found = [document["error"] and f"Error: {document['error']}", incomplete(document), *causes(document)]
+    found = [words for words in (*found, *problems_of(document)) if words]
+    return found or ([headline(document)] if document["outcome"] in ("inconclusive", "error") else [])
+
+
 def count(number: int, what: str) -> str:
     """A number of things, in agreement with it."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pollproof.report.matrix import provider_of
-from pollproof.report.phrases import causes, failed, failure_text, incomplete, summarize_run
+from pollproof.report.phrases import doubts, failed, failure_text, summarize_run
 from pollproof.report.visible import brief, tidy
 from pollproof.runs.outcome import Document, outcome_of
 from pollproof.text import MAXIMUM_SHOWN, json_text, one_line
@@ -68,15 +68,15 @@ def _rule(clause: Document) -> Any:
 
 
 def _invocation(document: Document) -> Any:
-    notices = [("error", document["error"])] if document["error"] else []
-    notices += [("error", incomplete(document))] if incomplete(document) else []
-    notices += [("warning", cause) for cause in causes(document)]
-    notices += [("note", summarize_run(document))]
-    notices += [("note", note) for note in document["notes"]]
+    notices = [("error", words) for words in doubts(document)]
+    words = [summarize_run(document), *document["notes"]]
     return {
-        "executionSuccessful": document["complete"] and not document["error"],
+        "executionSuccessful": document["outcome"] in ("passed", "violated") and not notices,
         "exitCode": outcome_of(document).status,
-        "toolExecutionNotifications": [{"level": level, "message": {"text": _plain(text)}} for level, text in notices],
+        "toolExecutionNotifications": [
+            {"level": level, "message": {"text": _plain(text)}}
+            for level, text in (*notices, *(("note", note) for note in words))
+        ],
     }
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pollproof.check.explaining import lost_bodies
@@ -62,6 +61,8 @@ def print_document(console: Console, document: Mapping[str, Any], *, strict: boo
 
 
 def _print_table(console: Console, document: Mapping[str, Any], *, strict: bool) -> None:
+    from rich.table import Table  # takes its time to import
+
     table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
     table.add_column("clause", no_wrap=True)
     table.add_column("level")
@@ -116,7 +117,10 @@ def _print_unexercised(console: Console, document: Mapping[str, Any], verbosity:
             console.print("no clause was exercised, so the run shows nothing about any", style="yellow")
         return
     if verbosity == NORMAL:
-        console.print(f"{document['provider']}: {number} not exercised, -v lists them", style="yellow", highlight=False)
+        them = "it" if number == 1 else "them"
+        console.print(
+            f"{document['provider']}: {number} not exercised, -v lists {them}", style="yellow", highlight=False
+        )
         return
     for reason, names in not_exercised(dict(document)):
         why = f", {reason}" if reason else ""

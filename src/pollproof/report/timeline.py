@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pollproof.contract.model import SILENCE
 from pollproof.report.body_phrases import shorten_body
 from pollproof.trace.client_outcome import OUTCOME_PATH
 
@@ -99,6 +100,8 @@ def _exchange(exchange: Shown, lanes: Sequence[int] = (), judged: str = "") -> l
     place = f"  ({exchange['place']})" if "place" in exchange else ""
     if request["path"] == OUTCOME_PATH:
         return [f"{_clock(exchange['sent'])}  the client ended: {_ending(request['body'])}{place}"]
+    if exchange["probe"] == SILENCE:
+        return [f"{_clock(exchange['sent'])}  {exchange['operation']}: {exchange['failure']}{place}"]
     probe = f" [deliberately invalid: {exchange['probe']}]" if exchange["probe"] else ""
     sent = (
         f"{request['method']} {request['path']}"

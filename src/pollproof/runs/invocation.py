@@ -33,7 +33,8 @@ def command_line(redactor: Redactor) -> str | None:
 @cache
 def versions() -> dict[str, str]:
     """The versions of pollproof, of Python, of the platform, and of the packages that decide verdicts."""
-    found = {"pollproof": __version__, "python": platform.python_version(), "platform": platform.platform(terse=True)}
+    machine = f"{platform.system()}-{platform.release()}-{platform.machine()}"  # all else may start a program
+    found = {"pollproof": __version__, "python": platform.python_version(), "platform": machine}
     for package in PACKAGES:
         try:
             found[package] = version(package)

@@ -170,7 +170,7 @@ def _named(clauses: list[Document]) -> str:
     return "; ".join(
         ", ".join(ids[:_NAMED_CLAUSES])
         + (f" and {len(ids) - _NAMED_CLAUSES} more" if len(ids) > _NAMED_CLAUSES else "")
-        + (f" ({reason})" if reason else "")
+        + (f" ({reason if len(ids) == 1 else reason.replace('it needs ', 'they need ', 1)})" if reason else "")
         for reason, ids in by_reason.items()
     )
 

@@ -25,6 +25,8 @@ class Connections:
     its answer.
     """
 
+    most = MAXIMUM
+
     def __init__(self, connect: Callable[[float | None], HttpTarget], clock: Clock) -> None:
         self._connect = connect
         self._clock = clock

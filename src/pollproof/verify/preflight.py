@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pollproof.contract.conditions import moment_of
 from pollproof.contract.model import Effect, Subject, TaskKind
 from pollproof.errors import RunError
 from pollproof.monitor.monitor import Monitor, clauses_of
@@ -45,8 +46,19 @@ _CLOCK_STEPS = (1.0, 4.0, 15.0, 60.0, 300.0)
 """Seconds by which a clock hook is asked to move the clock, one after another, until a task shows it."""
 
 
-_LEAST_MOVED = 60.0
-"""Seconds by which a clock was moved at least for the dates of two tasks to show it, and not the time between them."""
+_MEASURED = 60.0
+"""Seconds by which a clock is moved to see how far the dates in responses move with it."""
+
+_UNSHARP = 3.0
+"""Seconds by which dates may differ: most are written in whole ones, and a request takes its time."""
+
+
+_NO_OLDER = "a task did not grow older"
+
+_OTHER_AMOUNT = (
+    "the hook moves the clock by another amount than the seconds that it is sent",
+    "it moves the clock of one process of several",
+)
 
 
 class PreflightFailed(RunError):
@@ -72,6 +84,7 @@ class Preflight:
         )
         self._session.patient = True
         self.passed: list[str] = []
+        self.is_measured = False
 
     @property
     def exchanges(self) -> int:
@@ -160,7 +173,8 @@ class Preflight:
     def _check_hook(self, handle: Handle, event: Event) -> None:
         """See a task change when the hook moves the clock: its status, or that it is lost after its lifetime."""
         session, limits = self._session, self._contract.limits
-        before = _state(event)
+        before, moved = _state(event), _MEASURED
+        self._measure(handle)
         final = event.phase is not None and event.phase.terminal
         ends = any(clause.kind == "lifetime-ended" for clause in self._contract.clauses)
         if final and (limits.lifetime is None or not ends):
@@ -168,7 +182,6 @@ class Preflight:
         steps = _CLOCK_STEPS if not final else ()
         if limits.lifetime is not None:
             steps = (*steps, limits.lifetime + limits.lifetime_slack + 5.0)
-        moved = 0.0
         for seconds in steps:
             session.clock.advance(seconds)
             moved += seconds
@@ -181,32 +194,52 @@ class Preflight:
                 time.sleep(0.25)
                 if _state(session.poll(handle)) != before:
                     took = time.monotonic() - began
-                    raise PreflightFailed(self._hook_words(moved, f"; {took:.1f} s of real time did change it"))
+                    words = f"{_NO_OLDER}; {took:.1f} s of real time did change it"
+                    raise PreflightFailed(self._hook_words(moved, words))
             if limits.lifetime is None:
                 return  # the task never ends, by any clock: that is for the clauses to say
-        if self._dates_show(handle, moved):
+        if self.is_measured:
             self.passed.append("the clock hook moves the clock")
             return
-        raise PreflightFailed(self._hook_words(moved, ": neither its status nor the end of its lifetime showed it"))
+        words = f"{_NO_OLDER}: neither its status nor the end of its lifetime showed it"
+        raise PreflightFailed(self._hook_words(moved, words))
 
-    def _dates_show(self, handle: Handle, moved: float) -> bool:
-        """Whether another task is dated later than one that was created before the clock was moved."""
-        event, other = self._session.create(handle.kind)
-        before = self._session.history(handle)
-        then = None if before is None else before.marks.get("created_at")
-        now = event.marks.get("created_at")
-        return other is not None and moved >= _LEAST_MOVED and None not in (then, now) and then != now
+    def _measure(self, handle: Handle) -> None:
+        """Move the clock, and compare how far the dates in responses move with it, where they follow it at all."""
+        session = self._session
+        before, began, started = self._dates(handle), session.clock.now(), time.monotonic()
+        session.clock.advance(_MEASURED)
+        after = self._dates(handle)
+        passed, really = session.clock.now() - began, time.monotonic() - started
+        for name in before.keys() & after.keys():
+            shown = after[name] - before[name]
+            if abs(shown - really) <= _UNSHARP or before[name] % 60 == after[name] % 60 == 0:
+                continue  # it follows another clock, or is written in whole minutes
+            if abs(shown - passed) > _UNSHARP:
+                words = f"{name} in the responses went on by {shown:g} s"
+                raise PreflightFailed(self._hook_words(_MEASURED, words, *_OTHER_AMOUNT))
+            self.is_measured = True
 
-    def _hook_words(self, moved: float, seen: str) -> str:
-        url = self._plan.advance_url
+    def _dates(self, handle: Handle) -> dict[str, float]:
+        """The dates in the response of a creation, by their names: that of the server, and that of the task."""
+        event, _ = self._session.create(handle.kind)
+        response = event.exchange.response
+        headers = {} if response is None else response.headers
+        found = {"the Date header": headers.get("date"), "the time of creation": event.marks.get("created_at")}
+        return {name: date for name, value in found.items() if (date := moment_of(value)) is not None}
+
+    def _hook_words(self, moved: float, seen: str, *causes: str) -> str:
+        causes = causes or (
+            "the hook answers without moving the clock by which tasks live",
+            "it moves the clock of another process (one worker of several)",
+            'it expects something other than {"seconds": N}',
+            "tasks of this target have neither a solving time nor a lifetime",
+            "the clock moves only after the hook has responded",
+        )
         return (
-            f"preflight: the clock hook {url} was called to move the clock by {moved:g} s in all and answered with "
-            f"success, but a task did not grow older{seen}. Likely causes: (1) the hook answers without moving the "
-            "clock by which tasks live; (2) it moves the clock of another process (one worker of several); (3) it "
-            'expects something other than {"seconds": N}; (4) tasks of this target have neither a solving time nor a '
-            "lifetime; (5) the clock moves only after the hook has responded. Fix the hook, or run without "
-            "--advance-url, with --launch or with --max-wait. "
-            f"To check again, type: {self._doctor()}"
+            f"preflight: the clock hook {self._plan.advance_url} was called to move the clock by {moved:g} s in all "
+            f"and answered with success, but {seen}. {_likely(*causes)} Fix the hook, or run without --advance-url, "
+            f"with --launch or with --max-wait. To check again, type: {self._doctor()}"
         )
 
     # ------------------------------------------------------------------------------------------------ in words
@@ -220,14 +253,13 @@ class Preflight:
         if event.error_code is not None:
             came += f", error code {event.error_code[:80]}"
             came += f' ("{error.text}")' if error is not None and error.text else ", which the contract does not list"
-        causes = "; ".join(f"({number}) {cause}" for number, cause in enumerate(self._causes(event), 1))
         return (
-            f"preflight: {what}. {request.method} {request.path or '/'} to {base} {came}. Likely causes: {causes}. "
-            f"To check again, type: {self._doctor()}"
+            f"preflight: {what}. {request.method} {request.path or '/'} to {base} {came}. "
+            f"{_likely(*filter(None, self._causes(event)))} To check again, type: {self._doctor()}"
         )
 
     def _causes(self, event: Event) -> list[str]:
-        """The likely causes, the likeliest first."""
+        """The likely causes, the likeliest first; an empty text is none."""
         response = event.exchange.response
         if response is None:
             return ["the target is not running, or listens at another address", "a firewall, a proxy or TLS"]
@@ -259,6 +291,8 @@ class Preflight:
         return f"the base URL (the documented one is {self._contract.base_url})"
 
     def _key_cause(self) -> str:
+        if self._contract.credential.at is None:
+            return ""
         if self._plan.credential is None:
             return "the key: none was given, so the contract's sample was sent (--api-key, or POLLPROOF_API_KEY)"
         return "the key: it is mistyped, expired, or not for this target (--api-key)"
@@ -274,7 +308,13 @@ class Preflight:
             words += ["--base-url", plan.base_url.rstrip("/") + (path if missing else "")]
         if plan.advance_url is not None:
             words += ["--advance-url", plan.advance_url]
-        return f'{shlex.join(words)} --api-key "$POLLPROOF_API_KEY"'
+        key = "" if self._contract.credential.at is None else ' --api-key "$POLLPROOF_API_KEY"'
+        return shlex.join(words) + key
+
+
+def _likely(*causes: str) -> str:
+    """The sentence that names likely causes."""
+    return f"Likely causes: {'; '.join(f'({number}) {cause}' for number, cause in enumerate(causes, 1))}."
 
 
 def _is_passing(event: Event) -> bool:

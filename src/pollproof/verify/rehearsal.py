@@ -25,15 +25,20 @@ MARGIN = 1.2
 
 def waits_of(contract: Contract, names: frozenset[str]) -> tuple[frozenset[str], float]:
     """The clauses that the walks of these names exercise, and the seconds that all walks together wait."""
-    exercised, seconds = _rehearsed(contract)
+    exercised, seconds, _ = _rehearsed(contract)
     return frozenset().union(*(exercised.get(name, frozenset()) for name in names)), seconds * MARGIN
 
 
-def _rehearsed(contract: Contract) -> tuple[dict[str, frozenset[str]], float]:
+def requests_of(contract: Contract) -> int:
+    """The requests that all walks together send."""
+    return math.ceil(_rehearsed(contract)[2] * MARGIN)
+
+
+def _rehearsed(contract: Contract) -> tuple[dict[str, frozenset[str]], float, int]:
     session = rehearsal_session(ReferenceProvider(contract, VirtualClock()), Session)
     began = session.clock.now()
     exercised = {walk.name: exercised_by(walk, session) for walk in WALKS if walk.applies(contract)}
-    return exercised, session.clock.now() - began
+    return exercised, session.clock.now() - began, session.exchanges
 
 
 def rehearsal_session(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from pollproof.clauses import KINDS
 from pollproof.clock import Clock, VirtualClock
-from pollproof.contract.model import Contract, Subject
+from pollproof.contract.model import Clause, Contract, Subject
 from pollproof.http.target import InProcessTarget
 from pollproof.monitor.ledger import Ledger
 from pollproof.monitor.monitor import Monitor, clauses_of
@@ -25,7 +26,7 @@ from pollproof.verify.exploration import Exploration, begin_exploration, join, v
 from pollproof.verify.plan import Plan
 from pollproof.verify.preflight import Preflight, PreflightFailed
 from pollproof.verify.reference_client import judge_client
-from pollproof.verify.rehearsal import in_units, waits_of
+from pollproof.verify.rehearsal import in_units, requests_of, waits_of
 from pollproof.verify.sending import DeadlineExceeded, TargetUnusable
 from pollproof.verify.session import Session
 from pollproof.verify.shrinking import ReplayTarget, shrink
@@ -36,8 +37,8 @@ from pollproof.verify.walks import WALKS
 from pollproof.verify.walks.registry import SECOND_KEY
 from pollproof.verify.work_units import WALKS_PART, Part
 
-WALK_SECONDS = 500.0
-"""Real seconds that the walks may take: some 2,400 exchanges, so a target that responds in 200 ms still ends them."""
+WALK_SECONDS = 900.0
+"""Real seconds that the walks may take: some 3,500 exchanges, so a target that responds in 250 ms still ends them."""
 
 MACHINE_SECONDS = {"quick": 30.0, "ci": 120.0, "deep": 1800.0}
 """Real seconds after which the state machine of a profile stops, so that a slow target does not hold up a run."""
@@ -50,12 +51,18 @@ RECENT = 10_000
 
 HOOKED = (
     "times that are violated were measured by the clock hook; it must move the clock by exactly the seconds that it is "
-    "sent, before it responds"
+    "sent, before it responds (no date in the responses follows that clock, so it cannot be seen whether it does)"
 )
 """A note for violations that a hook which moves another amount of time would explain as well."""
 
+ENOUGH = {"quick": 10, "ci": 10, "deep": 50}
+"""Examples of the state machine that suffice where a slow target has used up the seconds of the profile."""
+
 EXAMPLE_SECONDS = 15.0
 """Real seconds after those of the state machine in which its last example ends, before it is cut short."""
+
+SLOWER = 1.5
+"""How much longer than was measured a slow target may take in another run."""
 
 
 KnownClauses = Callable[[], frozenset[str]]
@@ -200,11 +207,18 @@ def _explore_target(
     if part.walks and provider is None and session.unwalked and session.exchanges and not ended_early:
         names = ", ".join(each.name for each in session.create_operations if each.name in session.unwalked)
         result.notes.append(f"creating operations not walked: {names}")
-    if target.hook is not None and any(KINDS[entry.clause.kind].sides is not None for entry in ledger.violated()):
+    is_unseen = target.hook is not None and preflight is not None and not preflight.is_measured
+    if is_unseen and any(_is_timed(entry.clause, contract) for entry in ledger.violated()):
         result.notes.append(HOOKED)
     result.exchanges += session.exchanges + (0 if preflight is None else preflight.exchanges)
     result.statuses = session.statuses
     result.solving += solving_times(monitor.account.tasks.values())
+
+
+def _is_timed(clause: Clause, contract: Contract) -> bool:
+    """Whether a clause is about a deadline."""
+    sides = KINDS[clause.kind].sides
+    return sides is not None and any(True for _ in sides(contract, clause))
 
 
 @contextlib.contextmanager
@@ -268,7 +282,9 @@ def _show(contract: Contract, clock: Clock, ledger: Ledger) -> int:
 def _walk(
     session: Session, result: Exploration, stage: list[str], granted: float, until: frozenset[str], *, last: bool
 ) -> None:
-    session.end = time.monotonic() + WALK_SECONDS + granted
+    started, before = time.monotonic(), session.exchanges
+    limit = max(WALK_SECONDS, result.spec.budget)
+    session.end = started + limit + granted
     unfinished: list[str] = []
     for walk in WALKS:
         if walk.last is not last or not walk.applies(session.contract):
@@ -287,9 +303,10 @@ def _walk(
             cause = "unexercised" if session.movable else "clock"
             result.cuts += [Cut(reason, cause) for reason in reasons]
         except DeadlineExceeded:
+            pace = (time.monotonic() - started) / max(session.exchanges - before, 1)
             reason = (
-                f"the walk '{walk.name}' was cut short: the walks may take {WALK_SECONDS:g} s of real time, and a "
-                f"response took up to {session.latency:.2g} s; let the target respond faster"
+                f"the walk '{walk.name}' was cut short: the walks had {limit:g} s of real time, and a request took "
+                f"{pace:.2g} s; {_longer(pace * requests_of(session.contract))}"
             )
             result.cuts.append(Cut(reason, "time"))
             return
@@ -297,6 +314,11 @@ def _walk(
             unfinished.append(walk.name)
     if unfinished:
         _note_unfinished(result, unfinished)
+
+
+def _longer(seconds: float) -> str:
+    """The option that gives a slow target as much real time as it needs."""
+    return f"--max-wait {in_units(seconds * SLOWER)} gives it the time"
 
 
 def _note_unfinished(result: Exploration, walks: Sequence[str]) -> None:
@@ -326,9 +348,12 @@ def _explore(
 
     stage[0] = "state machine"
     plan = result.spec
-    seconds = MACHINE_SECONDS[plan.profile] * part.examples / plan.count
+    share = part.examples / plan.count
+    seconds = MACHINE_SECONDS[plan.profile] * share
+    enough = part.examples if plan.examples is not None else math.ceil(ENOUGH[plan.profile] * share)
     # The state machine keeps its own time from example to example; on a very slow target one could last for hours.
-    session.end = time.monotonic() + seconds + EXAMPLE_SECONDS
+    started = time.monotonic()
+    session.end = started + max(seconds, max(WALK_SECONDS, plan.budget) * share) + EXAMPLE_SECONDS
     if known is None and not part.walks:
         known = partial(walks_find, plan)
 
@@ -349,7 +374,7 @@ def _explore(
     exploration = MachineExploration(
         fresh,
         result.ledger,
-        Effort(part.examples, seconds, part.seed(plan.seed)),
+        Effort(part.examples, seconds, part.seed(plan.seed), enough),
         known=known,
         until=until,
         database=database,
@@ -359,9 +384,16 @@ def _explore(
         exploration.run()
     finally:
         result.examples, result.moves = exploration.examples, exploration.moves
+        took = time.monotonic() - started
         if exploration.cut_short:
             cause = "clock" if isinstance(exploration.stopped, BudgetSpent) else "time"
-            hint = "" if cause == "clock" else f"; --examples {max(exploration.examples - 1, 0)} needs no more"
+            hint = "" if cause == "clock" else f"; {_longer(took * enough / max(exploration.examples - 1, 1) / share)}"
             result.cuts.append(Cut(f"the state machine stopped early: {exploration.cut_short}{hint}", cause))
+        if exploration.is_slow:
+            made = f"{exploration.examples} of {part.examples} examples"
+            result.notes.append(
+                f"the target is slow: {made} of the state machine were made in {took:.0f} s; "
+                f"--examples {plan.count} makes all, {_longer(took * part.examples / exploration.examples / share)}"
+            )
         if database is not None and database.problem:
             result.notes.append(f"the example database stopped answering ({database.problem})")

@@ -40,6 +40,12 @@ MAXIMUM_TRANSIENT = 40
 RATE_MARGIN = 0.25
 """Seconds beyond the window of a rate after which the next request surely is in another one."""
 
+SLOW = 0.04
+"""Real seconds that responses of a slow target take on average; what need not be in turn is sent to it at once."""
+
+_JUDGED_SLOW = 50
+"""Exchanges from which on a target can be slow."""
+
 _NO_END = float("inf")
 """The end of a session that may last as long as it likes."""
 
@@ -74,7 +80,7 @@ class Sender:
         self.monitor = monitor
         self.codec = monitor.reader.codec
         self.exchanges = 0
-        self.latency = 0.0
+        self.latency = self.waited = 0.0
         self.end = _NO_END
         self.patient = False
         self.statuses: set[str] = set()
@@ -104,10 +110,10 @@ class Sender:
             raise DeadlineExceeded
         self._keep_rates(request, wait=not self.unpaced)
         now = self.clock.now
-        began = time.monotonic()
-        sent = now()
+        sent, began = now(), time.monotonic()
         response, failure = self.target.exchange(request)
         received = now()
+        self.waited += time.monotonic() - began
         self.exchanges += 1
         is_gone = False
         if response is None:
@@ -191,7 +197,9 @@ class Sender:
             raise DeadlineExceeded
         for request in requests:
             self._keep_rates(request, wait=False)
+        began = time.monotonic()
         exchanges = self.connections.exchange(requests)
+        self.waited += (time.monotonic() - began) * len(exchanges)
         self.exchanges += len(exchanges)
         together = sorted(exchanges, key=lambda exchange: exchange.sent)
         events = [event for event in self.monitor.observe_all(together) if event is not None]
@@ -216,6 +224,20 @@ class Sender:
             exchanges.append(Exchange(request, response, sent, self.clock.now(), failure))
         self.exchanges += len(exchanges)
         return exchanges
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the target is slow, and serves requests at the same time: it has no rate, and connections stay."""
+        slow = self.exchanges > _JUDGED_SLOW and self.waited > SLOW * self.exchanges and not self.contract.rates
+        return slow and self.connections is not None and self.connections.keep
+
+    def send_each(self, requests: Sequence[Request]) -> list[Event]:
+        """Send requests of which none waits for another one: in turn, or some at a time where the target is slow."""
+        if not self.is_slow:
+            return [self.send(request) for request in requests]
+        most = 1 if self.connections is None else self.connections.most
+        groups = (requests[first : first + most] for first in range(0, len(requests), most))
+        return [event for group in groups for event in self.send_together(group)]
 
     def send_and_cut(self, request: Request) -> Event:
         """Send a request and cut the connection before its answer: it may have been served, or not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pollproof.clauses.fields import retry_after_seconds
@@ -162,6 +162,21 @@ class Session(Prober):
         if fetched is not None and event.phase is Phase.SUCCEEDED and fetched.answer is not Answer.STATE:
             self.insist(fetched)
         return event
+
+    def poll_each(self, handles: Sequence[Handle]) -> list[Event]:
+        """Poll tasks of which none waits for another one."""
+        return self.send_each([self.about(self.poll_operation, handle) for handle in handles])
+
+    def read_each(self, handles: Sequence[Handle]) -> None:
+        """Poll tasks and fetch their results, of which none waits for another one."""
+        if not self.is_slow:
+            for handle in handles:
+                self.read(handle)
+            return
+        self.poll_each(handles)
+        fetch = self.fetch_operation
+        if fetch is not None:
+            self.send_each([self.about(fetch, handle) for handle in handles if self.has_ids(fetch, handle)])
 
     def settle(self, handle: Handle, patience: float) -> Phase | None:
         """Poll at the documented pace, ever more slowly, until the task has an end or `patience` seconds are over."""

@@ -9,7 +9,9 @@ from pollproof.trace.exchange import Exchange, Request
 
 
 class ConnectionSource(Protocol):
-    """Further connections to the target of a session."""
+    """Further connections to the target of a session: so many requests at a time at `most`."""
+
+    most: int
 
     @property
     def keep(self) -> bool:

@@ -160,8 +160,7 @@ class Actions:
     def burst(self, number: int) -> None:
         handle = self.pick(number)
         if handle is not None and self._may_poll(handle, self._burst):
-            for _ in range(self._burst):
-                self.session.poll(handle)
+            self.session.poll_each([handle] * self._burst)
 
     def advance(self, number: int) -> None:
         self.session.advance(self._deadlines[number % len(self._deadlines)])
@@ -214,11 +213,12 @@ class Actions:
 
 
 class Effort(NamedTuple):
-    """How much is tried: so many examples within so many seconds of real time, drawn from a seed."""
+    """How much is tried: so many examples, drawn from a seed; after so many seconds of real time, `enough` of them."""
 
     examples: int
     seconds: float
     seed: int
+    enough: int = 0
 
 
 class MachineExploration:
@@ -246,7 +246,7 @@ class MachineExploration:
         self._elsewhere = known
         self._walked: frozenset[str] = frozenset()
         self._ledger = ledger
-        self._examples, seconds, self._seed = effort
+        self._examples, seconds, self._seed, self._enough = effort
         self._end = time.monotonic() + seconds
         self._database = database
         self._replays = replays
@@ -256,6 +256,7 @@ class MachineExploration:
         self.examples = 0
         self.moves = 0
         self.cut_short = ""
+        self.is_slow = False
         self.stopped: Exception | None = None
 
     @property
@@ -277,8 +278,8 @@ class MachineExploration:
 
     def begin(self) -> Session:
         """Called at the start of each example."""
-        if time.monotonic() > self._end:
-            self.cut_short = f"its time was over after {self.examples} of {self._examples} examples"
+        if time.monotonic() > self._end and self.examples >= self._enough:
+            self.is_slow = True
             raise StopExploration
         if self._shrinks > MAXIMUM_SHRINKS:
             raise StopExploration
@@ -339,7 +340,7 @@ class MachineExploration:
                     self.cut_short = f"the time that was granted ended after {plural(self.examples, 'example')}"
                 elif self.stopped is not None:
                     raise self.stopped from None
-                if self.cut_short:
+                if self.cut_short or self.is_slow:
                     return
                 continue
             except HypothesisException as error:  # pragma: no cover - a defect of the suite, told apart from the target

@@ -18,6 +18,12 @@ _WHOLE_SECONDS_FROM = 2.0
 """Seconds from which on a clock hook is sent whole ones."""
 
 
+_EXPECTED = (
+    'expected HTTP 200 to POST {"seconds": N}. Correct --advance-url or the hook, or run without it, with --launch or '
+    "with --max-wait"
+)
+
+
 class ClockError(RunError):
     """The test hook of a target's clock does not work; the text is one sentence for people."""
 
@@ -52,13 +58,13 @@ class HookedClock(ShiftedClock):
         asked = self.now()
         response, failure = self._hook.exchange(Request("POST", self._path, headers, body))
         if response is None:
-            raise ClockError(f"the clock hook {self.advance_url} gave no answer: {failure}")
+            raise ClockError(f"the clock hook {self.advance_url} did not respond: {failure}; {_EXPECTED}")
         if 400 <= response.status < 500 and number % 1:
             self._coarse = 0.0
             self.advance(seconds)
             return
         if not 200 <= response.status < 300:
-            raise ClockError(f"the clock hook {self.advance_url} answered HTTP {response.status}; expected 200")
+            raise ClockError(f"the clock hook {self.advance_url} answered HTTP {response.status}; {_EXPECTED}")
         before = self.now()
         super().advance(number)
         self._jump = asked, before, self.now()

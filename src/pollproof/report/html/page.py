@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 EXCHANGES = 60
 """Exchanges of one trace that are shown in full: the first and the last of a longer one."""
+
+_OPTION = re.compile(r"\(?--[\w-]{1,30}\W?$")
 
 OUTPUT = 2_000
 """Characters of what a command printed, of its beginning and of its end."""
@@ -102,6 +105,7 @@ def _environment() -> Environment:
         "column_counts": _column_counts,
         "alike": _alike,
         "breakable": _breakable,
+        "unbroken": _unbroken,
         "tail": lambda name, provider: one_line(name).removeprefix(f"{provider}."),
     }
     environment.globals |= {
@@ -149,6 +153,15 @@ def _breakable(name: str) -> str:
     from markupsafe import Markup, escape
 
     return Markup("<wbr>.").join(escape(one_line(part)) for part in name.split("."))
+
+
+def _unbroken(text: str) -> str:
+    """Prose or a command in which no option is broken at its hyphens."""
+    from markupsafe import Markup, escape
+
+    whole = Markup('<span class="option">{}</span>')
+    words = one_line(text).split(" ")
+    return Markup(" ").join(whole.format(word) if _OPTION.match(word) else escape(word) for word in words)
 
 
 def _column_counts(name: str, matrix: RunMatrix) -> dict[str, int]:

@@ -108,13 +108,12 @@ def exhaust(session: Session, handles: list[Handle], before_end: bool) -> None:
     disturb = {limit // 4, limit // 2, limit - 2}
     for number in range(limit):
         began = session.clock.now()
-        for handle in handles:
-            history = session.history(handle)
-            if history is not None and history.polls_most >= limit:
-                continue
-            event = session.insist(session.poll(handle))
+        known = {handle.key: session.history(handle) for handle in handles}
+        due = [handle for handle in handles if (task := known[handle.key]) is None or task.polls_most < limit]
+        for event in session.poll_each(due):
+            history = known.get(event.task or "")
             nearly = history is not None and history.polls_most >= min(limit * NEARLY, limit - 1)
-            if nearly and event.answer in READABLE:
+            if session.insist(event).answer in READABLE and nearly:
                 session.reach(LAST_POLL)
         if age(session, handles[0]) > lifetime:
             break

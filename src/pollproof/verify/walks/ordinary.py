@@ -118,8 +118,7 @@ def read_many_times(session: Session) -> None:
     limits = session.contract.limits
     span = (limits.lifetime - limits.lifetime_slack) * 0.8 if limits.lifetime else 3600.0
     for number in range(_READS_WITHOUT_LIMIT):
-        for handle in handles:
-            session.read(handle)
+        session.read_each(handles)
         if number % 20 == 10:
             session.begin()
         if number < _CLOSE_READS:  # step by step while tasks are young, and by leaps later

@@ -40,7 +40,8 @@ def turned_away(session: Session) -> None:
     if not few:
         place = session.poll_operation.task_id
         typed = place is not None and place.area == "body" and session.codec.name == "json"
-        misses = near_misses(handle, pending, prefix=contract.task_id.get("prefix", False), typed=typed)
+        prefix, blanks = contract.task_id.get("prefix", False), session.codec.name == "json"
+        misses = near_misses(handle, pending, prefix=prefix, typed=typed, blanks=blanks)
         for identifier in misses:
             session.probe_near_miss(identifier)
     known = contract.task_id["unknown"][0] if handle is None else handle.id
@@ -62,14 +63,20 @@ def turned_away(session: Session) -> None:
 
 
 def near_misses(
-    handle: Handle | None, pending: Handle | None, *, prefix: bool = False, typed: bool = False
+    handle: Handle | None,
+    pending: Handle | None,
+    *,
+    prefix: bool = False,
+    typed: bool = False,
+    blanks: bool = True,
 ) -> list[Any]:
     """Ids that no creation gave, next to ids that one did.
 
     The next number, one that is the same in 32 bits, its negative, one with a half more, a number as a text with a
     tail; a text that is cut, lengthened, in another case, with blanks, a zero or a sign before it. A number in
     hexadecimal digits is the same in another case; with `prefix` one that is cut stands for the id. Where ids are
-    `typed` values of JSON, an array or an object that holds the id is another one.
+    `typed` values of JSON, an array or an object that holds the id is another one. Without `blanks`, those around an
+    id are left out: XML is laid out with them, and many programs drop them.
     """
     if handle is None:
         return []
@@ -82,7 +89,7 @@ def near_misses(
     if not isinstance(handle.id, str):
         return []
     text = handle.id
-    misses = [text + "0", text + "-x", f" {text}", f"{text} ", "0" + text]
+    misses = [text + "0", text + "-x", *([f" {text}", f"{text} "] if blanks else []), "0" + text]
     if not prefix:
         misses.append(text[:-1])
     if text.isdecimal():
