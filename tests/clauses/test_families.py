@@ -92,6 +92,20 @@ def test_batches_refused_after_every_pause_show_a_longer_one_and_a_busy_provider
         assert ("batch.rate" in trace.violated) is violated, batches
 
 
+def test_single_tasks_at_the_rate_of_batches_are_too_few_and_a_provider_that_is_busy_now_and_then_is_not() -> None:
+    soon, later = 0.3, 1.3
+    paced = [(200, later), (429, soon)] * 5
+    busy = [(200, soon), (429, soon), (200, soon), (429, soon)] * 8
+    for steps, verdict in ((paced, Verdict.VIOLATED), (paced[:-1], Verdict.UNEXERCISED), (busy, Verdict.HELD)):
+        trace, at = Scraper(), 0.0
+        for number, (http, pause) in enumerate(steps):
+            at += pause
+            body = {"url": f"https://a.example/{number}"}
+            answer = state(str(10**18 + number), **body) if http == 200 else {"message": "slower"}
+            trace.exchange("POST", "/task", body, answer, at, http)
+        assert trace.verdict("task.unpaced") is verdict
+
+
 def test_the_order_of_a_batch_is_a_rule_of_its_own() -> None:
     urls = ["https://a.example/", "https://b.example/"]
     trace = Scraper()

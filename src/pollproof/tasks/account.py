@@ -9,6 +9,7 @@ from pollproof.contract.model import Effect, Limits, Role, id_mark
 from pollproof.contract.vocabulary import ABOUT_A_TASK, CALLBACK, CREATE, FETCH, POLL
 from pollproof.tasks.ages import age_least, received_by, surely_inside
 from pollproof.tasks.batches import BatchHistory, creation_in_batch
+from pollproof.tasks.creation_pace import CreationPace
 from pollproof.tasks.fold import fold, keep_later
 from pollproof.tasks.hash_set import HashSet
 from pollproof.tasks.individual import Alike, own_part, way_of
@@ -65,6 +66,7 @@ class Account:
         "aliases",
         "batches",
         "creates",
+        "creations",
         "decides",
         "last_created",
         "last_received",
@@ -94,6 +96,7 @@ class Account:
         self.streaks: dict[tuple[str, Any], Streak] = {}
         self.remember = remember
         self.batches = BatchHistory()
+        self.creations = CreationPace()
         self.last_created: int | None = None
         self.tasks: dict[str, TaskState] = {}
         self.owners: dict[str, str] = {}
@@ -215,6 +218,8 @@ class Account:
             self._watch(event)
         if event.operation.role is Role.BATCH:
             self.unnamed |= self.batches.add(event, limits.batch_wait, self.last_received)
+        elif limits.batch_wait is not None and event.operation.role is CREATE and not event.probe:
+            self.creations.add(event, limits.batch_wait)
         self.last_received = event.exchange.received
         if self.stalls and event.answer is STATE:
             self.stalls.pop(streak_key(event), None)
