@@ -17,7 +17,7 @@ OWN = 7
 def contract(tmp_path: Path) -> Contract:
     """CapSolver, of which a clause allows a client seven polls; the provider still answers 120."""
     text = (folder("contracts") / "capsolver.toml").read_text(encoding="utf-8")
-    kind = 'kind = "poll-budget"\nsubject = "client"\n'
+    kind = 'kind = "poll-budget"\n'
     assert text.count(kind) == 1
     changed = tmp_path / "capsolver.toml"
     changed.write_text(text.replace(kind, f"{kind}limit = {OWN}\n"), encoding="utf-8")
