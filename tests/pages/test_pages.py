@@ -13,7 +13,7 @@ from tests.pages.matrix import SERVERS, judge
 
 SERVED = list(SERVERS)
 FAULTS = [(name, fault) for name, server in SERVERS.items() for fault in server.faults[::16]]
-FORGETS = [("mcp_tasks", "forgets-cancelled")]
+FORGETS = [("mcp_tasks", "forgets-cancelled"), ("predictions", "at-once")]
 VARIANTS = [(name, variant) for name, server in SERVERS.items() for variant in ("", server.variants[0])] + FORGETS
 
 

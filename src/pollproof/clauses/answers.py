@@ -205,10 +205,26 @@ def view_of(history: TaskState | None, event: Event) -> View:
 
 def _is_open(contract: Contract, clause: Clause) -> str:
     """Why a contract leaves open whether an answer in the situation of a clause is ever given; empty: it does not."""
-    if clause.parameters.to == ("too-many-unfinished",):
-        return "no document says how long tasks take, and never were so many unfinished at once"
-    unseen = clause.parameters.to == ("cancelling-again",)
-    return "no document says that a task is ever seen while it is being cancelled, and none was" if unseen else ""
+    rule: AnswerRule = clause.parameters
+    absent = [
+        each.comparison == "present" and each.operand is False for each in rule.when if each.at.part == "response"
+    ]
+    if absent and all(absent):
+        return "no document says that what it is about is ever left out of a response, and it never was"
+    return next((reason for to, reason in _OPEN.items() if to.issuperset(rule.to)), "")
+
+
+_OPEN = {
+    frozenset(
+        {"too-many-unfinished"}
+    ): "no document says how long tasks take, and never were so many unfinished at once",
+    frozenset(
+        {"cancelling-again"}
+    ): "no document says that a task is ever seen while it is being cancelled, and none was",
+    frozenset({"waiting", "running"}): "no document says that a task is ever seen unfinished, and none was",
+    frozenset({"busy"}): "no document says that a request is ever refused for a while, and none was",
+}
+"""Situations of which a contract leaves open whether they ever come, and why."""
 
 
 @Kind(

@@ -131,8 +131,10 @@ def _create(new: list[Any], event: Event) -> None:
     if event.operation.task_id is None or event.operation.task_id.part != "request":
         new[_CREATED_RECEIVED] = received_by(exchange)
     new[_ANSWERED] = exchange.received - exchange.precision
-    new[_INLINE], new[_RESULT] = succeeded, event.result_text
-    new[_RESULT_NUMBER] = event.number if succeeded else None
+    new[_RESULT], new[_RESULT_NUMBER] = event.result_text, event.number if succeeded else None
+    new[_INLINE] = succeeded and (event.inline_kind or "succeeded" in event.operation.answers)
+    if succeeded and not new[_INLINE]:  # no document has tasks that are answered at once: it can be polled
+        _take_state(new, event)
 
 
 def _date_creation(new: list[Any], history: TaskState, exchange: Exchange) -> None:
