@@ -64,18 +64,33 @@ def callback_known(account: Account, event: Event, parameters: Nothing) -> Findi
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CalledEnds:
+    """`of`: the ends of which a task is called back."""
+
+    of: Annotated[
+        tuple[str, ...],
+        "The ends that are judged: `succeeded`, `failed`, `cancelled`; the first two when left out.",
+        ONE_OR_MORE,
+    ] = ()
+
+
 @Kind(
     "callback-sent",
     roles=(CALLBACK,),
     probes=True,
     exercised="a task with an address for its callback",
-    walks=("called-back",),
+    walks=("called-back", "called-back-of-cancelled"),
     hint="Send a callback also where the task fails, where nobody polls it, and where it was created in a batch.",
 )
-def callback_sent(history: TaskState, event: Event, parameters: Nothing) -> Finding:
+def callback_sent(history: TaskState, event: Event, rule: CalledEnds) -> Finding:
     """A task that was requested with a callback address is called back when it ends."""
     if event.probe != SILENCE:
-        return HELD if history.created is not None else None
+        known = history.created is not None and (not rule.of or (event.phase and event.phase.value) in rule.of)
+        return HELD if known else None
+    end = history.terminal or (Phase.CANCELLED if history.cancelled is not None else SUCCEEDED)
+    if end.value not in (rule.of or (SUCCEEDED.value, Phase.FAILED.value)):
+        return None
     if history.callbacks:
         return HELD
     if CALLBACK_REFUSED in history.marks:
@@ -233,7 +248,22 @@ class NeverSendsAgain(FaultyProvider):
         pass
 
 
-@breaks("callback-sent", "no callback")
+@mutates("callback-sent")
+def _callback_sent(contract: Contract, clause: Clause) -> Iterator[Fault]:
+    if Phase.CANCELLED.value in clause.parameters.of:
+        yield Fault(
+            "no callback of a cancelled task", ForgetsCancelled, companions=("callback-sent", "callback-agrees")
+        )
+
+
+class ForgetsCancelled(FaultyProvider):
+    """Sends no callback of a task that is cancelled."""
+
+    def calls_back(self, task: Task, now: float) -> int:
+        return 0 if self.phase(task, now) is Phase.CANCELLED else super().calls_back(task, now)
+
+
+@breaks("callback-sent", "no callback", ("callback-sent",))
 class NeverCallsBack(FaultyProvider):
     """Sends no callback."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pollproof.contract.model import Contract, Role
+from pollproof.contract.model import Contract, Phase, Role
 from pollproof.contract.templates import with_value
 from pollproof.trace.events import READABLE
 from pollproof.verify.handles import TASK_CREATED, Handle
@@ -175,6 +175,29 @@ def called_back_unpolled(session: Session) -> None:
     session.advance(patience(session))
     source.wait(EARLY_SECONDS)
     session.take_callbacks()
+
+
+def _calls_back_cancelled(contract: Contract) -> bool:
+    ends = [each.parameters.of for each in contract.clauses if each.kind == "callback-sent"]
+    return contract.operation_of(Role.CANCEL) is not None and any(Phase.CANCELLED.value in of for of in ends)
+
+
+@walk(_calls_back_cancelled, needs="callbacks", reaches=(TASK_CREATED,))
+def called_back_of_cancelled(session: Session) -> None:
+    """Tasks with a callback address that are cancelled before their end."""
+    if session.callbacks is None:
+        return
+    handles = []
+    for number in range(4):
+        event, handle = session.create_called_back(session.kinds[0], with_callback(session, 61 + number, "cancelled"))
+        if handle is None:
+            _, handle = session.begun(session.insist(event), session.kinds[0])
+        if handle is not None:
+            session.cancel(handle)
+            handles.append(handle)
+    settle_all(session, handles)
+    histories = [(handle, session.history(handle)) for handle in handles]
+    await_callbacks(session, [handle for handle, known in histories if known and known.terminal is Phase.CANCELLED])
 
 
 @walk(lambda contract: _has_batches(contract) and _calls_back(contract), needs="callbacks", reaches=(ACCEPTED_BATCH,))
