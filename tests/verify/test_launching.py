@@ -329,6 +329,14 @@ def test_a_command_that_never_listens_is_given_up_and_ended() -> None:
         pass
 
 
+def test_a_command_that_works_before_it_listens_is_waited_for() -> None:
+    port = free_port("127.0.0.1")
+    work = "import time\nwhile time.process_time() < 2.5: pass\n"
+    serve = f"from http.server import *\nHTTPServer(('127.0.0.1', {port}), BaseHTTPRequestHandler).serve_forever()"
+    with launched([sys.executable, "-c", work + serve], f"http://127.0.0.1:{port}", os.environ, ready=1.6) as server:
+        assert server.address == ("127.0.0.1", port)
+
+
 def test_a_port_that_is_in_use_is_not_taken_for_the_command() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
