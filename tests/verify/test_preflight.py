@@ -263,3 +263,17 @@ def test_a_text_that_may_be_empty_and_always_is_leaves_a_run_conclusive() -> Non
         status, said = verify("cnode", *words)
     assert status == 0, said
     assert "every additionalInfo was empty or absent, which is allowed" in said
+
+
+def test_the_check_that_is_proposed_has_the_hosts_that_are_ones_own() -> None:
+    status, said = verify("capsolver", "--base-url", "http://mock.invalid:8080", "--allow-host", "mock.invalid")
+    assert status == 4, said
+    assert "doctor capsolver --base-url http://mock.invalid:8080 --allow-host mock.invalid --api-key" in said
+
+
+def test_a_target_without_keys_is_not_suspected_of_a_wrong_one() -> None:
+    with served("cnode", lambda *_: ALIKE["HTML"]) as found:
+        status, said = verify("cnode", "--base-url", found.base_url)
+    assert status == 4, said
+    assert "(1) the base URL" in said
+    assert "api-key" not in said

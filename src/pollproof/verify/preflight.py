@@ -308,6 +308,9 @@ class Preflight:
             words += ["--base-url", plan.base_url.rstrip("/") + (path if missing else "")]
         if plan.advance_url is not None:
             words += ["--advance-url", plan.advance_url]
+        words += ["--task", plan.task] if plan.task is not None else []
+        for host in plan.own_hosts:
+            words += ["--allow-host", host]
         key = "" if self._contract.credential.at is None else ' --api-key "$POLLPROOF_API_KEY"'
         return shlex.join(words) + key
 
