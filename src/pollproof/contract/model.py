@@ -235,7 +235,9 @@ class Probe:
     repeat: Annotated[Repeat | None, "An array to make longer."] = None
     code: Annotated[str, "The error code of the refusal; that of an invalid request when left out."] = ""
     headers: Annotated[tuple[tuple[str, str], ...], "Headers to set; an empty text leaves one out.", PAIRS] = ()
-    query: Annotated[tuple[tuple[str, str], ...], "Parameters of the query to set.", PAIRS] = ()
+    query: Annotated[
+        tuple[tuple[str, str], ...], "Parameters of the query to set; an empty text leaves one out.", PAIRS
+    ] = ()
 
 
 class VariantSettings(TypedDict, total=False):

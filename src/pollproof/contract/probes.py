@@ -27,7 +27,7 @@ def recognises(probe: Probe, operation: Operation) -> Callable[[View], bool]:
         request = view.request
         if any(view.request_headers.get(name, "") != text for name, text in headers):
             return False
-        if any(view.path.get(f"?{name}") != text for name, text in probe.query):
+        if any(view.path.get(f"?{name}", "") != text for name, text in probe.query):
             return False
         if not in_body:
             return True

@@ -134,6 +134,8 @@ def _wrong(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Itera
         yield f"{name} of another type", _OTHER_TYPE[kind], True
     if "enum" in schema:
         yield f"{name} that is not listed", "not-listed", True
+        if all(type(choice) is int for choice in schema["enum"]):
+            yield f"{name} that is not among the numbers that are", max(schema["enum"], default=0) + 1, True
     text = value if isinstance(value, str) and value else "a"
     if 0 < schema.get("minLength", 0) <= _MAXIMUM_LENGTH:
         yield f"{name} too short", text[:1] * (schema["minLength"] - 1), True
@@ -148,6 +150,8 @@ def _wrong(root: Any, schema: Mapping[str, Any], value: Any, name: str) -> Itera
             yield f"{name} at its excluded limit", schema[key], True
     if isinstance(schema.get("pattern"), str):
         yield f"{name} of another form", "!", True
+        if re.search(schema["pattern"], text) and not re.search(schema["pattern"], text.swapcase()):
+            yield f"{name} in the other case", text.swapcase(), True
     if schema.get("format") in _FORMATS:
         yield f"{name} that is not {schema['format']}", "not in this format", False
     entry = value[0] if isinstance(value, list) and value else some_value(root, schema.get("items"))

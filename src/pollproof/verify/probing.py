@@ -141,7 +141,8 @@ class Prober(Requester):
         headers = {name: text for name, text in {**request.headers, **changed}.items() if text or name not in changed}
         request = request._replace(headers=headers)
         for name, text in probe.query:
-            request = with_parameter(request, name, text)
+            bare = request._replace(path=without_parameter(request.path, name))
+            request = with_parameter(request, name, text) if text else bare
         if not probe.remove and not probe.set and probe.repeat is None:
             return self.send(request, probe.name)
         body = self._body(operation, words, way)
