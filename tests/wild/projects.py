@@ -180,10 +180,7 @@ SERVERS = (
 TASKLESS = "a tool that has to be called as a task, and is not, is answered with a result that is an error"
 
 SERVERS += (
-    *(
-        replace(SERVERS[0], name=f"pygeoapi {version}", requirements=(f"pygeoapi=={version}",))
-        for version in ("0.20.0", "0.19.0", "0.18.0", "0.17.0", "0.16.1", "0.15.0", "0.14.0")
-    ),
+    replace(SERVERS[0], name="pygeoapi 0.20.0", requirements=("pygeoapi==0.20.0",)),
     Server(
         name="MCP SDK for Python 1.30.0",
         requirements=("mcp==1.30.0", "uvicorn==0.54.0"),
