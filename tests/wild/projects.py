@@ -296,5 +296,6 @@ CLIENTS = (
         requirements=("@azure/core-lro@3.4.1",),
         script="azure_core_lro.mjs",
         contract="azure-lro",
+        findings=(Finding("azure-lro.client.failure.robustness", ENDLESS),),
     ),
 )
