@@ -33,7 +33,7 @@ def wire(of: Catalogue) -> Iterator[Scenario]:
 
 
 def _wire(of: Catalogue) -> Iterator[Scenario]:
-    for name, words, turn in _troubles(of):
+    for name, once_name, alike, words, turn in _troubles(of):
         once = replace(turn, first=2, last=2)
         yield of.polled(
             f"{name}-for-ever",
@@ -43,15 +43,15 @@ def _wire(of: Catalogue) -> Iterator[Scenario]:
             seconds=of.patience + _TRIES * turn.delay,
         )
         yield of.polled(
-            _ONCE[name],
+            once_name,
             f"The second poll {words}. {RETRIES}",
             Expects.EITHER,
             once,
             seconds=3 * of.wait + turn.delay,
-            adds=frozenset({f"{_ALIKE[name]} once"}),
+            adds=frozenset({f"{alike} once"}),
         )
     yield from _answers_that_come(of)
-    for name, words, turn in _troubles(of):
+    for name, _, alike, words, turn in _troubles(of):
         creation = replace(turn, roles=(Role.CREATE,), last=math.inf, phase=None, status="")
         yield of.scenario(
             f"creation-{name}-for-ever",
@@ -59,7 +59,7 @@ def _wire(of: Catalogue) -> Iterator[Scenario]:
             Expects.FAILURE,
             turns=(creation,),
             seconds=CLIENT_PATIENCE + _TRIES * turn.delay,
-            adds=frozenset({f"creation, {_ALIKE[name]} without end"}),
+            adds=frozenset({f"creation, {alike} without end"}),
         )
         yield of.scenario(
             f"creation-{name}",
@@ -67,49 +67,29 @@ def _wire(of: Catalogue) -> Iterator[Scenario]:
             Expects.EITHER,
             turns=(replace(creation, last=1),),
             seconds=3 * of.wait + turn.delay,
-            adds=frozenset({f"creation, {_ALIKE[name]} once"}),
+            adds=frozenset({f"creation, {alike} once"}),
         )
 
 
 _TRIES = 4
 """How often a conforming client retries, more or less."""
 
-_ONCE = {
-    "malformed": "malformed-answer",
-    "empty": "empty-answer",
-    "truncated": "truncated-answer",
-    "reset": "reset-connection",
-    "no-answer": "no-answer",
-}
 
-
-_ALIKE = {
-    "malformed": "unreadable",
-    "empty": "unreadable",
-    "reset": "cut",
-    "truncated": "cut",
-    "no-answer": "no response",
-}
-"""What most clients do not distinguish. Of troubles that happen once, and of creations, a sample has one of each."""
-
-
-def _troubles(of: Catalogue) -> Iterator[tuple[str, str, Turn]]:
-    """Responses of which nothing can be read: name, words about a request, and what happens to it."""
+def _troubles(of: Catalogue) -> Iterator[tuple[str, str, str, str, Turn]]:
+    """Responses of which nothing can be read: name, name where it happens once, what most clients take it for (of
+    troubles that happen once, and of creations, a sample has one of each), words about a request, and what happens.
+    """
     kind = {"Content-Type": of.codec.content_type}
-    yield "malformed", "gets a response that cannot be read", Turn(response=Response(200, kind, MALFORMED))
-    yield "empty", "gets a response without a body", Turn(response=Response(200, kind, b""))
-    yield "reset", "gets no response: the connection is reset", replace(of.unfinished, manner=Manner.RESET)
-    yield (
-        "truncated",
-        "gets half of a response, and the connection ends",
-        replace(of.unfinished, manner=Manner.CUT),
-    )
     silence = min(LONG_SILENCE, (of.limits.lifetime or math.inf) / 2)
-    yield (
-        "no-answer",
-        f"gets no response: the connection stays open, and ends after {silence:g} seconds",
-        replace(of.unfinished, manner=Manner.SILENT, delay=silence),
-    )
+    quiet = f"gets no response: the connection stays open, and ends after {silence:g} seconds"
+    silent = replace(of.unfinished, manner=Manner.SILENT, delay=silence)
+    malformed, empty = (Turn(response=Response(200, kind, body)) for body in (MALFORMED, b""))
+    reset, cut = (replace(of.unfinished, manner=manner) for manner in (Manner.RESET, Manner.CUT))
+    yield "malformed", "malformed-answer", "unreadable", "gets a response that cannot be read", malformed
+    yield "empty", "empty-answer", "unreadable", "gets a response without a body", empty
+    yield "reset", "reset-connection", "cut", "gets no response: the connection is reset", reset
+    yield "truncated", "truncated-answer", "cut", "gets half of a response, and the connection ends", cut
+    yield "no-answer", "no-answer", "no response", quiet, silent
 
 
 def _answers_that_come(of: Catalogue) -> Iterator[Scenario]:
