@@ -237,3 +237,18 @@ def test_what_comes_while_a_clock_is_moved_may_be_as_late_as_its_end(monkeypatch
     clock.advance(38)
     assert clock.latest(moments[0]) - moments[0] >= 38
     assert (clock.latest(before), clock.latest(clock.now()) < before + 39) == (before, True)
+
+
+def test_only_polls_keep_the_rate_of_polls(tmp_path: Path) -> None:
+    write("my-api", tmp_path)
+    contract = replace(load_contract(tmp_path / "my-api.toml"), rates=(Rate("task", 1, 7.0),))
+    clock = VirtualClock()
+    provider = ReferenceProvider(contract, clock)
+    session = Session(InProcessTarget("a provider", provider.handle), clock, Monitor(Reader(contract), ()))
+    handle = session.begin()
+    assert handle is not None
+    poll = session.about(session.poll_operation, handle)
+    for request, most in ((poll, 0.0), (poll._replace(path=poll.path + "/cancel"), 0.0), (poll, 8.0)):
+        before = clock.now()
+        session._keep_rates(request, wait=True)
+        assert (clock.now() - before > 0.0, clock.now() - before <= most) == (most > 0, True)

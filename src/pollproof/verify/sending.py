@@ -12,6 +12,7 @@ from pollproof.contract.model import (
     SILENCE,
     Role,
 )
+from pollproof.contract.requests import RequestPattern
 from pollproof.contract.templates import with_value
 from pollproof.errors import PollproofError, RunError
 from pollproof.http.target import Target
@@ -99,6 +100,7 @@ class Sender:
         self._checks = 0
         creations = (each for each in contract.operations.values() if each.role is Role.CREATE)
         self._creates = {(each.method, each.path.partition("?")[0]) for each in creations}
+        self._polling = RequestPattern(contract.operation(Role.POLL))
         self._paced: dict[tuple[int, str], deque[float]] = {}
 
     def send(self, request: Request, probe: str | None = None) -> Event:
@@ -263,8 +265,9 @@ class Sender:
         """Count a request by the documented rates; with `wait` let time pass until it is within them."""
         path = request.path.partition("?")[0]
         creates = (request.method, path) in self._creates
+        polls = not creates and request.method == self._polling.method and self._polling.variables(path) is not None
         for number, rate in enumerate(self.contract.rates):
-            if rate.of != "all" and creates is not (rate.of == "create"):
+            if rate.of != "all" and not (creates if rate.of == "create" else polls):
                 continue
             key = (number, path if rate.of == "task" else "")
             sent = self._paced.setdefault(key, deque(maxlen=rate.requests))
