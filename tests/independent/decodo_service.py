@@ -97,6 +97,7 @@ class Service:
 
     api_key: str
     clock: Clock = field(default_factory=Clock)
+    callback_seconds: float = 0.0
     epoch: datetime = field(default_factory=lambda: datetime.now(UTC))
     lock: threading.Lock = field(default_factory=threading.Lock)
     tasks: dict[str, Task] = field(default_factory=dict)
@@ -237,7 +238,9 @@ def register_task(service: Service, outbox: Outbox, parameters: JsonObject, crea
     task = Task(str(task_id), parameters, created, created + scraping_seconds(service.id_count), faulty)
     service.tasks[task.task_id] = task
     if parameters.get("callback_url") is not None:
-        send_later(outbox, task.final, parameters["callback_url"], callback_object(service, task))
+        send_later(
+            outbox, task.final + service.callback_seconds, parameters["callback_url"], callback_object(service, task)
+        )
     return task
 
 

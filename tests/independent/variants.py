@@ -339,6 +339,17 @@ def batches_are_limited_by_the_calendar() -> Change:
 
 
 @variant(DECODO)
+def callbacks_wait_in_a_queue() -> Change:
+    """A callback is sent forty seconds after the end of its task."""
+
+    def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
+        wire.service.callback_seconds = 40.0
+        return serve(call)
+
+    return remembering(change)
+
+
+@variant(DECODO)
 def a_batch_is_a_list() -> Change:
     """The answer to a batch is the list of its tasks."""
 

@@ -18,6 +18,8 @@ FOUND = [
     ("decodo", "passthrough-digits-become-a-number", "decodo.callback.passthrough"),
     ("decodo", "refused-requests-are-called-back", "decodo.callback.known"),
     ("cnode", "overlapping-polls-are-mixed-up", "cnode.poll.echo"),
+    ("capmonster", "busy-after-poll-100", "capmonster.poll.budget-served"),
+    ("capmonster", "connections-show-states-that-are-seconds-old", "capmonster.poll.terminal"),
 ]
 """A fault of each kind, and the clause that it breaks."""
 
@@ -25,6 +27,8 @@ LAWFUL = [
     ("capsolver", "busy-now-and-then"),
     ("capmonster", "polls-beyond-the-limit-lock-the-account"),
     ("decodo", "connections-are-closed"),
+    ("decodo", "callbacks-wait-in-a-queue"),
+    ("capmonster", "states-are-seconds-old-for-everybody"),
     ("cnode", "tasks-are-remembered-for-two-minutes"),
 ]
 

@@ -24,6 +24,9 @@ from pollproof.verify.walks.steps import (
 EARLY_SECONDS = 0.1
 """Real seconds in which a callback that comes too early shows itself."""
 
+LATE_CALLBACKS = (60.0, 600.0)
+"""Seconds that are let pass for a callback that did not come at once, one after the other."""
+
 ACCEPTED_BATCH = "a batch that was accepted"
 CANCELLED = "a response to a request to cancel a task"
 CALLED = "the end of a task with a callback address"
@@ -223,14 +226,26 @@ def await_callbacks(session: Session, handles: list[Handle]) -> None:
         if history is None or history.terminal is None:
             continue
         session.reach(CALLED)
-        since, started = session.clock.now(), time.monotonic()
-        while not was_called_back(session, handle) and time.monotonic() - started < source.patience:
-            source.wait(source.patience / 10)
-            session.take_callbacks()
+        since = session.clock.now()
+        _wait_for_callback(session, handle, source.patience if session.frugal or not session.movable else 1.0)
+        for seconds in LATE_CALLBACKS if session.movable and not session.frugal else ():
+            if not was_called_back(session, handle):  # it may wait in a queue: no document says how soon it comes
+                session.advance(seconds)
+                _wait_for_callback(session, handle, 1.0 if seconds < LATE_CALLBACKS[-1] else source.patience)
         if not was_called_back(session, handle):
             stray = f"; another address was called: {source.stray}" if source.stray else ""
             session.miss(handle, since, f"none came within {source.patience:g} s of real time{stray}")
             return  # the others would only be waited for in the same way
+
+
+def _wait_for_callback(session: Session, handle: Handle, seconds: float) -> None:
+    """Wait in real time until a task was called back, at most that many seconds and the patience of the source."""
+    source = session.callbacks
+    assert source is not None
+    started, patience = time.monotonic(), min(seconds, source.patience)
+    while not was_called_back(session, handle) and time.monotonic() - started < patience:
+        source.wait(source.patience / 10)
+        session.take_callbacks()
 
 
 def was_called_back(session: Session, handle: Handle) -> bool:
