@@ -269,7 +269,7 @@ def test_examples_that_were_requested_are_all_made_however_slow_the_target_is(mo
 
 @pytest.mark.parametrize("name", ["capsolver", "decodo"])
 def test_what_is_sent_to_a_slow_target_at_once_accuses_nobody(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "SLOW", 0.0)
+    monkeypatch.setattr(sending, "SLOW_RESPONSE", 0.0)
     monkeypatch.setattr(sending, "_JUDGED_SLOW", 0)
     together: list[int] = []
     exchange = Connections.exchange

@@ -41,7 +41,7 @@ MAXIMUM_TRANSIENT = 40
 RATE_MARGIN = 0.25
 """Seconds beyond the window of a rate after which the next request surely is in another one."""
 
-SLOW = 0.04
+SLOW_RESPONSE = 0.04
 """Real seconds that responses of a slow target take on average; what need not be in turn is sent to it at once."""
 
 _JUDGED_SLOW = 50
@@ -230,7 +230,9 @@ class Sender:
     @property
     def is_slow(self) -> bool:
         """Whether the target is slow, and serves requests at the same time: it has no rate, and connections stay."""
-        slow = self.exchanges > _JUDGED_SLOW and self.waited > SLOW * self.exchanges and not self.contract.rates
+        slow = (
+            self.exchanges > _JUDGED_SLOW and self.waited > SLOW_RESPONSE * self.exchanges and not self.contract.rates
+        )
         return slow and self.connections is not None and self.connections.keep
 
     def send_each(self, requests: Sequence[Request]) -> list[Event]:

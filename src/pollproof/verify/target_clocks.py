@@ -55,7 +55,7 @@ class HookedClock(ShiftedClock):
         number = math.ceil(seconds) if checked(seconds) >= self._coarse else seconds
         body = json.dumps({"seconds": number}).encode()
         headers = {"content-type": "application/json"}
-        asked = self.now()
+        called = self.now()
         response, failure = self._hook.exchange(Request("POST", self._path, headers, body))
         if response is None:
             raise ClockError(f"the clock hook {self.advance_url} did not respond: {failure}; {_EXPECTED}")
@@ -67,12 +67,12 @@ class HookedClock(ShiftedClock):
             raise ClockError(f"the clock hook {self.advance_url} answered HTTP {response.status}; {_EXPECTED}")
         before = self.now()
         super().advance(number)
-        self._jump = asked, before, self.now()
+        self._jump = called, before, self.now()
 
     def latest(self, moment: float) -> float:
         """The latest moment that one may be which the clock showed while its target's was moved, or else that one."""
-        asked, moved, ended = self._jump
-        return ended if asked <= moment <= moved else moment
+        called, moved, ended = self._jump
+        return ended if called <= moment <= moved else moment
 
     def at_most(self, seconds: float) -> float:
         """The seconds that the clock can move by without going beyond these."""
