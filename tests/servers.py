@@ -131,7 +131,7 @@ def keeping_alive(answer: Callable[[Asked], bytes]) -> Callable[[Line], None]:
 def http(
     body: bytes | dict[str, Any] = b"{}", status: str = "200 OK", *headers: str, length: int | None = None
 ) -> bytes:
-    """One whole answer."""
+    """One whole response."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     size = len(content) if length is None else length
     head = [f"HTTP/1.1 {status}", f"Content-Length: {size}", *headers, "", ""]

@@ -21,7 +21,7 @@ KEY = "YOUR_API_KEY"
 
 
 class Said(NamedTuple):
-    """One exchange: seconds after the beginning, path, request body, response body (None: no answer), HTTP status."""
+    """One exchange: seconds after the beginning, path, request body, response body (None: no response), HTTP status."""
 
     at: float
     path: str

@@ -15,7 +15,7 @@ from pollproof.trace.shapes import Shape
 
 
 def seconds_bare(base_url: str, requests: Sequence[Request]) -> tuple[float, float]:
-    """Plain http.client on one connection, which reads each answer and throws it away.
+    """Plain http.client on one connection, which reads each response and throws it away.
 
     Seconds per exchange, and seconds of this process's own processor time in it.
     """

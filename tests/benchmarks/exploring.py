@@ -5,7 +5,7 @@ other. What each figure shows, and what it does not:
 
 * *over HTTP*: the time that the moves and requests of the machine would take at least (an empty Hypothesis machine with
   one rule that draws nothing does as many steps; bare http.client sends the same requests to the same server and throws
-  the answers away) as a share of the time that it takes. With *one exchange a move* the table of moves is the real one
+  responses away) as a share of the time that it takes. With *one exchange a move* the table of moves is the real one
   without bursts, walks to the end of a lifetime and polls of all, so that moves and exchanges are nearly the same
   number (a step of time is one exchange with the clock hook), and the ratio is moves per second over 1 / (step +
   exchange). With *all moves* nothing is left out, and a move makes two exchanges on average: there the bound is moves x

@@ -49,7 +49,7 @@ class RawClient:
         self._stream: socket.socket | None = None
 
     def ask(self, path: str, body: bytes) -> bytes:
-        """The body of the answer."""
+        """The body of the response."""
         if self._stream is None:
             self._stream = socket.create_connection(self._address)
             self._stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

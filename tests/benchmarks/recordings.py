@@ -2,7 +2,7 @@
 
 It shows what `check` costs, reading included, on CapSolver's traffic: tasks that are created, polled and solved, twenty
 at a time. Seconds are of the processor, so that waiting for a disk is not counted. Replaying means that http.client,
-the cheapest client that vcrpy stands in for, asks for every recorded answer in order; loading is not counted, and since
+the cheapest client that vcrpy stands in for, asks for recorded responses in order; loading does not count, and since
 vcrpy's look-up is quadratic, a longer recording would flatter us more. Peaks of memory are those of a process of its
 own; a third of many is enough for all that is kept on purpose, some thousand tasks, to be kept. The environment sets
 how many exchanges are many (RECORDINGS_EXCHANGES).

@@ -9,7 +9,7 @@ it does not:
   keeps to no plan, we fill templates.
 * *time of the whole command*: from its start to its end, all in. Ours sends some twenty times as many requests in it.
   Schemathesis is given its fastest case: see `rival.run_schemathesis`.
-* *faults*: the mock with one rule broken, ten times, another rule each. Six faults stand in a single answer, which is
+* *faults*: the mock with one rule broken, ten times, another rule each. Six faults stand in a single response, which is
   what a schema sees; four show only in what happened before or when, which no schema says. Schemathesis has found one
   when it reports anything; we have when the very rule is reported. It shows what each is made for, and not that
   Schemathesis does badly what it does: it judges any API by its document alone, and looks for much that we do not.

@@ -1,4 +1,4 @@
-"""SOAP shape checks: the fast yes of lxml against xmlschema's, over the same XSD and the same answer.
+"""SOAP shape checks: the fast yes of lxml against xmlschema's, over the same XSD and the same response.
 
 It shows what one lawful answer costs from bytes to a verdict, parsing included on both sides. It does not show the cost
 of an unlawful answer: xmlschema words every one of those, once.

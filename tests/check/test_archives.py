@@ -93,7 +93,7 @@ def test_files_that_are_one_trace_say_the_same_in_partitions_even_when_tasks_are
 
 
 def cassette(path: Path, asked: list[tuple[float, str, str, int, str]]) -> Path:
-    """A recording of what was asked of capsolver: when, of which operation, with what, and the answer."""
+    """A recording of what was asked of capsolver: when, of which operation, with what, and the response."""
     lines = ["version: 1", "metadata:", "  pollproof:", "    format: 1", "    exchanges:"]
     lines += [f"    - {{sent: {sent}, received: {sent + 0.01}}}" for sent, *_ in asked]
     lines.append("interactions:")

@@ -27,7 +27,7 @@ def test_a_time_out_is_a_pause(seconds: float, violated: bool) -> None:
     monitor = Monitor(Reader(CAPSOLVER), clauses_of(CAPSOLVER, Subject.CLIENT))
     for number in range(15):
         sent = number * seconds
-        monitor.observe(Exchange(POLL, None, sent, sent + seconds, "the client did not wait for the answer"))
+        monitor.observe(Exchange(POLL, None, sent, sent + seconds, "the client did not wait for the response"))
     entry = monitor.ledger["capsolver.client.retries"]
     assert entry.exercised
     assert bool(entry.violations) is violated

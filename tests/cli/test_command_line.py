@@ -231,7 +231,7 @@ def test_what_cannot_be_used_is_told_in_one_sentence(words: tuple[str, ...], rea
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run with a planted key against a target that takes any key, and tells it back in its answers."""
+    """A run with a planted key against a target that takes any key, and tells it back in its responses."""
     contract = load_contract("capsolver")
 
     class Telltale(ReferenceProvider):

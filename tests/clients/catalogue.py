@@ -114,7 +114,7 @@ OCCASIONS = {
 """The scenarios that give a fault an occasion, by its name; an ordinary task is enough for the others."""
 
 REPORTED = "A failure is reported as a failure: the client does not end as if all were well."
-UNLAWFUL_WAIT = "After an answer that is not final a client waits before it polls again"
+UNLAWFUL_WAIT = "After a response that is not final a client waits before it polls again"
 BOUNDED = "Requests that come to nothing are repeated a few times, not without end"
 
 CAPTCHA = [
@@ -136,7 +136,7 @@ CAPTCHA = [
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.wait"),
     Fault(
         "hot-on-error",
-        f"{UNLAWFUL_WAIT}, also when the answer was an error that is not final.",
+        f"{UNLAWFUL_WAIT}, also when the response was an error that is not final.",
         "client.wait",
         only=("capmonster",),
         also=("client.retries",),
@@ -149,7 +149,7 @@ CAPTCHA = [
     ),
     Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries", also=("client.failure",)),
     Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries", also=("client.failure",)),
-    Fault("polls-after-final", "A client does not poll a task again whose final answer it has.", "client.final"),
+    Fault("polls-after-final", "A client does not poll a task again whose final response it has.", "client.final"),
     Fault("over-budget", "A client polls a task at most 120 times.", "client.budget", also=("client.wait",)),
     Fault("over-lifetime", "A client does not poll a task whose lifetime is over.", "client.lifetime"),
     Fault("another-id", "Every poll carries the id that the creation gave.", "client.same-task-id"),
@@ -167,7 +167,7 @@ CAPTCHA = [
     ),
     Fault(
         "id-from-answer",
-        "Every poll carries the id that the creation gave, whether or not an answer repeats it.",
+        "Every poll carries the id that the creation gave, whether or not a response repeats it.",
         "client.same-task-id",
         also=("client.poll-request",),
     ),
@@ -202,7 +202,7 @@ CAPTCHA = [
     Fault("empty-solution", "The solution that the client gives is not empty where one was served.", "client.solution"),
     Fault(
         "loses-http-errors",
-        "The body of an answer with HTTP 4xx is read: it tells whether to go on.",
+        "The body of a response with HTTP 4xx is read: it tells whether to go on.",
         "client.solution",
         only=("capmonster",),
     ),
@@ -221,7 +221,7 @@ ENDLESS = Fault(
 )
 CAPTCHA += [
     ENDLESS,
-    Fault("no-time-limit", "How long to wait for an answer is nowhere said.", lawful=True, only=("capsolver-python",)),
+    Fault("no-time-limit", "How long to wait for a response is nowhere said.", lawful=True, only=("capsolver-python",)),
 ]
 
 BATCHES = ("--batch-size", "1")
@@ -243,7 +243,7 @@ DECODO = [
         also=("client.solution",),
     ),
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.pace"),
-    Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error.", "client.retries"),
+    Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the response was an error.", "client.retries"),
     Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries", also=("client.failure",)),
     Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries", also=("client.failure",)),
     Fault("reads-again", "A task may be read again that is done: no page forbids it.", lawful=True),
@@ -279,7 +279,7 @@ DECODO = [
     Fault(
         "empty-results", "The results that the client gives are not empty where some were served.", "client.solution"
     ),
-    Fault("loses-http-errors", "The body of an answer with HTTP 4xx is read: it tells what is wrong."),
+    Fault("loses-http-errors", "The body of a response with HTTP 4xx is read: it tells what is wrong."),
 ]
 
 CNODE = [
@@ -300,7 +300,7 @@ CNODE = [
         also=("client.solution",),
     ),
     Fault("hot-on-unknown", f"{UNLAWFUL_WAIT}, also when it does not know the status.", "client.pace"),
-    Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the answer was an error.", "client.retries"),
+    Fault("hot-on-error", f"{UNLAWFUL_WAIT}, also when the response was an error.", "client.retries"),
     Fault("endless-5xx", f"{BOUNDED}: HTTP 500 and 503.", "client.retries", also=("client.failure",)),
     Fault("endless-reset", f"{BOUNDED}: a connection that was reset.", "client.retries", also=("client.failure",)),
     Fault("polls-after-final", "A client does not poll a task again whose final status it has.", "client.final"),

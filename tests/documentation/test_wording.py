@@ -29,12 +29,14 @@ FORBIDDEN = {
     r"\bchanges? of phase\b": "transition",
     r"\blawful\b": "conforming, legal, documented",
     r"\bquestions? for\b|\bwhich none gave\b": "poll",
+    r"\b(?:[Aa]n|[Tt]he|[Nn]o|[Ee]ach|[Ee]very|[Ii]ts|final|last|first|whose) answer\b": "response",
 }
 """What is not written where people read it, and what is written instead."""
 
 EXCEPTIONS = {
     "this is no task id": "an ill-formed id that is sent",
     "a callback that is no boolean": "the name of a probe, which stands in recordings",
+    "no answer": "why there is no response, as recordings of older versions have it",
 }
 """Words that are data."""
 

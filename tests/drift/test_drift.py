@@ -224,7 +224,7 @@ def after(provider: ReferenceProvider) -> Comparison:
 
 
 def changed(provider: str, *changes: Break, **settings: Any) -> Comparison:
-    """The reference before and after a change of its answers."""
+    """The reference before and after a change of its responses."""
     return after(ReferenceProvider(load_contract(provider), VirtualClock(), Settings(**settings), changes))
 
 
@@ -296,7 +296,7 @@ def test_a_change_of_one_answer_is_found_and_nothing_else(name: str) -> None:
 
 
 def exchange(operation: Operation, body: Any, answer: Any, at: Any = UNKNOWN_TIME, **more: Any) -> Exchange:
-    """An exchange that took no time; `http`, `headers` and `probe` of its answer where they are not as usual."""
+    """An exchange that took no time; `http`, `headers` and `probe` of its response where they are not as usual."""
     path = operation.path.replace("{task_id}", "7")
     sent = b"" if body is None else json.dumps(body).encode()
     request = Request(operation.method, path, {"authorization": "Basic x"}, sent)
@@ -832,7 +832,7 @@ IMAGE = {"type": "ImageToTextTask", "body": "aGk="}
 
 
 def asked(task: dict[str, Any], *told: dict[str, Any]) -> Made:
-    """Creations of one kind of task, each with its answer."""
+    """Creations of one kind of task, each with its response."""
     made = Made()
     for number, answer in enumerate(told):
         body, create = {"clientKey": KEY, "task": task}, made.contract.operation(Role.CREATE)

@@ -65,12 +65,12 @@ def contracts(data: bytes) -> None:
 
 
 def answers(data: bytes) -> None:
-    """Any body of an answer, to any operation of any contract that has JSON, is judged."""
+    """Any body of a response, to any operation of any contract that has JSON, is judged."""
     _judge_bodies(data, [name for name in bundled() if name != SOAP])
 
 
 def soap(data: bytes) -> None:
-    """Any body of a request or an answer in XML is judged."""
+    """Any body of a request or a response in XML is judged."""
     _judge_bodies(data, [SOAP])
 
 

@@ -70,7 +70,7 @@ def bodies() -> Iterator[Bomb]:
 
 
 def large() -> Iterator[Bomb]:
-    """Recordings with an answer of 20 MB, lawful and merely large."""
+    """Recordings with a response of 20 MB, lawful and merely large."""
     text = "x" * LARGE
     document = har(lawful())
     content = document["log"]["entries"][-1]["response"]["content"]

@@ -46,7 +46,7 @@ FORMS = {
 FIRST = (
     "interactions:\n- request: {method: POST, uri: 'https://api.capsolver.com/createTask', body: '{}'}\n  response: "
 )
-"""The beginning of a cassette in YAML; what follows is the first answer."""
+"""The beginning of a cassette in YAML; what follows is the first response."""
 
 
 def all_hostile(canary: str) -> Iterator[Hostile]:

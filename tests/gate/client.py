@@ -28,7 +28,7 @@ def ask(path, **body):
             problem = repr(error)
         finally:
             connection.close()
-    sys.exit(f"no answer: {problem}")
+    sys.exit(f"no response: {problem}")
 
 
 def poll(identifier):

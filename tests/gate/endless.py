@@ -34,7 +34,7 @@ def create():
 
 
 def solution(task):
-    """The solution; None while there is none, whatever else the answer says."""
+    """The solution; None while there is none, whatever else the response says."""
     if PROVIDER == "decodo":
         headers = {"Authorization": f"Basic {KEY}"}
         if json.loads(send("GET", f"/task/{task}", **headers)).get("status") == "done":

@@ -512,8 +512,8 @@ def test_the_doubt_about_a_request_is_what_the_client_had_to_do_since_its_wait()
     assert span(100.0, 0.001, -math.inf) == (100.0 - DOUBT, DOUBT)
     assert span(100.0, 0.125, 97.0) == (99.875, 0.125)
     assert span(100.0, 9.0, 90.0) == (100.0 - MOST_AWAKE, MOST_AWAKE)
-    assert span(100.0, 0.125, 99.9375) == (99.9375, 0.0625)  # it had an answer meanwhile
-    assert span(100.0, 0.125, 100.5) == (99.875, 0.125)  # an answer to another request, sent side by side
+    assert span(100.0, 0.125, 99.9375) == (99.9375, 0.0625)  # it had a response meanwhile
+    assert span(100.0, 0.125, 100.5) == (99.875, 0.125)  # a response to another request, sent side by side
 
 
 ONCE_MORE = """

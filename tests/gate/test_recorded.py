@@ -78,7 +78,7 @@ def test_a_polled_task_goes_on_by_the_clock_of_the_client(tmp_path: Path) -> Non
     clock.advance(27)
     assert send("/getTaskResult", taskId="own-1")["status"] == "ready"
     assert provider.missed == []
-    assert send("/getTaskResult", taskId="other")["pollproof"] == "no recorded answer"
+    assert send("/getTaskResult", taskId="other")["pollproof"] == "no recorded response"
     assert len(provider.missed) == 1
 
 

@@ -19,7 +19,7 @@ SECONDS = 10.0
 
 
 def answer(request: Request) -> Response | None:
-    """The request in words; no answer to one for /silence."""
+    """The request in words; no response to one for /silence."""
     if request.path == "/silence":
         return None
     words = f"{request.method} {request.path} {len(request.body)}".encode()

@@ -150,7 +150,7 @@ def test_the_clock_hook_keeps_the_slash_at_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"), [(http(b"", "404 Not Found"), "answered HTTP 404"), (b"", "closed without an answer")]
+    ("answer", "reason"), [(http(b"", "404 Not Found"), "answered HTTP 404"), (b"", "closed without a response")]
 )
 def test_a_clock_hook_that_does_not_work_moves_no_clock_and_is_told_in_one_sentence(answer: bytes, reason: str) -> None:
     with serving(answering(answer)) as server:

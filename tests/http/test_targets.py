@@ -19,7 +19,7 @@ from tests.servers import Line, Server, answering, free_port, http, keeping_aliv
 
 POLL = Request("POST", "/getTaskResult", {"content-type": "application/json"}, b'{"taskId": "1"}')
 JSON = b'{"errorId": 0}'
-MIDDLE = "the connection was closed in the middle of the answer"
+MIDDLE = "the connection was closed in the middle of the response"
 LIMIT = 4096
 
 
@@ -55,7 +55,7 @@ def body_of(*pieces: bytes) -> bytes:
     return outcome.response.body
 
 
-# ------------------------------------------------------------------------------- no answer
+# ------------------------------------------------------------------------------- no response
 
 
 def test_nothing_listens() -> None:
@@ -70,7 +70,7 @@ def test_a_host_name_that_does_not_exist() -> None:
 
 def test_silence_until_the_timeout() -> None:
     with serving(lambda line: line.until_gone()) as server:
-        assert ask(server.url, timeout=0.1) == (None, "no answer in time")
+        assert ask(server.url, timeout=0.1) == (None, "no response in time")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_an_answer_that_trickles_in_is_bounded_as_a_whole_not_byte_by_byte(head:
 
     with serving(trickle) as server:
         begun = time.monotonic()
-        assert ask(server.url, timeout=0.2) == (None, "no answer in time")
+        assert ask(server.url, timeout=0.2) == (None, "no response in time")
         assert time.monotonic() - begun < 2
 
 
@@ -105,14 +105,14 @@ def test_the_time_of_one_answer_is_not_taken_from_the_next() -> None:
 
 
 def test_closed_without_an_answer() -> None:
-    assert outcome_of() == (None, "the connection was closed without an answer")
+    assert outcome_of() == (None, "the connection was closed without a response")
 
 
 def test_closed_before_the_request_is_read() -> None:
     with serving(lambda line: None) as server:
         outcome = ask(server.url)
     assert outcome.response is None
-    assert outcome.failure in ("the connection was closed without an answer", "the connection was reset")
+    assert outcome.failure in ("the connection was closed without a response", "the connection was reset")
 
 
 @pytest.mark.parametrize(
@@ -197,12 +197,12 @@ def test_all_ways_to_frame_a_body(answer: bytes, pieces: int) -> None:
     assert outcome.response.body == JSON
 
 
-NO_NUMBER = "the Content-Length of the answer is not a number"
-LARGER = "the answer is larger than 8388608 bytes"
-OPEN_HEADERS = "the headers of the answer cannot be read"
-BOTH = "the answer has both Content-Length and Transfer-Encoding"
-NO_SIZE = "a chunk of the answer has no size"
-NOT_ASKED = "the answer is encoded with {}, which was not requested"
+NO_NUMBER = "the Content-Length of the response is not a number"
+LARGER = "the response is larger than 8388608 bytes"
+OPEN_HEADERS = "the headers of the response cannot be read"
+BOTH = "the response has both Content-Length and Transfer-Encoding"
+NO_SIZE = "a chunk of the response has no size"
+NOT_ASKED = "the response is encoded with {}, which was not requested"
 
 
 def head_of(*lines: str, body: bytes = JSON) -> bytes:
@@ -215,8 +215,8 @@ def head_of(*lines: str, body: bytes = JSON) -> bytes:
         (head_of("Content-Length: -1"), NO_NUMBER),
         (head_of("Content-Length: many"), NO_NUMBER),
         (head_of("Content-Length: +14"), NO_NUMBER),
-        (head_of("Content-Length: 14", "Content-Length: 13"), "the answer has more than one Content-Length"),
-        (head_of("Content-Length: 14", "Content-Length: 14"), "the answer has more than one Content-Length"),
+        (head_of("Content-Length: 14", "Content-Length: 13"), "the response has more than one Content-Length"),
+        (head_of("Content-Length: 14", "Content-Length: 14"), "the response has more than one Content-Length"),
         (head_of("Content-Length: 14, 13"), NO_NUMBER),
         (head_of("Content-Length: 3", "Transfer-Encoding: chunked", body=b"e\r\n"), BOTH),
         (head_of("Transfer-Encoding: chunked", "Content-Length: 3", body=b"e\r\n"), BOTH),
@@ -229,12 +229,12 @@ def head_of(*lines: str, body: bytes = JSON) -> bytes:
         (head_of("Transfer-Encoding: chunked", body=b"zz\r\n"), NO_SIZE),
         (head_of("Transfer-Encoding: chunked", body=b"-5\r\nhello\r\n0\r\n\r\n"), NO_SIZE),
         (head_of("Transfer-Encoding: chunked", body=b"ffffffffffffffffff\r\n"), LARGER),
-        (http(JSON, "200 OK", "Content-Encoding: br"), "the answer says that it is encoded with br, and it is not"),
+        (http(JSON, "200 OK", "Content-Encoding: br"), "the response says that it is encoded with br, and it is not"),
         (http(JSON, "200 OK", "Content-Encoding: zstd"), NOT_ASKED.format("zstd")),
-        (http(b"", "200 OK", "Content-Encoding: " + "gzip," * 9), "the answer has more than 3 encodings"),
-        (b"220 mail.example ESMTP\r\n", "the answer is not HTTP"),
-        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", "the answer is not HTTP"),
-        (b"\x15\x03\x03\x00\x02\x02\x0a", "the answer is not HTTP but TLS: the URL may have to begin with https"),
+        (http(b"", "200 OK", "Content-Encoding: " + "gzip," * 9), "the response has more than 3 encodings"),
+        (b"220 mail.example ESMTP\r\n", "the response is not HTTP"),
+        (b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", "the response is not HTTP"),
+        (b"\x15\x03\x03\x00\x02\x02\x0a", "the response is not HTTP but TLS: the URL may have to begin with https"),
     ],
 )
 def test_an_answer_that_leaves_its_end_open_is_told_at_once_though_the_connection_stays(
@@ -312,7 +312,7 @@ def test_a_chunk_of_no_sensible_size_is_no_answer(size: bytes) -> None:
 
 @pytest.mark.usefixtures("small_limit")
 class TestSize:
-    TOO_LARGE = (None, f"the answer is larger than {LIMIT} bytes")
+    TOO_LARGE = (None, f"the response is larger than {LIMIT} bytes")
 
     def test_an_answer_of_the_largest_size_is_read(self) -> None:
         assert len(body_of(http(b"x" * LIMIT))) == LIMIT
@@ -351,7 +351,7 @@ class TestSize:
         with serving(endless) as server:
             outcome = ask(server.url)
         assert outcome.response is None
-        assert outcome.failure in (self.TOO_LARGE[1], "the answer is not HTTP: it has more than 100 headers")
+        assert outcome.failure in (self.TOO_LARGE[1], "the response is not HTTP: it has more than 100 headers")
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
     def test_a_bomb_is_not_unpacked(self, encoding: str) -> None:
@@ -449,7 +449,7 @@ def test_a_request_that_is_lost_on_a_used_connection_is_sent_once_more_and_not_m
             line.ask()
 
     with serving(first_only) as server:
-        assert exchanges(server, 2) == [None, "the connection was closed without an answer"]
+        assert exchanges(server, 2) == [None, "the connection was closed without a response"]
         assert len(server.asked) == 3
 
 

@@ -93,7 +93,7 @@ def create_application(api_key: str) -> Application:
 
 
 def create_task(service: Service, request: JsonObject) -> Answer:
-    """D createTask: every kind is asynchronous; the answer is errorId and an integer taskId, 0 after an error."""
+    """D createTask: every kind is asynchronous; the response is errorId and an integer taskId, 0 after an error."""
     if request.get("clientKey") != service.api_key:
         return create_error("ERROR_KEY_DOES_NOT_EXIST", "the clientKey is wrong")
     task = request.get("task")
@@ -145,7 +145,7 @@ def register_task(service: Service, task_type: str, unsolvable: bool) -> int:
 
 
 def current_answer(task: Task, age: float) -> Answer:
-    """The answer of a living task at an age, with the members that the samples of S2 show."""
+    """The response of a living task at an age, with the members that the samples of S2 show."""
     if age < task.ready_after:
         answer = {"errorCode": None, "errorDescription": None, "errorId": 0, "status": "processing"}
         return Answer(HTTPStatus.OK, answer)
@@ -189,7 +189,7 @@ def refuse(http_status: int, path: str, description: str) -> Answer:
 
 
 def create_error(error_code: str, description: str, http_status: int = HTTPStatus.OK) -> Answer:
-    """D createTask: the answer always has a taskId, and it is 0 after an error."""
+    """D createTask: the response always has a taskId, and it is 0 after an error."""
     answer = error_answer(error_code, description, http_status)
     return Answer(answer.http_status, {**answer.body, "taskId": 0})
 

@@ -151,7 +151,7 @@ def register_task(service: Service, task_type: str, synchronous: bool, unsolvabl
 
 
 def current_answer(task_id: str, task: Task, age: float) -> Answer:
-    """The answer of a living task at an age; S1 shows the taskId in the answer."""
+    """The response of a living task at an age; S1 shows the taskId in the response."""
     if age < task.ready_after:
         status = "idle" if age < task.ready_after * IDLE_PART else "processing"
         return Answer(HTTPStatus.OK, {"errorId": 0, "taskId": task_id, "status": status})
@@ -203,7 +203,7 @@ def key_denied() -> Answer:
 
 
 def unsolvable_answer() -> Answer:
-    """D error codes: the captcha could not be solved; no later answer takes this back."""
+    """D error codes: the captcha could not be solved; no later response takes this back."""
     return error_answer("ERROR_CAPTCHA_UNSOLVABLE", "the captcha could not be solved")
 
 

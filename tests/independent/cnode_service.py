@@ -2,7 +2,7 @@
 
 Sources named below:
   S4: the getTaskStatus page, in Polish;
-  D: other pages of the provider's documentation (the general form of an answer, the operations that create tasks).
+  D: other pages of the provider's documentation (the general form of a response, the operations that create tasks).
 No document states a lifetime, a duration, an authentication, the path of the endpoint, or where an error is put; here
 errors of a call are in requestStatus with HTTP 200, and only a message that is no call gets a SOAP fault.
 Not modelled: the parameters of the creating operations, uniqueTransferId and callback, all accepted and ignored.

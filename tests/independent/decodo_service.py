@@ -178,7 +178,7 @@ def create(service: Service, outbox: Outbox, request: Request) -> Answer:
 
 
 def create_task(service: Service, outbox: Outbox, parameters: JsonObject) -> Answer:
-    """S3: the answer has the id and the parameters that are used."""
+    """S3: the response has the id and the parameters that are used."""
     for name in ("url", "query"):
         if not isinstance(parameters.get(name, ""), str | None):
             raise InvalidParametersError(f"{name} must be a string")
@@ -190,7 +190,7 @@ def create_task(service: Service, outbox: Outbox, parameters: JsonObject) -> Ans
 
 
 def create_batch(service: Service, outbox: Outbox, parameters: JsonObject) -> Answer:
-    """S3: urls or queries but not both, one target, 3000 entries, one request a second; C: the shape of the answer.
+    """S3: urls or queries but not both, one target, 3000 entries, one request a second; C: the shape of the response.
 
     C: the batch's id is a JSON number, the ids of its tasks are strings. A refused batch does not count as a request.
     """
@@ -281,7 +281,7 @@ def state_members(service: Service, task: Task, moment: float) -> JsonObject:
 def results_answer(service: Service, task: Task, moment: float) -> Answer | RawAnswer:
     """S3: the same results at every read for 24 hours; C: 204 while there are none.
 
-    No document states the rest: a faulted task has an empty list, and after the 24 hours the answer is 404.
+    No document states the rest: a faulted task has an empty list, and after the 24 hours the response is 404.
     """
     if moment - task.created > RESULT_SECONDS:
         return error_answer(HTTPStatus.NOT_FOUND, "the results are no longer available")

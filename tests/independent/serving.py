@@ -1,7 +1,7 @@
 """The HTTP part that all mock services share.
 
 It knows nothing of tasks: it reads a request, finds the method by its path, hands over the decoded JSON object and
-writes the answer. What the documents say about this layer: every method is a POST with a JSON body (CapSolver and
+writes the response. What the documents say about this layer: every method is a POST with a JSON body (CapSolver and
 CapMonster Cloud getTaskResult pages), and CapMonster Cloud's page writes the address both with and without a
 trailing slash. A service of another form (REST, SOAP) answers whole requests itself. Everything else here is plain
 HTTP/1.1.
@@ -102,7 +102,7 @@ class Application:
     respond: answers every whole request in place of methods, for a service that is not made of JSON methods.
     background: what has to run beside the server.
     service: the whole state of the service, for what is changed in it on purpose.
-    cut: called with the number of a connection that a client has cut before it had read the answer.
+    cut: called with the number of a connection that a client has cut before it had read the response.
     """
 
     methods: Mapping[str, Callable[[JsonObject], Answer]]
@@ -232,7 +232,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Reads requests and writes answers; each answer leaves in one write and carries its Content-Length."""
+    """Reads requests and writes answers; each response leaves in one write and carries its Content-Length."""
 
     protocol_version = "HTTP/1.1"
     default_request_version = "HTTP/1.1"
@@ -264,7 +264,7 @@ class _Handler(BaseHTTPRequestHandler):
         return proceed
 
     def finish(self) -> None:
-        """Close; but read what a refused client is still sending, otherwise it would see a reset, not the answer."""
+        """Close; but read what a refused client is still sending, otherwise it would see a reset, not the response."""
         if getattr(self, "_linger", False):
             self._discard_rest()
         super().finish()

@@ -1,7 +1,7 @@
 """Reading and writing SOAP 1.1 messages of the remote procedure call form, in the shape of CNode's samples.
 
 Sources named below:
-  S4: the getTaskStatus page, in Polish, with a sample of a request and of an answer;
+  S4: the getTaskStatus page, in Polish, with a sample of a request and of a response;
   SOAP: Simple Object Access Protocol (SOAP) 1.1, W3C Note of 8 May 2000.
 Not modelled: references between elements (href, id), attachments, the SOAPAction header (any value or none will do).
 """
@@ -76,7 +76,7 @@ def parameter(operation: Element, name: str) -> str | None:
 
 
 def answer(operation_name: str, members: Mapping[str, str]) -> RawAnswer:
-    """S4: the answer to an operation; its members are elements without a namespace in one element named return."""
+    """S4: the response to an operation; its members are elements without a namespace in one element named return."""
     lines = [f"  <{name}>{escape(value)}</{name}>" for name, value in members.items()]
     element_name = f"ns:{operation_name}Response"
     return _message(HTTPStatus.OK, [f" <{element_name}>", "  <return>", *lines, "  </return>", f" </{element_name}>"])

@@ -102,7 +102,7 @@ def states_are_seconds_old_for_everybody() -> Change:
 
 @variant()
 def slow_answers() -> Change:
-    """Every answer takes some milliseconds, never the same."""
+    """Every response takes some milliseconds, never the same."""
     dice = random.Random(1)
 
     def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
@@ -130,7 +130,7 @@ def further_members() -> Change:
 
 @variant()
 def members_in_another_order() -> Change:
-    """The members of an answer stand in another order each time."""
+    """The members of a response stand in another order each time."""
     dice = random.Random(2)
 
     def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
@@ -287,7 +287,7 @@ def results_that_are_not_there_are_not_found() -> Change:
 
 @variant(DECODO)
 def states_without_defaults() -> Change:
-    """An answer has the parameters that were sent, and none that were not."""
+    """A response has the parameters that were sent, and none that were not."""
     names = ("page_from", "limit", "device_type", "headless", "domain", "page_count", "force_headers", "force_cookies")
 
     def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
@@ -351,7 +351,7 @@ def callbacks_wait_in_a_queue() -> Change:
 
 @variant(DECODO)
 def a_batch_is_a_list() -> Change:
-    """The answer to a batch is the list of its tasks."""
+    """The response to a batch is the list of its tasks."""
 
     def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
         reply = serve(call)

@@ -1,4 +1,4 @@
-"""What a request to one of the services is about and what an answer says, in one form for all four of them.
+"""What a request to one of the services is about and what a response says, in one form for all four of them.
 
 Changes on purpose (faults, lawful variants) stand between the HTTP part and a service: they see each call and its
 reply, and need not know how the service writes them.
@@ -34,7 +34,7 @@ class Call:
 
 @dataclass
 class Reply:
-    """One answer. members are the fields of its object; an empty answer has none."""
+    """One answer. members are the fields of its object; an empty response has none."""
 
     answer: Response
     members: JsonObject | None
@@ -70,11 +70,11 @@ class Wire:
         return role, body.get("taskId") if role == "poll" else None
 
     def reply(self, answer: Response) -> Reply:
-        """Read an answer."""
+        """Read a response."""
         return Reply(answer, dict(answer.body) if isinstance(answer, Answer) else None)
 
     def written(self, reply: Reply) -> Response:
-        """An answer with the members of a reply."""
+        """A response with the members of a reply."""
         if isinstance(reply.answer, Answer) and reply.members is not None:
             return replace(reply.answer, body=reply.members)
         return reply.answer
@@ -105,7 +105,7 @@ class Wire:
         return not members.get("errorId") and members.get("status") not in (None, self.success)
 
     def has_result(self, reply: Reply) -> bool:
-        """Whether an answer holds a result."""
+        """Whether a response holds a result."""
         return "solution" in (reply.members or {})
 
     def set_result(self, reply: Reply, token: str) -> None:

@@ -1,6 +1,6 @@
 """python ticking.py PORT: wakes a hundred times a second, and keeps three timers that follow on one another.
 
-Its answer to any request is how many of them have fired.
+Its response to any request is how many of them have fired.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Server:
     paths: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     abandoned: list[float] = field(default_factory=list)
-    """When clients went away while an answer was due."""
+    """When clients went away while a response was due."""
 
     @property
     def url(self) -> str:

@@ -144,7 +144,7 @@ BREAKS: list[tuple[str, str, str, list[str]]] = [
         'idle = "open"',
         ["lifecycle.path[0]", "'idle' is open"],
     ),
-    ("a needed answer", "waiting = { body", "unknown = { body", ["the answer 'waiting' is missing"]),
+    ("a needed answer", "waiting = { body", "unknown = { body", ["the response 'waiting' is missing"]),
     (
         "a header word",
         "waiting = { body",

@@ -75,7 +75,7 @@ def test_a_run_that_saw_too_little_is_inconclusive_and_names_what_is_missing(mon
     assert "coverage: 3 of 3 statuses, " in text
     assert "succeeded to lost: polls of a task that is succeeded, then lost" in text
     assert "a poll just after the end of a lifetime" in text
-    assert "not exercised, it needs a poll after the final answer of a task" in text
+    assert "not exercised, it needs a poll after the final response of a task" in text
 
 
 def test_one_thing_that_was_not_seen_suffices(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def test_a_busy_provider_says_nothing_of_the_task() -> None:
     trace.poll("a", error("ERROR_RATE_LIMIT"), 6.0)
     trace.poll("a", error("ERROR_SERVICE_UNAVALIABLE"), 9.0)
     trace.poll("a", ready(), 12.0)
-    assert trace.violated == {"client.final"}  # the client is another matter: it had its answer
+    assert trace.violated == {"client.final"}  # the client is another matter: it had its response
 
 
 def test_an_early_loss_is_charged_to_the_nearest_limit() -> None:

@@ -195,8 +195,8 @@ def test_a_defect_of_the_suite_itself_is_told_once_and_leaves_a_report() -> None
     ("answer", "told"),
     [
         (http(b"", "307 Moved", "Location: http://127.0.0.1:9/"), "answered HTTP 307; expected HTTP 200"),
-        (b"<html>", "did not respond: the answer is not HTTP"),
-        (http(b"{}", "200 OK", "Content-Length: 3"), "did not respond: the answer has more than one Content-Length"),
+        (b"<html>", "did not respond: the response is not HTTP"),
+        (http(b"{}", "200 OK", "Content-Length: 3"), "did not respond: the response has more than one Content-Length"),
     ],
     ids=["redirects", "no HTTP", "two lengths"],
 )
@@ -310,9 +310,9 @@ def test_the_proxy_passes_on_what_it_has_no_room_to_keep(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (http(b"{}", "200 OK", "Content-Length: 3"), "the answer has more than one Content-Length"),
-        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "a chunk of the answer has no size"),
-        (b"220 mail.example ESMTP\r\n", "the answer is not HTTP"),
+        (http(b"{}", "200 OK", "Content-Length: 3"), "the response has more than one Content-Length"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "a chunk of the response has no size"),
+        (b"220 mail.example ESMTP\r\n", "the response is not HTTP"),
     ],
     ids=["two lengths", "no size", "no HTTP"],
 )

@@ -25,7 +25,7 @@ class PageService:
         return time.monotonic() - self.began + self.offset
 
     def answer(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> tuple[Any, ...]:
-        """Status, JSON value and headers of an answer."""
+        """Status, JSON value and headers of a response."""
         raise NotImplementedError
 
     def due(self) -> list[tuple[str, bytes, dict[str, str]]]:
@@ -36,7 +36,7 @@ class PageService:
         """Take note of a callback with these headers that was not accepted."""
 
     def written(self, value: Any) -> bytes:
-        """The body of an answer."""
+        """The body of a response."""
         return json.dumps(value, indent=2 if self.variant == "spaced" else None).encode()
 
 

@@ -76,7 +76,7 @@ def test_a_mutant_that_breaks_nothing_survives_and_ends_with_status_1(tmp_path: 
     assert result.exit_code == 1, result.output
     [provider] = document(result)["providers"]
     assert [mutant["result"] for mutant in provider["mutants"]] == ["survived", "killed"]
-    reason = "the change alters nothing in the answers of the reference; correct its operation, answer or pointers"
+    reason = "the change alters nothing in the responses of the reference; correct its operation, answer or pointers"
     assert provider["problems"] == [
         f"capsolver.poll.response-shape: the mutant 'errorId as a boolean' survived: {reason}"
     ]
@@ -87,7 +87,7 @@ def test_a_mutant_that_survives_has_its_reason() -> None:
     contract = load_contract("capsolver")
     mutant = next(each for each in mutants(contract) if each.clause.id == "capsolver.poll.response-shape")
     ledger, given = Ledger(contract.clauses), {("getTaskResult", "running")}
-    assert "the reference never gave the answer" in survival_of(mutant, ledger, set())
+    assert "the reference never gave the response" in survival_of(mutant, ledger, set())
     assert "nothing exercised the clause; it takes " in survival_of(mutant, ledger, given)
     ledger[mutant.clause.id].exercised = 7
     assert "the clause held in 7 exchanges with it" in survival_of(mutant, ledger, given)
@@ -148,7 +148,7 @@ def changed(matrix: Matrix, name: str, **fields: Any) -> Matrix:
             "was found by others too: capsolver.poll.terminal",
         ),
         ("slow", {"violated": {CLAUSE: 7}}, f"the legal variant 'slow' was accused by {CLAUSE}"),
-        ("slow", {"error": "no answer"}, "slow: it could not be tried: no answer"),
+        ("slow", {"error": "no response"}, "slow: it could not be tried: no response"),
     ],
 )
 def test_it_calls_a_problem(matrix: Matrix, name: str, fields: dict[str, Any], problem: str) -> None:

@@ -269,10 +269,12 @@ def written(path: Path, trace: list[Exchange], **more: Any) -> Any:
 
 def test_an_exchange_without_answer_is_written_as_one(tmp_path: Path) -> None:
     request = Request("POST", "/createTask", {}, b'{"clientKey": "k", "task": {}}')
-    path = written(tmp_path / "a.yaml", [Exchange(request, None, UNKNOWN_TIME, 5.0, f"no answer in time {HUSH}")]).path
+    path = written(
+        tmp_path / "a.yaml", [Exchange(request, None, UNKNOWN_TIME, 5.0, f"no response in time {HUSH}")]
+    ).path
     cassette = loaded(path)
-    assert cassette["interactions"][0]["response"]["status"] == {"code": 0, "message": "no answer"}
-    assert cassette["metadata"]["pollproof"]["exchanges"] == [{"received": 5.0, "failure": "no answer in time"}]
+    assert cassette["interactions"][0]["response"]["status"] == {"code": 0, "message": "no response"}
+    assert cassette["metadata"]["pollproof"]["exchanges"] == [{"received": 5.0, "failure": "no response in time"}]
     (read,) = exchanges_of(path)
     assert read.response is None
 
@@ -720,7 +722,7 @@ def test_packed_answers_and_no_answers_are_recorded(library: str, tmp_path: Path
     assert answered.response is not None
     assert answered.response.body == b'{"errorId":0,"status":"processing"}'
     assert "content-encoding" not in answered.response.headers
-    assert (lost.response, lost.failure) == (None, "no answer")
+    assert (lost.response, lost.failure) == (None, "no response")
 
 
 def test_redirections_are_recorded_one_by_one(tmp_path: Path) -> None:

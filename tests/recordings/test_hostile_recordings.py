@@ -37,7 +37,7 @@ SECONDS = 10.0
 """Processor seconds that one file may take; the worst of them takes two."""
 
 MEBIBYTES = 400.0
-"""Memory that one file may take; each unpacks to a gigabyte, or holds an answer of 20 MB."""
+"""Memory that one file may take; each unpacks to a gigabyte, or holds a response of 20 MB."""
 
 
 def judged(*paths: Path, contract: Contract = CAPSOLVER, **options: Any) -> Checking:

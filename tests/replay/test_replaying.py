@@ -159,7 +159,7 @@ def test_creations_by_equal_task_then_in_order(capsolver: Contract) -> None:
     assert replay.misses == 0
     status, said = ask(replay, "/createTask", {"clientKey": KEY, "task": {"type": "AnyTask"}})
     assert (status, replay.misses) == (404, 1)
-    assert said["pollproof"] == "no recorded answer"
+    assert said["pollproof"] == "no recorded response"
     more = "createTask was requested for one task of the kind 'asynchronous' more than the recording has"
     assert said["error"] == more
 
@@ -477,8 +477,8 @@ def test_serve_cassette(tmp_path: Path) -> None:
     assert said == ["idle", "ready", "ready"]
     assert process.returncode == 0
     assert errors.splitlines() == [
-        "no recorded answer: getTaskResult was requested for the task 'b', and one task was recorded, that one not",
-        "requests without a recorded answer: 2",
+        "no recorded response: getTaskResult was requested for the task 'b', and one task was recorded, that one not",
+        "requests without a recorded response: 2",
     ]
 
 

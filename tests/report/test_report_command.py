@@ -61,7 +61,7 @@ def test_several_reports_make_one_matrix(tmp_path: Path) -> None:
         ([passed()], 0),
         ([passed(), violated()], 1),
         ([passed(), unfinished(passed())], 3),
-        ([{**passed(), "outcome": "error", "error": "no answer"}, passed()], 4),
+        ([{**passed(), "outcome": "error", "error": "no response"}, passed()], 4),
     ],
     ids=["passed", "violated", "incomplete", "error"],
 )

@@ -92,9 +92,9 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     "a status": lambda text: answer(errorId=0, taskId=["x"], status=text),
     "a solution": lambda text: answer(errorId=0, status="ready", solution={"token": text}, taskId=1),
     "a page": lambda text: f"<html><title>Error</title><pre>{text}</pre>".encode(),
-    "half of an answer": lambda text: answer(debug=text)[:-1],
+    "half of a response": lambda text: answer(debug=text)[:-1],
     "JSON in JSON": lambda text: answer(debug=json.dumps({"said": text})),
-    "a long answer": lambda text: answer(debug=" " * 1_500 + text + " " * 1_500),
+    "a long response": lambda text: answer(debug=" " * 1_500 + text + " " * 1_500),
     "the end of what is shown": lambda text: b"x" * (2_000 - len(text) // 2) + text.encode() + b"y" * 3_000,
     "many places": lambda text: (text + " ").encode() * 500,
 }
@@ -145,7 +145,7 @@ def monitor() -> Monitor:
 
 
 def evidences(*bodies: bytes, request: Request = CREATION) -> list[Evidence]:
-    """What the clauses say of each of these answers."""
+    """What the clauses say of each of these responses."""
     found: list[Evidence] = []
     for body in bodies:
         monitor().ledger.clear()

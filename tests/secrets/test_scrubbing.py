@@ -213,7 +213,7 @@ def test_one_id_is_one_pseudonym_in_all_places() -> None:
     assert made.response.headers["location"].endswith(f"/task/{body['id']}")
     assert fetched.request.path.startswith(f"/task/{body['id']}/results?")
     assert read_json(called.request.body)["id"] == body["id"]
-    assert fetched.failure == "no answer"
+    assert fetched.failure == "no response"
     scrubbed = Scrubber(contract("decodo")).scrub(trace)
     address = read_json(scrubbed.exchanges[0].request.body)["callback_url"]
     assert scrubbed.addresses == (None, None, address)

@@ -32,7 +32,7 @@ GONE = "does not answer: "
 
 
 class Wrapped(ReferenceProvider):
-    """The reference provider with something done to its answers."""
+    """The reference provider with something done to its responses."""
 
     def __init__(self, meddle: Callable[[Wrapped, int, Request], Response | None]) -> None:
         super().__init__(load_contract("capsolver"), ShiftedClock())
@@ -58,7 +58,7 @@ def served(meddle: Callable[[Wrapped, int, Request], Response | None]) -> Iterat
 def gone_after(exchanges: int) -> Callable[[Wrapped, int, Request], Response | None]:
     def meddle(provider: Wrapped, count: int, request: Request) -> Response | None:
         if count > exchanges:
-            raise ConnectionAbortedError  # the server closes the connection without an answer
+            raise ConnectionAbortedError  # the server closes the connection without a response
         return None
 
     return meddle
@@ -102,12 +102,12 @@ def trickle(line: Line) -> None:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        (lambda line: line.until_gone(), "no answer in time"),
-        (trickle, "no answer in time"),
-        (answering(), "the connection was closed without an answer"),
-        (answering(http(b"{}", length=500)), "the connection was closed in the middle of the answer"),
-        (answering(b"220 mail.example ESMTP\r\n"), "the answer is not HTTP"),
-        (answering(http(HTML, "200 OK", "Content-Encoding: gzip")), "the answer says that it is encoded with gzip"),
+        (lambda line: line.until_gone(), "no response in time"),
+        (trickle, "no response in time"),
+        (answering(), "the connection was closed without a response"),
+        (answering(http(b"{}", length=500)), "the connection was closed in the middle of the response"),
+        (answering(b"220 mail.example ESMTP\r\n"), "the response is not HTTP"),
+        (answering(http(HTML, "200 OK", "Content-Encoding: gzip")), "the response says that it is encoded with gzip"),
     ],
     ids=["silent", "trickling", "closing", "closing midway", "no HTTP", "broken gzip"],
 )
@@ -167,7 +167,7 @@ def test_a_target_that_goes_away_is_an_error_that_says_when(exchanges: int) -> N
         exploring = run(found.base_url, found.advance_url)
     assert exploring.error is not None
     assert re.search(
-        rf"{GONE}after \d+ exchanges: the connection was (closed without an answer|reset)", exploring.error
+        rf"{GONE}after \d+ exchanges: the connection was (closed without a response|reset)", exploring.error
     )
     assert outcome_of(exploring) == "error"
     assert exploring.exchanges <= exchanges + 6

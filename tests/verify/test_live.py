@@ -430,7 +430,7 @@ class TestAfterAnInterruption:
             if request.path.startswith("/_clock"):
                 return advance(clock, request)
             asked.append(request.path)
-            if len(asked) == 11 and running:  # in the midst of the second walk, before its answer
+            if len(asked) == 11 and running:  # in the midst of the second walk, before its response
                 running.pop().send_signal(number)
             return reference.handle(request)
 

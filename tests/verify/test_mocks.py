@@ -52,7 +52,7 @@ def violated(exploring: Exploration) -> set[str]:
 def test_prism_keeps_the_shapes_and_has_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers each request with an example of the OpenAPI document, whatever was asked before.
 
-    A body that is not JSON gets no answer from Prism 5.16, which verify takes ten seconds each to find out (a SHOULD):
+    A body that is not JSON gets no response from Prism 5.16, which verify takes ten seconds to find out (a SHOULD):
     such bodies are left out here.
     """
     monkeypatch.setattr(Session, "probe_malformed", lambda *_: None)
@@ -70,7 +70,7 @@ def test_prism_keeps_the_shapes_and_has_no_memory(tmp_path: Path, monkeypatch: p
 
 
 def test_mockoon_makes_answers_from_schemas_and_refuses_nothing(tmp_path: Path) -> None:
-    """It fills the schema of each answer in with empty values, so that no task is created and no status is a status."""
+    """It fills each schema of a response in with empty values, so that no task is created and no status is a status."""
     mockoon = MODULES / "@mockoon" / "cli" / "bin" / "run.js"
     node = installed("node", mockoon)
     document = tmp_path / "openapi.json"

@@ -175,7 +175,7 @@ GIVING_UP = {
         def get(url):
             asyncio.run(main(url))""",
 }
-"""Clients that wait for 5 seconds for an answer. An ssl context, which some make first, takes real time."""
+"""Clients that wait for 5 seconds for a response. An ssl context, which some make first, takes real time."""
 
 TIMING = """
 import sys, time
@@ -338,7 +338,7 @@ def test_a_child_in_flight_holds_up_its_parent(clock: LeapClock, server: Server)
 
 
 def test_a_killed_child_holds_up_nobody(clock: LeapClock, server: Server) -> None:
-    """Killed while it sleeps, while it waits for an answer, and while it is about to be started."""
+    """Killed while it sleeps, while it waits for a response, and while it is about to be started."""
     program = """
         import signal, subprocess, sys, time
         fetch = "import sys, urllib.request; print(1, flush=True); urllib.request.urlopen(sys.argv[1]).read()"
@@ -500,7 +500,7 @@ def test_a_refused_and_a_closed_connection_are_not_in_flight(clock: LeapClock, s
 
 @needs("bash")
 def test_bash_talks_through_duplicates(clock: LeapClock, server: Server) -> None:
-    """The question is sent from one descriptor and process, the answer is read from others."""
+    """The question is sent from one descriptor and process, the response is read from others."""
     program = """
         exec 3<>/dev/tcp/127.0.0.1/$1
         for number in 1 2 3; do

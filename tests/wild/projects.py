@@ -217,7 +217,7 @@ CLIENTS = (
         contract="replicate",
         findings=(
             Finding("replicate.client.failure.robustness", ENDLESS),
-            Finding("replicate.client.solution.robustness", "an answer that does not repeat the id is an error"),
+            Finding("replicate.client.solution.robustness", "a response that does not repeat the id is an error"),
         ),
     ),
     Client(
@@ -282,7 +282,7 @@ CLIENTS = (
         findings=(
             Finding("openai-file-batches.client.failure.robustness", ENDLESS),
             Finding("openai-file-batches.client.no-hot-loop", "an unknown status is polled for without a pause"),
-            Finding("openai-file-batches.client.retries", "an answer that is no batch is polled for without a pause"),
+            Finding("openai-file-batches.client.retries", "a response that is no batch is polled for without a pause"),
         ),
     ),
     Client(

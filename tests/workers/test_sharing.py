@@ -285,7 +285,7 @@ def test_workers_that_each_launch_a_server_of_their_own_say_what_one_process_say
     assert done.returncode == 1, done.stderr
     run(*words, str(tmp_path / "one.json"), status=1)
     two, one = json.loads(done.stdout), load(tmp_path / "one.json")
-    for report in (one, two):  # how often a clause was exercised may differ by the milliseconds that an answer takes
+    for report in (one, two):  # how often a clause was exercised may differ by the milliseconds that a response takes
         assert (report["complete"], report["examples"], report["clock"]) == (True, 3, "leaping, launched")
     assert [(each["id"], each["verdict"]) for each in two["clauses"]] == [
         (each["id"], each["verdict"]) for each in one["clauses"]

@@ -23,7 +23,7 @@ GIVERS = (CREATE, POLL, FETCH, Role.CANCEL)
 
 @dataclass(frozen=True, slots=True)
 class LinkRule:
-    """The operation that an address leads to, and the operations whose answers give it."""
+    """The operation that an address leads to, and the operations whose responses give it."""
 
     leads_to: Annotated[str, "The operation that the address leads to; its place is among the `links` of others."]
     operations: Annotated[Any, FILLED_BY_LOADER] = from_contract("operations")
@@ -37,12 +37,12 @@ class LinkRule:
 @Kind(
     "link",
     roles=GIVERS,
-    exercised="an answer that gives the address",
+    exercised="a response that gives the address",
     walks=("one-after-another",),
     hint="Make the address from the route of the operation and the id of the task.",
 )
 def link(history: TaskState, event: Event, rule: LinkRule) -> Finding:
-    """The address that an answer gives is that of the documented operation, for the same task."""
+    """The address that a response gives is that of the documented operation, for the same task."""
     if event.answer is not STATE or event.request_errors or rule.leads_to not in event.operation.links:
         return None
     address = event.marks.get(link_mark(rule.leads_to))

@@ -56,7 +56,7 @@ SITUATIONS = {
     "not-modified": "a poll with the ETag of what has not changed",
     "modified": "a poll with the ETag of an earlier state",
 }
-"""What an answer is given to, beside the probes, by name."""
+"""What a response is given to, beside the probes, by name."""
 
 FRESH = 1.0
 """Seconds after a poll that found a task unfinished in which it is taken to be so still."""
@@ -79,9 +79,9 @@ class AnswerRule:
         PAIRS,
     ] = ()
     content_type: Annotated[str, "The content type, without its parameters."] = ""
-    codes: Annotated[tuple[str, ...], "Error codes of which the answer has one.", ONE_OR_MORE] = ()
-    schema: Annotated[str, "A JSON Schema or XSD of the body, relative to schemas/, for any kind of answer."] = ""
-    where: Annotated[tuple[Condition, ...], "Conditions that the answer meets, all of them."] = ()
+    codes: Annotated[tuple[str, ...], "Error codes of which the response has one.", ONE_OR_MORE] = ()
+    schema: Annotated[str, "A JSON Schema or XSD of the body, relative to schemas/, for any kind of response."] = ""
+    where: Annotated[tuple[Condition, ...], "Conditions that the response meets, all of them."] = ()
     when: Annotated[tuple[Condition, ...], "Conditions that narrow which answers are judged, all of them."] = ()
     empty: Annotated[bool, "Whether there is no body."] = False
     tests: Annotated[Any, FILLED_BY_LOADER] = field(init=False, repr=False, compare=False)
@@ -100,7 +100,7 @@ class AnswerRule:
 
 
 def situations(history: TaskState | None, event: Event, limits: Limits) -> tuple[str, ...]:
-    """The names of what an event is an answer to; empty where that is not certain."""
+    """The names of what an event is a response to; empty where that is not certain."""
     role, response = event.operation.role, event.exchange.response
     if role is CALLBACK:
         return ("callback",) if not event.probe else ()
@@ -129,7 +129,7 @@ def situations(history: TaskState | None, event: Event, limits: Limits) -> tuple
 
 
 def _known(history: TaskState, event: Event, limits: Limits) -> tuple[str, ...]:
-    """What an answer about a task that was created is given to."""
+    """What a response about a task that was created is given to."""
     role, ended = event.operation.role, history.terminal
     refused = event.answer is not STATE
     kept = surely_within_limits(history, event, limits) and history.lost is None
@@ -204,7 +204,7 @@ def view_of(history: TaskState | None, event: Event) -> View:
 
 
 def _is_open(contract: Contract, clause: Clause) -> str:
-    """Why a contract leaves open whether an answer in the situation of a clause is ever given; empty: it does not."""
+    """Why a contract leaves open whether a response in the situation of a clause is ever given; empty: it does not."""
     rule: AnswerRule = clause.parameters
     absent = [
         each.comparison == "present" and each.operand is False for each in rule.when if each.at.part == "response"
@@ -231,13 +231,13 @@ _OPEN = {
     "answer",
     roles=ANY,
     probes=True,
-    exercised="an answer in that situation",
+    exercised="a response in that situation",
     broad=True,
     conditional=_is_open,
     walks=("one-after-another", "side-by-side", "turned-away", "turned-away-elsewhere"),
 )
 def answer(history: TaskState | None, event: Event, rule: AnswerRule) -> Finding:
-    """An answer has the documented HTTP status, headers, content type, error code and values for its situation."""
+    """A response has the documented HTTP status, headers, content type, error code and values for its situation."""
     if rule.operation and event.operation.name not in rule.operation:
         return None
     found = situations(history, event, rule.limits)
@@ -248,7 +248,7 @@ def answer(history: TaskState | None, event: Event, rule: AnswerRule) -> Finding
     tests, patterns, shape, narrowing = rule.tests
     if not all(test(view) for test in narrowing):
         return None
-    to = f", in answer to {SITUATIONS.get(situation, situation.replace('-', ' '))}"
+    to = f", in response to {SITUATIONS.get(situation, situation.replace('-', ' '))}"
     problem = _http(event, rule, patterns) or _code(event, rule)
     if problem is None:
         problem = next(((text, _seen(condition, view)) for text, condition, test in tests if not test(view)), None)
@@ -300,7 +300,7 @@ def _seen(condition: Condition, view: View) -> str:
 
 
 def template_of(operation: Operation, situation: str) -> str | None:
-    """The answer of the reference in a situation; None where it has none of its own."""
+    """The response of the reference in a situation; None where it has none of its own."""
     instead = {
         "removed": ("removed", "lost"),
         "malformed": ("malformed", "refused"),
@@ -343,7 +343,7 @@ _ROLES = {
 
 
 def _shown_by(contract: Contract, rule: AnswerRule, situation: str) -> Operation | None:
-    """The operation whose answer in a situation a mutant changes."""
+    """The operation whose response in a situation a mutant changes."""
     named = [each for each in contract.operations.values() if not rule.operation or each.name in rule.operation]
     probe = next((probe for probe in contract.probes if probe.name == situation), None)
     if probe is not None:
@@ -358,7 +358,7 @@ def _shown_by(contract: Contract, rule: AnswerRule, situation: str) -> Operation
 @mutates("answer")
 def _answer(contract: Contract, clause: Clause) -> Iterator[Fault]:
     rule: AnswerRule = clause.parameters
-    every = tuple(KINDS)  # an answer is what all kinds look at
+    every = tuple(KINDS)  # a response is what all kinds look at
     for situation in rule.to:
         operation = _shown_by(contract, rule, situation)
         name = None if operation is None else template_of(operation, situation)
@@ -370,7 +370,7 @@ def _answer(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 
 def _changes(contract: Contract, operation: Operation, name: str, rule: AnswerRule) -> Iterator[tuple[str, Break]]:
-    """How an answer breaks each part of a rule."""
+    """How a response breaks each part of a rule."""
     base = Break("", operation.name, name)
     if rule.http:
         others = (301, 302, 307) if rule.http[0] < 400 else (400, 404, 409, 422, 410, 418)
@@ -398,7 +398,7 @@ def _changes(contract: Contract, operation: Operation, name: str, rule: AnswerRu
 
 
 def _contradiction(base: Break, condition: Condition) -> Break | None:
-    """A change of an answer that does not meet a condition; None where it is not about the answer."""
+    """A change of a response that does not meet a condition; None where it is not about the response."""
     at, absent = condition.at, condition.comparison == "present" and condition.operand is False
     if at.part != "response" or at.area not in ("body", "header"):
         return None
@@ -408,6 +408,6 @@ def _contradiction(base: Break, condition: Condition) -> Break | None:
         return replace(base, set=((at.pointer, "there all the same"),))
     if condition.comparison in ("present", "equals", "in", "prefix", "matches"):
         return replace(base, remove=(at.pointer,))
-    # A word, since what is merged into an answer is put over its constants.
+    # A word, since what is merged into a response is put over its constants.
     wrong = {"below": 1e12, "above": -987654321}.get(condition.comparison, "$timestamp")
     return replace(base, set=((at.pointer, wrong),))

@@ -1,7 +1,7 @@
 """Which limit to hold an early loss against.
 
 A task that is gone too early shows no reason. It is charged to the limit that was closest; where none was near,
-to neither, and the loss is held against the promise that a final answer is final. Where tasks that were hardly polled
+to neither, and the loss is held against the promise that a final response is final. Where tasks that were hardly polled
 are gone as early, it is not the polls. One that is put off without end is denied its polls, not its life.
 """
 

@@ -135,7 +135,7 @@ def batch_limit(account: Account, event: Event, parameters: BatchPace) -> Findin
             if not account.batches.late.show_another_limit():
                 return None  # once, anybody may be busy
             expected = f"a batch {seconds:g} s after the last one to be accepted"
-            moments = wait_over(max(last.exchange.received, account.last_received), seconds, "the last answer")
+            moments = wait_over(max(last.exchange.received, account.last_received), seconds, "the last response")
             return Violation(expected, f"HTTP {response.status}", (last.number,), deadlines=moments)
         return HELD if exchange.received - last.exchange.sent < seconds else None
     if event.answer is not STATE:

@@ -199,7 +199,7 @@ class Agreement:
     broad=True,
     exercised="a callback and a poll of its task after the end",
     walks=("called-back",),
-    hint="Make the callback and the answer to a poll from the same stored task.",
+    hint="Make the callback and the response to a poll from the same stored task.",
 )
 def callback_agrees(history: TaskState, event: Event, rule: Agreement) -> Finding:
     """What a callback says of an ended task is what a poll of it says."""

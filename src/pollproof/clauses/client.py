@@ -114,10 +114,10 @@ def key_shown(account: Account, event: Event, parameters: KeyHeader) -> Finding:
     subjects=CLIENT,
     timed=True,
     sides=side_of(Boundary.WAIT, AFTER, "wait of {0.seconds:g} s", "a client that waits between two polls"),
-    hint="Sleep for the documented wait after each answer that is not final, before the next poll.",
+    hint="Sleep for the documented wait after each response that is not final, before the next poll.",
 )
 def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
-    """After an answer that is not final a client waits before it polls again."""
+    """After a response that is not final a client waits before it polls again."""
     if history.last_number is None or history.last_final or history.last_free:
         return None
     least, most = gap(history.last_sent, history.last_precision, event.exchange)
@@ -146,7 +146,7 @@ def minimum_wait(history: TaskState, event: Event, parameters: Wait) -> Finding:
     ordered=True,
     timed=True,
     sides=side_of(Boundary.RETRY_AFTER, AFTER, "Retry-After", "a client that receives Retry-After and keeps it"),
-    hint="Read Retry-After of the last answer, and wait at least that long.",
+    hint="Read Retry-After of the last response, and wait at least that long.",
 )
 def retry_after_kept(history: TaskState, event: Event, parameters: Nothing) -> Finding:
     """A client waits as long as the last Retry-After demands, that of the creation before the first poll."""
@@ -209,7 +209,7 @@ class AfterFinal:
     subjects=CLIENT,
     ordered=True,
     exercised="a client that polls a task to its end",
-    hint="Stop at the first final answer, success or failure.",
+    hint="Stop at the first final response, success or failure.",
 )
 def no_poll_after_final(history: TaskState, event: Event, parameters: AfterFinal) -> Finding:
     """A client does not poll a task again once it has the final response."""

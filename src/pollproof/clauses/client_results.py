@@ -46,7 +46,10 @@ def _returned(outcome: ClientOutcome, text: str | None, results: Sequence[str]) 
 
 
 @Kind(
-    "solution-returned", subjects=CLIENT, roles=(Role.OUTCOME,), hint="Return the result of the final answer unchanged."
+    "solution-returned",
+    subjects=CLIENT,
+    roles=(Role.OUTCOME,),
+    hint="Return the result of the final response unchanged.",
 )
 def solution_returned(account: Account, event: Event, parameters: Nothing) -> Finding:
     """A client that was served a solution returns it, as it was served."""
@@ -158,7 +161,7 @@ def bounded_retries(account: Account, event: Event, parameters: Retries) -> Find
     if streak.hurried >= AT_ONCE and streak.hurries(event):
         expected = f"a pause in {AT_ONCE} retries of a request"
         since = (streak.first, streak.number)
-        moments = wait_over(streak.received, HURRY, "the last answer", "pause")
+        moments = wait_over(streak.received, HURRY, "the last response", "pause")
         return Violation(expected, f"{streak.hurried + 1} retries at once", since, deadlines=moments)
     return HELD
 
@@ -202,7 +205,7 @@ def no_hot_loop(account: Account, event: Event, parameters: Nothing) -> Finding:
         f"{streak.hurried + 1} polls without one",
         (streak.first, streak.number),
         tasks=() if event.task is None else (event.task,),
-        deadlines=wait_over(streak.received, HURRY, "the last answer", "pause"),
+        deadlines=wait_over(streak.received, HURRY, "the last response", "pause"),
     )
 
 

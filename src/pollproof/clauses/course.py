@@ -188,11 +188,11 @@ def _finishes(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """`at`: a place in the answers about a task."""
+    """`at`: a place in the responses about a task."""
 
-    at: Annotated[Place, "The place of the value, in the answer."]
+    at: Annotated[Place, "The place of the value, in the response."]
     operation: Annotated[
-        tuple[str, ...], "The operations whose answers are judged; all when left out.", ONE_OR_MORE
+        tuple[str, ...], "The operations whose responses are judged; all when left out.", ONE_OR_MORE
     ] = ()
 
     @property
@@ -205,7 +205,7 @@ class Fixed:
     "set-once",
     roles=(CREATE, POLL, Role.CANCEL, FETCH),
     ordered=True,
-    exercised="two answers about a task with a value there",
+    exercised="two responses about a task with a value there",
     walks=("one-after-another", "side-by-side"),
 )
 def set_once(history: TaskState, event: Event, parameters: Fixed) -> Finding:

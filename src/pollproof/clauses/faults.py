@@ -179,7 +179,7 @@ class FaultyProvider:
         raise NotImplementedError
 
     def members(self, tasks: list[Task]) -> list[Task]:
-        """The tasks of a batch in the order in which its answer lists them."""
+        """The tasks of a batch in the order in which its response lists them."""
         raise NotImplementedError
 
     def calls_back(self, task: Task, now: float) -> int:
@@ -267,7 +267,7 @@ class FaultyProvider:
         raise NotImplementedError
 
     def fill(self, operation: Operation, name: str, task: Task | None, status: str, code: str = "") -> Response:
-        """Fill an answer template."""
+        """Fill a response template."""
         raise NotImplementedError
 
 
@@ -295,11 +295,11 @@ class FaultyClient:
         raise NotImplementedError
 
     def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
-        """The id to poll with, given the last answer."""
+        """The id to poll with, given the last response."""
         raise NotImplementedError
 
     def is_done(self, event: Event) -> bool:
-        """Whether an answer is the last that is needed."""
+        """Whether a response is the last that is needed."""
         raise NotImplementedError
 
     def gives_up(self, polls: int, elapsed: float) -> bool:

@@ -1,4 +1,4 @@
-"""Fields of answers from one to the next: times, progress, echoed parameters, embedded JSON."""
+"""Fields of responses from one to the next: times, progress, echoed parameters, embedded JSON."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ class Echoed:
     hint="Return the stored request, not a parsed or defaulted copy of it.",
 )
 def parameters_echoed(history: TaskState, event: Event, parameters: Echoed) -> Finding:
-    """The parameters of a task come back in its answers and callbacks, unaltered."""
+    """The parameters of a task come back in its responses and callbacks, unaltered."""
     role = event.operation.role
     if event.answer is not STATE or event.probe:
         return None
@@ -237,7 +237,7 @@ def _echoed(
         back = state.get(name, MISSING)
         if back is MISSING:
             if name in always and value is not None:
-                return Violation(f"the parameter {name!r} that was sent", "an answer without it", since)
+                return Violation(f"the parameter {name!r} that was sent", "a response without it", since)
             continue
         if not _alike(value, back):
             return Violation(f"{name} = {value!r} as it was sent", f"{name} = {back!r}", since)

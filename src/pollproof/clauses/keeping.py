@@ -50,7 +50,7 @@ class Retention:
 
 
 def _there(history: TaskState, event: Event, rule: Retention) -> bool | None:
-    """Whether an answer has the result of a task that has succeeded; None where that is not certain."""
+    """Whether a response has the result of a task that has succeeded; None where that is not certain."""
     if history.terminal is not SUCCEEDED or event.request_errors or history.inline:
         return None
     if CANCEL_SENT in history.marks:

@@ -144,7 +144,7 @@ class Kind:
 
     What a check takes decides by what it judges: a task state, or the account of all tasks (`scope`); the type of its
     third argument is that of the parameters. With `probes` it also sees deliberately invalid requests. `ordered` kinds
-    need to know in which order the answers about a task were given, `timed` ones when. Those with `streaks` need to
+    need to know in which order the responses about a task were given, `timed` ones when. Those with `streaks` need to
     know which requests were repeated. Where two events of an operation (other than fetching a result) have no errors in
     their bodies, and `alike` gives the same number for both, the check finds the same in both, whatever the task state,
     and is not called again.

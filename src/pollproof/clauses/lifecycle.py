@@ -1,4 +1,4 @@
-"""What the answers about one task show together: order, final answers, results, identity."""
+"""What the responses about one task show together: order, final responses, results, identity."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _AT_WORK = (Phase.WAITING, Phase.RUNNING)
 
 
 def describe(event: Event) -> str:
-    """An answer in a few words, for messages."""
+    """A response in a few words, for messages."""
     if event.answer is REFUSAL:
         return "an error without a code" if event.error_code is None else f"the error {event.error_code}"
     if event.answer is STATE:
         return "no status" if event.status is MISSING else f"status {event.status!r}"
-    return "no readable answer"
+    return "no readable response"
 
 
 @Kind(
@@ -51,7 +51,7 @@ def describe(event: Event) -> str:
     ordered=True,
     exercised="several polls of an unfinished task",
     walks=("one-after-another",),
-    hint="Read the status from one place; a cache or replica may be older than the last answer.",
+    hint="Read the status from one place; a cache or replica may be older than the last response.",
 )
 def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
     """The status of a task that is not finished never runs backwards."""
@@ -71,12 +71,12 @@ def status_order(history: TaskState, event: Event, parameters: WithinLimits) -> 
     "terminal",
     roles=(POLL, FETCH, CALLBACK),
     ordered=True,
-    exercised="a poll after the final answer of a task",
+    exercised="a poll after the final response of a task",
     walks=("one-after-another", "read-many-times"),
     hint="Store the final state with the task; do not compute it anew at each poll.",
 )
 def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Finding:
-    """A final answer is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
+    """A final response is final: what succeeded stays succeeded, what failed stays failed, until the task is lost."""
     final, limits = history.terminal, parameters.limits
     if final is None or event.request_errors or (event.answer not in READABLE and not history.is_stalled):
         return None
@@ -106,7 +106,7 @@ def terminal(history: TaskState, event: Event, parameters: WithinLimits) -> Find
 
 
 def _changed(history: TaskState, event: Event) -> Violation | None:
-    """A final answer that is another one than before, though it means the same: by status, code or details."""
+    """A final response that is another one than before, though it means the same: by status, code or details."""
     before = history.final
     if before is None or event.operation.role is not POLL or event.response_errors:
         return None

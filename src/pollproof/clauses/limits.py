@@ -74,12 +74,12 @@ def _judgeable(history: TaskState, event: Event) -> bool:
 
 
 def _shown_lost(history: TaskState) -> bool:
-    """Whether an answer has shown that a task is gone: one that finds it unfinished after its limits says nothing."""
+    """Whether a response has shown that a task is gone: one that finds it unfinished after its limits says nothing."""
     return history.gone or DELETED in history.marks
 
 
 def _could_show(history: TaskState, event: Event) -> bool:
-    """Whether an answer without a result shows that none is given: an unfinished task has none yet."""
+    """Whether a response without a result shows that none is given: an unfinished task has none yet."""
     if event.effect in PUT_OFF:
         return False
     return event.answer is REFUSAL or history.terminal is SUCCEEDED
@@ -92,7 +92,7 @@ def _after(history: TaskState, event: Event) -> str:
 
 
 def _seen(history: TaskState, event: Event) -> str:
-    """An answer in words; of one that only puts the client off, how often it came."""
+    """A response in words; of one that only puts the client off, how often it came."""
     if history.stall is None or not history.is_stalled:
         return describe(event)
     seconds = history.stall.last - history.stall.sent

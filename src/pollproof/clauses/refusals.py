@@ -64,7 +64,7 @@ def refused(account: Account, event: Event, parameters: ProbeName) -> Finding:
     response = event.exchange.response
     if response is None:
         if event.probe == "malformed":
-            return Violation("a refusal", f"no answer ({event.exchange.failure})")
+            return Violation("a refusal", f"no response ({event.exchange.failure})")
         return None
     stall = account.endless(event)
     if stall is not None:
@@ -102,13 +102,13 @@ def refused(account: Account, event: Event, parameters: ProbeName) -> Finding:
     if event.operation.role is CREATE and event.task is not None:
         return Violation(expected, f"a task, {event.raw_task!r}")
     status = "" if event.status is MISSING else f" with status {event.status!r}"
-    return Violation(expected, f"an answer without error{status}")
+    return Violation(expected, f"a response without error{status}")
 
 
 def _answer_in_short(event: Event) -> str:
-    """What marks an answer as busy: by its error code, else by its HTTP status."""
+    """What marks a response as busy: by its error code, else by its HTTP status."""
     response = event.exchange.response
-    return event.error_code or ("no answer" if response is None else f"HTTP {response.status}")
+    return event.error_code or ("no response" if response is None else f"HTTP {response.status}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ def refusal_code(history: TaskState | None, event: Event, parameters: Code) -> F
         return Unjudged(f"the request was answered busy ({_answer_in_short(event)})", "busy")
     code = event.error_code
     if event.answer is not REFUSAL or code is None or event.response_errors:
-        return None  # an answer that has not its documented form is another finding
+        return None  # a response that has not its documented form is another finding
     if CODE.fullmatch(code) is None and event.operation.element:
         return None  # words, where a Fault has no code
     if code in parameters.codes:

@@ -144,7 +144,7 @@ def _looks(event: Event) -> int:
 
 
 def _redirected(event: Event) -> str:
-    """What stands before a message where an answer leads elsewhere; empty for any other."""
+    """What stands before a message where a response leads elsewhere; empty for any other."""
     response = event.exchange.response
     if response is None or not 300 <= response.status < 400 or "location" not in response.headers:
         return ""
@@ -203,12 +203,12 @@ def shape(history: TaskState | None, event: Event, rule: ShapeRule | OptionalFie
     roles=ANY,
     probes=True,
     alike=_looks,
-    exercised="an answer in JSON",
+    exercised="a response in JSON",
     walks=("one-after-another",),
     hint="Write each key of a JSON object once.",
 )
 def unique_keys(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
-    """No object of an answer has a key twice."""
+    """No object of a response has a key twice."""
     if event.repeated is not None:
         return Violation("each key of an object once", f"the key {event.repeated!r} twice")
     return HELD if event.answer in READABLE else None
@@ -251,14 +251,14 @@ def http_status(history: TaskState | None, event: Event, parameters: Nothing) ->
     return Violation("the state of a task with an HTTP status from 200 to 299", f"HTTP {response.status}")
 
 
-_NO_ECHO = Unjudged("no answer names its task, which is optional", "absent")
+_NO_ECHO = Unjudged("no response names its task, which is optional", "absent")
 
 
 @Kind(
     "echo",
     roles=(POLL, FETCH, Role.CANCEL),
     walks=("one-after-another",),
-    hint="Take the id in the answer from the task that was found, and look the task up by the exact id.",
+    hint="Take the id in the response from the task that was found, and look the task up by the exact id.",
 )
 def echo(history: TaskState | None, event: Event, parameters: Nothing) -> Finding:
     """A task id in the response to a poll is that of the request."""
@@ -290,7 +290,7 @@ def inline_result(history: TaskState | None, event: Event, parameters: Nothing) 
     if event.phase is SUCCEEDED:
         return HELD
     status = "no status" if event.status in (MISSING, None, "") else f"status {event.status!r}"
-    return Violation("the result in the answer of the creation", f"{status} and no result")
+    return Violation("the result in the response of the creation", f"{status} and no result")
 
 
 @breaks("echo", "another task id is repeated", ("link",))
@@ -323,7 +323,7 @@ def _http_status(contract: Contract, clause: Clause) -> Iterator[Fault]:
 
 @breaks("unique-keys", "a key is there twice")
 class RepeatsKeys(FaultyProvider):
-    """Writes the first key of an answer twice."""
+    """Writes the first key of a response twice."""
 
     def poll(self, operation: Operation, identifier: Any) -> Response:
         answer = super().poll(operation, identifier)

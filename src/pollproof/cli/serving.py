@@ -83,7 +83,7 @@ def _serve_recording(contract: Contract, names: Sequence[str], port: int, second
     from pollproof.replay import replay_of
 
     def missed(problem: str) -> None:
-        click.echo(f"no recorded answer: {problem}", err=True)
+        click.echo(f"no recorded response: {problem}", err=True)
 
     try:
         replay = replay_of(contract, names, missed)
@@ -103,4 +103,4 @@ def _serve_recording(contract: Contract, names: Sequence[str], port: int, second
     except OSError as error:
         raise click.UsageError(f"port {port} cannot be used ({error.strerror})") from None
     if replay.misses:
-        click.echo(f"requests without a recorded answer: {replay.misses}", err=True)
+        click.echo(f"requests without a recorded response: {replay.misses}", err=True)

@@ -47,13 +47,13 @@ class LifecycleTable:
     path: Annotated[tuple[str, ...], "The statuses of a task that goes well, in order."]
     times: Annotated[
         Literal["text", "iso", "seconds", "milliseconds"],
-        "How the times of answers are written: 2026-01-31 10:00:00, 2026-01-31T10:00:00Z, or a number since 1970.",
+        "How the times of responses are written: 2026-01-31 10:00:00, 2026-01-31T10:00:00Z, or a number since 1970.",
     ] = "text"
     progress: Annotated[float, "The progress of a task that has succeeded: 100 or 1."] = 100.0
     cancelling: Annotated[str, "The status of a task that is being cancelled, if that takes time."] = ""
     words: Annotated[
         Mapping[str, Mapping[str, Any]],
-        "Words of answers by the status: {name} is null for one that is left out; a list is gone through in its time.",
+        "Words of responses by status: {name} is null for one that is left out; a list is gone through in its time.",
     ] = field(default_factory=dict)
 
 

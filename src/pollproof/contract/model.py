@@ -100,7 +100,7 @@ class TaskKind:
     inline: Annotated[bool, "Answered in the creation itself."] = False
     when: Annotated[tuple[Condition, ...], "Which requests create this kind."] = ()
     operation: Annotated[str, "The operation that creates it; the first one that creates when left out."] = ""
-    words: Annotated[Mapping[str, Any], "Words of answers about it, by name: what depends on the request."] = field(
+    words: Annotated[Mapping[str, Any], "Words of responses about it, by name: what depends on the request."] = field(
         default_factory=dict
     )
 
@@ -187,15 +187,15 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A change of an answer (or a request): how one mutant or legal variant departs from the reference.
+    """A change of a response (or a request): how one mutant or legal variant departs from the reference.
 
-    `operation` and `answer` select by operation name and name of the answer template (empty: any);
+    `operation` and `answer` select by operation name and name of the response template (empty: any);
     `remove` and `set` are JSON Pointers into the body, `http` another HTTP status.
     """
 
     name: Annotated[str, "What is wrong, in words."] = ""
-    operation: Annotated[str, "The operation whose answers change; all when left out."] = ""
-    answer: Annotated[str, "The answer template that changes; all when left out.", Form(choices=ANSWERS)] = ""
+    operation: Annotated[str, "The operation whose responses change; all when left out."] = ""
+    answer: Annotated[str, "The response template that changes; all when left out.", Form(choices=ANSWERS)] = ""
     remove: Annotated[tuple[str, ...], "JSON Pointers of fields to leave out."] = ()
     set: Annotated[tuple[tuple[str, Any], ...], "Fields to set, by JSON Pointer.", PAIRS] = ()
     http: Annotated[int | None, "Another HTTP status.", Form(least=100, most=599)] = None
@@ -271,7 +271,7 @@ class UnrelatedEndpoint:
     """A request about no task, which clients make besides (a balance, say). Nothing is judged by it."""
 
     path: Annotated[str, "Below the base URL.", Form(pattern="^/")]
-    answer: Annotated[Mapping[str, Any], "The body of the answer."]
+    answer: Annotated[Mapping[str, Any], "The body of the response."]
     text: Annotated[str, "What it is for."]
     method: Annotated[str, "POST when left out.", Form(choices=("GET", "POST"))] = "POST"
 

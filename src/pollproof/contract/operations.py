@@ -1,4 +1,4 @@
-"""Operations: how each is requested, how its answers are read, and what the reference provider answers."""
+"""Operations: how each is requested, how its responses are read, and what the reference provider answers."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceResponse:
-    """An answer of the reference provider; `body` is None where the answer has none."""
+    """A response of the reference provider; `body` is None where the response has none."""
 
     http: Annotated[int, "HTTP status; 200 when left out.", Form(least=100, most=599)] = 200
     body: Annotated[Any, "The body, with $words in it; no body when left out."] = None
     headers: Annotated[tuple[tuple[str, str], ...], "More headers.", PAIRS] = ()
-    like: Annotated[str, "Another answer, of this operation or as OPERATION.ANSWER, that it is but for the rest."] = ""
+    like: Annotated[str, "Another response, of this operation or as OPERATION.ANSWER, that it is but for the rest."] = (
+        ""
+    )
     set: Annotated[tuple[tuple[str, Any], ...], "What is set in that answer's body, by JSON Pointer.", PAIRS] = ()
 
 
@@ -76,10 +78,10 @@ ANSWER_TEXTS = {
     "nothing": "To a fetch of a result that is not there yet.",
     "callback": "The body of a callback.",
 }
-"""What each answer of an operation is given to."""
+"""What each response of an operation is given to."""
 
 ANSWERS = tuple(ANSWER_TEXTS)
-"""The answers of an operation that the reference provider can give."""
+"""The responses of an operation that the reference provider can give."""
 
 ANSWER_WORDS = frozenset(
     {
@@ -98,7 +100,7 @@ def id_mark(name: str) -> str:
 
 
 def link_mark(operation: str) -> str:
-    """The name of the mark that keeps the address of an operation which an answer has given."""
+    """The name of the mark that keeps the address of an operation which a response has given."""
     return f"@link {operation}"
 
 
@@ -135,7 +137,7 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the API: how it is requested, how its answer is read, and what the reference provider answers.
+    """One operation of the API: how it is requested, how its response is read, and what the reference provider answers.
 
     `marks` are further places that clauses look at, by name.
     """
@@ -157,12 +159,12 @@ class Operation:
     request: Annotated[Any, "The body of a request, with $words in it; none when left out."] = None
     request_schema: Annotated[str | None, "Schema of the request, relative to schemas/."] = None
     response_schema: Annotated[str | None, "Schema of the response, relative to schemas/."] = None
-    echo: Annotated[Place | None, "Where an answer repeats the task id."] = None
+    echo: Annotated[Place | None, "Where a response repeats the task id."] = None
     status: Annotated[Place | None, "Where the status of the task stands."] = None
     result: Annotated[Place | None, "Where the result of the task stands."] = None
     error_code: Annotated[Place | None, "Where the error code stands."] = None
     phases: Annotated[tuple[PhaseRule, ...], "Looked at in order, before the status."] = ()
-    refused: Annotated[tuple[Condition, ...], "When an answer is an error: any of these."] = ()
+    refused: Annotated[tuple[Condition, ...], "When a response is an error: any of these."] = ()
     effects: Annotated[tuple[EffectRule, ...], "Looked at in order, where an error has no listed code."] = ()
     required: Annotated[tuple[Place, ...], "Fields of the request without which it must be refused."] = ()
     marks: Annotated[Mapping[str, Place], Flattened(tuple((name, f"Where {name} stands.") for name in MARKS))] = field(
@@ -179,12 +181,12 @@ class Operation:
     alternatives: Annotated[tuple[Mapping[str, Any], ...], "Other bodies of a request, as good as `request`."] = ()
     ids: Annotated[
         Mapping[str, Place],
-        "Further ids of the task that an answer gives, by name: {name} in paths and bodies of others.",
+        "Further ids of the task that a response gives, by name: {name} in paths and bodies of others.",
     ] = field(default_factory=dict)
     takes: Annotated[str, "Which of the further ids stands at task_id; that of the creation when left out."] = ""
     links: Annotated[
         Mapping[str, Place],
-        "Where an answer gives the address of another operation, by its name: it is requested there.",
+        "Where a response gives the address of another operation, by its name: it is requested there.",
     ] = field(default_factory=dict)
     blocks: Annotated[bool, "Of a fetch: it is answered once the task has ended, so it is not requested before."] = (
         False
@@ -193,6 +195,6 @@ class Operation:
 
     @property
     def given(self) -> Mapping[str, Place]:
-        """The places of ids and links in an answer, by the names of the marks that keep them."""
+        """The places of ids and links in a response, by the names of the marks that keep them."""
         links = {link_mark(name): place for name, place in self.links.items()}
         return {**{id_mark(name): place for name, place in self.ids.items()}, **links}

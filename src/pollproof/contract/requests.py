@@ -61,7 +61,7 @@ class RequestPattern:
     def within(self, address: str, requested: str = "/", base: str = "") -> str | None:
         """The path and query, below the base URL, of an address that leads to this operation; None for another one.
 
-        `requested` is the path whose answer gave the address, for one that is relative to it; `base` the path of the
+        `requested` is the path whose response gave the address, for one that is relative to it; `base` the path of the
         documented base URL. Whatever path a provider really stands at is left out.
         """
         try:

@@ -81,7 +81,7 @@ class Effect(Enum):
 
 
 PUT_OFF = (Effect.BUSY, Effect.BLOCKED)
-"""The effects of answers that put a client off and say nothing of its task."""
+"""The effects of responses that put a client off and say nothing of its task."""
 
 
 class Level(Enum):

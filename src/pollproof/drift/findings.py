@@ -22,14 +22,14 @@ DIFFERENCE_KINDS = {
     "field-missing": "A field that was always there is missing at times.",
     "type-changed": "A value is of another type.",
     "null-new": "A value that never was null is.",
-    "http-status-changed": "The same kind of answer comes with another HTTP status.",
+    "http-status-changed": "The same kind of response comes with another HTTP status.",
     "status-new": "A status that neither the old recording nor the documents know.",
     "status-first-seen": "A documented status that the old recording does not show.",
     "status-replaced": "A status stands where another one stood.",
     "error-code-changed": "The same situation is answered with another error code.",
     "error-code-new": "An error code that neither the old recording nor the documents know.",
     "error-code-first-seen": "A documented error code that the old recording does not show.",
-    "content-type-changed": "The same kind of answer comes with another content type.",
+    "content-type-changed": "The same kind of response comes with another content type.",
     "retry-after-changed": "The provider demands another wait before the next request.",
     "lifetime-changed": "Tasks are gone at an age at which they were there, or the other way round.",
     "poll-budget-changed": "Tasks answer another number of polls.",
@@ -75,6 +75,6 @@ FEW = 3
 def strong(share: float, observations: int) -> bool:
     """Whether so many observations would surely have shown what this share of the others shows.
 
-    What happens in that share of all answers stays unseen in so many with a probability of less than one in twenty.
+    What happens in that share of all responses stays unseen in so many with a probability of less than one in twenty.
     """
     return (1 - share) ** observations < 0.05

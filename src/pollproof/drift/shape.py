@@ -1,4 +1,4 @@
-"""Shape: what a contract knows of the fields of a response, from its schemas, its answers and its sample results.
+"""Shape: what a contract knows of the fields of a response, from its schemas, its responses and its sample results.
 
 Where fields are known, a value is a record and is compared field by field. Anything else is one value: the keys of a
 free-form table are as many as there are tasks.
@@ -105,7 +105,7 @@ def _add_schema(node: Node, schema: Any, whole: Mapping[str, Any], depth: int) -
 
 
 def _add_template(node: Node, template: Any, results: Iterable[Any], entry: Any) -> None:
-    """Take in an answer of the reference provider."""
+    """Take in a response of the reference provider."""
     if template == "$result":
         node.result = True
         for result in results:

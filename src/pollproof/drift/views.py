@@ -62,7 +62,7 @@ def _counted(document: Mapping[str, Any]) -> str:
     """The numbers of findings and of what was compared."""
     counts = document["counts"]
     found = f"{plural(counts['error'], 'error')}, {plural(counts['warning'], 'warning')}, {counts['info']}"
-    return f"{found} for information; {plural(len(document['compared']), 'kind')} of answers compared"
+    return f"{found} for information; {plural(len(document['compared']), 'kind')} of responses compared"
 
 
 def _not_compared(document: Mapping[str, Any]) -> list[str]:
@@ -126,7 +126,7 @@ def markdown_of(document: Mapping[str, Any]) -> str:
     if rows := _not_compared(document):
         lines += ["", "Not compared, because only one recording has it:", ""]
         lines += [f"- {escape_markdown(row)}" for row in rows[:MAXIMUM_ROWS]]
-        lines += _rest(rows, MAXIMUM_ROWS, "kinds of answers")
+        lines += _rest(rows, MAXIMUM_ROWS, "kinds of responses")
     lines += [part for note in _observations(document) for part in ("", escape_markdown(note))]
     return "\n".join(lines) + "\n"
 

@@ -75,7 +75,7 @@ def _operation(contract: Contract, operation: Operation, examples: list[Example]
 
 
 def _responses(contract: Contract, operation: Operation, examples: list[Example]) -> dict[str, Any]:
-    """By HTTP status: those of the examples, and those that the contract's templates of answers have besides."""
+    """By HTTP status: those of the examples, and those that the contract's templates of responses have besides."""
     shape = None
     if operation.response_schema is not None:
         shape = Shape(contract.schemas[operation.response_schema])
@@ -85,7 +85,7 @@ def _responses(contract: Contract, operation: Operation, examples: list[Example]
     for status in sorted(statuses):
         own = [example for example in examples if example.response.status == status]
         bodies = {example.name: read_json(example.response.body) for example in own if example.response.body}
-        response: dict[str, Any] = {"description": ", ".join(example.name for example in own) or "another answer"}
+        response: dict[str, Any] = {"description": ", ".join(example.name for example in own) or "another response"}
         content: dict[str, Any] = {}
         fits = shape is not None and bodies and not any(shape.check(body) for body in bodies.values())
         if fits or (shape is not None and not bodies and status < 300 and status != 204):

@@ -25,7 +25,7 @@ MOST_AWAKE = 0.25
 def span(sent: float, awake: float, answered: float) -> tuple[float, float]:
     """From when on a request may have been meant to leave, and the doubt about that.
 
-    `answered` is when the last answer was given: what was sent later was meant to leave later, too.
+    `answered` is when the last response was given: what was sent later was meant to leave later, too.
     """
     doubt = 0.0 if awake == math.inf else min(awake, MOST_AWAKE)
     if sent >= answered:

@@ -1,4 +1,4 @@
-"""Replies: an answer of the provider, and the manner in which it goes over the wire."""
+"""Replies: a response of the provider, and the manner in which it goes over the wire."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pollproof.trace.exchange import Response
 
 
 class Manner(Enum):
-    """How an answer goes over the wire; the value states what becomes of it otherwise."""
+    """How a response goes over the wire; the value states what becomes of it otherwise."""
 
     WHOLE = ""
-    RESET = "the connection was reset before the answer"
-    CUT = "the connection ended in the middle of the answer"
-    SILENT = "no answer came, and the connection ended in the end"
-    STALE = "-"  # the whole answer, and then the connection ends without a word, as idle ones do
+    RESET = "the connection was reset before the response"
+    CUT = "the connection ended in the middle of the response"
+    SILENT = "no response came, and the connection ended in the end"
+    STALE = "-"  # the whole response, and then the connection ends without a word, as idle ones do
 
 
 class Reply(NamedTuple):
@@ -29,5 +29,5 @@ class Reply(NamedTuple):
 
     @property
     def arrives(self) -> bool:
-        """Whether the client gets the whole answer."""
+        """Whether the client gets the whole response."""
         return self.manner in (Manner.WHOLE, Manner.STALE)

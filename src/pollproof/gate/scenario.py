@@ -41,7 +41,7 @@ class Turn:
 
     It is about the requests of these `roles` from number `first` to number `last`, counted together from 1.
     `response` is answered as it stands; `code` is refused with (empty: the refusal that has none); `lost` makes the
-    task one that is gone, `phase` and `status` one that stands so. `http` is another HTTP status for the answer,
+    task one that is gone, `phase` and `status` one that stands so. `http` is another HTTP status for the response,
     `padding` characters of a field more, `retry_date` the seconds that Retry-After states, as a
     date. `manner` and `delay` are how it goes over the wire.
     """

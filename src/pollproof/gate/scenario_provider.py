@@ -24,7 +24,7 @@ from pollproof.trace.bodies import Unreadable
 from pollproof.trace.exchange import Request, Response
 
 PADDING = "padding"
-"""The field that a long answer has more than others."""
+"""The field that a long response has more than others."""
 
 
 def task_of(scenario: Scenario) -> Any:
@@ -56,7 +56,7 @@ class StagedProvider(ReferenceProvider):
             kept.clear()
 
     def play(self, request: Request) -> Reply:
-        """The answer to one request, and how it goes over the wire."""
+        """The response to one request, and how it goes over the wire."""
         reply = self._play(self._without_nulls(request))
         self.met.append((self.clock.now(), request, reply))
         news, self._news = self._news, []
@@ -117,14 +117,14 @@ class StagedProvider(ReferenceProvider):
             self._turn = None
 
     def _dated(self, response: Response, turn: Turn) -> Response:
-        """The answer with the date after which to come again; rounded up, for dates have whole seconds."""
+        """The response with the date after which to come again; rounded up, for dates have whole seconds."""
         if turn.retry_date is None:
             return response
         date = formatdate(math.ceil(wall_time(self.clock) + turn.retry_date), usegmt=True)
         return response._replace(headers={**response.headers, "Retry-After": date})
 
     def _padded(self, response: Response, count: int) -> Response:
-        """The answer with a long field that no document names, or with as many blanks where it has no fields."""
+        """The response with a long field that no document names, or with as many blanks where it has no fields."""
         value = self._codec.read(response.body)
         if type(value) is Unreadable or self.contract.body != "json" or not isinstance(value, dict):
             return response._replace(body=response.body + b" " * count)
@@ -174,7 +174,7 @@ class StagedProvider(ReferenceProvider):
         return "" if self._turn is None else self._turn.status
 
     def state(self, operation: Operation, task: Task, phase: Phase) -> Response:
-        """Answer a poll; a phase without an answer of its own (such as open) is answered like one that goes on."""
+        """Answer a poll; a phase without a response of its own (such as open) is answered like one that goes on."""
         if phase.value in operation.answers:
             return super().state(operation, task, phase)
         name = next(name for name in ("running", "waiting", "failed") if name in operation.answers)

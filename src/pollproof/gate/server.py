@@ -1,6 +1,6 @@
 """The gate's server: plays one scenario on loopback over HTTP/1.1 and keeps the trace.
 
-It can also misbehave on the wire, which no server for ordinary use can: cut an answer short, reset a connection, stay
+It can also misbehave on the wire, which no server for ordinary use can: cut a response short, reset a connection, stay
 silent, end an idle connection without a word.
 """
 
@@ -22,7 +22,7 @@ from pollproof.http.requests import Connection, Malformed, ReceivedRequest, writ
 from pollproof.http.server import Listener
 from pollproof.trace.exchange import Exchange, Request, Response
 
-GONE = "the client did not wait for the answer"
+GONE = "the client did not wait for the response"
 
 IDLE_SECONDS = 75.0
 """Seconds of the clock after which a connection without requests is closed, as servers in use do."""
@@ -172,7 +172,7 @@ class GateServer:
             return left if self._idle or self._answering else 0.0
 
     def put_forward(self, seconds: float) -> None:
-        """Let that much time pass at once after the next answer, while the client waits for none.
+        """Let that much time pass at once after the next response, while the client waits for none.
 
         In that time no connection is taken for an idle one.
         """
@@ -194,7 +194,7 @@ class GateServer:
         self._opened.set()
         self._listener.close()
         with self._lock:
-            # A client may have ended at its last answer, before the thread that gave it has kept the exchange.
+            # A client may have ended at its last response, before the thread that gave it has kept the exchange.
             self._settled.wait_for(lambda: not self._answering, SETTLING_SECONDS)
 
     # ----------------------------------------------------------------------------------- one connection
@@ -286,13 +286,13 @@ class GateServer:
         return incoming.keeps and failure is None and reply.manner is Manner.WHOLE
 
     def _delay(self, stream: socket.socket, port: int, reply: Reply, hold: ClockHold) -> bool:
-        """Do what comes before an answer; whether the client has waited for it."""
+        """Do what comes before a response; whether the client has waited for it."""
         if reply.before is not None:
             reply.before()
         return not reply.delay or hold.sleep(reply.delay, port, lambda: self._closed or is_gone(stream))
 
     def _send(self, stream: socket.socket, incoming: ReceivedRequest, reply: Reply) -> str | None:
-        """Send the answer in its manner; why the client has none, or None."""
+        """Send the response in its manner; why the client has none, or None."""
         if reply.manner is Manner.SILENT:
             return str(reply.manner.value)
         if reply.manner is Manner.RESET:
@@ -311,7 +311,7 @@ class GateServer:
 
 
 def is_gone(stream: socket.socket) -> bool:
-    """Whether the client has ended a connection on which an answer is due."""
+    """Whether the client has ended a connection on which a response is due."""
     readable, _, _ = select.select([stream], [], [], 0)
     if not readable:
         return False

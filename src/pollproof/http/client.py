@@ -18,10 +18,10 @@ from pollproof.trace.exchange import Request, Response
 from pollproof.version import __version__
 
 RESPONSE_TIMEOUT = 10.0
-"""Seconds that an answer may take: ten times what a loaded provider needs for a poll."""
+"""Seconds that a response may take: ten times what a loaded provider needs for a poll."""
 
 ABANDONED = 0.02
-"""Seconds after which a connection is cut whose answer nobody waits for: the request has surely arrived."""
+"""Seconds after which a connection is cut whose response nobody waits for: the request has surely arrived."""
 
 MAXIMUM_HEADS = 64
 """Heads of requests that are kept written: operations have one each, unless a header differs every time."""
@@ -35,7 +35,7 @@ VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class Disconnected(ConnectionError):
-    """The connection was closed without an answer."""
+    """The connection was closed without a response."""
 
 
 class Wire:
@@ -144,7 +144,7 @@ def watch(connection: socket.socket) -> Callable[[], object]:
 class HttpTarget:
     """A base URL, over one connection that is kept alive. Proxies are taken from the `*_PROXY` variables.
 
-    An answer must be there within `timeout` seconds of its request, however slowly its pieces come.
+    A response must be there within `timeout` seconds of its request, however slowly its pieces come.
     A request with an empty path goes to the URL as it is written, and a query of the URL goes with every request;
     `query=False` refuses one. `named` is what errors call the URL. Without `may_resend` no request is ever sent twice,
     which otherwise happens where a connection that has served before is closed under a request.
@@ -198,7 +198,7 @@ class HttpTarget:
         return RequestOutcome(Response(raw.status, headers, body), None)
 
     def abandon(self, request: Request) -> str | None:
-        """Send a request over a connection of its own and close that without reading an answer.
+        """Send a request over a connection of its own and close that without reading a response.
 
         Returns why it could not be sent, else None.
         """
@@ -245,15 +245,15 @@ class HttpTarget:
 
 
 def describe_failure(error: Exception) -> str:
-    """Why there was no answer, in words without addresses of objects."""
+    """Why there was no response, in words without addresses of objects."""
     if isinstance(error, NoResponse):
         return str(error)
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "no response in time"
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     if isinstance(error, Disconnected):
-        return "the connection was closed without an answer"
+        return "the connection was closed without a response"
     if isinstance(error, ConnectionError):
         return "the connection was reset"
     if isinstance(error, socket.gaierror):

@@ -42,7 +42,7 @@ class TooLarge(NoResponse):
     """More bytes than are read of any response."""
 
     def __init__(self) -> None:
-        super().__init__(f"the answer is larger than {MAXIMUM_BODY} bytes")
+        super().__init__(f"the response is larger than {MAXIMUM_BODY} bytes")
 
 
 # ----------------------------------------------------------------------------------------------- responses
@@ -134,7 +134,7 @@ def read_response(stream: socket.socket, method: str, first: bytes, end: float, 
     is_bare = method in ("HEAD", "CONNECT")
     if not first.startswith(b"HTTP/"[: len(first)]) and not first.startswith((b"\r\n", b"\n")):
         tls = " but TLS: the URL may have to begin with https"
-        raise NoResponse(f"the answer is not HTTP{tls if first[0] in TLS else ''}")
+        raise NoResponse(f"the response is not HTTP{tls if first[0] in TLS else ''}")
     try:
         while True:
             received, pending = received + len(data), pending + len(data)
@@ -144,9 +144,9 @@ def read_response(stream: socket.socket, method: str, first: bytes, end: float, 
             if state.size > MAXIMUM_BODY or received > 2 * MAXIMUM_BODY + MAXIMUM_HEAD or interims > MAXIMUM_INTERIMS:
                 raise TooLarge
             if len(state.headers) > MAXIMUM_HEADERS:
-                raise NoResponse(f"the answer is not HTTP: it has more than {MAXIMUM_HEADERS} headers")
+                raise NoResponse(f"the response is not HTTP: it has more than {MAXIMUM_HEADERS} headers")
             if received > MAXIMUM_HEAD and _is_long(state, pending):
-                raise NoResponse("the answer is not HTTP: a line of its head is too long")
+                raise NoResponse("the response is not HTTP: a line of its head is too long")
             if state.is_complete or (is_bare and state.is_headed and not state.is_interim):
                 break
             left = end - time.monotonic()
@@ -160,7 +160,7 @@ def read_response(stream: socket.socket, method: str, first: bytes, end: float, 
                 if state.is_headed and not state.framed:
                     state.keeps = False  # a body that ends with the connection
                     break
-                raise NoResponse("the connection was closed in the middle of the answer")
+                raise NoResponse("the connection was closed in the middle of the response")
     finally:
         if is_late:
             stream.settimeout(seconds)
@@ -198,7 +198,7 @@ def _feed(state: _Answering, data: bytes) -> None:
 
 def _finished(state: _Answering, *, is_bare: bool) -> RawResponse:
     if not 100 <= state.status <= 999 or state.parser.get_http_version() not in ("1.0", "1.1"):
-        raise NoResponse("the answer is not HTTP: it has no status line")
+        raise NoResponse("the response is not HTTP: it has no status line")
     body = b"" if is_bare or state.status in BODYLESS else b"".join(state.body)
     transfer = state.fields.get("transfer-encoding", "").lower()
     if "," in transfer:
@@ -212,16 +212,16 @@ def _garbled(words: str, *, is_headed: bool) -> NoResponse:
     if "overflow" in words:
         return TooLarge()
     if words.startswith("Duplicate Content-Length"):
-        return NoResponse("the answer has more than one Content-Length")
+        return NoResponse("the response has more than one Content-Length")
     if "can't be present" in words:
-        return NoResponse("the answer has both Content-Length and Transfer-Encoding")
+        return NoResponse("the response has both Content-Length and Transfer-Encoding")
     if "Content-Length" in words:
-        return NoResponse("the Content-Length of the answer is not a number")
+        return NoResponse("the Content-Length of the response is not a number")
     if "chunk" in words:
-        return NoResponse("a chunk of the answer has no size")
+        return NoResponse("a chunk of the response has no size")
     if is_headed or "header" in words:
-        return NoResponse("the headers of the answer cannot be read")
-    return NoResponse("the answer is not HTTP: it has no status line")
+        return NoResponse("the headers of the response cannot be read")
+    return NoResponse("the response is not HTTP: it has no status line")
 
 
 def decode_body(body: bytes, codings: str) -> bytes:
@@ -230,20 +230,20 @@ def decode_body(body: bytes, codings: str) -> bytes:
     """
     words = [word.strip().lower() for word in codings.split(",", MAXIMUM_CODINGS)]
     if len(words) > MAXIMUM_CODINGS:
-        raise NoResponse(f"the answer has more than {MAXIMUM_CODINGS} encodings, one in the other")
+        raise NoResponse(f"the response has more than {MAXIMUM_CODINGS} encodings, one in the other")
     for word in reversed(words):
         if word in ("compress", "x-compress"):
-            raise NoResponse(f"the answer is encoded with {word}, which was not requested")
+            raise NoResponse(f"the response is encoded with {word}, which was not requested")
         if word not in KNOWN:
             continue
         try:
             body = undo(body, word, MAXIMUM_BODY)
         except NotInstalled:
-            raise NoResponse(f"the answer is encoded with {word}, which was not requested") from None
+            raise NoResponse(f"the response is encoded with {word}, which was not requested") from None
         except TooMuch:
             raise TooLarge from None
         except Damaged as error:
             if error.is_cut:
-                raise NoResponse(f"the answer, encoded with {word}, ends early") from None
-            raise NoResponse(f"the answer says that it is encoded with {word}, and it is not") from None
+                raise NoResponse(f"the response, encoded with {word}, ends early") from None
+            raise NoResponse(f"the response says that it is encoded with {word}, and it is not") from None
     return body

@@ -41,7 +41,7 @@ MISDIRECTED = Response(
 )
 
 Handler = Callable[[Request], Response | None]
-"""Answers one request, also of two threads at once; None closes the connection without an answer."""
+"""Answers one request, also of two threads at once; None closes the connection without a response."""
 
 Today = Callable[[], float]
 """Seconds since 1970, for the Date header."""
@@ -183,7 +183,7 @@ def _answer_all(
 
 
 def farewell(stream: socket.socket) -> None:
-    """Read on for a moment: a connection that is closed with unread bytes is reset, and its last answer lost."""
+    """Read on for a moment: a connection that is closed with unread bytes is reset, and its last response lost."""
     stream.shutdown(socket.SHUT_WR)
     stream.settimeout(_LINGER)
     for _ in range(PIECES):

@@ -21,7 +21,7 @@ class Target(Protocol):
     name: str
 
     def exchange(self, request: Request) -> RequestOutcome:
-        """Send a request and wait for its answer. Never raises for what the other side does."""
+        """Send a request and wait for its response. Never raises for what the other side does."""
 
     def close(self) -> None:
         """Let go of connections."""

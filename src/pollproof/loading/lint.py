@@ -167,10 +167,10 @@ def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
                 remedy = f"name the {rule.part}_schema of [operations.{rule.operation}]"
                 yield "judges-nothing", ERROR, path, clause.id, f"'{rule.operation}' has no {rule.part}_schema", remedy
         if not kind.is_breakable and not clause.breaks and clause.subject is Subject.PROVIDER:
-            remedy = "say in `breaks` which change of an answer breaks it"
+            remedy = "say in `breaks` which change of a response breaks it"
             yield "no-mutant", WARNING, path, clause.id, "no mutant shows that it can fail", remedy
         elif kind.is_breakable and not clause.breaks and not kind.mutants(contract, clause):
-            remedy = "say in `breaks` which change of an answer breaks it, or give the reference that answer"
+            remedy = "say in `breaks` which change of a response breaks it, or give the reference that answer"
             yield "no-mutant", WARNING, path, clause.id, "no mutant follows for it", remedy
 
 
@@ -229,12 +229,12 @@ def _answer(of: _Linter, clause: Clause, path: Path) -> Iterator[tuple[str, str,
         remedy = 'write error_code = "response#/..." where the error code stands'
         yield "never-matched", ERROR, path, clause.id, "no operation says where its error_code stands", remedy
     if not any((rule.http, rule.headers, rule.content_type, rule.codes, rule.schema, rule.where, rule.empty)):
-        remedy = "say what the answer has: http, headers, content_type, codes, schema, where or empty"
+        remedy = "say what the response has: http, headers, content_type, codes, schema, where or empty"
         yield "judges-nothing", ERROR, path, clause.id, "it demands nothing", remedy
     for name in rule.to:
         known = [each for each in (template_of(each, name) for each in chosen) if each is not None]
         if not known and name != "busy":
-            reason = f"the reference has no answer for '{name}'"
+            reason = f"the reference has no response for '{name}'"
             yield "no-mutant", WARNING, path, clause.id, reason, "give the operation that answer"
 
 
@@ -252,19 +252,19 @@ def _places(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
         for key, place in places.items():
             while place is not None and place.area == "body" and place.part == "response" and place.otherwise is None:
                 if not merged and not any(_leads(body, place.steps) for body in bodies):
-                    reason = f"no answer of the reference has anything at {place.text}"
+                    reason = f"no response of the reference has anything at {place.text}"
                     path = ("operations", name, key)
-                    remedy = "put it into an answer, or correct the pointer"
+                    remedy = "put it into a response, or correct the pointer"
                     yield "fits-nothing", WARNING, path, f"operations.{name}.{key}", reason, remedy
                 break
 
 
 _ERRORS = ("refused", "unauthorized", "lost", "unknown", "malformed", "busy", "ended", "nothing", "unfinished")
-"""The answers that are errors, where their HTTP status says so."""
+"""The responses that are errors, where their HTTP status says so."""
 
 
 def _shapes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
-    """Errors that a `shape` of the operation judges by the schema of its other answers."""
+    """Errors that a `shape` of the operation judges by the schema of its other responses."""
     contract = of.contract
     for index, clause in enumerate(contract.clauses):
         rule = clause.parameters
@@ -280,7 +280,7 @@ def _shapes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
             missing = sorted(needed - set(answer.body))
             if missing and not operation.effects:
                 reason = (
-                    f"the answer '{name}' of {operation.name} has no {missing[0]}, which its response_schema requires"
+                    f"the response '{name}' of {operation.name} has no {missing[0]}, which its response_schema requires"
                 )
                 yield (
                     "error-shape",
@@ -294,7 +294,7 @@ def _shapes(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
 
 
 def _leads(body: Any, steps: tuple[str, ...]) -> bool:
-    """Whether a pointer leads somewhere in an answer, or to a word whose value is not known here."""
+    """Whether a pointer leads somewhere in a response, or to a word whose value is not known here."""
     return any(
         isinstance(value, str) and value.startswith("$") if count < len(steps) else value is not MISSING
         for count in range(len(steps) + 1)

@@ -134,7 +134,7 @@ NEEDED_ANSWERS: Mapping[Role, tuple[str, ...]] = {
     Role.BATCH: ("created", "entry"),
     Role.CALLBACK: ("callback",),
 }
-"""The answers that the reference provider needs of an operation, beside those of the phases of a task."""
+"""The responses that the reference provider needs of an operation, beside those of the phases of a task."""
 
 
 class _Loader:
@@ -209,7 +209,7 @@ class _Loader:
         )
 
     def answer_like(self, answer: dict[str, Any], path: list[str | int], seen: tuple[str, ...]) -> dict[str, Any]:
-        """An answer with what it takes from the one that it is like."""
+        """A response with what it takes from the one that it is like."""
         name = answer.get("like")
         if name is None:
             return answer
@@ -221,7 +221,7 @@ class _Loader:
         ]
         if name in seen:
             raise self.fault([*path, "like"], f"'{name}' is like itself")
-        self.known(name, known, [*path, "like"], "unknown answer '{name}'")
+        self.known(name, known, [*path, "like"], "unknown response '{name}'")
         owner = operation or str(path[1])
         other = self.data["operations"][owner]["answers"][key]
         base = self.answer_like(other, ["operations", owner, "answers", key], (*seen, name))
@@ -263,7 +263,7 @@ class _Loader:
         self.check_answers(file, ids)
 
     def check_answers(self, file: ContractFile, ids: set[str]) -> None:
-        """Operations can be told apart, and have the answers that the reference needs, of words that it has."""
+        """Operations can be told apart, and have the responses that the reference needs, of words that it has."""
         words = ANSWER_WORDS | ids | set(file.lifecycle.words).union(*(kind.words for kind in file.tasks.values()))
         named = list(file.operations.items())
         for number, (name, operation) in enumerate(named):
@@ -279,7 +279,7 @@ class _Loader:
                 needed = (*needed, *phases)
             for answer in needed:
                 if answer not in operation.answers and not (answer == "created" and "succeeded" in operation.answers):
-                    problem = f"the answer '{answer}' is missing; the reference provider needs it"
+                    problem = f"the response '{answer}' is missing; the reference provider needs it"
                     raise self.fault(["operations", name, "answers"], problem)
             for key, each in operation.answers.items():
                 for word in sorted(names_in_template(dict(each.headers)) - words):

@@ -235,7 +235,7 @@ def _ends(event: Event) -> bool:
 
 
 def _state(history: TaskState) -> Any:
-    """Where the answers so far have left a task."""
+    """Where the responses so far have left a task."""
     if history.lost is not None:
         return LOST
     if history.terminal is not None:

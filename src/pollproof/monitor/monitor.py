@@ -55,7 +55,7 @@ def clauses_of(contract: Contract, *subjects: Subject) -> tuple[Clause, ...]:
 
 
 def _gives_result(operation: Operation, name: str) -> bool:
-    """Whether the answer of that name has a result of the task."""
+    """Whether the response of that name has a result of the task."""
     answer = operation.answers.get(name)
     return answer is not None and answer.http < 400 and bool(names_in_template(answer.body) & {"result", "items"})
 

@@ -91,14 +91,14 @@ def survival_of(mutant: Mutant, ledger: Ledger, given: Set[tuple[str, str]]) -> 
     if mutant.changes and all(
         repr(change(answer, where, name, mutant.changes)) == repr(answer) for where, name, answer in shown
     ):
-        return "the change alters nothing in the answers of the reference; correct its operation, answer or pointers"
+        return "the change alters nothing in the responses of the reference; correct its operation, answer or pointers"
     if mutant.changes and mutant.subject is Subject.PROVIDER and not given & {each[:2] for each in shown}:
         names = " or ".join(sorted({f"'{name}' of {where}" for where, name, _ in shown}))
-        return f"the reference never gave the answer {names}; add what leads to it, or break another answer in `breaks`"
+        return f"the reference never gave the response {names}; add what leads to it, or break another one in `breaks`"
     if not entry.exercised:
         reason = "" if entry.unjudged is None else f" ({entry.unjudged.reason})"
         needed = kind.exercised or f"what the walks {', '.join(kind.walks)} do"
-        return f"nothing exercised the clause{reason}; it takes {needed}: give the reference an answer that shows it"
+        return f"nothing exercised the clause{reason}; it takes {needed}: give the reference a response that shows it"
     held = plural(entry.exercised, "exchange")
     return f"the clause held in {held} with it; break in `breaks` a value that the clause looks at"
 

@@ -23,7 +23,7 @@ _IDLE = 120.0
 """Seconds after which a connection of a client is closed on which nothing comes."""
 
 _TIMEOUT = 30.0
-"""Seconds that the provider may take for an answer."""
+"""Seconds that the provider may take for a response."""
 
 MAXIMUM_KEPT = 512 * 1024 * 1024
 """Bytes of bodies that are kept for one recording; what comes later is passed on all the same."""
@@ -123,7 +123,7 @@ class _Server:
             raw = wire.send(_message(wire, method, target, lines, body), method)
         except (OSError, NoResponse, ValueError) as error:
             self._keep(Exchange(request, None, sent, self._now(), describe_failure(error)))
-            return _refusal(502, f"the provider gave no answer: {describe_failure(error)}")
+            return _refusal(502, f"the provider gave no response: {describe_failure(error)}")
         self._keep(Exchange(request, Response(raw.status, _joined(raw.headers), _plain(raw)), sent, self._now()))
         return raw
 

@@ -31,7 +31,7 @@ _PATIENCE = 600.0
 """Seconds that a task of a batch may take where no lifetime is documented."""
 
 _MAXIMUM_KEPT = 512 * 1024 * 1024
-"""Bytes of answers after which a recording ends: no reader would take a larger one."""
+"""Bytes of responses after which a recording ends: no reader would take a larger one."""
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class RecordedTraffic:
 
     @property
     def answered(self) -> int:
-        """How many exchanges have an answer."""
+        """How many exchanges have a response."""
         return sum(1 for exchange in self.exchanges if exchange.response is not None)
 
 
@@ -119,7 +119,7 @@ class CallbackSession(Session):
         response = event.exchange.response
         self.kept += 0 if response is None else len(response.body)
         if self.kept > _MAXIMUM_KEPT:
-            raise TargetUnusable(f"the answers of {self.target.name} came to {_MAXIMUM_KEPT // 1024 // 1024} MiB")
+            raise TargetUnusable(f"the responses of {self.target.name} came to {_MAXIMUM_KEPT // 1024 // 1024} MiB")
         return event
 
     def report_outcome(self, outcome: ClientOutcome) -> None:

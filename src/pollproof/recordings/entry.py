@@ -15,7 +15,7 @@ METADATA_KEY = "pollproof"
 class Times(NamedTuple):
     """When an entry happened, in seconds of one clock of the file.
 
-    The request left between `sent` and `sent + precision`; the answer was there at `received` at the latest.
+    The request left between `sent` and `sent + precision`; the response was there at `received` at the latest.
     """
 
     sent: float

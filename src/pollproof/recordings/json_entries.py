@@ -20,7 +20,7 @@ CHUNK = 1 << 18
 """Bytes read at a time."""
 
 MAXIMUM_ENTRY = 1 << 26
-"""Characters of one entry: an answer of 20 MB in base64 has less than half of them."""
+"""Characters of one entry: a response of 20 MB in base64 has less than half of them."""
 
 LARGE = 1 << 22
 """Characters beyond which an entry is looked at before it is built: lists take twenty times the room of their text."""

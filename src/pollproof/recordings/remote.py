@@ -142,7 +142,7 @@ def _fsspec() -> Any:
 
 
 def _call(name: str, function: Callable[[], Result]) -> Result:
-    """The answer of a backend; raises `RecordingError` for whatever it raises, which each does in its own way."""
+    """The response of a backend; raises `RecordingError` for whatever it raises, which each does in its own way."""
     try:
         return function()
     except Exception as error:

@@ -31,7 +31,7 @@ class Interaction(NamedTuple):
 
     @property
     def status(self) -> tuple[int, str]:
-        """Status code and message of the answer."""
+        """Status code and message of the response."""
         response = self.exchange.response
         if response is None:
             return 0, NO_ANSWER

@@ -57,7 +57,7 @@ class Recorder:
         _under_way.set(pending)
 
     def answered(self, request: Any, response: Mapping[str, Any]) -> None:
-        """An answer has come. A redirection that a library followed has a request of its own, sent by another one."""
+        """A response has come. A redirection that a library followed has a request of its own, sent by another one."""
         received = time.monotonic()
         pending = self._open.pop(id(request), None)
         if pending is None:
@@ -87,7 +87,7 @@ class Recorder:
         headers = {str(name).lower(): _text(value) for name, value in request.headers.items()}
         sent_request = Request(request.method, path, headers, _body(request))
         answer = None if response is None else _response(response)
-        failure = "no answer" if answer is None else None
+        failure = "no response" if answer is None else None
         self._exchanges.append(Exchange(sent_request, answer, sent, received, failure))
 
     def _path(self, uri: str) -> str | None:

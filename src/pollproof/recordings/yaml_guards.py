@@ -7,7 +7,7 @@ from typing import IO, Any
 from pollproof.errors import InputError
 
 _MAXIMUM_INTERACTION = 1 << 26
-"""Bytes of one interaction: an answer of 20 MB in base64 has less than half of them."""
+"""Bytes of one interaction: a response of 20 MB in base64 has less than half of them."""
 
 MAXIMUM_DIRECTIVES = 100
 """Directives of a file: libyaml compares each with all before it."""

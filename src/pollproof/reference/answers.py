@@ -13,11 +13,11 @@ from pollproof.trace.codecs import Codec
 from pollproof.trace.exchange import Response
 
 KEPT_TEXTS = 256
-"""Answers of a template that are kept written."""
+"""Responses of a template that are kept written."""
 
 
 class Template:
-    """An answer template, ready to be filled."""
+    """A response template, ready to be filled."""
 
     __slots__ = ("_body", "_filled", "_fixed", "_varying", "_words", "_write", "http")
 
@@ -41,7 +41,7 @@ class Template:
         return None if self._body is None else self._body(words)
 
     def fill(self, words: Mapping[str, Any]) -> Response:
-        """The answer with these words; it is written once where the same words come again and again."""
+        """The response with these words; it is written once where the same words come again and again."""
         key: list[Any] = []
         for name in self._words:
             word = words.get(name)
@@ -70,7 +70,7 @@ class Template:
 
 
 def change(answer: ReferenceResponse, operation: str, name: str, changes: Iterable[Break]) -> ReferenceResponse:
-    """The answer template `name` of an operation after the changes that select it."""
+    """The response template `name` of an operation after the changes that select it."""
     for departure in changes:
         if departure.operation not in ("", operation) or departure.answer not in ("", name):
             continue

@@ -91,7 +91,7 @@ class Operator(Caller):
         return math.inf if lifetime is None else lifetime
 
     def living(self, operation: Operation, identifier: Any) -> Task | Response:
-        """The task of that id, or the answer that there is none, or none any more."""
+        """The task of that id, or the response that there is none, or none any more."""
         task = self.find(identifier)
         if task is None:
             if str(identifier) in self._deleted and self.contract.refusals.deleted_task:

@@ -37,7 +37,7 @@ class RoutedRequest(NamedTuple):
 
 
 class ReferenceProvider(Operator):
-    """Answers requests as the contract says. `changes` are departures of the answer templates."""
+    """Answers requests as the contract says. `changes` are departures of the response templates."""
 
     def __init__(
         self, contract: Contract, clock: Clock, settings: Settings | None = None, changes: Iterable[Break] = ()

@@ -45,7 +45,7 @@ class Responder(TaskStore):
             for name, answer in operation.answers.items()
         }
         # Where a mutant or a variant answers with another HTTP status, the one of the error code does not count; nor
-        # does it where the answer has a status and no code.
+        # does it where the response has a status and no code.
         self._broken = {
             key
             for key, each in templates.items()
@@ -57,7 +57,7 @@ class Responder(TaskStore):
             key: Template(answer, own.get(key[0], self._codec), self.settings.writing)
             for key, answer in templates.items()
         }
-        # Dates, progress and parameters cost time at every answer, so they are made only where a template asks.
+        # Dates, progress and parameters cost time at every response, so they are made only where a template asks.
         needed = set().union(*(names_in_template([each.body, dict(each.headers)]) for each in templates.values()))
         self._detailed = any(name.endswith("_at") or name.partition(".")[0] in ("progress", "asked") for name in needed)
         places = [name for name in needed if "#" in name or name.startswith("request.")]
@@ -163,7 +163,7 @@ class Responder(TaskStore):
         return items[start:after], after if after < len(items) else None
 
     def _without_removed(self, operation: Operation, response: Response, task: Task) -> Response:
-        """An answer without the results that are not kept any more."""
+        """A response without the results that are not kept any more."""
         now = self.clock.now()
         for rule in self._retentions:
             began = self._began(task, rule.within.lifetime_from)
@@ -228,7 +228,7 @@ def _with_default(name: str) -> tuple[Callable[[View], Any], Any]:
 
 
 def _states(answer: ReferenceResponse) -> bool:
-    """Whether an answer says how its task stands, or has its result, and nothing of an error."""
+    """Whether a response says how its task stands, or has its result, and nothing of an error."""
     words = names_in_template(answer.body)
     return (
         answer.http < 400

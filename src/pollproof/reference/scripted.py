@@ -11,7 +11,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Response
 
 _TEMPLATES = {Phase.OPEN: "running", Phase.CANCELLED: "failed"}
-"""The answer template of a phase that has none of its own."""
+"""The response template of a phase that has none of its own."""
 
 _ENDED_BEFORE = 1e-6
 """Seconds by which a task has ended before the poll that says so."""

@@ -1,4 +1,4 @@
-"""The replay: finds the recorded answer to a request, or says what the recording has in its place."""
+"""The replay: finds the recorded response to a request, or says what the recording has in its place."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ MAXIMUM_MISSES = 1000
 """Different misses that are reported one by one; further ones are counted only."""
 
 MAXIMUM_IDS = 5
-"""Ids of recorded tasks that an answer to a miss names."""
+"""Ids of recorded tasks that a response to a miss names."""
 
 
 class Replay:
     """Answers requests from recorded exchanges. Several threads may ask at once.
 
-    A request is matched by what it means. What asks about a task gets the answers of that task in order, but for those
-    that were pending before the age that the task has by the clock of the client (`now`). The last answer is given
+    A request is matched by what it means. What is about a task gets the responses of that task in order, but for those
+    that were pending before the age that the task has by the clock of the client (`now`). The last response is given
     again where the task has an end in it; a pending one is not, for a client would poll without end. A creation or a
-    batch gets the answer to an equal one, else the next unused answer to one of its kind; an answer that is final is
+    batch gets the response to an equal one, else the next unused one of its kind; a response that is final is
     given to an equal request again. Recorded requests that are deliberately invalid answer requests that are invalid in
     the same way, and others only where nothing else does. `missed` hears of each request that the recording has no
-    answer to, once.
+    response to, once.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Replay:
                 tape.rewind()
 
     def handle(self, request: Request) -> Response | None:
-        """The answer to a request; None where the recorded connection ended without one."""
+        """The response to a request; None where the recorded connection ended without one."""
         with self._lock:
             meaning = self._meanings.read(request)
             found = None if meaning is None else self._find(meaning)
@@ -183,7 +183,7 @@ class Replay:
             self._reported.add(problem)
             self._missed(problem)
         document: dict[str, Any] = {
-            "pollproof": "no recorded answer",
+            "pollproof": "no recorded response",
             "error": problem,
             "asked": {
                 "method": printable(request.method, _MAXIMUM_CHARACTERS),

@@ -1,4 +1,4 @@
-"""Tapes: recorded answers in the order in which they are given, each step in constant time."""
+"""Tapes: recorded responses in the order in which they are given, each step in constant time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_REPLAYED = frozenset(
 
 @dataclass(slots=True)
 class RecordedResponse:
-    """One recorded answer, None where the connection ended without one.
+    """One recorded response, None where the connection ended without one.
 
     `unfinished`: it says that the task has no end yet, `final` that it has one or that the call itself is wrong.
     `age` is how many seconds after the creation of its task it was requested (NaN: not known), `task` the id that a
@@ -39,7 +39,7 @@ class RecordedResponse:
 
 
 def recall(position: int, event: Event, created: float = math.nan) -> RecordedResponse:
-    """A recorded answer as it will be given; its task was created at that time."""
+    """A recorded response as it will be given; its task was created at that time."""
     final = event.effect in (Effect.FAILED, Effect.LOST, Effect.REFUSED)
     unfinished = False
     if event.answer is Answer.STATE:
@@ -54,7 +54,7 @@ def recall(position: int, event: Event, created: float = math.nan) -> RecordedRe
 
 def _clean(response: Response | None) -> Response | None:
     if response is None or not 200 <= response.status <= 999:
-        return None  # what came before the real answer cannot stand for it
+        return None  # what came before the real response cannot stand for it
     headers = {
         name: value
         for name, value in response.headers.items()
@@ -78,15 +78,15 @@ class Tape:
         self._next = 0
 
     def add(self, answer: RecordedResponse) -> None:
-        """Put an answer at the end."""
+        """Put a response at the end."""
         self._answers.append(answer)
 
     def rewind(self) -> None:
-        """Begin again with the first answer."""
+        """Begin again with the first response."""
         self._next = 0
 
     def take(self, ended: int = -1, age: float = math.nan) -> RecordedResponse:
-        """The next answer. One that was recorded before `ended` and knows of no end yet is left out.
+        """The next response. One that was recorded before `ended` and knows of no end yet is left out.
 
         So an end that one operation has shown is not taken back by another, which was requested less often. A task of
         which the client knows for `age` seconds is answered as it was at that age: what was pending before is left out.
@@ -100,7 +100,7 @@ class Tape:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether all answers were given, and the last of them knows of no end: to repeat it would have no end."""
+        """Whether all responses were given, and the last of them knows of no end: to repeat it would have no end."""
         return self._next >= len(self._answers) and self._answers[-1].unfinished
 
     def _is_stale(self, place: int, ended: int, age: float) -> bool:
@@ -109,7 +109,7 @@ class Tape:
 
 
 class Pool:
-    """Answers that are given once each, under several keys: what one key takes is gone under all."""
+    """Responses that are given once each, under several keys: what one key takes is gone under all."""
 
     __slots__ = ("_answers", "_queues")
 
@@ -121,7 +121,7 @@ class Pool:
         return len(self._answers)
 
     def add(self, keys: tuple[Hashable, ...], answer: RecordedResponse) -> None:
-        """Put an answer at the end of the queue of each key."""
+        """Put a response at the end of the queue of each key."""
         self._answers.append((keys, answer))
         for key in keys:
             self._queues.setdefault(key, deque()).append(answer)
@@ -135,11 +135,11 @@ class Pool:
             self.add(keys, answer)
 
     def has(self, key: Hashable) -> bool:
-        """Whether there ever was an answer under a key."""
+        """Whether there ever was a response under a key."""
         return key in self._queues
 
     def take(self, key: Hashable) -> RecordedResponse | None:
-        """The next answer under a key that no key has taken."""
+        """The next response under a key that no key has taken."""
         queue = self._queues.get(key)
         while queue:
             answer = queue.popleft()

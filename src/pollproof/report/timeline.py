@@ -24,7 +24,7 @@ MAXIMUM_OVERLAPPING = 4
 
 
 def lines(trace: Sequence[Shown], deadlines: Sequence[Shown] = (), judged: str = "") -> list[str]:
-    """The lines of a trace; runs of the same request with the same answer become one line with their number.
+    """The lines of a trace; runs of the same request with the same response become one line with their number.
 
     Args:
         trace: exchanges as a report has them.
@@ -87,7 +87,7 @@ def _moment(deadline: Shown) -> str:
 
 
 def _lane(exchange: Shown, lanes: Sequence[int]) -> str:
-    """The number of a connection in a column of its own, and when the answer was there, where there are several."""
+    """The number of a connection in a column of its own, and when the response was there, where there are several."""
     if len(lanes) < 2:
         return ""
     own = exchange.get("connection", 1)
@@ -118,7 +118,7 @@ _INDENT = " " * 13
 
 
 def _received(exchange: Shown, lanes: Sequence[int]) -> str:
-    """When an answer was there, where requests over several connections may have overlapped."""
+    """When a response was there, where requests over several connections may have overlapped."""
     if len(lanes) < 2 or exchange["received"] is None:
         return ""
     return f"{'':{2 * len(lanes)}}  at {exchange['received']:.3f} s "

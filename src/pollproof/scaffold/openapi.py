@@ -251,7 +251,7 @@ def _request_pointer(draft: Draft) -> str:
 
 
 def _refused(draft: Draft, operation: FoundOperation, status: int) -> str:
-    """An answer of the reference that refuses, in the documented shape of errors."""
+    """A response of the reference that refuses, in the documented shape of errors."""
     found = draft.response(operation, str(status)) or draft.response(operation, "4")
     body = (
         some_value(draft.document, draft.schema(found[1])) if found is not None and found[1] else {"error": "refused"}
@@ -350,7 +350,7 @@ def _clauses(
         needed = draft.schema(found[1]).get("required", ()) if found else ()
         if found and found[1] and needed:
             broken = [{"name": f"without {needed[0]}", "answer": answer, "remove": [f"/{needed[0]}"]}]
-            text = f"The answer of {name} has its documented shape."
+            text = f"The response of {name} has its documented shape."
             yield clause(f"{name}.shape", text, kind="shape", operation=name, breaks=broken)
     if _request_pointer(draft):
         wrong = [each for each in (422, 400) if draft.response(draft.create, str(each))]

@@ -153,7 +153,7 @@ def _of_pair(document: Mapping[str, Any], pair: Pair, text: str) -> Iterator[Lin
     has_id |= any("id" in {key.lower() for key in part.get("properties", {})} for part in known.values())
     if not has_id and not _headers(document, create) & set(ADDRESSES):
         remedy = "give the id of the task in the body, or its address in Location"
-        yield finding("no-task-id", ERROR, create, "no answer gives the id or the address of the task", remedy)
+        yield finding("no-task-id", ERROR, create, "no response gives the id or the address of the task", remedy)
     if not any(str(code).startswith("4") for code in codes):
         yield finding(
             "no-refusals", WARNING, create, "no response says how it refuses", "describe the responses 400, 401, 429"
@@ -172,7 +172,7 @@ def _of_poll(
     words = [str(word) for word in (status or {}).get("enum", ())]
     boolean = (status or {}).get("type") == "boolean"
     if status is None:
-        yield "no-status", ERROR, poll, "its answer has no status", "add a property `status` with all its values"
+        yield "no-status", ERROR, poll, "its response has no status", "add a property `status` with all its values"
     elif not words and not boolean:
         remedy = "list all statuses as `enum`, and say which are final"
         yield "no-final-states", ERROR, poll, "the values of its status are not listed", remedy

@@ -145,7 +145,7 @@ class Account:
         return event._replace(task=self.aliases.get((takes, event.task), f"{takes} {event.task}"))
 
     def note_ids(self, event: Event) -> None:
-        """Remember the further ids that an answer gives to its task."""
+        """Remember the further ids that a response gives to its task."""
         for name in event.operation.ids:
             key = task_key(event.marks.get(id_mark(name)))
             if key is not None and event.task is not None and event.answer is STATE:

@@ -16,7 +16,7 @@ UNHEARD = 0.1
 
 
 def received_by(exchange: Exchange) -> float:
-    """When the answer was there at the latest (NaN: unknown)."""
+    """When the response was there at the latest (NaN: unknown)."""
     received = exchange.received
     return received if received == received else exchange.sent + exchange.precision + exchange.longest  # NaN
 
@@ -43,7 +43,7 @@ def age_most(history: TaskState, event: Event, limits: Limits) -> float:
 def surely_inside(history: TaskState, event: Event, limits: Limits) -> bool:
     """Whether the poll surely reached the provider within the documented lifetime (true where none is documented).
 
-    The answer arrived before the lifetime can have begun plus its length, less what the documents leave open.
+    The response arrived before the lifetime can have begun plus its length, less what the documents leave open.
     """
     lifetime = limits.lifetime
     return lifetime is None or age_most(history, event, limits) <= lifetime - limits.lifetime_slack
@@ -61,7 +61,7 @@ def surely_outside(history: TaskState, event: Event, limits: Limits) -> bool:
 def may_be_over(history: TaskState, event: Event, limits: Limits) -> bool:
     """Whether the documented lifetime may be over when the poll reached the provider (false where none is documented).
 
-    Of a task whose creation is not known it may be over where the last answer came long before.
+    Of a task whose creation is not known it may be over where the last response came long before.
     """
     lifetime = limits.lifetime
     if lifetime is None:
@@ -72,7 +72,7 @@ def may_be_over(history: TaskState, event: Event, limits: Limits) -> bool:
 
 
 def surely_within_limits(history: TaskState, event: Event, limits: Limits) -> bool:
-    """Whether the documents promise this poll an answer: surely within the budget and within the lifetime."""
+    """Whether the documents promise this poll a response: surely within the budget and within the lifetime."""
     if limits.polls is not None and history.polls_most >= limits.polls:
         return False
     return surely_inside(history, event, limits)

@@ -42,7 +42,7 @@ _NAMES = (
 
 
 def requested_wait(event: Event) -> Any:
-    """The wait before the next poll that an answer demands; a date as seconds since the answer's own Date.
+    """The wait before the next poll that a response demands; a date as seconds since the response's own Date.
 
     None where it demands none, or names a date and has no Date.
     """
@@ -60,7 +60,7 @@ def requested_wait(event: Event) -> Any:
 
 
 def final_of(event: Event) -> Final:
-    """The final answer of a poll by value."""
+    """The final response of a poll by value."""
     failed = event.phase is not SUCCEEDED
     details = canonical(event.result) if failed and event.result is not MISSING and event.result is not None else None
     return Final(event.status, event.error_code, details)

@@ -54,7 +54,7 @@ class Stall(NamedTuple):
 class Streak(NamedTuple):
     """Requests that were in vain, again and again: not answered, answered by an error, or found unfinished.
 
-    `failures` counts the last ones in a row that were errors or no answers, `hurried` those that came within `HURRY`
+    `failures` counts the last ones in a row that were errors or no responses, `hurried` those that came within `HURRY`
     of `received`: the response before, or the request where there was none. `first` and `number` are the first and
     the last exchange.
     """

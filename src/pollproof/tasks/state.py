@@ -38,7 +38,7 @@ CANCEL_ACCEPTED = "@cancel-accepted"
 
 
 class Final(NamedTuple):
-    """A final answer by value: the provider's status, its error code, and what a task that failed has besides."""
+    """A final response by value: the provider's status, its error code, and what a task that failed has besides."""
 
     status: Any
     error_code: str | None

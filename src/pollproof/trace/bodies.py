@@ -19,7 +19,7 @@ _MAXIMUM_VALUES = 4_000_000
 """Lists, objects and elements of a body, and values between commas, that are judged: they take more room than text."""
 
 _MAXIMUM_DEPTH = 200
-"""Levels of nesting that are judged; no answer of an API has a tenth of them."""
+"""Levels of nesting that are judged; no response of an API has a tenth of them."""
 
 TOO_MANY_PARTS = "the body has too many parts to be judged"
 

@@ -29,11 +29,11 @@ STATUS_MARK = "@status"
 """The mark that keeps the last status of a task, where a clause looks at it."""
 
 TRANSIENT_HTTP = frozenset({429, 502, 503, 504})
-"""Answers of overloaded servers and of gateways before them, whose bodies are nobody's contract (RFC 9110, 15.6)."""
+"""Responses of overloaded servers and of gateways before them, whose bodies are nobody's contract (RFC 9110, 15.6)."""
 
 
 class Answer(Enum):
-    """What kind of answer an exchange holds."""
+    """What kind of response an exchange holds."""
 
     NONE = "none"  # the connection failed or nothing came
     UNREADABLE = "unreadable"  # something came that is not what the contract speaks
@@ -45,11 +45,11 @@ STATE: Final = Answer.STATE
 REFUSAL: Final = Answer.REFUSED
 
 READABLE = (STATE, REFUSAL)
-"""The answers that state something."""
+"""The responses that state something."""
 
 
 class Member(NamedTuple):
-    """One task of a batch answer: its id in comparable form, as it was written, and the whole entry."""
+    """One task of a batch response: its id in comparable form, as it was written, and the whole entry."""
 
     task: str | None
     raw_task: Any
@@ -62,9 +62,9 @@ class Event(NamedTuple):
     `task` is the id in one comparable form (None where there is none), `raw_task` as it was written.
     `request_errors` and `response_errors` are failures of the shapes. `documented` is false for a status that is
     known from elsewhere only. `marks` are the values at the operation's further places that are there.
-    `result_text` is one text for equal results, None where the answer hands out none. `formal` means that the
-    shape of the answer is documented at all, `transient` whether it is a gateway's or an overloaded server's page
-    rather than the provider's word. `repeated` is a key that an object of the answer has twice.
+    `result_text` is one text for equal results, None where the response hands out none. `formal` means that the
+    shape of the response is documented at all, `transient` whether it is a gateway's or an overloaded server's page
+    rather than the provider's word. `repeated` is a key that an object of the response has twice.
     """
 
     number: int

@@ -28,14 +28,14 @@ class Response(NamedTuple):
 
 
 CONNECTION_CUT = "the connection was cut on purpose before the response"
-"""What an exchange says of a request whose answer the suite did not wait for."""
+"""What an exchange says of a request whose response the suite did not wait for."""
 
 
 class Exchange(NamedTuple):
-    """One request and its answer, or none.
+    """One request and its response, or none.
 
     `sent` and `received` are seconds on one clock of the trace (`UNKNOWN_TIME` where a recording has none). The request
-    left between `sent` and `sent + precision`, the answer was there at `received` at the latest.
+    left between `sent` and `sent + precision`, the response was there at `received` at the latest.
     `failure` is why there is no response. `probe` names what is deliberately wrong with the request
     (`unknown-task`, `wrong-credential`, `missing-field`, `malformed`); None for a request that means it.
     `leapt` is over how many seconds of waiting the clock of the client had leapt when the request came, since the trace

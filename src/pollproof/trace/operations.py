@@ -66,7 +66,7 @@ class OperationReader:
         self.effects = [(compile_condition(condition), effect) for condition, effect in operation.effects]
         self.phases = [(compile_condition(condition), phase) for condition, phase in operation.phases]
         conditions = [*operation.refused, *(c for c, _ in operation.phases), *(c for c, _ in operation.effects)]
-        # An answer without a body means something where the contract looks elsewhere than in the body, or expects none.
+        # A response without body means something where the contract looks elsewhere than in the body, or expects none.
         elsewhere = any(condition.at.area == "http" for condition in conditions)
         self.reads_http = elsewhere or any(answer.body is None for answer in operation.answers.values())
         places = [operation.task_id, operation.echo, operation.status, operation.result, operation.error_code]
@@ -109,7 +109,7 @@ class OperationReader:
         return () if check.passes(body, raw) else INVALID
 
     def answer(self, view: View, raw: bytes) -> Answer:
-        """What kind of answer a response is; `raw` is its body."""
+        """What kind of response a response is; `raw` is its body."""
         if type(view.response) is Unreadable:
             # An error may consist of its HTTP status alone, where the contract reads it there.
             by_status = self.effects or (not raw and self.reads_http)
@@ -119,7 +119,7 @@ class OperationReader:
         return STATE
 
     def _has_state(self, view: View) -> bool:
-        """Whether an answer with an HTTP error status states a task all the same."""
+        """Whether a response with an HTTP error status states a task all the same."""
         return type(self.status(view)) is str or any(test(view) for test, _ in self.phases)
 
     def error_code(self, view: View, known: Container[str]) -> Any:

@@ -33,7 +33,7 @@ class Page(NamedTuple):
     """One page of a result.
 
     `at` is what it was requested by (empty: the first page), `next` what the next one is requested by (empty: it is
-    the last). `items` and `keys` are canonical texts, None where the answer has no items. `total` is what it states of
+    the last). `items` and `keys` are canonical texts, None where a response has no items. `total` is what it states of
     all pages, `size` how many items were requested.
     """
 
@@ -63,7 +63,7 @@ class PageReader:
         self._codec = codec_of(contract, "request")
 
     def read(self, view: View, requested: str) -> Page:
-        """The page of an answer to a request of this path."""
+        """The page of a response to a request of this path."""
         pages, given = self.pages, {name: text for name, text in view.path.items() if name.startswith("?")}
         size = given.get(f"?{pages.size}", "")
         at = given.get(f"?{pages.parameter}", "")

@@ -217,7 +217,7 @@ class Reader:
         return {name: value for name, value in values.items() if value is not MISSING}, members
 
     def _members(self, operation: Operation, entries: Any) -> tuple[Member, ...]:
-        """The tasks of a batch answer: the array at `entries`, each with its id where a creation has it."""
+        """The tasks of a batch response: the array at `entries`, each with its id where a creation has it."""
         if operation.role is not Role.BATCH or type(entries) is not list or operation.task_id is None:
             return ()
         steps = operation.task_id.steps
@@ -233,7 +233,7 @@ def _request_view(request: Request, body: Any) -> View:
 
 
 def _unspecified(probe: str | None, errors: tuple[ShapeError, ...], http: int) -> bool:
-    """Whether the shape of an answer is documented nowhere: an invalid request, refused by its HTTP status.
+    """Whether the shape of a response is documented nowhere: an invalid request, refused by its HTTP status.
 
     Contracts that read their errors from the HTTP status document no body for them either.
     """

@@ -22,7 +22,7 @@ class Connections:
     """Connections of their own for requests that overlap. `connect` opens one more, with a time-out in seconds.
 
     A server may serve one connection at a time, or a few, and wait for those to be closed: then each is closed after
-    its answer.
+    its response.
     """
 
     most = MAXIMUM
@@ -69,7 +69,7 @@ class Connections:
         return list(self._threads.map(send, range(len(requests))))
 
     def abandon(self, request: Request) -> Exchange:
-        """Send a request and cut its connection before an answer; it may have been served, or not."""
+        """Send a request and cut its connection before a response; it may have been served, or not."""
         sent = self._clock.now()
         failure = self._target(0).abandon(request) or CONNECTION_CUT
         return Exchange(request, None, sent, self._clock.now(), failure, connection=2)

@@ -67,7 +67,7 @@ class Waiter(Sender):
         return False
 
     def insist(self, event: Event) -> Event:
-        """Send a request again that a busy provider refused, each time after the documented wait; the last answer.
+        """Send a request again that a busy provider refused, each time after the documented wait; the last response.
 
         Where time can be moved it is sent so often, over so long, that being busy does not excuse it any more.
         """

@@ -114,7 +114,7 @@ class Preflight:
             self._check_hook(*polled)
 
     def _create(self, kind: TaskKind) -> Handle | None:
-        """A task of a kind; None where only a look at the answers can tell what is wrong."""
+        """A task of a kind; None where only a look at the responses can tell what is wrong."""
         failed: Event | None = None
         for attempt in range(ATTEMPTS):
             event, handle = self._session.create(kind)

@@ -48,7 +48,7 @@ class RateLimiter:
         self.hurried = False
 
     def due(self, event: Event) -> float:
-        """The moment from which on this may be asked; `event` is its event without an answer."""
+        """The moment from which on this may be asked; `event` is its event without a response."""
         role = event.operation.role
         moment = max(self._shut, self._any if not self.hurried else float("-inf"))
         if role is Role.BATCH:
@@ -58,7 +58,7 @@ class RateLimiter:
         return moment
 
     def note(self, event: Event, now: float) -> None:
-        """Take in an answer that was there at `now`; raises `ProviderRefused` when it ends the run."""
+        """Take in a response that was there at `now`; raises `ProviderRefused` when it ends the run."""
         contract, response = self._contract, event.exchange.response
         self._any = now + GAP
         if event.operation.role is Role.BATCH:
@@ -97,7 +97,7 @@ class RateLimiter:
 def read_retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     """The seconds that a Retry-After header demands, as a number or as a date (RFC 9110, 10.2.3); None without one.
 
-    A date is counted from the answer's own Date, from `wall` (seconds of the epoch) where it has none.
+    A date is counted from the response's own Date, from `wall` (seconds of the epoch) where it has none.
     """
     text = headers.get("retry-after")
     if text is None:

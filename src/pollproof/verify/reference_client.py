@@ -65,18 +65,18 @@ class ReferenceClient(FaultyClient):
         return self.contract.credential.template.replace("{credential}", key)
 
     def wait(self) -> float:
-        """Seconds before the next poll: what the documents state, or the last answer if that is more."""
+        """Seconds before the next poll: what the documents state, or the last response if that is more."""
         answer = self.created if self.last is None else self.last
         if answer is not None and answer.answer in READABLE:  # what failed demands nothing, and takes nothing back
             self.demanded = retry_after_seconds(answer.marks.get("retry_after")) or 0.0
         return max(self.session.wait, self.limits.wait or 0.0, self.demanded)
 
     def task_id(self, handle: CreatedTask, event: Event | None) -> Any:
-        """The id to poll with, given the last answer."""
+        """The id to poll with, given the last response."""
         return handle.id
 
     def is_done(self, event: Event) -> bool:
-        """Whether an answer is the last that is needed."""
+        """Whether a response is the last that is needed."""
         if event.answer is Answer.STATE:
             return event.phase is not None and event.phase.terminal
         return not self.retries_after(event)
@@ -222,7 +222,7 @@ class OverloadedTarget:
         self._refused = frozenset(self._count + number for number in numbers)
 
     def exchange(self, request: Request) -> Answered:
-        """The target's own answer, or that of the server before it."""
+        """The target's own response, or that of the server before it."""
         self._count += 1
         if self.down or self._count in self._refused:
             return Answered(Response(503, {"content-type": "text/html"}, b"<html>overloaded</html>"), None)

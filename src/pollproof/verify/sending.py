@@ -27,10 +27,10 @@ from pollproof.verify.sources import CallbackSource, ConnectionSource
 from pollproof.verify.target_clocks import HookedClock
 
 MAXIMUM_FAILURES = 5
-"""Requests in a row without any answer after which a target counts as gone."""
+"""Requests in a row without any response after which a target counts as gone."""
 
 MAXIMUM_SILENCE = 100.0
-"""Real seconds of requests without any answer, all together, after which a target counts as unusable."""
+"""Real seconds of requests without any response, all together, after which a target counts as unusable."""
 
 MAXIMUM_CHECKS = 12
 """How often in a row a target that does not answer about a task is shown to answer another request."""
@@ -104,7 +104,7 @@ class Sender:
         self._paced: dict[tuple[int, str], deque[float]] = {}
 
     def send(self, request: Request, probe: str | None = None) -> Event:
-        """Send one request and judge its answer.
+        """Send one request and judge its response.
 
         Raises `TargetUnusable` when the target is gone, `DeadlineExceeded` when the session has lasted too long.
         """
@@ -136,7 +136,7 @@ class Sender:
         if self._silence > MAXIMUM_SILENCE and not self.patient:
             raise TargetUnusable(
                 f"{self.target.name} answers a part of the requests only: {self._silence:.0f} s of real time were "
-                f"spent on those without an answer ({failure}), and no run spends more than {MAXIMUM_SILENCE:.0f} s"
+                f"spent on those without a response ({failure}), and no run spends more than {MAXIMUM_SILENCE:.0f} s"
             )
         if response is not None:
             self._failures = self._checks = 0
@@ -244,7 +244,7 @@ class Sender:
         return [event for group in groups for event in self.send_together(group)]
 
     def send_and_cut(self, request: Request) -> Event:
-        """Send a request and cut the connection before its answer: it may have been served, or not."""
+        """Send a request and cut the connection before its response: it may have been served, or not."""
         self._keep_rates(request, wait=True)
         if self.connections is not None:
             if not self.connections.keep:

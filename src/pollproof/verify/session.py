@@ -94,7 +94,7 @@ class Session(Prober):
         return self.begun(self.send(self.request(self.creates(kind), words, self.second_credential)), kind)
 
     def begun(self, event: Event, kind: TaskKind) -> tuple[Event, Handle | None]:
-        """The answer of a creation, and a handle of its task, None where it gave none."""
+        """The response of a creation, and a handle of its task, None where it gave none."""
         if event.answer is Answer.STATE and event.task is not None and len(event.task) <= MAXIMUM_IDENTIFIER:
             self.reach(TASK_CREATED)
             self.unwalked.discard(event.operation.name)
@@ -224,7 +224,7 @@ class Session(Prober):
         more: Mapping[str, Any] | None = None,
         probe: str | None = None,
     ) -> tuple[Event, list[Handle]]:
-        """Request several tasks at once, in one of the documented ways; the answer, and the tasks that it gave.
+        """Request several tasks at once, in one of the documented ways; the response, and the tasks that it gave.
 
         `size` entries, or one that is `equal` to another besides; `more` are further fields. With a `probe` the batch
         is invalid in that way.
@@ -233,7 +233,7 @@ class Session(Prober):
         return event, self.members(event)
 
     def members(self, event: Event) -> list[Handle]:
-        """The tasks that the answer of a batch gave."""
+        """The tasks that the response of a batch gave."""
         return [
             Handle(member.raw_task, member.task, self.kinds[0])
             for member in event.members

@@ -50,7 +50,7 @@ _LONG_SCHEDULE = 12
 
 
 class ScheduledRequest(NamedTuple):
-    """One request of a schedule, and the seconds before it. `ids` are the task ids that its answer gave.
+    """One request of a schedule, and the seconds before it. `ids` are the task ids that its response gave.
 
     `task` is the task that it is about.
     """
@@ -267,7 +267,7 @@ def _chosen(steps: Sequence[ScheduledRequest], numbers: Iterable[int]) -> list[S
 
 
 def ids_of(event: Event) -> tuple[str, ...]:
-    """The ids of the tasks that an answer gave, in their order."""
+    """The ids of the tasks that a response gave, in their order."""
     if event.operation.role is Role.BATCH:
         return tuple(member.task for member in event.members if member.task is not None)
     return (event.task,) if event.operation.role is Role.CREATE and event.task is not None else ()

@@ -21,7 +21,7 @@ class ConnectionSource(Protocol):
         """Send requests at the same time, each over another connection; what came of them."""
 
     def abandon(self, request: Request) -> Exchange:
-        """Send a request and cut its connection before an answer."""
+        """Send a request and cut its connection before a response."""
 
 
 class CallbackSource(Protocol):

@@ -2,8 +2,8 @@
 
 The machine has one rule with one draw: the moves are weighted in a table, which costs Hypothesis a tenth of what
 rules with bundles and preconditions cost, and shrinks toward the first move, which is none, and the first task. A step
-of Hypothesis costs more than an exchange in process, so one step makes several moves. What is drawn never depends on an
-answer, so a target that answers differently on a replay cannot upset the data generation.
+of Hypothesis costs more than an exchange in process, so one step makes several moves. What is drawn never depends on a
+response, so a target that answers differently on a replay cannot upset the data generation.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ When the clock does not leap:
 * while a connection that the client has made has sent something, or is being made, and nothing has been received
   since; while a name is looked up; for up to a second while a datagram is unanswered;
 * while the provider holds the clock (`LeapClock.held`), which it does from the first byte of a request to the last byte
-  of its answer: the client cannot know that more is to come after the first;
+  of its response: the client cannot know that more is to come after the first;
 * while the client has a living child process that has not loaded the library.
 
 What obeys (tried): CPython 2.7 and 3.8 to 3.13 with every way to sleep, asyncio, threads, requests, httpx, aiohttp;

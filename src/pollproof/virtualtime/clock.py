@@ -180,7 +180,7 @@ class LeapClock:
 
     @contextmanager
     def held(self) -> Iterator[Hold]:
-        """Keep the clock from leaping, as a provider does from a request's first byte to its answer's last."""
+        """Keep the clock from leaping, as a provider does from a request's first byte to its response's last."""
         file = self._file
         self._functions.pollproof_leap_hold(file, 1)
         try:
@@ -191,7 +191,7 @@ class LeapClock:
     def sleep(self, seconds: float, port: int = 0, until: Callable[[], bool] | None = None) -> bool:
         """Sleep in virtual time, among the client's own waits; whether the time has passed.
 
-        `port` is the client's port (the peer's) of a connection that waits for an answer: the clock may leap although
+        `port` is the client's port (the peer's) of a connection that waits for a response: the clock may leap although
         that request is unanswered, and the client's timeouts come first where they are shorter. Seconds may be
         infinite. The sleep ends early when `until`, called every few real milliseconds, is true, and when the clock is
         closed. The clock leaps while a process of the client lives: without one this is real time.

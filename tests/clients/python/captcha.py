@@ -48,7 +48,7 @@ class Refused(GaveUp):
 
 
 class Trouble(Exception):
-    """An answer, or the lack of one, that says nothing about the task."""
+    """A response, or the lack of one, that says nothing about the task."""
 
     def __init__(self, why, kind, retry_after=0.0):
         super().__init__(why)
@@ -78,7 +78,7 @@ class Client:
         return self.wait_for(created["taskId"], started)
 
     def create(self):
-        """The answer of createTask, and when it was asked for."""
+        """The response of createTask, and when it was asked for."""
         task = dict(TASK)
         if self.fault == "untyped-task":
             del task["type"]
@@ -134,7 +134,7 @@ class Client:
                 pause = self.pause_after(trouble, failures, sleep=False)
 
     def read(self, answer):
-        """What an answer says: ready, or that the client is to ask again."""
+        """What a response says: ready, or that the client is to ask again."""
         if answer["errorId"] > 0:
             code = answer.get("errorCode")
             if code in self.pending and self.fault != "pending-as-final":
@@ -163,7 +163,7 @@ class Client:
         return answer.get("solution")
 
     def pause(self, state):
-        """How long to wait after an answer."""
+        """How long to wait after a response."""
         if self.fault == "half-wait":
             return self.wait / 2
         if self.fault == "milliseconds":
@@ -177,7 +177,7 @@ class Client:
         return self.wait
 
     def pause_after(self, trouble, failures, sleep=True):
-        """How long to wait after an answer that came to nothing: longer each time, or as long as was asked for."""
+        """How long to wait after a response that came to nothing: longer each time, or as long as was asked for."""
         pause = max(self.wait * 2 ** min(failures - 1, 4), trouble.retry_after)
         if self.fault == "hot-on-error":
             pause = 0.0
@@ -208,7 +208,7 @@ class Client:
         return {"clientKey": API_KEY, "taskId": task_id}
 
     def call(self, method, body):
-        """One request and its answer, read. Raises Trouble when it came to nothing."""
+        """One request and its response, read. Raises Trouble when it came to nothing."""
         headers = {}
         if self.fault == "key-in-header":
             headers["Authorization"] = f"Bearer {body.pop('clientKey', API_KEY)}"
@@ -231,7 +231,7 @@ class Client:
                 raise GaveUp(f"HTTP {response.status_code}") from None
             after = response.headers.get("Retry-After", "")
             raise Trouble(
-                f"HTTP {response.status_code} without a readable answer",
+                f"HTTP {response.status_code} without a readable response",
                 "5xx" if response.status_code >= 500 else "broken",
                 retry_after=float(after) if after.isdigit() else 0.0,
             ) from None
@@ -247,7 +247,7 @@ class Client:
             parts.append(part)
             size += len(part)
             if size > LARGEST or time.monotonic() - started > TIMEOUT:
-                raise urllib3.exceptions.HTTPError("the answer is too large or too slow")
+                raise urllib3.exceptions.HTTPError("the response is too large or too slow")
         return b"".join(parts)
 
 

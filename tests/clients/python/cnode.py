@@ -44,7 +44,7 @@ class Refused(GaveUp):
 
 
 class Trouble(Exception):
-    """An answer, or the lack of one, that says nothing about the task."""
+    """A response, or the lack of one, that says nothing about the task."""
 
     def __init__(self, why, kind, retry_after=0.0):
         super().__init__(why)
@@ -116,7 +116,7 @@ class Client:
         return status == "FINISHED_OK"
 
     def pause(self, answer):
-        """How long to wait after an answer."""
+        """How long to wait after a response."""
         status = answer.get("status", "")
         if self.fault == "hot":
             return 0.0
@@ -125,7 +125,7 @@ class Client:
         return WAIT / 1000 if self.fault == "milliseconds" else WAIT
 
     def pause_after(self, trouble, failures):
-        """How long to wait after an answer that came to nothing: longer each time, or as long as was asked for."""
+        """How long to wait after a response that came to nothing: longer each time, or as long as was asked for."""
         retries = POLLS if self.fault == "hot-on-error" else RETRIES
         if failures > retries and self.fault != f"endless-{trouble.kind}":
             raise GaveUp(f"{failures} requests came to nothing: {trouble}")
@@ -136,7 +136,7 @@ class Client:
         return max(WAIT * 2 ** min(failures - 1, 4), trouble.retry_after)
 
     def call(self, operation, parameters):
-        """One operation: the fields of its answer, by name. Raises Trouble when it came to nothing."""
+        """One operation: the fields of its response, by name. Raises Trouble when it came to nothing."""
         prefix = "ns:" if self.fault == "qualified-parameters" else ""
         fields = "".join(f"<{prefix}{name}>{escape(str(value))}</{prefix}{name}>" for name, value in parameters.items())
         message = ENVELOPE.format(operation=operation, parameters=fields)
@@ -162,7 +162,7 @@ class Client:
                 raise GaveUp(f"HTTP {code}") from None
             after = headers.get("Retry-After", "")
             raise Trouble(
-                f"HTTP {code} without a readable answer",
+                f"HTTP {code} without a readable response",
                 "5xx" if code >= 500 else "broken",
                 float(after) if after.isdigit() else 0.0,
             ) from None
@@ -203,7 +203,7 @@ class Client:
             parts.append(part)
             size += len(part)
             if size > LARGEST or time.monotonic() - started > TIMEOUT:
-                raise OSError("the answer is too large or too slow")
+                raise OSError("the response is too large or too slow")
         if response.length:
             raise http.client.IncompleteRead(b"".join(parts))
         return b"".join(parts)

@@ -35,7 +35,7 @@ failures = 0
 
 
 def ask(operation, **parameters):
-    """The answer of an operation, or None when asking came to nothing."""
+    """The response of an operation, or None when asking came to nothing."""
     global failures
     try:
         answer = getattr(service, operation)(**parameters)
@@ -58,7 +58,7 @@ def ask(operation, **parameters):
         if status == "SUCCESS":
             failures = 0
             return answer
-        trouble = status or "an answer without requestStatus"
+        trouble = status or "a response without requestStatus"
     failures += 1
     if failures > RETRIES:
         sys.exit(f"{operation}: {failures} requests came to nothing: {trouble}")

@@ -34,7 +34,7 @@ class Refused(GaveUp):
 
 
 class Trouble(Exception):
-    """An answer, or the lack of one, that says nothing about the task."""
+    """A response, or the lack of one, that says nothing about the task."""
 
     def __init__(self, why, kind, retry_after=0.0):
         super().__init__(why)
@@ -166,7 +166,7 @@ class Client:
         return (answer or {}).get("results") or []
 
     def pause(self, answer):
-        """How long to wait after an answer."""
+        """How long to wait after a response."""
         if self.fault == "hot":
             return 0.0
         status = answer.get("status") if isinstance(answer, dict) else None
@@ -175,7 +175,7 @@ class Client:
         return WAIT / 1000 if self.fault == "milliseconds" else WAIT
 
     def pause_after(self, trouble, failures, sleep=True):
-        """How long to wait after an answer that came to nothing: longer each time, or as long as was asked for."""
+        """How long to wait after a response that came to nothing: longer each time, or as long as was asked for."""
         retries = POLLS if self.fault == "hot-on-error" else RETRIES
         if failures > retries and self.fault != f"endless-{trouble.kind}":
             raise GaveUp(f"{failures} requests came to nothing: {trouble}")
@@ -214,7 +214,7 @@ class Client:
         except (ValueError, RecursionError):
             if http >= 400:
                 return http, None
-            raise Trouble(f"HTTP {http} without a readable answer", "broken") from None
+            raise Trouble(f"HTTP {http} without a readable response", "broken") from None
 
     @staticmethod
     def content(response):
@@ -224,7 +224,7 @@ class Client:
             parts.append(part)
             size += len(part)
             if size > LARGEST or time.monotonic() - started > TIMEOUT:
-                raise urllib3.exceptions.HTTPError("the answer is too large or too slow")
+                raise urllib3.exceptions.HTTPError("the response is too large or too slow")
         return b"".join(parts)
 
 

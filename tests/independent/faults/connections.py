@@ -281,7 +281,7 @@ def _cut_memory() -> tuple[set[Any], Callable[[Wire, Any], None]]:
 
 @fault("wire")
 def cut_polls_lose_their_task() -> Change:
-    """A task whose poll was cut off before its answer was read is unknown from then on."""
+    """A task whose poll was cut off before its response was read is unknown from then on."""
 
     def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
         return wire.unknown(call) if call.task in _CUT and call.role in ("poll", "fetch") else serve(call)

@@ -90,19 +90,19 @@ def _shown(edit: Callable[[dict[str, Any]], None], roles: tuple[str, ...] = ("cr
 
 @fault("requests", DECODO)
 def page_is_always_the_first() -> Change:
-    """page_from of an answer is 1, whatever was requested."""
+    """page_from of a response is 1, whatever was requested."""
     return _shown(lambda members: members.update(page_from=1))
 
 
 @fault("requests", DECODO)
 def limit_is_always_ten() -> Change:
-    """limit of an answer is 10, whatever was requested."""
+    """limit of a response is 10, whatever was requested."""
     return _shown(lambda members: members.update(limit=10), ("poll",))
 
 
 @fault("requests", DECODO)
 def country_becomes_null() -> Change:
-    """geo of an answer is null, whatever was requested."""
+    """geo of a response is null, whatever was requested."""
     return _shown(lambda members: members.update(geo=None))
 
 

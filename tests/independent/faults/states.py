@@ -1,4 +1,4 @@
-"""What tasks do over time: busy for ever, final answers that change, forgotten ids, fields that change."""
+"""What tasks do over time: busy for ever, final responses that change, forgotten ids, fields that change."""
 
 import json
 from collections.abc import Callable
@@ -294,7 +294,7 @@ def creation_time_is_that_of_the_answer() -> Change:
 
 @fault("present", DECODO)
 def status_without_parameters() -> Change:
-    """The answer to a poll has the state and the times of a task, and nothing of what was requested."""
+    """The response to a poll has the state and the times of a task, and nothing of what was requested."""
 
     def change(wire: Wire, call: Call, serve: Serve, memory: Memory) -> Reply:
         reply = serve(call)
@@ -320,5 +320,5 @@ def status_that_is_not_listed() -> Change:
 
 @fault("level", ("capmonster",))
 def error_code_is_the_word_null() -> Change:
-    """errorCode of an answer without error is the text null."""
+    """errorCode of a response without error is the text null."""
     return _member("errorCode", lambda value, count: "null", lambda wire, reply: wire.is_working(reply))

@@ -19,7 +19,7 @@ SVG_WIDTH = 30
 """Characters of one line of text."""
 
 LINES = 3
-"""Lines of an answer that are drawn."""
+"""Lines of a response that are drawn."""
 
 MAXIMUM_SVG_ROWS = 40
 """Places that are drawn: the first and the last of a longer trace."""
@@ -146,7 +146,7 @@ def _request(exchange: Mapping[str, Any], *, broken: bool) -> LanePlace:
     probe = f" [{exchange['probe']}]" if exchange["probe"] else ""
     response = exchange["response"]
     if response is None:
-        answer = exchange["failure"] or "no answer"
+        answer = exchange["failure"] or "no response"
     else:
         status = "" if response["status"] == 200 else f"HTTP {response['status']} "
         answer = (status + (response.get("said") or brief(response["body"]))).strip() or "HTTP 200"

@@ -41,7 +41,7 @@ class HeaderScrubber:
         return self._chosen(headers, REQUEST | self._read)
 
     def response(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """The headers of an answer that stay."""
+        """The headers of a response that stay."""
         return self._chosen(headers, RESPONSE | self._read)
 
     def _chosen(self, headers: Mapping[str, str], wanted: frozenset[str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ MOVE = 60.0
 """Seconds by which the clock is moved, of which the Date header must show the most."""
 
 SECONDS = 5.0
-"""Real seconds that the answer of the probe may take."""
+"""Real seconds that the response of the probe may take."""
 
 
 def hindrance(server: Server, clock: FollowedClock, file: Path | None) -> str | None:

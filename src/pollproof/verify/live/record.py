@@ -107,7 +107,7 @@ class Record:
 
 
 class Earlier(NamedTuple):
-    """What a record holds: exchanges, names of walks that ended, requests that were sent, the one without an answer.
+    """What a record holds: exchanges, names of walks that ended, requests that were sent, the one without a response.
 
     `now` is what the clock of the run would show at this moment, in seconds since its beginning.
     """

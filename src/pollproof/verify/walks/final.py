@@ -27,7 +27,7 @@ def still_the_same(session: Session) -> None:
     reaches=(SUCCESS,),
 )
 def past_the_last_poll(session: Session) -> None:
-    """A task polled past a limit beyond which the documents leave all open but the form of an answer."""
+    """A task polled past a limit beyond which the documents leave all open but the form of a response."""
     handle = finish(session)
     beside = session.begin()
     if handle is None:

@@ -45,7 +45,7 @@ def one_after_another(session: Session) -> None:
 
 @walk(lambda contract: any(kind.inline for kind in contract.kinds.values()), live=True, reaches=(_ANSWERED_AT_ONCE,))
 def answered_at_once(session: Session) -> None:
-    """Tasks of the synchronous kinds: their answer is in the creation."""
+    """Tasks of the synchronous kinds: their response is in the creation."""
     for kind in session.inline_kinds:
         for _ in range(1 if session.frugal else 3):
             event, _ = session.create(kind)

@@ -126,7 +126,7 @@ def reread(session: Session, handles: list[Handle], times: int = 1) -> None:
 
 
 def age(session: Session, handle: Handle) -> float:
-    """Seconds since a task's lifetime began, as far as its answers show: 0 before it has begun."""
+    """Seconds since a task's lifetime began, as far as its responses show: 0 before it has begun."""
     history = session.history(handle)
     if history is None:
         return 0.0
