@@ -104,6 +104,7 @@ EXPLANATIONS = frozenset(
         "docs/from-a-sentence-to-a-clause.md",
         "docs/python.md",
         "docs/reliability.md",
+        "docs/traces.md",
         "docs/trophies.md",
     }
 )

@@ -156,7 +156,7 @@ def test_a_fault_is_convicted_by_its_clause_alone(pytester: pytest.Pytester) -> 
     text = done.stdout.str()
     assert text.count(" MUST violated") == text.count("capsolver.client.wait MUST violated") > 0
     for line in (
-        "  rule      After a response that is not final a client waits 3 seconds before it polls again.",
+        "  rule      After a response that finds the task unfinished a client waits 3 seconds before it polls again.",
         "  expected  at least 3 s between two polls",
         "  reproduce pytest 'test_faulty.py::test_hasty[lost]'",
         "lost: At the second poll the task is lost.",

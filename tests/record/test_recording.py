@@ -273,7 +273,7 @@ def test_an_exchange_without_answer_is_written_as_one(tmp_path: Path) -> None:
         tmp_path / "a.yaml", [Exchange(request, None, UNKNOWN_TIME, 5.0, f"no response in time {HUSH}")]
     ).path
     cassette = loaded(path)
-    assert cassette["interactions"][0]["response"]["status"] == {"code": 0, "message": "no response"}
+    assert cassette["interactions"][0]["response"]["status"] == {"code": 0, "message": "no answer"}
     assert cassette["metadata"]["pollproof"]["exchanges"] == [{"received": 5.0, "failure": "no response in time"}]
     (read,) = exchanges_of(path)
     assert read.response is None

@@ -257,12 +257,12 @@ def lawful(provider: Wrapped, count: int, request: Request) -> Response | None:
     return None
 
 
-def third_task_broken(provider: Wrapped, count: int, request: Request) -> Response | None:
+def sixth_task_broken(provider: Wrapped, count: int, request: Request) -> Response | None:
     if request.path != "/createTask":
         return None
     answer = provider.honest(request)
     provider.created += answer.status == 200
-    if provider.created == 3 and answer.status == 200:
+    if provider.created == 6 and answer.status == 200:
         return answer._replace(body=answer.body.replace(b'"errorId":0', b'"errorId":"0"'))
     return answer
 
@@ -276,7 +276,7 @@ def one_in_many_broken(provider: Wrapped, count: int, request: Request) -> Respo
 
 @pytest.mark.parametrize("seed", a_few(range(2), 1))
 @pytest.mark.parametrize(
-    ("meddle", "expected"), [(lawful, set()), (third_task_broken, {"capsolver.create.response-shape"})]
+    ("meddle", "expected"), [(lawful, set()), (sixth_task_broken, {"capsolver.create.response-shape"})]
 )
 def test_random_solving_times_are_no_flaky_error(meddle: Any, expected: set[str], seed: int) -> None:
     provider = Moody(meddle)
@@ -341,7 +341,7 @@ def test_command_the_target_goes_away() -> None:
         status, said = verify("--base-url", found.base_url, "--advance-url", found.advance_url)
     (line,) = error_lines(said)
     assert status == 4
-    assert f"{GONE}after 30" in line
+    assert re.search(rf"{GONE}after (29|30)\d exchanges", line)
 
 
 @pytest.mark.parametrize("code", ["200 OK", "500 Internal Server Error"])
@@ -366,8 +366,8 @@ def test_command_a_small_budget() -> None:
     assert " need a movable clock (--launch, --advance-url) or --max-wait " in said.splitlines()[-1]
 
 
-def test_command_a_fault_of_the_third_task_only() -> None:
-    with served(third_task_broken) as found:
+def test_command_a_fault_of_the_sixth_task_only() -> None:
+    with served(sixth_task_broken) as found:
         status, said = verify("--base-url", found.base_url, "--advance-url", found.advance_url)
     assert status == 1
     assert "capsolver.create.response-shape MUST violated" in said

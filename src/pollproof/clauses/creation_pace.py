@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pollproof.clauses.batch import BatchPace
+from pollproof.clauses.deadlines import wait_over
 from pollproof.clauses.faults import FaultyProvider
 from pollproof.clauses.kinds import HELD, Finding, Kind, Violation, breaks
 from pollproof.clauses.timing import describe_gap
@@ -38,7 +39,8 @@ def creation_unpaced(account: Account, event: Event, parameters: BatchPace) -> F
     gap = describe_gap(0.0, exchange.received - last.exchange.sent)
     expected = f"a task to be accepted within {parameters.seconds:g} s after another one"
     seen = f"the {ALWAYS}th refusal of one as busy, and none accepted; this one {gap} after another"
-    return Violation(expected, seen, (*pace.refused, last.number))
+    moments = wait_over(last.exchange.sent, parameters.seconds, "the task that was accepted last", "pause of batches")
+    return Violation(expected, seen, (*pace.refused, last.number), deadlines=moments)
 
 
 # A creation that is refused is not there to be polled, and a batch after it may be counted with it.

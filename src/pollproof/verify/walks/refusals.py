@@ -51,7 +51,9 @@ def turned_away(session: Session) -> None:
         if each is not None:
             other = each.role is Role.CREATE and each is not session.create_operation
             more = {"task": session.kind_of(each).sample} if other else {}
-            steps += invalid_requests(session, each, {**words, **more})
+            # But for what a probe changes, a fetch is right only where there is a result, a poll where there is a task.
+            is_right = each.role is Role.CREATE or (handle is not None and not (few and each.role is Role.FETCH))
+            steps += invalid_requests(session, each, {**words, **more}, is_right=is_right)
     steps.append(lambda: session.probe_unknown(contract.task_id["unknown"][-1]))
     for step in steps:
         step()
@@ -99,8 +101,13 @@ def near_misses(
     return misses
 
 
-def invalid_requests(session: Session, operation: Operation, words: Mapping[str, Any]) -> Steps:
-    """All ways in which a request of this operation can be invalid, each once; of a real provider the first of each."""
+def invalid_requests(
+    session: Session, operation: Operation, words: Mapping[str, Any], *, is_right: bool = True
+) -> Steps:
+    """All ways in which a request of this operation can be invalid, each once; of a real provider the first of each.
+
+    Without `is_right` the request would be refused as it is, and is not changed by the contract's own probes.
+    """
     few = session.frugal
     steps: Steps = []
     for number in range(len(operation.required)):
@@ -111,7 +118,7 @@ def invalid_requests(session: Session, operation: Operation, words: Mapping[str,
             steps.append(partial(session.probe_malformed, operation, words, number))
     for credential in session.wrong_credentials()[: 1 if few or operation.role is Role.CREATE else None]:
         steps.append(partial(session.probe_credential, operation, words, credential))
-    return steps + own_probes(session, operation, words)
+    return steps + own_probes(session, operation, words) if is_right else steps
 
 
 def own_probes(session: Session, operation: Operation, words: Mapping[str, Any]) -> Steps:
