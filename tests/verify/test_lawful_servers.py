@@ -20,6 +20,7 @@ from pollproof.loading import load_contract
 from pollproof.monitor.monitor import Monitor, clauses_of
 from pollproof.reference.provider import ReferenceProvider
 from pollproof.reference.server import advance, prefix_of
+from pollproof.report.document import build_document
 from pollproof.report.phrases import headline
 from pollproof.runs.outcome import decided
 from pollproof.trace.events import Answer
@@ -250,15 +251,21 @@ def test_a_hook_that_moves_half_as_far_is_seen_by_the_dates_in_responses() -> No
     assert not found.ledger.violated()
 
 
-def test_a_slow_target_passes_with_fewer_examples_and_the_run_tells_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_target_is_inconclusive_with_fewer_examples_and_the_run_says_what_to_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(run.MACHINE_SECONDS, "ci", 0.01)
     found = explored("capmonster", ShiftedClock())
-    assert not found.cuts
     assert (found.examples, found.spec.count) == (10, 50)
-    (note,) = found.notes
+    (cut,) = found.cuts
+    assert cut.cause == "time"
     assert re.fullmatch(
-        r"the target is slow: 10 of 50 examples .* --examples 50 makes all, --max-wait \d+s gives it the time", note
+        r"the target is slow: 10 of 50 examples .* in \d+ s; --examples 10 needs no more, "
+        r"--examples 50 makes all, --max-wait \d+s gives it the time",
+        cut.reason,
     )
+    assert build_document(found)["outcome"] == "inconclusive"
+    assert build_document(explored("capmonster", ShiftedClock(), examples=10))["outcome"] == "passed"
 
 
 def test_examples_that_were_requested_are_all_made_however_slow_the_target_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ HOOKED = (
 """A note for violations that a hook which moves another amount of time would explain as well."""
 
 ENOUGH = {"quick": 10, "ci": 10, "deep": 50}
-"""Examples of the state machine that suffice where a slow target has used up the seconds of the profile."""
+"""Examples of the state machine that are made although a slow target has used up the seconds of the profile."""
 
 EXAMPLE_SECONDS = 15.0
 """Real seconds after those of the state machine in which its last example ends, before it is cut short."""
@@ -391,9 +391,11 @@ def _explore(
             result.cuts.append(Cut(f"the state machine stopped early: {exploration.cut_short}{hint}", cause))
         if exploration.is_slow:
             made = f"{exploration.examples} of {part.examples} examples"
-            result.notes.append(
+            reason = (
                 f"the target is slow: {made} of the state machine were made in {took:.0f} s; "
-                f"--examples {plan.count} makes all, {_longer(took * part.examples / exploration.examples / share)}"
+                f"--examples {ENOUGH[plan.profile]} needs no more, --examples {plan.count} makes all, "
+                f"{_longer(took * part.examples / exploration.examples / share)}"
             )
+            result.cuts.append(Cut(reason, "time"))
         if database is not None and database.problem:
             result.notes.append(f"the example database stopped answering ({database.problem})")
