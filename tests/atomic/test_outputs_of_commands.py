@@ -28,7 +28,10 @@ def run(
     command = [sys.executable, "-m", "pollproof", *arguments]
     if shell:
         command = ["bash", "-c", f'"$@" {shell}', "bash", *command]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=limit, cwd=cwd)
+    known = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # what is cut by a limit must not be loaded by later tests
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, preexec_fn=limit, cwd=cwd, env=known
+    )
 
 
 def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
@@ -127,3 +130,34 @@ def test_without_a_standard_output_the_command_ends_in_one_sentence(
 
 def test_without_a_standard_error_the_verdict_is_the_same(tmp_path: Path) -> None:
     assert run(*CHECK, shell="2>&-", cwd=tmp_path).returncode == run(*CHECK, cwd=tmp_path).returncode
+
+
+def test_a_live_run_whose_record_cannot_be_begun_sends_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))  # noqa: E731
+    live = ["verify", "capsolver", "--base-url", "http://127.0.0.1:9", "--live", "--yes", "--record", "live.yaml"]
+    done = run(*live, limit=limit, cwd=tmp_path)
+    assert (done.returncode, "Traceback" in done.stderr) == (4, False), done.stderr
+    assert "live.yaml: cannot be written (the disk is full)" in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_to_a_circle_of_links_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    words = ["record", "capsolver", "--base-url", "http://127.0.0.1:9", "--out", "loop.yaml", "--overwrite"]
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "loop.yaml: is a symbolic link that leads back to itself" in one_sentence(done)
+
+
+INTERRUPTED = """
+import os, signal
+from pollproof.processes import watchdog_client
+_, watching = watchdog_client._watchdog_of(os.getpid())
+wait = watching.wait
+watching.wait = lambda: (os.kill(os.getpid(), signal.SIGINT), wait())
+"""
+
+
+def test_an_interrupt_at_the_very_end_says_nothing(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import functools
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -68,6 +69,8 @@ def _dismiss(process: int, watching: subprocess.Popen[bytes]) -> None:
     if os.getpid() != process:  # a fork runs the handlers of its parent
         return
     assert watching.stdin is not None
+    with contextlib.suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends anyway, and must not with a traceback
     with contextlib.suppress(OSError):
         watching.stdin.write(b"done\n")
         watching.stdin.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections import Counter
@@ -65,11 +66,21 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
         raise RecordingError(name, "", f"the folder {path.parent} does not exist")
     if path.is_dir():
         raise RecordingError(name, "", "is a folder")
+    if path.is_symlink() and _is_circle(path):
+        raise RecordingError(name, "", "is a symbolic link that leads back to itself")
     if path.exists() and not overwrite:
         raise RecordingError(name, "", "the file exists and is kept; --overwrite replaces it")
     if not os.access(path.parent, os.W_OK):
         raise RecordingError(name, "", f"nothing can be written to the folder {path.parent}")
     return path
+
+
+def _is_circle(path: Path) -> bool:
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def write_cassette(

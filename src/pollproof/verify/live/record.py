@@ -35,7 +35,11 @@ _ANSWERED = re.compile(r"^- \{request: ", re.MULTILINE)
 
 
 class RecordLost(RunError):
-    """The record cannot be written any more, so the run ends; the text is one sentence."""
+    """The record cannot be written any more, so the run ends; the text is one sentence, `reason` the system's words."""
+
+    def __init__(self, words: str, reason: str) -> None:
+        super().__init__(words)
+        self.reason = reason
 
 
 class Record:
@@ -56,8 +60,14 @@ class Record:
                 self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)
         except OSError as error:
             raise RecordingError(path, "", f"cannot be written ({error.strerror})") from None
-        if not resume:
+        if resume:
+            return
+        try:
             self._begin(contract)
+        except RecordLost as error:
+            self.close()
+            os.unlink(path)
+            raise RecordingError(path, "", f"cannot be written ({error.reason})") from None
 
     def _begin(self, contract: Contract) -> None:
         own = {
@@ -78,7 +88,8 @@ class Record:
             if os.write(self._file, data) != len(data):
                 raise OSError(28, "the disk is full")
         except OSError as error:
-            raise RecordLost(f"the record {self.path} cannot be written any more ({error.strerror})") from None
+            reason = error.strerror or str(error)
+            raise RecordLost(f"the record {self.path} cannot be written any more ({reason})", reason) from None
 
     def sending(self, name: str, moment: float) -> None:
         self._write(f"# sending {name} at {moment:.3f} s\n")
