@@ -148,14 +148,18 @@ def main() -> int:
     """Judge all projects, or those that are named; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.wild", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help="folders or contracts of servers, scripts of clients; all when left out"
+        "names", nargs="*", help="names, folders or contracts of servers, scripts of clients; all when left out"
     )
     names = parser.parse_args().names
+    known = {name for server in SERVERS for name in (server.name, server.folder, server.contract)}
+    known |= {client.script for client in CLIENTS}
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"nothing is named {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     HOME.mkdir(parents=True, exist_ok=True)
     problems = [
         line
         for server in SERVERS
-        if not names or {server.folder, server.contract}.intersection(names)
+        if not names or {server.name, server.folder, server.contract}.intersection(names)
         for line in attempt(partial(judge, server), server.name)
     ]
     problems += [

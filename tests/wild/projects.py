@@ -181,6 +181,15 @@ TASKLESS = "a tool that has to be called as a task, and is not, is answered with
 
 SERVERS += (
     replace(SERVERS[0], name="pygeoapi 0.20.0", requirements=("pygeoapi==0.20.0",)),
+    *(
+        replace(
+            SERVERS[0],
+            name=f"pygeoapi {version}",
+            requirements=(f"pygeoapi=={version}",),
+            findings=tuple(each for each in SERVERS[0].findings if each.clause != "ogc-processes.status.shape"),
+        )
+        for version in ("0.19.0", "0.18.0", "0.17.0")
+    ),
     Server(
         name="MCP SDK for Python 1.30.0",
         requirements=("mcp==1.30.0", "uvicorn==0.54.0"),

@@ -13,6 +13,7 @@ from pollproof.reference.provider import ReferenceProvider
 from pollproof.trace.exchange import Exchange, Request, Response
 from pollproof.verify.handles import Handle
 from pollproof.verify.walks.refusals import near_misses
+from tests.wild.__main__ import main
 
 CONTRACTS = sorted((Path(__file__).resolve().parents[2] / "examples" / "contracts").glob("*.toml"))
 
@@ -117,3 +118,12 @@ def test_a_cancelling_that_is_accepted_was_requested_whatever_its_key(stopped: b
     send("GetQueryExecution", {"QueryExecutionId": "q-1"}, {"QueryExecution": execution})
     ledger = judge_trace(str(CONTRACTS[0].with_name("athena.toml")), trace)
     assert ledger["athena.stop.on-request"].verdict.value == ("held" if stopped else "violated")
+
+
+def test_a_name_that_no_project_has_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["wild", "nothing"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert "nothing is named nothing; known: " in capsys.readouterr().err
