@@ -188,7 +188,7 @@ SERVERS += (
             requirements=(f"pygeoapi=={version}",),
             findings=tuple(each for each in SERVERS[0].findings if each.clause != "ogc-processes.status.shape"),
         )
-        for version in ("0.19.0", "0.18.0", "0.17.0")
+        for version in ("0.19.0", "0.18.0", "0.17.0", "0.16.1")
     ),
     Server(
         name="MCP SDK for Python 1.30.0",
