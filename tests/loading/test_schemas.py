@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from pollproof.bundled import bundled, folder
 from pollproof.loading import load_contract
+from pollproof.loading.errors import ContractError
 from pollproof.loading.grammar import contract_schema, page
 from pollproof.proof.mutants import mutants
 from pollproof.report.document import build_document, join_documents
@@ -51,6 +54,17 @@ def test_the_published_schema_of_contracts_reads_like_a_page() -> None:
     assert len(tables) > 15
     text = (folder("schemas") / "pollproof" / "contract.schema.json").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 2000
+
+
+def test_a_mistyped_key_in_a_bundled_contract_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folder("contracts"), tmp_path / "contracts")
+    (tmp_path / "schemas").symlink_to(folder("schemas"))
+    file = tmp_path / "contracts" / "decodo.toml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("[limits]\n", "[limits]\nbatch_waits = 2\n"), encoding="utf-8")
+    monkeypatch.setattr("pollproof.loading.load.folder", lambda name: tmp_path / name)
+    with pytest.raises(ContractError, match="unknown key 'batch_waits'"):
+        load_contract("decodo")
 
 
 @pytest.mark.parametrize("provider", bundled())

@@ -170,7 +170,7 @@ def _clauses(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:
             remedy = "say in `breaks` which change of a response breaks it"
             yield "no-mutant", WARNING, path, clause.id, "no mutant shows that it can fail", remedy
         elif kind.is_breakable and not clause.breaks and not kind.mutants(contract, clause):
-            remedy = "say in `breaks` which change of a response breaks it, or give the reference that answer"
+            remedy = "say in `breaks` which change of a response breaks it, or give the reference that response"
             yield "no-mutant", WARNING, path, clause.id, "no mutant follows for it", remedy
 
 
@@ -235,7 +235,7 @@ def _answer(of: _Linter, clause: Clause, path: Path) -> Iterator[tuple[str, str,
         known = [each for each in (template_of(each, name) for each in chosen) if each is not None]
         if not known and name != "busy":
             reason = f"the reference has no response for '{name}'"
-            yield "no-mutant", WARNING, path, clause.id, reason, "give the operation that answer"
+            yield "no-mutant", WARNING, path, clause.id, reason, "give the operation that response in `answers`"
 
 
 def _places(of: _Linter) -> Iterator[tuple[str, str, Path, str, str, str]]:

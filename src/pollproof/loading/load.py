@@ -57,8 +57,8 @@ def load_contract(name: str | Path) -> Contract:
 
 @cache
 def _load_bundled(path: Path) -> Contract:
-    """A bundled contract, loaded once in a process: what is installed is right, and does not change under it."""
-    return _Loader(_tables(path)).build()
+    """A bundled contract, loaded once in a process; it is checked as any other, as people change it in a checkout."""
+    return _load_file(path)
 
 
 def _load_file(path: Path) -> Contract:
