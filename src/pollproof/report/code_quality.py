@@ -28,7 +28,8 @@ def code_quality_of(documents: Sequence[Document]) -> str:
 
 def _issues(document: Document) -> Iterator[Any]:
     fallback = {"file": f"{document['provider']}.toml", "line": 1}
-    for words in filter(None, ["; ".join(doubts(document))]):
+    words = "; ".join(doubts(document))
+    if words:
         first = document["clauses"][0] if document["clauses"] else {}
         yield _issue(document, outcome_word(document), words, "major", first.get("defined", fallback))
     for clause in document["clauses"]:

@@ -218,7 +218,7 @@ def _explore_target(
 def _is_timed(clause: Clause, contract: Contract) -> bool:
     """Whether a clause is about a deadline."""
     sides = KINDS[clause.kind].sides
-    return sides is not None and any(True for _ in sides(contract, clause))
+    return sides is not None and next(sides(contract, clause), None) is not None
 
 
 @contextlib.contextmanager
